@@ -1,0 +1,1 @@
+"""Edgeling: from a data file to a neural network proven on an emulated chip."""

@@ -1,0 +1,73 @@
+"""The errors Edgeling raises, one hierarchy::
+
+    EdgelingError                 (also a ValueError: the input was wrong, not the machine)
+    ├── DataError                 a table or an array that cannot be learned from
+    ├── GraphError                a graph that is not legal
+    ├── UnsupportedError          something real that Edgeling cannot do (yet)
+    ├── ArtifactError             a .edgeling folder or file that is corrupt, forged or of another version
+    ├── ToolchainError            a compiler or an emulator that is missing or failed
+    │   └── CompilerNotFoundError no C compiler at all
+    ├── TargetError               an unknown chip, or a program that does not fit it
+    └── TrainingError             training that went wrong (a loss that is not finite, ...)
+
+Every message says the rule, then what was received, then the remedy::
+
+    raise DataError("a target column needs at least two classes", received="'species' holds only 'setosa'",
+                    remedy="choose another column with --target")
+"""
+
+from __future__ import annotations
+
+
+class EdgelingError(ValueError):
+    """Base of every error Edgeling raises on purpose.
+
+    Args:
+        rule: what must hold, a clause without a final full stop.
+        received: what was found instead.
+        remedy: what the reader can do about it.
+    """
+
+    def __init__(self, rule: str, *, received: str = "", remedy: str = "") -> None:
+        self.rule, self.received, self.remedy = rule, received, remedy
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        text = self.rule
+        if self.received:
+            text += f"; received {self.received}"
+        if self.remedy:
+            text += f". Try: {self.remedy}"
+        return text
+
+
+class DataError(EdgelingError):
+    """A table or an array that cannot be learned from."""
+
+
+class GraphError(EdgelingError):
+    """A graph that is not legal."""
+
+
+class UnsupportedError(EdgelingError):
+    """Something real that Edgeling cannot do."""
+
+
+class ArtifactError(EdgelingError):
+    """A ``.edgeling`` folder or a model file that is corrupt, forged or of another version."""
+
+
+class ToolchainError(EdgelingError):
+    """A compiler or an emulator that is missing or failed."""
+
+
+class CompilerNotFoundError(ToolchainError):
+    """No C compiler can be found."""
+
+
+class TargetError(EdgelingError):
+    """An unknown chip, or a program that does not fit it."""
+
+
+class TrainingError(EdgelingError):
+    """Training that went wrong."""
