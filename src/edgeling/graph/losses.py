@@ -1,0 +1,179 @@
+"""The loss functions, a row of outputs at a time: value, and gradient with respect to the prediction.
+
+Formulas, clipping and constants are Keras 3's (``keras.losses``, ``keras.ops`` on JAX). Every function takes
+``y_true`` and ``y_pred`` of shape [n, k] (sparse labels [n, 1]) and gives one value a row, [n].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+
+from edgeling.graph.activations import sigmoid, softplus
+from edgeling.graph.types import Array
+
+EPSILON = 1e-7
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a loss can be told; each function uses what concerns it."""
+
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    delta: float = 1.0
+
+
+Function = Callable[[Array, Array, Options], Array]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """``value`` -> [n]; ``gradient`` -> [n, k], the derivative of each row's value."""
+
+    value: Function
+    gradient: Function
+    sparse: bool = False
+
+
+def elementwise(value: Function, derivative: Function) -> Loss:
+    """A loss that is the mean over the outputs of a function of each (truth, prediction) pair."""
+    return Loss(
+        lambda t, p, o: np.mean(value(t, p, o), axis=-1),
+        lambda t, p, o: derivative(t, p, o) / p.shape[-1],
+    )
+
+
+def _inside(p: Array, low: float, high: float) -> Array:
+    """1 where a clip to [low, high] lets the gradient through."""
+    return ((p >= low) & (p <= high)).astype(p.dtype)
+
+
+def _smooth_binary(t: Array, o: Options) -> Array:
+    return t * (1 - o.label_smoothing) + 0.5 * o.label_smoothing
+
+
+def _huber(t: Array, p: Array, o: Options) -> Array:
+    e = np.abs(p - t)
+    return np.where(e <= o.delta, 0.5 * e * e, o.delta * e - 0.5 * o.delta * o.delta)
+
+
+def _log_cosh(t: Array, p: Array, _: Options) -> Array:
+    e = p - t
+    return e + softplus(-2 * e) - log(2)
+
+
+def _log1(x: Array) -> Array:
+    return np.log(np.maximum(x, EPSILON) + 1)
+
+
+def _msle_gradient(t: Array, p: Array, _: Options) -> Array:
+    return 2 * (_log1(p) - _log1(t)) / (p + 1) * (p >= EPSILON)
+
+
+def _binary(t: Array, p: Array, o: Options) -> Array:
+    t = _smooth_binary(t, o)
+    if o.from_logits:
+        return softplus(p) - t * p
+    p = np.clip(p, EPSILON, 1 - EPSILON)
+    return -(t * np.log(p) + (1 - t) * np.log(1 - p))
+
+
+def _binary_gradient(t: Array, p: Array, o: Options) -> Array:
+    t = _smooth_binary(t, o)
+    if o.from_logits:
+        return sigmoid(p) - t
+    clipped = np.clip(p, EPSILON, 1 - EPSILON)
+    return (clipped - t) / (clipped * (1 - clipped)) * _inside(p, EPSILON, 1 - EPSILON)
+
+
+def _log_softmax(x: Array) -> Array:
+    shifted = x - np.max(x, axis=-1, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
+
+
+def _categorical(t: Array, p: Array, o: Options) -> Array:
+    t = t * (1 - o.label_smoothing) + o.label_smoothing / p.shape[-1]
+    if o.from_logits:
+        return -np.sum(t * _log_softmax(p), axis=-1)
+    share = p / np.sum(p, axis=-1, keepdims=True)
+    return -np.sum(t * np.log(np.clip(share, EPSILON, 1 - EPSILON)), axis=-1)
+
+
+def _categorical_gradient(t: Array, p: Array, o: Options) -> Array:
+    t = t * (1 - o.label_smoothing) + o.label_smoothing / p.shape[-1]
+    if o.from_logits:
+        return np.exp(_log_softmax(p)) * np.sum(t, axis=-1, keepdims=True) - t
+    total = np.sum(p, axis=-1, keepdims=True)
+    share = p / total
+    d_share = -t / np.clip(share, EPSILON, 1 - EPSILON) * _inside(share, EPSILON, 1 - EPSILON)
+    return (d_share - np.sum(d_share * share, axis=-1, keepdims=True)) / total
+
+
+def _one_hot(labels: Array, p: Array) -> Array:
+    return (labels == np.arange(p.shape[-1])).astype(p.dtype)
+
+
+def _categorical_hinge(t: Array, p: Array, _: Options) -> Array:
+    return np.maximum(0, np.max((1 - t) * p, axis=-1) - np.sum(t * p, axis=-1) + 1)
+
+
+def _categorical_hinge_gradient(t: Array, p: Array, o: Options) -> Array:
+    wrong = (1 - t) * p
+    first = _one_hot(np.argmax(wrong, axis=-1)[..., None], p)
+    active = (_categorical_hinge(t, p, o) > 0)[..., None]
+    return active * ((1 - t) * first - t)
+
+
+def _kl(t: Array, p: Array, _: Options) -> Array:
+    t, p = np.clip(t, EPSILON, 1), np.clip(p, EPSILON, 1)
+    return np.sum(t * np.log(t / p), axis=-1)
+
+
+def _kl_gradient(t: Array, p: Array, _: Options) -> Array:
+    return -np.clip(t, EPSILON, 1) / np.clip(p, EPSILON, 1) * _inside(p, EPSILON, 1)
+
+
+LOSSES: dict[str, Loss] = {
+    "mean_squared_error": elementwise(lambda t, p, _: np.square(p - t), lambda t, p, _: 2 * (p - t)),
+    "mean_absolute_error": elementwise(lambda t, p, _: np.abs(p - t), lambda t, p, _: np.sign(p - t)),
+    "huber": elementwise(_huber, lambda t, p, o: np.clip(p - t, -o.delta, o.delta)),
+    "log_cosh": elementwise(_log_cosh, lambda t, p, _: np.tanh(p - t)),
+    "mean_squared_logarithmic_error": elementwise(
+        lambda t, p, _: np.square(_log1(p) - _log1(t)), _msle_gradient
+    ),
+    "binary_crossentropy": elementwise(_binary, _binary_gradient),
+    "hinge": elementwise(
+        lambda t, p, _: np.maximum(1 - t * p, 0), lambda t, p, _: np.where(t * p < 1, -t, 0)
+    ),
+    "squared_hinge": elementwise(
+        lambda t, p, _: np.square(np.maximum(1 - t * p, 0)),
+        lambda t, p, _: -2 * t * np.maximum(1 - t * p, 0),
+    ),
+    "poisson": elementwise(
+        lambda t, p, _: p - t * np.log(p + EPSILON), lambda t, p, _: 1 - t / (p + EPSILON)
+    ),
+    "categorical_crossentropy": Loss(_categorical, _categorical_gradient),
+    "sparse_categorical_crossentropy": Loss(
+        lambda t, p, o: _categorical(_one_hot(t, p), p, o),
+        lambda t, p, o: _categorical_gradient(_one_hot(t, p), p, o),
+        sparse=True,
+    ),
+    "categorical_hinge": Loss(_categorical_hinge, _categorical_hinge_gradient),
+    "kl_divergence": Loss(_kl, _kl_gradient),
+}  # fmt: skip
+
+
+def _mean_equal(a: Array, b: Array) -> Array:
+    return np.mean(np.equal(a, b), axis=-1, dtype=np.float64).astype(b.dtype)
+
+
+# (y_true, y_pred, threshold) -> [n], Keras's accuracy metrics before their mean over rows.
+METRICS: dict[str, Callable[[Array, Array, float], Array]] = {
+    "binary_accuracy": lambda t, p, threshold: _mean_equal(t, (p > threshold).astype(p.dtype)),
+    "categorical_accuracy": lambda t, p, _: np.equal(np.argmax(t, -1), np.argmax(p, -1)).astype(p.dtype),
+    "sparse_categorical_accuracy": lambda t, p, _: np.equal(t[..., 0], np.argmax(p, -1)).astype(p.dtype),
+}
