@@ -1,0 +1,156 @@
+"""Building graphs one operation at a time; every node is typed and checked as it is added."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from edgeling.errors import GraphError
+from edgeling.graph.inference import infer
+from edgeling.graph.operations import MANY, OPERATIONS
+from edgeling.graph.types import Array, Attribute, DType, Graph, Node, Quantization, TensorType
+
+
+class GraphBuilder:
+    """Collects nodes. Values are handed around by name; names are made unique by a number.
+
+    Example:
+        >>> b = GraphBuilder("twice")
+        >>> x = b.input("x", (1, 3))
+        >>> graph = b.build([b.add("add", x, x, name="y")])
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._inputs: list[str] = []
+        self._nodes: list[Node] = []
+        self._types: dict[str, TensorType] = {}
+        self._constants: dict[str, Array] = {}
+        self._variables: dict[str, Array] = {}
+        self._updates: list[tuple[str, str]] = []
+        self._metadata: dict[str, Any] = {}
+
+    @classmethod
+    def of(cls, graph: Graph) -> GraphBuilder:
+        """A builder that goes on where ``graph`` ends (its outputs are to be given to ``build`` again)."""
+        builder = cls(graph.name)
+        builder._inputs, builder._nodes = list(graph.inputs), list(graph.nodes)
+        builder._types, builder._constants = dict(graph.types), dict(graph.constants)
+        builder._variables, builder._updates = dict(graph.variables), list(graph.updates)
+        builder._metadata = dict(graph.metadata)
+        return builder
+
+    def input(
+        self,
+        name: str,
+        shape: Sequence[int],
+        dtype: DType = DType.FLOAT32,
+        quantization: Quantization | None = None,
+    ) -> str:
+        """A value the caller hands over."""
+        self._inputs.append(name)
+        return self._declare(name, TensorType(tuple(shape), dtype, quantization))
+
+    def constant(self, array: ArrayLike, name: str = "constant", quantization: Quantization | None = None) -> str:
+        """A value that never changes. Floats become float32, other dtypes stay."""
+        stored, name = _stored(array), self.unique(name)
+        self._constants[name] = stored
+        return self._declare(name, TensorType(stored.shape, DType.of(stored), quantization))
+
+    def variable(self, array: ArrayLike, name: str) -> str:
+        """A value that outlives a run, with its initial contents."""
+        stored = _stored(array)
+        self._variables[name] = stored
+        return self._declare(name, TensorType(stored.shape, DType.of(stored)))
+
+    def add(self, operation: str, *inputs: str, name: str = "", **attributes: Attribute) -> str:
+        """Append a node with one output, and give the output's name."""
+        (only,) = self.add_many(operation, *inputs, name=name, **attributes)
+        return only
+
+    def add_many(
+        self,
+        operation: str,
+        *inputs: str,
+        name: str = "",
+        types: Sequence[TensorType] | None = None,
+        **attributes: Attribute,
+    ) -> tuple[str, ...]:
+        """Append a node, and give its outputs' names.
+
+        Args:
+            types: the outputs' types where they say more than the type rule can know (quantisation).
+
+        Raises:
+            GraphError: an unknown operation, attribute or value, or inputs of the wrong types.
+        """
+        full = complete_attributes(operation, len(inputs), attributes)
+        inferred = infer(operation, tuple(self.type_of(i) for i in inputs), full)
+        outputs = tuple(self.unique(name or operation) for _ in inferred)
+        for output, kind in zip(outputs, types or inferred, strict=True):
+            self._declare(output, kind)
+        self._nodes.append(Node(operation, inputs, outputs, full))
+        return outputs
+
+    def update(self, variable: str, value: str) -> None:
+        """Say what a variable becomes when the run ends."""
+        self._updates.append((variable, value))
+
+    def describe(self, **metadata: Any) -> None:
+        """Add to the graph's metadata."""
+        self._metadata.update(metadata)
+
+    def type_of(self, value: str) -> TensorType:
+        if value not in self._types:
+            raise GraphError("a value is made before it is read", received=repr(value))
+        return self._types[value]
+
+    def unique(self, name: str) -> str:
+        """``name``, or ``name_2``, ``name_3``... if it is taken."""
+        candidate, number = name, 2
+        while candidate in self._types:
+            candidate, number = f"{name}_{number}", number + 1
+        return candidate
+
+    def build(self, outputs: Sequence[str]) -> Graph:
+        """The graph, checked."""
+        from edgeling.graph.check import check
+
+        return check(
+            Graph(
+                self.name, tuple(self._inputs), tuple(outputs), tuple(self._nodes), dict(self._types),
+                dict(self._constants), dict(self._variables), tuple(self._updates), dict(self._metadata),
+            )
+        )  # fmt: skip
+
+    def _declare(self, name: str, kind: TensorType) -> str:
+        if name in self._types:
+            raise GraphError("every value has its own name", received=repr(name))
+        self._types[name] = kind
+        return name
+
+
+def _stored(array: ArrayLike) -> Array:
+    stored = np.asarray(array)
+    if stored.dtype.kind == "f":
+        stored = stored.astype(np.float32)
+    return np.ascontiguousarray(stored).reshape(stored.shape)
+
+
+def complete_attributes(operation: str, inputs: int, attributes: Mapping[str, Attribute]) -> dict[str, Attribute]:
+    """The attributes with defaults filled in.
+
+    Raises:
+        GraphError: an unknown operation or attribute, or a wrong number of inputs.
+    """
+    if operation not in OPERATIONS:
+        raise GraphError("a node's operation is one of the table's", received=repr(operation))
+    spec = OPERATIONS[operation]
+    if unknown := set(attributes) - set(spec.attributes):
+        raise GraphError(f"{operation} has attributes {sorted(spec.attributes)}", received=str(sorted(unknown)))
+    if (spec.inputs != MANY and inputs != spec.inputs) or inputs == 0:
+        raise GraphError(f"{operation} takes {spec.inputs} inputs", received=str(inputs))
+    return {**spec.attributes, **attributes}

@@ -1,0 +1,83 @@
+"""The legality check: what every graph promises to everyone who reads one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edgeling.errors import GraphError
+from edgeling.graph.builder import complete_attributes
+from edgeling.graph.inference import infer
+from edgeling.graph.types import DType, Graph, Node
+
+
+def check(graph: Graph) -> Graph:
+    """Give the graph back if it is legal.
+
+    Legal: the name is a C identifier; every value is made once and before it is read; every node's types follow from
+    its inputs' types; arrays have the declared shape and dtype; updates name variables, once each, with values of
+    their type.
+
+    Raises:
+        GraphError: the first rule broken.
+    """
+    if not graph.name.isidentifier():
+        raise GraphError("a graph's name is a C identifier", received=repr(graph.name))
+    known: set[str] = set()
+    for value in (*graph.inputs, *graph.constants, *graph.variables):
+        _make(graph, value, known)
+    for node in graph.nodes:
+        _check_node(graph, node, known)
+    _check_arrays(graph)
+    _check_ends(graph, known)
+    return graph
+
+
+def _make(graph: Graph, value: str, known: set[str]) -> None:
+    if value in known:
+        raise GraphError("every value is made once", received=repr(value))
+    if value not in graph.types:
+        raise GraphError("every value has a type", received=repr(value))
+    known.add(value)
+
+
+def _check_node(graph: Graph, node: Node, known: set[str]) -> None:
+    if missing := [i for i in node.inputs if i not in known]:
+        raise GraphError(f"{node.operation} reads values made before it", received=repr(missing[0]))
+    attributes = complete_attributes(node.operation, len(node.inputs), node.attributes)
+    inferred = infer(node.operation, tuple(graph.types[i] for i in node.inputs), attributes)
+    if len(inferred) != len(node.outputs):
+        raise GraphError(f"{node.operation} has {len(inferred)} outputs", received=str(len(node.outputs)))
+    for output, kind in zip(node.outputs, inferred, strict=True):
+        _make(graph, output, known)
+        declared = graph.types[output]
+        if (declared.shape, declared.dtype) != (kind.shape, kind.dtype):
+            raise GraphError(f"{output!r} of {node.operation} is {kind}", received=str(declared))
+
+
+def _check_arrays(graph: Graph) -> None:
+    for name, array in (*graph.constants.items(), *graph.variables.items()):
+        kind = graph.types[name]
+        if array.shape != kind.shape or array.dtype != kind.dtype.numpy:
+            raise GraphError(f"{name!r} is {kind}", received=f"{array.dtype}{list(array.shape)}")
+
+
+def _check_ends(graph: Graph, known: set[str]) -> None:
+    for value in _ends(graph):
+        if value not in known:
+            raise GraphError("outputs and updates name values of the graph", received=repr(value))
+    for variable, value in graph.updates:
+        if variable not in graph.variables or graph.types[variable] != graph.types[value]:
+            raise GraphError("an update gives a variable a value of its type", received=repr((variable, value)))
+    if len({v for v, _ in graph.updates}) != len(graph.updates):
+        raise GraphError("a variable is updated once", received=str(graph.updates))
+
+
+def _ends(graph: Graph) -> Iterator[str]:
+    yield from graph.outputs
+    for pair in graph.updates:
+        yield from pair
+
+
+def is_quantized(graph: Graph) -> bool:
+    """Whether any value is stored as int8."""
+    return any(kind.dtype is DType.INT8 for kind in graph.types.values())

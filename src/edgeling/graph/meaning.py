@@ -1,0 +1,122 @@
+"""What every operation means, in NumPy. This is the specification the C kernels are held to.
+
+A meaning takes the node's attributes and its input arrays, and gives one array, or a tuple of several. It computes in
+the inputs' own precision, so the same graph runs in float64 for finite differences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from edgeling.graph import losses
+from edgeling.graph.activations import ACTIVATIONS
+from edgeling.graph.random import DROPOUT_STREAM, random_uniform
+from edgeling.graph.types import Array
+from edgeling.graph.updates import UPDATE_MEANINGS
+
+Attributes = Mapping[str, Any]
+Meaning = Callable[..., Any]
+
+
+def _activation(a: Attributes, x: Array) -> Array:
+    return ACTIVATIONS[a["function"]].value(x, a["alpha"])
+
+
+def _activation_gradient(a: Attributes, dy: Array, v: Array) -> Array:
+    return dy * ACTIVATIONS[a["function"]].derivative(v, a["alpha"])
+
+
+def _dense(a: Attributes, x: Array, kernel: Array, bias: Array) -> Array:
+    return _activation(a, x @ kernel + bias)
+
+
+def _matmul(a: Attributes, left: Array, right: Array) -> Array:
+    return (left.T if a["transpose_a"] else left) @ (right.T if a["transpose_b"] else right)
+
+
+def _softmax(_: Attributes, x: Array) -> Array:
+    e = np.exp(x - np.max(x, axis=-1, keepdims=True))
+    return e / np.sum(e, axis=-1, keepdims=True)
+
+
+def _softmax_gradient(_: Attributes, dy: Array, y: Array) -> Array:
+    return y * (dy - np.sum(dy * y, axis=-1, keepdims=True))
+
+
+def _log_softmax(_: Attributes, x: Array) -> Array:
+    shifted = x - np.max(x, axis=-1, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
+
+
+def _log_softmax_gradient(_: Attributes, dy: Array, y: Array) -> Array:
+    return dy - np.exp(y) * np.sum(dy, axis=-1, keepdims=True)
+
+
+def _batch_normalization(a: Attributes, x: Array, gamma: Array, beta: Array, mean: Array, variance: Array) -> Array:
+    return gamma * (x - mean) / np.sqrt(variance + a["epsilon"]) + beta
+
+
+def _one_hot(a: Attributes, x: Array) -> Array:
+    return (x == np.arange(a["depth"])).astype(x.dtype)
+
+
+def _options(a: Attributes) -> losses.Options:
+    return losses.Options(a["from_logits"], a["label_smoothing"], a["delta"])
+
+
+def _loss(a: Attributes, y_true: Array, y_pred: Array) -> Array:
+    return losses.LOSSES[a["function"]].value(y_true, y_pred, _options(a))
+
+
+def _loss_gradient(a: Attributes, d_rows: Array, y_true: Array, y_pred: Array) -> Array:
+    return d_rows[:, None] * losses.LOSSES[a["function"]].gradient(y_true, y_pred, _options(a))
+
+
+def _penalty(a: Attributes, w: Array) -> Array:
+    return np.asarray(a["l1"] * np.sum(np.abs(w)) + a["l2"] * np.sum(w * w))
+
+
+def _dropout_mask(a: Attributes, seed: Array, step: Array) -> Array:
+    size = int(np.prod(a["shape"]))
+    drawn = random_uniform(size, seed=int(seed), step=int(step), stream=DROPOUT_STREAM, substream=a["stream"])
+    kept = (drawn >= np.float32(a["rate"])).astype(np.float32)
+    return (kept * np.float32(1 / (1 - a["rate"]))).reshape(a["shape"])
+
+
+MEANINGS: dict[str, Meaning] = {
+    "add": lambda _, x, y: x + y,
+    "subtract": lambda _, x, y: x - y,
+    "multiply": lambda _, x, y: x * y,
+    "divide": lambda _, x, y: x / y,
+    "square": lambda _, x: x * x,
+    "reciprocal_sqrt": lambda a, x: 1 / np.sqrt(x + a["epsilon"]),
+    "clip": lambda a, x: np.clip(x, a["minimum"], a["maximum"]),
+    "activation": _activation,
+    "activation_gradient": _activation_gradient,
+    "dense": _dense,
+    "matmul": _matmul,
+    "sum": lambda a, x: np.sum(x, axis=a["axes"], keepdims=True),
+    "broadcast": lambda a, x: np.broadcast_to(x, a["shape"]),
+    "reshape": lambda a, x: np.reshape(x, a["shape"]),
+    "softmax": _softmax,
+    "softmax_gradient": _softmax_gradient,
+    "log_softmax": _log_softmax,
+    "log_softmax_gradient": _log_softmax_gradient,
+    "batch_normalization": _batch_normalization,
+    "impute": lambda _, x, fill: np.where(np.isnan(x), fill, x),
+    "standardize": lambda _, x, mean, scale: (x - mean) / scale,
+    "gather": lambda a, x: x[:, list(a["indices"])],
+    "one_hot": _one_hot,
+    "concatenate": lambda _, *xs: np.concatenate(xs, axis=-1),
+    "loss": _loss,
+    "loss_gradient": _loss_gradient,
+    "metric": lambda a, t, p: losses.METRICS[a["function"]](t, p, a["threshold"]),
+    "penalty": _penalty,
+    "penalty_gradient": lambda a, dy, w: dy * (a["l1"] * np.sign(w) + 2 * a["l2"] * w),
+    "dropout_mask": _dropout_mask,
+    "count": lambda _, step: np.asarray(step + np.uint32(1), dtype=np.uint32),
+    **UPDATE_MEANINGS,
+}

@@ -1,0 +1,98 @@
+"""What the optimizer updates mean: Keras 3's rules (``keras.optimizers``), the scalars of a step computed once.
+
+Each takes (attributes, parameter, gradient, slots..., scalars...) and gives the new parameter and slots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from edgeling.graph.inference import rmsprop_slots
+from edgeling.graph.types import Array
+
+Attributes = Mapping[str, Any]
+SMALLEST_POWER = 1e-30  # below it a power of beta is zero: 1 - power is 1 long before, and denormals are slow
+NADAM_DECAY = 0.96
+
+
+def _momentum(a: Attributes, w: Array, g: Array, m: Array, lr: Array) -> tuple[Array, ...]:
+    m = a["momentum"] * m - lr * g
+    return (w + a["momentum"] * m - lr * g if a["nesterov"] else w + m), m
+
+
+def _rmsprop(a: Attributes, w: Array, g: Array, *rest: Array) -> tuple[Array, ...]:
+    slots, lr = list(rest[: rmsprop_slots(a)]), rest[-1]
+    rho = a["rho"]
+    slots[0] = rho * slots[0] + (1 - rho) * g * g
+    spread = slots[0]
+    if a["centered"]:
+        slots[1] = rho * slots[1] + (1 - rho) * g
+        spread = slots[0] - slots[1] * slots[1]
+    step = lr * g / np.sqrt(spread + a["epsilon"])
+    if a["momentum"] > 0:
+        slots[-1] = step = a["momentum"] * slots[-1] + step
+    return (w - step, *slots)
+
+
+def _adagrad(a: Attributes, w: Array, g: Array, accumulator: Array, lr: Array) -> tuple[Array, ...]:
+    accumulator = accumulator + g * g
+    return w - lr * g / np.sqrt(accumulator + a["epsilon"]), accumulator
+
+
+def _moments(a: Attributes, g: Array, m: Array, v: Array) -> tuple[Array, Array]:
+    return m + (g - m) * (1 - a["beta_1"]), v + (g * g - v) * (1 - a["beta_2"])
+
+
+def _adam(a: Attributes, w: Array, g: Array, m: Array, v: Array, alpha: Array) -> tuple[Array, ...]:
+    m, v = _moments(a, g, m, v)
+    return w - m * alpha / (np.sqrt(v) + a["epsilon"]), m, v
+
+
+def _amsgrad(a: Attributes, w: Array, g: Array, m: Array, v: Array, v_hat: Array, alpha: Array) -> tuple[Array, ...]:
+    m, v = _moments(a, g, m, v)
+    v_hat = np.maximum(v_hat, v)
+    return w - m * alpha / (np.sqrt(v_hat) + a["epsilon"]), m, v, v_hat
+
+
+def _adamax(a: Attributes, w: Array, g: Array, m: Array, u: Array, alpha: Array) -> tuple[Array, ...]:
+    m = m + (g - m) * (1 - a["beta_1"])
+    u = np.maximum(a["beta_2"] * u, np.abs(g))
+    return w - alpha * m / (u + a["epsilon"]), m, u
+
+
+def _nadam(
+    a: Attributes, w: Array, g: Array, m: Array, v: Array,
+    lr: Array, decay_power: Array, u_product: Array, beta_2_power: Array,
+) -> tuple[Array, ...]:  # fmt: skip
+    u = a["beta_1"] * (1 - 0.5 * decay_power)
+    u_next = a["beta_1"] * (1 - 0.5 * NADAM_DECAY * decay_power)
+    m, v = _moments(a, g, m, v)
+    m_hat = u_next * m / (1 - u_product * u_next) + (1 - u) * g / (1 - u_product)
+    return w - m_hat * lr / (np.sqrt(v / (1 - beta_2_power)) + a["epsilon"]), m, v
+
+
+def _power(power: Array, factor: float | Array) -> Array:
+    product = np.asarray(power * factor, dtype=power.dtype)
+    return np.where(product < SMALLEST_POWER, np.zeros_like(product), product)
+
+
+UPDATE_MEANINGS: dict[str, Callable[..., Any]] = {
+    "sgd_update": lambda _, w, g, lr: w - lr * g,
+    "momentum_update": _momentum,
+    "rmsprop_update": _rmsprop,
+    "adagrad_update": _adagrad,
+    "adam_update": _adam,
+    "amsgrad_update": _amsgrad,
+    "adamax_update": _adamax,
+    "nadam_update": _nadam,
+    "decay": lambda a, w, lr: w - w * (a["rate"] * lr),
+    "power_step": lambda a, p: _power(p, a["beta"]),
+    "adam_alpha": lambda _, lr, p1, p2: lr * np.sqrt(1 - p2) / (1 - p1),
+    "adamax_alpha": lambda _, lr, p1: lr / (1 - p1),
+    "nadam_product": lambda a, u, p: _power(u, a["beta_1"] * (1 - 0.5 * p)),
+    "norm": lambda _, *xs: np.sqrt(sum(np.sum(x * x) for x in xs)),
+    "clip_scale": lambda a, norm: a["limit"] / np.maximum(norm, a["limit"]),
+}
