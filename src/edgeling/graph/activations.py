@@ -41,7 +41,7 @@ def softplus(x: Array) -> Array:
 
 
 def _normal_cdf(x: Array) -> Array:
-    return 0.5 * (1 + _erf(x / sqrt(2)).astype(x.dtype))
+    return 0.5 * (1 + np.asarray(_erf(x / sqrt(2)), dtype=x.dtype))
 
 
 def _normal_pdf(x: Array) -> Array:

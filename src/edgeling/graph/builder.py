@@ -66,7 +66,7 @@ class GraphBuilder:
         self._variables[name] = stored
         return self._declare(name, TensorType(stored.shape, DType.of(stored)))
 
-    def add(self, operation: str, *inputs: str, name: str = "", **attributes: Attribute) -> str:
+    def add(self, operation: str, *inputs: str, name: str = "", **attributes: Any) -> str:
         """Append a node with one output, and give the output's name."""
         (only,) = self.add_many(operation, *inputs, name=name, **attributes)
         return only
@@ -77,7 +77,7 @@ class GraphBuilder:
         *inputs: str,
         name: str = "",
         types: Sequence[TensorType] | None = None,
-        **attributes: Attribute,
+        **attributes: Any,
     ) -> tuple[str, ...]:
         """Append a node, and give its outputs' names.
 
@@ -151,6 +151,6 @@ def complete_attributes(operation: str, inputs: int, attributes: Mapping[str, At
     spec = OPERATIONS[operation]
     if unknown := set(attributes) - set(spec.attributes):
         raise GraphError(f"{operation} has attributes {sorted(spec.attributes)}", received=str(sorted(unknown)))
-    if (spec.inputs != MANY and inputs != spec.inputs) or inputs == 0:
+    if spec.inputs not in (MANY, inputs) or inputs == 0:
         raise GraphError(f"{operation} takes {spec.inputs} inputs", received=str(inputs))
     return {**spec.attributes, **attributes}

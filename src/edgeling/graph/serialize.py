@@ -1,0 +1,95 @@
+"""A graph as JSON plus arrays, and back. What is read is hostile until it has passed the legality check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from edgeling.errors import GraphError
+from edgeling.graph.check import check
+from edgeling.graph.types import Array, DType, Graph, Node, Quantization, TensorType
+
+FORMAT = 1
+
+
+def to_json(graph: Graph) -> tuple[dict[str, Any], dict[str, Array]]:
+    """A JSON-ready description, and the arrays it refers to by name (``constant/...`` and ``variable/...``)."""
+    description = {
+        "format": FORMAT,
+        "name": graph.name,
+        "inputs": list(graph.inputs),
+        "outputs": list(graph.outputs),
+        "types": {name: _type_to_json(kind) for name, kind in graph.types.items()},
+        "nodes": [_node_to_json(node) for node in graph.nodes],
+        "constants": list(graph.constants),
+        "variables": list(graph.variables),
+        "updates": [list(pair) for pair in graph.updates],
+        "metadata": dict(graph.metadata),
+    }
+    arrays = {f"constant/{name}": array for name, array in graph.constants.items()}
+    arrays |= {f"variable/{name}": array for name, array in graph.variables.items()}
+    return description, arrays
+
+
+def from_json(description: Mapping[str, Any], arrays: Mapping[str, Array]) -> Graph:
+    """The graph described, checked.
+
+    Raises:
+        GraphError: the description is malformed, of a newer format, or of a graph that is not legal.
+    """
+    if description.get("format") != FORMAT:
+        raise GraphError(f"graph format {FORMAT} can be read", received=repr(description.get("format")))
+    try:
+        return check(_build(description, arrays))
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        if isinstance(error, GraphError):
+            raise
+        raise GraphError("a graph's description is whole", received=f"{type(error).__name__}: {error}") from None
+
+
+def _build(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Graph:
+    return Graph(
+        name=d["name"],
+        inputs=tuple(d["inputs"]),
+        outputs=tuple(d["outputs"]),
+        nodes=tuple(_node_from_json(node) for node in d["nodes"]),
+        types={name: _type_from_json(kind) for name, kind in d["types"].items()},
+        constants={name: arrays[f"constant/{name}"] for name in d["constants"]},
+        variables={name: arrays[f"variable/{name}"] for name in d["variables"]},
+        updates=tuple((variable, value) for variable, value in d["updates"]),
+        metadata=dict(d["metadata"]),
+    )
+
+
+def _type_to_json(kind: TensorType) -> dict[str, Any]:
+    result: dict[str, Any] = {"shape": list(kind.shape), "dtype": kind.dtype.value}
+    if kind.quantization:
+        q = kind.quantization
+        result["quantization"] = {"scale": list(q.scale), "zero_point": list(q.zero_point), "axis": q.axis}
+    return result
+
+
+def _type_from_json(d: Mapping[str, Any]) -> TensorType:
+    shape = tuple(int(n) for n in d["shape"])
+    if any(n < 0 for n in shape):
+        raise GraphError("a shape has no negative length", received=str(shape))
+    q = d.get("quantization")
+    quantization = None
+    if q is not None:
+        axis = None if q["axis"] is None else int(q["axis"])
+        quantization = Quantization(tuple(map(float, q["scale"])), tuple(map(int, q["zero_point"])), axis)
+    return TensorType(shape, DType(d["dtype"]), quantization)
+
+
+def _node_to_json(node: Node) -> dict[str, Any]:
+    return {
+        "operation": node.operation,
+        "inputs": list(node.inputs),
+        "outputs": list(node.outputs),
+        "attributes": {key: list(v) if isinstance(v, tuple) else v for key, v in node.attributes.items()},
+    }
+
+
+def _node_from_json(d: Mapping[str, Any]) -> Node:
+    attributes = {key: tuple(v) if isinstance(v, list) else v for key, v in d["attributes"].items()}
+    return Node(d["operation"], tuple(d["inputs"]), tuple(d["outputs"]), attributes)

@@ -1,0 +1,216 @@
+"""Reverse-mode differentiation: a graph in, the same graph with its gradients as further outputs.
+
+Requires: pre-activations in reach, so differentiate before fusing activations whose derivative is computed from their
+input. Ensures: every node of the result is one the whole house can run; nothing dead is left behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from edgeling.errors import UnsupportedError
+from edgeling.graph.activations import ACTIVATIONS
+from edgeling.graph.builder import GraphBuilder
+from edgeling.graph.types import Graph, Node
+from edgeling.passes.dead import remove_dead
+
+# (builder, node, gradient of its output) -> gradient of each input, "" where there is none
+Gradient = Callable[[GraphBuilder, Node, str], Sequence[str]]
+
+
+def differentiate(graph: Graph, loss: str, with_respect_to: Sequence[str]) -> Graph:
+    """Append the gradient of a scalar to a graph's outputs.
+
+    Args:
+        graph: a legal graph.
+        loss: the name of a value of shape ``()`` (or of one element).
+        with_respect_to: values to differentiate by; each gives one more output, of its own type, in this order.
+
+    Raises:
+        UnsupportedError: an operation on the way has no gradient; the message says why.
+
+    Source: reverse accumulation (Griewank & Walther, "Evaluating Derivatives", 2008, ch. 3).
+    """
+    builder = GraphBuilder.of(graph)
+    wanted = _downstream(graph, with_respect_to)
+    gradients = {loss: builder.constant(np.ones(graph.types[loss].shape, np.float32), "one")}
+    for node in reversed(graph.nodes):
+        if wanted.intersection(node.outputs) and gradients.keys() & set(node.outputs):
+            _back_through(builder, node, gradients, wanted)
+    ends = [gradients.get(v) or _zeros(builder, v) for v in with_respect_to]
+    return remove_dead(builder.build([*graph.outputs, *ends]))
+
+
+def _downstream(graph: Graph, sources: Sequence[str]) -> set[str]:
+    """The values that depend on any of the sources."""
+    reached = set(sources)
+    for node in graph.nodes:
+        if reached.intersection(node.inputs):
+            reached.update(node.outputs)
+    return reached
+
+
+def _back_through(builder: GraphBuilder, node: Node, gradients: dict[str, str], wanted: set[str]) -> None:
+    rule = GRADIENTS[node.operation]
+    if isinstance(rule, str):
+        raise UnsupportedError(f"{node.operation} has no gradient: {rule}", remedy="differentiate before it")
+    for value, gradient in zip(node.inputs, rule(builder, node, gradients[node.output]), strict=True):
+        if gradient and value in wanted:
+            before = gradients.get(value)
+            gradients[value] = builder.add("add", before, gradient) if before else gradient
+
+
+def _zeros(builder: GraphBuilder, value: str) -> str:
+    return builder.constant(np.zeros(builder.type_of(value).shape, np.float32), "zero")
+
+
+def _number(builder: GraphBuilder, value: float) -> str:
+    return builder.constant(np.float32(value), "number")
+
+
+def _to_shape_of(builder: GraphBuilder, gradient: str, value: str) -> str:
+    """Undo broadcasting: sum the gradient over the axes along which ``value`` was repeated."""
+    have, want = builder.type_of(gradient).shape, builder.type_of(value).shape
+    lead = len(have) - len(want)
+    axes = tuple(i for i, n in enumerate(have) if i < lead or (want[i - lead] == 1 and n != 1))
+    if axes:
+        gradient = builder.add("sum", gradient, axes=axes)
+    return gradient if builder.type_of(gradient).shape == want else builder.add("reshape", gradient, shape=want)
+
+
+def _add(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    return [_to_shape_of(b, dy, v) for v in node.inputs]
+
+
+def _subtract(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    negative = b.add("multiply", dy, _number(b, -1.0))
+    return [_to_shape_of(b, dy, node.inputs[0]), _to_shape_of(b, negative, node.inputs[1])]
+
+
+def _multiply(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    left, right = node.inputs
+    return [
+        _to_shape_of(b, b.add("multiply", dy, right), left),
+        _to_shape_of(b, b.add("multiply", dy, left), right),
+    ]
+
+
+def _divide(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    left, right = node.inputs
+    d_left = b.add("divide", dy, right)
+    d_right = b.add("multiply", b.add("multiply", d_left, node.output), _number(b, -1.0))
+    return [_to_shape_of(b, d_left, left), _to_shape_of(b, d_right, right)]
+
+
+def _square(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    return [b.add("multiply", b.add("multiply", dy, node.inputs[0]), _number(b, 2.0))]
+
+
+def _reciprocal_sqrt(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    cube = b.add("multiply", b.add("square", node.output), node.output)
+    return [b.add("multiply", b.add("multiply", dy, cube), _number(b, -0.5))]
+
+
+def _activation(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    function = str(node.attributes["function"])
+    if function == "linear":
+        return [dy]
+    seen = node.inputs[0] if ACTIVATIONS[function].from_input else node.output
+    return [b.add("activation_gradient", dy, seen, **node.attributes)]
+
+
+def _dense(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    x, kernel, bias = node.inputs
+    function = str(node.attributes["function"])
+    if ACTIVATIONS[function].from_input:
+        raise UnsupportedError(f"dense with {function} inside has no gradient", remedy="differentiate before fusing")
+    if function != "linear":
+        dy = b.add("activation_gradient", dy, node.output, **node.attributes)
+    return [
+        b.add("matmul", dy, kernel, transpose_b=True),
+        b.add("matmul", x, dy, transpose_a=True, name=f"{kernel}_gradient"),
+        _to_shape_of(b, dy, bias),
+    ]
+
+
+def _matmul(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    left, right = node.inputs
+    ta, tb = bool(node.attributes["transpose_a"]), bool(node.attributes["transpose_b"])
+    d_left = (right, dy, tb, True) if ta else (dy, right, False, not tb)
+    d_right = (dy, left, True, ta) if tb else (left, dy, not ta, False)
+    return [b.add("matmul", p, q, transpose_a=s, transpose_b=t) for p, q, s, t in (d_left, d_right)]
+
+
+def _sum(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    return [b.add("broadcast", dy, shape=b.type_of(node.inputs[0]).shape)]
+
+
+def _broadcast(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    return [_to_shape_of(b, dy, node.inputs[0])]
+
+
+def _reshape(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    return [b.add("reshape", dy, shape=b.type_of(node.inputs[0]).shape)]
+
+
+def _softmax(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    return [b.add(f"{node.operation}_gradient", dy, node.output)]
+
+
+def _loss(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    return ["", b.add("loss_gradient", dy, *node.inputs, **node.attributes)]
+
+
+def _penalty(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    return [b.add("penalty_gradient", dy, *node.inputs, **node.attributes)]
+
+
+def _standardize(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    return [b.add("divide", dy, node.inputs[2]), "", ""]
+
+
+def _concatenate(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    ends = np.cumsum([b.type_of(v).shape[-1] for v in node.inputs]).tolist()
+    starts = [0, *ends[:-1]]
+    return [b.add("gather", dy, indices=tuple(range(i, j))) for i, j in zip(starts, ends, strict=True)]
+
+
+_ONCE = "gradients are taken once"
+_LAST = "an update is the last thing a step does"
+_STEP = "its value does not depend continuously on its inputs"
+GRADIENTS: Mapping[str, Gradient | str] = {
+    "add": _add,
+    "subtract": _subtract,
+    "multiply": _multiply,
+    "divide": _divide,
+    "square": _square,
+    "reciprocal_sqrt": _reciprocal_sqrt,
+    "activation": _activation,
+    "dense": _dense,
+    "matmul": _matmul,
+    "sum": _sum,
+    "broadcast": _broadcast,
+    "reshape": _reshape,
+    "softmax": _softmax,
+    "log_softmax": _softmax,
+    "standardize": _standardize,
+    "concatenate": _concatenate,
+    "loss": _loss,
+    "penalty": _penalty,
+    "batch_normalization": "it is the deployed form; training normalises with the batch's own moments",
+    "clip": "it limits gradients, which are not differentiated",
+    **dict.fromkeys(("impute", "gather", "one_hot", "metric", "dropout_mask", "count"), _STEP),
+    **dict.fromkeys(
+        ("activation_gradient", "softmax_gradient", "log_softmax_gradient", "loss_gradient", "penalty_gradient"), _ONCE
+    ),
+    **dict.fromkeys(
+        (
+            "sgd_update", "momentum_update", "rmsprop_update", "adagrad_update", "adam_update", "amsgrad_update",
+            "adamax_update", "nadam_update", "decay", "power_step", "adam_alpha", "adamax_alpha", "nadam_product",
+            "norm", "clip_scale",
+        ),
+        _LAST,
+    ),
+}  # fmt: skip

@@ -1,0 +1,46 @@
+"""What rewriting passes share: who makes a value, who reads it, and replacing nodes in place."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+
+from edgeling.graph.types import Array, Graph, Node, TensorType
+from edgeling.passes.dead import remove_dead
+
+
+class Uses:
+    """Who makes and who reads the values of a graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.maker = {output: node for node in graph.nodes for output in node.outputs}
+        self._reads = Counter(i for node in graph.nodes for i in node.inputs)
+        self._reads.update(graph.outputs)
+        self._reads.update(value for _, value in graph.updates)
+
+    def read_once(self, value: str) -> bool:
+        return self._reads[value] == 1
+
+
+def unique_name(graph: Graph, name: str) -> str:
+    """``name``, or ``name_2``, ``name_3``... if the graph has it already."""
+    candidate, number = name, 2
+    while candidate in graph.types:
+        candidate, number = f"{name}_{number}", number + 1
+    return candidate
+
+
+def substitute(graph: Graph, nodes: list[tuple[Node, Node | None]], constants: Mapping[str, Array]) -> Graph:
+    """The graph with some nodes replaced (None: removed) and some constants added."""
+    swap = {id(old): new for old, new in nodes}
+    kept = [swap.get(id(node), node) for node in graph.nodes]
+    types = {**graph.types, **{name: TensorType(array.shape) for name, array in constants.items()}}
+    return remove_dead(
+        replace(
+            graph,
+            nodes=tuple(node for node in kept if node is not None),
+            constants={**graph.constants, **constants},
+            types=types,
+        )
+    )
