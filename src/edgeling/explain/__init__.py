@@ -1,0 +1,5 @@
+"""What a trained model pays attention to."""
+
+from edgeling.explain.importance import PermutationImportance, permutation_importance
+
+__all__ = ["PermutationImportance", "permutation_importance"]

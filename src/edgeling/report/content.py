@@ -1,0 +1,191 @@
+"""What a report says, as plain values: everything optional may be left out, and its part of the page with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from edgeling.explain import PermutationImportance
+from edgeling.graph.types import Array
+
+Task = Literal["binary", "multiclass", "regression"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the table.
+
+    Attributes:
+        type: what it was read as, for people: "number", "category", "yes/no", ...
+        missing: cells without a value.
+        distinct: number of different values.
+        summary: its range or its commonest values, for people: "4.3 to 7.9, mean 5.84".
+        role: "input", "target" or "left out".
+    """
+
+    name: str
+    type: str
+    missing: int = 0
+    distinct: int | None = None
+    summary: str = ""
+    role: Literal["input", "target", "left out"] = "input"
+
+
+@dataclass(frozen=True, eq=False)
+class DataSummary:
+    """The table learned from.
+
+    Attributes:
+        source: file name, for people.
+        rows: all rows, however they were split.
+        split_rows: rows of each part, by name: {"train": 96, "validation": 24, "test": 30}.
+        class_counts: rows of each class; empty for regression.
+        target_values: for regression, the target column [rows], drawn as a histogram.
+        warnings: what was noticed and done about it, a sentence each.
+    """
+
+    source: str
+    rows: int
+    columns: tuple[Column, ...] = ()
+    split_rows: Mapping[str, int] = field(default_factory=dict)
+    class_counts: Mapping[str, int] = field(default_factory=dict)
+    target_values: Array | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrainingSummary:
+    """How training went.
+
+    Attributes:
+        history: a value an epoch by Keras's names ("loss", "val_loss", "accuracy", "val_accuracy", ...).
+        best_epoch: 1 is the first; the epoch whose weights were kept.
+        optimizer: name and settings, for people: "Adam, learning rate 0.001".
+        loss: name, for people.
+        seconds: wall-clock time of the fit.
+    """
+
+    history: Mapping[str, Sequence[float]]
+    best_epoch: int | None = None
+    optimizer: str = ""
+    loss: str = ""
+    batch_size: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """How one class was recognised; the rates lie in 0 to 1, ``support`` is its number of rows."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Results on held-out rows.
+
+    Attributes:
+        rows: number of rows evaluated.
+        metrics: by name: "accuracy", "f1_macro", ...; "mae", "rmse", "r2" (in the target's units where it has them).
+        per_class: one a class; empty for regression.
+        confusion: [classes, classes] counts, rows true, columns predicted, in the order of ``per_class``.
+        y_true, y_predicted: for regression, [rows].
+        baseline: metrics of the simplest guess (commonest class, mean), by the same names.
+    """
+
+    rows: int
+    metrics: Mapping[str, float]
+    per_class: tuple[ClassScore, ...] = ()
+    confusion: Array | None = None
+    y_true: Array | None = None
+    y_predicted: Array | None = None
+    baseline: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One layer of the network, or one step of the preparation before it.
+
+    Attributes:
+        kind: "Dense", "Standardise", ...
+        output_size: number of values it hands on, per row.
+        parameters: trainable and fixed numbers it holds.
+        weights: [inputs, outputs], drawn as the connections of a small dense network.
+    """
+
+    kind: str
+    output_size: int
+    parameters: int = 0
+    activation: str = ""
+    weights: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Input names in order, and the layers in order."""
+
+    inputs: tuple[str, ...]
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One program measured on one target.
+
+    Attributes:
+        precision: "float32" or "int8".
+        max_error: largest absolute difference from the meaning of the graph; 0 is bit-exact.
+        matches: whether that is within what the precision promises; None when not run.
+        rows: number of rows compared.
+        metrics: by name, of this program on the held-out rows.
+        latency_us: estimated microseconds an inference at ``clock_hz``.
+        note: the core and what it was run on, for people: "Cortex-M4F, emulated".
+    """
+
+    target: str
+    precision: str
+    flash_bytes: int | None = None
+    flash_code_bytes: int | None = None
+    flash_weights_bytes: int | None = None
+    ram_bytes: int | None = None
+    stack_bytes: int | None = None
+    instructions: int | None = None
+    latency_us: float | None = None
+    clock_hz: float | None = None
+    max_error: float | None = None
+    matches: bool | None = None
+    rows: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """How to get the same result again; ``hashes`` maps a file to its SHA-256, in hexadecimal."""
+
+    command: str
+    seed: int | None = None
+    version: str = ""
+    hashes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """Everything on the page. ``created`` is printed as given, so that equal contents make equal pages."""
+
+    name: str
+    task: Task
+    target: str
+    data: DataSummary | None = None
+    training: TrainingSummary | None = None
+    evaluation: Evaluation | None = None
+    importance: PermutationImportance | None = None
+    network: Network | None = None
+    deployments: tuple[Deployment, ...] = ()
+    reproduction: Reproduction | None = None
+    created: str = ""
