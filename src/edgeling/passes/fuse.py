@@ -95,7 +95,7 @@ def _columns_of(graph: Graph, node: Node) -> Columns | None:
         mean, scale = parameters
         return 1 / scale, -mean / scale
     gamma, beta, mean, variance = parameters
-    slope = gamma / np.sqrt(variance + float(node.attributes["epsilon"]))  # type: ignore[arg-type]
+    slope = gamma / np.sqrt(variance + float(node.attributes["epsilon"]))
     return slope, beta - mean * slope
 
 

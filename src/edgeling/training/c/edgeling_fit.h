@@ -1,0 +1,153 @@
+/* The training loop around a compiled step: shuffle, gather, step, sum the logs, keep the last whole epoch.
+ *
+ * The step is a pointer, so one loop serves every network. Rows are float32, row-major:
+ *   x [rows][x_size], y [rows][y_size], sample_weight [rows] or null, order [rows]
+ *   batch_x [batch_size][x_size], batch_y, batch_weight: where shuffled rows are gathered
+ *   learning_rates [learning_rate_count]: one for every step of the run, or a single one for all
+ *   logs [epochs][log_count]: means over the rows of an epoch
+ *   variables [variables_bytes]: the head of the state; last_good: its copy at the end of the last whole epoch
+ */
+#ifndef EDGELING_FIT_H
+#define EDGELING_FIT_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "edgeling/philox.h"
+
+typedef struct {
+    const float *x, *y, *sample_weight, *learning_rate;
+    const uint32_t *seed;
+} edgeling_batch;
+
+typedef void (*edgeling_step)(void *state, const edgeling_batch *batch, float *logs);
+
+enum { EDGELING_MAX_LOGS = 32 };
+enum { EDGELING_DONE = 0, EDGELING_PAUSED = 1, EDGELING_NOT_FINITE = 2 };
+
+typedef struct {
+    void *state, *last_good;
+    const float *x, *y, *sample_weight, *learning_rates;
+    float *batch_x, *batch_y, *batch_weight, *logs;
+    int32_t *order;
+    int64_t state_bytes, learning_rate_count, step;
+    int32_t rows, x_size, y_size, batch_size, log_count, batches_per_epoch, shuffle;
+    int32_t epochs, epoch, batch; /* how many to run, and where the run is */
+    uint32_t seed, first_epoch;
+    double sums[EDGELING_MAX_LOGS];
+} edgeling_run;
+
+/* Fisher-Yates from the end; exchange i draws word i (graph/random.py, permutation). */
+static void edgeling_shuffle(int32_t *order, int32_t size, uint32_t seed, uint32_t epoch) {
+    uint32_t word[4] = {0, 0, 0, 0};
+    int32_t block = -1;
+    for (int32_t i = 0; i < size; ++i) order[i] = i;
+    for (int32_t i = size - 1; i > 0; --i) {
+        if (i / 4 != block) {
+            block = i / 4;
+            edgeling_philox(seed, 0u, (uint32_t)block, epoch, EDGELING_SHUFFLE_STREAM, word);
+        }
+        const int32_t j = (int32_t)(((uint64_t)word[i % 4] * (uint64_t)(i + 1)) >> 32);
+        const int32_t held = order[i];
+        order[i] = order[j];
+        order[j] = held;
+    }
+}
+
+static void edgeling_gather(const float *from, float *to, const int32_t *order, int32_t count, int32_t size) {
+    for (int32_t i = 0; i < count; ++i) {
+        const float *row = from + (int64_t)order[i] * size;
+        for (int32_t j = 0; j < size; ++j) to[(int64_t)i * size + j] = row[j];
+    }
+}
+
+static edgeling_batch edgeling_take(edgeling_run *run, int32_t count) {
+    const int64_t start = (int64_t)run->batch * run->batch_size;
+    edgeling_batch batch = {run->x + start * run->x_size, run->y + start * run->y_size, 0, run->learning_rates, &run->seed};
+    if (run->sample_weight) batch.sample_weight = run->sample_weight + start;
+    if (run->learning_rate_count > 1) batch.learning_rate += run->step;
+    if (!run->shuffle) return batch;
+    edgeling_gather(run->x, run->batch_x, run->order + start, count, run->x_size);
+    edgeling_gather(run->y, run->batch_y, run->order + start, count, run->y_size);
+    if (run->sample_weight) edgeling_gather(run->sample_weight, run->batch_weight, run->order + start, count, 1);
+    batch.x = run->batch_x, batch.y = run->batch_y;
+    if (run->sample_weight) batch.sample_weight = run->batch_weight;
+    return batch;
+}
+
+static void edgeling_begin_epoch(edgeling_run *run) {
+    for (int32_t i = 0; i < run->log_count; ++i) run->sums[i] = 0.0;
+    if (run->shuffle) edgeling_shuffle(run->order, run->rows, run->seed, run->first_epoch + (uint32_t)run->epoch);
+}
+
+static void edgeling_end_epoch(edgeling_run *run) {
+    const int64_t full = (int64_t)run->batches_per_epoch * run->batch_size;
+    const double seen = (double)(full < run->rows ? full : run->rows);
+    for (int32_t i = 0; i < run->log_count; ++i)
+        run->logs[(int64_t)run->epoch * run->log_count + i] = (float)(run->sums[i] / seen);
+    memcpy(run->last_good, run->state, (size_t)run->state_bytes);
+    run->batch = 0;
+    ++run->epoch;
+}
+
+/* Small numbers below 2^-126 are flushed to zero where the processor is slow with them. */
+static uint32_t edgeling_flush_denormals(void) {
+#if defined(__x86_64__) && defined(__SSE__)
+    const uint32_t before = __builtin_ia32_stmxcsr();
+    __builtin_ia32_ldmxcsr(before | 0x8040u);
+    return before;
+#else
+    return 0u;
+#endif
+}
+
+static void edgeling_restore_denormals(uint32_t before) {
+#if defined(__x86_64__) && defined(__SSE__)
+    __builtin_ia32_ldmxcsr(before);
+#else
+    (void)before;
+#endif
+}
+
+static int edgeling_is_finite(float value) { return value - value == 0.0f; }
+
+static int32_t edgeling_fit_steps(edgeling_run *run, edgeling_step full, edgeling_step tail, int64_t step_budget) {
+    float logs[EDGELING_MAX_LOGS];
+    while (run->epoch < run->epochs) {
+        if (step_budget-- == 0) return EDGELING_PAUSED;
+        if (run->batch == 0) edgeling_begin_epoch(run);
+        const int64_t left = run->rows - (int64_t)run->batch * run->batch_size;
+        const int32_t count = left < run->batch_size ? (int32_t)left : run->batch_size;
+        const edgeling_batch batch = edgeling_take(run, count);
+        (count < run->batch_size ? tail : full)(run->state, &batch, logs);
+        if (!edgeling_is_finite(logs[0])) return EDGELING_NOT_FINITE;
+        for (int32_t i = 0; i < run->log_count; ++i) run->sums[i] += (double)logs[i] * count;
+        ++run->step;
+        if (++run->batch == run->batches_per_epoch) edgeling_end_epoch(run);
+    }
+    return EDGELING_DONE;
+}
+
+/* Run at most step_budget steps of the run: EDGELING_DONE, EDGELING_PAUSED (call again), or EDGELING_NOT_FINITE. */
+static int32_t edgeling_fit(edgeling_run *run, edgeling_step full, edgeling_step tail, int64_t step_budget) {
+    const uint32_t before = edgeling_flush_denormals();
+    const int32_t status = edgeling_fit_steps(run, full, tail, step_budget);
+    edgeling_restore_denormals(before);
+    return status;
+}
+
+/* Mean logs over rows, a row at a time: x [rows][x_size], y [rows][y_size], sample_weight [rows] or null. */
+static void edgeling_evaluate(void *state, edgeling_step row_step, const float *x, const float *y,
+                              const float *sample_weight, int32_t rows, int32_t x_size, int32_t y_size,
+                              int32_t log_count, float *means) {
+    double sums[EDGELING_MAX_LOGS] = {0.0};
+    float logs[EDGELING_MAX_LOGS];
+    for (int64_t row = 0; row < rows; ++row) {
+        const edgeling_batch one = {x + row * x_size, y + row * y_size, sample_weight ? sample_weight + row : 0, 0, 0};
+        row_step(state, &one, logs);
+        for (int32_t i = 0; i < log_count; ++i) sums[i] += (double)logs[i];
+    }
+    for (int32_t i = 0; i < log_count; ++i) means[i] = (float)(sums[i] / rows);
+}
+
+#endif
