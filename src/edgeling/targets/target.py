@@ -1,0 +1,78 @@
+"""What a target is, and the table of those Edgeling knows (``targets.toml``)."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+
+from edgeling.errors import TargetError
+
+
+@dataclass(frozen=True)
+class Target:
+    """A chip, or something that behaves like one.
+
+    Attributes:
+        name: what a person types: ``--for cortex-m4``.
+        description: one line for people.
+        core: the processor core; targets that share a core run the same code.
+        triple: the cross-compiler's target, ``native`` for this machine.
+        cpu: the cross-compiler's processor and its features.
+        float_unit: what the hardware computes with: ``none``, ``single`` or ``double``.
+        instruction_set: the architecture's own name.
+        flash_base, flash_bytes: where read-only memory lies; 0 bytes means it has no bound worth naming.
+        ram_base, ram_bytes: the same for writable memory.
+        clock_hz: the clock a latency estimate assumes; 0 where instructions say nothing about time.
+        compiler_flags: optimisation flags, chosen by measurement (``docs`` and the tests say how).
+    """
+
+    name: str
+    description: str
+    core: str
+    triple: str
+    cpu: str
+    float_unit: str
+    instruction_set: str
+    flash_base: int = 0
+    flash_bytes: int = 0
+    ram_base: int = 0
+    ram_bytes: int = 0
+    clock_hz: int = 0
+    compiler_flags: tuple[str, ...] = ()
+
+
+@cache
+def _table() -> dict[str, Target]:
+    text = files("edgeling.targets").joinpath("targets.toml").read_text("utf-8")
+    rows = tomllib.loads(text)
+    return {
+        name: Target(name=name, **{**row, "compiler_flags": tuple(row["compiler_flags"])})
+        for name, row in rows.items()
+    }
+
+
+def names() -> tuple[str, ...]:
+    """The names :func:`get` knows, in the order of the table."""
+    return tuple(_table())
+
+
+def all_targets() -> tuple[Target, ...]:
+    """Every target, in the order of the table."""
+    return tuple(_table().values())
+
+
+def get(name: str) -> Target:
+    """The target of that name.
+
+    Raises:
+        TargetError: there is none; the message lists those there are, and the nearest.
+    """
+    table = _table()
+    if name in table:
+        return table[name]
+    nearest = get_close_matches(name.lower(), table, n=1, cutoff=0.5)
+    remedy = f"did you mean {nearest[0]!r}?" if nearest else "edgeling targets lists them"
+    raise TargetError(f"a target is one of {', '.join(table)}", received=repr(name), remedy=remedy)

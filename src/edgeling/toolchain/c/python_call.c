@@ -1,0 +1,153 @@
+/*
+ * Calls a compiled program from Python with as little as possible in between.
+ *
+ * Python.h is not needed to build this: the few functions used belong to CPython's stable ABI (3.11 and later), are
+ * declared here by hand and reach us as addresses in `edgeling_python`, filled by native.py before the first call.
+ *
+ * A callable is a CPython built-in function of the METH_FASTCALL kind. Its `self` is a tuple: first the address of
+ * an edgeling_binding as an integer, then whatever must live as long as the callable does.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct PyObject PyObject;
+typedef ptrdiff_t Py_ssize_t;
+
+typedef struct {
+    void *buf;
+    PyObject *obj;
+    Py_ssize_t len;
+    Py_ssize_t itemsize;
+    int readonly;
+    int ndim;
+    char *format;
+    Py_ssize_t *shape;
+    Py_ssize_t *strides;
+    Py_ssize_t *suboffsets;
+    void *internal;
+} Py_buffer;
+
+enum { WRITABLE = 0x1, FORMAT = 0x4, C_ORDER = 0x8 /* PyBUF_ND: shape without strides, so contiguous */ };
+
+typedef struct {
+    int (*get_buffer)(PyObject *, Py_buffer *, int);
+    void (*release_buffer)(Py_buffer *);
+    int (*check_buffer)(PyObject *);
+    PyObject *(*tuple_item)(PyObject *, Py_ssize_t);
+    void *(*as_pointer)(PyObject *);
+    void (*incref)(PyObject *);
+    void (*clear_error)(void);
+    PyObject *(*format_error)(PyObject *, const char *, ...);
+    PyObject *type_error;
+    PyObject *value_error;
+    PyObject *none;
+} edgeling_python_api;
+
+/* One argument: its bytes in one row, and the format characters that Python's buffers may give its element type. */
+typedef struct {
+    const char *name;
+    const char *dtype;
+    Py_ssize_t row_bytes;
+    Py_ssize_t itemsize;
+    int is_output;
+    char formats[4];
+} edgeling_port;
+
+typedef struct {
+    void (*run)(void *state, size_t rows, void *const *ports);
+    void *state;
+    const char *name;
+    Py_ssize_t n_ports;
+    const edgeling_port *ports;
+    int takes_rows;
+} edgeling_binding;
+
+enum { MAX_PORTS = 64 };
+
+#if defined(_WIN32)
+#define EXPORTED __declspec(dllexport)
+#else
+#define EXPORTED __attribute__((visibility("default")))
+#endif
+
+EXPORTED edgeling_python_api edgeling_python;
+
+static int has_format(const edgeling_port *port, const Py_buffer *view) {
+    const char *format = view->format ? view->format : "B";
+    if (format[0] == '=') format++; /* NumPy's way to say "perhaps not aligned" */
+    if (view->itemsize != port->itemsize || format[1] != '\0') return 0;
+    for (int i = 0; i < 4 && port->formats[i]; i++)
+        if (port->formats[i] == format[0]) return 1;
+    return 0;
+}
+
+static int refuse_object(const edgeling_binding *binding, const edgeling_port *port, PyObject *argument) {
+    const edgeling_python_api *py = &edgeling_python;
+    py->clear_error();
+    if (!py->check_buffer(argument))
+        py->format_error(py->type_error, "%s: %s must be an array", binding->name, port->name);
+    else
+        py->format_error(py->value_error, "%s: %s must be a C-contiguous%s array", binding->name, port->name,
+                         port->is_output ? ", writable" : "");
+    return 0;
+}
+
+static int refuse_format(const edgeling_binding *binding, const edgeling_port *port, const Py_buffer *view) {
+    edgeling_python.format_error(edgeling_python.type_error,
+                                 "%s: %s must be an array of %s; received elements of %zd bytes, format '%s'",
+                                 binding->name, port->name, port->dtype, view->itemsize,
+                                 view->format ? view->format : "B");
+    return 0;
+}
+
+static int refuse_alignment(const edgeling_binding *binding, const edgeling_port *port) {
+    edgeling_python.format_error(edgeling_python.value_error, "%s: %s must lie at a multiple of %zd bytes",
+                                 binding->name, port->name, port->itemsize);
+    return 0;
+}
+
+static int refuse_size(const edgeling_binding *binding, const edgeling_port *port, Py_ssize_t rows,
+                       Py_ssize_t received) {
+    const edgeling_python_api *py = &edgeling_python;
+    if (rows < 0)
+        py->format_error(py->value_error, "%s: %s must hold whole rows of %zd bytes; received %zd bytes",
+                         binding->name, port->name, port->row_bytes, received);
+    else
+        py->format_error(py->value_error, "%s: %s must be %zd bytes (%zd rows); received %zd bytes", binding->name,
+                         port->name, rows * port->row_bytes, rows, received);
+    return 0;
+}
+
+/* Opens one argument. `*rows` is -1 until the first argument of a call that takes rows has told how many. */
+static int open_port(const edgeling_binding *binding, const edgeling_port *port, PyObject *argument,
+                     Py_buffer *view, Py_ssize_t *rows) {
+    const int flags = C_ORDER | FORMAT | (port->is_output ? WRITABLE : 0);
+    if (edgeling_python.get_buffer(argument, view, flags)) return refuse_object(binding, port, argument);
+    int fits = has_format(port, view) || refuse_format(binding, port, view);
+    if (fits && (uintptr_t)view->buf % (uintptr_t)port->itemsize) fits = refuse_alignment(binding, port);
+    if (fits && *rows < 0 && view->len % port->row_bytes == 0) *rows = view->len / port->row_bytes;
+    if (fits && (*rows < 0 || view->len != *rows * port->row_bytes))
+        fits = refuse_size(binding, port, *rows, view->len);
+    if (!fits) edgeling_python.release_buffer(view);
+    return fits;
+}
+
+EXPORTED PyObject *edgeling_call(PyObject *self, PyObject *const *arguments, Py_ssize_t n) {
+    const edgeling_python_api *py = &edgeling_python;
+    const edgeling_binding *binding = py->as_pointer(py->tuple_item(self, 0));
+    if (n != binding->n_ports)
+        return py->format_error(py->type_error, "%s takes %zd arrays, inputs then outputs; received %zd",
+                                binding->name, binding->n_ports, n);
+    Py_buffer views[MAX_PORTS];
+    void *pointers[MAX_PORTS];
+    Py_ssize_t rows = binding->takes_rows ? -1 : 1, opened = 0;
+    while (opened < n && open_port(binding, &binding->ports[opened], arguments[opened], &views[opened], &rows)) {
+        pointers[opened] = views[opened].buf;
+        opened++;
+    }
+    if (opened == n) binding->run(binding->state, (size_t)rows, pointers);
+    for (Py_ssize_t i = 0; i < opened; i++) py->release_buffer(&views[i]);
+    if (opened < n) return NULL;
+    py->incref(py->none);
+    return py->none;
+}

@@ -1,0 +1,167 @@
+"""C compilers: which there are on this machine, and how each is asked."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache as memoize
+from importlib.util import find_spec
+from pathlib import Path
+
+from edgeling.errors import CompilerNotFoundError, ToolchainError
+
+FREESTANDING = ("-std=c99", "-fno-strict-aliasing", "-fno-math-errno", "-fno-trapping-math")
+"""For every compilation. Arena bytes are reused by values of other types, so aliasing by type must not be assumed.
+There is no ``errno`` and no trap to preserve; these two change no value, unlike ``-ffast-math``, never used."""
+
+HOST = (*FREESTANDING, "-O3", "-ffp-contract=fast", "-fPIC")
+"""For this machine. ISO mode switches contraction (``a * b + c`` rounded once) off; it is wanted."""
+
+_TIMEOUT_SECONDS = 300.0
+_SHOWN_LINES = 6
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A C compiler: the words that start it, and whether it is the one from the ``ziglang`` package."""
+
+    command: tuple[str, ...]
+    is_zig: bool = False
+
+    @property
+    def identity(self) -> str:
+        """Changes when the compiler does: its words, and the size and time of the program behind the first."""
+        program = Path(self.command[0]).resolve()
+        status = program.stat()
+        return f"{shlex.join(self.command)} {program} {status.st_size} {status.st_mtime_ns}"
+
+
+def host_compiler() -> Compiler:
+    """The compiler for this machine.
+
+    ``EDGELING_CC`` chooses: ``none`` (there is none), ``zig``, or a command. Else ``CC``, else ``cc``, ``gcc`` or
+    ``clang`` on the path, else the ``ziglang`` package.
+
+    Raises:
+        CompilerNotFoundError: there is none, or the one chosen cannot be found.
+    """
+    chosen = os.environ.get("EDGELING_CC", "").strip()
+    if chosen in {"none", "zig"}:
+        return zig()
+    chosen = chosen or os.environ.get("CC", "").strip()
+    if chosen:
+        return _named(chosen)
+    found = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
+    return Compiler((found,)) if found else zig()
+
+
+def zig() -> Compiler:
+    """The compiler in the ``ziglang`` package, which compiles for every target.
+
+    Raises:
+        CompilerNotFoundError: the package is not installed, or ``EDGELING_CC=none``.
+    """
+    location = None if os.environ.get("EDGELING_CC") == "none" else zig_folder()
+    if location is None:
+        raise CompilerNotFoundError(
+            "a C compiler is needed",
+            received="no compiler on the path and no ziglang package",
+            remedy="pip install ziglang, or install gcc or clang",
+        )
+    program = location / ("zig.exe" if sys.platform == "win32" else "zig")
+    return Compiler((str(program), "cc"), is_zig=True)
+
+
+@memoize
+def zig_folder() -> Path | None:
+    """Where the ``ziglang`` package lies, without importing it."""
+    spec = find_spec("ziglang")
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+def _named(command: str) -> Compiler:
+    words = shlex.split(command, posix=sys.platform != "win32")
+    program = shutil.which(words[0])
+    if program is None:
+        raise CompilerNotFoundError(
+            "the compiler named by CC or EDGELING_CC must exist",
+            received=repr(command),
+            remedy="unset the variable to let Edgeling look for one",
+        )
+    return Compiler((program, *words[1:]))
+
+
+@memoize
+def cpu_identity() -> str:
+    """What ``-march=native`` depends on: the processor's model and features."""
+    try:
+        text = Path("/proc/cpuinfo").read_text("utf-8").split("\n\n", 1)[0]
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}"
+    kept = ("model name", "flags", "Features", "CPU part", "isa")
+    return "\n".join(line for line in text.splitlines() if line.startswith(kept))
+
+
+def native_cpu_flag() -> str:
+    """``-march=native``, which on 64-bit Arm is spelt ``-mcpu=native`` by every compiler."""
+    return "-mcpu=native" if platform.machine().lower() in {"arm64", "aarch64"} else "-march=native"
+
+
+def write_sources(folder: Path, files: Mapping[str, str]) -> None:
+    """Writes the files below ``folder``.
+
+    Raises:
+        ToolchainError: a name leaves the folder.
+    """
+    for name, text in files.items():
+        path = folder / name
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise ToolchainError("a source file's name must stay in its folder", received=repr(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+
+def run(command: Sequence[str], workspace: Path, purpose: str) -> str:
+    """Runs a tool in ``workspace``, where it also keeps its own caches; returns what it said.
+
+    Raises:
+        ToolchainError: it failed (with the first lines of its complaint), could not start, or took too long.
+    """
+    tool_cache = str(workspace / "tool-cache")
+    settings = {"ZIG_GLOBAL_CACHE_DIR": tool_cache, "ZIG_LOCAL_CACHE_DIR": tool_cache, "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            command,
+            cwd=workspace,
+            env=os.environ | settings,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TIMEOUT_SECONDS,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ToolchainError(f"{purpose} must succeed", received=str(error)) from error
+    if done.returncode:
+        raise _failure(purpose, done.stderr or done.stdout, done.returncode)
+    return done.stdout
+
+
+def _failure(purpose: str, said: str, status: int) -> ToolchainError:
+    if "No space left on device" in said:
+        return ToolchainError(
+            f"{purpose} needs room on the disk",
+            received="'No space left on device'",
+            remedy="free some space, or set EDGELING_CACHE_DIR to a folder on another disk",
+        )
+    lines = [line for line in said.splitlines() if line.strip()]
+    first = next((i for i, line in enumerate(lines) if "error" in line), 0)
+    shown = "\n".join(lines[first : first + _SHOWN_LINES]) or f"exit status {status}"
+    return ToolchainError(f"{purpose} must succeed", received=f"from the compiler:\n{shown}")

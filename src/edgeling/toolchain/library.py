@@ -1,0 +1,102 @@
+"""A program as a shared library for this machine, out of the cache or compiled now.
+
+The library holds, besides the program's own functions, one generated function per entry point, which native.py calls::
+
+    void edgeling_rows_FUNCTION(void *state, size_t rows, void *const *ports);
+
+It runs the entry on ``rows`` consecutive rows of every port. It shares a translation unit with the program, so the
+compiler can inline the entry into its loop.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib.resources import files as resources
+from pathlib import Path
+
+from edgeling.codegen.program import EntryPoint, Port, Program
+from edgeling.toolchain import cache
+from edgeling.toolchain.compilers import (
+    HOST,
+    Compiler,
+    cpu_identity,
+    host_compiler,
+    native_cpu_flag,
+    run,
+    write_sources,
+)
+
+_UNIT = "edgeling_rows.c"
+_LIBRARY = "program.dll" if sys.platform == "win32" else "program.so"
+
+
+def compile_program(program: Program, extra_files: Mapping[str, str] | None = None) -> Path:
+    """Compiles the program, and ``extra_files`` (C sources and headers) beside it.
+
+    Raises:
+        CompilerNotFoundError: there is no C compiler.
+        ToolchainError: a file does not compile; the message carries the compiler's first lines.
+    """
+    files = {**program.files, **(extra_files or {}), _UNIT: rows_source(program)}
+    units = [name for name in files if name.endswith(".c") and name != f"{program.name}.c"]
+    return _compile(files, units, f"compiling {program.name}")
+
+
+def compile_glue() -> Path:
+    """The library that lets CPython call the others (``c/python_call.c``)."""
+    name = "python_call.c"
+    text = resources("edgeling.toolchain").joinpath("c", name).read_text("utf-8")
+    return _compile({name: text}, [name], "compiling the Python bridge")
+
+
+def rows_source(program: Program) -> str:
+    """The generated translation unit: the program, and a loop over rows for each entry."""
+    loops = "\n".join(_rows_function(entry) for entry in program.entries)
+    return f'#include <stddef.h>\n#include "{program.name}.c"\n\n{loops}'
+
+
+def rows_symbol(entry: EntryPoint) -> str:
+    """The name of the generated function for an entry."""
+    return f"edgeling_rows_{entry.function}"
+
+
+def _rows_function(entry: EntryPoint) -> str:
+    ports = [(port, "const ") for port in entry.inputs] + [(port, "") for port in entry.outputs]
+    arguments = ["state", *(_argument(port, const, i) for i, (port, const) in enumerate(ports))]
+    return (
+        f"void {rows_symbol(entry)}(void *state, size_t rows, void *const *ports);\n"
+        f"void {rows_symbol(entry)}(void *state, size_t rows, void *const *ports) {{\n"
+        f"    for (size_t row = 0; row < rows; row++)\n"
+        f"        {entry.function}({', '.join(arguments)});\n}}\n"
+    )
+
+
+def _argument(port: Port, const: str, index: int) -> str:
+    return f"({const}{port.type.dtype.c_name} *)ports[{index}] + row * {port.type.size}"
+
+
+def _compile(files: Mapping[str, str], units: list[str], purpose: str) -> Path:
+    compiler = host_compiler()
+    flags = (*HOST, native_cpu_flag(), "-fno-semantic-interposition", "-I.")
+    sources = [text for item in sorted(files.items()) for text in item]
+    key = cache.key_of(["library", compiler.identity, cpu_identity(), *flags, *units, *sources])
+
+    def make(workspace: Path, result: Path) -> None:
+        write_sources(workspace, files)
+        if compiler.is_zig and sys.platform == "linux":
+            _compile_and_link(compiler, flags, units, workspace, result, purpose)
+        else:
+            run([*compiler.command, *flags, "-shared", *units, "-o", str(result)], workspace, purpose)
+
+    return cache.get_or_make(key, _LIBRARY, make)
+
+
+def _compile_and_link(
+    compiler: Compiler, flags: tuple[str, ...], units: list[str], workspace: Path, result: Path, purpose: str
+) -> None:
+    """In two steps: linking through ``zig cc`` would first build a C library that a program does not need."""
+    objects = [f"{index}.o" for index in range(len(units))]
+    for unit, made in zip(units, objects, strict=True):
+        run([*compiler.command, *flags, "-c", unit, "-o", made], workspace, purpose)
+    run([compiler.command[0], "ld.lld", "-shared", *objects, "-o", str(result)], workspace, purpose)

@@ -1,0 +1,147 @@
+"""Runs compiled programs in this process, on NumPy arrays, without copying.
+
+Calls made through :meth:`NativeProgram.function` and :meth:`NativeProgram.rows` hold Python's global lock: they are
+meant to be short. Long loops written in C are called through :meth:`NativeProgram.symbol`, where ctypes releases it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Mapping
+from functools import cache as memoize
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeling.codegen.program import EntryPoint, Program
+from edgeling.errors import ToolchainError
+from edgeling.graph.types import TensorType
+from edgeling.toolchain import calls
+from edgeling.toolchain.library import compile_program, rows_symbol
+
+Function = Callable[..., None]
+
+_ALIGNMENT_BYTES = 64  # a cache line, and the widest vector register
+
+
+def load(program: Program, extra_files: Mapping[str, str] | None = None) -> NativeProgram:
+    """Compiles the program (or finds it in the cache) and loads it, with a state of its own.
+
+    Args:
+        program: what to run.
+        extra_files: further C sources and headers (path to text) compiled into the same library; they may
+            ``#include "NAME.h"``, and their functions are found with :meth:`NativeProgram.symbol`.
+
+    Raises:
+        CompilerNotFoundError: there is no C compiler.
+        ToolchainError: it does not compile or does not load.
+    """
+    return NativeProgram(program, _open(compile_program(program, extra_files)))
+
+
+class NativeProgram:
+    """A loaded program and one state. Not safe for two threads at once: give each its own :meth:`clone`.
+
+    Attributes:
+        program: what was loaded.
+        state: the state's bytes, ``uint8[state_bytes]``, 64-byte aligned; the C code works in this very memory.
+    """
+
+    def __init__(self, program: Program, library: ctypes.CDLL) -> None:
+        self.program = program
+        self.state = _aligned_zeros(program.state_bytes)
+        self._library = library
+        self._entries = {entry.function: entry for entry in program.entries}
+        self._functions: dict[tuple[str, bool], Function] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """Sets every variable to its initial value and the rest of the state to zero."""
+        self.state[:] = 0
+        if self.program.variable_offsets:
+            self.symbol(f"{self.program.name}_init")(ctypes.c_void_p(self.state.ctypes.data))
+
+    def clone(self) -> NativeProgram:
+        """The same code with a fresh state."""
+        return NativeProgram(self.program, self._library)
+
+    def variable(self, name: str, type: TensorType) -> NDArray[Any]:
+        """A view of one variable inside the state: what is written here, the C code reads.
+
+        Raises:
+            ToolchainError: the program has no such variable, or it would reach past the state.
+        """
+        offsets = self.program.variable_offsets
+        if name not in offsets:
+            raise ToolchainError(f"a variable is one of {', '.join(offsets)}", received=repr(name))
+        stored = self.state[offsets[name] : offsets[name] + type.bytes]
+        if stored.nbytes != type.bytes:
+            raise ToolchainError("a variable must lie within the state", received=f"{name}: {type}")
+        return stored.view(type.dtype.numpy).reshape(type.shape)
+
+    def function(self, entry_name: str) -> Function:
+        """``call(*inputs, *outputs)``: runs the entry once. Outputs are written in place; nothing is returned.
+
+        Every argument must be a C-contiguous array (or other buffer) of exactly the port's element type and number
+        of bytes; shapes are not looked at. Inputs and outputs must not overlap.
+
+        Raises:
+            ToolchainError: there is no such entry. The callable raises TypeError (not an array, wrong element type,
+                wrong number of arguments) and ValueError (not contiguous, read-only output, wrong size).
+        """
+        return self._bound(entry_name, takes_rows=False)
+
+    def rows(self, entry_name: str) -> Function:
+        """As :meth:`function`, on arrays of ``n`` rows each: runs the entry on every row, in order."""
+        return self._bound(entry_name, takes_rows=True)
+
+    def address(self, entry_name: str) -> int:
+        """The entry's C function pointer."""
+        return _address(self.symbol(self._entry(entry_name).function))
+
+    def symbol(self, name: str) -> Any:
+        """Any exported C function, as a new ctypes function (set its ``argtypes``); a call releases the global lock.
+
+        Raises:
+            ToolchainError: the library exports no such function.
+        """
+        try:
+            found = self._library[name]
+        except AttributeError as error:
+            raise ToolchainError("a symbol must be exported by the library", received=repr(name)) from error
+        found.restype = None
+        return found
+
+    def _entry(self, name: str) -> EntryPoint:
+        if name not in self._entries:
+            raise ToolchainError(f"an entry point is one of {', '.join(self._entries)}", received=repr(name))
+        return self._entries[name]
+
+    def _bound(self, name: str, *, takes_rows: bool) -> Function:
+        if (name, takes_rows) not in self._functions:
+            entry = self._entry(name)
+            run = _address(self.symbol(rows_symbol(entry)))
+            self._functions[name, takes_rows] = calls.bind(
+                entry, run, self.state, takes_rows=takes_rows, keep=self._library
+            )
+        return self._functions[name, takes_rows]
+
+
+@memoize
+def _open(path: Path) -> ctypes.CDLL:
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        raise ToolchainError("a compiled program must load", received=str(error)) from error
+
+
+def _address(function: Any) -> int:
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+def _aligned_zeros(size: int) -> NDArray[np.uint8]:
+    memory = np.zeros(size + _ALIGNMENT_BYTES, np.uint8)
+    start = -memory.ctypes.data % _ALIGNMENT_BYTES
+    return memory[start : start + size]
