@@ -181,7 +181,11 @@ def test_many_ports_are_called_in_order():
 
 @pytest.mark.usefixtures("any_compiler")
 def test_extra_files_share_the_library_and_release_the_global_lock():
-    spin = '#include "dense.h"\nvolatile int go;\nint spin(void) { while (!go) {} return 41 + go; }\nvoid stop(void) { go = 1; }\n'
+    spin = """#include "dense.h"
+volatile int go;
+int spin(void) { while (!go) {} return 41 + go; }
+void stop(void) { go = 1; }
+"""
     native = load(dense(), extra_files={"spin.c": spin})
     function = native.symbol("spin")
     function.restype = ctypes.c_int

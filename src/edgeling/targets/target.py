@@ -49,8 +49,7 @@ def _table() -> dict[str, Target]:
     text = files("edgeling.targets").joinpath("targets.toml").read_text("utf-8")
     rows = tomllib.loads(text)
     return {
-        name: Target(name=name, **{**row, "compiler_flags": tuple(row["compiler_flags"])})
-        for name, row in rows.items()
+        name: Target(name=name, **{**row, "compiler_flags": tuple(row["compiler_flags"])}) for name, row in rows.items()
     }
 
 
@@ -73,6 +72,6 @@ def get(name: str) -> Target:
     table = _table()
     if name in table:
         return table[name]
-    nearest = get_close_matches(name.lower(), table, n=1, cutoff=0.5)
-    remedy = f"did you mean {nearest[0]!r}?" if nearest else "edgeling targets lists them"
+    nearest = get_close_matches(name.lower().replace("+", "plus"), table, n=1, cutoff=0.5)
+    remedy = f"{nearest[0]!r}, if that is what you meant" if nearest else "edgeling targets, which describes them"
     raise TargetError(f"a target is one of {', '.join(table)}", received=repr(name), remedy=remedy)

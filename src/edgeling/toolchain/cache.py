@@ -15,6 +15,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cache as memoize
 from pathlib import Path
 
@@ -99,10 +100,8 @@ def _move_into_place(entry: Path, folder: Path, name: str, scratch: Path) -> Non
 
 
 def _push_aside(folder: Path, place: Path) -> None:
-    try:
+    with suppress(FileNotFoundError):  # another process has just done so
         folder.rename(place)
-    except FileNotFoundError:
-        pass  # another process has just done so
 
 
 def _is_whole(folder: Path, name: str) -> bool:

@@ -1,0 +1,190 @@
+"""The cache: whole entries or none, whatever other processes, disks and people do."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny_programs import dense
+
+from edgeling.errors import ToolchainError
+from edgeling.toolchain import cache, library
+from edgeling.toolchain.native import load
+
+KEY = cache.key_of(["a", "b"])
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("EDGELING_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def make_hello(workspace: Path, result: Path) -> None:
+    assert list(workspace.iterdir()) == []
+    (workspace / "scratch").write_text("x")
+    result.write_bytes(b"hello")
+
+
+def never(workspace: Path, result: Path) -> None:
+    pytest.fail("made again though it was there")
+
+
+@given(st.lists(st.text(max_size=4)), st.lists(st.text(max_size=4)))
+def test_keys_differ_exactly_when_the_parts_do(first, second):
+    assert (cache.key_of(first) == cache.key_of(second)) == (first == second)
+
+
+def test_an_entry_is_made_once_and_leaves_nothing_else(folder):
+    path = cache.get_or_make(KEY, "x", make_hello)
+    assert path.read_bytes() == b"hello"
+    assert cache.get_or_make(KEY, "x", never) == path
+    assert list(folder.iterdir()) == [path.parent]
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "no hash", "no file", "empty folder", "a file"])
+def test_a_damaged_entry_is_made_again(folder, damage):
+    path = cache.get_or_make(KEY, "x", make_hello)
+    if damage == "truncate":
+        path.write_bytes(b"hel")
+    elif damage == "flip":
+        path.write_bytes(b"jello")
+    elif damage == "no hash":
+        (path.parent / "sha256").write_bytes(b"\xff\xfe")
+    elif damage == "no file":
+        path.unlink()
+    else:
+        for file in path.parent.iterdir():
+            file.unlink()
+        if damage == "a file":
+            path.parent.rmdir()
+            path.parent.write_text("in the way")
+    assert cache.get_or_make(KEY, "x", make_hello).read_bytes() == b"hello"
+    assert cache.get_or_make(KEY, "x", never)
+    assert list(folder.iterdir()) == [path.parent]
+
+
+def test_a_failure_to_make_leaves_nothing(folder):
+    def fail(workspace: Path, result: Path) -> None:
+        result.write_bytes(b"half")
+        raise ToolchainError("no")
+
+    with pytest.raises(ToolchainError, match="no"):
+        cache.get_or_make(KEY, "x", fail)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_full_disk_is_said_so_and_leaves_nothing(folder):
+    def full(workspace: Path, result: Path) -> None:
+        result.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(ToolchainError, match=r"room on the disk.*EDGELING_CACHE_DIR"):
+        cache.get_or_make(KEY, "x", full)
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files")
+def test_a_real_limit_on_writing_is_said_so(folder):
+    script = (
+        "import resource, signal, tiny_programs\n"
+        "from edgeling.errors import ToolchainError\n"
+        "from edgeling.toolchain import cache\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try: cache.get_or_make('k' * 64, 'x', lambda w, r: r.write_bytes(bytes(5000)))\n"
+        "except ToolchainError as error: print(error)\n"
+    )
+    assert "room on the disk" in run_python(script)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_falls_back_to_a_temporary_one(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("EDGELING_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    path = cache.get_or_make(KEY, "x", make_hello)
+    assert path.read_bytes() == b"hello"
+    assert not path.is_relative_to(tmp_path / "file")
+    assert stat.S_IMODE(cache.cache_dir().stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(not Path("/proc/version").exists(), reason="needs a file system nobody can write to")
+def test_a_read_only_file_system_falls_back_too(monkeypatch):
+    monkeypatch.setenv("EDGELING_CACHE_DIR", "/proc")
+    assert cache.get_or_make(KEY, "x", make_hello).read_bytes() == b"hello"
+
+
+def python_environment() -> dict[str, str]:
+    folders = (Path(cache.__file__).parents[2], Path(__file__).parent)
+    return os.environ | {"PYTHONPATH": os.pathsep.join(map(str, folders))}
+
+
+def run_python(script: str) -> str:
+    command = [sys.executable, "-c", script]
+    return subprocess.run(command, env=python_environment(), capture_output=True, text=True, check=True).stdout
+
+
+CONTENDER = """
+import time, sys
+from pathlib import Path
+from edgeling.toolchain import cache
+def make(workspace, result):
+    result.write_bytes(b"from " + str(time.time_ns()).encode())
+    time.sleep(0.02)
+for i in range(20):
+    key = cache.key_of([str(i)])
+    path = cache.get_or_make(key, "x", make)
+    assert path.read_bytes()[:4] in (b"from", b"dama", b""), path
+    if i % 3 == 0:
+        path.write_bytes(b"damaged")  # while the others are reading
+"""
+
+
+def test_processes_that_make_and_damage_the_same_entries_all_succeed(folder):
+    running = [
+        subprocess.Popen([sys.executable, "-c", CONTENDER], env=python_environment(), stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    assert [process.communicate(timeout=60)[1] for process in running] == [""] * 4
+    assert not [path for path in folder.iterdir() if path.name.startswith("making-")]
+
+
+def test_processes_that_compile_the_same_program_all_run_it(folder):
+    script = (
+        "import numpy as np\nfrom tiny_programs import dense\nfrom edgeling.toolchain.native import load\n"
+        "y = np.zeros(2, np.float32)\n"
+        "load(dense()).function('dense_run')(np.array([4, -1, 0], np.float32), y)\nprint(y.tolist())"
+    )
+    running = [
+        subprocess.Popen([sys.executable, "-c", script], env=python_environment(), stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    assert [process.communicate(timeout=60)[0] for process in running] == ["[3.5, 6.375]\n"] * 4
+    assert len(list(folder.iterdir())) == 2  # the program and the bridge, each once
+
+
+def test_a_damaged_library_is_compiled_again(folder):
+    library.compile_program(dense()).write_bytes(b"not a library")
+    y = np.zeros(2, np.float32)
+    load(dense()).function("dense_run")(np.array([4, -1, 0], np.float32), y)
+    assert y.tolist() == [3.5, 6.375]
+
+
+def test_compiled_once_found_again(folder, monkeypatch):
+    path = library.compile_program(dense())
+
+    def refuse(*_: object) -> None:
+        raise ToolchainError("a compiler was started")
+
+    monkeypatch.setattr(library, "run", refuse)
+    assert library.compile_program(dense()) == path
+    with pytest.raises(ToolchainError, match="a compiler was started"):
+        library.compile_program(dense("other"))

@@ -1,0 +1,84 @@
+"""Which compiler is chosen, and what is said when there is none or it fails."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+import pytest
+from tiny_programs import dense, program
+
+from edgeling.errors import CompilerNotFoundError, ToolchainError
+from edgeling.toolchain import compilers, library
+
+
+def test_none_means_no_compiler_at_all(monkeypatch):
+    monkeypatch.setenv("EDGELING_CC", "none")
+    for find in (compilers.host_compiler, compilers.zig):
+        with pytest.raises(CompilerNotFoundError, match="pip install ziglang"):
+            find()
+    with pytest.raises(CompilerNotFoundError):
+        library.compile_program(dense("never_compiled"))
+
+
+def test_an_empty_path_leaves_zig(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert compilers.host_compiler() == compilers.zig()
+    monkeypatch.setattr(compilers, "zig_folder", lambda: None)
+    with pytest.raises(CompilerNotFoundError, match="ziglang"):
+        compilers.host_compiler()
+
+
+def test_cc_is_honoured_and_edgeling_cc_before_it(monkeypatch):
+    monkeypatch.setenv("CC", f"{sys.executable} -x")
+    assert compilers.host_compiler().command == (sys.executable, "-x")
+    monkeypatch.setenv("EDGELING_CC", "zig")
+    assert compilers.host_compiler().is_zig
+
+
+def test_a_named_compiler_must_exist(monkeypatch):
+    monkeypatch.setenv("CC", "no-such-compiler --flag")
+    with pytest.raises(CompilerNotFoundError, match="no-such-compiler"):
+        compilers.host_compiler()
+
+
+def test_identity_follows_the_program_behind_the_name(tmp_path):
+    path = tmp_path / "cc"
+    path.write_text("one")
+    before = compilers.Compiler((str(path),)).identity
+    assert before == compilers.Compiler((str(path),)).identity
+    path.write_text("a newer one")
+    assert before != compilers.Compiler((str(path),)).identity
+
+
+@pytest.mark.parametrize("choice", ["", "zig"])
+def test_a_compile_error_shows_its_first_lines_only(choice, monkeypatch):
+    monkeypatch.setenv("EDGELING_CC", choice)
+    body = "".join(f"int f{i}(void) {{ return missing_{i}; }}\n" for i in range(50))
+    with pytest.raises(ToolchainError) as caught:
+        library.compile_program(program("bad", body, (), ()))
+    assert "missing_0" in str(caught.value)
+    assert "missing_40" not in str(caught.value)
+    assert "compiling bad" in caught.value.rule
+
+
+@pytest.mark.skipif(shutil.which("sh") is None, reason="needs a shell")
+def test_a_compiler_out_of_disk_is_a_full_disk(tmp_path, monkeypatch):
+    fake = tmp_path / "cc"
+    fake.write_text("#!/bin/sh\necho 'fatal error: x.o: No space left on device' >&2\nexit 1\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("CC", str(fake))
+    with pytest.raises(ToolchainError, match="room on the disk"):
+        library.compile_program(dense("full"))
+
+
+@pytest.mark.parametrize("name", ["../out.c", "/tmp/out.c"])
+def test_source_names_cannot_leave_the_workspace(tmp_path, name):
+    with pytest.raises(ToolchainError, match="stay in its folder"):
+        compilers.write_sources(tmp_path / "in", {name: ""})
+
+
+def test_no_flag_changes_arithmetic_beyond_contraction():
+    flags = " ".join(compilers.HOST)
+    for forbidden in ("fast-math", "associative", "finite-math", "no-signed-zeros", "reciprocal"):
+        assert forbidden not in flags
