@@ -1,0 +1,268 @@
+"""The native training loop: one C library a network, holding its step, its evaluation and the loop around them."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files as resources
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from edgeling.codegen import generate
+from edgeling.codegen.program import EntryPoint, Program
+from edgeling.graph.types import Array, Graph, TensorType
+from edgeling.passes import optimize
+from edgeling.toolchain.native import NativeProgram, load
+
+DONE, PAUSED, NOT_FINITE = range(3)
+MAX_LOGS = 32
+_SLICE_SECONDS = 0.05  # how long C may run before Python looks for Ctrl-C
+_FIRST_SLICE_STEPS = 2000
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Rows to train on: x float32 [rows, features], y float32 [rows, outputs] or [rows, 1], weights [rows] or None."""
+
+    x: Array
+    y: Array
+    sample_weight: Array | None = None
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """What a run of epochs gave.
+
+    Attributes:
+        logs: float32 [whole epochs, 1 + metrics]: loss first, means over each epoch's rows.
+        interrupted: Ctrl-C stopped the run; the weights are those at the end of the last whole epoch.
+        diverged: the loss of a batch in the next epoch was not finite; likewise.
+    """
+
+    logs: Array
+    interrupted: bool = False
+    diverged: bool = False
+
+
+class _Run(ctypes.Structure):
+    """``edgeling_run`` of ``c/edgeling_fit.h``, field by field."""
+
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("state", "last_good", "x", "y", "sample_weight", "learning_rates")),
+        *((name, ctypes.c_void_p) for name in ("batch_x", "batch_y", "batch_weight", "logs", "order")),
+        *((name, ctypes.c_int64) for name in ("state_bytes", "learning_rate_count", "step")),
+        *((name, ctypes.c_int32) for name in ("rows", "x_size", "y_size", "batch_size", "log_count")),
+        *((name, ctypes.c_int32) for name in ("batches_per_epoch", "shuffle", "epochs", "epoch", "batch")),
+        *((name, ctypes.c_uint32) for name in ("seed", "first_epoch")),
+        ("sums", ctypes.c_double * MAX_LOGS),
+    ]
+
+
+class Engine:
+    """A network's compiled training: weights live inside, data is read where it lies.
+
+    Args:
+        name: a C identifier.
+        training_graph: gives the step for a batch size, as ``training.graphs`` makes it. Called for the full batch
+            and, where rows are left over, for the rest.
+        evaluation_graph: loss and metrics of one row.
+
+    Raises:
+        CompilerNotFoundError: there is no C compiler.
+    """
+
+    def __init__(
+        self, name: str, training_graph: Callable[[int], Graph] | None, evaluation_graph: Graph | None = None
+    ) -> None:
+        self._name = name
+        self._training_graph = training_graph
+        self._evaluation_graph = optimize(evaluation_graph) if evaluation_graph else None
+        self._sizes: tuple[int, int] | None = None
+        self._native: NativeProgram | None = None
+        self._weights: dict[str, Array] = {}
+
+    def load(self, weights: Mapping[str, Array]) -> None:
+        """Start from these variables; those not named keep their contents."""
+        self._weights.update(weights)
+        if self._native:
+            self._write(weights)
+
+    def weights(self) -> dict[str, Array]:
+        """A copy of every variable: parameters first, then what the optimizer keeps."""
+        if self._native is None:
+            return dict(self._weights)
+        return {name: view.copy() for name, view in self._variables.items()}
+
+    def run_epochs(
+        self,
+        data: TrainingData,
+        *,
+        batch_size: int,
+        epochs: int,
+        shuffle: bool = True,
+        seed: int = 0,
+        first_epoch: int = 0,
+        learning_rates: Array,
+        steps_per_epoch: int | None = None,
+    ) -> Epochs:
+        """Train for whole epochs.
+
+        Args:
+            first_epoch: the number of the first epoch; with ``seed`` it decides the order of rows.
+            learning_rates: float32, one value for all steps or one for each step of this call.
+
+        The weights after Ctrl-C or a loss that is not finite are those of the last whole epoch.
+        """
+        rows = len(data.x)
+        batch_size = min(batch_size, rows)
+        self._prepare(batch_size, rows % batch_size)
+        run = self._run_of(data, batch_size, epochs, learning_rates, steps_per_epoch)
+        run.fields.shuffle, run.fields.seed, run.fields.first_epoch = shuffle, seed & 0xFFFFFFFF, first_epoch
+        return self._drive(run)
+
+    def evaluate(self, data: TrainingData) -> Array:
+        """Mean loss and metrics over the rows: float32 [1 + metrics]."""
+        if self._native is None:
+            self._compile(None)
+        means = np.empty(self._log_count("evaluate"), np.float32)
+        weight = data.sample_weight
+        sizes = (len(data.x), data.x[0].size, data.y[0].size, means.size)
+        self._evaluate(
+            self._native_state, _address(data.x), _address(data.y), _address(weight), *sizes, means.ctypes.data
+        )
+        return means
+
+    def _prepare(self, batch_size: int, tail: int) -> None:
+        if self._native is None or self._sizes != (batch_size, tail):
+            self._compile((batch_size, tail))
+
+    def _compile(self, sizes: tuple[int, int] | None) -> None:
+        """Compile for a batch size and a rest, keeping the variables' contents."""
+        self._weights = self.weights()
+        graphs = self._graphs(sizes)
+        program = generate(graphs, self._name)
+        self._native = load(program, _loop_files(program))
+        self._sizes = sizes
+        self._native_state = self._native.state.ctypes.data
+        self._variables = _views(self._native, graphs)
+        self._write({k: v for k, v in self._weights.items() if k in self._variables})
+        if sizes:
+            self._fit = self._native.symbol(f"{self._name}_fit")
+            self._fit.restype = ctypes.c_int32
+            self._fit.argtypes = (ctypes.POINTER(_Run), ctypes.c_int64)
+        if self._evaluation_graph:
+            self._evaluate = self._native.symbol(f"{self._name}_evaluate_rows")
+            pointer, integer = ctypes.c_void_p, ctypes.c_int32
+            self._evaluate.argtypes = (*[pointer] * 4, *[integer] * 4, pointer)
+
+    def _graphs(self, sizes: tuple[int, int] | None) -> dict[str, Graph]:
+        graphs = {}
+        if sizes and self._training_graph:
+            names = ("train", "train_tail")
+            graphs = {n: optimize(self._training_graph(s)) for n, s in zip(names, sizes, strict=True) if s}
+        if self._evaluation_graph:
+            graphs["evaluate"] = self._evaluation_graph
+        return graphs
+
+    def _write(self, weights: Mapping[str, Array]) -> None:
+        for name, array in weights.items():
+            self._variables[name][...] = array
+
+    def _log_count(self, entry: str) -> int:
+        assert self._native
+        (port_count,) = (len(e.outputs) for e in self._native.program.entries if e.function == f"{self._name}_{entry}")
+        return port_count
+
+    def _run_of(
+        self, data: TrainingData, batch_size: int, epochs: int, learning_rates: Array, steps: int | None
+    ) -> _PreparedRun:
+        rows, x_size, y_size = len(data.x), data.x[0].size, data.y[0].size
+        log_count = self._log_count("train")
+        logs = np.empty((epochs, log_count), np.float32)
+        order = np.empty(rows, np.int32)
+        gathered = np.empty(batch_size * (x_size + y_size + 1), np.float32)
+        state_bytes = sum(view.nbytes for view in self._variables.values())
+        last_good = self._native.state[:state_bytes].copy()  # type: ignore[union-attr]
+        rates = np.atleast_1d(np.ascontiguousarray(learning_rates, np.float32))
+        batches = -(-rows // batch_size)
+        start = gathered.ctypes.data
+        fields = _Run(
+            self._native_state, last_good.ctypes.data, _address(data.x), _address(data.y), _address(data.sample_weight),
+            rates.ctypes.data, start, start + 4 * batch_size * x_size, start + 4 * batch_size * (x_size + y_size),
+            logs.ctypes.data, order.ctypes.data, state_bytes, rates.size, 0, rows, x_size, y_size, batch_size,
+            log_count, min(steps or batches, batches), 1, epochs,
+        )  # fmt: skip
+        return _PreparedRun(fields, logs, last_good, (data, order, gathered, rates))
+
+    def _drive(self, run: _PreparedRun) -> Epochs:
+        status, budget = PAUSED, _FIRST_SLICE_STEPS
+        try:
+            while status == PAUSED:
+                start = monotonic()
+                status = self._fit(run.fields, budget)
+                budget = max(1, int(budget * _SLICE_SECONDS / max(monotonic() - start, 1e-6)))
+        except KeyboardInterrupt:
+            self._restore(run)
+            return Epochs(run.logs[: run.fields.epoch], interrupted=True)
+        if status == NOT_FINITE:
+            self._restore(run)
+        return Epochs(run.logs[: run.fields.epoch], diverged=status == NOT_FINITE)
+
+    def _restore(self, run: _PreparedRun) -> None:
+        assert self._native
+        self._native.state[: run.last_good.size] = run.last_good
+
+
+@dataclass
+class _PreparedRun:
+    fields: _Run
+    logs: Array
+    last_good: Array
+    keep: Any  # arrays C points into
+
+
+def _address(array: Array | None) -> int | None:
+    return None if array is None else array.ctypes.data
+
+
+def _views(native: NativeProgram, graphs: Mapping[str, Graph]) -> dict[str, Array]:
+    types: dict[str, TensorType] = {n: g.types[n] for g in graphs.values() for n in g.variables}
+    return {name: native.variable(name, types[name]) for name in native.program.variable_offsets}
+
+
+def _loop_files(program: Program) -> dict[str, str]:
+    """The loop header, and the unit that binds it to the program's entries."""
+    header = resources("edgeling.training").joinpath("c", "edgeling_fit.h").read_text("utf-8")
+    philox = resources("edgeling.codegen").joinpath("kernels", "philox.h").read_text("utf-8")
+    return {"edgeling_fit.h": header, "edgeling/philox.h": philox, f"{program.name}_fit.c": _loop_source(program)}
+
+
+def _loop_source(program: Program) -> str:
+    name, entries = program.name, {e.function.removeprefix(f"{program.name}_"): e for e in program.entries}
+    parts = [f'#include "{name}.h"\n#include "edgeling_fit.h"\n', *(_adapter(name, e) for e in entries.values())]
+    if "train" in entries:
+        tail = "train_tail" if "train_tail" in entries else "train"
+        parts.append(
+            f"int32_t {name}_fit(edgeling_run *run, int64_t step_budget) {{\n"
+            f"    return edgeling_fit(run, step_{name}_train, step_{name}_{tail}, step_budget);\n}}\n"
+        )
+    if "evaluate" in entries:
+        parts.append(
+            f"void {name}_evaluate_rows(void *state, const float *x, const float *y, const float *sample_weight,\n"
+            f"                          int32_t rows, int32_t x_size, int32_t y_size, int32_t logs, float *means) {{\n"
+            f"    edgeling_evaluate(state, step_{name}_evaluate, x, y, sample_weight, rows, x_size, y_size, logs,"
+            f" means);\n}}\n"
+        )
+    return "\n".join(parts)
+
+
+def _adapter(name: str, entry: EntryPoint) -> str:
+    arguments = ["state", *(f"batch->{port.name}" for port in entry.inputs)]
+    arguments += [f"&logs[{i}]" for i in range(len(entry.outputs))]
+    return (
+        f"static void step_{entry.function}(void *state, const edgeling_batch *batch, float *logs) {{\n"
+        f"    {entry.function}({', '.join(arguments)});\n}}\n"
+    )
