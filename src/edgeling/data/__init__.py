@@ -1,0 +1,35 @@
+"""Tables: reading, checking, dividing, preparing, balancing, scoring."""
+
+from pathlib import Path
+
+from edgeling.data.balance import balanced_class_weight, oversample, undersample
+from edgeling.data.check import ColumnCheck, TableCheck, Task, check, infer_task
+from edgeling.data.preparation import CategoricalFeature, NumericFeature, Preparation, Target
+from edgeling.data.read import read_table
+from edgeling.data.split import Split, split
+from edgeling.data.table import Column, Table, from_arrays
+
+IRIS = Path(__file__).with_name("iris.csv")
+"""R. A. Fisher's irises (1936): 150 flowers, four lengths in cm, three species (scikit-learn's copy)."""
+
+__all__ = [
+    "IRIS",
+    "CategoricalFeature",
+    "Column",
+    "ColumnCheck",
+    "NumericFeature",
+    "Preparation",
+    "Split",
+    "Table",
+    "TableCheck",
+    "Target",
+    "Task",
+    "balanced_class_weight",
+    "check",
+    "from_arrays",
+    "infer_task",
+    "oversample",
+    "read_table",
+    "split",
+    "undersample",
+]

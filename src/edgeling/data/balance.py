@@ -1,0 +1,48 @@
+"""Classes of unequal size: weights that make up for it, or rows drawn again or left out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgeling.errors import DataError
+from edgeling.graph.random import SPLIT_STREAM, random_bits
+from edgeling.graph.types import Array
+
+
+def balanced_class_weight(codes: Array, classes: int) -> dict[int, float]:
+    """``rows / (classes * rows of the class)`` for each class (scikit-learn's ``class_weight="balanced"``).
+
+    Args:
+        codes: int [rows], each in ``range(classes)``.
+
+    Raises:
+        DataError: a class without rows.
+    """
+    counts = np.bincount(codes, minlength=classes)
+    if not counts.all():
+        raise DataError("balanced weights need rows of every class", received=f"none of class {counts.argmin()}")
+    return dict(enumerate((len(codes) / (classes * counts)).tolist()))
+
+
+def oversample(codes: Array, *, seed: int = 0) -> Array:
+    """Row positions in which every class has as many as the largest: all rows once, then random ones again."""
+    groups = _groups(codes)
+    most = max(map(len, groups))
+    repeated = [np.resize(_shuffled(group, seed, i), most - len(group)) for i, group in enumerate(groups)]
+    return np.concatenate([np.arange(len(codes)), *repeated])
+
+
+def undersample(codes: Array, *, seed: int = 0) -> Array:
+    """Row positions, ascending, in which every class has as many as the smallest, chosen at random."""
+    groups = _groups(codes)
+    fewest = min(map(len, groups))
+    return np.sort(np.concatenate([_shuffled(group, seed, i)[:fewest] for i, group in enumerate(groups)]))
+
+
+def _groups(codes: Array) -> list[Array]:
+    return [np.flatnonzero(codes == code) for code in np.unique(codes)]
+
+
+def _shuffled(group: Array, seed: int, substream: int) -> Array:
+    bits = random_bits(len(group), seed=seed, stream=SPLIT_STREAM, substream=substream + 1)
+    return group[np.argsort(bits, kind="stable")]
