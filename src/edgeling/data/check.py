@@ -72,6 +72,11 @@ class TableCheck:
         """Names of the columns to learn from."""
         return tuple(column.name for column in self.columns if not column.dropped)
 
+    @property
+    def codes(self) -> Array | None:
+        """int32 [rows] positions in ``labels``, to divide by; ``None`` for regression."""
+        return class_codes(self.table.column(self.target))[1] if self.labels else None
+
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``--json`` and the report."""
         return {

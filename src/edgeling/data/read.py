@@ -96,19 +96,25 @@ def _not_a_table(path: Path, why: str) -> DataError:
 
 
 def _sniff_separator(file: TextIO) -> str:
-    """The separator that cuts the first line into most cells."""
+    """The separator that cuts the first rows alike, and into most cells."""
     start = file.read(65536)
     if "\0" in start:
         raise csv.Error("it holds NUL bytes, so it is not text")
     file.seek(0)
-    first = next((line for line in start.splitlines() if line.strip()), "")
-    return max(_SEPARATORS, key=lambda separator: len(next(csv.reader([first], delimiter=separator), [])))
+    lines = start.splitlines(keepends=True)[:20]
+    return max(_SEPARATORS, key=lambda separator: _agreement(lines, separator))
+
+
+def _agreement(lines: Sequence[str], separator: str) -> tuple[bool, int]:
+    """Whether a separator cuts all rows into the same number of cells above one, and that of the first row."""
+    widths = [len(row) for row in csv.reader(lines, delimiter=separator, skipinitialspace=True) if row] or [0]
+    return len(set(widths)) == 1 and widths[0] > 1, widths[0]
 
 
 def _read_cells(file: TextIO, separator: str) -> tuple[list[str], list[Array]]:
     """The header, and each column as StringDType [rows]."""
     reader = csv.reader(file, delimiter=separator, skipinitialspace=True)
-    rows = (row for row in reader if any(cell.strip() for cell in row))
+    rows = (row for row in reader if len(row) > 1 or any(cell.strip() for cell in row))  # blank lines are no rows
     names = _header(next(rows, []))
     chunks = list(_chunks(rows, len(names)))
     if not chunks:

@@ -1,0 +1,194 @@
+"""What each column is taken for, and which tables cannot be learned from."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from edgeling.data import IRIS, Table, check, from_arrays, infer_task, read_table
+from edgeling.data.check import is_constant
+from edgeling.data.table import column_of
+from edgeling.errors import DataError
+from edgeling.graph.types import Array
+
+ROWS = 60
+
+
+def table(**columns: object) -> Table:
+    return Table(tuple(column_of(name, np.asarray(values)) for name, values in columns.items()))
+
+
+def cycle(*values: object, rows: int = ROWS) -> Array:
+    return np.array([values[i % len(values)] for i in range(rows)])
+
+
+def noise(rows: int = ROWS) -> Array:
+    return np.random.default_rng(1).normal(size=rows)
+
+
+def refusal(given: Table, target: str = "y", **options: object) -> DataError:
+    with pytest.raises(DataError) as caught:
+        check(given, target, **options)  # type: ignore[arg-type]
+    return caught.value
+
+
+def test_iris() -> None:
+    found = check(read_table(IRIS), "species")
+    assert found.task == "multiclass"
+    assert found.labels == ("setosa", "versicolor", "virginica")
+    assert found.class_counts == dict.fromkeys(found.labels, 50)
+    assert found.features == found.table.names[:4]
+    assert [column.kind for column in found.columns] == ["numeric"] * 4
+    assert not found.warnings
+    assert json.loads(json.dumps(found.to_json()))["task"] == "multiclass"
+
+
+@pytest.mark.parametrize(
+    ("values", "task"),
+    [
+        (cycle("yes", "no"), "binary"),
+        (cycle("a", "b", "c"), "multiclass"),
+        (cycle(0, 1), "binary"),
+        (cycle(0.5, 1.5), "binary"),
+        (cycle(True, False), "binary"),
+        (cycle(1.0, 2.0, np.nan), "binary"),
+        (cycle(0, 1, 2), "multiclass"),
+        (cycle(0, 1, 2.5), "regression"),
+        (cycle(*range(12)), "multiclass"),
+        (cycle(*range(13)), "regression"),  # fewer than five rows each
+        (cycle(*range(20), rows=1000), "multiclass"),
+        (cycle(*range(21), rows=1000), "regression"),
+        (noise(), "regression"),
+        (cycle(*(f"k{i}" for i in range(40))), "multiclass"),
+    ],
+)
+def test_infer_task(values: Array, task: str) -> None:
+    assert infer_task(column_of("y", values)) == task
+
+
+def test_the_task_can_be_forced() -> None:
+    given = table(x=noise(), y=cycle(0, 1, 2))
+    assert check(given, "y", task="regression").task == "regression"
+    assert check(given, "y", task="regression").labels == ()
+    assert "two classes" in refusal(given, task="binary").rule
+    assert "'a'" in refusal(table(x=noise(), y=cycle("a", "b")), task="regression").received
+    forced = check(table(x=noise(), y=cycle(*(i / 2 for i in range(15)))), "y", task="multiclass")
+    assert forced.labels[:3] == ("0", "0.5", "1")
+
+
+def test_labels_of_numbers_are_in_the_order_of_numbers() -> None:
+    found = check(table(x=noise(), y=cycle(10, 9, -1)), "y")
+    assert found.labels == ("-1", "9", "10")
+    assert found.codes is not None
+    assert found.codes[:3].tolist() == [2, 1, 0]
+
+
+def test_columns_not_worth_learning_from_are_left_out_and_said_so() -> None:
+    found = check(
+        table(
+            id=np.arange(ROWS),
+            one=np.full(ROWS, 7.0),
+            sometimes=cycle(3.0, np.nan),
+            never=np.full(ROWS, np.nan),
+            word=cycle("same"),
+            name=[f"person {i}" for i in range(ROWS)],
+            rounding=1e6 + 1e-4 * np.arange(ROWS),
+            x=noise(),
+            colour=cycle("red", "green"),
+            y=cycle("a", "b"),
+        ),
+        "y",
+    )
+    kinds = {column.name: column.kind for column in found.columns}
+    assert kinds == {
+        "id": "identifier", "one": "constant", "sometimes": "constant", "never": "constant", "word": "constant",
+        "name": "identifier", "rounding": "constant", "x": "numeric", "colour": "categorical",
+    }  # fmt: skip
+    assert found.features == ("x", "colour")
+    for name in set(kinds) - set(found.features):
+        assert any(repr(name) in warning for warning in found.warnings)
+    assert {c.name: c.missing for c in found.columns}["sometimes"] == ROWS // 2
+
+
+def test_hundreds_of_categories_are_no_categories() -> None:
+    texts = [f"k{i % 300}" for i in range(1200)]
+    found = check(table(k=texts, x=noise(1200), y=cycle("a", "b", rows=1200)), "y")
+    assert found.columns[0].kind == "identifier"
+    assert "300" in found.columns[0].dropped
+
+
+def test_rows_without_a_target_are_left_out_and_said_so() -> None:
+    found = check(table(x=noise(), y=cycle("a", "b", "")), "y")
+    assert (found.table.rows, found.rows_without_target) == (40, 20)
+    assert any("20 rows" in warning for warning in found.warnings)
+    assert found.labels == ("a", "b")
+
+
+def test_unbalanced_classes_and_few_rows_are_warned_of() -> None:
+    found = check(table(x=noise(33), y=["a"] * 30 + ["b"] * 3), "y")
+    assert any("30 rows of 'a' to 3 of 'b'" in warning for warning in found.warnings)
+    assert any("few" in warning for warning in found.warnings)
+
+
+REFUSED = [
+    (table(y=cycle("a", "b")), "y", "only the column 'y'"),
+    (table(x=noise(), y=cycle("a")), "y", "only 'a'"),
+    (table(x=noise(), y=np.full(ROWS, np.nan)), "y", "without any value"),
+    (table(x=noise(5), y=list("abcde")), "y", "5 rows and 5 classes"),
+    (table(x=noise(31), y=["a"] * 15 + ["b"] * 15 + ["c"]), "y", "1 of class 'c'"),
+    (table(x=np.full(ROWS, 1.0), y=cycle("a", "b")), "y", "'x': every row has the same value"),
+    (table(x=noise(4), y=[1.5, 2.5, 3.5, 4.5]), "y", "4 rows"),
+]
+
+
+@pytest.mark.parametrize(("given", "target", "received"), REFUSED)
+def test_refused(given: Table, target: str, received: str) -> None:
+    assert received in refusal(given, target).received
+
+
+def test_a_misspelt_target_is_offered_the_nearest_name() -> None:
+    error = refusal(read_table(IRIS), "specis")
+    assert error.remedy == "'species'"
+    assert "sepal_length_cm" in error.received
+    assert "above" in refusal(read_table(IRIS), "qqq").remedy
+
+
+def test_constant_regression_targets_are_refused() -> None:
+    assert "differs" in refusal(table(x=noise(), y=np.full(ROWS, 2.5)), task="regression").rule
+
+
+def test_numbers_too_small_for_float32_are_constant() -> None:
+    assert is_constant(column_of("x", np.arange(9) * 1e-46))
+    assert not is_constant(column_of("x", np.arange(9) * 1e-30))
+
+
+# -------------------------------------------------------------------------------------------------- from_arrays
+
+
+def test_from_arrays() -> None:
+    made = from_arrays([[1, 2.5], [3, 4]], ["no", "yes"], ["a", "b"])
+    assert made.names == ("a", "b", "target")
+    assert made.column("b").values.tolist() == [2.5, 4]
+    assert made.column("target").categories == ("no", "yes")
+    assert from_arrays(np.zeros((3, 2)), np.zeros((3, 1)), target="t").names == ("feature_0", "feature_1", "t")
+    mixed = from_arrays(np.array([[1, "x"], [None, None]], dtype=object), [0, 1])
+    assert mixed.column("feature_1").texts() == ["x", None]
+
+
+@pytest.mark.parametrize(
+    ("features", "target", "names"),
+    [
+        (np.zeros(3), np.zeros(3), None),
+        (np.zeros((3, 2)), np.zeros(4), None),
+        (np.zeros((3, 2)), np.zeros((3, 2)), None),
+        (np.float64(1), np.float64(1), None),
+        (np.zeros((3, 2)), np.zeros(3), ["a"]),
+        (np.zeros((3, 2)), np.zeros(3), ["a", "a"]),
+        (np.full((3, 2), np.inf), np.zeros(3), None),
+    ],
+)
+def test_from_arrays_refuses(features: Array, target: Array, names: list[str] | None) -> None:
+    with pytest.raises(DataError):
+        from_arrays(features, target, names)

@@ -1,0 +1,98 @@
+"""Dividing rows, and balancing classes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeling.data import balanced_class_weight, oversample, split, undersample
+from edgeling.errors import DataError
+
+CODES = st.lists(st.integers(2, 30), min_size=1, max_size=6).map(lambda sizes: np.repeat(np.arange(len(sizes)), sizes))
+
+
+@given(CODES, st.integers(0, 2**32 - 1), st.floats(0, 0.5), st.floats(0.01, 0.49))
+def test_every_row_once_and_every_class_where_it_fits(
+    codes: np.ndarray, seed: int, validation: float, test: float
+) -> None:
+    parts = split(len(codes), codes, validation=validation, test=test, seed=seed)
+    assert sorted(np.concatenate([parts.train, parts.validation, parts.test])) == list(range(len(codes)))
+    for code, count in enumerate(np.bincount(codes)):
+        train, held, judged = ((codes[part] == code).sum() for part in (parts.train, parts.validation, parts.test))
+        assert train >= 1
+        assert judged >= 1
+        assert held >= 1 or count < 3 or validation == 0
+        assert train == 1 or abs(judged - test * count) <= 1
+
+
+def test_iris_is_divided_evenly() -> None:
+    codes = np.repeat([0, 1, 2], 50)
+    parts = split(150, codes, validation=0.2, test=0.2)
+    assert [np.bincount(codes[p]).tolist() for p in (parts.train, parts.validation, parts.test)] == [
+        [30] * 3, [10] * 3, [10] * 3,
+    ]  # fmt: skip
+
+
+def test_a_seed_repeats_and_another_differs() -> None:
+    first, again, other = (split(100, seed=seed) for seed in (7, 7, 8))
+    np.testing.assert_array_equal(first.train, again.train)
+    np.testing.assert_array_equal(first.test, again.test)
+    assert not np.array_equal(first.test, other.test)
+    assert split(100, seed=7).test.tolist()[:5] == first.test.tolist()[:5]
+
+
+def test_every_row_is_as_likely_to_be_tested() -> None:
+    counts = np.zeros(20)
+    for seed in range(2000):
+        counts[split(20, test=0.25, seed=seed).test] += 1
+    assert np.abs(counts / 2000 - 0.25).max() < 5 * np.sqrt(0.25 * 0.75 / 2000)
+
+
+def test_parts_do_not_hold_one_class_after_another() -> None:
+    codes = np.repeat([0, 1], 100)
+    train = codes[split(200, codes).train]
+    assert 20 < np.count_nonzero(np.diff(train)) < 110
+
+
+@pytest.mark.parametrize(("validation", "test"), [(0.5, 0.5), (0.2, 0), (-0.1, 0.2), (0.1, 1), (float("nan"), 0.2)])
+def test_fractions_that_leave_nothing(validation: float, test: float) -> None:
+    with pytest.raises(DataError):
+        split(100, validation=validation, test=test)
+
+
+def test_a_class_of_one_row_cannot_be_divided() -> None:
+    with pytest.raises(DataError):
+        split(5, np.array([0, 0, 0, 0, 1]))
+
+
+@given(CODES)
+def test_balanced_weights_are_scikit_learns(codes: np.ndarray) -> None:
+    from sklearn.utils.class_weight import compute_class_weight
+
+    classes = np.unique(codes)
+    expected = compute_class_weight("balanced", classes=classes, y=codes)
+    np.testing.assert_allclose(list(balanced_class_weight(codes, len(classes)).values()), expected)
+
+
+def test_balanced_weights_need_every_class() -> None:
+    with pytest.raises(DataError, match="class 1"):
+        balanced_class_weight(np.array([0, 2]), 3)
+
+
+@given(CODES, st.integers(0, 100))
+def test_sampling_evens_the_classes(codes: np.ndarray, seed: int) -> None:
+    counts = np.bincount(codes)
+    more, fewer = oversample(codes, seed=seed), undersample(codes, seed=seed)
+    assert set(np.bincount(codes[more])) == {counts.max()}
+    assert set(more) == set(range(len(codes)))
+    assert set(np.bincount(codes[fewer])) == {counts.min()}
+    assert len(set(fewer)) == len(fewer)
+    np.testing.assert_array_equal(more, oversample(codes, seed=seed))
+
+
+def test_oversampling_repeats_rows_evenly() -> None:
+    codes = np.array([0] * 20 + [1] * 3)
+    repeats = np.bincount(oversample(codes))[20:]
+    assert repeats.max() - repeats.min() <= 1
