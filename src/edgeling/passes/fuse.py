@@ -7,7 +7,7 @@ Gives the same object back where nothing fused.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,26 +20,23 @@ from edgeling.passes.rewrite import Uses, substitute, unique_name
 LARGEST_RELATIVE_OFFSET = 1e3
 FLOAT32_EPSILON = float(np.finfo(np.float32).eps)
 
+Rule = Callable[[Graph, Uses, Node], Graph | None]
 Columns = tuple[Array, Array]  # y = x * slope + offset, one each a column, in float64
 
 
 def fuse(graph: Graph) -> Graph:
     """The graph with activations, batch normalisations and standardisations fused into dense nodes."""
-    for rule in (_activation_into_dense, _columns_into_dense_before, _columns_into_dense_after):
-        graph = _repeat(rule, graph)
+    rules = (_columns_into_dense_before, _activation_into_dense, _columns_into_dense_after)
+    while (fused := _apply_first(graph, rules)) is not None:
+        graph = fused
     return graph
 
 
-def _repeat(rule: Callable[[Graph, Uses, Node], Graph | None], graph: Graph) -> Graph:
-    changed = True
-    while changed:
-        changed, uses = False, Uses(graph)
-        for node in graph.nodes:
-            result = rule(graph, uses, node)
-            if result is not None:
-                graph, changed = result, True
-                break
-    return graph
+def _apply_first(graph: Graph, rules: Sequence[Rule]) -> Graph | None:
+    """The graph after the first rule that fits anywhere; None if none does."""
+    uses = Uses(graph)
+    fits = (rule(graph, uses, node) for node in graph.nodes for rule in rules)
+    return next((result for result in fits if result is not None), None)
 
 
 def _linear_dense(uses: Uses, value: str) -> Node | None:

@@ -1,0 +1,30 @@
+"""Every operation has a row in every table, or an entry that says why not."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgeling.codegen.calls import CALLS
+from edgeling.graph.inference import TYPE_RULES
+from edgeling.graph.meaning import MEANINGS
+from edgeling.graph.operations import OPERATIONS
+from edgeling.passes.differentiate import GRADIENTS
+
+TABLES = {"types": TYPE_RULES, "meaning": MEANINGS, "gradient": GRADIENTS, "C call": CALLS}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_operation_has_its_row_and_no_row_is_left_over(table: str) -> None:
+    assert set(TABLES[table]) == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_an_entry_without_a_rule_says_why(operation: str) -> None:
+    for table in TABLES.values():
+        entry = table[operation]
+        assert callable(entry) or (isinstance(entry, str) and len(entry) > 10)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_operation_is_described(operation: str) -> None:
+    assert OPERATIONS[operation].description

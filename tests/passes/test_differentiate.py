@@ -1,0 +1,155 @@
+"""Every gradient against finite differences in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgeling.errors import UnsupportedError
+from edgeling.graph import GraphBuilder, run
+from edgeling.graph.activations import ACTIVATIONS
+from edgeling.graph.losses import LOSSES
+from edgeling.passes import differentiate
+from edgeling.passes.differentiate import GRADIENTS
+from tests.support.finite import numeric_gradient
+
+COVERED: set[str] = set()
+
+
+def check_gradients(build, shapes, seed=0, positive=False) -> None:
+    """``build(builder, *values) -> value``: compare the gradients of a weighted sum of the result."""
+    rng = np.random.default_rng(seed)
+    b = GraphBuilder("g")
+    arrays = [rng.uniform(0.2, 2, s) if positive else rng.normal(size=s) for s in shapes]
+    variables = [b.variable(a, f"v{i}") for i, a in enumerate(arrays)]
+    result = build(b, *variables)
+    kind = b.type_of(result)
+    weighted = b.add("multiply", result, b.constant(rng.normal(size=kind.shape), "weights"))
+    total = b.add("reshape", b.add("sum", weighted, axes=tuple(range(len(kind.shape)))), shape=(), name="total")
+    COVERED.update(node.operation for node in b.build([total]).nodes)
+    graph = differentiate(b.build([total]), total, variables)
+    gradients = run(graph, [], float64=True).outputs[1:]
+    for variable, gradient in zip(variables, gradients, strict=True):
+        np.testing.assert_allclose(gradient, numeric_gradient(graph, [], variable), rtol=2e-6, atol=1e-8)
+
+
+BROADCASTS = [((3, 4), (3, 4)), ((3, 4), (4,)), ((3, 4), ()), ((3, 1), (3, 4)), ((1, 4), (3, 1)), ((4,), (3, 4))]
+
+
+@pytest.mark.parametrize("shapes", BROADCASTS)
+@pytest.mark.parametrize("operation", ["add", "subtract", "multiply", "divide"])
+def test_binary(operation: str, shapes) -> None:
+    check_gradients(lambda b, x, y: b.add(operation, x, y), shapes, positive=True)
+
+
+def test_a_value_read_twice_gathers_both_gradients() -> None:
+    check_gradients(lambda b, x: b.add("multiply", x, b.add("add", x, x)), [(2, 3)])
+
+
+@pytest.mark.parametrize("function", ACTIVATIONS)
+def test_activations(function: str) -> None:
+    alpha = ACTIVATIONS[function].default_alpha
+    check_gradients(lambda b, x: b.add("activation", x, function=function, alpha=alpha), [(5, 7)], seed=3)
+
+
+@pytest.mark.parametrize("function", [f for f, a in ACTIVATIONS.items() if not a.from_input])
+def test_dense_with_its_activation(function: str) -> None:
+    alpha = ACTIVATIONS[function].default_alpha
+    check_gradients(
+        lambda b, x, k, c: b.add("dense", x, k, c, function=function, alpha=alpha), [(5, 4), (4, 3), (3,)], seed=5
+    )
+
+
+@pytest.mark.parametrize("transpose_a", [False, True])
+@pytest.mark.parametrize("transpose_b", [False, True])
+def test_matmul(transpose_a: bool, transpose_b: bool) -> None:
+    shapes = [(4, 2) if transpose_a else (2, 4), (3, 4) if transpose_b else (4, 3)]
+    check_gradients(lambda b, x, y: b.add("matmul", x, y, transpose_a=transpose_a, transpose_b=transpose_b), shapes)
+
+
+@pytest.mark.parametrize(
+    ("operation", "attributes"),
+    [
+        ("square", {}),
+        ("reciprocal_sqrt", {"epsilon": 0.1}),
+        ("softmax", {}),
+        ("log_softmax", {}),
+        ("sum", {"axes": (0,)}),
+        ("sum", {"axes": (1,)}),
+        ("sum", {"axes": (0, 1)}),
+        ("reshape", {"shape": (4, 3)}),
+        ("broadcast", {"shape": (2, 3, 4)}),
+        ("penalty", {"l1": 0.3, "l2": 0.7}),
+    ],
+)
+def test_unary(operation: str, attributes) -> None:
+    check_gradients(lambda b, x: b.add(operation, x, **attributes), [(3, 4)], positive=True)
+
+
+def test_standardize_and_concatenate() -> None:
+    def build(b, x, y):
+        scaled = b.add("standardize", x, b.constant([1.0, 2.0]), b.constant([0.5, 3.0]))
+        return b.add("concatenate", scaled, y)
+
+    check_gradients(build, [(3, 2), (3, 1)])
+
+
+OPTIONS = [{}, {"from_logits": True}, {"label_smoothing": 0.1}, {"from_logits": True, "label_smoothing": 0.2}]
+LOSS_CASES = [(f, {}) for f in LOSSES if "crossentropy" not in f] + [("huber", {"delta": 0.4})]
+LOSS_CASES += [(f, o) for f in ("binary_crossentropy", "categorical_crossentropy") for o in OPTIONS]
+LOSS_CASES += [("sparse_categorical_crossentropy", o) for o in OPTIONS[:2]]
+
+
+@pytest.mark.parametrize(("function", "options"), LOSS_CASES)
+def test_losses(function: str, options) -> None:
+    rng = np.random.default_rng(2)
+    rows, outputs = 6, 3
+    if LOSSES[function].sparse:
+        truth = rng.integers(0, outputs, (rows, 1)).astype(float)
+    elif "hinge" in function and function != "categorical_hinge":
+        truth = rng.choice([-1.0, 1.0], (rows, outputs))
+    elif function in ("categorical_crossentropy", "categorical_hinge", "kl_divergence"):
+        truth = np.eye(outputs)[rng.integers(0, outputs, rows)]
+    else:
+        truth = rng.uniform(0.1, 0.9, (rows, outputs))
+
+    def build(b, p):
+        if not options.get("from_logits") and "hinge" not in function:
+            p = b.add("activation", p, function="sigmoid")
+        return b.add("loss", b.constant(truth, "truth"), p, function=function, **options)
+
+    check_gradients(build, [(rows, outputs)], seed=9)
+
+
+def test_what_does_not_depend_on_the_variable_has_gradient_zero() -> None:
+    b = GraphBuilder("g")
+    v, w = b.variable([1.0, 2.0], "v"), b.variable([3.0, 4.0], "w")
+    total = b.add("reshape", b.add("sum", b.add("square", v), axes=(0,)), shape=(), name="total")
+    graph = differentiate(b.build([total]), total, [v, w])
+    _, dv, dw = run(graph, []).outputs
+    np.testing.assert_array_equal(dv, [2, 4])
+    np.testing.assert_array_equal(dw, [0, 0])
+
+
+@pytest.mark.parametrize("function", [f for f, a in ACTIVATIONS.items() if a.from_input])
+def test_a_fused_activation_that_needs_its_input_is_refused(function: str) -> None:
+    b = GraphBuilder("g")
+    kernel = b.variable(np.ones((2, 1)), "kernel")
+    y = b.add("dense", b.input("x", (1, 2)), kernel, b.constant([0.0]), function=function)
+    total = b.add("reshape", y, shape=())
+    with pytest.raises(UnsupportedError, match=function):
+        differentiate(b.build([total]), total, [kernel])
+
+
+def test_an_operation_without_a_gradient_is_refused_with_its_reason() -> None:
+    b = GraphBuilder("g")
+    x = b.variable(np.ones((2, 3)), "x")
+    y = b.add("sum", b.add("gather", x, indices=(1,)), axes=(0, 1))
+    total = b.add("reshape", y, shape=())
+    with pytest.raises(UnsupportedError, match="gather has no gradient"):
+        differentiate(b.build([total]), total, [x])
+
+
+def test_every_gradient_rule_was_checked_above() -> None:
+    """Runs last in this file: pytest keeps the order of definition."""
+    assert COVERED >= {name for name, rule in GRADIENTS.items() if not isinstance(rule, str)}
