@@ -95,6 +95,25 @@ class GraphBuilder:
         self._nodes.append(Node(operation, inputs, outputs, full))
         return outputs
 
+    def inline(self, graph: Graph, *inputs: str) -> tuple[str, ...]:
+        """Append another graph's constants and nodes, fed with these values; give the names of its outputs.
+
+        Raises:
+            GraphError: it has variables, or its inputs have other types than the values.
+        """
+        if graph.variables:
+            raise GraphError("a graph with variables is not inlined", received=str(list(graph.variables)))
+        names = dict(zip(graph.inputs, inputs, strict=True))
+        for constant, array in graph.constants.items():
+            names[constant] = self.constant(array, constant, graph.types[constant].quantization)
+        for node in graph.nodes:
+            made = self.add_many(
+                node.operation, *(names[i] for i in node.inputs), name=node.outputs[0],
+                types=[graph.types[o] for o in node.outputs], **node.attributes,
+            )  # fmt: skip
+            names.update(zip(node.outputs, made, strict=True))
+        return tuple(names[o] for o in graph.outputs)
+
     def update(self, variable: str, value: str) -> None:
         """Say what a variable becomes when the run ends."""
         self._updates.append((variable, value))
