@@ -66,6 +66,15 @@ def test_a_standardisation_whose_mean_dwarfs_its_scale_stays() -> None:
     assert "standardize" in operations(optimize(deployed(normalise="none", offset=1e5)))
 
 
+def test_a_regression_answer_in_its_unit_costs_nothing() -> None:
+    b = GraphBuilder("net")
+    h = b.add("dense", b.input("x", (1, 2)), b.constant([[1.0], [2.0]]), b.constant([0.5]))
+    h = b.add("add", b.add("multiply", h, b.constant([10.0])), b.constant([100.0]))
+    small = optimize(b.build([h]))
+    assert operations(small) == ["dense"]
+    np.testing.assert_allclose(run(small, [[[1, 1]]]).outputs[0], [[135]])
+
+
 def test_what_is_read_twice_is_not_fused() -> None:
     b = GraphBuilder("net")
     h = b.add("dense", b.input("x", (1, 2)), b.constant(np.ones((2, 2))), b.constant(np.zeros(2)))

@@ -55,8 +55,8 @@ def _activation_into_dense(graph: Graph, uses: Uses, node: Node) -> Graph | None
 
 
 def _columns_into_dense_before(graph: Graph, uses: Uses, node: Node) -> Graph | None:
-    """dense then batch_normalization: scale the outputs' weights."""
-    columns = _columns_of(graph, node) if node.operation == "batch_normalization" else None
+    """dense then affine columns: scale the outputs' weights."""
+    columns = _columns_of(graph, node)
     dense = _linear_dense(uses, node.inputs[0]) if columns else None
     if columns is None or dense is None or not _is_constant(graph, *dense.inputs[1:]):
         return None
@@ -67,7 +67,7 @@ def _columns_into_dense_before(graph: Graph, uses: Uses, node: Node) -> Graph | 
 
 
 def _columns_into_dense_after(graph: Graph, uses: Uses, node: Node) -> Graph | None:
-    """standardize or batch_normalization then dense: scale the inputs' weights."""
+    """Affine columns then dense: scale the inputs' weights."""
     before = uses.maker.get(node.inputs[0]) if node.operation == "dense" else None
     columns = _columns_of(graph, before) if before else None
     if before is None or columns is None or not _is_constant(graph, *node.inputs[1:]):
@@ -84,16 +84,28 @@ def _columns_into_dense_after(graph: Graph, uses: Uses, node: Node) -> Graph | N
 
 
 def _columns_of(graph: Graph, node: Node) -> Columns | None:
-    """Slope and offset of a node that is affine in each column, if its parameters are constants."""
-    if node.operation not in ("standardize", "batch_normalization") or not _is_constant(graph, *node.inputs[1:]):
+    """Slope and offset of a node that is affine in each column of its first input, the rest being constants."""
+    if node.operation not in AFFINE or not _is_constant(graph, *node.inputs[1:]):
         return None
+    columns = graph.types[node.output].shape[1:]
     parameters = [graph.constants[i].astype(np.float64) for i in node.inputs[1:]]
-    if node.operation == "standardize":
-        mean, scale = parameters
-        return 1 / scale, -mean / scale
-    gamma, beta, mean, variance = parameters
+    if graph.types[node.inputs[0]].shape[1:] != columns or any(p.shape not in (columns, ()) for p in parameters):
+        return None
+    slope, offset = AFFINE[node.operation](node, *parameters)
+    return np.broadcast_to(slope, columns), np.broadcast_to(offset, columns)
+
+
+def _normalisation(node: Node, gamma: Array, beta: Array, mean: Array, variance: Array) -> Columns:
     slope = gamma / np.sqrt(variance + float(node.attributes["epsilon"]))
     return slope, beta - mean * slope
+
+
+AFFINE: dict[str, Callable[..., Columns]] = {
+    "standardize": lambda _, mean, scale: (1 / scale, -mean / scale),
+    "batch_normalization": _normalisation,
+    "multiply": lambda _, slope: (slope, np.float64(0)),
+    "add": lambda _, offset: (np.float64(1), offset),
+}
 
 
 def _is_constant(graph: Graph, *values: str) -> bool:
