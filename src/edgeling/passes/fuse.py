@@ -103,8 +103,8 @@ def _normalisation(node: Node, gamma: Array, beta: Array, mean: Array, variance:
 AFFINE: dict[str, Callable[..., Columns]] = {
     "standardize": lambda _, mean, scale: (1 / scale, -mean / scale),
     "batch_normalization": _normalisation,
-    "multiply": lambda _, slope: (slope, np.float64(0)),
-    "add": lambda _, offset: (np.float64(1), offset),
+    "multiply": lambda _, slope: (slope, np.zeros(())),
+    "add": lambda _, offset: (np.ones(()), offset),
 }
 
 
