@@ -1,0 +1,223 @@
+"""TensorFlow Lite's int8 arithmetic, bit for bit as its reference kernels compute it.
+
+Real values and stored integers are related by ``real = scale * (stored - zero_point)``. These functions are the meaning
+of the int8 operations: the interpreter calls them, and the integer C of every target must give the same bits.
+They are compared with the reference kernels themselves (TensorFlow Lite Micro) in the tests.
+
+Rounding: a requantised value is rounded twice, as TensorFlow Lite does unless it is built with
+``TFLITE_SINGLE_ROUNDING``: once to the high word of a doubled product, once by the right shift.
+
+Sources: TensorFlow Lite 8-bit quantization specification; tflite-micro ``kernels/internal/reference``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from edgeling.errors import GraphError
+from edgeling.graph import fixed_point
+
+Int8 = NDArray[np.int8]
+Int32 = NDArray[np.int32]
+Int64 = NDArray[np.int64]
+Float32 = NDArray[np.float32]
+
+INT8_MIN, INT8_MAX = -128, 127
+LOGISTIC_SCALE, LOGISTIC_ZERO_POINT = 1 / 256, -128  # softmax's too
+TANH_SCALE, TANH_ZERO_POINT = 1 / 128, 0
+# Float values beyond this many steps are held there before the zero point is added, so that nothing overflows.
+QUANTIZED_LIMIT = 2**30
+MAXIMUM_CLASSES = 511
+
+
+def quantize_multiplier(real: float) -> tuple[int, int]:
+    """``real`` as ``mantissa * 2**(shift - 31)``: a mantissa in [2**30, 2**31) and a shift (negative: to the right).
+
+    Below ``2**-32`` both are 0. Raises GraphError for a multiplier that is negative or not finite.
+    """
+    if not (np.isfinite(real) and real >= 0):
+        raise GraphError("a quantised multiplier must be finite and not negative", received=repr(real))
+    fraction, shift = np.frexp(float(real))
+    mantissa, shift = int(round_half_away(fraction * 2.0**31)), int(shift)
+    if mantissa == 2**31:
+        mantissa, shift = mantissa // 2, shift + 1
+    return (0, 0) if shift < -31 or mantissa == 0 else (mantissa, shift)
+
+
+def quantize_multipliers(real: ArrayLike) -> tuple[Int32, Int8]:
+    """``quantize_multiplier`` of every element: mantissas and shifts."""
+    pairs = [quantize_multiplier(float(value)) for value in np.ravel(np.asarray(real, np.float64))]
+    return np.array([m for m, _ in pairs], np.int32), np.array([s for _, s in pairs], np.int8)
+
+
+def multiply_by_quantized_multiplier(x: ArrayLike, mantissa: ArrayLike, shift: ArrayLike) -> Int64:
+    """``x * mantissa * 2**(shift - 31)``, rounded twice. ``x * 2**shift`` must fit int32 where shift is positive."""
+    shift = np.asarray(shift, np.int64)
+    shifted = np.asarray(x, np.int64) << np.maximum(shift, 0)
+    return fixed_point.divide_by_power_of_two(fixed_point.multiply_high(shifted, mantissa), np.maximum(-shift, 0))
+
+
+def round_half_away(x: ArrayLike) -> NDArray[Any]:
+    """Nearest integer, halves away from zero (C's ``round``), in the dtype given."""
+    x = np.asarray(x)
+    whole = np.trunc(x)
+    return np.asarray(whole + np.copysign(np.abs(x - whole) >= 0.5, x), x.dtype)
+
+
+def clamp_int8(x: ArrayLike, minimum: int = INT8_MIN, maximum: int = INT8_MAX) -> Int8:
+    return np.clip(np.asarray(x), minimum, maximum).astype(np.int8)
+
+
+def quantize(x: ArrayLike, scale: ArrayLike, zero_point: ArrayLike, missing: ArrayLike | None = None) -> Int8:
+    """float32 to int8: ``clamp(round_half_away(x / scale) + zero_point)``, TensorFlow Lite's QUANTIZE.
+
+    ``scale`` and ``zero_point`` are per tensor or per last axis. A NaN becomes ``missing`` (the clamped zero point
+    when not given); infinities become the ends of the range. Zero points may lie outside int8.
+    """
+    x, scale = np.asarray(x, np.float32), np.asarray(scale, np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps = round_half_away(x / scale).astype(np.float64)
+    nan = np.isnan(steps)
+    whole = np.clip(np.where(nan, 0, steps), -QUANTIZED_LIMIT, QUANTIZED_LIMIT).astype(np.int64)
+    stored = clamp_int8(whole + np.asarray(zero_point, np.int64))
+    return stored if missing is None else np.where(nan, np.asarray(missing, np.int8), stored)
+
+
+def dequantize(x: ArrayLike, scale: ArrayLike, zero_point: ArrayLike) -> Float32:
+    """int8 to float32: ``scale * (x - zero_point)``, TensorFlow Lite's DEQUANTIZE."""
+    difference = np.asarray(x, np.int64) - np.asarray(zero_point, np.int64)
+    return np.asarray(np.asarray(scale, np.float32) * difference.astype(np.float32), np.float32)
+
+
+def fold_input_zero_point(weights: ArrayLike, bias: ArrayLike, input_zero_point: int) -> Int32:
+    """The bias with which ``dense`` may read its inputs as they are stored: ``bias - zero_point * sum(weights)``.
+
+    Weights are (outputs, inputs). The sum over ``(x - zero_point) * w + bias`` stays the same integer.
+    Raises GraphError where the new bias leaves int32.
+    """
+    folded = np.asarray(bias, np.int64) - input_zero_point * np.asarray(weights, np.int64).sum(axis=1)
+    if np.any(np.abs(folded) >= 2**31):
+        raise GraphError("a bias must fit int32", received=f"{np.abs(folded).max()} after folding the zero point")
+    return folded.astype(np.int32)
+
+
+def dense(
+    x: ArrayLike,
+    weights: ArrayLike,
+    bias: ArrayLike,
+    multiplier: ArrayLike,
+    shift: ArrayLike,
+    *,
+    output_zero_point: int,
+    minimum: int = INT8_MIN,
+    maximum: int = INT8_MAX,
+) -> Int8:
+    """Fully connected int8, the input's zero point already folded into the bias (``fold_input_zero_point``).
+
+    x (batch, inputs) int8; weights (outputs, inputs) int8; the rest (outputs,). Returns (batch, outputs).
+    """
+    total = np.asarray(x, np.int64) @ np.asarray(weights, np.int64).T + np.asarray(bias, np.int64)
+    scaled = multiply_by_quantized_multiplier(total, multiplier, shift)
+    return clamp_int8(scaled + output_zero_point, minimum, maximum)
+
+
+def activation_range(activation: str, scale: float, zero_point: int) -> tuple[int, int]:
+    """The stored values between which ``linear``, ``relu`` or ``relu6`` hold an output of this quantisation."""
+    if activation not in ("linear", "relu", "relu6"):
+        raise GraphError("only linear, relu and relu6 are clamps", received=repr(activation))
+    minimum = INT8_MIN if activation == "linear" else max(INT8_MIN, zero_point)
+    if activation != "relu6":
+        return minimum, INT8_MAX
+    six = int(round_half_away(np.float32(6) / np.float32(scale)))
+    return minimum, min(INT8_MAX, zero_point + six)
+
+
+def softmax_multiplier(scale: float, beta: float = 1.0) -> tuple[int, int, int]:
+    """Softmax's multiplier, left shift and least difference, for inputs of this scale.
+
+    Differences from the row's maximum are rescaled to 5 integer bits; those below the least difference count as
+    exp(-infinity).
+    """
+    real = min(float(beta) * float(np.float32(scale)) * 2.0**26, 2.0**31 - 1)
+    if real <= 1:
+        raise GraphError("a softmax's input scale must be above 2**-26", received=repr(scale))
+    multiplier, shift = quantize_multiplier(real)
+    return multiplier, shift, -int(31.0 * 2.0**26 / 2.0**shift)
+
+
+def softmax(x: ArrayLike, multiplier: int, shift: int, minimum_difference: int) -> Int8:
+    """int8 to int8 along the last axis, output scale 1/256 and zero point -128; the rest from ``softmax_multiplier``.
+
+    At most ``MAXIMUM_CLASSES`` values a row: above, the reference kernels stop on a sum they cannot hold.
+    """
+    x = np.asarray(x, np.int64)
+    difference = x - x.max(axis=-1, keepdims=True)
+    counts = difference >= minimum_difference
+    rescaled = multiply_by_quantized_multiplier(np.where(counts, difference, 0), multiplier, shift)
+    exponential = np.where(counts, fixed_point.exp_on_negative_values(rescaled), 0)
+    total = fixed_point.divide_by_power_of_two(exponential, 12).sum(axis=-1, keepdims=True)
+    reciprocal, bits = fixed_point.reciprocal_of_sum(total)
+    product = fixed_point.multiply_high(reciprocal, exponential)
+    return clamp_int8(fixed_point.divide_by_power_of_two(product, bits + 23) + LOGISTIC_ZERO_POINT)
+
+
+def _stored_minus_zero_point(zero_point: int) -> Int64:
+    """Every int8 value less the zero point, in the order of a table: indexed by the value's unsigned byte."""
+    return np.arange(256, dtype=np.uint8).view(np.int8).astype(np.int64) - zero_point
+
+
+def _saturating_table(function: Callable[[ArrayLike], Int64], scale: float, zero_point: int, bits: int) -> Int64:
+    """``function`` of every int8 value rescaled to 4 integer bits; the ends where the input leaves them."""
+    difference = _stored_minus_zero_point(zero_point)
+    multiplier, shift = quantize_multiplier(float(np.float32(scale)) * 2.0**27)
+    radius = int(15.0 * 2.0**27 / 2.0**shift)
+    inside = np.where(np.abs(difference) < radius, difference, 0)
+    q4 = multiply_by_quantized_multiplier(inside, multiplier, shift)
+    values = fixed_point.divide_by_power_of_two(function(q4), 31 - bits)
+    end = np.where(difference <= 0, -(1 << bits), 1 << bits)  # radius 0 sends zero to the lower end
+    return np.where(np.abs(difference) < radius, values, end)
+
+
+def logistic_table(scale: float, zero_point: int) -> Int8:
+    """LOGISTIC of every int8 value of this quantisation, output scale 1/256 and zero point -128.
+
+    256 entries, indexed by the stored value's unsigned byte.
+    """
+    return clamp_int8(_saturating_table(fixed_point.logistic, scale, zero_point, 8) + LOGISTIC_ZERO_POINT)
+
+
+def tanh_table(scale: float, zero_point: int) -> Int8:
+    """TANH of every int8 value of this quantisation, output scale 1/128 and zero point 0, as ``logistic_table``."""
+    return clamp_int8(_saturating_table(fixed_point.tanh, scale, zero_point, 7))
+
+
+def leaky_relu_table(alpha: float, scale: float, zero_point: int, output_scale: float, output_zero_point: int) -> Int8:
+    """LEAKY_RELU of every int8 value, as ``logistic_table``; ``alpha`` not negative."""
+    difference = _stored_minus_zero_point(zero_point)
+    ratio = np.float32(scale) / np.float32(output_scale)
+    steep = quantize_multiplier(float(np.float32(scale) * np.float32(alpha) / np.float32(output_scale)))
+    above = multiply_by_quantized_multiplier(difference, *quantize_multiplier(float(ratio)))
+    below = multiply_by_quantized_multiplier(difference, *steep)
+    return clamp_int8(np.where(difference >= 0, above, below) + output_zero_point)
+
+
+def lookup_table(
+    function: Callable[[Float32], ArrayLike],
+    scale: float,
+    zero_point: int,
+    output_scale: float,
+    output_zero_point: int,
+) -> Int8:
+    """Any function of every int8 value, as ``logistic_table``: dequantise, apply, quantise, in float32 (as ELU)."""
+    real = np.float32(scale) * _stored_minus_zero_point(zero_point).astype(np.float32)
+    steps = np.asarray(function(real), np.float32) * (np.float32(1) / np.float32(output_scale))
+    return clamp_int8(round_half_away(steps).astype(np.float64) + output_zero_point)
+
+
+def lookup(x: ArrayLike, table: ArrayLike) -> Int8:
+    """``table[x]`` for int8 values, a table entry per unsigned byte."""
+    return np.asarray(table, np.int8)[np.asarray(x, np.int8).view(np.uint8)]
