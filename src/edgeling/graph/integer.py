@@ -30,7 +30,7 @@ INT8_MIN, INT8_MAX = -128, 127
 LOGISTIC_SCALE, LOGISTIC_ZERO_POINT = 1 / 256, -128  # softmax's too
 TANH_SCALE, TANH_ZERO_POINT = 1 / 128, 0
 # Float values beyond this many steps are held there before the zero point is added, so that nothing overflows.
-QUANTIZED_LIMIT = 2**30
+QUANTIZED_LIMIT = 2**23
 MAXIMUM_CLASSES = 511
 
 
