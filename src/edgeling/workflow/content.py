@@ -1,0 +1,146 @@
+"""What the report says of a training run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from edgeling import __version__, targets
+from edgeling.data.table import Column as TableColumn
+from edgeling.report.content import (
+    ClassScore,
+    Column,
+    Content,
+    DataSummary,
+    Deployment,
+    Evaluation,
+    Layer,
+    Network,
+    Reproduction,
+    TrainingSummary,
+)
+from edgeling.toolchain.prove import Proof
+from edgeling.workflow.pipeline import Pipeline, decide
+from edgeling.workflow.train import Trained
+
+_KINDS = {"numeric": "number", "categorical": "category", "constant": "constant", "identifier": "identifier"}
+
+
+def trained_content(trained: Trained, command: str) -> Content:
+    """Everything on the page of a training run."""
+    pipeline, target = trained.pipeline, trained.pipeline.preparation.target
+    raw, truth = trained.held_out
+    return Content(
+        name=pipeline.name,
+        task=target.task,
+        target=target.name,
+        data=_data(trained),
+        training=_training(trained),
+        evaluation=evaluation(pipeline, raw, truth, trained.scores[pipeline.precision]),
+        importance=trained.importance,
+        network=_network(trained),
+        deployments=tuple(_deployments(trained)),
+        reproduction=Reproduction(command, trained.settings.seed, __version__, _hashes(pipeline)),
+    )
+
+
+def _data(trained: Trained) -> DataSummary:
+    checked, parts = trained.check, trained.split
+    columns = [
+        Column(
+            c.name, _KINDS[c.kind], c.missing, c.distinct, _range(checked.table.column(c.name)),
+            "left out" if c.dropped else "input",
+        )
+        for c in checked.columns
+    ]  # fmt: skip
+    answer = checked.table.column(checked.target)
+    kind = "category" if checked.labels else "number"
+    columns.append(Column(checked.target, kind, checked.rows_without_target, None, _range(answer), "target"))
+    split_rows = {"train": len(parts.train), "validation": len(parts.validation), "test": len(parts.test)}
+    return DataSummary(
+        source=trained.source,
+        rows=checked.table.rows,
+        columns=tuple(columns),
+        split_rows=split_rows,
+        class_counts=checked.class_counts,
+        target_values=None if checked.labels else answer.values,
+        warnings=(*checked.warnings, *(f"{c.name} is left out: {c.dropped}" for c in checked.columns if c.dropped)),
+    )
+
+
+def _range(column: TableColumn) -> str:
+    values = column.present
+    if column.categories is not None:
+        shown = ", ".join(column.categories[:4])
+        return shown + (", ..." if len(column.categories) > 4 else "")
+    return f"{values.min():g} to {values.max():g}, mean {values.mean():.3g}" if len(values) else ""
+
+
+def _training(trained: Trained) -> TrainingSummary:
+    settings, history = trained.settings, trained.history
+    return TrainingSummary(
+        history=history,
+        best_epoch=int(np.argmin(history["val_loss"])) + 1,
+        optimizer=f"Adam, learning rate {settings.learning_rate:g}",
+        loss=trained.model.loss if isinstance(trained.model.loss, str) else "",
+        batch_size=settings.batch_size,
+        seconds=trained.training_seconds,
+    )
+
+
+def evaluation(pipeline: Pipeline, raw: Any, truth: Any, scores: Mapping[str, Any]) -> Evaluation:
+    """Results on rows with known answers."""
+    if not pipeline.labels:
+        guess = np.full(len(truth), truth.mean())
+        baseline = {"mae": float(np.mean(np.abs(truth - guess))), "r2": 0.0}
+        return Evaluation(
+            len(raw), dict(scores), y_true=truth, y_predicted=pipeline.answers(raw)[:, 0], baseline=baseline
+        )
+    classes = tuple(
+        ClassScore(label, **{k: s[k] for k in ("precision", "recall", "f1", "support")})
+        for label, s in scores["classes"].items()
+    )
+    metrics = {"accuracy": scores["accuracy"], "f1_macro": scores["macro_average"]["f1"]}
+    commonest = float(np.max(np.bincount(truth)) / len(truth))
+    return Evaluation(
+        len(raw), metrics, classes, np.asarray(scores["confusion_matrix"]), baseline={"accuracy": commonest}
+    )
+
+
+def _network(trained: Trained) -> Network:
+    preparation = trained.pipeline.preparation
+    layers = [Layer("Prepare", preparation.prepared_size)]
+    for layer in trained.model.layers:
+        weights = layer.get_weights()
+        if weights:
+            count = sum(w.size for w in weights)
+            activation = str(layer.get_config().get("activation", ""))
+            layers.append(Layer(type(layer).__name__, weights[0].shape[-1], count, activation, weights[0]))
+    return Network(preparation.names, tuple(layers))
+
+
+def _deployments(trained: Trained) -> Iterator[Deployment]:
+    for precision, by_target in trained.proofs.items():
+        metrics = {k: v for k, v in trained.scores[precision].items() if isinstance(v, float)}
+        for target, proof in by_target.items():
+            yield deployment(precision, target, proof, metrics)
+
+
+def deployment(precision: str, target: str, proof: Proof, metrics: Mapping[str, float]) -> Deployment:
+    """One program measured on one target."""
+    chip = targets.get(target)
+    return Deployment(
+        target=target, precision=precision, metrics=metrics, note=chip.description, clock_hz=chip.clock_hz or None,
+        flash_bytes=proof.flash_bytes, flash_code_bytes=proof.flash_code_bytes,
+        flash_weights_bytes=proof.flash_weights_bytes, ram_bytes=proof.ram_bytes, stack_bytes=proof.stack_bytes,
+        instructions=proof.instructions, latency_us=proof.latency_us, max_error=proof.max_error,
+        matches=proof.matches, rows=proof.rows,
+    )  # fmt: skip
+
+
+def _hashes(pipeline: Pipeline) -> dict[str, str]:
+    sources = pipeline.deployable.program(pipeline.precision).files
+    return {path: hashlib.sha256(text.encode()).hexdigest() for path, text in sources.items() if path.endswith(".c")}

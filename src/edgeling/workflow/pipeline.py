@@ -1,0 +1,156 @@
+"""A trained pipeline: raw columns in, named answers out, whatever precision it is deployed in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgeling.data import Preparation, Table, read_table
+from edgeling.data.preparation import CategoricalFeature
+from edgeling.data.scores import classification_scores, regression_scores
+from edgeling.graph import Graph, GraphBuilder
+from edgeling.graph.random import random_uniform
+from edgeling.graph.types import Array
+from edgeling.workflow.deploy import Deployable
+from edgeling.workflow.predictor import Predictor
+
+_SYNTHETIC_ROWS = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Answers for the rows of a table.
+
+    Attributes:
+        values: labels (text) or numbers in the target's unit, [rows].
+        probabilities: float32 [rows, classes] in the labels' order; ``None`` for regression.
+        labels: class names; empty for regression.
+    """
+
+    values: Array
+    probabilities: Array | None = None
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Pipeline:
+    """Preparation and network as one.
+
+    Attributes:
+        preparation: how a table becomes the network's input.
+        deployable: the graphs, preparation included, raw columns in.
+        precision: the precision deployed.
+        model_config: the network's layers, as Keras writes them.
+        details: what else the artifact tells (metrics, seed, command...).
+    """
+
+    preparation: Preparation
+    deployable: Deployable
+    precision: str
+    model_config: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.deployable.name
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.preparation.target.labels
+
+    @cached_property
+    def _predictors(self) -> dict[str, Predictor]:
+        d = self.deployable
+        return {p: Predictor(graph, d.program(p)) for p, graph in d.graphs.items()}
+
+    def answers(self, raw: Array, precision: str | None = None) -> Array:
+        """The network's outputs for raw vectors: float32 [rows, raw_size] -> float32 [rows, outputs]."""
+        return self._predictors[precision or self.precision](raw)
+
+    def predict(self, table: Table | str | Path) -> Predictions:
+        """Answers for a table, or a file holding one. Columns are found by name.
+
+        Raises:
+            DataError: the table cannot be read, or lacks a column.
+        """
+        answers = self.answers(self.preparation.transform(self.read(table)))
+        if not self.labels:
+            return Predictions(answers[:, 0])
+        shares = np.concatenate([1 - answers, answers], axis=1) if answers.shape[1] == 1 else answers
+        chosen = np.asarray(self.labels, dtype=object)[decide(answers)]
+        return Predictions(chosen, shares, self.labels)
+
+    def read(self, table: Table | str | Path) -> Table:
+        """A table, read so that the columns of categories are categories even where they look like numbers."""
+        if isinstance(table, Table):
+            return table
+        features = [*self.preparation.features]
+        categorical = [f.name for f in features if isinstance(f, CategoricalFeature)]
+        return read_table(table, categorical=categorical)
+
+    def truth(self, table: Table) -> Array:
+        """The target of a table: label positions [rows], or numbers in the target's unit."""
+        encoded = self.preparation.encode_target(table)
+        target = self.preparation.target
+        return encoded if self.labels else encoded.astype(np.float64) * target.scale + target.mean
+
+    def scores(self, raw: Array, truth: Array, precision: str | None = None) -> dict[str, Any]:
+        """Every score on rows with known answers, by the names ``--json`` uses."""
+        answers = self.answers(raw, precision)
+        if not self.labels:
+            return dict(regression_scores(truth, answers[:, 0]))
+        return classification_scores(truth, decide(answers), self.labels)
+
+
+def decide(answers: Array) -> Array:
+    """The class chosen, int [rows]: the larger share; of a single probability, whether it is above one half."""
+    return (answers[:, 0] > 0.5).astype(np.int64) if answers.shape[1] == 1 else np.argmax(answers, axis=1)
+
+
+def main_metric(scores: Mapping[str, Any]) -> tuple[str, float]:
+    """The one score a person asks for first: accuracy, or R²."""
+    name = "accuracy" if "accuracy" in scores else "r2"
+    return name, float(scores[name])
+
+
+def whole_graph(name: str, preparation: Preparation, network: Graph) -> Graph:
+    """Preparation, network and answer in one graph: raw columns in, probabilities or the target's unit out."""
+    builder = GraphBuilder(name)
+    raw = builder.input("input", (1, preparation.raw_size))
+    (answer,) = builder.inline(network, preparation.trace(builder, raw))
+    builder.describe(
+        task=preparation.target.task,
+        input_names=list(preparation.names),
+        labels=list(preparation.target.labels),
+        output_names=list(preparation.target.labels) if len(preparation.target.labels) > 2 else [_answer(preparation)],
+        description=f"predicts {preparation.target.name} from {len(preparation.names)} columns",
+        input_categories={
+            f.name: list(f.categories) for f in preparation.features if isinstance(f, CategoricalFeature)
+        },
+    )
+    return builder.build([preparation.trace_answer(builder, answer)])
+
+
+def _answer(preparation: Preparation) -> str:
+    target = preparation.target
+    return f"probability of {target.labels[1]}" if len(target.labels) == 2 else target.name
+
+
+def synthetic_rows(preparation: Preparation, count: int = _SYNTHETIC_ROWS, seed: int = 0) -> Array:
+    """Raw vectors like those learned from, made of the preparation's statistics: no row of anybody's data.
+
+    Numbers are uniform within three standard deviations of the mean; categories uniform, unknown ones included.
+    """
+    drawn = random_uniform(count * preparation.raw_size, seed=seed).reshape(count, -1)
+    rows = np.empty_like(drawn)
+    for i, feature in enumerate(preparation.features):
+        if isinstance(feature, CategoricalFeature):
+            rows[:, i] = np.floor(drawn[:, i] * (len(feature.categories) + 1)) - 1
+        else:
+            rows[:, i] = feature.mean + (6 * drawn[:, i] - 3) * feature.scale
+    return rows

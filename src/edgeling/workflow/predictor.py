@@ -1,0 +1,52 @@
+"""Answers from a graph: its C, compiled for this machine; the interpreter where there is no compiler."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from edgeling.codegen.program import Program
+from edgeling.errors import CompilerNotFoundError, DataError
+from edgeling.graph import Graph, run_rows
+from edgeling.graph.types import Array
+from edgeling.toolchain.native import NativeProgram, load
+
+
+class Predictor:
+    """Call it with rows: float32 [rows, n] in, float32 [rows, m] out. Compiles on the first call.
+
+    Args:
+        graph: one input, one output, batch 1.
+        program: the same graph as C.
+    """
+
+    def __init__(self, graph: Graph, program: Program) -> None:
+        self._graph = graph
+        self._program = program
+        self._native: NativeProgram | None = None
+        self._interpreted = False
+
+    def __call__(self, rows: Array) -> Array:
+        x = np.ascontiguousarray(rows, np.float32)
+        self._require_width(x)
+        if not self._interpreted and self._native is None:
+            self._compile()
+        if self._native is None:
+            return run_rows(self._graph, x)
+        (entry,) = self._program.entries
+        answers = np.empty((len(x), entry.outputs[0].type.size), np.float32)
+        self._native.rows(entry.function)(x, answers)
+        return answers
+
+    def _compile(self) -> None:
+        try:
+            self._native = load(self._program)
+        except CompilerNotFoundError as error:
+            self._interpreted = True
+            warnings.warn(f"predicting with the slow interpreter: {error}", RuntimeWarning, stacklevel=3)
+
+    def _require_width(self, x: Array) -> None:
+        size = self._graph.types[self._graph.inputs[0]].size
+        if x.ndim != 2 or x.shape[1] != size:
+            raise DataError(f"the network takes rows of {size} features", received=f"an array of shape {x.shape}")

@@ -1,0 +1,31 @@
+"""How a long run tells what it is doing. The base says nothing; the command line's draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edgeling.callbacks import Callback
+
+
+class Stage:
+    """One stage under way."""
+
+    def done(self, result: str) -> None:
+        """Say what came of it, in a few words."""
+
+
+class Progress:
+    """Tells nobody. Subclasses override both."""
+
+    @contextmanager
+    def stage(self, title: str) -> Iterator[Stage]:
+        """A stage of the run, for as long as the block lasts."""
+        yield Stage()
+
+    @contextmanager
+    def training(self, epochs: int) -> Iterator[Callback | None]:
+        """The training, for as long as the block lasts; the callback is told of every epoch."""
+        yield None

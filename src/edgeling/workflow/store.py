@@ -1,0 +1,143 @@
+"""Pipelines as ``.edgeling`` folders, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgeling import __version__
+from edgeling.artifact import Artifact, arrays_to_npz, read_artifact, write_artifact
+from edgeling.data import Preparation
+from edgeling.errors import ArtifactError, GraphError
+from edgeling.graph import Graph
+from edgeling.graph.serialize import from_json, to_json
+from edgeling.toolchain.prove import Proof
+from edgeling.workflow.content import trained_content
+from edgeling.workflow.deploy import PRECISIONS, Deployable
+from edgeling.workflow.pipeline import Pipeline, synthetic_rows
+from edgeling.workflow.train import Trained
+
+SUFFIX = ".edgeling"
+
+
+def save(trained: Trained, folder: str | Path = "") -> Path:
+    """Write the deployable folder: manifest, graphs, weights, C, report. Replaced whole, or not at all.
+
+    Args:
+        folder: by default ``NAME.edgeling`` here.
+
+    Raises:
+        ArtifactError: it cannot be written, or something else stands there.
+    """
+    from edgeling.report import render
+
+    path = Path(folder) if folder else Path(trained.pipeline.name + SUFFIX)
+    pipeline = trained.pipeline
+    files = {"preparation.json": _json(pipeline.preparation.to_json()), "model.json": _json(pipeline.model_config)}
+    for precision in pipeline.deployable.graphs:
+        files |= _graph_files(pipeline.deployable, precision)
+    command = f"edgeling train {trained.source} --target {trained.check.target} --seed {trained.settings.seed}"
+    files["report.html"] = render(trained_content(trained, command)).encode()
+    write_artifact(path, manifest(trained, command), files)
+    return path
+
+
+def manifest(trained: Trained, command: str) -> dict[str, Any]:
+    """What the artifact says of itself, the same names as ``--json``."""
+    pipeline, target = trained.pipeline, trained.pipeline.preparation.target
+    return {
+        "name": pipeline.name,
+        "task": target.task,
+        "target": target.name,
+        "labels": list(target.labels),
+        "inputs": list(pipeline.preparation.names),
+        "precision": pipeline.precision,
+        "seed": trained.settings.seed,
+        "command": command,
+        **results(trained),
+    }
+
+
+def results(trained: Trained) -> dict[str, Any]:
+    """Metrics, importance and measurements in plain values: ``targets`` are those of the precision deployed."""
+    importance, precision = trained.importance, trained.pipeline.precision
+    return {
+        "metrics": dict(trained.scores[precision]),
+        "importance": dict(zip(importance.feature_names, map(float, importance.mean), strict=True)),
+        "targets": {name: proof_json(proof) for name, proof in trained.proofs[precision].items()},
+        "precisions": {
+            p: {
+                "metrics": dict(trained.scores[p]),
+                "targets": {name: proof_json(proof) for name, proof in trained.proofs[p].items()},
+            }
+            for p in trained.proofs
+        },
+    }
+
+
+def proof_json(proof: Proof) -> dict[str, Any]:
+    """A proof in plain values."""
+    return {key: value for key, value in asdict(proof).items() if key != "target"}
+
+
+def load(folder: str | Path) -> Pipeline:
+    """Read a deployable folder. Everything in it is checked before it is believed.
+
+    Raises:
+        ArtifactError: missing, corrupt, forged, or written by a newer version.
+    """
+    artifact = read_artifact(Path(folder))
+    try:
+        preparation = Preparation.from_json(artifact.read_json("preparation.json"))
+        graphs = {p: _read_graph(artifact, p) for p in PRECISIONS if f"graph_{p}.json" in artifact.files}
+        return _assemble(artifact, preparation, graphs)
+    except GraphError as error:
+        raise ArtifactError("an artifact holds legal graphs", received=str(error), remedy="train again") from None
+
+
+def _assemble(artifact: Artifact, preparation: Preparation, graphs: Mapping[str, Graph]) -> Pipeline:
+    details = artifact.manifest
+    name, precision = details.get("name"), details.get("precision")
+    if not isinstance(name, str) or not name.isidentifier() or precision not in graphs:
+        raise ArtifactError("a manifest names the program and one of its precisions", received=repr((name, precision)))
+    for graph in graphs.values():
+        _require_shape(graph, preparation)
+    deployable = Deployable(name, graphs, synthetic_rows(preparation))
+    return Pipeline(preparation, deployable, precision, artifact.read_json("model.json"), details)
+
+
+def _require_shape(graph: Graph, preparation: Preparation) -> None:
+    inputs, outputs = graph.inputs, graph.outputs
+    classes = len(preparation.target.labels)
+    expected = (1, classes if classes > 2 else 1)
+    takes_raw = len(inputs) == 1 and graph.types[inputs[0]].shape == (1, preparation.raw_size)
+    if not takes_raw or len(outputs) != 1 or graph.types[outputs[0]].shape != expected or graph.variables:
+        raise ArtifactError(
+            f"the graph takes [1,{preparation.raw_size}] and gives {list(expected)}", received=f"graph {graph.name!r}"
+        )
+
+
+def _graph_files(deployable: Deployable, precision: str) -> dict[str, bytes]:
+    description, arrays = to_json(deployable.graphs[precision])
+    files = {f"graph_{precision}.json": _json(description), f"weights_{precision}.npz": arrays_to_npz(arrays)}
+    sources = deployable.program(precision).files
+    return files | {f"c/{precision}/{path}": text.encode() for path, text in sources.items()}
+
+
+def _read_graph(artifact: Artifact, precision: str) -> Graph:
+    return from_json(artifact.read_json(f"graph_{precision}.json"), artifact.read_arrays(f"weights_{precision}.npz"))
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, indent=1, default=_plain).encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

@@ -1,0 +1,255 @@
+"""From a table to a trained, explained, compiled and proven pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal
+
+import numpy as np
+
+from edgeling.callbacks import Callback, EarlyStopping, History
+from edgeling.data import Preparation, Split, Table, TableCheck, Task, balanced_class_weight, check, read_table, split
+from edgeling.errors import EdgelingError
+from edgeling.explain import PermutationImportance, permutation_importance
+from edgeling.graph.types import Array
+from edgeling.layers import Dense, Input
+from edgeling.models import Sequential
+from edgeling.optimizers import Adam
+from edgeling.toolchain.prove import Proof
+from edgeling.training.graphs import inference_graph
+from edgeling.utils import set_random_seed
+from edgeling.workflow.deploy import PRECISIONS, deployable, identifier
+from edgeling.workflow.pipeline import Pipeline, decide, main_metric, whole_graph
+from edgeling.workflow.progress import Progress
+
+PROOF_ROWS = 64
+CALIBRATION_ROWS = 1000
+LARGEST_INT8_LOSS = 0.01  # of accuracy or R²: what "auto" gives up for a smaller program
+PATIENCE_EPOCHS = 40
+IMBALANCE = 3.0  # classes more unequal than this are weighted
+DEFAULT_TARGETS = ("native", "cortex-m4", "wasm32")
+
+PrecisionChoice = Literal["float32", "int8", "auto"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a person can choose about a training run.
+
+    Attributes:
+        task: instead of the one told from the target column.
+        precision: what is deployed; "auto" takes int8 where it loses at most ``LARGEST_INT8_LOSS``.
+        hidden: units of each hidden layer; None sizes them by the table.
+        epochs: at the most; training stops once the validation loss has not improved for a while.
+        targets: where the C is proven.
+    """
+
+    task: Task | None = None
+    precision: PrecisionChoice = "auto"
+    hidden: tuple[int, ...] | None = None
+    epochs: int = 500
+    batch_size: int = 16
+    learning_rate: float = 0.01
+    seed: int = 0
+    targets: tuple[str, ...] = DEFAULT_TARGETS
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """Everything a training run found out.
+
+    Attributes:
+        scores: by precision, on the held-out rows, by the C itself.
+        proofs: by precision, then by target.
+    """
+
+    source: str
+    settings: Settings
+    check: TableCheck
+    split: Split
+    pipeline: Pipeline
+    model: Sequential
+    history: Mapping[str, Sequence[float]]
+    training_seconds: float
+    scores: Mapping[str, Mapping[str, Any]]
+    importance: PermutationImportance
+    proofs: Mapping[str, Mapping[str, Proof]]
+    held_out: tuple[Array, Array]
+
+
+def train(
+    data: str | Path | Table,
+    target: str,
+    *,
+    name: str = "",
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train a network on a table, and prove its C on the targets.
+
+    Args:
+        data: a CSV or Parquet file, or a table.
+        target: the column to predict.
+        name: of the program; by default the file's.
+
+    Raises:
+        DataError: the table cannot be learned from.
+        TrainingError: the loss was not finite.
+        CompilerNotFoundError: there is no C compiler.
+        KeyboardInterrupt: nothing has been written.
+    """
+    settings, progress = settings or Settings(), progress or Progress()
+    with progress.stage("Reading the table") as stage:
+        table = data if isinstance(data, Table) else read_table(data)
+        checked = check(table, target, task=settings.task)
+        stage.done(f"{checked.table.rows} rows, {len(checked.features)} columns, {checked.task}")
+    parts = split(checked.table.rows, checked.codes, seed=settings.seed)
+    preparation = Preparation.fit(checked, parts.train)
+    network, history, seconds = _fit(checked, parts, preparation, settings, progress)
+    label = identifier(name or ("model" if isinstance(data, Table) else Path(data).stem))
+    pipeline = _pipeline(label, checked, parts, preparation, network, settings, progress)
+    raw, truth = _rows_of(checked, preparation, pipeline, parts.test)
+    with progress.stage("Evaluating on held-out rows") as stage:
+        scores = {p: pipeline.scores(raw, truth, p) for p in pipeline.deployable.graphs}
+        pipeline = _choose(pipeline, scores, settings)
+        stage.done(_headline(scores[pipeline.precision]))
+    importance = _importance(pipeline, raw, truth, settings, progress)
+    proofs = _prove(pipeline, settings.targets, progress)
+    source = "a table" if isinstance(data, Table) else str(data)
+    return Trained(
+        source, settings, checked, parts, pipeline, network, history, seconds, scores, importance, proofs, (raw, truth)
+    )
+
+
+def _fit(
+    checked: TableCheck, parts: Split, preparation: Preparation, settings: Settings, progress: Progress
+) -> tuple[Sequential, Mapping[str, Sequence[float]], float]:
+    set_random_seed(settings.seed)
+    network = _network(preparation, settings, len(parts.train))
+    x, y, x_validation, y_validation = _training_arrays(checked, parts, preparation)
+    weights = _class_weight(y) if checked.task != "regression" else None
+    with progress.training(settings.epochs) as line:
+        callbacks: list[Callback] = [line] if line else []
+        start = perf_counter()
+        history = network.fit(
+            x, y, batch_size=settings.batch_size, epochs=settings.epochs, verbose=0, class_weight=weights,
+            validation_data=(x_validation, y_validation),
+            callbacks=[EarlyStopping(patience=PATIENCE_EPOCHS, restore_best_weights=True), *callbacks],
+        )  # fmt: skip
+    if getattr(history, "interrupted", False):
+        raise KeyboardInterrupt
+    return network, history.history, perf_counter() - start
+
+
+def _network(preparation: Preparation, settings: Settings, rows: int) -> Sequential:
+    target = preparation.target
+    units = len(target.labels) if len(target.labels) > 2 else 1
+    activation = {"binary": "sigmoid", "multiclass": "softmax", "regression": "linear"}[target.task]
+    hidden = settings.hidden if settings.hidden is not None else _hidden_sizes(preparation.prepared_size, rows)
+    layers = [Dense(size, activation="relu") for size in hidden]
+    model = Sequential([Input((preparation.prepared_size,)), *layers, Dense(units, activation=activation)])
+    losses = {"binary": "binary_crossentropy", "multiclass": "sparse_categorical_crossentropy", "regression": "mse"}
+    metrics = ["mae"] if target.task == "regression" else ["accuracy"]
+    model.compile(optimizer=Adam(learning_rate=settings.learning_rate), loss=losses[target.task], metrics=metrics)
+    return model
+
+
+def _hidden_sizes(inputs: int, rows: int) -> tuple[int, ...]:
+    """One hidden layer of about twice the inputs for small tables, two for large ones; multiples of four."""
+    width = int(np.clip(4 * -(-inputs // 2), 8, 32))
+    return (width,) if rows < 1000 else (width, width)
+
+
+def _training_arrays(checked: TableCheck, parts: Split, preparation: Preparation) -> tuple[Array, ...]:
+    result: list[Array] = []
+    for rows in (parts.train, parts.validation if len(parts.validation) else parts.train):
+        table = checked.table.take(rows)
+        result += [preparation.prepare(preparation.transform(table)), preparation.encode_target(table)]
+    return tuple(result)
+
+
+def _class_weight(y: Array) -> dict[int, float] | None:
+    counts = np.bincount(y)
+    return balanced_class_weight(y) if counts.max() > IMBALANCE * counts[counts > 0].min() else None
+
+
+def _pipeline(
+    name: str, checked: TableCheck, parts: Split, preparation: Preparation, network: Sequential,
+    settings: Settings, progress: Progress,
+) -> Pipeline:  # fmt: skip
+    with progress.stage("Compiling to C99") as stage:
+        graph = whole_graph(name, preparation, inference_graph(network))
+        rows = preparation.transform(checked.table.take(parts.test[:PROOF_ROWS]))
+        calibration = preparation.transform(checked.table.take(parts.train[:CALIBRATION_ROWS]))
+        precisions = PRECISIONS if settings.precision == "auto" else (settings.precision,)
+        deployed = deployable(name, graph, rows, calibration, precisions)
+        for precision in deployed.graphs:
+            deployed.program(precision)
+        stage.done(" and ".join(deployed.graphs))
+    return Pipeline(preparation, deployed, next(iter(deployed.graphs)), network.get_config())
+
+
+def _rows_of(checked: TableCheck, preparation: Preparation, pipeline: Pipeline, rows: Array) -> tuple[Array, Array]:
+    table = checked.table.take(rows)
+    return preparation.transform(table), pipeline.truth(table)
+
+
+def _choose(pipeline: Pipeline, scores: Mapping[str, Mapping[str, Any]], settings: Settings) -> Pipeline:
+    from dataclasses import replace
+
+    if settings.precision != "auto" or "int8" not in scores:
+        return pipeline
+    loss = main_metric(scores["float32"])[1] - main_metric(scores["int8"])[1]
+    return replace(pipeline, precision="int8" if loss <= LARGEST_INT8_LOSS else "float32")
+
+
+def _headline(scores: Mapping[str, Any]) -> str:
+    name, value = main_metric(scores)
+    return f"accuracy {value:.1%}" if name == "accuracy" else f"R² {value:.3f}"
+
+
+def _importance(
+    pipeline: Pipeline, raw: Array, truth: Array, settings: Settings, progress: Progress
+) -> PermutationImportance:
+    with progress.stage("Asking what matters") as stage:
+        found = importance_of(pipeline, raw, truth, settings.seed)
+        stage.done(f"{found.feature_names[found.ranking[0]]} most of all")
+    return found
+
+
+def importance_of(pipeline: Pipeline, raw: Array, truth: Array, seed: int = 0) -> PermutationImportance:
+    """Permutation importance of the raw columns, in accuracy or R² lost."""
+
+    def score(y: Array, answers: Array) -> float:
+        if pipeline.labels:
+            return float(np.mean(decide(answers) == y))
+        return 1 - float(np.sum((y - answers[:, 0]) ** 2) / max(np.sum((y - y.mean()) ** 2), 1e-30))
+
+    return permutation_importance(pipeline.answers, raw, truth, pipeline.preparation.names, score, seed=seed)
+
+
+def _prove(pipeline: Pipeline, targets: Sequence[str], progress: Progress) -> dict[str, dict[str, Proof]]:
+    """Every precision on every target; two at a time, for most of the work is other programs'."""
+    jobs = [(p, t) for t in targets for p in pipeline.deployable.graphs]
+    proofs: dict[str, dict[str, Proof]] = {p: {} for p in pipeline.deployable.graphs}
+    with ThreadPoolExecutor(2) as pool, progress.stage("Proving it on " + ", ".join(targets)) as stage:
+        for (precision, target), proof in zip(jobs, pool.map(lambda j: pipeline.deployable.prove(*j), jobs), strict=True):
+            proofs[precision][target] = proof
+        _require_matches(proofs)
+        stage.done("the C computes what the graph means")
+    return proofs
+
+
+def _require_matches(proofs: Mapping[str, Mapping[str, Proof]]) -> None:
+    for precision, by_target in proofs.items():
+        for target, proof in by_target.items():
+            if not proof.matches:
+                raise EdgelingError(
+                    f"the {precision} program on {target} computes what the graph means",
+                    received=f"a difference of {proof.max_error:g}",
+                    remedy="report this as a bug, with the table if you can share it",
+                )
