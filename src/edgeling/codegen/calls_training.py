@@ -1,0 +1,103 @@
+"""The C calls of what only training needs: losses, metrics, penalties, dropout and the optimizer updates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from edgeling.codegen.site import Call, Site
+from edgeling.codegen.text import float_literal
+
+Line = Callable[[Site], str]
+_ALL = tuple(range(16))  # inputs of an update: it reads every element of all of them before it writes it
+
+
+def _loss(name: str) -> Line:
+    def line(site: Site) -> str:
+        options = site.flag("from_logits"), site.float("label_smoothing"), site.float("delta")
+        truth = len(site.x) - 2
+        return site.call(
+            name, site.length(truth, 0), site.length(truth + 1, 1), site.function(), *options
+        )  # fmt: skip
+
+    return line
+
+
+def _metric(site: Site) -> str:
+    return site.call("metric", site.length(1, 0), site.length(1, 1), site.function(), site.float("threshold"))
+
+
+def _penalty(name: str, of: int) -> Line:
+    return lambda site: site.call(name, site.size(of), site.float("l1"), site.float("l2"))
+
+
+def _dropout_mask(site: Site) -> str:
+    rate = site.attributes["rate"]
+    stream = f"{int(site.attributes['stream']) & 0xFFFFFFFF}u"
+    return site.call("dropout_mask", site.output_size(), float_literal(rate), float_literal(1 / (1 - rate)), stream)
+
+
+def _complement(site: Site, attribute: str) -> str:
+    """``1 - attribute``, subtracted in double precision as the meaning does."""
+    return float_literal(1 - site.attributes[attribute])
+
+
+def _update(name: str, *attributes: str) -> Line:
+    """A leading ``-`` asks for one minus the attribute."""
+
+    def line(site: Site) -> str:
+        numbers = (_complement(site, a[1:]) if a.startswith("-") else site.float(a) for a in attributes)
+        return site.call(name, site.size(), *numbers)
+
+    return line
+
+
+def _momentum(site: Site) -> str:
+    return site.call("momentum_update", site.size(), site.float("momentum"), site.flag("nesterov"))
+
+
+def _rmsprop(site: Site) -> str:
+    centered, momentum = bool(site.attributes["centered"]), site.attributes["momentum"] > 0
+    numbers = site.float("rho"), _complement(site, "rho"), site.float("epsilon"), site.float("momentum")
+    slots_in, slots_out = list(site.x[2:-1]), list(site.y[1:])
+    for slots in (slots_in, slots_out):  # 0 stands for a slot that is not kept
+        if not centered:
+            slots.insert(1, "0")
+        if not momentum:
+            slots.append("0")
+    pointers = *site.x[:2], *slots_in, site.x[-1], site.y[0], *slots_out
+    return f"edgeling_rmsprop_update({', '.join((site.size(), *numbers, *pointers))});"
+
+
+def _norm(site: Site) -> str:
+    parts = [f"edgeling_add_squares({site.size(i)}, {x}, {site.y[0]});" for i, x in enumerate(site.x)]
+    return "\n".join([f"*{site.y[0]} = 0.0f;", *parts, f"*{site.y[0]} = edgeling_sqrt(*{site.y[0]});"])
+
+
+def _scalar(name: str, *attributes: str) -> Call:
+    return Call("update", lambda site: site.call(name, *(site.float(a) for a in attributes)), _ALL)
+
+
+TRAINING_CALLS: Mapping[str, Call] = {
+    "loss": Call("loss", _loss("loss")),
+    "loss_gradient": Call("loss", _loss("loss_gradient"), in_place=(2,)),
+    "metric": Call("metric", _metric),
+    "penalty": Call("penalty", _penalty("penalty", 0)),
+    "penalty_gradient": Call("penalty", _penalty("penalty_gradient", 1), in_place=(1,)),
+    "dropout_mask": Call("random", _dropout_mask),
+    "count": Call("update", lambda site: site.call("count"), _ALL),
+    "sgd_update": Call("update", _update("sgd_update"), _ALL),
+    "momentum_update": Call("update", _momentum, _ALL),
+    "rmsprop_update": Call("update", _rmsprop, _ALL),
+    "adagrad_update": Call("update", _update("adagrad_update", "epsilon"), _ALL),
+    "adam_update": Call("update", _update("adam_update", "-beta_1", "-beta_2", "epsilon"), _ALL),
+    "amsgrad_update": Call("update", _update("amsgrad_update", "-beta_1", "-beta_2", "epsilon"), _ALL),
+    "adamax_update": Call("update", _update("adamax_update", "-beta_1", "beta_2", "epsilon"), _ALL),
+    "nadam_update": Call("update", _update("nadam_update", "beta_1", "-beta_1", "-beta_2", "epsilon"), _ALL),
+    "decay": Call("update", _update("decay", "rate"), (0,)),
+    "power_step": _scalar("power_step", "beta"),
+    "adam_alpha": _scalar("adam_alpha"),
+    "adamax_alpha": _scalar("adamax_alpha"),
+    "nadam_product": _scalar("nadam_product", "beta_1"),
+    "norm": Call("update", _norm),
+    "clip_scale": _scalar("clip_scale", "limit"),
+}

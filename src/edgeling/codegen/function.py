@@ -1,0 +1,151 @@
+"""One entry function as C text: buffers with their layouts, then one call a line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edgeling.codegen.calls import CALLS, call_of
+from edgeling.codegen.dimensions import Dimensions
+from edgeling.codegen.layout import Member, Tables
+from edgeling.codegen.memory import Plan, plan
+from edgeling.codegen.names import Names
+from edgeling.codegen.program import EntryPoint, Port
+from edgeling.codegen.schedule import COPY, Schedule, schedule
+from edgeling.codegen.site import Site
+from edgeling.codegen.text import comment, shape_text
+from edgeling.graph.types import Graph, Node, TensorType
+
+
+@dataclass(frozen=True)
+class Function:
+    """A written entry function.
+
+    Attributes:
+        entry: how to call it.
+        prototype: without the semicolon.
+        body: the definition's text.
+        headers: names of the kernel headers it uses.
+        plan: its memory.
+    """
+
+    entry: EntryPoint
+    prototype: str
+    body: str
+    headers: frozenset[str]
+    plan: Plan
+
+
+def write_function(graph: Graph, function: str, state: str, members: Mapping[str, Member], tables: Tables) -> Function:
+    """Write one graph as ``void FUNCTION(STATE *state, inputs..., outputs...)``."""
+    work = schedule(graph)
+    memory = plan(work, lambda node: call_of(node).in_place)
+    return _Writer(work, memory, members, tables).write(function, state)
+
+
+class _Writer:
+    def __init__(self, work: Schedule, memory: Plan, members: Mapping[str, Member], tables: Tables) -> None:
+        self._work, self._memory, self._members, self._tables = work, memory, members, tables
+        self._names = Names(tables.names)
+        self._expressions: dict[str, str] = {}
+        self._headers: set[str] = set()
+
+    def write(self, function: str, state: str) -> Function:
+        graph = self._work.graph
+        inputs = [self._port(name, name) for name in graph.inputs]
+        outputs = [self._port(name, made) for name, made in zip(graph.outputs, self._work.outputs, strict=True)]
+        self._bind_state()
+        buffers = [self._buffer(value) for value in self._memory.offsets]
+        dimensions = Dimensions(self._work, self._names)
+        calls = [self._call(node, dimensions) for node in self._work.nodes]
+        calls += [self._final_copy(variable, value, dimensions) for variable, value in self._memory.copied]
+        prototype = self._prototype(function, state, inputs, outputs)
+        entry = EntryPoint(function, tuple(p for _, p in inputs), tuple(p for _, p in outputs))
+        body = self._body(prototype, dimensions, buffers, calls)
+        return Function(entry, prototype, body, frozenset(self._headers), self._memory)
+
+    def _port(self, name: str, value: str) -> tuple[str, Port]:
+        c_name = self._expressions[value] = self._names.take(name)
+        return c_name, Port(name, self._work.types[value])
+
+    def _bind_state(self) -> None:
+        for variable in self._work.graph.variables:
+            self._expressions[variable] = f"state->{self._members[variable].c_name}"
+        for value, variable in self._memory.in_variable.items():
+            self._expressions[value] = f"state->{self._members[variable].c_name}"
+
+    def _buffer(self, value: str) -> str:
+        kind, offset = self._work.types[value], self._memory.offsets[value]
+        c_name = self._expressions[value] = self._names.take(value)
+        c_type = kind.dtype.c_name
+        return f"{c_type} *const {c_name} = ({c_type} *)(state->arena + {offset}); /* {shape_text(kind)} */"
+
+    def _call(self, node: Node, dimensions: Dimensions) -> str:
+        row = call_of(node)
+        self._headers.add(row.header)
+        types = self._work.types
+        return row.line(
+            Site(
+                node, tuple(types[i] for i in node.inputs), tuple(types[o] for o in node.outputs),
+                tuple(self._expression(i) for i in node.inputs), tuple(self._expression(o) for o in node.outputs),
+                dimensions, self._tables.table,
+            )
+        )  # fmt: skip
+
+    def _final_copy(self, variable: str, value: str, dimensions: Dimensions) -> str:
+        self._headers.add(CALLS[COPY].header)
+        kind = self._work.types[value]
+        target = f"state->{self._members[variable].c_name}"
+        size = dimensions.product(value)
+        return f"edgeling_copy_{kind.dtype.value}({size}, {self._expressions[value]}, {target});"
+
+    def _expression(self, value: str) -> str:
+        root = self._work.roots[value]
+        if root not in self._expressions:
+            self._expressions[root] = self._tables.constant(root, self._work.graph.constants[root])
+        return self._expressions[root]
+
+    def _prototype(
+        self, function: str, state: str, inputs: list[tuple[str, Port]], outputs: list[tuple[str, Port]]
+    ) -> str:
+        arguments = [f"{state} *restrict state"]
+        arguments += [f"const {_pointer(port.type)} {c_name}" for c_name, port in inputs]
+        arguments += [f"{_pointer(port.type)} {c_name}" for c_name, port in outputs]
+        return f"void {function}({', '.join(arguments)})"
+
+    def _body(self, prototype: str, dimensions: Dimensions, buffers: list[str], calls: list[str]) -> str:
+        lengths = ", ".join(f"{name} = {length}" for name, length in dimensions.named.items())
+        lines = [f"enum {{ {lengths} }};"] if lengths else []
+        lines += buffers
+        if not any("state->" in line for line in (*buffers, *calls)):
+            lines.append("(void)state;")
+        lines += ["", *(line for call in calls for line in call.split("\n"))] if lines else calls
+        return prototype + " {\n" + "".join(f"    {line}\n" if line else "\n" for line in lines) + "}\n"
+
+
+def _pointer(kind: TensorType) -> str:
+    return f"{kind.dtype.c_name} *restrict"
+
+
+def describe(graph: Graph, function: Function) -> str:
+    """The comment above an entry function: what it computes, and what each argument is."""
+    description = graph.metadata.get("description") or f"Runs the graph {graph.name!r} once."
+    lines = [str(description), ""]
+    ports = [("in ", p) for p in function.entry.inputs] + [("out", p) for p in function.entry.outputs]
+    lines += [f"  {way} {p.name}: {p.type.dtype.c_name} {shape_text(p.type)}" for way, p in ports]
+    lines += [f"      {line}" for line in _columns(graph, "input_names", "input_units", "input features, in order")]
+    for key in ("output_names", "labels"):
+        lines += [f"      {line}" for line in _columns(graph, key, "", f"{key.replace('_', ' ')}, in order")]
+    return comment([line.rstrip() for line in lines])
+
+
+def _columns(graph: Graph, names_key: str, units_key: str, title: str) -> list[str]:
+    names = [str(name) for name in graph.metadata.get(names_key) or ()]
+    units = [str(unit or "") for unit in graph.metadata.get(units_key) or ()] if units_key else []
+    units += [""] * (len(names) - len(units))
+    if not names:
+        return []
+    rows = [
+        f"  {i}: {name}{f' ({unit})' if unit else ''}" for i, (name, unit) in enumerate(zip(names, units, strict=False))
+    ]
+    return [f"{title}:", *rows]

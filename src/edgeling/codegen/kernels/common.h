@@ -1,0 +1,57 @@
+/* What every kernel shares: how kernels are inlined, and the bits of a float.
+ *
+ * Kernels are always inlined, so that the constant sizes of a call reach the loops: that is how they are specialised.
+ * Tensors are contiguous, last axis fastest; sizes are int and at least 1. Pointers marked restrict never overlap;
+ * where a kernel's comment says "y may be x", the two are either the same or apart.
+ */
+#ifndef EDGELING_COMMON_H
+#define EDGELING_COMMON_H
+
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define EDGELING_KERNEL static inline __attribute__((always_inline))
+#else
+#define EDGELING_KERNEL static inline
+#endif
+
+#if defined(__GNUC__)
+#define EDGELING_INFINITY __builtin_inff()
+#define EDGELING_NAN __builtin_nanf("")
+#else
+#define EDGELING_INFINITY (1e30f * 1e30f)
+#define EDGELING_NAN (EDGELING_INFINITY - EDGELING_INFINITY)
+#endif
+
+/* One word of an arena: any 4-byte element, or four bytes. */
+typedef union {
+    float f;
+    int32_t i;
+    uint32_t u;
+    int8_t b[4];
+} edgeling_word;
+
+typedef union {
+    float value;
+    uint32_t bits;
+} edgeling_float_bits;
+
+EDGELING_KERNEL uint32_t edgeling_bits_of(float x) {
+    edgeling_float_bits both;
+    both.value = x;
+    return both.bits;
+}
+
+EDGELING_KERNEL float edgeling_float_of(uint32_t bits) {
+    edgeling_float_bits both;
+    both.bits = bits;
+    return both.value;
+}
+
+EDGELING_KERNEL float edgeling_absolute(float x) { return edgeling_float_of(edgeling_bits_of(x) & 0x7FFFFFFFu); }
+
+/* The larger and the smaller of two; NaN in the first argument is kept. */
+EDGELING_KERNEL float edgeling_maximum(float x, float y) { return x < y ? y : x; }
+EDGELING_KERNEL float edgeling_minimum(float x, float y) { return x > y ? y : x; }
+
+#endif

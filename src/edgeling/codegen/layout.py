@@ -1,0 +1,80 @@
+"""What a program owns: its state struct (variables, then the arena) and its constant tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edgeling.codegen.memory import WORD_BYTES, words_of
+from edgeling.codegen.names import Names
+from edgeling.codegen.text import initializer, shape_text
+from edgeling.errors import GraphError
+from edgeling.graph.types import Array, DType, Graph, TensorType
+
+
+@dataclass(frozen=True)
+class Member:
+    """One variable in the state struct: its C name, type, byte offset and initial contents."""
+
+    c_name: str
+    type: TensorType
+    offset: int
+    initial: Array
+
+
+def state_members(graphs: Iterable[Graph]) -> dict[str, Member]:
+    """The variables of all graphs in order of first appearance; those of one name are one variable.
+
+    Raises:
+        GraphError: two graphs give one name different types.
+    """
+    members: dict[str, Member] = {}
+    names, offset = Names(), 0
+    names.take("arena")
+    for graph in graphs:
+        for name, initial in graph.variables.items():
+            kind = graph.types[name]
+            if name not in members:
+                members[name] = Member(names.take(name), kind, offset, initial)
+                offset += words_of(kind) * WORD_BYTES
+            elif members[name].type != kind:
+                raise GraphError(f"variable {name!r} has one type in every graph", received=str(kind))
+    return members
+
+
+@dataclass
+class Tables:
+    """The ``static const`` arrays of a file; equal contents under one name are kept once."""
+
+    names: Names
+    _texts: list[str] = field(default_factory=list)
+    _known: dict[tuple[str, str, bytes], str] = field(default_factory=dict)
+    bytes: int = 0
+
+    def constant(self, name: str, array: Array) -> str:
+        """The C name of a constant's array; it is added on first use."""
+        kind = TensorType(array.shape, DType.of(array))
+        key = (name, str(kind), array.tobytes())
+        if key not in self._known:
+            self._known[key] = self._add(name, kind.dtype.c_name, array, shape_text(kind))
+        return self._known[key]
+
+    def table(self, name: str, c_type: str, numbers: Sequence[int]) -> str:
+        """The C name of an array of integers that a kernel needs beside its tensors."""
+        array = np.asarray(numbers, np.int32)
+        key = (name, c_type, array.tobytes())
+        if key not in self._known:
+            self._known[key] = self._add(name, c_type, array, f"[{len(numbers)}]")
+        return self._known[key]
+
+    def _add(self, name: str, c_type: str, array: Array, shape: str) -> str:
+        c_name = self.names.take(name)
+        self._texts.append(f"static const {c_type} {c_name}[{array.size}] = {initializer(array)}; /* {shape} */\n")
+        self.bytes += array.nbytes
+        return c_name
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self._texts)

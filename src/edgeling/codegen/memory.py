@@ -1,0 +1,159 @@
+"""Where every value lives: liveness over the straight line, then offsets in one arena, greedy best fit.
+
+Largest first, lowest sufficient gap (Pisarchyk and Lee, "Efficient memory management for deep neural net inference",
+2020). A result may take over the memory of an input that dies with the call, where the kernel reads every element
+before it writes it. The next contents of a variable are written straight into the variable when nobody reads the old
+ones afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from edgeling.codegen.schedule import Schedule
+from edgeling.graph.types import DType, Node, TensorType
+
+WORD_BYTES = 4
+InPlace = Callable[[Node], tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value's or a buffer's life: from the call that makes it to the last that reads it, both included."""
+
+    value: str
+    words: int
+    dtype: DType
+    start: int
+    end: int
+
+    def conflicts(self, other: Interval) -> bool:
+        """Whether the two may not share memory.
+
+        Floats never share with integers, alive or not: C's aliasing rules let a compiler exchange such accesses.
+        """
+        mixed = (self.dtype is DType.FLOAT32) != (other.dtype is DType.FLOAT32)
+        bytes_involved = DType.INT8 in (self.dtype, other.dtype)
+        return (self.start <= other.end and other.start <= self.end) or (mixed and not bytes_involved)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Offsets are in 4-byte words from the arena's start.
+
+    Attributes:
+        offsets: of every value that lives in the arena.
+        words: the arena's size.
+        in_variable: value -> the variable in whose memory it is made.
+        copied: (variable, value) pairs to copy when everything has run.
+        intervals: the lives of the arena's values, for whoever wants to check.
+    """
+
+    offsets: Mapping[str, int]
+    words: int
+    in_variable: Mapping[str, str]
+    copied: tuple[tuple[str, str], ...]
+    intervals: tuple[Interval, ...]
+
+    @property
+    def least_words(self) -> int:
+        """No plan of these intervals can be smaller: the most words alive at one call."""
+        moments = {i.start for i in self.intervals}
+        return max((sum(i.words for i in self.intervals if i.start <= t <= i.end) for t in moments), default=0)
+
+
+def words_of(kind: TensorType) -> int:
+    """Whole 4-byte words that hold a value."""
+    return -(-kind.bytes // WORD_BYTES)
+
+
+def plan(work: Schedule, in_place: InPlace) -> Plan:
+    """Plan the memory of a schedule.
+
+    Args:
+        in_place: for a node, the inputs over which its outputs may be written.
+    """
+    reads = _reads(work)
+    in_variable = {
+        value: variable
+        for variable, value in work.updates.items()
+        if _overwrites(work, reads, variable, value, in_place)
+    }  # fmt: skip
+    copied = tuple((variable, value) for variable, value in work.updates.items() if value not in in_variable)
+    elsewhere = set(in_variable) | set(work.outputs)
+    ends = {value: len(work.nodes) for _, value in copied}
+    intervals = tuple(
+        Interval(output, words_of(work.types[output]), work.types[output].dtype, at,
+                 ends.get(output, max(reads.get(output, ()), default=at)))
+        for at, node in enumerate(work.nodes) for output in node.outputs if output not in elsewhere
+    )  # fmt: skip
+    hosts = _hosts(work, {i.value: i for i in intervals}, in_place)
+    offsets, words = _place(_buffers(intervals, hosts))
+    return Plan({i.value: offsets[hosts[i.value]] for i in intervals}, words, in_variable, copied, intervals)
+
+
+def _reads(work: Schedule) -> dict[str, list[int]]:
+    reads: dict[str, list[int]] = {}
+    for at, node in enumerate(work.nodes):
+        for value in node.inputs:
+            reads.setdefault(work.roots[value], []).append(at)
+    return reads
+
+
+def _overwrites(
+    work: Schedule, reads: Mapping[str, list[int]], variable: str, value: str, in_place: InPlace
+) -> bool:  # fmt: skip
+    """Whether ``value`` may be made in the variable's memory."""
+    made = next(at for at, node in enumerate(work.nodes) if value in node.outputs)
+    last = max(reads.get(variable, ()), default=-1)
+    return last < made or (last == made and _may_take(work, work.nodes[made], variable, value, in_place))
+
+
+def _may_take(work: Schedule, node: Node, source: str, value: str, in_place: InPlace) -> bool:
+    allowed = in_place(node)
+    used = [index for index, name in enumerate(node.inputs) if work.roots[name] == source]
+    same = work.types[source].size == work.types[value].size and work.types[source].dtype == work.types[value].dtype
+    return same and all(index in allowed for index in used)
+
+
+def _hosts(work: Schedule, lives: Mapping[str, Interval], in_place: InPlace) -> dict[str, str]:
+    """For each value of the arena, the value at the head of the chain whose memory it takes over."""
+    hosts: dict[str, str] = {}
+    for at, node in enumerate(work.nodes):
+        free = [r for r in dict.fromkeys(work.roots[i] for i in node.inputs) if r in lives and lives[r].end == at]
+        for output in (o for o in node.outputs if o in lives):
+            taken = next((r for r in free if _may_take(work, node, r, output, in_place)), None)
+            hosts[output] = hosts[taken] if taken else output
+            free = [r for r in free if r != taken]
+    return hosts
+
+
+def _buffers(intervals: tuple[Interval, ...], hosts: Mapping[str, str]) -> list[Interval]:
+    buffers: dict[str, Interval] = {}
+    for life in intervals:
+        head = buffers.get(hosts[life.value])
+        merged = life if head is None else replace(head, end=max(head.end, life.end))
+        buffers[hosts[life.value]] = merged
+    return list(buffers.values())
+
+
+def _place(buffers: list[Interval]) -> tuple[dict[str, int], int]:
+    offsets: dict[str, int] = {}
+    placed: list[Interval] = []
+    for buffer in sorted(buffers, key=lambda b: (-b.words, b.start)):
+        others = sorted((offsets[p.value], p.words) for p in placed if p.conflicts(buffer))
+        offsets[buffer.value] = _best_gap(others, buffer.words)
+        placed.append(buffer)
+    return offsets, max((offsets[b.value] + b.words for b in buffers), default=0)
+
+
+def _best_gap(others: list[tuple[int, int]], words: int) -> int:
+    """The start of the smallest gap that is large enough, or the end."""
+    best, best_size, top = -1, 0, 0
+    for offset, size in others:
+        gap = offset - top
+        if gap >= words and (best < 0 or gap < best_size):
+            best, best_size = top, gap
+        top = max(top, offset + size)
+    return best if best >= 0 else top

@@ -1,0 +1,44 @@
+"""C identifiers for the values of a graph: readable, legal, and unique within what the compiler sees together."""
+
+from __future__ import annotations
+
+import re
+
+_KEYWORDS = frozenset(
+    """auto break case char const continue default do double else enum extern float for goto if inline int long
+    register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
+    state main asm typeof int8_t uint8_t int16_t uint16_t int32_t uint32_t int64_t uint64_t""".split()  # noqa: SIM905
+)
+
+
+def identifier(text: str) -> str:
+    """``text`` with everything C forbids replaced by an underscore.
+
+    Example:
+        >>> identifier("dense/kernel:0")
+        'dense_kernel_0'
+    """
+    cleaned = re.sub(r"[^0-9A-Za-z]+", "_", text).strip("_") or "value"
+    if cleaned[0].isdigit():
+        cleaned = f"v{cleaned}"
+    return f"{cleaned}_" if cleaned in _KEYWORDS else cleaned
+
+
+class Names:
+    """Hands out identifiers, each once. A child knows its parent's names and avoids them too."""
+
+    def __init__(self, parent: Names | None = None) -> None:
+        self._parent = parent
+        self._taken: set[str] = set()
+
+    def take(self, text: str) -> str:
+        """An identifier like ``text``; a number is appended while it is taken."""
+        wanted = identifier(text)
+        candidate, number = wanted, 2
+        while self._is_taken(candidate):
+            candidate, number = f"{wanted}_{number}", number + 1
+        self._taken.add(candidate)
+        return candidate
+
+    def _is_taken(self, name: str) -> bool:
+        return name in self._taken or (self._parent is not None and self._parent._is_taken(name))

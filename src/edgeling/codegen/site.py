@@ -1,0 +1,93 @@
+"""One call being written: a node, and the C expressions of everything it touches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgeling.codegen.dimensions import Dimensions
+from edgeling.codegen.text import float_literal
+from edgeling.graph.types import Node, TensorType
+
+TableMaker = Callable[[str, str, Sequence[int]], str]
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a row of the call table sees.
+
+    Attributes:
+        node: the node.
+        input_types, output_types: of its values, in order.
+        x: C expressions (pointers) of its inputs, in order.
+        y: C expressions (pointers) of its outputs, in order.
+        dimensions: names of lengths.
+        table: ``table(name, c_type, numbers)`` adds a ``static const`` array to the file and gives its name.
+    """
+
+    node: Node
+    input_types: tuple[TensorType, ...]
+    output_types: tuple[TensorType, ...]
+    x: tuple[str, ...]
+    y: tuple[str, ...]
+    dimensions: Dimensions
+    table: TableMaker
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        return self.node.attributes
+
+    def length(self, index: int, axis: int) -> str:
+        """The name of the length of one axis of input ``index``."""
+        rank = len(self.input_types[index].shape)
+        return self.dimensions.name(self.node.inputs[index], axis % rank)
+
+    def output_length(self, axis: int, index: int = 0) -> str:
+        """The name of the length of one axis of output ``index``."""
+        rank = len(self.output_types[index].shape)
+        return self.dimensions.name(self.node.outputs[index], axis % rank)
+
+    def size(self, index: int = 0) -> str:
+        """The number of elements of input ``index``."""
+        return self.dimensions.product(self.node.inputs[index])
+
+    def rows(self, index: int = 0) -> str:
+        """The number of last axes in input ``index``."""
+        return self.dimensions.product(self.node.inputs[index], range(len(self.input_types[index].shape) - 1))
+
+    def output_size(self, index: int = 0) -> str:
+        """The number of elements of output ``index``."""
+        return self.dimensions.product(self.node.outputs[index])
+
+    def float(self, attribute: str) -> str:
+        """A float attribute as a C literal."""
+        return float_literal(self.attributes[attribute])
+
+    def flag(self, attribute: str) -> str:
+        """A true or false attribute as 1 or 0."""
+        return str(int(bool(self.attributes[attribute])))
+
+    def function(self) -> str:
+        """The enum constant of the node's ``function``."""
+        return f"EDGELING_{self.attributes['function'].upper()}"
+
+    def call(self, function: str, *arguments: str) -> str:
+        """``edgeling_FUNCTION(arguments..., inputs..., outputs...);``"""
+        return f"edgeling_{function}({', '.join((*arguments, *self.x, *self.y))});"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A row of the call table.
+
+    Attributes:
+        header: the kernel header, ``kernels/HEADER.h``.
+        line: the C statement for a site (several lines where an operation takes many inputs).
+        in_place: inputs whose memory an output of the same size may take over, because the kernel reads each of
+            their elements before it writes the same element of any output.
+    """
+
+    header: str
+    line: Callable[[Site], str]
+    in_place: tuple[int, ...] = ()

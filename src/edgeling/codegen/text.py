@@ -1,0 +1,80 @@
+"""Numbers, arrays and comments as C text. The same value always gives the same text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from edgeling.graph.types import Array, DType, TensorType
+
+LINE = 116
+
+
+def float_literal(value: float) -> str:
+    """The shortest C literal that reads back as the same float32.
+
+    Example:
+        >>> float_literal(0.1)
+        '0.1f'
+    """
+    number = np.float32(value)
+    if np.isnan(number):
+        return "EDGELING_NAN"
+    if np.isinf(number):
+        return "EDGELING_INFINITY" if number > 0 else "-EDGELING_INFINITY"
+    return _with_point(str(number)) + "f"
+
+
+def _with_point(digits: str) -> str:
+    return digits if "." in digits or "e" in digits else f"{digits}.0"
+
+
+def literal(value: Any, dtype: DType) -> str:
+    """One element as a C constant of its type."""
+    if dtype is DType.FLOAT32:
+        return float_literal(float(value))
+    if dtype is DType.UINT32:
+        return f"{int(value)}u"
+    if dtype is DType.INT32 and int(value) == -(2**31):
+        return "(-2147483647 - 1)"
+    return str(int(value))
+
+
+def initializer(array: Array, indent: str = "    ") -> str:
+    """An array's elements between braces: on one line if they fit, else a row of the last axis at a time."""
+    dtype = DType.of(array)
+    flat = [literal(v, dtype) for v in array.reshape(-1)]
+    if len(one_line := ", ".join(flat)) <= LINE - 40:
+        return f"{{{one_line}}}"
+    columns = array.shape[-1] if array.ndim > 1 else len(flat)
+    rows = [flat[i : i + columns] for i in range(0, len(flat), columns)]
+    return "{\n" + "".join(f"{line}\n" for row in rows for line in _wrap(row, indent)) + "}"
+
+
+def _wrap(items: Sequence[str], indent: str) -> list[str]:
+    lines, line = [], indent
+    for item in items:
+        if len(line) + len(item) + 2 > LINE and line != indent:
+            lines.append(line.rstrip())
+            line = indent
+        line += f"{item}, "
+    return [*lines, line.rstrip()]
+
+
+def shape_text(kind: TensorType) -> str:
+    """What a comment says of a buffer.
+
+    Example:
+        >>> shape_text(TensorType((1, 4)))
+        '[1,4]'
+    """
+    return f"[{','.join(map(str, kind.shape))}]" if kind.shape else "scalar"
+
+
+def comment(lines: Sequence[str]) -> str:
+    """A block comment; ``*/`` and trigraph-like text inside are defused."""
+    safe = [" ".join(line.replace("*/", "* /").replace("/*", "/ *").replace("??", "? ?").split("\n")) for line in lines]
+    text = "/* " + "\n * ".join(safe) + ("\n */" if len(safe) > 1 else " */") + "\n"
+    return text.replace(" * \n", " *\n")
