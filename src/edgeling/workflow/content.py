@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from edgeling.toolchain.prove import Proof
 
 from edgeling import __version__, targets
 from edgeling.data.table import Column as TableColumn
@@ -22,8 +23,7 @@ from edgeling.report.content import (
     Reproduction,
     TrainingSummary,
 )
-from edgeling.toolchain.prove import Proof
-from edgeling.workflow.pipeline import Pipeline, decide
+from edgeling.workflow.pipeline import Pipeline
 from edgeling.workflow.train import Trained
 
 _KINDS = {"numeric": "number", "categorical": "category", "constant": "constant", "identifier": "identifier"}

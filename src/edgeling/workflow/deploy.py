@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from edgeling.passes.quantize import quantize
+from edgeling.toolchain.prove import Proof, prove
 
 from edgeling.codegen import generate
 from edgeling.codegen.program import Program
@@ -14,8 +16,6 @@ from edgeling.errors import UnsupportedError
 from edgeling.graph import Graph, run_rows
 from edgeling.graph.types import Array
 from edgeling.passes import optimize
-from edgeling.passes.quantize import quantize
-from edgeling.toolchain.prove import Proof, prove
 
 Precision = Literal["float32", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "int8")

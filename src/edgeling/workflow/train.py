@@ -10,18 +10,18 @@ from time import perf_counter
 from typing import Any, Literal
 
 import numpy as np
-
-from edgeling.callbacks import Callback, EarlyStopping, History
-from edgeling.data import Preparation, Split, Table, TableCheck, Task, balanced_class_weight, check, read_table, split
-from edgeling.errors import EdgelingError
-from edgeling.explain import PermutationImportance, permutation_importance
-from edgeling.graph.types import Array
+from edgeling.callbacks import Callback, EarlyStopping
 from edgeling.layers import Dense, Input
 from edgeling.models import Sequential
 from edgeling.optimizers import Adam
 from edgeling.toolchain.prove import Proof
 from edgeling.training.graphs import inference_graph
 from edgeling.utils import set_random_seed
+
+from edgeling.data import Preparation, Split, Table, TableCheck, Task, balanced_class_weight, check, read_table, split
+from edgeling.errors import EdgelingError
+from edgeling.explain import PermutationImportance, permutation_importance
+from edgeling.graph.types import Array
 from edgeling.workflow.deploy import PRECISIONS, deployable, identifier
 from edgeling.workflow.pipeline import Pipeline, decide, main_metric, whole_graph
 from edgeling.workflow.progress import Progress
@@ -237,7 +237,9 @@ def _prove(pipeline: Pipeline, targets: Sequence[str], progress: Progress) -> di
     jobs = [(p, t) for t in targets for p in pipeline.deployable.graphs]
     proofs: dict[str, dict[str, Proof]] = {p: {} for p in pipeline.deployable.graphs}
     with ThreadPoolExecutor(2) as pool, progress.stage("Proving it on " + ", ".join(targets)) as stage:
-        for (precision, target), proof in zip(jobs, pool.map(lambda j: pipeline.deployable.prove(*j), jobs), strict=True):
+        for (precision, target), proof in zip(
+            jobs, pool.map(lambda j: pipeline.deployable.prove(*j), jobs), strict=True
+        ):
             proofs[precision][target] = proof
         _require_matches(proofs)
         stage.done("the C computes what the graph means")

@@ -1,0 +1,40 @@
+"""The verbs, gathered. Each is imported with its options only; what it works with loads when it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from edgeling.cli import build, demo, doctor, explain, info, predict, targets, train, verify
+
+app = typer.Typer(
+    name="edgeling",
+    help="From a data file to a neural network that is trained, explained, compiled to C and proven on an emulated chip.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+for verb in (demo.demo, train.train, predict.predict, build.build, verify.verify):
+    app.command()(verb)
+for verb in (explain.explain, info.info, targets.targets, doctor.doctor):
+    app.command()(verb)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from edgeling import __version__
+
+        typer.echo(f"edgeling {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version.")
+    ] = False,
+) -> None:
+    """Options of the command itself."""

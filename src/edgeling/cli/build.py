@@ -1,0 +1,40 @@
+"""``edgeling build``: the C, in a folder, measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeling.cli.output import Json, print_json, reported
+from edgeling.cli.train import Precision
+
+Artifact = Annotated[Path, typer.Argument(help="An .edgeling folder (or a .keras file).")]
+For = Annotated[str, typer.Option("--for", help="The target; edgeling targets lists them.")]
+
+
+def build(
+    artifact: Artifact,
+    target: For = "cortex-m4",
+    out: Annotated[Path, typer.Option(help="The folder for the C.")] = Path("firmware"),
+    precision: Precision = "auto",
+    as_json: Json = False,
+) -> None:
+    """Write the C99 of a trained network, with an example main.c, and measure the binary on the target.
+
+    Example: edgeling build flowers.edgeling --for cortex-m4 --out firmware/
+    """
+    with reported(as_json):
+        from edgeling.cli.display import show_deployments
+        from edgeling.cli.sources import open_source
+        from edgeling.workflow.build import build as build_c
+        from edgeling.workflow.content import deployment
+        from edgeling.workflow.store import proof_json
+
+        built = build_c(open_source(artifact), target, out=out, precision=precision)
+        show_deployments([deployment(built.precision, target, built.proof, {})])
+        if as_json:
+            figures = proof_json(built.proof)
+            files = sorted(built.files)
+            print_json({"artifact": out, "precision": built.precision, "files": files, "targets": {target: figures}})

@@ -1,0 +1,19 @@
+"""``edgeling demo``: the main job, on the Iris table inside the package."""
+
+from __future__ import annotations
+
+from edgeling.cli.output import Json, Seed, reported
+from edgeling.cli.train import Epochs, Out, Precision, train_and_show
+
+
+def demo(
+    out: Out = None, precision: Precision = "auto", epochs: Epochs = 500, seed: Seed = 0, as_json: Json = False
+) -> None:
+    """Do everything once, on the Iris flowers: read, train, explain, compile, prove, report.
+
+    Example: edgeling demo
+    """
+    with reported(as_json):
+        from edgeling.data import IRIS
+
+        train_and_show(IRIS, "species", out, seed, as_json, precision=precision, epochs=epochs)

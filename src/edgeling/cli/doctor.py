@@ -1,0 +1,78 @@
+"""``edgeling doctor``: is everything here that Edgeling needs?"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from edgeling.cli.output import Json, print_json, reported
+from edgeling.errors import EdgelingError
+
+
+def doctor(as_json: Json = False) -> None:
+    """Check compilers, emulators and the cache; exit 1 if something that train needs is missing.
+
+    Example: edgeling doctor
+    """
+    with reported(as_json):
+        found = examine()
+        if as_json:
+            print_json(found)
+        else:
+            from edgeling.cli.display import show_mapping
+
+            show_mapping(found)
+        if not found["healthy"]:
+            raise typer.Exit(1)
+
+
+def examine() -> dict[str, Any]:
+    """What there is, by name: a version or a path; ``missing: ...`` where something is not there."""
+    from edgeling import __version__
+
+    found: dict[str, Any] = {"edgeling": __version__, "python": platform.python_version()}
+    found["machine"] = f"{platform.system()} {platform.machine()}"
+    found |= {name: _tried(probe) for name, probe in PROBES.items()}
+    found["healthy"] = not any(str(value).startswith("missing") for value in found.values())
+    return found
+
+
+def _compiler() -> str:
+    from edgeling.toolchain.compilers import host_compiler
+
+    return host_compiler().identity
+
+
+def _cache() -> str:
+    from edgeling.toolchain.cache import cache_dir
+
+    return str(cache_dir())
+
+
+def _package(name: str) -> Callable[[], str]:
+    def version() -> str:
+        from importlib.metadata import version
+
+        return version(name)
+
+    return version
+
+
+PROBES: dict[str, Callable[[], str]] = {
+    "c_compiler": _compiler,
+    "cross_compiler": _package("ziglang"),
+    "cortex_m_emulator": _package("unicorn"),
+    "wasm_runtime": _package("wasmtime"),
+    "numpy": _package("numpy"),
+    "cache": _cache,
+}
+
+
+def _tried(probe: Callable[[], str]) -> str:
+    try:
+        return probe()
+    except (EdgelingError, ImportError, OSError) as error:
+        return f"missing: {error}"

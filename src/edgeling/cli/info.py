@@ -1,0 +1,65 @@
+"""``edgeling info``: what a file or a folder is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edgeling.cli.output import Json, print_json, reported
+
+
+def info(
+    path: Annotated[Path, typer.Argument(help="An .edgeling folder, a table, or a .keras file.")],
+    target: Annotated[str, typer.Option(help="Of a table: the column to predict, to check it in full.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Say what an artifact, a table or a model file holds.
+
+    Example: edgeling info flowers.edgeling
+    """
+    with reported(as_json):
+        found = describe(path, target)
+        if as_json:
+            print_json(found)
+        else:
+            from edgeling.cli.display import show_mapping
+
+            show_mapping(found)
+
+
+def describe(path: Path, target: str = "") -> dict[str, Any]:
+    """Plain values about whatever lies at ``path``."""
+    if path.suffix == ".keras":
+        return _describe_model(path)
+    if path.is_dir() or path.suffix == ".edgeling":
+        return _describe_artifact(path)
+    return _describe_table(path, target)
+
+
+def _describe_artifact(path: Path) -> dict[str, Any]:
+    from edgeling.workflow.store import load
+
+    pipeline = load(path)
+    shown = ("name", "task", "target", "labels", "inputs", "precision", "seed", "command", "metrics", "targets")
+    return {"artifact": path, **{key: pipeline.details[key] for key in shown if key in pipeline.details}}
+
+
+def _describe_model(path: Path) -> dict[str, Any]:
+    from edgeling.formats.keras_file import load_keras
+
+    model = load_keras(path)
+    layers = [{"class": type(layer).__name__, "name": layer.name} for layer in model.layers]
+    return {"file": path, "parameters": model.count_params(), "layers": layers}
+
+
+def _describe_table(path: Path, target: str) -> dict[str, Any]:
+    from edgeling.data import check, read_table
+    from edgeling.data.check import check_column
+
+    table = read_table(path)
+    if target:
+        return {"file": path, **check(table, target).to_json()}
+    columns = [vars(check_column(column)).copy() for column in table.columns]
+    return {"file": path, "rows": table.rows, "columns": columns}

@@ -1,0 +1,89 @@
+"""``edgeling train``: the main job, on a person's own table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edgeling.cli.output import Json, Seed, print_json, reported
+
+if TYPE_CHECKING:
+    from edgeling.workflow.train import Trained
+
+Out = Annotated[Path | None, typer.Option(help="The folder to write; by default NAME.edgeling here.")]
+Precision = Annotated[str, typer.Option(help="float32, int8, or auto: int8 where it costs at most 1 % accuracy.")]
+Epochs = Annotated[int, typer.Option(help="At the most; training stops by itself.", min=1)]
+
+
+def train(
+    table: Annotated[Path, typer.Argument(help="A CSV or Parquet file.")],
+    target: Annotated[str, typer.Option(help="The column to predict.")],
+    task: Annotated[str, typer.Option(help="binary, multiclass or regression; by default told from the column.")] = "",
+    precision: Precision = "auto",
+    hidden: Annotated[
+        str, typer.Option(help="Units of the hidden layers, such as 16,8; by default sized for you.")
+    ] = "",
+    epochs: Epochs = 500,
+    out: Out = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Train on a table; explain, compile and prove the network; leave a deployable folder.
+
+    Example: edgeling train flowers.csv --target species
+    """
+    with reported(as_json):
+        train_and_show(table, target, out, seed, as_json, task=task, precision=precision, hidden=hidden, epochs=epochs)
+
+
+def train_and_show(table: Path, target: str, out: Path | None, seed: int, as_json: bool, **choices: Any) -> None:
+    """Train, save and show: what ``train`` and ``demo`` share."""
+    from edgeling.artifact import require_replaceable
+    from edgeling.cli.display import RichProgress, show_content
+    from edgeling.workflow.content import trained_content
+    from edgeling.workflow.deploy import identifier
+    from edgeling.workflow.store import SUFFIX, save
+    from edgeling.workflow.train import train as train_table
+
+    folder = out or Path(identifier(table.stem) + SUFFIX)
+    require_replaceable(folder)
+    trained = train_table(table, target, settings=_settings(seed, **choices), progress=RichProgress())
+    artifact = save(trained, folder)
+    show_content(trained_content(trained, ""), artifact)
+    if as_json:
+        print_json(summary(trained, artifact))
+
+
+def summary(trained: Trained, artifact: Path) -> dict[str, Any]:
+    """What ``--json`` prints."""
+    from edgeling.workflow.store import manifest
+
+    return {**manifest(trained, ""), "data": trained.check.to_json(), "artifact": artifact}
+
+
+def _settings(seed: int, task: str = "", precision: str = "auto", hidden: str = "", epochs: int = 500) -> Any:
+    from edgeling.workflow.train import Settings
+
+    _require("task", task, ("", "binary", "multiclass", "regression"))
+    _require("precision", precision, ("float32", "int8", "auto"))
+    sizes = _sizes(hidden) if hidden else None
+    return Settings(task=task or None, precision=precision, hidden=sizes, epochs=epochs, seed=seed)  # type: ignore[arg-type]
+
+
+def _require(option: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise typer.BadParameter(
+            f"{value!r} is not one of {', '.join(a for a in allowed if a)}", param_hint=f"--{option}"
+        )
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    try:
+        sizes = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        sizes = (0,)
+    if not all(1 <= size <= 4096 for size in sizes):
+        raise typer.BadParameter(f"{text!r} is not a list such as 16,8", param_hint="--hidden")
+    return sizes

@@ -1,0 +1,42 @@
+"""``edgeling verify``: the C on an emulated chip, against the meaning of the graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeling.cli.build import Artifact, For
+from edgeling.cli.output import Json, print_json, reported
+from edgeling.cli.train import Precision
+
+
+def verify(
+    artifact: Artifact,
+    target: For = "cortex-m4",
+    data: Annotated[Path | None, typer.Option(help="A table whose rows to run; by default rows are made up.")] = None,
+    precision: Precision = "auto",
+    as_json: Json = False,
+) -> None:
+    """Run the C on an emulated chip and compare with what the network means; exit 1 if they differ.
+
+    Example: edgeling verify flowers.edgeling --for cortex-m4
+    """
+    with reported(as_json):
+        from edgeling.cli.display import show_deployments
+        from edgeling.cli.sources import open_source, rows_of
+        from edgeling.workflow.build import as_deployable
+        from edgeling.workflow.build import verify as verify_c
+        from edgeling.workflow.content import deployment
+        from edgeling.workflow.store import proof_json
+
+        source = open_source(artifact)
+        rows = rows_of(source, data) if data else None
+        proof = verify_c(source, target, precision=precision, rows=rows)
+        _, chosen = as_deployable(source, precision)
+        show_deployments([deployment(chosen, target, proof, {})])
+        if as_json:
+            print_json({"artifact": artifact, "precision": chosen, "targets": {target: proof_json(proof)}})
+        if not proof.matches:
+            raise typer.Exit(1)

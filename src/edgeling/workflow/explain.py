@@ -1,0 +1,42 @@
+"""What a trained pipeline answers on a table, and what it looks at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edgeling import __version__
+from edgeling.report.content import Content, DataSummary, Reproduction
+from edgeling.workflow.content import evaluation
+from edgeling.workflow.store import load
+from edgeling.workflow.train import importance_of
+
+
+def explain(artifact: str | Path, table: str | Path, seed: int = 0) -> tuple[Content, dict[str, Any]]:
+    """Score a pipeline on a table with known answers, and measure the importance of its columns.
+
+    Returns:
+        What a report shows, and the same figures in plain values (``rows``, ``metrics``, ``importance``).
+
+    Raises:
+        ArtifactError: the folder cannot be read.
+        DataError: the table cannot, or lacks the target or a column.
+    """
+    pipeline = load(artifact)
+    read = pipeline.read(table)
+    raw, truth = pipeline.preparation.transform(read), pipeline.truth(read)
+    scores = pipeline.scores(raw, truth)
+    importance = importance_of(pipeline, raw, truth, seed)
+    target = pipeline.preparation.target
+    command = f"edgeling explain {artifact} {table} --seed {seed}"
+    content = Content(
+        name=pipeline.name,
+        task=target.task,
+        target=target.name,
+        data=DataSummary(source=str(table), rows=len(raw)),
+        evaluation=evaluation(pipeline, raw, truth, scores),
+        importance=importance,
+        reproduction=Reproduction(command, seed, __version__),
+    )
+    plain = dict(zip(importance.feature_names, map(float, importance.mean), strict=True))
+    return content, {"rows": len(raw), "metrics": scores, "importance": plain}
