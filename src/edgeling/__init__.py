@@ -1,1 +1,53 @@
-"""Edgeling: from a data file to a neural network proven on an emulated chip."""
+"""Edgeling: from a data file to a neural network proven on an emulated chip.
+
+``import edgeling`` loads NumPy at most; everything else loads when it is asked for. Keras's own module names
+(``edgeling.layers``, ``edgeling.models``...) stand beside the few functions that go beyond Keras.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# Public name -> where it lives. Modules stand for themselves.
+_FUNCTIONS = {
+    "EdgelingError": "edgeling.errors",
+    "Sequential": "edgeling.models",
+    "build": "edgeling.workflow.build",
+    "explain": "edgeling.workflow.explain",
+    "load": "edgeling.workflow.store",
+    "save": "edgeling.workflow.store",
+    "train": "edgeling.workflow.train",
+    "verify": "edgeling.workflow.build",
+}
+_MODULES = (
+    "activations", "callbacks", "initializers", "layers", "losses", "metrics", "models", "optimizers",
+    "regularizers", "targets", "utils",
+)  # fmt: skip
+
+__all__ = ["__version__", *_FUNCTIONS, *_MODULES]  # noqa: PLE0604  (names of functions and modules are strings)
+
+if TYPE_CHECKING:
+    from edgeling.errors import EdgelingError as EdgelingError
+    from edgeling.models import Sequential as Sequential
+    from edgeling.workflow.build import build as build
+    from edgeling.workflow.build import verify as verify
+    from edgeling.workflow.explain import explain as explain
+    from edgeling.workflow.store import load as load
+    from edgeling.workflow.store import save as save
+    from edgeling.workflow.train import train as train
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FUNCTIONS:
+        value = getattr(import_module(_FUNCTIONS[name]), name)
+    elif name in _MODULES:
+        value = import_module(f"edgeling.{name}")
+    else:
+        raise AttributeError(f"module 'edgeling' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

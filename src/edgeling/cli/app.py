@@ -10,7 +10,7 @@ from edgeling.cli import build, demo, doctor, explain, info, predict, targets, t
 
 app = typer.Typer(
     name="edgeling",
-    help="From a data file to a neural network that is trained, explained, compiled to C and proven on an emulated chip.",
+    help="From a data file to a neural network: trained, explained, compiled to C, proven on an emulated chip.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -1,0 +1,149 @@
+"""The plan of the house held against the code: who may import whom, how large things are, what importing costs."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import edgeling
+
+ROOT = Path(edgeling.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+
+# Room -> rooms it may import (docs/architecture.md). Every room may import errors and itself.
+KERAS = "keras"
+KERAS_MODULES = {
+    "activations", "callbacks", "configurable", "initializers", "layers", "losses", "metrics", "models", "optimizers",
+    "regularizers", "schedules", "utils",
+}  # fmt: skip
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "graph": set(),
+    "passes": {"graph"},
+    "targets": set(),
+    "codegen": {"graph", "targets"},
+    "toolchain": {"graph", "targets", "codegen"},
+    "artifact": set(),
+    "data": {"graph"},
+    "explain": {"graph", "toolchain"},
+    "report": {"graph", "explain"},
+    "training": {"graph", "passes", "codegen", "toolchain"},
+    KERAS: {"graph", "passes", "codegen", "toolchain", "training"},
+    "formats": {"graph", KERAS},
+    "workflow": {
+        "graph", "passes", "targets", "codegen", "toolchain", "artifact", "data", "explain", "report", "training",
+        "formats", KERAS,
+    },
+}  # fmt: skip
+ANYTHING = {"cli", ""}  # the command line, and the package's own front door
+HEAVY = ["polars", "unicorn", "wasmtime", "elftools", "h5py", "rich", "typer", "keras", "jax", "torch", "tensorflow"]
+HEAVY += ["sklearn", "scipy", "pandas", "onnx", "ziglang"]
+
+
+def room_of(module: str) -> str:
+    part = module.split(".")[1] if "." in module else ""
+    return KERAS if part in KERAS_MODULES else part
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Modules of the package that a file imports when it runs (not those only for types)."""
+    tree = ast.parse(path.read_text("utf-8"))
+    guarded = {
+        id(child)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+        for child in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in guarded:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names if a.name.split(".")[0] == "edgeling")
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "edgeling":
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                is_module = (ROOT.parent / Path(*inner.split("."))).with_suffix(".py").exists()
+                is_package = (ROOT.parent / Path(*inner.split("."))).is_dir()
+                yield inner if is_module or is_package else node.module
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_room_imports_only_what_it_may(path: Path) -> None:
+    room = room_of(module_of(path))
+    if room in ANYTHING:
+        return
+    assert room in MAY_IMPORT, f"{room} has no row in the table of rooms"
+    reached = {room_of(module) for module in imports(path)} - {room, "errors", ""}
+    assert reached <= MAY_IMPORT[room]
+
+
+def test_no_import_cycle_between_modules() -> None:
+    edges = {module_of(path): set(imports(path)) - {module_of(path)} for path in FILES if path.name != "__init__.py"}
+    done: set[str] = set()
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, " -> ".join((*trail, module))
+        if module not in done:
+            for other in edges.get(module, ()):
+                visit(other, (*trail, module))
+            done.add(module)
+
+    for module in edges:
+        visit(module, ())
+
+
+def test_no_cycle_between_rooms() -> None:
+    for room, allowed in MAY_IMPORT.items():
+        for other in allowed:
+            assert room not in MAY_IMPORT[other], f"{room} and {other} may import each other"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_and_functions_stay_small(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert len(text.splitlines()) <= 500
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < 60, node.name
+
+
+def _loaded_by(statement: str) -> list[str]:
+    code = f"import json, sys\n{statement}\nprint(json.dumps(list(sys.modules)))"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    return json.loads(output)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["import edgeling", "import edgeling.models, edgeling.layers", "from edgeling import Sequential"],
+)
+def test_importing_loads_numpy_and_nothing_heavier(statement: str) -> None:
+    loaded = {name.split(".")[0] for name in _loaded_by(statement)}
+    assert not loaded & set(HEAVY)
+
+
+def test_the_public_face() -> None:
+    assert sorted(edgeling.__all__) == sorted(
+        [
+            "EdgelingError", "Sequential", "__version__", "activations", "build", "callbacks", "explain", "initializers",
+            "layers", "load", "losses", "metrics", "models", "optimizers", "regularizers", "save", "targets", "train",
+            "utils", "verify",
+        ]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", edgeling.__all__)
+def test_every_public_name_is_there_and_documented(name: str) -> None:
+    value = getattr(edgeling, name)
+    assert name == "__version__" or (value.__doc__ or "").strip()
