@@ -1,0 +1,204 @@
+"""Plots with two axes, as SVG: curves over epochs, predicted against true, histograms.
+
+Colours are CSS classes (``a`` and ``b`` for the two series), so that one drawing serves light, dark and print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeling.graph.types import Array
+from edgeling.report import units
+from edgeling.report.markup import Markup, element, join
+from edgeling.report.scales import Scale, covering, histogram, linear, tick_text
+
+WIDTH, HEIGHT = 440, 260
+LEFT, RIGHT, TOP, BOTTOM = 54, 16, 24, 42
+LABEL_ROOM = 76  # right of curves, for their names
+MAX_POINTS = 1500
+
+
+@dataclass(frozen=True)
+class Series:
+    """One curve: its name, a finite value or NaN for each epoch, and its colour class."""
+
+    name: str
+    values: tuple[float, ...]
+    style: str
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A scale, what it measures, and whether its ticks are shares written as per cent."""
+
+    scale: Scale
+    label: str
+    percent: bool = False
+
+    def text(self, value: float) -> str:
+        return f"{tick_text(self.scale, value, 100)} %" if self.percent else tick_text(self.scale, value)
+
+
+def drawing(key: str, title: str, description: str, width: float, height: float, *children: Markup | None) -> Markup:
+    """An SVG that a screen reader announces by its title and description; ``key`` is unique on the page."""
+    return element(
+        "svg",
+        element("title", title, id=f"{key}-title"),
+        element("desc", description, id=f"{key}-desc"),
+        *children,
+        viewBox=f"0 0 {width:g} {height:g}",
+        role="img",
+        aria_labelledby=f"{key}-title {key}-desc",
+    )
+
+
+def curves(key: str, title: str, series: Sequence[Series], *, best_epoch: int | None, percent: bool = False) -> Markup:
+    """One value an epoch for each series, names at the ends of the lines, the best epoch marked."""
+    value = units.percent if percent else units.figure
+    finite = [v for s in series for v in s.values if np.isfinite(v)]
+    epochs = max(len(s.values) for s in series)
+    x = Axis(Scale(1, max(epochs, 2), LEFT, WIDTH - LABEL_ROOM, _epoch_ticks(epochs)), "epoch")
+    y = Axis(covering(finite, HEIGHT - BOTTOM, TOP), "", percent)
+    description = "; ".join(f"{s.name} ends at {value(s.values[-1])} after {len(s.values)} epochs" for s in series)
+    return drawing(
+        key, title, description, WIDTH, HEIGHT,
+        _axes(x, y), _best(x.scale, best_epoch), *(_curve(s, x.scale, y.scale) for s in series),
+        _end_labels(series, x.scale, y.scale),
+    )  # fmt: skip
+
+
+def scatter(key: str, title: str, true: Array, predicted: Array) -> Markup:
+    """Predicted against true, with the line on which both are equal; at most 1,500 rows, evenly chosen."""
+    low, high = float(min(true.min(), predicted.min())), float(max(true.max(), predicted.max()))
+    x = Axis(linear(low, high, LEFT, WIDTH - RIGHT), "true")
+    y = Axis(linear(low, high, HEIGHT - BOTTOM, TOP), "predicted")
+    chosen = np.linspace(0, len(true) - 1, min(len(true), MAX_POINTS)).astype(int)
+    points = [
+        element("circle", cx=x.scale(float(t)), cy=y.scale(float(p)), r=3)
+        for t, p in zip(true[chosen], predicted[chosen], strict=True)
+    ]
+    ideal = _line(x.scale.start, y.scale.start, x.scale.end, y.scale.end, "ideal")
+    description = f"{len(true)} rows; points on the diagonal are predicted exactly"
+    return drawing(key, title, description, WIDTH, HEIGHT, _axes(x, y), ideal, element("g", *points, class_="points a"))
+
+
+def histogram_chart(key: str, title: str, values: Array, label: str, *, zero: bool = False) -> Markup:
+    """How often values fall in bins of equal width; ``zero`` draws a line at 0."""
+    counts, edges = histogram(values)
+    x = Axis(linear(float(edges[0]), float(edges[-1]), LEFT, WIDTH - RIGHT), label)
+    y = Axis(linear(0, float(counts.max()), HEIGHT - BOTTOM, TOP, ticks=4), "rows")
+    bars = [
+        _bar(x.scale, y.scale, float(left), float(right), int(n))
+        for left, right, n in zip(edges[:-1], edges[1:], counts, strict=True)
+        if n
+    ]
+    mark = _line(x.scale(0), TOP, x.scale(0), HEIGHT - BOTTOM, "ideal") if zero and edges[0] < 0 < edges[-1] else None
+    description = (
+        f"{len(values)} values from {units.figure(float(values.min()))} to {units.figure(float(values.max()))}"
+    )
+    return drawing(key, title, description, WIDTH, HEIGHT, _axes(x, y), element("g", *bars, class_="bars a"), mark)
+
+
+def _bar(x: Scale, y: Scale, left: float, right: float, count: int) -> Markup:
+    name = element("title", f"{units.figure(left)} to {units.figure(right)}: {units.count(count)}")
+    start, width, top = x(left) + 0.5, x(right) - x(left) - 1, y(count)
+    return element("rect", name, x=start, y=top, width=max(width, 0.5), height=y.start - top)
+
+
+def _axes(x: Axis, y: Axis) -> Markup:
+    """Grid lines and ticks across, ticks along the bottom, labels."""
+    left, right, bottom = x.scale.start, x.scale.end, y.scale.start
+    rows = [
+        join(
+            _line(left, y.scale(v), right, y.scale(v), "grid"),
+            text(left - 8, y.scale(v) + 4, typeset(y.text(v)), "end"),
+        )
+        for v in y.scale.ticks
+    ]
+    columns = [
+        join(
+            _line(x.scale(v), bottom, x.scale(v), bottom + 4, "axis"),
+            text(x.scale(v), bottom + 18, typeset(x.text(v)), "middle"),
+        )
+        for v in x.scale.ticks
+    ]
+    base = _line(left, bottom, right, bottom, "axis")
+    return join(*rows, *columns, base, text((left + right) / 2, HEIGHT - 6, x.label, "middle", "label"), _upright(y))
+
+
+def _upright(y: Axis) -> Markup | None:
+    if not y.label:
+        return None
+    middle = (y.scale.start + y.scale.end) / 2
+    turned = f"rotate(-90 12 {middle:g})"
+    return element("text", y.label, x=12, y=middle, transform=turned, text_anchor="middle", class_="label")
+
+
+def _curve(series: Series, x: Scale, y: Scale) -> Markup:
+    """The line, broken where a value is not finite; a lone value is a dot."""
+    stride = -(-len(series.values) // MAX_POINTS)
+    kept = sorted({*range(0, len(series.values), stride), len(series.values) - 1})
+    path, pen = [], "M"
+    for i in kept:
+        value = series.values[i]
+        usable = np.isfinite(value) and (value > 0 or not y.logarithmic)
+        if usable:
+            path.append(f"{pen}{x(i + 1):.1f} {y(value):.1f}")
+        pen = "L" if usable else "M"
+    if len(path) == 1:
+        path.append("h0")
+    return element("path", d="".join(path), class_=f"curve {series.style}")
+
+
+def _end_labels(series: Sequence[Series], x: Scale, y: Scale) -> Markup:
+    """The name of every curve at its last value, pushed apart where they would overlap."""
+    ends = [
+        (y(s.values[-1]), s) for s in series if np.isfinite(s.values[-1]) and (s.values[-1] > 0 or not y.logarithmic)
+    ]
+    placed: list[tuple[float, Series]] = []
+    for height, each in sorted(ends, key=lambda end: end[0]):
+        lowest = placed[-1][0] + 15 if placed else TOP
+        placed.append((max(height, lowest), each))
+    shift = max(0.0, placed[-1][0] - y.start) if placed else 0.0
+    return join(*(text(x.end + 6, at - shift + 4, s.name, "start", f"name {s.style}") for at, s in placed))
+
+
+def _best(x: Scale, epoch: int | None) -> Markup | None:
+    if epoch is None:
+        return None
+    at = x(epoch)
+    anchor, offset = ("end", 4) if at > (x.start + x.end) / 2 else ("start", -4)
+    label = text(at + offset, TOP - 8, f"best: epoch {epoch:,}", anchor, "note")
+    return join(_line(at, TOP, at, HEIGHT - BOTTOM, "mark"), label)
+
+
+def _epoch_ticks(epochs: int) -> tuple[float, ...]:
+    """The first epoch, and round ones after it that leave it room."""
+    round_ones = linear(0, max(epochs, 2), 0, 1).ticks
+    step = round_ones[1] - round_ones[0]
+    return (1, *(v for v in round_ones if 1 + step / 2 < v <= epochs and v == int(v)))
+
+
+def typeset(figure: str) -> str:
+    """A real minus sign, and a power of ten as a power: 1.2e-7 with the -7 raised."""
+    mantissa, e, exponent = figure.partition("e")
+    if e and exponent.lstrip("-").isdigit():
+        raised = exponent.translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        figure = (
+            f"10{raised}"
+            if mantissa == "1.0"
+            else f"{mantissa}\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}10{raised}"
+        )
+    return figure.replace("-", "\N{MINUS SIGN}") if figure.startswith("-") else figure
+
+
+def text(x: float, y: float, content: str, anchor: str, style: str = "tick") -> Markup:
+    """Text whose start, middle or end is at x."""
+    return element("text", content, x=x, y=y, text_anchor=anchor, class_=style)
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> Markup:
+    return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=style)

@@ -1,0 +1,235 @@
+"""The sections about learning: data, training, evaluation, importance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from edgeling.explain import PermutationImportance
+from edgeling.graph.types import Array
+from edgeling.report import charts, diagrams, units
+from edgeling.report.content import ClassScore, Column, Content, DataSummary, Evaluation, TrainingSummary
+from edgeling.report.markup import Markup, element, join
+from edgeling.report.parts import figure, listing, pair, paragraph, plural, section, table
+
+MAX_CLASS_BARS = 30
+MAX_IMPORTANCE_BARS = 20
+MAX_MATRIX_CLASSES = 60
+OPEN_COLUMNS, MAX_COLUMNS = 25, 500
+
+
+def data_section(content: Content) -> Markup | None:
+    """Where the rows came from, how they were split, every column, and what was odd."""
+    data = content.data
+    if data is None:
+        return None
+    return section(
+        "The data", _rows(data), _warnings(data.warnings), pair(_target(content, data)), _columns(data.columns)
+    )
+
+
+def _rows(data: DataSummary) -> Markup:
+    parts = listing([f"{units.count(n)} for {name}" for name, n in data.split_rows.items()])
+    missing = sum(column.missing for column in data.columns)
+    gaps = f" {plural(missing, 'value')} missing." if missing else " No value is missing." if data.columns else ""
+    split = f": {parts}" if parts else ""
+    return paragraph(element("em", data.source), f" holds {plural(data.rows, 'row')}{split}.", gaps)
+
+
+def _warnings(warnings: Sequence[str]) -> Markup | None:
+    if not warnings:
+        return None
+    lines = (element("li", warning) for warning in warnings)
+    return element("div", element("strong", "Worth knowing"), element("ul", *lines), class_="warnings")
+
+
+def _target(content: Content, data: DataSummary) -> Markup | None:
+    if data.class_counts:
+        shown = dict(list(data.class_counts.items())[:MAX_CLASS_BARS])
+        rest = len(data.class_counts) - len(shown)
+        bars = diagrams.class_bars("classes", "Rows of each class", shown)
+        more = f" {plural(rest, 'more class', 'more classes')} not drawn." if rest else ""
+        return figure(bars, f"Rows of each class of {content.target}.{more}")
+    values = _finite(data.target_values)
+    if values is None:
+        return None
+    drawing = charts.histogram_chart(
+        "target", f"Distribution of {content.target}", values, units.shorten(content.target, 50)
+    )
+    return figure(drawing, f"How {content.target}, the column to estimate, is distributed.")
+
+
+def _columns(columns: Sequence[Column]) -> Markup | None:
+    if not columns:
+        return None
+    rows = [
+        (c.name, c.type, units.count(c.missing), units.count(c.distinct), c.summary, c.role)
+        for c in columns[:MAX_COLUMNS]
+    ]
+    body = table(("Column", "Type", "Missing", "Distinct", "Values", "Role"), rows, numeric=(2, 3))
+    if len(columns) <= OPEN_COLUMNS:
+        return body
+    rest = len(columns) - len(rows)
+    more = paragraph(f"And {plural(rest, 'more column')}.", style="quiet") if rest else None
+    return element("details", element("summary", f"All {plural(len(columns), 'column')}"), body, more)
+
+
+def training_section(content: Content) -> Markup | None:
+    """The curves, and where the best epoch was."""
+    training = content.training
+    if training is None or not any(len(values) for values in training.history.values()):
+        return None
+    return section("Training", _how_trained(training), pair(*_training_figures(training)))
+
+
+def _how_trained(training: TrainingSummary) -> Markup:
+    epochs = max(len(values) for values in training.history.values())
+    took = f" in {units.duration(training.seconds)}" if training.seconds is not None else ""
+    settings = [training.optimizer, training.loss and f"loss {training.loss}"]
+    if training.batch_size:
+        settings.append(f"batches of {units.count(training.batch_size)}")
+    how = "; ".join(filter(None, settings))
+    best = f" The weights of epoch {units.count(training.best_epoch)} were kept." if training.best_epoch else ""
+    return paragraph(f"{plural(epochs, 'epoch')}{took}{f' ({how})' if how else ''}.{best}")
+
+
+def _training_figures(training: TrainingSummary) -> list[Markup]:
+    names = [name for name in training.history if not name.startswith("val_") and name not in ("lr", "learning_rate")]
+    ordered = sorted(names, key=lambda name: name != "loss")[:2]
+    figures = (_training_figure(training, name, f"curve{i}") for i, name in enumerate(ordered))
+    return [figure for figure in figures if figure is not None]
+
+
+def _training_figure(training: TrainingSummary, name: str, key: str) -> Markup | None:
+    pairs = (("train", name, "a"), ("validation", f"val_{name}", "b"))
+    series = [
+        charts.Series(label, tuple(float(v) for v in training.history[key]), style)
+        for label, key, style in pairs
+        if len(training.history.get(key, ()))
+    ]
+    if not np.isfinite([v for s in series for v in s.values]).any():
+        return None
+    title = f"{units.metric_name(name)} by epoch"
+    drawing = charts.curves(key, title, series, best_epoch=training.best_epoch, percent=units.is_rate(name))
+    return figure(drawing, f"{title}.")
+
+
+def evaluation_section(content: Content) -> Markup | None:
+    """Metrics and, per task, the confusion matrix and class scores or the residuals."""
+    evaluation = content.evaluation
+    if evaluation is None:
+        return None
+    intro = paragraph(f"Measured on {plural(evaluation.rows, 'row')} that took no part in training.")
+    if content.task == "regression":
+        return section("Evaluation", intro, _metrics(evaluation), pair(*_residuals(evaluation)))
+    return section("Evaluation", intro, pair(_confusion(evaluation), _class_tables(evaluation)))
+
+
+def _class_tables(evaluation: Evaluation) -> Markup:
+    return element("div", _metrics(evaluation), _class_scores(evaluation.per_class))
+
+
+def _metrics(evaluation: Evaluation) -> Markup | None:
+    if not evaluation.metrics:
+        return None
+    against = bool(evaluation.baseline)
+    rows = [
+        (
+            units.metric_name(name),
+            charts.typeset(units.metric(name, value)),
+            *([charts.typeset(units.metric(name, evaluation.baseline.get(name)))] if against else []),
+        )
+        for name, value in evaluation.metrics.items()
+    ]
+    return table(("Metric", "Model", *(["Simplest guess"] if against else [])), rows, numeric=(1, 2))
+
+
+def _confusion(evaluation: Evaluation) -> Markup | None:
+    if evaluation.confusion is None or not 1 < len(evaluation.confusion) <= MAX_MATRIX_CLASSES:
+        return None
+    labels = [score.label for score in evaluation.per_class]
+    if len(labels) != len(evaluation.confusion):
+        labels = [str(i) for i in range(len(evaluation.confusion))]
+    drawing = diagrams.confusion("confusion", "Confusion matrix", labels, evaluation.confusion)
+    return figure(
+        drawing, "Confusion matrix: what each row is, and what it was taken for. Right answers lie on the diagonal."
+    )
+
+
+def _class_scores(scores: Sequence[ClassScore]) -> Markup | None:
+    if not scores:
+        return None
+    rows = [
+        (s.label, units.percent(s.precision), units.percent(s.recall), units.percent(s.f1), units.count(s.support))
+        for s in scores
+    ]
+    return table(("Class", "Precision", "Recall", "F1", "Rows"), rows, numeric=(1, 2, 3, 4))
+
+
+def _residuals(evaluation: Evaluation) -> list[Markup]:
+    if evaluation.y_true is None or evaluation.y_predicted is None:
+        return []
+    true, predicted = (np.asarray(v, np.float64).ravel() for v in (evaluation.y_true, evaluation.y_predicted))
+    usable = np.isfinite(true) & np.isfinite(predicted)
+    true, predicted = true[usable], predicted[usable]
+    if not len(true):
+        return []
+    drawings = (
+        charts.scatter("scatter", "Predicted against true values", true, predicted),
+        charts.histogram_chart("residuals", "Residuals", predicted - true, "predicted - true", zero=True),
+    )
+    captions = (
+        "Predicted against true; on the dashed line both are equal.",
+        "Residuals: how far predictions lie above or below the truth.",
+    )
+    return [figure(drawing, caption) for drawing, caption in zip(drawings, captions, strict=True)]
+
+
+def importance_section(content: Content) -> Markup | None:
+    """Which columns the model leans on."""
+    importance = content.importance
+    if importance is None or not importance.feature_names or not np.isfinite(importance.mean).all():
+        return None
+    rest = len(importance.feature_names) - MAX_IMPORTANCE_BARS
+    more = f" {plural(rest, 'less important column')} not drawn." if rest > 0 else ""
+    name = units.headline_metric(content.task)
+    bars = diagrams.importance_bars(
+        "importance", "Importance of each column", importance, most=MAX_IMPORTANCE_BARS, percent=units.is_rate(name)
+    )
+    unit = "percentage points of accuracy" if units.is_rate(name) else units.metric_name(name)
+    shuffles = plural(importance.repeats, "shuffle")
+    caption = f"Permutation importance in {unit}: mean of {shuffles}, whiskers one standard deviation.{more}"
+    return section("What matters", pair(figure(bars, caption), _reading(content, importance)))
+
+
+def _reading(content: Content, importance: PermutationImportance) -> Markup:
+    """How to read the bars, and what they say."""
+    name = units.headline_metric(content.task)
+    best = importance.ranking[0]
+    after = units.metric(name, importance.baseline - float(importance.mean[best]))
+    before = units.metric(name, importance.baseline)
+    if importance.mean[best] <= 0:
+        finding = "Shuffling any one column costs nothing: none carries the prediction alone."
+    else:
+        finding = join(
+            "The model leans most on ", element("em", importance.feature_names[best]),
+            f": without what it tells, {_metric_in_text(name)} falls from {before} to {after} on average.",
+        )  # fmt: skip
+    how = (
+        "Each bar shows how far the result on held-out rows falls when one column is shuffled, so that it says "
+        "nothing any more. Columns that tell the same story share their importance; one near zero may not be needed."
+    )
+    return element("div", paragraph(finding), paragraph(how, style="quiet"))
+
+
+def _metric_in_text(name: str) -> str:
+    return "accuracy" if name == "accuracy" else units.metric_name(name)
+
+
+def _finite(values: Array | None) -> Array | None:
+    if values is None:
+        return None
+    flat = np.asarray(values, np.float64).ravel()
+    flat = flat[np.isfinite(flat)]
+    return flat if len(flat) else None

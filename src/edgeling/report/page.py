@@ -1,0 +1,45 @@
+"""The page as a whole."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from edgeling.report import deployment, learning
+from edgeling.report.content import Content
+from edgeling.report.headline import headline
+from edgeling.report.markup import Markup, element, join
+
+
+def render(content: Content) -> str:
+    """One self-contained HTML5 page: no script, nothing fetched, the same text for the same content."""
+    sections = (
+        learning.data_section,
+        learning.training_section,
+        learning.evaluation_section,
+        learning.importance_section,
+        deployment.network_section,
+        deployment.deployment_section,
+        deployment.reproduction_section,
+    )
+    body = element(
+        "body", headline(content), element("main", *(build(content) for build in sections)), _footer(content)
+    )
+    return f"<!DOCTYPE html>\n{element('html', _head(content), body, lang='en')}\n"
+
+
+def _head(content: Content) -> Markup:
+    css = resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8")
+    return element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("title", f"{content.name} · Edgeling report"),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("style", Markup(css)),
+    )
+
+
+def _footer(content: Content) -> Markup:
+    version = content.reproduction.version if content.reproduction else ""
+    made = f"Written by Edgeling {version}".rstrip()
+    return element("footer", join(made, f", {content.created}" if content.created else None, "."))
