@@ -1,0 +1,93 @@
+"""Cross-compilation with the ``ziglang`` package: objects for any target, linked by its own linkers.
+
+Everything is compiled with ``-c`` and linked directly: linking through ``zig cc`` would first build a C library and
+compiler_rt, which takes seconds and hundreds of megabytes, for programs that mostly need neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files as resources
+from pathlib import Path
+
+from edgeling.errors import ToolchainError
+from edgeling.targets import Target
+from edgeling.toolchain import cache
+from edgeling.toolchain.compilers import FREESTANDING, run, write_sources, zig
+
+_SECTIONS = ("-ffunction-sections", "-fdata-sections", "-g0")
+_LEAN = ("-fomit-frame-pointer", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables")
+
+
+def resource(name: str) -> str:
+    """The text of a file in ``c/``."""
+    return resources("edgeling.toolchain").joinpath("c", name).read_text("utf-8")
+
+
+def flags(target: Target) -> tuple[str, ...]:
+    """What every file for the target is compiled with."""
+    return ("-target", target.triple, f"-mcpu={target.cpu}", *FREESTANDING, *_SECTIONS, *_LEAN, *target.compiler_flags)
+
+
+def key_of(target: Target, files: Mapping[str, str], *more: str) -> str:
+    """The cache key of what ``files`` become on ``target``."""
+    sources = [text for item in sorted(files.items()) for text in item]
+    return cache.key_of([zig().identity, *flags(target), *more, *sources])
+
+
+def compile_objects(target: Target, files: Mapping[str, str], workspace: Path) -> list[str]:
+    """Writes the files into the workspace and compiles every ``.c``; returns the objects' names.
+
+    Raises:
+        ToolchainError: one does not compile.
+    """
+    write_sources(workspace, files)
+    return [_compile(target, name, workspace) for name in files if name.endswith(".c")]
+
+
+def memory_object(target: Target) -> Path:
+    """``c/memory.c``, compiled for size: ``memcpy`` and its kin."""
+    name, extra = "memory.c", ("-fno-builtin", "-Os")
+    files = {name: resource(name)}
+
+    def make(workspace: Path, result: Path) -> None:
+        write_sources(workspace, files)
+        result.write_bytes((workspace / _compile(target, name, workspace, *extra)).read_bytes())
+
+    return cache.get_or_make(key_of(target, files, *extra), "memory.o", make)
+
+
+def compiler_rt(target: Target) -> Path:
+    """The arithmetic a core lacks (floats, 64-bit division), from the compiler's own sources. Takes seconds, once."""
+    program = zig().command[0]
+    options = ("-target", target.triple, f"-mcpu={target.cpu}", "-O", "ReleaseSmall", "-ffunction-sections")
+
+    def make(workspace: Path, result: Path) -> None:
+        source = Path(program).parent / "lib" / "compiler_rt.zig"
+        command = [program, "build-lib", str(source), *options, f"-femit-bin={result}"]
+        run(command, workspace, f"building compiler_rt for {target.name}")
+
+    return cache.get_or_make(cache.key_of(["compiler_rt", zig().identity, *options]), "compiler_rt.a", make)
+
+
+def link(linker: str, arguments: Sequence[str], fallback: Target, workspace: Path, result: Path) -> None:
+    """Links; if symbols are undefined, once more with compiler_rt for ``fallback``.
+
+    Raises:
+        ToolchainError: it does not link.
+    """
+    command = [zig().command[0], linker, "--gc-sections", *arguments, "-o", str(result)]
+    purpose = f"linking for {fallback.name}"
+    try:
+        run(command, workspace, purpose)
+    except ToolchainError as error:
+        if "undefined symbol" not in error.received:
+            raise
+        run([*command, str(compiler_rt(fallback))], workspace, purpose)
+
+
+def _compile(target: Target, unit: str, workspace: Path, *extra: str) -> str:
+    made = f"{unit}.o"
+    command = [*zig().command, *flags(target), *extra, "-I.", "-c", unit, "-o", made]
+    run(command, workspace, f"compiling {unit} for {target.name}")
+    return made

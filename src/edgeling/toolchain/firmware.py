@@ -1,0 +1,102 @@
+"""Builds a program into a firmware image for a Cortex-M, with the compiler of the ``ziglang`` package.
+
+The image is complete: it starts from its reset vector, fills its memory and waits in ``edgeling_ready``. Then
+``edgeling_invoke()`` runs the program once on static buffers, ``edgeling_in_0...`` and ``edgeling_out_0...``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeling.codegen.program import EntryPoint, Port, Program
+from edgeling.errors import TargetError, ToolchainError
+from edgeling.targets import Target
+from edgeling.toolchain import cache, cross
+from edgeling.toolchain.execution import entry_named
+
+_HARNESS, _SCRIPT = "edgeling_harness.c", "target.ld"
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """A built image: the ELF file, what is in it, and for which chip."""
+
+    program: Program
+    entry: EntryPoint
+    target: Target
+    path: Path
+
+
+def build(program: Program, target: Target, entry_name: str | None = None) -> Firmware:
+    """Compiles and links the program, its start-up and one entry point.
+
+    Args:
+        program: what to build.
+        target: a Cortex-M.
+        entry_name: the C function to call; by default the program's first entry.
+
+    Raises:
+        CompilerNotFoundError: the ``ziglang`` package is not installed.
+        TargetError: the program does not fit the target's flash or RAM.
+        ToolchainError: it does not compile or link; the message carries the compiler's first lines.
+    """
+    entry = entry_named(program, entry_name)
+    files = {**program.files, _HARNESS: harness_source(program, entry), _SCRIPT: linker_script(target)}
+    memory = cross.memory_object(target)
+
+    def make(workspace: Path, result: Path) -> None:
+        objects = cross.compile_objects(target, files, workspace)
+        _link(target, ["--strip-debug", *objects, str(memory), "-T", _SCRIPT], workspace, result)
+
+    key = cross.key_of(target, files, cross.resource("memory.c"))
+    return Firmware(program, entry, target, cache.get_or_make(key, "firmware.elf", make))
+
+
+def harness_source(program: Program, entry: EntryPoint) -> str:
+    """The generated C around the program: its state, its buffers and ``edgeling_invoke``."""
+    name = program.name
+    buffers = [_buffer(port, f"edgeling_in_{i}") for i, port in enumerate(entry.inputs)]
+    buffers += [_buffer(port, f"edgeling_out_{i}") for i, port in enumerate(entry.outputs)]
+    arguments = ["&edgeling_state", *(f"edgeling_in_{i}" for i in range(len(entry.inputs)))]
+    arguments += [f"edgeling_out_{i}" for i in range(len(entry.outputs))]
+    setup = f"{name}_init(&edgeling_state);" if program.variable_offsets else ""
+    return f"""#include "{name}.h"
+
+{cross.resource("firmware.c")}
+__attribute__((section(".bss.edgeling_state"), aligned(8))) {name}_state edgeling_state;
+{chr(10).join(buffers)}
+
+void edgeling_invoke(void);
+EDGELING_HARNESS void edgeling_setup(void) {{ {setup} }}
+EDGELING_HARNESS void edgeling_invoke(void) {{
+    {entry.function}({", ".join(arguments)});
+    __asm__ volatile(""); /* no tail call: it would leave marks below where the entry's stack begins */
+}}
+"""
+
+
+def linker_script(target: Target) -> str:
+    """``c/cortex_m.ld`` with the target's memory filled in."""
+    text = cross.resource("cortex_m.ld")
+    for field in ("flash_base", "flash_bytes", "ram_base", "ram_bytes"):
+        text = text.replace(f"@{field.upper()}@", hex(getattr(target, field)))
+    return text
+
+
+def _buffer(port: Port, name: str) -> str:
+    section = '__attribute__((section(".edgeling_harness.buffers"), aligned(8)))'
+    return f"{section} {port.type.dtype.c_name} {name}[{port.type.size}]; /* {port.name} */"
+
+
+def _link(target: Target, arguments: list[str], workspace: Path, result: Path) -> None:
+    try:
+        cross.link("ld.lld", arguments, target, workspace, result)
+    except ToolchainError as error:
+        if "will not fit in region" not in error.received and "overflowed" not in error.received:
+            raise
+        raise TargetError(
+            f"a program must fit {target.name} ({target.flash_bytes} bytes flash, {target.ram_bytes} bytes RAM)",
+            received=error.received,
+            remedy="a smaller network, int8 weights, or a larger target",
+        ) from error

@@ -1,0 +1,134 @@
+"""Runs a program on a target against known answers, and says what it costs there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+
+from edgeling.codegen.program import Program
+from edgeling.errors import ToolchainError
+from edgeling.targets import Target
+from edgeling.toolchain import emulator, firmware, measure, native, wasm
+from edgeling.toolchain.execution import Array, Execution, batch_of, entry_named
+from edgeling.toolchain.measure import Footprint
+
+Proved = tuple[Execution, Footprint | None]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a program did on a target. Costs are ``None`` on this machine, where nothing counts them.
+
+    Attributes:
+        target: its name.
+        flash_bytes, flash_code_bytes, flash_weights_bytes, ram_bytes: see :class:`.measure.Footprint`.
+        stack_bytes: the deepest the stack was seen, over all rows.
+        instructions: per inference, the worst of the rows; on wasm32, wasmtime's fuel.
+        max_error: largest absolute difference from the expected outputs; infinite where only one is not a number.
+        matches: whether ``max_error`` is within the tolerance; at tolerance 0, whether every bit is equal.
+        rows: how many inferences were run.
+        clock_hz: the clock that :attr:`estimated_latency_us` assumes; 0 if there is none to assume.
+    """
+
+    target: str
+    flash_bytes: int | None
+    flash_code_bytes: int | None
+    flash_weights_bytes: int | None
+    ram_bytes: int | None
+    stack_bytes: int | None
+    instructions: int | None
+    max_error: float
+    matches: bool
+    rows: int
+    clock_hz: int = 0
+
+    @property
+    def estimated_latency_us(self) -> float | None:
+        """An estimate, not a measurement: one instruction a cycle, no wait states. ``None`` without a clock."""
+        if self.instructions is None or not self.clock_hz:
+            return None
+        return self.instructions / self.clock_hz * 1e6
+
+
+def prove(
+    program: Program,
+    target: Target,
+    inputs: Sequence[Array],
+    expected: Sequence[Array],
+    tolerance: float,
+    entry_name: str | None = None,
+) -> Proof:
+    """Builds the program for the target, runs every row, compares, measures.
+
+    Args:
+        program: what to prove; variables live on from row to row.
+        target: native, a Cortex-M or wasm32.
+        inputs: one array ``[n, ...]`` per input port, of the port's element type.
+        expected: one array ``[n, ...]`` per output port.
+        tolerance: absolute; 0 demands equal bits.
+        entry_name: the C function; by default the program's first entry.
+
+    Raises:
+        CompilerNotFoundError: there is no compiler for the target.
+        TargetError: the program does not fit.
+        ToolchainError: it does not compile, faults, or runs away; or the arrays do not match the entry.
+    """
+    execution, footprint = _runner(target)(program, target, inputs, entry_name)
+    outputs, wanted = execution.outputs, _checked(execution.outputs, expected)
+    error = max((_max_error(got, want) for got, want in zip(outputs, wanted, strict=True)), default=0.0)
+    same_bits = all(got.tobytes() == want.tobytes() for got, want in zip(outputs, wanted, strict=True))
+    return Proof(
+        target=target.name,
+        **_costs(execution, footprint),
+        max_error=error,
+        matches=error <= tolerance if tolerance else same_bits,
+        rows=len(execution.instructions),
+        clock_hz=target.clock_hz,
+    )
+
+
+def _runner(target: Target) -> Callable[[Program, Target, Sequence[Array], str | None], Proved]:
+    return {"native": _on_native, "wasm32": _on_wasm}.get(target.core, _on_cortex_m)
+
+
+def _on_native(program: Program, target: Target, inputs: Sequence[Array], entry_name: str | None) -> Proved:
+    entry = entry_named(program, entry_name)
+    batch = batch_of(entry, inputs)
+    native.load(program).rows(entry.function)(*batch.inputs, *batch.outputs)
+    return Execution(batch.outputs, np.zeros(batch.rows, np.int64), 0), None
+
+
+def _on_cortex_m(program: Program, target: Target, inputs: Sequence[Array], entry_name: str | None) -> Proved:
+    built = firmware.build(program, target, entry_name)
+    return emulator.CortexM(built).run(inputs), measure.measure(built)
+
+
+def _on_wasm(program: Program, target: Target, inputs: Sequence[Array], entry_name: str | None) -> Proved:
+    module = wasm.build(program, target, entry_name)
+    return wasm.WasmInstance(module).run(inputs), wasm.measure(module)
+
+
+def _costs(execution: Execution, footprint: Footprint | None) -> dict[str, int | None]:
+    if footprint is None:
+        return dict.fromkeys([*(field.name for field in fields(Footprint)), "stack_bytes", "instructions"])
+    worst = int(execution.instructions.max(initial=0))
+    return {**asdict(footprint), "stack_bytes": execution.stack_bytes, "instructions": worst}
+
+
+def _checked(outputs: Sequence[Array], expected: Sequence[Array]) -> list[Array]:
+    """The expected arrays in the outputs' shapes."""
+    if [(o.dtype, o.size) for o in outputs] != [(e.dtype, e.size) for e in expected]:
+        raise ToolchainError(
+            "expected outputs are " + ", ".join(f"{o.dtype}{list(o.shape)}" for o in outputs),
+            received=", ".join(f"{e.dtype}{list(e.shape)}" for e in expected) or "none",
+        )
+    return [want.reshape(got.shape) for got, want in zip(outputs, expected, strict=True)]
+
+
+def _max_error(got: Array, want: Array) -> float:
+    with np.errstate(invalid="ignore"):
+        error = np.abs(got.astype(np.float64) - want.astype(np.float64))
+    same = (got == want) | (np.isnan(got) & np.isnan(want))
+    return float(np.where(same, 0.0, np.where(np.isnan(error), np.inf, error)).max(initial=0.0))
