@@ -1,0 +1,88 @@
+"""Every command and every program in the documentation is run, in order, in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from edgeling.data import IRIS
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^(<!-- [^\n]* -->\n)?```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SKIP = re.compile(r"not run: (.+?) -->")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language, its text, and why it is not run (if it says so in a comment before it)."""
+
+    language: str
+    text: str
+    skipped: str
+
+
+def blocks(page: Path) -> list[Block]:
+    found = []
+    for comment, language, text in BLOCK.findall(page.read_text("utf-8")):
+        reason = SKIP.search(comment or "")
+        found.append(Block(language, text, reason.group(1) if reason else ""))
+    return found
+
+
+def commands(text: str) -> list[str]:
+    """The lines a person types: those after ``$``, without their output."""
+    return [line[2:] for line in text.splitlines() if line.startswith("$ ")]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copy(IRIS, tmp_path / "flowers.csv")
+    lines = IRIS.read_text().splitlines()
+    new = [lines[0], *lines[1::15]]
+    (tmp_path / "new.csv").write_text("\n".join(line.rsplit(",", 1)[0] for line in new) + "\n")
+    return tmp_path
+
+
+def run(command: list[str], folder: Path) -> None:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_page_does_what_it_says(page: Path, folder: Path) -> None:
+    program = ""
+    for block in blocks(page):
+        if block.skipped:
+            continue
+        if block.language == "python":
+            program += block.text + "\n"
+        elif block.language == "console":
+            for command in commands(block.text):
+                run(shlex.split(command), folder)
+    if program:
+        (folder / "program.py").write_text(program)
+        run([sys.executable, "program.py"], folder)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text("utf-8")
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", text):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_the_readme_has_two_commands_and_ci_runs_the_second() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert len(re.findall(r"<!-- (main|test) command -->\n```sh\n[^\n]+\n```", text)) == 2
+    assert "test command" in (ROOT / ".ci" / "run").read_text()
