@@ -27,11 +27,6 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def assert_untouched(folder: Path, before: dict[str, bytes]) -> None:
-    """Neither changed nor with litter beside it."""
-    assert tree(folder) == before
-
-
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     return write_artifact(tmp_path / "a.edgeling", {"task": "old"}, {"old.bin": b"old"})
@@ -105,7 +100,7 @@ def test_somebody_elses_things_are_not_written_over(tmp_path: Path, old: Path) -
     for name in ("a.edgeling", "photos", "forged", "file", "link", "dangling", "."):
         with pytest.raises(ArtifactError, match="written over"):
             write_artifact(tmp_path / name, {}, FILES)
-    assert_untouched(tmp_path, before)
+    assert tree(tmp_path) == before
 
 
 def test_a_link_among_its_files_is_not_removed_with_it(tmp_path: Path, old: Path) -> None:
@@ -172,7 +167,7 @@ def test_a_full_disk_or_an_interrupt_while_writing(
     monkeypatch.setattr(Path, "write_bytes", failing_after(count, Path.write_bytes, error))
     with pytest.raises(KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else ArtifactError):
         write_artifact(old, {}, FILES)
-    assert_untouched(tmp_path, before)
+    assert tree(tmp_path) == before
     assert os.listdir(tmp_path) == [old.name]
 
 
@@ -185,7 +180,7 @@ def test_a_failure_or_an_interrupt_while_exchanging(
     monkeypatch.setattr(os, "rename", failing_after(count, os.rename, error))
     with pytest.raises(KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else ArtifactError):
         write_artifact(old, {}, FILES)
-    assert_untouched(tmp_path, before)
+    assert tree(tmp_path) == before
     assert os.listdir(tmp_path) == [old.name]
 
 
@@ -220,7 +215,7 @@ def test_a_limit_of_the_system_on_file_sizes(tmp_path: Path, old: Path) -> None:
     assert done.returncode == 1
     assert "ArtifactError" in done.stderr
     assert "File too large" in done.stderr
-    assert_untouched(tmp_path, before)
+    assert tree(tmp_path) == before
     assert os.listdir(tmp_path) == [old.name]
     assert resource.getrlimit(resource.RLIMIT_FSIZE) != (4096, 4096)
 
@@ -229,9 +224,10 @@ def test_ctrl_c_at_any_moment(tmp_path: Path) -> None:
     """A process that writes again and again is interrupted at many moments; the folder is whole each time."""
     program = (
         "import sys; from edgeling.artifact import write_artifact\n"
-        "print('ready', flush=True)\n"
+        "def write(): write_artifact(sys.argv[1], {}, {f'{i}.bin': b'x' * 1000 for i in range(8)})\n"
         "try:\n"
-        "    while True: write_artifact(sys.argv[1], {}, {f'{i}.bin': b'x' * 1000 for i in range(8)})\n"
+        "    write(); print('ready', flush=True)\n"
+        "    while True: write()\n"
         "except KeyboardInterrupt: sys.exit(0)"
     )
     path = tmp_path / "a.edgeling"
@@ -245,9 +241,25 @@ def test_ctrl_c_at_any_moment(tmp_path: Path) -> None:
         writer.send_signal(signal.SIGINT)
         _, errors = writer.communicate(timeout=30)
         assert writer.returncode == 0, errors.decode()
-        if path.exists():
-            assert len(read_artifact(path).files) == 8
-    assert path.exists()
+        assert len(read_artifact(path).files) == 8
+        assert os.listdir(tmp_path) == [path.name]
+
+
+def test_ctrl_c_takes_effect_when_the_folder_is_whole(
+    tmp_path: Path, old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, before = shutil.rmtree, signal.getsignal(signal.SIGINT)
+
+    def interrupted_while_clearing_up(*args: object, **options: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        real(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(shutil, "rmtree", interrupted_while_clearing_up)
+    with pytest.raises(KeyboardInterrupt):
+        write_artifact(old, {"task": "new"}, FILES)
+    assert read_artifact(old).manifest["task"] == "new"
+    assert os.listdir(tmp_path) == [old.name]
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 # -------------------------------------------------------------------------------------------------- at the same time

@@ -6,10 +6,13 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 from edgeling.data import IRIS, Table, check, from_arrays, infer_task, read_table
 from edgeling.data.check import is_constant
-from edgeling.data.table import column_of
+from edgeling.data.table import column_of, distinct_values
 from edgeling.errors import DataError
 from edgeling.graph.types import Array
 
@@ -192,3 +195,8 @@ def test_from_arrays() -> None:
 def test_from_arrays_refuses(features: Array, target: Array, names: list[str] | None) -> None:
     with pytest.raises(DataError):
         from_arrays(features, target, names)
+
+
+@given(arrays.arrays(st.sampled_from([np.float64, np.int32]), st.integers(0, 30), elements=st.integers(-5, 5)))
+def test_distinct_values(values: Array) -> None:
+    np.testing.assert_array_equal(distinct_values(values), np.unique(values))

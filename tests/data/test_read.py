@@ -80,9 +80,18 @@ def test_mostly_texts_with_a_few_numbers_are_categories(tmp_path: Path) -> None:
     assert read(tmp_path, "a,b\n1,1\nx,2\ny,3\n").column("a").categories == ("1", "x", "y")
 
 
-@pytest.mark.parametrize("text", ["1_000", "0x10", "1e", "--1", "1.2.3", "٣", "nan1"])
+@pytest.mark.parametrize("text", ["1_000", "0x10", "1e", "--1", "1.2.3", "nan1", "+nan"])
 def test_what_python_may_call_a_number_is_text_here(tmp_path: Path, text: str) -> None:
     assert not read(tmp_path, f"a,b\n{text},1\n").column("a").is_numeric
+
+
+def test_the_quick_answer_agrees_with_the_pattern(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    cells = ["1", "-2.5", "+.5", "3.", "1e5", "1E-3", "٣", "0001", "1_0", "+nan", "e", "0x1", "-", ".", "1 2", "x"]
+    for cell in cells:
+        quick = read(tmp_path, f"a,b\n{cell},1\n").column("a").is_numeric
+        with monkeypatch.context() as patch:
+            patch.setattr("edgeling.data.read._all_numbers", lambda _: False)
+            assert read(tmp_path, f"a,b\n{cell},1\n").column("a").is_numeric == quick, cell
 
 
 def test_text_among_numbers_names_column_row_and_value(tmp_path: Path) -> None:
@@ -151,8 +160,10 @@ def test_too_large_a_table_is_refused_while_reading(tmp_path: Path, monkeypatch:
 
 def test_csv_loads_nothing_heavy(tmp_path: Path) -> None:
     program = (
-        "import sys, edgeling.data as d; t = d.read_table(d.IRIS); d.check(t, 'species');"
-        "print([m for m in ('polars', 'pandas', 'sklearn', 'scipy', 'rich') if m in sys.modules])"
+        "import sys, edgeling.data as d; table = d.read_table(d.IRIS); c = d.check(table, 'species')\n"
+        "parts = d.split(table.rows, c.codes); p = d.Preparation.fit(c, parts.train); p.prepare(p.transform(table))\n"
+        "heavy = ('polars', 'pandas', 'sklearn', 'scipy', 'rich', 'numpy.ma')\n"
+        "print([name for name in heavy if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

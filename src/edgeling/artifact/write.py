@@ -8,9 +8,11 @@ import itertools
 import json
 import os
 import shutil
+import signal
 import tempfile
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,8 +39,8 @@ def write_artifact(path: str | Path, manifest: Mapping[str, Any], files: Mapping
     """Write a ``.edgeling`` folder: the files, and a manifest with their sizes and hashes.
 
     The folder appears whole or not at all: it is written beside its place under another name and then renamed. An
-    artifact that is already there is replaced, and stays as it was if anything fails or is interrupted. Of two
-    writers at once one wins, whole.
+    artifact that is already there is replaced, and stays as it was if anything fails. Ctrl-C takes effect when the
+    folder is whole. Of two writers at once one wins, whole.
 
     Args:
         path: the folder; the one it lies in must exist.
@@ -56,7 +58,8 @@ def write_artifact(path: str | Path, manifest: Mapping[str, Any], files: Mapping
     contents = {**files, MANIFEST: _manifest(path, manifest, files)}
     _require_room(path, contents)
     try:
-        _replace(path, contents)
+        with _interrupts_held():
+            _replace(path, contents)
     except OSError as error:
         raise ArtifactError(
             "an artifact must be written whole",
@@ -149,6 +152,26 @@ def _listed(folder: Path) -> set[str]:
     mine = isinstance(manifest, dict) and manifest.get("format") == FORMAT
     files = manifest.get("files") if mine else None
     return {MANIFEST, *files} if isinstance(files, dict) else set()
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C takes effect at the end: in between it would also interrupt the clearing up.
+
+    Python lets only the main thread do this, and only there does Ctrl-C arrive.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is None:
+        yield
+        return
+    received: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: received.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if received:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _replace(path: Path, contents: Mapping[str, bytes]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from edgeling.data.table import Column, Table
+from edgeling.data.table import Column, Table, distinct_values
 from edgeling.errors import DataError
 from edgeling.graph.types import Array
 
@@ -122,7 +122,7 @@ def infer_task(column: Column) -> Task:
     quantities (regression).
     """
     values = column.present
-    distinct = np.unique(values)
+    distinct = distinct_values(values)
     few = len(distinct) <= min(MAX_INFERRED_CLASSES, len(values) // ROWS_PER_INFERRED_CLASS)
     if len(distinct) <= 2:
         return "binary"
@@ -140,7 +140,7 @@ def check_column(column: Column) -> ColumnCheck:
     """What a column is, and whether to learn from it."""
     missing = int(np.count_nonzero(column.missing))
     values = column.present.astype(np.float32) if column.is_numeric else column.present
-    distinct = len(np.unique(values))
+    distinct = len(distinct_values(values))
     if is_constant(column):
         reason = "every row has the same value" if distinct else "every row is missing"
         return ColumnCheck(column.name, "constant", missing, distinct, reason)
@@ -156,7 +156,7 @@ def is_constant(column: Column) -> bool:
     """
     values = column.present
     if not column.is_numeric or not len(values):
-        return len(np.unique(values)) <= 1
+        return len(distinct_values(values)) <= 1
     held, limits = values.astype(np.float32).astype(np.float64), np.finfo(np.float32)
     noise = max(10 * float(limits.eps) * float(np.abs(held).max()), float(limits.tiny))
     return bool(np.ptp(held) <= noise)
@@ -215,7 +215,7 @@ def _require_quantity(target: Column) -> None:
     if len(target.values) < MIN_REGRESSION_ROWS or is_constant(target):
         raise DataError(
             f"regression needs at least {MIN_REGRESSION_ROWS} rows whose target differs",
-            received=f"{len(target.values)} rows, {len(np.unique(target.values))} different values of {target.name!r}",
+            received=f"{len(target.values)} rows with {len(distinct_values(target.values))} values of {target.name!r}",
             remedy="add rows, or choose another target",
         )
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from edgeling.data.check import TableCheck, Task, is_constant
-from edgeling.data.table import ABSENT, Column, Table
+from edgeling.data.table import ABSENT, Column, Table, distinct_values
 from edgeling.errors import ArtifactError, DataError
 from edgeling.graph import GraphBuilder
 from edgeling.graph.types import Array
@@ -237,7 +237,7 @@ class Preparation:
 
 def _fit_feature(column: Column) -> Feature:
     if column.categories is not None:
-        seen = np.unique(column.present)
+        seen = distinct_values(column.present)
         return CategoricalFeature(column.name, tuple(column.categories[i] for i in seen))
     fill, mean, scale = map(_float32, _statistics(column.present))
     return NumericFeature(column.name, fill, mean, scale)
@@ -252,7 +252,8 @@ def _fit_target(check: TableCheck, train: Array) -> Target:
 
 
 def _statistics(values: Array) -> tuple[float, float, float]:
-    return float(np.median(values)), float(values.mean()), float(values.std())
+    middle = np.sort(values)[(len(values) - 1) // 2 : len(values) // 2 + 1]  # np.median would load numpy.ma
+    return float(middle.mean()), float(values.mean()), float(values.std())
 
 
 def _float32(value: float) -> float:

@@ -29,7 +29,7 @@ MAX_CELLS = 200_000_000
 
 _SEPARATORS = (",", ";", "\t")
 _CHUNK_ROWS = 50_000
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", re.IGNORECASE)
 _TEXT = np.dtypes.StringDType()
 
 
@@ -168,7 +168,7 @@ def _require_memory(cells: int) -> None:
 def _parse(name: str, texts: Array, decimal: str, categorical: bool) -> Column:
     missing = np.logical_or.reduce([texts == word for word in MISSING])
     points = np.strings.replace(texts, decimal, ".") if decimal != "." else texts
-    is_number = ~missing & _numbers(points)
+    is_number = _numbers(points, missing)
     if categorical or not _is_numeric(name, texts, missing, is_number):
         return categorical_column(name, texts, missing)
     values = np.full(len(texts), np.nan)
@@ -176,11 +176,23 @@ def _parse(name: str, texts: Array, decimal: str, categorical: bool) -> Column:
     return numeric_column(name, values)
 
 
-def _numbers(texts: Array) -> Array:
-    """bool [rows]: which texts are numbers. Only distinct texts are looked at: Python's pattern is slow."""
+def _numbers(texts: Array, missing: Array) -> Array:
+    """bool [rows]: which texts are numbers."""
+    if _all_numbers(texts[~missing]):
+        return ~missing
+    # Python's pattern is slow, so it sees each distinct text once.
     distinct, where = np.unique(texts, return_inverse=True)
     matched: Array = np.array([_NUMBER.fullmatch(text) is not None for text in distinct.tolist()], dtype=bool)
-    return matched[where]
+    return matched[where] & ~missing
+
+
+def _all_numbers(texts: Array) -> bool:
+    """The quick answer for most columns: NumPy reads all that ``_NUMBER`` matches, and besides 1_000 and nan."""
+    try:
+        values = texts.astype(np.float64)
+    except ValueError:
+        return False
+    return not (np.isnan(values).any() or (np.strings.find(texts, "_") >= 0).any())
 
 
 def _is_numeric(name: str, texts: Array, missing: Array, is_number: Array) -> bool:

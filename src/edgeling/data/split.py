@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgeling.data.table import distinct_values
 from edgeling.errors import DataError
 from edgeling.graph.random import SPLIT_STREAM, random_bits
 from edgeling.graph.types import Array
@@ -40,7 +41,7 @@ def split(
         )
     order = _random_order(rows, seed)
     codes = np.zeros(rows, np.int32) if classes is None else np.asarray(classes)
-    groups = [order[codes[order] == code] for code in np.unique(codes)]
+    groups = [order[codes[order] == code] for code in distinct_values(codes)]
     parts = [_divide(group, validation, test) for group in groups]
     ranks = np.argsort(order)
     train, held, judged = (_in_order(part, ranks) for part in zip(*parts, strict=True))

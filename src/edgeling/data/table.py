@@ -160,6 +160,15 @@ def categorical_column(name: str, texts: Array, missing: Array) -> Column:
     return Column(name, values, tuple(categories.tolist()))
 
 
+def distinct_values(values: Array) -> Array:
+    """The distinct values, sorted; none may be NaN.
+
+    What ``np.unique`` does, which on its way imports ``numpy.ma`` and so takes longer than all else on a small table.
+    """
+    ordered = np.sort(values)
+    return np.concatenate([ordered[:1], ordered[1:][ordered[1:] != ordered[:-1]]])
+
+
 def number_text(value: float) -> str:
     """A number as a person writes it: ``3`` rather than ``3.0``, otherwise the shortest text that reads back."""
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
