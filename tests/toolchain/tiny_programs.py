@@ -39,7 +39,8 @@ def program(
     )
     files = {f"{name}.h": head, f"{name}.c": f'#include "{name}.h"\n{body}'}
     entries = (EntryPoint(f"{name}_run", inputs, outputs),)
-    return Program(name, files, entries, 4 * words, 0, 0, variables or {})
+    init = f"{name}_init" if variables else ""
+    return Program(name, files, entries, 4 * words, 0, 0, variables or {}, initializer=init)
 
 
 def dense(name: str = "dense") -> Program:

@@ -65,12 +65,12 @@ def _program(
     texts = {
         f"{name}.h": _header(name, graphs, functions, members, max(arena_words, least), state_bytes, tables, init),
         f"{name}.c": _source(name, functions, tables, init),
-        **example_files(name, functions[next(iter(functions))].entry, bool(init)),
         **_kernels({"common"}.union(*(f.headers for f in functions.values()))),
     }
     return Program(
         name, texts, tuple(f.entry for f in functions.values()), state_bytes, arena_words * WORD_BYTES,
         tables.bytes, {variable: m.offset for variable, m in members.items()},
+        example_files(name, functions[next(iter(functions))].entry, bool(init)), f"{name}_init" if init else "",
     )  # fmt: skip
 
 

@@ -33,11 +33,14 @@ class Program:
         name: C identifier; ``NAME.h`` and ``NAME.c`` are among the files, and ``NAME_state`` is the state struct
             (an array of 4-byte words, so its size is ``state_bytes`` on every target).
         files: relative path to text. Kernel headers lie under ``edgeling/``.
+        examples: files that go beside them for people (``main.c``, ``Makefile``), no part of the program.
         entries: the callable functions.
         state_bytes: variables plus arena, what the caller must own.
         arena_bytes: the scratch part of the state.
         constant_bytes: weights and tables, which live in flash.
-        variable_offsets: byte offset in the state of every variable, in order; ``NAME_init`` fills them.
+        variable_offsets: byte offset in the state of every variable, in order.
+        initializer: the function ``void NAME_init(NAME_state *state)`` that fills them; empty if there is none, and the
+            caller does.
     """
 
     name: str
@@ -47,3 +50,5 @@ class Program:
     arena_bytes: int
     constant_bytes: int
     variable_offsets: Mapping[str, int] = field(default_factory=dict)
+    examples: Mapping[str, str] = field(default_factory=dict)
+    initializer: str = ""

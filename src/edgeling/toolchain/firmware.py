@@ -60,7 +60,7 @@ def harness_source(program: Program, entry: EntryPoint) -> str:
     buffers += [_buffer(port, f"edgeling_out_{i}") for i, port in enumerate(entry.outputs)]
     arguments = ["&edgeling_state", *(f"edgeling_in_{i}" for i in range(len(entry.inputs)))]
     arguments += [f"edgeling_out_{i}" for i in range(len(entry.outputs))]
-    setup = f"{name}_init(&edgeling_state);" if program.variable_offsets else ""
+    setup = f"{program.initializer}(&edgeling_state);" if program.initializer else ""
     return f"""#include "{name}.h"
 
 {cross.resource("firmware.c")}

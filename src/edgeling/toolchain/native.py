@@ -58,10 +58,10 @@ class NativeProgram:
         self.reset()
 
     def reset(self) -> None:
-        """Sets every variable to its initial value and the rest of the state to zero."""
+        """Sets every variable to its initial value (zero, if the program has no initializer) and the rest to zero."""
         self.state[:] = 0
-        if self.program.variable_offsets:
-            self.symbol(f"{self.program.name}_init")(ctypes.c_void_p(self.state.ctypes.data))
+        if self.program.initializer:
+            self.symbol(self.program.initializer)(ctypes.c_void_p(self.state.ctypes.data))
 
     def clone(self) -> NativeProgram:
         """The same code with a fresh state."""

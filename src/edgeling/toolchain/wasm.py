@@ -90,8 +90,8 @@ class WasmInstance:
         self._exports: Any = wasmtime.Instance(self._store, compiled, []).exports(self._store)
         self._memory: Any = self._exports["memory"]
         self._state, *self._ports = self._place()
-        if module.program.variable_offsets:
-            self._call(f"{module.program.name}_init", self._state)
+        if module.program.initializer:
+            self._call(module.program.initializer, self._state)
 
     def run(self, inputs: Sequence[Array]) -> Execution:
         """Runs the entry on every row of ``inputs`` (``[n, ...]`` each).
@@ -151,7 +151,7 @@ class WasmInstance:
 
 
 def _link_options(program: Program, entry: EntryPoint) -> list[str]:
-    exported = [entry.function, *([f"{program.name}_init"] if program.variable_offsets else [])]
+    exported = [entry.function, *([program.initializer] if program.initializer else [])]
     stack = ["--stack-first", "-z", f"stack-size={STACK_BYTES}"]
     return ["--no-entry", "--strip-all", *stack, *(f"--export={name}" for name in exported)]
 

@@ -67,8 +67,9 @@ def build(
     deployed, precision = as_deployable(source, precision, name, calibration_data)
     program = deployed.program(precision)
     proof = deployed.prove(precision, target)
-    folder = _write(program.files, Path(out)) if out is not None else None
-    return Build(folder, program.files, precision, proof)
+    files = {**program.files, **program.examples}
+    folder = _write(files, Path(out)) if out is not None else None
+    return Build(folder, files, precision, proof)
 
 
 def verify(

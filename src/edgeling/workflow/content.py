@@ -136,7 +136,7 @@ def deployment(precision: str, target: str, proof: Proof, metrics: Mapping[str, 
         target=target, precision=precision, metrics=metrics, note=chip.description, clock_hz=chip.clock_hz or None,
         flash_bytes=proof.flash_bytes, flash_code_bytes=proof.flash_code_bytes,
         flash_weights_bytes=proof.flash_weights_bytes, ram_bytes=proof.ram_bytes, stack_bytes=proof.stack_bytes,
-        instructions=proof.instructions, latency_us=proof.latency_us, max_error=proof.max_error,
+        instructions=proof.instructions, latency_us=proof.estimated_latency_us, max_error=proof.max_error,
         matches=proof.matches, rows=proof.rows,
     )  # fmt: skip
 

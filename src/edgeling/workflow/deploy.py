@@ -10,6 +10,7 @@ import numpy as np
 from edgeling.passes.quantize import quantize
 from edgeling.toolchain.prove import Proof, prove
 
+from edgeling import targets
 from edgeling.codegen import generate
 from edgeling.codegen.program import Program
 from edgeling.errors import UnsupportedError
@@ -65,7 +66,7 @@ class Deployable:
         expected = run_rows(self.graphs[precision], self.rows)
         scale = max(1.0, float(np.max(np.abs(expected), initial=0)))
         tolerance = FLOAT32_TOLERANCE * scale if precision == "float32" else 0.0
-        return prove(self.program(precision), target, [self.rows], [expected], tolerance)
+        return prove(self.program(precision), targets.get(target), [self.rows], [expected], tolerance)
 
 
 def deployable(

@@ -124,7 +124,8 @@ def _require_shape(graph: Graph, preparation: Preparation) -> None:
 def _graph_files(deployable: Deployable, precision: str) -> dict[str, bytes]:
     description, arrays = to_json(deployable.graphs[precision])
     files = {f"graph_{precision}.json": _json(description), f"weights_{precision}.npz": arrays_to_npz(arrays)}
-    sources = deployable.program(precision).files
+    program = deployable.program(precision)
+    sources = {**program.files, **program.examples}
     return files | {f"c/{precision}/{path}": text.encode() for path, text in sources.items()}
 
 
