@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from edgeling.codegen.calls import CALLS
 
+from edgeling.codegen.calls import CALLS
 from edgeling.graph.inference import TYPE_RULES
 from edgeling.graph.meaning import MEANINGS
 from edgeling.graph.operations import OPERATIONS

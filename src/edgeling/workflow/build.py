@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from edgeling.models import Sequential
-from edgeling.toolchain.prove import Proof
-from edgeling.training.graphs import inference_graph
 from numpy.typing import ArrayLike
 
 from edgeling import targets
 from edgeling.errors import EdgelingError, UnsupportedError
 from edgeling.graph import Graph
 from edgeling.graph.types import Array
+from edgeling.models import Sequential
+from edgeling.toolchain.prove import Proof
+from edgeling.training.graphs import inference_graph
 from edgeling.workflow.deploy import PRECISIONS, Deployable, deployable, identifier
 from edgeling.workflow.pipeline import Pipeline
 from edgeling.workflow.store import load

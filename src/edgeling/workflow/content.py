@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from edgeling.toolchain.prove import Proof
 
 from edgeling import __version__, targets
 from edgeling.data.table import Column as TableColumn
@@ -23,6 +22,7 @@ from edgeling.report.content import (
     Reproduction,
     TrainingSummary,
 )
+from edgeling.toolchain.prove import Proof
 from edgeling.workflow.pipeline import Pipeline
 from edgeling.workflow.train import Trained
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from edgeling.passes.quantize import quantize
-from edgeling.toolchain.prove import Proof, prove
 
 from edgeling import targets
 from edgeling.codegen import generate
@@ -17,6 +15,8 @@ from edgeling.errors import UnsupportedError
 from edgeling.graph import Graph, run_rows
 from edgeling.graph.types import Array
 from edgeling.passes import optimize
+from edgeling.passes.quantize import quantize
+from edgeling.toolchain.prove import Proof, prove
 
 Precision = Literal["float32", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "int8")

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from edgeling.toolchain.prove import Proof
 
 from edgeling.artifact import Artifact, arrays_to_npz, read_artifact, write_artifact
 from edgeling.data import Preparation
 from edgeling.errors import ArtifactError, GraphError
 from edgeling.graph import Graph
 from edgeling.graph.serialize import from_json, to_json
+from edgeling.toolchain.prove import Proof
 from edgeling.workflow.content import trained_content
 from edgeling.workflow.deploy import PRECISIONS, Deployable
 from edgeling.workflow.pipeline import Pipeline, synthetic_rows

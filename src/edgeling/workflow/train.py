@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
 
 import numpy as np
+
 from edgeling.callbacks import Callback, EarlyStopping
+from edgeling.data import Preparation, Split, Table, TableCheck, Task, balanced_class_weight, check, read_table, split
+from edgeling.errors import EdgelingError
+from edgeling.explain import PermutationImportance, permutation_importance
+from edgeling.graph.types import Array
 from edgeling.layers import Dense, Input
 from edgeling.models import Sequential
 from edgeling.optimizers import Adam
 from edgeling.toolchain.prove import Proof
 from edgeling.training.graphs import inference_graph
 from edgeling.utils import set_random_seed
-
-from edgeling.data import Preparation, Split, Table, TableCheck, Task, balanced_class_weight, check, read_table, split
-from edgeling.errors import EdgelingError
-from edgeling.explain import PermutationImportance, permutation_importance
-from edgeling.graph.types import Array
 from edgeling.workflow.deploy import PRECISIONS, deployable, identifier
 from edgeling.workflow.pipeline import Pipeline, decide, main_metric, whole_graph
 from edgeling.workflow.progress import Progress
@@ -131,7 +131,7 @@ def _fit(
     set_random_seed(settings.seed)
     network = _network(preparation, settings, len(parts.train))
     x, y, x_validation, y_validation = _training_arrays(checked, parts, preparation)
-    weights = _class_weight(y) if checked.task != "regression" else None
+    weights = _class_weight(y, len(checked.labels)) if checked.task != "regression" else None
     with progress.training(settings.epochs) as line:
         callbacks: list[Callback] = [line] if line else []
         start = perf_counter()
@@ -172,9 +172,9 @@ def _training_arrays(checked: TableCheck, parts: Split, preparation: Preparation
     return tuple(result)
 
 
-def _class_weight(y: Array) -> dict[int, float] | None:
-    counts = np.bincount(y)
-    return balanced_class_weight(y) if counts.max() > IMBALANCE * counts[counts > 0].min() else None
+def _class_weight(y: Array, classes: int) -> dict[int, float] | None:
+    counts = np.bincount(y, minlength=classes)
+    return balanced_class_weight(y, classes) if counts.max() > IMBALANCE * counts.min() else None
 
 
 def _pipeline(
@@ -199,8 +199,6 @@ def _rows_of(checked: TableCheck, preparation: Preparation, pipeline: Pipeline, 
 
 
 def _choose(pipeline: Pipeline, scores: Mapping[str, Mapping[str, Any]], settings: Settings) -> Pipeline:
-    from dataclasses import replace
-
     if settings.precision != "auto" or "int8" not in scores:
         return pipeline
     loss = main_metric(scores["float32"])[1] - main_metric(scores["int8"])[1]
