@@ -1,12 +1,12 @@
 /* Fully connected layer on int8, the bits of TensorFlow Lite's FULLY_CONNECTED with per-channel weights.
  *
- *   input        int8   [batch][inputs]     any value
+ *   x            int8   [batch][inputs]     any value
  *   weights      int8   [outputs][inputs]   -127 to 127
  *   bias         int32  [outputs]           the input's zero point is already folded in:
  *                                           bias - input_zero_point * sum of the output's weights
  *   multiplier   int32  [outputs]           0, or 2^30 to 2^31 - 1
  *   right_shift  int8   [outputs]           0 to 31
- *   output       int8   [batch][outputs]    minimum to maximum (the fused relu or relu6)
+ *   y            int8   [batch][outputs]    minimum to maximum (the fused relu or relu6)
  *
  * The accumulator must fit int32: |bias| + 128 * (sum of an output's |weights|) below 2^31.
  */
@@ -17,25 +17,24 @@
 
 #include "fixed_point.h"
 
-static inline void edgeling_dense_s8(const int8_t *input, const int8_t *weights, const int32_t *bias,
-                                     const int32_t *multiplier, const int8_t *right_shift, int8_t *output,
-                                     int32_t batch, int32_t inputs, int32_t outputs, int32_t output_zero_point,
-                                     int32_t minimum, int32_t maximum) {
-  for (int32_t b = 0; b < batch; ++b) {
-    const int8_t *row = weights;
-    for (int32_t o = 0; o < outputs; ++o) {
-      int32_t sum = bias[o];
-      for (int32_t i = 0; i < inputs; ++i) {
-        sum += input[i] * row[i];
-      }
-      row += inputs;
-      sum = edgeling_multiply_high(sum, multiplier[o]);
-      sum = edgeling_divide_by_power_of_two(sum, right_shift[o]);
-      output[o] = edgeling_clamp_int8(sum + output_zero_point, minimum, maximum);
+static inline void edgeling_dense_s8(int batch, int inputs, int outputs, int32_t zero_point, int32_t minimum,
+                                     int32_t maximum, const int8_t *x, const int8_t *weights, const int32_t *bias,
+                                     const int32_t *multiplier, const int8_t *right_shift, int8_t *y) {
+    for (int b = 0; b < batch; ++b) {
+        const int8_t *row = weights;
+        for (int o = 0; o < outputs; ++o) {
+            int32_t sum = bias[o];
+            for (int i = 0; i < inputs; ++i) {
+                sum += x[i] * row[i];
+            }
+            row += inputs;
+            sum = edgeling_multiply_high(sum, multiplier[o]);
+            sum = edgeling_divide_by_power_of_two(sum, right_shift[o]);
+            y[o] = edgeling_clamp_int8(sum + zero_point, minimum, maximum);
+        }
+        x += inputs;
+        y += outputs;
     }
-    input += inputs;
-    output += outputs;
-  }
 }
 
 #endif

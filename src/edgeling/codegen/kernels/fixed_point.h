@@ -15,32 +15,41 @@
 #define EDGELING_NO_LONG_MULTIPLY
 #endif
 
-/* round(a * b / 2^31), halves towards plus infinity. Not both INT32_MIN. */
-static inline int32_t edgeling_multiply_high(int32_t a, int32_t b) {
-#ifdef EDGELING_NO_LONG_MULTIPLY
-  /* Four 16-bit products. The sum of the middle two needs 33 bits, so their low 15 bits are added apart. */
-  const int32_t a_high = a >> 16, b_high = b >> 16;
-  const uint32_t a_low = (uint32_t)a & 0xffffu, b_low = (uint32_t)b & 0xffffu;
-  const int32_t left = a_high * (int32_t)b_low;
-  const int32_t right = b_high * (int32_t)a_low + (int32_t)((a_low * b_low) >> 16) + (1 << 14);
-  const int32_t carry = ((left & 0x7fff) + (right & 0x7fff)) >> 15;
-  return (int32_t)((uint32_t)(a_high * b_high) * 2u + (uint32_t)((left >> 15) + (right >> 15) + carry));
+/* Functions called from several places, of which flash is to hold one copy. */
+#if defined(__GNUC__)
+#define EDGELING_SHARED __attribute__((noinline, unused)) static
 #else
-  return (int32_t)(((int64_t)a * b + (1 << 30)) >> 31);
+#define EDGELING_SHARED static inline
 #endif
+
+/* round(a * b / 2^31), halves towards plus infinity. Not both INT32_MIN. */
+#ifdef EDGELING_NO_LONG_MULTIPLY
+EDGELING_SHARED int32_t edgeling_multiply_high(int32_t a, int32_t b) {
+    /* Four 16-bit products. The sum of the middle two needs 33 bits, so their low 15 bits are added apart. */
+    const int32_t a_high = a >> 16, b_high = b >> 16;
+    const uint32_t a_low = (uint32_t)a & 0xFFFFu, b_low = (uint32_t)b & 0xFFFFu;
+    const int32_t left = a_high * (int32_t)b_low;
+    const int32_t right = b_high * (int32_t)a_low + (int32_t)((a_low * b_low) >> 16) + (1 << 14);
+    const int32_t carry = ((left & 0x7FFF) + (right & 0x7FFF)) >> 15;
+    return (int32_t)((uint32_t)(a_high * b_high) * 2u + (uint32_t)((left >> 15) + (right >> 15) + carry));
 }
+#else
+static inline int32_t edgeling_multiply_high(int32_t a, int32_t b) {
+    return (int32_t)(((int64_t)a * b + (1 << 30)) >> 31);
+}
+#endif
 
 /* round(x / 2^exponent), halves away from zero. x above INT32_MIN and, for exponent 1, below INT32_MAX;
  * exponent 0 to 31. */
 static inline int32_t edgeling_divide_by_power_of_two(int32_t x, int32_t exponent) {
-  if (exponent == 0) {
-    return x;
-  }
-  return (((x + (x >> 31)) >> (exponent - 1)) + 1) >> 1;
+    if (exponent == 0) {
+        return x;
+    }
+    return (((x + (x >> 31)) >> (exponent - 1)) + 1) >> 1;
 }
 
 static inline int8_t edgeling_clamp_int8(int32_t x, int32_t minimum, int32_t maximum) {
-  return (int8_t)(x < minimum ? minimum : x > maximum ? maximum : x);
+    return (int8_t)(x < minimum ? minimum : x > maximum ? maximum : x);
 }
 
 #endif

@@ -1,10 +1,10 @@
 /* float to int8: clamp(round_half_away(x * 2^fraction_bits) + zero_point), a scale of 2^-fraction_bits a column.
  *
- *   input          float  [batch][columns]  anything, infinities and NaN included
+ *   x              float  [batch][columns]  anything, infinities and NaN included
  *   fraction_bits  int8   [columns]         -100 to 100
  *   zero_point     int32  [columns]         -2^22 to 2^22 (beyond int8 where a column lies far from zero)
  *   missing        int8   [columns]         what NaN becomes
- *   output         int8   [batch][columns]
+ *   y              int8   [batch][columns]
  *
  * With scales that are powers of two this is TensorFlow Lite's QUANTIZE to the bit, and it needs no float arithmetic:
  * the float's own bits are shifted into place. On a core without a float unit that is ten times faster and a kilobyte
@@ -15,37 +15,34 @@
 
 #include <stdint.h>
 
+#include "common.h"
 #include "fixed_point.h"
 
 static inline int8_t edgeling_quantize_value(float x, int32_t fraction_bits, int32_t zero_point, int8_t missing) {
-  const union {
-    float value;
-    uint32_t bits;
-  } number = {x};
-  const uint32_t magnitude = number.bits & 0x7fffffffu;
-  if (magnitude > 0x7f800000u) {
-    return missing;
-  }
-  /* The 24-bit significand is 2^right times what it stands for in steps of the scale. */
-  const int32_t right = 150 - fraction_bits - (int32_t)(magnitude >> 23);
-  int32_t steps = 1 << 23; /* or more: far beyond any zero point */
-  if (right > 24) {
-    steps = 0;
-  } else if (right > 0) {
-    steps = (int32_t)((((number.bits & 0x7fffffu) | 0x800000u) >> (right - 1)) + 1u) >> 1;
-  }
-  return edgeling_clamp_int8(zero_point + (number.bits >> 31 ? -steps : steps), -128, 127);
+    const uint32_t bits = edgeling_bits_of(x), magnitude = bits & 0x7FFFFFFFu;
+    if (magnitude > 0x7F800000u) {
+        return missing;
+    }
+    /* The 24-bit significand is 2^right times what it stands for in steps of the scale. */
+    const int32_t right = 150 - fraction_bits - (int32_t)(magnitude >> 23);
+    int32_t steps = 1 << 23; /* or more: far beyond any zero point */
+    if (right > 24) {
+        steps = 0;
+    } else if (right > 0) {
+        steps = (int32_t)((((bits & 0x7FFFFFu) | 0x800000u) >> (right - 1)) + 1u) >> 1;
+    }
+    return edgeling_clamp_int8(zero_point + (bits >> 31 ? -steps : steps), -128, 127);
 }
 
-static inline void edgeling_quantize(const float *input, const int8_t *fraction_bits, const int32_t *zero_point,
-                                     const int8_t *missing, int8_t *output, int32_t batch, int32_t columns) {
-  for (int32_t b = 0; b < batch; ++b) {
-    for (int32_t c = 0; c < columns; ++c) {
-      output[c] = edgeling_quantize_value(input[c], fraction_bits[c], zero_point[c], missing[c]);
+static inline void edgeling_quantize(int batch, int columns, const float *x, const int8_t *fraction_bits,
+                                     const int32_t *zero_point, const int8_t *missing, int8_t *y) {
+    for (int b = 0; b < batch; ++b) {
+        for (int c = 0; c < columns; ++c) {
+            y[c] = edgeling_quantize_value(x[c], fraction_bits[c], zero_point[c], missing[c]);
+        }
+        x += columns;
+        y += columns;
     }
-    input += columns;
-    output += columns;
-  }
 }
 
 #endif

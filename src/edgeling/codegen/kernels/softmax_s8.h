@@ -1,12 +1,10 @@
 /* Softmax on int8, the bits of TensorFlow Lite's SOFTMAX.
  *
- *   input   int8  [batch][classes]
- *   output  int8  [batch][classes]   scale 1/256, zero point -128; may be the input itself
- *
- *   classes             1 to 511
  *   multiplier          2^30 to 2^31 - 1, with left_shift: the input's scale in Q5
  *   left_shift          0 to 31
  *   minimum_difference  below it, an input counts for nothing beside the row's maximum
+ *   x                   int8  [batch][classes]   1 to 511 classes
+ *   y                   int8  [batch][classes]   scale 1/256, zero point -128; y may be x
  *
  * Exponentials are computed twice rather than kept, so that no scratch memory is needed; the row's maximum costs none.
  * Algorithm: gemmlowp fixedpoint.h (Taylor series around -1/8, then a factor for each bit above; Newton-Raphson).
@@ -20,75 +18,75 @@
 
 /* exp of a Q5 value not above 0, as Q0. */
 static inline int32_t edgeling_exp_on_negative_values(int32_t a) {
-  /* exp(-1/4), exp(-1/2), exp(-1) ... exp(-16) */
-  static const int32_t factors[7] = {1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242};
-  const int32_t quarter = 1 << 24, exp_minus_eighth = 1895147668, one_third = 715827883;
-  if (a == 0) {
-    return INT32_MAX;
-  }
-  const int32_t remainder = (a & (quarter - 1)) - quarter;
-  const int32_t x = remainder * 32 + (1 << 28);
-  const int32_t x2 = edgeling_multiply_high(x, x);
-  const int32_t x3 = edgeling_multiply_high(x2, x), x4 = edgeling_multiply_high(x2, x2);
-  const int32_t third = edgeling_multiply_high(edgeling_divide_by_power_of_two(x4, 2) + x3, one_third);
-  const int32_t series = x + edgeling_divide_by_power_of_two(third + x2, 1);
-  int32_t result = exp_minus_eighth + edgeling_multiply_high(exp_minus_eighth, series);
-  uint32_t quarters = (uint32_t)(remainder - a) >> 24;
-  for (const int32_t *factor = factors; quarters != 0u; ++factor, quarters >>= 1) {
-    if (quarters & 1u) {
-      result = edgeling_multiply_high(result, *factor);
+    /* exp(-1/4), exp(-1/2), exp(-1) ... exp(-16) */
+    static const int32_t factors[7] = {1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242};
+    const int32_t quarter = 1 << 24, exp_minus_eighth = 1895147668, one_third = 715827883;
+    if (a == 0) {
+        return INT32_MAX;
     }
-  }
-  return result;
+    const int32_t remainder = (a & (quarter - 1)) - quarter;
+    const int32_t x = remainder * 32 + (1 << 28);
+    const int32_t x2 = edgeling_multiply_high(x, x);
+    const int32_t x3 = edgeling_multiply_high(x2, x), x4 = edgeling_multiply_high(x2, x2);
+    const int32_t third = edgeling_multiply_high(edgeling_divide_by_power_of_two(x4, 2) + x3, one_third);
+    const int32_t series = x + edgeling_divide_by_power_of_two(third + x2, 1);
+    int32_t result = exp_minus_eighth + edgeling_multiply_high(exp_minus_eighth, series);
+    uint32_t quarters = (uint32_t)(remainder - a) >> 24;
+    for (const int32_t *factor = factors; quarters != 0u; ++factor, quarters >>= 1) {
+        if (quarters & 1u) {
+            result = edgeling_multiply_high(result, *factor);
+        }
+    }
+    return result;
 }
 
 /* 1 / (1 + a) for a Q0 value not below 0, as Q0. */
 static inline int32_t edgeling_one_over_one_plus(int32_t a) {
-  const int32_t half_denominator = (int32_t)(((uint32_t)a + 0x80000000u) >> 1);
-  int32_t x = 1515870810 + edgeling_multiply_high(half_denominator, -1010580540); /* 48/17 - 32/17 d, Q2 */
-  for (int32_t step = 0; step < 3; ++step) {
-    x += edgeling_multiply_high(x, (1 << 29) - edgeling_multiply_high(half_denominator, x)) * 4;
-  }
-  return x > INT32_MAX / 2 ? INT32_MAX : x * 2;
+    const int32_t half_denominator = (int32_t)(((uint32_t)a + 0x80000000u) >> 1);
+    int32_t x = 1515870810 + edgeling_multiply_high(half_denominator, -1010580540); /* 48/17 - 32/17 d, Q2 */
+    for (int32_t step = 0; step < 3; ++step) {
+        x += edgeling_multiply_high(x, (1 << 29) - edgeling_multiply_high(half_denominator, x)) * 4;
+    }
+    return x > INT32_MAX / 2 ? INT32_MAX : x * 2;
 }
 
 /* exp of a difference from the row's maximum, in steps of the input's scale, as Q0. */
-static inline int32_t edgeling_softmax_exp(int32_t difference, int32_t multiplier, int32_t left_shift,
-                                           int32_t minimum_difference) {
-  if (difference < minimum_difference) {
-    return 0;
-  }
-  const int32_t shifted = (int32_t)((uint32_t)difference << left_shift);
-  return edgeling_exp_on_negative_values(edgeling_multiply_high(shifted, multiplier));
+EDGELING_SHARED int32_t edgeling_softmax_exp(int32_t difference, int32_t multiplier, int32_t left_shift,
+                                             int32_t minimum_difference) {
+    if (difference < minimum_difference) {
+        return 0;
+    }
+    const int32_t shifted = (int32_t)((uint32_t)difference << left_shift);
+    return edgeling_exp_on_negative_values(edgeling_multiply_high(shifted, multiplier));
 }
 
-static inline void edgeling_softmax_s8(const int8_t *input, int8_t *output, int32_t batch, int32_t classes,
-                                       int32_t multiplier, int32_t left_shift, int32_t minimum_difference) {
-  for (int32_t b = 0; b < batch; ++b) {
-    int32_t largest = -128;
-    for (int32_t c = 0; c < classes; ++c) {
-      largest = input[c] > largest ? input[c] : largest;
+static inline void edgeling_softmax_s8(int batch, int classes, int32_t multiplier, int32_t left_shift,
+                                       int32_t minimum_difference, const int8_t *x, int8_t *y) {
+    for (int b = 0; b < batch; ++b) {
+        int32_t largest = -128;
+        for (int c = 0; c < classes; ++c) {
+            largest = x[c] > largest ? x[c] : largest;
+        }
+        int32_t sum = 0; /* Q12 */
+        for (int c = 0; c < classes; ++c) {
+            const int32_t e = edgeling_softmax_exp(x[c] - largest, multiplier, left_shift, minimum_difference);
+            sum += edgeling_divide_by_power_of_two(e, 12);
+        }
+        /* The sum's leading one goes to bit 31; what stands below it is the a of 1 / (1 + a). */
+        uint32_t mantissa = (uint32_t)sum;
+        int32_t right_shift = 35;
+        for (; mantissa < 0x80000000u; mantissa <<= 1) {
+            --right_shift;
+        }
+        const int32_t reciprocal = edgeling_one_over_one_plus((int32_t)(mantissa - 0x80000000u));
+        for (int c = 0; c < classes; ++c) {
+            const int32_t e = edgeling_softmax_exp(x[c] - largest, multiplier, left_shift, minimum_difference);
+            const int32_t product = edgeling_multiply_high(reciprocal, e);
+            y[c] = edgeling_clamp_int8(edgeling_divide_by_power_of_two(product, right_shift) - 128, -128, 127);
+        }
+        x += classes;
+        y += classes;
     }
-    int32_t sum = 0; /* Q12 */
-    for (int32_t c = 0; c < classes; ++c) {
-      const int32_t exp = edgeling_softmax_exp(input[c] - largest, multiplier, left_shift, minimum_difference);
-      sum += edgeling_divide_by_power_of_two(exp, 12);
-    }
-    /* The sum's leading one goes to bit 31; what stands below it is the a of 1 / (1 + a). */
-    uint32_t mantissa = (uint32_t)sum;
-    int32_t right_shift = 35;
-    for (; mantissa < 0x80000000u; mantissa <<= 1) {
-      --right_shift;
-    }
-    const int32_t reciprocal = edgeling_one_over_one_plus((int32_t)(mantissa - 0x80000000u));
-    for (int32_t c = 0; c < classes; ++c) {
-      const int32_t exp = edgeling_softmax_exp(input[c] - largest, multiplier, left_shift, minimum_difference);
-      const int32_t product = edgeling_multiply_high(reciprocal, exp);
-      output[c] = edgeling_clamp_int8(edgeling_divide_by_power_of_two(product, right_shift) - 128, -128, 127);
-    }
-    input += classes;
-    output += classes;
-  }
 }
 
 #endif
