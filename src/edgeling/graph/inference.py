@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgeling.errors import GraphError
+from edgeling.graph.integer import MAXIMUM_CLASSES
 from edgeling.graph.types import Attribute, DType, TensorType
 
 Types = tuple[TensorType, ...]
@@ -128,6 +129,50 @@ def _rmsprop(types: Types, attributes: Mapping[str, Any]) -> Types:
     return _update(rmsprop_slots(attributes))(types, attributes)
 
 
+def _has_dtypes(types: Types, *dtypes: DType) -> None:
+    require([t.dtype for t in types] == list(dtypes), f"takes {', '.join(d.value for d in dtypes)}", types)
+
+
+def _int8(shape: Sequence[int]) -> Types:
+    return (TensorType(tuple(shape), DType.INT8),)
+
+
+def _quantize(types: Types, attributes: Mapping[str, Any]) -> Types:
+    _has_dtypes(types, DType.FLOAT32, DType.INT8, DType.INT32, DType.INT8)
+    _per_column(types, attributes)
+    return _int8(types[0].shape)
+
+
+def _dequantize(types: Types, attributes: Mapping[str, Any]) -> Types:
+    _has_dtypes(types, DType.INT8)
+    require(abs(attributes["fraction_bits"]) <= 100, "fraction_bits lies between -100 and 100", types)
+    return _float(types[0].shape)
+
+
+def _dense_int8(types: Types, attributes: Mapping[str, Any]) -> Types:
+    _has_dtypes(types, DType.INT8, DType.INT8, DType.INT32, DType.INT32, DType.INT8)
+    x, weights, *channels = types
+    fits = len(x.shape) == len(weights.shape) == 2 and x.shape[1] == weights.shape[1]
+    fits = fits and all(c.shape == weights.shape[:1] for c in channels)
+    require(fits, "takes [n,i], [o,i] and three of [o]", types)
+    limits = -128 <= attributes["minimum"] <= attributes["maximum"] <= 127
+    require(limits, "minimum and maximum are int8, in order", types)
+    return _int8((x.shape[0], weights.shape[0]))
+
+
+def _softmax_int8(types: Types, attributes: Mapping[str, Any]) -> Types:
+    _has_dtypes(types, DType.INT8)
+    require(1 <= types[0].shape[-1] <= MAXIMUM_CLASSES, f"takes at most {MAXIMUM_CLASSES} classes", types)
+    require(0 <= attributes["left_shift"] <= 31, "left_shift lies between 0 and 31", types)
+    return _int8(types[0].shape)
+
+
+def _lookup_int8(types: Types, _: Mapping[str, Any]) -> Types:
+    _has_dtypes(types, DType.INT8, DType.INT8)
+    require(types[1].shape == (256,), "the table has 256 entries", types)
+    return _int8(types[0].shape)
+
+
 TYPE_RULES: dict[str, Rule] = {
     **dict.fromkeys(("add", "subtract", "multiply", "divide"), _broadcast),
     **dict.fromkeys(("square", "reciprocal_sqrt", "clip", "activation", "softmax", "log_softmax"), _same),
@@ -158,6 +203,11 @@ TYPE_RULES: dict[str, Rule] = {
     "nadam_update": _update(2),
     "decay": _same,
     **dict.fromkeys(("power_step", "adam_alpha", "adamax_alpha", "nadam_product", "norm", "clip_scale"), _scalar),
+    "quantize": _quantize,
+    "dequantize": _dequantize,
+    "dense_int8": _dense_int8,
+    "softmax_int8": _softmax_int8,
+    "lookup_int8": _lookup_int8,
 }
 
 

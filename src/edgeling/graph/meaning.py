@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from edgeling.graph import losses
+from edgeling.graph import integer, losses
 from edgeling.graph.activations import ACTIVATIONS
 from edgeling.graph.random import DROPOUT_STREAM, random_uniform
 from edgeling.graph.types import Array
@@ -86,6 +86,16 @@ def _dropout_mask(a: Attributes, seed: Array, step: Array) -> Array:
     return (kept * np.float32(1 / (1 - a["rate"]))).reshape(a["shape"])
 
 
+def _scale(fraction_bits: Any) -> Array:
+    return np.ldexp(np.float32(1), -np.asarray(fraction_bits, np.int32))
+
+
+def _dense_int8(a: Attributes, x: Array, weights: Array, bias: Array, multiplier: Array, shift: Array) -> Array:
+    limits = {"minimum": a["minimum"], "maximum": a["maximum"]}
+    left_shift = -shift.astype(np.int32)
+    return integer.dense(x, weights, bias, multiplier, left_shift, output_zero_point=a["zero_point"], **limits)
+
+
 MEANINGS: dict[str, Meaning] = {
     "add": lambda _, x, y: x + y,
     "subtract": lambda _, x, y: x - y,
@@ -119,4 +129,9 @@ MEANINGS: dict[str, Meaning] = {
     "dropout_mask": _dropout_mask,
     "count": lambda _, step: np.asarray(step + np.uint32(1), dtype=np.uint32),
     **UPDATE_MEANINGS,
+    "quantize": lambda _, x, bits, zero_point, missing: integer.quantize(x, _scale(bits), zero_point, missing),
+    "dequantize": lambda a, x: integer.dequantize(x, _scale(a["fraction_bits"]), a["zero_point"]),
+    "dense_int8": _dense_int8,
+    "softmax_int8": lambda a, x: integer.softmax(x, a["multiplier"], a["left_shift"], a["minimum_difference"]),
+    "lookup_int8": lambda _, x, table: integer.lookup(x, table),
 }

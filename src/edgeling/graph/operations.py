@@ -116,6 +116,23 @@ UPDATES = {
     "clip_scale": Operation("(norm): limit / max(norm, limit), a scalar", 1, 1, {"limit": 1.0}),
 }  # fmt: skip
 
+INT8 = {
+    "quantize": Operation(
+        "(x, fraction_bits, zero_point, missing): int8 clamp(round(x * 2 ** fraction_bits) + zero_point) a column; "
+        "NaN becomes missing",
+        4,
+    ),
+    "dequantize": Operation("(x - zero_point) * 2 ** -fraction_bits", 1, 1, {"fraction_bits": 0, "zero_point": 0}),
+    "dense_int8": Operation(
+        "(x [n,i], weights [o,i], bias, multiplier, right_shift): TFLite's FULLY_CONNECTED, zero point in the bias",
+        5, 1, {"zero_point": 0, "minimum": -128, "maximum": 127},
+    ),
+    "softmax_int8": Operation(
+        "TFLite's SOFTMAX over the last axis", 1, 1, {"multiplier": 0, "left_shift": 0, "minimum_difference": 0}
+    ),
+    "lookup_int8": Operation("(x, table [256]): table[x], the table indexed by x's unsigned byte", 2),
+}  # fmt: skip
+
 OPERATIONS: Mapping[str, Operation] = {
-    **ELEMENTWISE, **LINEAR, **NORMALISING, **PREPARATION, **TRAINING, **UPDATES,
+    **ELEMENTWISE, **LINEAR, **NORMALISING, **PREPARATION, **TRAINING, **UPDATES, **INT8,
 }  # fmt: skip

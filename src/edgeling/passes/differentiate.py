@@ -213,4 +213,8 @@ GRADIENTS: Mapping[str, Gradient | str] = {
         ),
         _LAST,
     ),
+    **dict.fromkeys(
+        ("quantize", "dequantize", "dense_int8", "softmax_int8", "lookup_int8"),
+        "int8 is the deployed form; quantise what has been trained",
+    ),
 }  # fmt: skip

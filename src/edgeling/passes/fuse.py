@@ -56,7 +56,7 @@ def _activation_into_dense(graph: Graph, uses: Uses, node: Node) -> Graph | None
 
 def _columns_into_dense_before(graph: Graph, uses: Uses, node: Node) -> Graph | None:
     """dense then affine columns: scale the outputs' weights."""
-    columns = _columns_of(graph, node)
+    columns = affine_columns(graph, node)
     dense = _linear_dense(uses, node.inputs[0]) if columns else None
     if columns is None or dense is None or not _is_constant(graph, *dense.inputs[1:]):
         return None
@@ -69,7 +69,7 @@ def _columns_into_dense_before(graph: Graph, uses: Uses, node: Node) -> Graph | 
 def _columns_into_dense_after(graph: Graph, uses: Uses, node: Node) -> Graph | None:
     """Affine columns then dense: scale the inputs' weights."""
     before = uses.maker.get(node.inputs[0]) if node.operation == "dense" else None
-    columns = _columns_of(graph, before) if before else None
+    columns = affine_columns(graph, before) if before else None
     if before is None or columns is None or not _is_constant(graph, *node.inputs[1:]):
         return None
     slope, offset = columns
@@ -83,7 +83,7 @@ def _columns_into_dense_after(graph: Graph, uses: Uses, node: Node) -> Graph | N
     return substitute(replace(graph, metadata=metadata), [(before, None), (node, fused)], constants)
 
 
-def _columns_of(graph: Graph, node: Node) -> Columns | None:
+def affine_columns(graph: Graph, node: Node) -> Columns | None:
     """Slope and offset of a node that is affine in each column of its first input, the rest being constants."""
     if node.operation not in AFFINE or not _is_constant(graph, *node.inputs[1:]):
         return None
