@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from edgeling.codegen.broadcast import binary_call, broadcast_call, sum_call
+from edgeling.codegen.calls_int8 import INT8_CALLS
 from edgeling.codegen.calls_training import TRAINING_CALLS
 from edgeling.codegen.schedule import COPY
 from edgeling.codegen.site import Call, Site
@@ -104,7 +105,7 @@ FLOAT_CALLS: Mapping[str, Call] = {
     COPY: Call("copy", _copy),
 }
 
-CALLS: Mapping[str, Call] = {**FLOAT_CALLS, **TRAINING_CALLS}
+CALLS: Mapping[str, Call] = {**FLOAT_CALLS, **TRAINING_CALLS, **INT8_CALLS}
 
 
 def call_of(node: Node) -> Call:

@@ -1,0 +1,278 @@
+"""Post-training quantisation: a float network becomes an int8 one, float in and float out.
+
+Requires: an inference graph of one float input and one float output (nothing variable), folded and fused, made of
+preparation nodes, then dense layers, activations and softmax one after the other; weights constant; calibration rows
+that reach the ranges the network will see.
+Ensures: the same input and output, to within the rounding of int8; every node between ``quantize`` and ``dequantize``
+is integer, and its C gives the interpreter's bits on every target. Metadata ``precision`` becomes ``int8``.
+
+What is chosen, and why:
+
+- The input has a scale of its own for each column, a power of two, and a zero point wherever the column lies, so that
+  the device needs no float arithmetic. Standardisation and every other affine step before the first dense layer go
+  into its weights; imputation becomes the stored value of NaN (without one, NaN is stored as 0, the middle).
+- Weights are symmetric, one scale an output channel, -127 to 127 (TensorFlow Lite's scheme).
+- A bias is set so that the mean of the layer's output over the calibration rows is the float network's: it takes up
+  the zero point of the input, and what rounding in the layers before has shifted.
+- Activations other than relu and relu6 are tables of 256. Where one saturates, what lies beyond is left out of the
+  range of its input.
+- The output's scale is a power of two as well (1/256 for sigmoid and softmax, as TensorFlow Lite demands).
+
+Sources: B. Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
+Inference" (2018); M. Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction" (2019).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from edgeling.errors import DataError, UnsupportedError
+from edgeling.graph import integer
+from edgeling.graph.activations import ACTIVATIONS
+from edgeling.graph.builder import GraphBuilder
+from edgeling.graph.meaning import MEANINGS
+from edgeling.graph.types import Array, Attribute, DType, Graph, Node, Quantization, TensorType
+from edgeling.passes.absorb import Absorber
+from edgeling.passes.scales import LEAST_HIDDEN_SCALE, Affine, column_scales, quantize_layer, tensor_scale
+
+PREPARATION = (
+    "gather", "impute", "standardize", "one_hot", "concatenate", "batch_normalization", "add", "subtract", "multiply",
+    "divide", "clip", "square",
+)  # fmt: skip
+LAYERS = ("dense", "activation", "softmax")
+CLAMPS = ("linear", "relu", "relu6")
+# Beyond these inputs the stored output hardly changes: by less than a step of 1/256 (tanh: 1/128).
+SATURATION = {"sigmoid": 6.5, "hard_sigmoid": 3.0, "tanh": 3.5}
+SOFTMAX_REACH = 8.0  # below the row's maximum
+LOGISTIC = Affine(integer.LOGISTIC_SCALE, integer.LOGISTIC_ZERO_POINT)
+TANH = Affine(integer.TANH_SCALE, integer.TANH_ZERO_POINT)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An int8 value of the new graph.
+
+    Attributes:
+        step: what one step of it is worth to the next layer, one a column or one for all.
+        rows: the value for the calibration rows.
+        affine: of the whole tensor; None for the input, which has one a column.
+    """
+
+    name: str
+    step: Array
+    rows: Array
+    affine: Affine | None = None
+
+
+def quantize(graph: Graph, calibration_rows: ArrayLike) -> Graph:
+    """The int8 graph of a float inference graph.
+
+    Args:
+        calibration_rows: float32 [rows, features], inputs as the graph takes them (training rows).
+
+    Raises:
+        UnsupportedError: what has no int8 form here, named.
+        DataError: calibration rows of the wrong shape, none at all, or not finite.
+    """
+    _require_supported(graph)
+    return _Quantizer(graph, _require_rows(graph, np.asarray(calibration_rows, np.float32))).run()
+
+
+class _Quantizer:
+    """Walks a graph from its first layer to its output, keeping the calibration rows in float and in int8."""
+
+    def __init__(self, graph: Graph, rows: Array) -> None:
+        self._graph = graph
+        self._float = _float_values(graph, rows)
+        self._builder = GraphBuilder(graph.name)
+        self._stored: dict[str, Stored] = {}
+
+    def run(self) -> Graph:
+        (x,), (y,) = self._graph.inputs, self._graph.outputs
+        self._builder.input(x, self._graph.types[x].shape)
+        layers = [node for node in self._graph.nodes if node.operation in LAYERS]
+        self._stored[layers[0].inputs[0]] = self._features(layers[0].inputs[0])
+        for node in layers:
+            self._stored[node.output] = self._layer(node)
+        self._builder.describe(**{**self._graph.metadata, "precision": "int8"})
+        return self._builder.build([self._dequantize(y)])
+
+    def _features(self, value: str) -> Stored:
+        """The input of the first layer: float nodes that are not absorbed, then ``quantize``."""
+        absorbed = Absorber(self._graph, self._builder, self._float).absorb(value)
+        filled = np.where(np.isnan(absorbed.rows), absorbed.missing, absorbed.rows)
+        _require_finite(filled, value)
+        bits, zero_point = column_scales(filled, absorbed.slope)
+        scale = np.ldexp(1.0, -bits)
+        missing = integer.quantize(absorbed.missing, scale, zero_point, missing=np.zeros(len(bits), np.int8))
+        rows = integer.quantize(absorbed.rows, scale, zero_point, missing)
+        parameters = [
+            self._builder.constant(bits.astype(np.int8), "fraction_bits"),
+            self._builder.constant(zero_point.astype(np.int32), "zero_point"),
+            self._builder.constant(missing, "missing"),
+        ]
+        kind = Quantization(tuple(scale.tolist()), tuple(zero_point.tolist()), axis=1)
+        name = self._add("quantize", value, rows, kind, absorbed.base, *parameters)
+        return Stored(name, scale * absorbed.slope, rows)
+
+    def _layer(self, node: Node) -> Stored:
+        x = self._stored.get(node.inputs[0])
+        if x is None or (x.affine is None and node.operation != "dense"):
+            raise _unsupported(f"{node.operation} that makes {node.output!r}")
+        if node.operation == "dense":
+            return self._dense(x, node)
+        return self._softmax(x, node) if node.operation == "softmax" else self._lookup(x, node)
+
+    def _dense(self, x: Stored, node: Node) -> Stored:
+        kernel, bias = (self._graph.constants[name].astype(np.float64) for name in node.inputs[1:])
+        linear = self._float[node.inputs[0]].astype(np.float64) @ kernel + bias
+        _require_finite(linear, node.output)
+        function = str(node.attributes["function"])
+        if function in CLAMPS:
+            final = node.output in self._graph.outputs
+            return self._dense_int8(x, node, linear, self._reach(node.output), function, final)
+        limit = SATURATION.get(function, np.inf)
+        return self._lookup(self._dense_int8(x, node, linear, np.clip(linear, -limit, limit)), node)
+
+    def _reach(self, value: str) -> Array:
+        """What the range of a layer's output has to hold: for softmax, nothing that is far below the maximum."""
+        y = self._float[value]
+        readers = {node.operation for node in self._graph.nodes if value in node.inputs}
+        return np.maximum(y, y.max(axis=1, keepdims=True) - SOFTMAX_REACH) if readers == {"softmax"} else y
+
+    def _dense_int8(
+        self, x: Stored, node: Node, linear: Array, reach: Array, clamp: str = "linear", final: bool = False
+    ) -> Stored:
+        kernel = self._graph.constants[node.inputs[1]] * np.reshape(x.step, (-1, 1))
+        scale, weights, bias = quantize_layer(kernel, x.rows, linear)
+        _require_fits(node, weights, bias)
+        # Two steps of the sum to a step of the output, at least, so that the multiplier is a fraction.
+        least = 2 * float(scale.max())
+        out = tensor_scale(reach, least if final else max(least, LEAST_HIDDEN_SCALE), power_of_two=final)
+        multiplier, shift = integer.quantize_multipliers(scale / out.scale)
+        arrays: dict[str, Array] = {
+            "bias": bias.astype(np.int32),
+            "multiplier": multiplier,
+            "right_shift": (-shift).astype(np.int8),
+        }
+        kind = Quantization(tuple(scale.tolist()), (0,) * len(scale), axis=0)
+        names = [self._builder.constant(weights, f"{node.output}_weights", kind)]
+        names += [self._builder.constant(array, f"{node.output}_{part}") for part, array in arrays.items()]
+        minimum, maximum = integer.activation_range(clamp, out.scale, out.zero_point)
+        limits = {"zero_point": out.zero_point, "minimum": minimum, "maximum": maximum}
+        return self._affine("dense_int8", node, out, x, [weights, *arrays.values()], names, **limits)
+
+    def _lookup(self, x: Stored, node: Node) -> Stored:
+        """An activation as a table, indexed by what ``x`` stores."""
+        function, alpha = str(node.attributes["function"]), float(node.attributes["alpha"])
+        before = _affine_of(x)
+        given = before.scale, before.zero_point
+        if function == "sigmoid":
+            out, table = LOGISTIC, integer.logistic_table(*given)
+        elif function == "tanh":
+            out, table = TANH, integer.tanh_table(*given)
+        else:
+            out = tensor_scale(self._float[node.output], 0.0, power_of_two=node.output in self._graph.outputs)
+            value = ACTIVATIONS[function].value
+            table = integer.lookup_table(lambda v: value(v, alpha), *given, out.scale, out.zero_point)
+        name = self._builder.constant(table, f"{node.output}_table")
+        return self._affine("lookup_int8", node, out, x, [table], [name])
+
+    def _softmax(self, x: Stored, node: Node) -> Stored:
+        if x.rows.shape[1] > integer.MAXIMUM_CLASSES:
+            raise _unsupported(f"softmax over {x.rows.shape[1]} classes ({integer.MAXIMUM_CLASSES} at most)")
+        multiplier, left_shift, least = integer.softmax_multiplier(_affine_of(x).scale)
+        numbers = {"multiplier": multiplier, "left_shift": left_shift, "minimum_difference": least}
+        return self._affine("softmax_int8", node, LOGISTIC, x, [], [], **numbers)
+
+    def _affine(
+        self,
+        operation: str,
+        node: Node,
+        out: Affine,
+        x: Stored,
+        arrays: list[Array],
+        names: list[str],
+        **attributes: int,
+    ) -> Stored:
+        """Add a node whose output has one scale, and run it on the calibration rows."""
+        rows = MEANINGS[operation](attributes, x.rows, *arrays)
+        name = self._add(operation, node.output, rows, out.quantization, x.name, *names, **attributes)
+        return Stored(name, np.array(out.scale), rows, out)
+
+    def _add(
+        self, operation: str, value: str, rows: Array, kind: Quantization, *inputs: str, **attributes: Attribute
+    ) -> str:
+        types = [TensorType((self._graph.types[value].shape[0], rows.shape[1]), DType.INT8, kind)]
+        (name,) = self._builder.add_many(operation, *inputs, name=f"{value}_int8", types=types, **attributes)
+        return name
+
+    def _dequantize(self, value: str) -> str:
+        y = self._stored[value]
+        affine = _affine_of(y)
+        bits = -round(np.log2(affine.scale))
+        return self._builder.add("dequantize", y.name, name=value, fraction_bits=bits, zero_point=affine.zero_point)
+
+
+def _affine_of(x: Stored) -> Affine:
+    assert x.affine is not None, "only dense reads the quantised input"
+    return x.affine
+
+
+def _float_values(graph: Graph, rows: Array) -> dict[str, Array]:
+    """Every value of the float graph on all rows at once (its own batch is usually 1)."""
+    values: dict[str, Array] = {graph.inputs[0]: rows, **graph.constants}
+    with np.errstate(invalid="ignore", over="ignore"):
+        for node in graph.nodes:
+            values[node.output] = MEANINGS[node.operation](node.attributes, *(values[i] for i in node.inputs))
+    return values
+
+
+def _unsupported(received: str) -> UnsupportedError:
+    return UnsupportedError(
+        "an int8 network is preparation, then dense layers, activations and softmax one after the other",
+        received=received,
+        remedy="build it as float32",
+    )
+
+
+def _require_supported(graph: Graph) -> None:
+    if graph.variables or len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise _unsupported(
+            f"{len(graph.inputs)} inputs, {len(graph.outputs)} outputs and {len(graph.variables)} variables"
+        )
+    first = next((i for i, node in enumerate(graph.nodes) if node.operation in LAYERS), len(graph.nodes))
+    for i, node in enumerate(graph.nodes):
+        if node.operation not in (PREPARATION if i < first else LAYERS):
+            raise _unsupported(f"{node.operation} that makes {node.output!r}")
+        if node.operation == "dense" and not all(name in graph.constants for name in node.inputs[1:]):
+            raise _unsupported(f"dense that makes {node.output!r}, whose weights are not constant")
+    if first == len(graph.nodes) or graph.nodes[-1].output != graph.outputs[0]:
+        raise _unsupported(f"an output, {graph.outputs[0]!r}, that no layer makes last")
+
+
+def _require_rows(graph: Graph, rows: Array) -> Array:
+    width = graph.types[graph.inputs[0]].shape[1:]
+    if rows.ndim != 2 or rows.shape[1:] != width or len(rows) == 0:
+        raise DataError(
+            f"calibration rows have the shape [rows, {', '.join(map(str, width))}]", received=str(rows.shape)
+        )
+    return rows
+
+
+def _require_finite(values: Array, name: str) -> None:
+    if not np.isfinite(values).all():
+        raise DataError(
+            "a network's values on the calibration rows are finite",
+            received=f"NaN or infinity in {name!r}",
+            remedy="leave rows with missing or infinite numbers out, or train with imputation",
+        )
+
+
+def _require_fits(node: Node, weights: Array, bias: Array) -> None:
+    largest = int(np.max(np.abs(bias) + 128 * np.abs(weights.astype(np.int64)).sum(axis=1)))
+    if largest >= 2**31:
+        raise _unsupported(f"dense that makes {node.output!r}, whose sums may leave int32 ({largest})")

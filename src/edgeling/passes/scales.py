@@ -1,0 +1,75 @@
+"""Choosing scales and zero points for int8, from values seen on calibration rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeling.graph.integer import INT8_MAX, INT8_MIN
+from edgeling.graph.types import Array, Quantization
+
+LARGEST_ZERO_POINT = 2**22
+LARGEST_FRACTION_BITS = 100
+LARGEST_BIAS = 2.0**29
+# No tensor between two layers has a smaller scale; softmax's fixed-point arithmetic needs more than 2**-26.
+LEAST_HIDDEN_SCALE = 2.0**-24
+
+
+@dataclass(frozen=True)
+class Affine:
+    """``real = scale * (stored - zero_point)`` for a whole tensor."""
+
+    scale: float
+    zero_point: int
+
+    @property
+    def quantization(self) -> Quantization:
+        return Quantization((self.scale,), (self.zero_point,))
+
+
+def tensor_scale(values: Array, least: float, power_of_two: bool = False) -> Affine:
+    """The finest scale, not below ``least``, whose int8 range holds the values and 0."""
+    low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
+    scale = max((high - low) / (INT8_MAX - INT8_MIN), least) or 1.0
+    if power_of_two:
+        scale = 2.0 ** float(np.clip(np.ceil(np.log2(scale)), -LARGEST_FRACTION_BITS, LARGEST_FRACTION_BITS))
+    scale = float(np.float32(scale))
+    # The middle of the range goes to the middle of int8.
+    zero_point = round((INT8_MIN + INT8_MAX) / 2 - (low + high) / 2 / scale)
+    return Affine(scale, int(np.clip(zero_point, INT8_MIN, INT8_MAX)))
+
+
+def column_scales(columns: Array, slope: Array) -> tuple[Array, Array]:
+    """Fraction bits and zero points with which each column fills int8 as far as a power of two lets it.
+
+    A column that is constant gets a range of one unit of the first layer (``slope`` times the column) to either side.
+    """
+    low, high = columns.min(axis=0).astype(np.float64), columns.max(axis=0).astype(np.float64)
+    span, middle = high - low, np.abs(low + high) / 2
+    unit = 2 / np.where(slope == 0, 1, np.abs(slope))
+    bits = np.floor(np.log2((INT8_MAX - INT8_MIN - 1) / np.where(span == 0, unit, span)))
+    with np.errstate(divide="ignore"):
+        bits = np.minimum(bits, np.floor(np.log2(LARGEST_ZERO_POINT / middle)))
+    bits = np.clip(bits, -LARGEST_FRACTION_BITS, LARGEST_FRACTION_BITS).astype(np.int64)
+    return bits, -np.rint(np.ldexp((low + high) / 2, bits)).astype(np.int64)
+
+
+def quantize_layer(kernel: Array, x: Array, linear: Array) -> tuple[Array, Array, Array]:
+    """Weights and bias of a dense layer, one scale an output channel.
+
+    Args:
+        kernel: float64 [inputs, outputs], in units of a step of each input.
+        x: int8 [rows, inputs], the stored inputs of the calibration rows.
+        linear: float64 [rows, outputs], what the layer is to give for them before its activation.
+
+    Returns:
+        Scales float64 [outputs], weights int8 [outputs, inputs], bias int32 [outputs]; the layer gives
+        ``scale * (x @ weights.T + bias)``, whose mean over the rows is that of ``linear``.
+    """
+    largest = np.maximum(np.abs(kernel).max(axis=0) / INT8_MAX, np.abs(linear).max(axis=0) / LARGEST_BIAS)
+    scale = np.where(largest == 0, 1.0, largest).astype(np.float32).astype(np.float64)
+    weights = np.clip(np.rint(kernel / scale), -INT8_MAX, INT8_MAX).astype(np.int8).T
+    total = x.astype(np.int64) @ weights.T.astype(np.int64)
+    bias = np.rint((linear / scale - total).mean(axis=0))
+    return scale, np.ascontiguousarray(weights), bias.astype(np.int64)
