@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tiny_programs import counter, dense, dense_answer, port, program
@@ -222,10 +224,8 @@ def test_weights_and_state_are_measured_exactly(core):
 @CORES
 def test_what_a_program_links_is_measured_and_what_it_does_not_use_is_not(core):
     lean = measure(firmware.build(dense(), get(core)))
-    unused = dense()
-    unused = type(unused)(
-        **{**vars(unused), "files": {**unused.files, "more.c": "int unused(int x) { return x * 3; }"}}
-    )
+    source = dense().files["dense.c"] + "int unused(int x) { return x * 3; }"
+    unused = replace(dense(), files={**dense().files, "dense.c": source})
     assert measure(firmware.build(unused, get(core))) == lean
     body = """
 struct block { float v[500]; };

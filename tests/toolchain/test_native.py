@@ -7,6 +7,7 @@ import ctypes
 import gc
 import sys
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -201,3 +202,13 @@ def test_a_program_that_does_not_compile_shows_the_compilers_words():
     broken = program("broken", "void broken_run(broken_state *s) { undeclared = 1; }", (), ())
     with pytest.raises(ToolchainError, match="undeclared"):
         load(broken)
+
+
+def test_variables_without_initial_values_start_at_zero():
+    body = "void plain_run(plain_state *state, const float *x, float *y) { y[0] = x[0] + (float)state->words[0]; }"
+    made = program("plain", body, (port("x", 1),), (port("y", 1),))
+    native = load(replace(made, variable_offsets={"w": 0}))
+    y = np.zeros(1, np.float32)
+    native.function("plain_run")(np.ones(1, np.float32), y)
+    assert y[0] == 1
+    assert native.variable("w", TOTAL)[0] == 0

@@ -35,14 +35,14 @@ def key_of(target: Target, files: Mapping[str, str], *more: str) -> str:
     return cache.key_of([zig().identity, *flags(target), *more, *sources])
 
 
-def compile_objects(target: Target, files: Mapping[str, str], workspace: Path) -> list[str]:
-    """Writes the files into the workspace and compiles every ``.c``; returns the objects' names.
+def compile_objects(target: Target, files: Mapping[str, str], units: Sequence[str], workspace: Path) -> list[str]:
+    """Writes the files into the workspace and compiles those named in ``units``; returns the objects' names.
 
     Raises:
         ToolchainError: one does not compile.
     """
     write_sources(workspace, files)
-    return [_compile(target, name, workspace) for name in files if name.endswith(".c")]
+    return [_compile(target, unit, workspace) for unit in units]
 
 
 def memory_object(target: Target) -> Path:

@@ -46,7 +46,7 @@ def build(program: Program, target: Target, entry_name: str | None = None) -> Fi
     memory = cross.memory_object(target)
 
     def make(workspace: Path, result: Path) -> None:
-        objects = cross.compile_objects(target, files, workspace)
+        objects = cross.compile_objects(target, files, [f"{program.name}.c", _HARNESS], workspace)
         _link(target, ["--strip-debug", *objects, str(memory), "-T", _SCRIPT], workspace, result)
 
     key = cross.key_of(target, files, cross.resource("memory.c"))

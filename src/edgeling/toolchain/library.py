@@ -32,14 +32,15 @@ _LIBRARY = "program.dll" if sys.platform == "win32" else "program.so"
 
 
 def compile_program(program: Program, extra_files: Mapping[str, str] | None = None) -> Path:
-    """Compiles the program, and ``extra_files`` (C sources and headers) beside it.
+    """Compiles ``NAME.c``, and every C source among ``extra_files`` beside it.
 
     Raises:
         CompilerNotFoundError: there is no C compiler.
         ToolchainError: a file does not compile; the message carries the compiler's first lines.
     """
-    files = {**program.files, **(extra_files or {}), _UNIT: rows_source(program)}
-    units = [name for name in files if name.endswith(".c") and name != f"{program.name}.c"]
+    extra = extra_files or {}
+    files = {**program.files, **extra, _UNIT: rows_source(program)}
+    units = [_UNIT, *(name for name in extra if name.endswith(".c"))]
     return _compile(files, units, f"compiling {program.name}")
 
 

@@ -50,7 +50,7 @@ def build(program: Program, target: Target | None = None, entry_name: str | None
     options = _link_options(program, entry)
 
     def make(workspace: Path, result: Path) -> None:
-        objects = cross.compile_objects(target, program.files, workspace)
+        objects = cross.compile_objects(target, program.files, [f"{program.name}.c"], workspace)
         cross.link("wasm-ld", [*options, *objects, str(memory)], target, workspace, result)
 
     memory = cross.memory_object(target)
