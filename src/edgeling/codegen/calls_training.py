@@ -83,7 +83,7 @@ TRAINING_CALLS: Mapping[str, Call] = {
     "metric": Call("metric", _metric),
     "penalty": Call("penalty", _penalty("penalty", 0)),
     "penalty_gradient": Call("penalty", _penalty("penalty_gradient", 1), in_place=(1,)),
-    "dropout_mask": Call("random", _dropout_mask),
+    "dropout_mask": Call("dropout", _dropout_mask),
     "count": Call("update", lambda site: site.call("count"), _ALL),
     "sgd_update": Call("update", _update("sgd_update"), _ALL),
     "momentum_update": Call("update", _momentum, _ALL),

@@ -7,11 +7,11 @@
 
 #include "elementary.h"
 
-/* The largest of [columns]; NaN if any is NaN. */
+/* The largest of [columns]. A NaN may be passed over: subtracted from itself it still makes the row NaN. */
 EDGELING_KERNEL float edgeling_largest(int columns, const float *x) {
     float largest = x[0];
     for (int c = 1; c < columns; c++) {
-        largest = x[c] <= largest ? largest : (largest == largest ? x[c] : largest);
+        largest = edgeling_maximum(largest, x[c]);
     }
     return largest;
 }

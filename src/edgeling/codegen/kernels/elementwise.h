@@ -1,0 +1,88 @@
+/* Arithmetic element by element, with broadcasting.
+ *
+ * y [rows,columns]; an operand is FULL [rows,columns], ROW [1,columns], COLUMN [rows,1] or SCALAR [1,1].
+ * y may be a FULL operand, or any operand of the same size.
+ */
+#ifndef EDGELING_ELEMENTWISE_H
+#define EDGELING_ELEMENTWISE_H
+
+#include "elementary.h"
+
+enum edgeling_layout { EDGELING_FULL, EDGELING_ROW, EDGELING_COLUMN, EDGELING_SCALAR };
+
+/* Where element (row, column) of an operand lies. */
+EDGELING_KERNEL int edgeling_at(int layout, int columns, int row, int column) {
+    switch (layout) {
+    case EDGELING_ROW: return column;
+    case EDGELING_COLUMN: return row;
+    case EDGELING_SCALAR: return 0;
+    default: return row * columns + column;
+    }
+}
+
+EDGELING_KERNEL void edgeling_add(
+    int rows, int columns, int layout_a, int layout_b, const float *a, const float *b, float *y) {
+    for (int row = 0; row < rows; row++) {
+        for (int c = 0; c < columns; c++) {
+            y[row * columns + c] = a[edgeling_at(layout_a, columns, row, c)] + b[edgeling_at(layout_b, columns, row, c)];
+        }
+    }
+}
+
+EDGELING_KERNEL void edgeling_subtract(
+    int rows, int columns, int layout_a, int layout_b, const float *a, const float *b, float *y) {
+    for (int row = 0; row < rows; row++) {
+        for (int c = 0; c < columns; c++) {
+            y[row * columns + c] = a[edgeling_at(layout_a, columns, row, c)] - b[edgeling_at(layout_b, columns, row, c)];
+        }
+    }
+}
+
+EDGELING_KERNEL void edgeling_multiply(
+    int rows, int columns, int layout_a, int layout_b, const float *a, const float *b, float *y) {
+    for (int row = 0; row < rows; row++) {
+        for (int c = 0; c < columns; c++) {
+            y[row * columns + c] = a[edgeling_at(layout_a, columns, row, c)] * b[edgeling_at(layout_b, columns, row, c)];
+        }
+    }
+}
+
+EDGELING_KERNEL void edgeling_divide(
+    int rows, int columns, int layout_a, int layout_b, const float *a, const float *b, float *y) {
+    for (int row = 0; row < rows; row++) {
+        for (int c = 0; c < columns; c++) {
+            y[row * columns + c] = a[edgeling_at(layout_a, columns, row, c)] / b[edgeling_at(layout_b, columns, row, c)];
+        }
+    }
+}
+
+/* y = x repeated */
+EDGELING_KERNEL void edgeling_broadcast(int rows, int columns, int layout, const float *restrict x, float *restrict y) {
+    for (int row = 0; row < rows; row++) {
+        for (int c = 0; c < columns; c++) {
+            y[row * columns + c] = x[edgeling_at(layout, columns, row, c)];
+        }
+    }
+}
+
+EDGELING_KERNEL void edgeling_square(int size, const float *x, float *y) {
+    for (int i = 0; i < size; i++) {
+        y[i] = x[i] * x[i];
+    }
+}
+
+/* y = 1 / sqrt(x + epsilon) */
+EDGELING_KERNEL void edgeling_reciprocal_sqrt(int size, float epsilon, const float *x, float *y) {
+    for (int i = 0; i < size; i++) {
+        y[i] = 1.0f / edgeling_sqrt(x[i] + epsilon);
+    }
+}
+
+/* y = x limited to [minimum, maximum]; NaN stays */
+EDGELING_KERNEL void edgeling_clip(int size, float minimum, float maximum, const float *x, float *y) {
+    for (int i = 0; i < size; i++) {
+        y[i] = edgeling_minimum(edgeling_maximum(x[i], minimum), maximum);
+    }
+}
+
+#endif

@@ -1,0 +1,24 @@
+/* L1 and L2 penalties on weights. w, dw: [size]; y, dy: one value. dw may be w. */
+#ifndef EDGELING_PENALTY_H
+#define EDGELING_PENALTY_H
+
+#include "reduce.h"
+
+/* y = l1 sum |w| + l2 sum w^2 */
+EDGELING_KERNEL void edgeling_penalty(int size, float l1, float l2, const float *restrict w, float *restrict y) {
+    const float absolute = l1 > 0.0f ? l1 * edgeling_reduce_terms(size, EDGELING_TERM_ABSOLUTE, w) : 0.0f;
+    const float squares = l2 > 0.0f ? l2 * edgeling_reduce_terms(size, EDGELING_TERM_SQUARE, w) : 0.0f;
+    *y = absolute + squares;
+}
+
+/* dw = dy (l1 sign(w) + 2 l2 w) */
+EDGELING_KERNEL void edgeling_penalty_gradient(
+    int size, float l1, float l2, const float *dy, const float *w, float *dw) {
+    const float d = *dy;
+    for (int i = 0; i < size; i++) {
+        const float sign = (w[i] > 0.0f ? 1.0f : 0.0f) - (w[i] < 0.0f ? 1.0f : 0.0f);
+        dw[i] = d * (l1 * sign + 2.0f * l2 * w[i]);
+    }
+}
+
+#endif

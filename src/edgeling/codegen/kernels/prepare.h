@@ -1,0 +1,71 @@
+/* Preparation of a row of features, and batch normalisation.
+ *
+ * x [rows,columns]; parameters [columns]; y [rows,columns] unless said otherwise. y may be x where shapes agree.
+ */
+#ifndef EDGELING_PREPARE_H
+#define EDGELING_PREPARE_H
+
+#include "elementary.h"
+
+/* y = fill where x is NaN, else x */
+EDGELING_KERNEL void edgeling_impute(int rows, int columns, const float *x, const float *fill, float *y) {
+    for (int row = 0; row < rows; row++) {
+        for (int c = 0; c < columns; c++) {
+            const float value = x[row * columns + c];
+            y[row * columns + c] = value == value ? value : fill[c];
+        }
+    }
+}
+
+/* y = (x - mean) / scale */
+EDGELING_KERNEL void edgeling_standardize(
+    int rows, int columns, const float *x, const float *mean, const float *scale, float *y) {
+    for (int row = 0; row < rows; row++) {
+        for (int c = 0; c < columns; c++) {
+            y[row * columns + c] = (x[row * columns + c] - mean[c]) / scale[c];
+        }
+    }
+}
+
+/* y = gamma (x - mean) / sqrt(variance + epsilon) + beta */
+EDGELING_KERNEL void edgeling_batch_normalization(
+    int rows, int columns, float epsilon, const float *x, const float *gamma, const float *beta, const float *mean,
+    const float *variance, float *y) {
+    for (int row = 0; row < rows; row++) {
+        for (int c = 0; c < columns; c++) {
+            const float spread = edgeling_sqrt(variance[c] + epsilon);
+            y[row * columns + c] = gamma[c] * (x[row * columns + c] - mean[c]) / spread + beta[c];
+        }
+    }
+}
+
+/* y [rows,chosen] = the columns of x named by indices [chosen], each in 0 .. columns - 1 */
+EDGELING_KERNEL void edgeling_gather(
+    int rows, int columns, int chosen, const int *restrict indices, const float *restrict x, float *restrict y) {
+    for (int row = 0; row < rows; row++) {
+        for (int c = 0; c < chosen; c++) {
+            y[row * chosen + c] = x[row * columns + indices[c]];
+        }
+    }
+}
+
+/* y [rows,depth]: 1 in the column that equals the code x [rows,1], else 0 */
+EDGELING_KERNEL void edgeling_one_hot(int rows, int depth, const float *restrict x, float *restrict y) {
+    for (int row = 0; row < rows; row++) {
+        for (int c = 0; c < depth; c++) {
+            y[row * depth + c] = x[row] == (float)c ? 1.0f : 0.0f;
+        }
+    }
+}
+
+/* Puts x [rows,columns] into the columns of y [rows,whole] from `first` on. */
+EDGELING_KERNEL void edgeling_concatenate(
+    int rows, int columns, int whole, int first, const float *restrict x, float *restrict y) {
+    for (int row = 0; row < rows; row++) {
+        for (int c = 0; c < columns; c++) {
+            y[row * whole + first + c] = x[row * columns + c];
+        }
+    }
+}
+
+#endif
