@@ -9,7 +9,6 @@ from importlib.resources import files
 
 import numpy as np
 
-from edgeling.codegen.example import example_files
 from edgeling.codegen.function import Function, describe, write_function
 from edgeling.codegen.layout import Member, Tables, state_members
 from edgeling.codegen.memory import WORD_BYTES, words_of
@@ -29,7 +28,8 @@ def generate(graphs: Graph | Mapping[str, Graph], name: str, *, initial_values: 
         graphs: one graph, which becomes ``NAME_run``; or several by suffix, which become ``NAME_SUFFIX``, share the
             variables that have the same name, and share one arena.
         name: a C identifier; files, functions and the state struct carry it.
-        initial_values: also write ``NAME_init``, which fills the variables. Big variables make big source text.
+        initial_values: whether ``NAME_init`` fills the variables with their initial contents (big variables make big
+            source text) or with zeros, for a caller that fills them itself.
 
     Raises:
         GraphError: ``name`` is no identifier, or two graphs disagree about a variable.
@@ -61,7 +61,7 @@ def _program(
     variable_words = sum(words_of(m.type) for m in members.values())
     least = 0 if members else 1  # C has no empty structs
     state_bytes = (variable_words + max(arena_words, least)) * WORD_BYTES
-    init = _init(name, members) if initial_values else ""
+    init = _init(name, members, initial_values) if members else ""
     texts = {
         f"{name}.h": _header(name, graphs, functions, members, max(arena_words, least), state_bytes, tables, init),
         f"{name}.c": _source(name, functions, tables, init),
@@ -96,7 +96,8 @@ def _header(
                   for suffix, graph in graphs.items()]  # fmt: skip
     if init:
         prototypes.insert(
-            0, comment(["Fills the variables with their initial contents."]) + _init_prototype(name) + ";\n"
+            0,
+            comment(["To be called once, before anything else: fills the variables."]) + _init_prototype(name) + ";\n",
         )
     return "\n".join(
         [
@@ -135,11 +136,11 @@ def _init_prototype(name: str) -> str:
     return f"void {name}_init({name}_state *state)"
 
 
-def _init(name: str, members: Mapping[str, Member]) -> str:
+def _init(name: str, members: Mapping[str, Member], initial_values: bool) -> str:
     lines: list[str] = []
     for m in members.values():
         head = f"    for (int i = 0; i < {m.type.size}; i++) {{\n        state->{m.c_name}[i] = "
-        if np.any(m.initial):
+        if initial_values and np.any(m.initial):
             values = initializer(m.initial, "        ").replace("\n}", "\n    }")
             lines.append(f"    static const {m.type.dtype.c_name} {m.c_name}[{m.type.size}] = {values};\n")
             lines.append(f"{head}{m.c_name}[i];\n    }}\n")

@@ -89,9 +89,8 @@ class GraphBuilder:
         """
         full = complete_attributes(operation, len(inputs), attributes)
         inferred = infer(operation, tuple(self.type_of(i) for i in inputs), full)
-        outputs = tuple(self.unique(name or operation) for _ in inferred)
-        for output, kind in zip(outputs, types or inferred, strict=True):
-            self._declare(output, kind)
+        kinds = [kind for _, kind in zip(inferred, types or inferred, strict=True)]
+        outputs = tuple(self._declare(self.unique(name or operation), kind) for kind in kinds)
         self._nodes.append(Node(operation, inputs, outputs, full))
         return outputs
 
