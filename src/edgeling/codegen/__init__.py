@@ -1,7 +1,6 @@
 """From a graph to freestanding C99: schedule, memory plan, C writer, and the kernels under ``kernels/``."""
 
-from edgeling.codegen.example import example_files
 from edgeling.codegen.generate import generate
 from edgeling.codegen.program import EntryPoint, Port, Program
 
-__all__ = ["EntryPoint", "Port", "Program", "example_files", "generate"]
+__all__ = ["EntryPoint", "Port", "Program", "generate"]

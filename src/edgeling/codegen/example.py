@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeling.codegen.program import Port, Program
+from edgeling.codegen.program import EntryPoint, Port
 from edgeling.graph.types import DType
 
 _MAIN = """\
@@ -37,12 +37,11 @@ clean:
 """
 
 
-def example_files(program: Program) -> dict[str, str]:
-    """``main.c`` and ``Makefile`` for a program's first entry point, to be written beside ``program.files``.
+def example_files(name: str, entry: EntryPoint, has_init: bool) -> dict[str, str]:
+    """``main.c`` and ``Makefile`` for an entry point.
 
     They use the C library of the machine they are built on, so they are no part of the program itself.
     """
-    name, entry = program.name, program.entries[0]
     inputs = [(f"in_{i}", port) for i, port in enumerate(entry.inputs)]
     outputs = [(f"out_{i}", port) for i, port in enumerate(entry.outputs)]
     declarations = [f"    static {p.type.dtype.c_name} {c}[{p.type.size}]; /* {p.name} */" for c, p in inputs + outputs]
@@ -50,7 +49,7 @@ def example_files(program: Program) -> dict[str, str]:
         name=name,
         function=entry.function,
         declarations="\n".join(declarations),
-        init=f"    {name}_init(&state);\n" if program.variable_offsets else "",
+        init=f"    {name}_init(&state);\n" if has_init else "",
         reads="\n".join(_read(c, p) for c, p in inputs),
         arguments=", ".join(c for c, _ in inputs + outputs),
         prints="\n".join(_print(c, p) for c, p in outputs),

@@ -9,6 +9,7 @@ from importlib.resources import files
 
 import numpy as np
 
+from edgeling.codegen.example import example_files
 from edgeling.codegen.function import Function, describe, write_function
 from edgeling.codegen.layout import Member, Tables, state_members
 from edgeling.codegen.memory import WORD_BYTES, words_of
@@ -28,8 +29,7 @@ def generate(graphs: Graph | Mapping[str, Graph], name: str, *, initial_values: 
         graphs: one graph, which becomes ``NAME_run``; or several by suffix, which become ``NAME_SUFFIX``, share the
             variables that have the same name, and share one arena.
         name: a C identifier; files, functions and the state struct carry it.
-        initial_values: whether ``NAME_init`` fills the variables with their initial contents (big variables make big
-            source text) or with zeros, for a caller that fills them itself.
+        initial_values: also write ``NAME_init``, which fills the variables. Big variables make big source text.
 
     Raises:
         GraphError: ``name`` is no identifier, or two graphs disagree about a variable.
@@ -61,7 +61,7 @@ def _program(
     variable_words = sum(words_of(m.type) for m in members.values())
     least = 0 if members else 1  # C has no empty structs
     state_bytes = (variable_words + max(arena_words, least)) * WORD_BYTES
-    init = _init(name, members, initial_values) if members else ""
+    init = _init(name, members) if initial_values else ""
     texts = {
         f"{name}.h": _header(name, graphs, functions, members, max(arena_words, least), state_bytes, tables, init),
         f"{name}.c": _source(name, functions, tables, init),
@@ -136,11 +136,11 @@ def _init_prototype(name: str) -> str:
     return f"void {name}_init({name}_state *state)"
 
 
-def _init(name: str, members: Mapping[str, Member], initial_values: bool) -> str:
+def _init(name: str, members: Mapping[str, Member]) -> str:
     lines: list[str] = []
     for m in members.values():
         head = f"    for (int i = 0; i < {m.type.size}; i++) {{\n        state->{m.c_name}[i] = "
-        if initial_values and np.any(m.initial):
+        if np.any(m.initial):
             values = initializer(m.initial, "        ").replace("\n}", "\n    }")
             lines.append(f"    static const {m.type.dtype.c_name} {m.c_name}[{m.type.size}] = {values};\n")
             lines.append(f"{head}{m.c_name}[i];\n    }}\n")
