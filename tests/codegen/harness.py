@@ -68,7 +68,9 @@ def run_case(native: NativeProgram, index: int, item: Case) -> tuple[list[Array]
     """Outputs, and variables afterwards, of one case in C."""
     graph = item.graph
     outputs = [np.full(graph.types[o].shape, 77, graph.types[o].dtype.numpy) for o in graph.outputs]
-    native.function(f"{native.program.name}_c{index}")(*(np.ascontiguousarray(x).reshape(x.shape) for x in item.inputs), *outputs)
+    native.function(f"{native.program.name}_c{index}")(
+        *(np.ascontiguousarray(x).reshape(x.shape) for x in item.inputs), *outputs
+    )
     variables = {v: native.variable(f"c{index}_{v}", graph.types[v]).copy() for v in graph.variables}
     return outputs, variables
 

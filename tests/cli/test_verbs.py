@@ -1,0 +1,170 @@
+"""Each verb does its work, and says it in one JSON object."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+FIGURES = {
+    "flash_bytes", "flash_code_bytes", "flash_weights_bytes", "ram_bytes", "stack_bytes", "instructions",
+    "max_error", "matches",
+}  # fmt: skip
+
+
+def test_train_says_everything_by_its_name(trained_once) -> None:
+    folder, said = trained_once
+    assert said["task"] == "multiclass"
+    assert said["metrics"]["accuracy"] > 0.9
+    assert set(said["metrics"]["classes"]) == {"setosa", "versicolor", "virginica"}
+    assert set(said["importance"]) == set(said["inputs"])
+    assert (folder / said["artifact"] / "manifest.json").exists()
+    for target in ("native", "cortex-m4", "wasm32"):
+        assert set(said["targets"][target]) >= FIGURES
+        assert said["targets"][target]["matches"] is True
+
+
+def test_both_precisions_are_measured_and_int8_is_bit_exact(trained_once) -> None:
+    both = trained_once[1]["precisions"]
+    assert both["int8"]["targets"]["cortex-m4"]["max_error"] == 0
+    assert both["float32"]["targets"]["cortex-m4"]["max_error"] < 1e-5
+    assert abs(both["int8"]["metrics"]["accuracy"] - both["float32"]["metrics"]["accuracy"]) <= 0.05
+
+
+def test_the_artifact_is_whole(trained_once) -> None:
+    folder = trained_once[0] / "flowers.edgeling"
+    names = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+    assert names >= {"manifest.json", "preparation.json", "report.html", "graph_float32.json", "weights_float32.npz"}
+    assert {"c/float32/flowers.c", "c/float32/flowers.h", "c/int8/flowers.c"} <= names
+
+
+def test_the_report_is_a_page(trained_once) -> None:
+    page = (trained_once[0] / "flowers.edgeling" / "report.html").read_text()
+    HTMLParser().feed(page)
+    assert "versicolor" in page
+    assert "cortex-m4" in page
+
+
+def test_the_same_seed_gives_the_same_files(trained_once, edgeling) -> None:
+    edgeling.json("train", "flowers.csv", "--target", "species")
+    for name in ("weights_float32.npz", "weights_int8.npz", "c/float32/flowers.c", "preparation.json"):
+        first = (trained_once[0] / "flowers.edgeling" / name).read_bytes()
+        assert first == (edgeling.folder / "flowers.edgeling" / name).read_bytes(), name
+
+
+def test_predict_writes_csv(trained) -> None:
+    done = trained.run("predict", "flowers.edgeling", "flowers.csv")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    with (trained.folder / "flowers.csv").open() as file:
+        truth = [row["species"] for row in csv.DictReader(file)]
+    right = sum(row["species"] == t for row, t in zip(rows, truth, strict=True))
+    assert right / len(truth) > 0.93
+    assert abs(sum(float(v) for k, v in rows[0].items() if k.startswith("probability")) - 1) < 0.02
+
+
+def test_predict_as_json_needs_no_target(trained) -> None:
+    lines = (trained.folder / "flowers.csv").read_text().splitlines()
+    (trained.folder / "new.csv").write_text("\n".join(line.rsplit(",", 1)[0] for line in lines[:4]))
+    said = trained.json("predict", "flowers.edgeling", "new.csv")
+    assert said["predictions"] == ["setosa"] * 3
+    assert said["labels"] == ["setosa", "versicolor", "virginica"]
+
+
+def test_predict_without_a_compiler_uses_the_interpreter_and_says_so(trained) -> None:
+    with_compiler = trained.run("predict", "flowers.edgeling", "flowers.csv")
+    without = trained.run("predict", "flowers.edgeling", "flowers.csv", EDGELING_CC="none")
+    assert without.returncode == 0
+    assert "interpreter" in without.stderr
+    labels = [[line.split(",")[0] for line in done.stdout.splitlines()] for done in (with_compiler, without)]
+    assert labels[0] == labels[1]
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("target", ["cortex-m4", "cortex-m0plus", "wasm32", "native"])
+def test_build_writes_and_measures(trained, target: str, precision: str) -> None:
+    said = trained.json("build", "flowers.edgeling", "--for", target, "--precision", precision, "--out", "firmware")
+    assert said["targets"][target]["matches"] is True
+    assert (trained.folder / "firmware" / "flowers.h").exists()
+    if target != "native":
+        assert 0 < said["targets"][target]["flash_bytes"] < 10_000
+
+
+def test_the_example_builds_and_runs(trained) -> None:
+    trained.json("build", "flowers.edgeling", "--for", "native", "--out", "firmware")
+    done = subprocess.run(["make"], cwd=trained.folder / "firmware", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    program = next(p for p in (trained.folder / "firmware").iterdir() if p.is_file() and p.stat().st_mode & 0o100)
+    assert subprocess.run([program], capture_output=True, text=True, check=True).stdout
+
+
+def test_verify_proves(trained) -> None:
+    said = trained.json("verify", "flowers.edgeling", "--for", "cortex-m4", "--data", "flowers.csv")
+    assert said["targets"]["cortex-m4"]["rows"] == 150
+    assert said["targets"]["cortex-m4"]["matches"] is True
+
+
+def test_explain_writes_a_page(trained) -> None:
+    said = trained.json("explain", "flowers.edgeling", "flowers.csv", "--out", "page.html")
+    assert said["metrics"]["accuracy"] > 0.93
+    assert max(said["importance"], key=said["importance"].get).startswith("petal")
+    assert "petal" in (trained.folder / "page.html").read_text()
+
+
+@pytest.mark.parametrize("path", ["flowers.edgeling", "flowers.csv"])
+def test_info(trained, path: str) -> None:
+    assert trained.json("info", path)
+    assert trained.run("info", path).returncode == 0
+
+
+def test_targets_and_doctor(trained) -> None:
+    assert "cortex-m4" in trained.json("targets")["targets"]
+    assert trained.json("doctor")["healthy"] is True
+    assert "cortex-m0plus" in trained.run("targets").stderr
+
+
+def test_regression_is_told_from_the_target(edgeling) -> None:
+    lines = ["x,y,z"] + [f"{i % 17},{i % 5},{2 * (i % 17) - (i % 5) + 0.25:.2f}" for i in range(200)]
+    (edgeling.folder / "numbers.csv").write_text("\n".join(lines))
+    said = edgeling.json("train", "numbers.csv", "--target", "z")
+    assert said["task"] == "regression"
+    assert said["metrics"]["r2"] > 0.95
+    assert json.loads((edgeling.folder / "numbers.edgeling" / "manifest.json").read_text())["task"] == "regression"
+
+
+def test_a_table_of_everything(edgeling) -> None:
+    """Numbers with gaps, categories with gaps, a constant column, a yes/no answer."""
+    lines = ["size,colour,site,answer"]
+    for i in range(160):
+        size = "" if i % 9 == 0 else f"{i % 13}"
+        colour = "" if i % 11 == 0 else ("red", "green", "blue")[i % 3]
+        lines.append(f"{size},{colour},lab,{'yes' if i % 3 == 0 else 'no'}")
+    (edgeling.folder / "mixed.csv").write_text("\n".join(lines))
+    said = edgeling.json("train", "mixed.csv", "--target", "answer")
+    assert said["task"] == "binary"
+    assert said["inputs"] == ["size", "colour"]
+    assert said["metrics"]["accuracy"] > 0.85
+    assert all(figures["matches"] for figures in said["targets"].values())
+
+
+def test_a_parquet_file(edgeling) -> None:
+    polars = pytest.importorskip("polars")
+    polars.read_csv(edgeling.folder / "flowers.csv").write_parquet(edgeling.folder / "flowers.parquet")
+    assert edgeling.json("train", "flowers.parquet", "--target", "species")["metrics"]["accuracy"] > 0.9
+
+
+@pytest.mark.parametrize(
+    "verb", ["demo", "train", "predict", "build", "verify", "explain", "info", "targets", "doctor"]
+)
+def test_help_has_an_example(edgeling, verb: str) -> None:
+    assert f"edgeling {verb}" in edgeling.run(verb, "--help").stdout
+
+
+def test_demo(edgeling) -> None:
+    said = edgeling.json("demo")
+    assert said["metrics"]["accuracy"] > 0.9
+    assert Path(edgeling.folder, said["artifact"], "report.html").exists()
