@@ -1,0 +1,104 @@
+"""Objects described by name and configuration, in the form of Keras's files.
+
+``{"module": "keras.losses", "class_name": "Huber", "config": {"delta": 1.0}, "registered_name": None}``
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from re import sub
+from typing import Any, ClassVar, Self, TypeVar
+
+from edgeling.errors import UnsupportedError
+
+Kind = TypeVar("Kind")
+
+
+class Configurable:
+    """Something whose constructor's arguments are its configuration.
+
+    Attributes:
+        module: Keras's module, as its files name it.
+        ignored: configuration keys that Keras writes and that change nothing here.
+    """
+
+    module: ClassVar[str] = "keras"
+    ignored: ClassVar[frozenset[str]] = frozenset({"dtype"})
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments by name."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """The inverse of :meth:`get_config`; keys unknown here must be switched off (None or False).
+
+        Raises:
+            UnsupportedError: a setting that is switched on and not supported.
+        """
+        known = inspect.signature(cls).parameters
+        kept = {k: v for k, v in config.items() if k in known}
+        for key in config.keys() - kept.keys() - cls.ignored:
+            refuse(cls.__name__, key, config[key])
+        return cls(**kept)
+
+
+def refuse(owner: str, argument: str, value: Any, remedy: str = "leave it out") -> None:
+    """Raise unless an unsupported argument is switched off (None or False).
+
+    Raises:
+        UnsupportedError: it is switched on.
+    """
+    if value is not None and value is not False:
+        raise UnsupportedError(f"{owner} does not support {argument}", received=repr(value), remedy=remedy)
+
+
+def serialize(value: Configurable) -> dict[str, Any]:
+    """Keras's description of an object."""
+    return {
+        "module": value.module,
+        "class_name": type(value).__name__,
+        "config": value.get_config(),
+        "registered_name": None,
+    }
+
+
+def snake_case(name: str) -> str:
+    """``BatchNormalization`` -> ``batch_normalization``, by Keras's rule (``ReLU`` -> ``re_lu``)."""
+    return sub("([a-z])([A-Z])", r"\1_\2", sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
+
+
+def table_of(classes: Iterable[type[Kind]], **aliases: type[Kind]) -> dict[str, type[Kind]]:
+    """Classes by their name, their snake-case name and further aliases."""
+    named = {c.__name__: c for c in classes}
+    return {**named, **{snake_case(name): c for name, c in named.items()}, **aliases}
+
+
+def find(kind: str, table: Mapping[str, type[Kind]], identifier: Any) -> type[Kind]:
+    """The class of that name.
+
+    Raises:
+        UnsupportedError: no such name.
+    """
+    if isinstance(identifier, str) and identifier in table:
+        return table[identifier]
+    names = sorted({c.__name__ for c in table.values()})
+    raise UnsupportedError(f"the {kind} is not supported", received=repr(identifier), remedy=f"one of {names}")
+
+
+def resolve(kind: str, base: type[Kind], table: Mapping[str, type[Kind]], identifier: Any) -> Kind:
+    """An object from itself, its class, its name or its description.
+
+    Raises:
+        UnsupportedError: no such name.
+    """
+    if isinstance(identifier, base):
+        return identifier
+    if isinstance(identifier, type) and issubclass(identifier, base):
+        return identifier()
+    if isinstance(identifier, Mapping):
+        found: Any = find(kind, table, identifier.get("class_name"))
+        return found.from_config(identifier.get("config", {}))
+    build: Callable[[], Kind] = find(kind, table, identifier)
+    return build()

@@ -1,0 +1,24 @@
+"""Layers: Keras's names, arguments and defaults."""
+
+from edgeling.layers.base import Input, InputLayer, Layer
+from edgeling.layers.core import ELU, Activation, Dense, Dropout, Flatten, LeakyReLU, ReLU, Softmax
+from edgeling.layers.normalization import BatchNormalization, Normalization, Rescaling
+from edgeling.layers.registry import get
+
+__all__ = [
+    "ELU",
+    "Activation",
+    "BatchNormalization",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "LeakyReLU",
+    "Normalization",
+    "ReLU",
+    "Rescaling",
+    "Softmax",
+    "get",
+]

@@ -1,0 +1,262 @@
+"""What every layer shares: a name, weights made when the input's shape is known, and a trace of its operations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from math import prod
+from typing import Any, ClassVar
+
+from edgeling.configurable import Configurable, refuse, snake_case
+from edgeling.errors import DataError, UnsupportedError
+from edgeling.graph.types import Array
+from edgeling.training.tracing import Tracer, Weight
+
+Shape = tuple[int, ...]
+_names: Counter[str] = Counter()
+
+
+def automatic_name(class_name: str) -> str:
+    """``dense``, ``dense_1``... as Keras numbers them through a process."""
+    name = snake_case(class_name)
+    number = _names[name]
+    _names[name] += 1
+    return f"{name}_{number}" if number else name
+
+
+class Layer(Configurable):
+    """A step of a network, from a batch of rows to a batch of rows.
+
+    Args:
+        name: the layer's name; numbered automatically if not given.
+        trainable: whether training moves its weights.
+        input_shape: shape of one row, where the layer is the first (``batch_input_shape``, ``input_dim``: likewise).
+
+    Attributes:
+        input_row: shape of one input row, once built.
+        output_row: shape of one output row, once built.
+    """
+
+    module = "keras.layers"
+    arguments: ClassVar[tuple[str, ...]] = ()
+    refused: ClassVar[tuple[str, ...]] = ("activity_regularizer", "input_tensor", "weights")
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        input_shape: Sequence[int | None] | None = None,
+        input_dim: int | None = None,
+        batch_input_shape: Sequence[int | None] | None = None,
+        **others: Any,
+    ) -> None:
+        for key, value in others.items():
+            if key not in self.refused:
+                raise TypeError(f"{type(self).__name__} has no argument {key!r}")
+            refuse(type(self).__name__, key, value)
+        _check_dtype(dtype)
+        self.name = name or automatic_name(type(self).__name__)
+        self.trainable = bool(trainable)
+        self.declared = _declared(input_shape, input_dim, batch_input_shape)
+        self.input_row: Shape | None = None
+        self.output_row: Shape | None = None
+        self._weights: list[Weight] = []
+
+    @property
+    def built(self) -> bool:
+        """Whether the input's shape is known, and the weights made."""
+        return self.output_row is not None
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Make the weights.
+
+        Args:
+            input_shape: with the batch first, as Keras gives it: ``(None, features)``.
+
+        Raises:
+            UnsupportedError: the layer does not take rows of that shape.
+        """
+        row = _row(input_shape)
+        if self.built and self.input_row != row:
+            raise UnsupportedError(
+                f"layer {self.name!r} is built for rows of shape {self.input_row}",
+                received=str(row),
+                remedy="make a new layer",
+            )
+        if not self.built:
+            self.make(row)
+            self.input_row, self.output_row = row, self.output_shape_of(row)
+
+    def make(self, row: Shape) -> None:
+        """Add the weights, for layers that have any."""
+
+    def output_shape_of(self, row: Shape) -> Shape:
+        """The shape of one output row."""
+        return row
+
+    def trace(self, tracer: Tracer, x: str) -> str:
+        """Append the layer's operations to a graph; gives its output."""
+        raise NotImplementedError
+
+    @property
+    def weights(self) -> list[Weight]:
+        """Trainable weights first, as in Keras."""
+        return sorted(self._weights, key=lambda w: not w.trainable)
+
+    @property
+    def variables(self) -> list[Weight]:
+        return self.weights
+
+    @property
+    def trainable_weights(self) -> list[Weight]:
+        return [w for w in self.weights if w.trainable and self.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[Weight]:
+        return [w for w in self.weights if not (w.trainable and self.trainable)]
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        return (None, *(self.output_row or ()))
+
+    def count_params(self) -> int:
+        """How many numbers the weights hold."""
+        return sum(w.value.size for w in self._weights)
+
+    def get_weights(self) -> list[Array]:
+        """Copies of the weights."""
+        return [w.numpy() for w in self.weights]
+
+    def set_weights(self, weights: Sequence[Array]) -> None:
+        """Replace the weights.
+
+        Raises:
+            DataError: a wrong number or shape; nothing is changed.
+        """
+        assign(self.weights, weights, f"layer {self.name!r}")
+
+    def add_weight(self, name: str, value: Array, trainable: bool = True) -> Weight:
+        """A new weight of this layer."""
+        weight = Weight(name, value, trainable, f"{self.name}/{name}")
+        self._weights.append(weight)
+        return weight
+
+    def get_config(self) -> dict[str, Any]:
+        """Keras's configuration."""
+        own = {key: self.describe(key) for key in self.arguments}
+        return {"name": self.name, "trainable": self.trainable, "dtype": "float32", **own}
+
+    def describe(self, argument: str) -> Any:
+        """One argument as plain data."""
+        value = getattr(self, argument)
+        return _serialized(value)
+
+    @classmethod
+    def from_config(cls, config: Any) -> Any:
+        """The inverse of :meth:`get_config`; what is not supported must be switched off."""
+        known = {*cls.arguments, "name", "trainable", "dtype", "input_shape", "input_dim", "batch_input_shape"}
+        for key in config.keys() - known - cls.ignored:
+            refuse(cls.__name__, key, config[key])
+        return cls(**{k: v for k, v in config.items() if k in known})
+
+    def signature(self) -> str:
+        """What the compiled code depends on: not the name, not how weights begin."""
+        own = {k: v for k, v in self.get_config().items() if k != "name" and not k.endswith("initializer")}
+        return repr((type(self).__name__, own))
+
+    def __call__(self, *_: Any) -> Any:
+        raise UnsupportedError("layers are chained in a Sequential model", remedy="Sequential([Dense(8), Dense(1)])")
+
+
+def assign(weights: Sequence[Weight], values: Sequence[Any], owner: str) -> None:
+    """Give weights new values, all or none.
+
+    Raises:
+        DataError: a wrong number or shape.
+    """
+    import numpy as np
+
+    arrays = [np.array(v, dtype=np.float32) for v in values]
+    expected, received = [w.shape for w in weights], [a.shape for a in arrays]
+    if expected != received:
+        raise DataError(f"the weights of {owner} have shapes {expected}", received=str(received))
+    for weight, array in zip(weights, arrays, strict=True):
+        weight.value = array
+
+
+def _serialized(value: Any) -> Any:
+    from edgeling.activations import Activation
+    from edgeling.configurable import serialize
+
+    if isinstance(value, Activation):
+        return value.name
+    return serialize(value) if isinstance(value, Configurable) else value
+
+
+def _check_dtype(dtype: Any) -> None:
+    name = dtype.get("config", {}).get("name") if isinstance(dtype, dict) else getattr(dtype, "name", dtype)
+    if name not in (None, "float32"):
+        raise UnsupportedError("layers compute in float32", received=repr(dtype), remedy="leave dtype out")
+
+
+def _declared(shape: Any, dimension: Any, batch_shape: Any) -> Shape | None:
+    if shape is not None:
+        return _row((None, *shape))
+    if dimension is not None:
+        return _row((None, dimension))
+    return None if batch_shape is None else _row(batch_shape)
+
+
+def _row(input_shape: Sequence[int | None]) -> Shape:
+    """The shape of one row of a batch.
+
+    Raises:
+        UnsupportedError: a length is not known, or not positive.
+    """
+    row = tuple(input_shape)[1:]
+    if not row or any(n is None or int(n) < 1 for n in row):
+        raise UnsupportedError(
+            "every length of a row's shape is known and positive",
+            received=str(tuple(input_shape)),
+            remedy="give all lengths, such as shape=(4,)",
+        )
+    return tuple(int(n) for n in row if n is not None)
+
+
+def size(row: Shape) -> int:
+    """Elements of one row."""
+    return prod(row)
+
+
+class InputLayer(Layer):
+    """States the shape of one row; computes nothing."""
+
+    arguments = ("batch_shape",)
+    ignored = frozenset({"dtype", "sparse", "ragged", "optional"})
+
+    def __init__(
+        self,
+        shape: Sequence[int | None] | None = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        batch_shape: Sequence[int | None] | None = None,
+        name: str | None = None,
+        **others: Any,
+    ) -> None:
+        given = others.pop("input_shape", None) if shape is None else shape
+        super().__init__(name=name, dtype=dtype, input_shape=given, batch_input_shape=batch_shape, **others)
+        if self.declared is None:
+            raise UnsupportedError("an input states the shape of its rows", remedy="Input(shape=(4,))")
+        self.batch_shape = (batch_size if batch_shape is None else batch_shape[0], *self.declared)
+
+    def trace(self, tracer: Tracer, x: str) -> str:
+        return x
+
+
+def Input(  # noqa: N802 - Keras's name
+    shape: Sequence[int | None] | None = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None
+) -> InputLayer:
+    """The shape of one row: ``Sequential([Input((4,)), Dense(3)])``."""
+    return InputLayer(shape=shape, batch_size=batch_size, dtype=dtype, name=name)

@@ -1,0 +1,189 @@
+"""Dense layers, activations, dropout, and reshaping to rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from edgeling import activations, initializers, regularizers
+from edgeling.errors import UnsupportedError
+from edgeling.layers.base import Layer, Shape, size
+from edgeling.training.tracing import Tracer
+
+
+class Dense(Layer):
+    """``activation(x @ kernel + bias)``: [rows, inputs] -> [rows, units]."""
+
+    arguments = (
+        "units", "activation", "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer",
+        "bias_regularizer",
+    )  # fmt: skip
+    refused = (
+        *Layer.refused, "kernel_constraint", "bias_constraint", "lora_rank", "lora_alpha", "quantization_config",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if int(units) != units or units < 1:
+            raise UnsupportedError("a dense layer has a whole, positive number of units", received=repr(units))
+        self.units, self.activation, self.use_bias = int(units), activations.get(activation), bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+
+    def make(self, row: Shape) -> None:
+        if len(row) != 1:
+            raise UnsupportedError(
+                "a dense layer takes rows of one dimension", received=str(row), remedy="put Flatten() before it"
+            )
+        self.kernel = self.add_weight("kernel", self.kernel_initializer((row[0], self.units)))
+        if self.use_bias:
+            self.bias = self.add_weight("bias", self.bias_initializer((self.units,)))
+
+    def output_shape_of(self, row: Shape) -> Shape:
+        return (self.units,)
+
+    def trace(self, tracer: Tracer, x: str) -> str:
+        self._penalize(tracer)
+        if self.use_bias:
+            bias = tracer.value(self.bias)
+        else:
+            bias = tracer.builder.constant(np.zeros(self.units, np.float32), "no_bias")
+        y = tracer.builder.add("dense", x, tracer.value(self.kernel), bias)
+        return self.activation.trace(tracer.builder, y)
+
+    def _penalize(self, tracer: Tracer) -> None:
+        if self.kernel_regularizer:
+            tracer.penalize(self.kernel, *self.kernel_regularizer.factors())
+        if self.bias_regularizer and self.use_bias:
+            tracer.penalize(self.bias, *self.bias_regularizer.factors())
+
+
+class Activation(Layer):
+    """An activation function as a layer."""
+
+    arguments = ("activation",)
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+
+    def trace(self, tracer: Tracer, x: str) -> str:
+        return self.activation.trace(tracer.builder, x)
+
+
+class ReLU(Layer):
+    """``max(x, 0)``; with ``max_value=6`` relu6, with a ``negative_slope`` leaky."""
+
+    arguments = ("max_value", "negative_slope", "threshold")
+
+    def __init__(
+        self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.max_value, self.negative_slope, self.threshold = max_value, negative_slope or 0.0, threshold or 0.0
+        if self.threshold or max_value not in (None, 6) or (max_value and self.negative_slope):
+            raise UnsupportedError(
+                "ReLU is relu, relu6 or leaky",
+                received=f"max_value={max_value}, negative_slope={negative_slope}, threshold={threshold}",
+                remedy="max_value=6, or negative_slope alone",
+            )
+
+    def trace(self, tracer: Tracer, x: str) -> str:
+        if self.negative_slope:
+            return activations.Activation("leaky_relu", float(self.negative_slope)).trace(tracer.builder, x)
+        return (activations.relu6 if self.max_value else activations.relu).trace(tracer.builder, x)
+
+
+class LeakyReLU(Layer):
+    """``x`` above zero, ``negative_slope * x`` below."""
+
+    arguments = ("negative_slope",)
+
+    def __init__(self, negative_slope: float = 0.3, *, alpha: float | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.negative_slope = float(negative_slope if alpha is None else alpha)
+
+    def trace(self, tracer: Tracer, x: str) -> str:
+        return activations.Activation("leaky_relu", self.negative_slope).trace(tracer.builder, x)
+
+
+class ELU(Layer):
+    """``x`` above zero, ``alpha * (exp(x) - 1)`` below."""
+
+    arguments = ("alpha",)
+
+    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alpha = float(alpha)
+
+    def trace(self, tracer: Tracer, x: str) -> str:
+        return activations.Activation("elu", self.alpha).trace(tracer.builder, x)
+
+
+class Softmax(Layer):
+    """Softmax over the last axis."""
+
+    arguments = ("axis",)
+
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def make(self, row: Shape) -> None:
+        if self.axis not in (-1, len(row)):
+            raise UnsupportedError("softmax is over the last axis", received=f"axis={self.axis}")
+
+    def trace(self, tracer: Tracer, x: str) -> str:
+        return activations.softmax.trace(tracer.builder, x)
+
+
+class Dropout(Layer):
+    """While training, sets a share ``rate`` of the inputs to zero and scales up the rest."""
+
+    arguments = ("rate", "noise_shape", "seed")
+
+    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not 0 <= rate < 1:
+            raise UnsupportedError("a dropout rate lies from 0 to below 1", received=str(rate))
+        if noise_shape is not None:
+            raise UnsupportedError("dropout draws every element by itself", received=f"noise_shape={noise_shape}")
+        self.rate, self.noise_shape, self.seed = float(rate), None, seed
+
+    def trace(self, tracer: Tracer, x: str) -> str:
+        if not tracer.training or not self.rate:
+            return x
+        mask = tracer.mask(tracer.builder.type_of(x).shape, self.rate)
+        return tracer.builder.add("multiply", x, mask)
+
+
+class Flatten(Layer):
+    """Rows of any shape to rows of one dimension."""
+
+    arguments = ("data_format",)
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if data_format not in (None, "channels_last"):
+            raise UnsupportedError("channels come last", received=f"data_format={data_format!r}")
+        self.data_format = "channels_last"
+
+    def output_shape_of(self, row: Shape) -> Shape:
+        return (size(row),)
+
+    def trace(self, tracer: Tracer, x: str) -> str:
+        batch, *row = tracer.builder.type_of(x).shape
+        return x if len(row) == 1 else tracer.builder.add("reshape", x, shape=(batch, size(tuple(row))))

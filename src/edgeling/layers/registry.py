@@ -1,0 +1,25 @@
+"""Layers by name, for model files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgeling.configurable import find
+from edgeling.layers.base import InputLayer, Layer
+from edgeling.layers.core import ELU, Activation, Dense, Dropout, Flatten, LeakyReLU, ReLU, Softmax
+from edgeling.layers.normalization import BatchNormalization, Normalization, Rescaling
+
+_CLASSES: tuple[type[Layer], ...] = (
+    InputLayer, Dense, Activation, ReLU, LeakyReLU, ELU, Softmax, Dropout, Flatten, BatchNormalization, Normalization,
+    Rescaling,
+)  # fmt: skip
+TABLE: dict[str, type[Layer]] = {c.__name__: c for c in _CLASSES}
+
+
+def get(description: Any) -> Layer:
+    """A layer from its description in a model file.
+
+    Raises:
+        UnsupportedError: no such layer, or a setting of it that is not supported.
+    """
+    return find("layer", TABLE, description["class_name"]).from_config(description["config"])

@@ -1,0 +1,5 @@
+"""Models with Keras's face: made of layers, compiled to C when they train or predict."""
+
+from edgeling.models.sequential import Sequential
+
+__all__ = ["Sequential"]

@@ -1,0 +1,194 @@
+"""The loop over epochs, as far as Python is in it: hooks, validation, display. Epochs themselves run natively."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, Protocol
+
+import numpy as np
+
+from edgeling.callbacks import CallbackList, History, TerminateOnNaN
+from edgeling.errors import TrainingError
+from edgeling.graph.random import permutation
+from edgeling.models.display import Display
+from edgeling.models.session import Session
+from edgeling.optimizers import Optimizer
+from edgeling.training.engine import TrainingData
+
+
+class Reporter(Protocol):
+    """Names and final values of what is logged."""
+
+    def __call__(self, means: list[float]) -> dict[str, float]: ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What ``fit`` was told.
+
+    Attributes:
+        steps: batches an epoch.
+        validate: (epoch) -> whether to validate after it.
+    """
+
+    batch_size: int
+    first_epoch: int
+    last_epoch: int
+    shuffle: bool
+    seed: int
+    steps: int
+    validation: TrainingData | None = None
+    validation_freq: int | Collection[int] = 1
+
+    def validates(self, epoch: int) -> bool:
+        """Whether validation follows this epoch (counted from 0)."""
+        if self.validation is None:
+            return False
+        if isinstance(self.validation_freq, int):
+            return (epoch + 1) % self.validation_freq == 0
+        return epoch + 1 in self.validation_freq
+
+
+class Fit:
+    """One call of ``fit``."""
+
+    def __init__(
+        self,
+        model: Any,
+        optimizer: Optimizer,
+        session_of: Callable[[int, int], Session],
+        report: Reporter,
+        data: TrainingData,
+        plan: Plan,
+        callbacks: CallbackList,
+        history: History,
+        display: Display | None,
+    ) -> None:
+        self._model, self._optimizer, self._report, self._data, self._plan = model, optimizer, report, data, plan
+        self._callbacks, self._history, self._display = callbacks, history, display
+        self._session_of = session_of
+        self._session = session_of(plan.batch_size, len(data.x) % plan.batch_size)
+
+    def run(self) -> None:
+        """Train; the model's weights are then those of the last whole epoch.
+
+        Raises:
+            TrainingError: a loss that is not finite.
+        """
+        self._callbacks.call("on_train_begin")
+        self._session.push()
+        try:
+            if self._callbacks.callbacks or self._display or self._plan.validation:
+                self._epoch_by_epoch()
+            else:
+                self._all_at_once()
+        except KeyboardInterrupt:
+            self._interrupted()
+        finally:
+            if self._display:
+                self._display.close()
+        self._callbacks.call("on_train_end")
+
+    def _all_at_once(self) -> None:
+        plan = self._plan
+        for row in self._native(plan.first_epoch, plan.last_epoch - plan.first_epoch):
+            self._history.on_epoch_end(len(self._history.epoch) + plan.first_epoch, self._report(row))
+
+    def _epoch_by_epoch(self) -> None:
+        for epoch in range(self._plan.first_epoch, self._plan.last_epoch):
+            start = perf_counter()
+            self._callbacks.call("on_epoch_begin", epoch)
+            self._session.push()
+            means = self._batch_by_batch(epoch) if self._callbacks.wants_batches else self._native(epoch, 1)
+            if not means:
+                return
+            logs = self._report(means[0])
+            if self._plan.validates(epoch):
+                assert self._plan.validation
+                logs |= {f"val_{k}": v for k, v in self._report(self._session.evaluate(self._plan.validation)).items()}
+            self._callbacks.call("on_epoch_end", epoch, logs)
+            self._history.on_epoch_end(epoch, logs)
+            if self._display:
+                self._display.epoch(epoch, logs, perf_counter() - start, self._plan.steps)
+            if self._model.stop_training:
+                return
+
+    def _native(self, epoch: int, count: int) -> list[list[float]]:
+        """Run whole epochs; what each logged. Fewer than asked for if the run was stopped."""
+        plan = self._plan
+        result = self._session.run_epochs(
+            self._data, batch_size=plan.batch_size, epochs=count, shuffle=plan.shuffle, seed=plan.seed,
+            first_epoch=epoch, learning_rates=np.asarray(self._optimizer.learning_rates(count * plan.steps)),
+            steps_per_epoch=plan.steps,
+        )  # fmt: skip
+        logs = result.logs.tolist()
+        self._optimizer.iterations += len(logs) * plan.steps
+        self._session.pull()
+        if result.interrupted:
+            self._interrupted()
+        if result.diverged:
+            self._diverged(epoch + len(logs))
+        return logs
+
+    def _batch_by_batch(self, epoch: int) -> list[list[float]]:
+        """One epoch with the hooks of batches; logs are means over the rows so far."""
+        data, plan = self._data, self._plan
+        rows = len(data.x)
+        order = permutation(rows, seed=plan.seed, step=epoch) if plan.shuffle else np.arange(rows)
+        sums, seen = np.zeros(1), 0
+        for batch in range(plan.steps):
+            chosen = order[batch * plan.batch_size : (batch + 1) * plan.batch_size]
+            self._callbacks.call("on_train_batch_begin", batch)
+            means = self._one_batch(chosen, epoch)
+            if means is None:
+                return []
+            sums, seen = sums + np.asarray(means) * len(chosen), seen + len(chosen)
+            self._callbacks.call("on_train_batch_end", batch, self._report((sums / seen).tolist()))
+            if self._model.stop_training:
+                break
+        self._session = self._session_of(plan.batch_size, rows % plan.batch_size)
+        self._session.push()
+        return [(sums / seen).tolist()]
+
+    def _one_batch(self, chosen: Any, epoch: int) -> list[float] | None:
+        data, size = self._data, len(chosen)
+        weight = None if data.sample_weight is None else data.sample_weight[chosen]
+        session = self._session_of(size, 0)
+        session.push()
+        result = session.run_epochs(
+            TrainingData(data.x[chosen], data.y[chosen], weight), batch_size=size, epochs=1, shuffle=False,
+            seed=self._plan.seed, first_epoch=epoch, learning_rates=np.asarray(self._optimizer.learning_rates(1)),
+        )  # fmt: skip
+        session.pull()
+        if result.diverged:
+            self._diverged(epoch)
+            return None
+        self._optimizer.iterations += 1
+        (means,) = result.logs.tolist()
+        return means
+
+    def _interrupted(self) -> None:
+        done = len(self._history.epoch)
+        self._model.stop_training = True
+        print(f"\nInterrupted: the weights are those after {self._epochs(done)} of this fit.", file=sys.stderr)
+
+    def _diverged(self, epoch: int) -> None:
+        self._model.stop_training = True
+        quiet = [c for c in self._callbacks.callbacks if isinstance(c, TerminateOnNaN)]
+        if quiet:
+            self._callbacks.call("on_epoch_end", epoch, {"loss": float("nan")})
+            return
+        raise TrainingError(
+            "the loss stays a finite number",
+            received=f"a loss that is NaN or infinite in epoch {epoch + 1}"
+            f" (the weights of the epoch before are kept)",
+            remedy=f"a lower learning rate than {self._optimizer.learning_rate:g}, clipnorm=1.0 in the optimizer,"
+            " inputs scaled to about -1 to 1, and check the targets",
+        )
+
+    @staticmethod
+    def _epochs(count: int) -> str:
+        return "1 whole epoch" if count == 1 else f"{count} whole epochs"

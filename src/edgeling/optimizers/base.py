@@ -1,0 +1,166 @@
+"""What every optimizer shares: the learning rate, clipping, weight decay, and the order of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from edgeling.configurable import Configurable, refuse, serialize, snake_case
+from edgeling.errors import TrainingError
+from edgeling.graph import GraphBuilder
+from edgeling.graph.types import Array, Attribute
+from edgeling.optimizers import schedules
+
+_UNSUPPORTED = ("loss_scale_factor", "gradient_accumulation_steps", "ema_overwrite_frequency", "use_ema")
+
+
+class Optimizer(Configurable):
+    """A rule from gradients to new weights. In a step: clip the gradients, decay the weights, update.
+
+    Attributes:
+        operation: the graph operation of the rule; its attributes are :meth:`attributes`.
+        iterations: steps done so far; where a schedule goes on.
+        arguments: names of the rule's own settings, for :meth:`get_config`.
+    """
+
+    module = "keras.optimizers"
+    ignored = frozenset({"ema_momentum", "jit_compile", "is_legacy_optimizer"})
+    operation: ClassVar[str]
+    arguments: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        *,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        name: str | None = None,
+        **refused: Any,
+    ) -> None:
+        self._check(refused, (clipnorm, clipvalue, global_clipnorm))
+        self._learning_rate = _rate(learning_rate)
+        self.weight_decay, self.clipnorm, self.clipvalue = weight_decay, clipnorm, clipvalue
+        self.global_clipnorm, self.name = global_clipnorm, name or snake_case(type(self).__name__)
+        self.iterations = 0
+
+    def _check(self, refused: Mapping[str, Any], clips: tuple[float | None, ...]) -> None:
+        for key in refused.keys() - self.ignored:
+            if key not in _UNSUPPORTED:
+                raise TypeError(f"{type(self).__name__} has no argument {key!r}")
+            refuse(type(self).__name__, key, refused[key])
+        if sum(clip is not None for clip in clips) > 1:
+            raise TrainingError("only one of clipnorm, clipvalue and global_clipnorm can be set", received=str(clips))
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the next step."""
+        if callable(self._learning_rate):
+            return float(self._learning_rate(self.iterations))
+        return self._learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        if callable(self._learning_rate):
+            raise TrainingError(
+                "a learning rate that follows a schedule cannot be set",
+                remedy="give the optimizer a number as learning_rate",
+            )
+        self._learning_rate = _rate(value)
+
+    def learning_rates(self, steps: int) -> float | Array:
+        """The rate of each of the next ``steps``, float32; one number if it does not change."""
+        if callable(self._learning_rate):
+            return np.asarray(self._learning_rate(self.iterations + np.arange(steps)), dtype=np.float32)
+        return self._learning_rate
+
+    def trace(self, builder: GraphBuilder, learning_rate: str, gradients: Mapping[str, str]) -> None:
+        """Append one step to a graph.
+
+        Args:
+            learning_rate: a scalar value.
+            gradients: variable to its gradient. New variables (slots, scalars) are added after those there are.
+        """
+        clipped = self._clipped(builder, gradients)
+        scalars = self.scalars(builder, learning_rate)
+        for variable, gradient in clipped.items():
+            shape = builder.type_of(variable).shape
+            slots = [builder.variable(np.full(shape, v, np.float32), f"{variable}_{s}") for s, v in self.slots()]
+            weight = self._decayed(builder, variable, learning_rate)
+            updated = builder.add_many(
+                self.operation, weight, gradient, *slots, *scalars, name=f"{variable}_next", **self.attributes()
+            )
+            for held, value in zip((variable, *slots), updated, strict=True):
+                builder.update(held, value)
+
+    def slots(self) -> list[tuple[str, float]]:
+        """Name and initial value of what is kept for each weight, in the operation's order."""
+        return []
+
+    def scalars(self, builder: GraphBuilder, learning_rate: str) -> tuple[str, ...]:
+        """Values the operation takes last, computed once a step."""
+        return (learning_rate,)
+
+    def attributes(self) -> dict[str, Attribute]:
+        """The operation's attributes."""
+        return {}
+
+    def signature(self) -> str:
+        """What the compiled step depends on: everything but the learning rate."""
+        return repr((type(self).__name__, {**self.get_config(), "learning_rate": None, "name": None}))
+
+    def get_config(self) -> dict[str, Any]:
+        """Keras's configuration."""
+        rate = self._learning_rate
+        return {
+            "name": self.name,
+            "learning_rate": serialize(rate) if isinstance(rate, Configurable) else rate,
+            "weight_decay": self.weight_decay,
+            "clipnorm": self.clipnorm,
+            "global_clipnorm": self.global_clipnorm,
+            "clipvalue": self.clipvalue,
+            **{key: getattr(self, key) for key in self.arguments},
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Optimizer:  # type: ignore[override]
+        """The inverse of :meth:`get_config`; what is not supported must be switched off."""
+        return cls(**config)
+
+    def _clipped(self, builder: GraphBuilder, gradients: Mapping[str, str]) -> Mapping[str, str]:
+        if self.clipvalue:
+            limit = float(self.clipvalue)
+            return {v: builder.add("clip", g, minimum=-limit, maximum=limit) for v, g in gradients.items()}
+        if self.clipnorm:
+            return {v: _scaled(builder, g, (g,), self.clipnorm) for v, g in gradients.items()}
+        if self.global_clipnorm:
+            scale = _clip_scale(builder, tuple(gradients.values()), self.global_clipnorm)
+            return {v: builder.add("multiply", g, scale) for v, g in gradients.items()}
+        return gradients
+
+    def _decayed(self, builder: GraphBuilder, weight: str, learning_rate: str) -> str:
+        if not self.weight_decay:
+            return weight
+        return builder.add("decay", weight, learning_rate, rate=float(self.weight_decay))
+
+
+def _clip_scale(builder: GraphBuilder, gradients: tuple[str, ...], limit: float) -> str:
+    return builder.add("clip_scale", builder.add("norm", *gradients), limit=float(limit))
+
+
+def _scaled(builder: GraphBuilder, gradient: str, over: tuple[str, ...], limit: float) -> str:
+    return builder.add("multiply", gradient, _clip_scale(builder, over, limit))
+
+
+def _rate(given: Any) -> Any:
+    if isinstance(given, Mapping):
+        return schedules.get(given)
+    if callable(given):
+        return given
+    rate = float(given)
+    if not np.isfinite(rate) or rate < 0:
+        raise TrainingError("a learning rate is a number from zero up", received=str(given))
+    return rate

@@ -1,0 +1,215 @@
+"""From what people hand to ``fit`` to float32 rows: conversion, checks, weights, and the split for validation.
+
+NumPy arrays, lists, and anything NumPy can read (pandas, Polars) are taken. Every refusal is a DataError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeling.errors import DataError, UnsupportedError
+from edgeling.training.engine import TrainingData
+
+Floats = NDArray[np.float32]
+
+
+def numbers(values: Any, what: str) -> Floats:
+    """As a contiguous float32 array, every value finite.
+
+    Raises:
+        DataError: text, dates, ragged rows, NaN or infinite values, or no rows.
+    """
+    array = _numeric(values, what)
+    if array.ndim == 0 or not len(array):
+        raise DataError(f"{what} has at least one row", received=f"shape {array.shape}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        floats = np.ascontiguousarray(array, dtype=np.float32)
+        total = floats.sum()
+    if not np.isfinite(total):
+        _check_finite(floats, what)
+    return floats
+
+
+def _numeric(values: Any, what: str) -> NDArray[Any]:
+    if hasattr(values, "toarray"):  # SciPy's sparse matrices
+        values = values.toarray()
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind == "O":
+            array = np.asarray([list(r) if np.ndim(r) else r for r in array], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{what} holds numbers in rows of one length", received=str(error)) from None
+    if array.dtype.kind not in "fiub":
+        raise DataError(
+            f"{what} holds numbers", received=f"{array.dtype} values", remedy=_TEXT_REMEDY.get(what, _TEXT_REMEDY["x"])
+        )
+    return array
+
+
+_TEXT_REMEDY = {
+    "x": "turn text into numbers first (one-hot encoding), or train from the table with `edgeling train`",
+    "y": "turn labels into class numbers: np.unique(y, return_inverse=True)[1]",
+}
+
+
+def _check_finite(floats: Floats, what: str) -> None:
+    bad = np.argwhere(~np.isfinite(floats))
+    if len(bad):
+        where = tuple(bad[0].tolist())
+        raise DataError(
+            f"{what} holds finite numbers",
+            received=f"{len(bad)} that are NaN or infinite in float32, the first at {where}",
+            remedy="drop those rows, or fill them in",
+        )
+
+
+def features(x: Any, row: tuple[int, ...] | None) -> Floats:
+    """Rows of the network's input: float32 [rows, *row]; a flat list is rows of one feature.
+
+    Args:
+        row: the shape of one row; None where the network takes it from the data.
+
+    Raises:
+        DataError: rows of another shape, or what :func:`numbers` refuses.
+    """
+    floats = numbers(_one_source(x), "x")
+    if row is None or floats.shape[1:] == row:
+        return floats if floats.ndim > 1 else floats[:, None]
+    if floats.ndim == 1 and row == (1,):
+        return floats[:, None]
+    if floats.shape == row:
+        remedy = "x[np.newaxis] if it is one row"
+    else:
+        remedy = "the columns the network was made for, in that order"
+    raise DataError(f"x has rows of shape {_shape(row)}", received=f"an array of shape {floats.shape}", remedy=remedy)
+
+
+def _shape(row: tuple[int, ...]) -> str:
+    return f"({row[0]},), {row[0]} features" if len(row) == 1 else str(row)
+
+
+def _one_source(x: Any) -> Any:
+    if hasattr(x, "__next__") or (hasattr(x, "__iter__") and not hasattr(x, "__len__")):
+        raise UnsupportedError("data is given as arrays", received=type(x).__name__, remedy="np.stack(list(...))")
+    if isinstance(x, (dict, str)):
+        raise UnsupportedError("data is one array", received=type(x).__name__, remedy="np.column_stack(...)")
+    return x
+
+
+def raw_targets(y: Any) -> Floats:
+    """Targets as float32 [rows, columns], whatever they mean.
+
+    Raises:
+        DataError: no targets, or what :func:`numbers` refuses.
+    """
+    if y is None:
+        raise DataError("training needs targets", received="y=None", remedy="fit(x, y)")
+    floats = numbers(_one_source(y), "y")
+    if floats.ndim == 1:
+        return floats[:, None]
+    if floats.ndim != 2:
+        raise DataError("y has one or two dimensions", received=f"shape {floats.shape}")
+    return floats
+
+
+def targets(y: Any, width: int, loss: Any) -> Floats:
+    """Targets that fit the network and its loss: float32 [rows, width], sparse [rows, 1].
+
+    Args:
+        width: columns of the network's output.
+        loss: the loss; ``sparse`` and ``function`` are read.
+
+    Raises:
+        DataError: another width, class numbers outside the classes, or probabilities outside [0, 1].
+    """
+    floats = raw_targets(y)
+    if loss.sparse:
+        return _class_numbers(floats, width)
+    if floats.shape[1] != width:
+        remedy = "one column for every output of the last layer"
+        if floats.shape[1] == 1:
+            remedy = "loss='sparse_categorical_crossentropy', or edgeling.utils.to_categorical(y)"
+        raise DataError(f"y has {width} columns", received=f"shape {floats.shape}", remedy=remedy)
+    if loss.function in ("binary_crossentropy", "categorical_crossentropy") and not _within_unit(floats):
+        raise DataError(
+            f"{loss.function} takes targets from 0 to 1",
+            received=f"values from {floats.min():g} to {floats.max():g}",
+            remedy="labels 0 and 1; for several classes one output a class and sparse_categorical_crossentropy",
+        )
+    return floats
+
+
+def _within_unit(floats: Floats) -> bool:
+    return bool(floats.min() >= 0 and floats.max() <= 1)
+
+
+def _class_numbers(labels: Floats, classes: int) -> Floats:
+    if labels.shape[1] != 1:
+        raise DataError(
+            "sparse_categorical_crossentropy takes one class number a row",
+            received=f"shape {labels.shape}",
+            remedy="loss='categorical_crossentropy' for one-hot rows, or y.argmax(axis=1)",
+        )
+    if labels.min() < 0 or labels.max() >= classes or (labels != np.floor(labels)).any():
+        raise DataError(
+            f"class numbers are whole and lie between 0 and {classes - 1}, for the last layer has {classes} outputs",
+            received=f"labels from {labels.min():g} to {labels.max():g}",
+            remedy="number the classes from 0, and give the last layer as many units as there are classes",
+        )
+    return labels
+
+
+def row_weights(
+    y: Floats, sample_weight: Any = None, class_weight: Mapping[int, float] | None = None
+) -> Floats | None:
+    """The weight of each row, float32 [rows], or None. Classes that are not named weigh one.
+
+    Raises:
+        DataError: both kinds at once, a wrong number of weights, or negative ones.
+    """
+    if class_weight and sample_weight is not None:
+        raise DataError("either class_weight or sample_weight is given", received="both")
+    if class_weight:
+        classes = np.argmax(y, axis=1) if y.shape[1] > 1 else np.round(y[:, 0]).astype(int)
+        return np.asarray([float(class_weight.get(int(c), 1.0)) for c in classes], np.float32)
+    if sample_weight is None:
+        return None
+    weights = numbers(sample_weight, "sample_weight").reshape(-1)
+    if len(weights) != len(y) or weights.min() < 0:
+        raise DataError(
+            "sample_weight has one weight a row, none below zero",
+            received=f"{len(weights)} for {len(y)} rows, the least {weights.min():g}",
+        )
+    return weights
+
+
+def gathered(x: Floats, y: Floats, weights: Floats | None) -> TrainingData:
+    """Rows that belong together.
+
+    Raises:
+        DataError: x and y differ in their number of rows.
+    """
+    if len(x) != len(y):
+        raise DataError("x and y have as many rows", received=f"{len(x)} and {len(y)}")
+    return TrainingData(x, y, weights)
+
+
+def split(data: TrainingData, share: float) -> tuple[TrainingData, TrainingData]:
+    """The first rows to train on, the last ``share`` of them to validate with, as Keras splits.
+
+    Raises:
+        DataError: a share that leaves one side empty.
+    """
+    at = int(np.floor(len(data.x) * (1.0 - share)))
+    if not 0 < at < len(data.x):
+        raise DataError(
+            "validation_split leaves rows on both sides", received=f"{share} of {len(data.x)} rows", remedy="0.2"
+        )
+    weights = data.sample_weight
+    parts = [(slice(None, at)), (slice(at, None))]
+    first, second = (TrainingData(data.x[p], data.y[p], None if weights is None else weights[p]) for p in parts)
+    return first, second

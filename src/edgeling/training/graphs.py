@@ -1,0 +1,150 @@
+"""A network's graphs: one training step, the evaluation of one row, inference.
+
+Inputs, in this order: ``x`` [rows, ...], ``y`` [rows, outputs] ([rows, 1] class numbers where the loss is sparse),
+``sample_weight`` [rows] if there is one, and while training ``learning_rate`` and (with dropout) ``seed``, scalars.
+Outputs: ``loss`` and every metric, scalars: means over the rows. Variables: the weights in the network's order, then
+what the optimizer keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from edgeling.graph import Graph, GraphBuilder
+from edgeling.passes import differentiate
+from edgeling.training.tracing import Traceable, Tracer, Weight
+
+LEARNING_RATE = "learning_rate"
+
+
+class Rows(Protocol):
+    """What is asked of a loss or a metric: two matrices to one value a row."""
+
+    signed: bool
+
+    def trace(self, builder: GraphBuilder, y_true: str, y_pred: str) -> str: ...
+
+
+class Rule(Protocol):
+    """What is asked of an optimizer."""
+
+    def trace(self, builder: GraphBuilder, learning_rate: str, gradients: Mapping[str, str]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers in a chain.
+
+    Attributes:
+        name: a C identifier.
+        input_shape: of one row, without the batch.
+        names: the graph's name of every weight, in the order of the weights.
+    """
+
+    name: str
+    input_shape: tuple[int, ...]
+    layers: Sequence[Traceable]
+    names: Mapping[Weight, str]
+
+    def trainable(self) -> list[str]:
+        """Names of the weights that gradients move."""
+        moved = [w for layer in self.layers if layer.trainable for w in layer.weights if w.trainable]
+        return [self.names[w] for w in moved]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What training makes small, and what it reports.
+
+    Attributes:
+        target_width: columns of ``y``.
+        binary_labels: every label of the data set is 0 or 1; signed losses and metrics see -1 and 1 instead.
+    """
+
+    loss: Rows
+    metrics: Sequence[Rows] = field(default_factory=tuple)
+    target_width: int = 1
+    binary_labels: bool = False
+
+
+def training_graph(
+    network: Network, objective: Objective, optimizer: Rule, batch_size: int, has_sample_weight: bool = False
+) -> Graph:
+    """One step on ``batch_size`` rows: forward, loss, gradients, update.
+
+    The loss is ``sum(rows * sample_weight) / batch_size`` plus the penalties, as in Keras.
+    """
+    builder = GraphBuilder(network.name)
+    outputs = _score(builder, network, objective, batch_size, has_sample_weight, training=True)
+    variables = network.trainable()
+    graph = differentiate(builder.build(outputs), outputs[0], variables)
+    builder = GraphBuilder.of(graph)
+    gradients = graph.outputs[len(outputs) :]
+    optimizer.trace(builder, LEARNING_RATE, dict(zip(variables, gradients, strict=True)))
+    return builder.build(outputs)
+
+
+def evaluation_graph(network: Network, objective: Objective, batch_size: int = 1) -> Graph:
+    """Loss and metrics, the network as deployed. ``sample_weight`` is always an input (ones where there is none)."""
+    builder = GraphBuilder(network.name)
+    outputs = _score(builder, network, objective, batch_size, True, training=False)
+    return builder.build(outputs)
+
+
+def inference_graph(network: Network, *, frozen: bool = True, metadata: Mapping[str, Any] | None = None) -> Graph:
+    """From one row ``x`` to ``y``; frozen: with the weights of this moment as constants, else as variables."""
+    builder = GraphBuilder(network.name)
+    x = builder.input("x", (1, *network.input_shape))
+    y = Tracer(builder, network.names, frozen=frozen).run(network.layers, x)
+    builder.describe(**(metadata or {}))
+    return builder.build([y])
+
+
+def _score(
+    builder: GraphBuilder, network: Network, objective: Objective, batch: int, weighted: bool, *, training: bool
+) -> list[str]:
+    """The graph up to its outputs: the loss, then the metrics."""
+    x = builder.input("x", (batch, *network.input_shape))
+    y = builder.input("y", (batch, objective.target_width))
+    sample_weight = builder.input("sample_weight", (batch,)) if weighted else ""
+    if training:
+        builder.input(LEARNING_RATE, ())
+    tracer = Tracer(builder, network.names, training=training)
+    prediction = tracer.run(network.layers, x)
+    truths = _Truths(builder, y, objective.binary_labels)
+    rows = objective.loss.trace(builder, truths.of(objective.loss), prediction)
+    if sample_weight:
+        rows = builder.add("multiply", rows, sample_weight)
+    losses = [_mean(builder, rows, "loss"), *tracer.penalties]
+    loss = losses[0]
+    for penalty in losses[1:]:
+        loss = builder.add("add", loss, penalty, name="loss")
+    metrics = [_mean(builder, m.trace(builder, truths.of(m), prediction), "metric") for m in objective.metrics]
+    return [loss, *metrics]
+
+
+class _Truths:
+    """``y`` as it is, and (made on first use) as -1 and 1."""
+
+    def __init__(self, builder: GraphBuilder, y: str, binary_labels: bool) -> None:
+        self._builder, self._y, self._binary, self._signed = builder, y, binary_labels, ""
+
+    def of(self, rows: Rows) -> str:
+        if not (rows.signed and self._binary):
+            return self._y
+        if not self._signed:
+            two, one = (self._builder.constant(np.float32(n), "number") for n in (2, 1))
+            doubled = self._builder.add("multiply", self._y, two)
+            self._signed = self._builder.add("subtract", doubled, one, name="signed_y")
+        return self._signed
+
+
+def _mean(builder: GraphBuilder, rows: str, name: str) -> str:
+    """The mean of [n], a scalar."""
+    (count,) = builder.type_of(rows).shape
+    total = builder.add("reshape", builder.add("sum", rows, axes=(0,)), shape=())
+    return builder.add("multiply", total, builder.constant(np.float32(1 / count), "share"), name=name)

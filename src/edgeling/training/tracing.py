@@ -1,0 +1,105 @@
+"""How a network's layers become nodes of a graph: for training, for evaluation, for deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from edgeling.graph import DType, GraphBuilder
+from edgeling.graph.types import Array
+
+
+class Weight:
+    """One array of a layer: what is learned, or followed (moving statistics).
+
+    Attributes:
+        name: Keras's short name ("kernel", "bias"...).
+        value: float32, replaced (never changed in place) when it moves.
+        trainable: whether gradients move it, while its layer is trainable.
+    """
+
+    def __init__(self, name: str, value: Array, trainable: bool = True, path: str = "") -> None:
+        self.name, self.value, self.trainable, self.path = name, value, trainable, path or name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.value.shape
+
+    def numpy(self) -> Array:
+        """A copy of the values."""
+        return self.value.copy()
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> Array:
+        return np.array(self.value, dtype=dtype)  # type: ignore[call-overload]
+
+    def __repr__(self) -> str:
+        return f"<Weight {self.path} {list(self.shape)}>"
+
+
+class Traceable(Protocol):
+    """What tracing asks of a layer."""
+
+    trainable: bool
+
+    @property
+    def weights(self) -> list[Weight]: ...
+
+    def trace(self, tracer: Tracer, x: str) -> str: ...
+
+
+class Tracer:
+    """Where layers append their nodes.
+
+    Args:
+        builder: the graph being built.
+        names: the value's name of every weight.
+        training: dropout drops, batch statistics are the batch's own.
+        frozen: weights become constants; otherwise variables.
+    """
+
+    def __init__(
+        self, builder: GraphBuilder, names: Mapping[Weight, str], *, training: bool = False, frozen: bool = False
+    ) -> None:
+        self.builder, self.names, self.training = builder, names, training
+        declare = builder.constant if frozen else builder.variable
+        for weight, name in names.items():
+            declare(weight.value, name)
+        self.penalties: list[str] = []
+        self._random: tuple[str, str] | None = None
+        self._masks = 0
+
+    def run(self, layers: Sequence[Traceable], x: str) -> str:
+        """The last layer's output."""
+        for layer in layers:
+            x = layer.trace(self, x)
+        return x
+
+    def value(self, weight: Weight) -> str:
+        """The value that holds a weight."""
+        return self.names[weight]
+
+    def number(self, value: float, name: str = "number") -> str:
+        """A scalar constant."""
+        return self.builder.constant(np.float32(value), name)
+
+    def penalize(self, weight: Weight, l1: float, l2: float) -> None:
+        """Add ``l1 * sum|w| + l2 * sum w^2`` to the loss."""
+        self.penalties.append(self.builder.add("penalty", self.value(weight), l1=l1, l2=l2))
+
+    def update(self, weight: Weight, value: str) -> None:
+        """Say what a weight that no gradient moves becomes after the step."""
+        self.builder.update(self.value(weight), value)
+
+    def mask(self, shape: Sequence[int], rate: float) -> str:
+        """Dropout's mask: 0, or 1 / (1 - rate). Every call has numbers of its own."""
+        if self._random is None:
+            self._random = self.builder.input("seed", (), DType.UINT32), self._count_steps()
+        self._masks += 1
+        return self.builder.add("dropout_mask", *self._random, shape=tuple(shape), rate=rate, stream=self._masks - 1)
+
+    def _count_steps(self) -> str:
+        step = self.builder.variable(np.uint32(0), "step")
+        self.builder.update(step, self.builder.add("count", step, name="step_next"))
+        return step

@@ -1,0 +1,61 @@
+"""Keras's small helpers: seeds and one-hot labels."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from edgeling.errors import DataError
+from edgeling.graph.random import random_bits
+from edgeling.graph.types import Array
+
+_SEED_STREAM = 0x53454544
+
+
+class SeedSequence:
+    """Seeds for everything that is not given one: word after word of Philox under one master seed."""
+
+    def __init__(self, master: int) -> None:
+        self.master, self.drawn = master, 0
+
+    def next(self) -> int:
+        """The next seed, an uint32."""
+        (word,) = random_bits(1, seed=self.master, step=self.drawn, stream=_SEED_STREAM)
+        self.drawn += 1
+        return int(word)
+
+
+_seeds = SeedSequence(int.from_bytes(os.urandom(4), "little"))
+
+
+def set_random_seed(seed: int) -> None:
+    """Make everything drawn from here on (weights, shuffles, dropout) repeat, on any machine.
+
+    Args:
+        seed: 0 to 2**32 - 1.
+    """
+    global _seeds
+    if not 0 <= seed < 2**32:
+        raise DataError("a seed lies between 0 and 2**32 - 1", received=str(seed))
+    _seeds = SeedSequence(seed)
+
+
+def next_seed() -> int:
+    """A seed for who was given none: random until :func:`set_random_seed` was called."""
+    return _seeds.next()
+
+
+def to_categorical(x: ArrayLike, num_classes: int | None = None) -> Array:
+    """Integer labels [n] as one-hot rows, float32 [n, num_classes].
+
+    Raises:
+        DataError: a label that is negative or too large.
+    """
+    labels = np.asarray(x)
+    labels = labels.reshape(labels.shape[:-1] if labels.ndim > 1 and labels.shape[-1] == 1 else labels.shape).astype(int)
+    classes = num_classes or int(labels.max(initial=-1)) + 1
+    if labels.size and not 0 <= labels.min() <= labels.max() < classes:
+        raise DataError(f"labels lie between 0 and {classes - 1}", received=f"{labels.min()} to {labels.max()}")
+    return np.eye(classes, dtype=np.float32)[labels]
