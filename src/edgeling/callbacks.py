@@ -103,7 +103,7 @@ class Monitor(Callback):
         super().__init__()
         if mode not in ("auto", "min", "max"):
             raise UnsupportedError("the mode is auto, min or max", received=repr(mode))
-        larger = mode == "max" or (mode == "auto" and monitor.split("_")[-1] in ("acc", "accuracy", "auc"))
+        larger = mode == "max" or (mode == "auto" and monitor.rpartition("_")[2] in ("acc", "accuracy", "auc"))
         self.monitor, self.mode, self.sign = monitor, mode, 1.0 if larger else -1.0
         self.min_delta = abs(min_delta)
         self._warned = False
@@ -182,7 +182,7 @@ class EarlyStopping(Monitor):
 
 
 class ModelCheckpoint(Monitor):
-    """Saves the model after every epoch, or after every best one. ``filepath`` may hold ``{epoch}`` and logged names."""
+    """Saves the model after every epoch, or every best one. ``filepath`` may hold ``{epoch}`` and logged names."""
 
     def __init__(
         self,
@@ -231,7 +231,13 @@ class ReduceLROnPlateau(Monitor):
         super().__init__(monitor, mode, min_delta)
         if factor >= 1.0:
             raise UnsupportedError("the factor lies below 1", received=str(factor))
-        self.factor, self.patience, self.verbose, self.cooldown, self.min_lr = factor, patience, verbose, cooldown, min_lr
+        self.factor, self.patience, self.verbose, self.cooldown, self.min_lr = (
+            factor,
+            patience,
+            verbose,
+            cooldown,
+            min_lr,
+        )
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.best, self.wait, self.cooldown_counter = self.worst, 0, 0

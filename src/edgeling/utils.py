@@ -54,7 +54,9 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> Array:
         DataError: a label that is negative or too large.
     """
     labels = np.asarray(x)
-    labels = labels.reshape(labels.shape[:-1] if labels.ndim > 1 and labels.shape[-1] == 1 else labels.shape).astype(int)
+    labels = labels.reshape(labels.shape[:-1] if labels.ndim > 1 and labels.shape[-1] == 1 else labels.shape).astype(
+        int
+    )
     classes = num_classes or int(labels.max(initial=-1)) + 1
     if labels.size and not 0 <= labels.min() <= labels.max() < classes:
         raise DataError(f"labels lie between 0 and {classes - 1}", received=f"{labels.min()} to {labels.max()}")

@@ -183,8 +183,7 @@ class Fit:
             return
         raise TrainingError(
             "the loss stays a finite number",
-            received=f"a loss that is NaN or infinite in epoch {epoch + 1}"
-            f" (the weights of the epoch before are kept)",
+            received=f"a loss that is NaN or infinite in epoch {epoch + 1} (the weights of the epoch before are kept)",
             remedy=f"a lower learning rate than {self._optimizer.learning_rate:g}, clipnorm=1.0 in the optimizer,"
             " inputs scaled to about -1 to 1, and check the targets",
         )

@@ -17,8 +17,8 @@ from edgeling.training.engine import TrainingData
 Floats = NDArray[np.float32]
 
 
-def numbers(values: Any, what: str) -> Floats:
-    """As a contiguous float32 array, every value finite.
+def numbers(values: Any, what: str, finite: bool = True) -> Floats:
+    """As a contiguous float32 array, every value finite (unless told otherwise).
 
     Raises:
         DataError: text, dates, ragged rows, NaN or infinite values, or no rows.
@@ -29,7 +29,7 @@ def numbers(values: Any, what: str) -> Floats:
     with np.errstate(over="ignore", invalid="ignore"):
         floats = np.ascontiguousarray(array, dtype=np.float32)
         total = floats.sum()
-    if not np.isfinite(total):
+    if finite and not np.isfinite(total):
         _check_finite(floats, what)
     return floats
 
@@ -67,7 +67,7 @@ def _check_finite(floats: Floats, what: str) -> None:
         )
 
 
-def features(x: Any, row: tuple[int, ...] | None) -> Floats:
+def features(x: Any, row: tuple[int, ...] | None, finite: bool = True) -> Floats:
     """Rows of the network's input: float32 [rows, *row]; a flat list is rows of one feature.
 
     Args:
@@ -76,7 +76,7 @@ def features(x: Any, row: tuple[int, ...] | None) -> Floats:
     Raises:
         DataError: rows of another shape, or what :func:`numbers` refuses.
     """
-    floats = numbers(_one_source(x), "x")
+    floats = numbers(_one_source(x), "x", finite)
     if row is None or floats.shape[1:] == row:
         return floats if floats.ndim > 1 else floats[:, None]
     if floats.ndim == 1 and row == (1,):
@@ -163,9 +163,7 @@ def _class_numbers(labels: Floats, classes: int) -> Floats:
     return labels
 
 
-def row_weights(
-    y: Floats, sample_weight: Any = None, class_weight: Mapping[int, float] | None = None
-) -> Floats | None:
+def row_weights(y: Floats, sample_weight: Any = None, class_weight: Mapping[int, float] | None = None) -> Floats | None:
     """The weight of each row, float32 [rows], or None. Classes that are not named weigh one.
 
     Raises:

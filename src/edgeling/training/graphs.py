@@ -95,8 +95,21 @@ def evaluation_graph(network: Network, objective: Objective, batch_size: int = 1
     return builder.build(outputs)
 
 
-def inference_graph(network: Network, *, frozen: bool = True, metadata: Mapping[str, Any] | None = None) -> Graph:
-    """From one row ``x`` to ``y``; frozen: with the weights of this moment as constants, else as variables."""
+class Model(Protocol):
+    """A model, as far as its graph needs it."""
+
+    def network(self, readable: bool = False) -> Network: ...
+
+
+def inference_graph(model: Model | Network, *, frozen: bool = True, metadata: Mapping[str, Any] | None = None) -> Graph:
+    """From one row ``x`` to ``y``.
+
+    Args:
+        model: a ``Sequential`` that is built.
+        frozen: the weights of this moment are constants, else variables.
+        metadata: free text for people and reports.
+    """
+    network = model if isinstance(model, Network) else model.network(readable=True)
     builder = GraphBuilder(network.name)
     x = builder.input("x", (1, *network.input_shape))
     y = Tracer(builder, network.names, frozen=frozen).run(network.layers, x)

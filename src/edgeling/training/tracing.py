@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -18,10 +18,22 @@ class Weight:
         name: Keras's short name ("kernel", "bias"...).
         value: float32, replaced (never changed in place) when it moves.
         trainable: whether gradients move it, while its layer is trainable.
+        changes: how often any weight was given a value; by it, who keeps copies of weights notices.
     """
+
+    changes: ClassVar[int] = 0
 
     def __init__(self, name: str, value: Array, trainable: bool = True, path: str = "") -> None:
         self.name, self.value, self.trainable, self.path = name, value, trainable, path or name
+
+    @property
+    def value(self) -> Array:
+        return self._value
+
+    @value.setter
+    def value(self, value: Array) -> None:
+        self._value = value
+        Weight.changes += 1
 
     @property
     def shape(self) -> tuple[int, ...]:

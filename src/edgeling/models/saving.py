@@ -1,0 +1,79 @@
+"""Models on disk."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgeling.configurable import Configurable, serialize
+from edgeling.errors import DataError, UnsupportedError
+from edgeling.graph.types import Array
+
+# File formats know models, not the other way round: the writer is looked up when a model is saved.
+_WRITERS = {".keras": "edgeling.formats.keras_file"}
+
+
+def save(model: Any, path: Path, overwrite: bool) -> None:
+    """Write a model in the format its name's ending says.
+
+    Raises:
+        UnsupportedError: no such format.
+        DataError: the file is there and may not be overwritten.
+    """
+    if path.suffix not in _WRITERS:
+        raise UnsupportedError(
+            "a model is saved as .keras", received=path.name, remedy="edgeling.save(...) for an .edgeling folder"
+        )
+    _may_write(path, overwrite)
+    import_module(_WRITERS[path.suffix]).save(model, path)
+
+
+def save_weights(model: Any, path: Path, overwrite: bool) -> None:
+    """Write the weights alone, numbered, as NumPy's ``.npz``; whole or not at all."""
+    _may_write(path, overwrite)
+    temporary = path.with_name(path.name + ".part")
+    with temporary.open("wb") as file:
+        np.savez(file, *model.get_weights())
+    os.replace(temporary, path)
+
+
+def load_weights(path: Path) -> list[Array]:
+    """Weights that :func:`save_weights` wrote.
+
+    Raises:
+        DataError: no such file, or not one of ours.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return [stored[f"arr_{i}"] for i in range(len(stored.files))]
+    except (OSError, ValueError, KeyError, AttributeError, EOFError) as error:
+        raise DataError("weights are read from what save_weights wrote", received=f"{path}: {error}") from None
+
+
+def _may_write(path: Path, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise DataError("a file is there already", received=str(path), remedy="overwrite=True")
+
+
+def compile_config(optimizer: Any, loss: Any, metrics: list[Any], weighted_metrics: list[Any]) -> dict[str, Any]:
+    """What ``compile`` was told, in Keras's form."""
+    return {
+        "optimizer": serialize(optimizer),
+        "loss": _plain(loss),
+        "loss_weights": None,
+        "metrics": [_plain(m) for m in metrics] or None,
+        "weighted_metrics": [_plain(m) for m in weighted_metrics] or None,
+        "run_eagerly": False,
+        "steps_per_execution": 1,
+        "jit_compile": True,
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, type) and issubclass(value, Configurable):
+        value = value()
+    return serialize(value) if isinstance(value, Configurable) else value

@@ -1,0 +1,383 @@
+"""A chain of layers that trains, predicts and becomes a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgeling import losses, metrics, optimizers
+from edgeling.callbacks import Callback, CallbackList, History
+from edgeling.configurable import refuse
+from edgeling.errors import TrainingError, UnsupportedError
+from edgeling.graph.types import Array
+from edgeling.layers.base import Layer
+from edgeling.models import saving
+from edgeling.models.display import Display, numbers
+from edgeling.models.fitting import Fit, Plan
+from edgeling.models.prediction import Predictor, not_ready
+from edgeling.models.session import Lent, Session, for_evaluation, for_training, lend
+from edgeling.models.stack import Stack
+from edgeling.training import arrays
+from edgeling.training.engine import TrainingData
+from edgeling.training.graphs import Objective
+from edgeling.training.tracing import Weight
+from edgeling.utils import next_seed
+
+DEFAULT_BATCH_SIZE = 32
+
+
+class Sequential(Stack):
+    """Layers one after another.
+
+    Args:
+        layers: the layers; the first may be an ``Input``, or state ``input_shape`` itself. Without either the shape is
+            taken from the data of the first ``fit``.
+        name: what summaries call it.
+
+    Example:
+        >>> model = Sequential([Input((4,)), Dense(8, activation="relu"), Dense(3, activation="softmax")])
+        >>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        >>> history = model.fit(x, y, epochs=100, verbose=0)
+    """
+
+    def __init__(self, layers: Iterable[Layer] | None = None, trainable: bool = True, name: str | None = None) -> None:
+        self.stop_training = False
+        self.history: History | None = None
+        self.optimizer: optimizers.Optimizer | None = None
+        self.loss: Any = None
+        self._optimizer_state: dict[str, Array] = {}
+        self._fitted: tuple[str, Lent] | None = None
+        self._single = not_ready
+        super().__init__(layers, trainable, name)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._optimizer_state, self._fitted = {}, None
+        self._predictor: Predictor | None = None
+        self._single = not_ready
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Say how to train. Nothing is translated to C before ``fit``.
+
+        Raises:
+            UnsupportedError: a loss, metric or optimizer that is not there.
+        """
+        refuse("compile", "loss_weights", loss_weights, "weight rows with sample_weight")
+        refuse("compile", "run_eagerly", run_eagerly)
+        self.optimizer = optimizers.get(optimizer)
+        self.loss = loss[0] if isinstance(loss, (list, tuple)) and len(loss) == 1 else loss
+        self._metrics: list[Any] = _as_list(metrics)
+        self._weighted_metrics: list[Any] = _as_list(weighted_metrics)
+        self._optimizer_state = {}
+        for identifier in (*self._metrics, *self._weighted_metrics):
+            _metric(identifier, 1, False)
+        if self.loss not in (None, "crossentropy", "ce"):
+            losses.get(self.loss)
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Collection[int] = 1,
+    ) -> History:
+        """Train on rows ``x`` [rows, ...] and targets ``y`` [rows] or [rows, outputs].
+
+        Every argument is Keras's. ``steps_per_epoch`` takes the first batches of every (shuffled) epoch;
+        ``validation_steps`` the first of validation. Ctrl-C keeps the last whole epoch and returns normally.
+
+        Raises:
+            DataError: data that cannot be learned from; the message says why and what to do.
+            TrainingError: not compiled, or a loss that stopped being finite.
+            CompilerNotFoundError: there is no C compiler.
+        """
+        floats = self._features(x)
+        loss = self._resolved_loss(y)
+        truth = arrays.targets(y, self._width(), loss)
+        weights = arrays.row_weights(truth, sample_weight, class_weight)
+        data, validation = arrays.gathered(floats, truth, weights), None
+        if validation_data is not None:
+            validation = self._validation(validation_data, loss)
+        elif validation_split:
+            data, validation = arrays.split(data, validation_split)
+        batch_size = _batch_size(batch_size, len(data.x))
+        if validation and validation_steps:
+            validation = _head(validation, validation_steps * (validation_batch_size or batch_size))
+        steps = -(-len(data.x) // batch_size)
+        plan = Plan(
+            batch_size, initial_epoch, epochs, bool(shuffle), next_seed(), min(steps_per_epoch or steps, steps),
+            validation, validation_freq,
+        )  # fmt: skip
+        return self._fit(data, plan, loss, _as_list(callbacks), 1 if verbose == "auto" else int(verbose))
+
+    def _fit(
+        self, data: TrainingData, plan: Plan, loss: losses.Loss, callbacks: list[Callback], verbose: int
+    ) -> History:
+        optimizer, history = self._compiled(), History()
+        if self._weighted_metrics and data.sample_weight is not None:
+            raise UnsupportedError("metrics are means over rows", received="weighted_metrics with weights")
+        objective, reported = self._objective(loss, data)
+        params = {"verbose": verbose, "epochs": plan.last_epoch, "steps": plan.steps}
+        history.set_params(params)
+        history.set_model(self)
+        self.history, self.stop_training = history, False
+
+        def session(batch_size: int, tail: int) -> Session:
+            key = (
+                "fit",
+                self._signature(objective),
+                optimizer.signature(),
+                batch_size,
+                tail,
+                data.sample_weight is None,
+            )
+            weighted = data.sample_weight is not None
+            lent = lend(key, lambda: for_training(self.network(), objective, optimizer, batch_size, weighted))
+            self._fitted = key[1], lent
+            return Session(lent, self._named_weights(), self._optimizer_state)
+
+        Fit(
+            self, optimizer, session, lambda means: _report(reported, means), data, plan,
+            CallbackList(callbacks, self, params), history,
+            Display(verbose, plan.first_epoch, plan.last_epoch) if verbose else None,
+        ).run()  # fmt: skip
+        return history
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Loss and metrics of rows: a list, the loss first; the loss alone if there are no metrics; or by name.
+
+        Raises:
+            DataError, TrainingError, CompilerNotFoundError: as :meth:`fit`.
+        """
+        floats, loss = self._features(x), self._resolved_loss(y)
+        truth = arrays.targets(y, self._width(), loss)
+        data = arrays.gathered(floats, truth, arrays.row_weights(truth, sample_weight))
+        if steps:
+            data = _head(data, steps * (batch_size or DEFAULT_BATCH_SIZE))
+        objective, reported = self._objective(loss, data)
+        hooks = CallbackList(_as_list(callbacks), self, {})
+        hooks.call("on_test_begin")
+        session = Session(self._evaluator(objective), self._named_weights(), {})
+        session.push()
+        logs = _report(reported, session.evaluate(data))
+        hooks.call("on_test_end", logs)
+        if verbose in ("auto", 1, 2):
+            print(f"{len(data.x)} rows  {numbers(logs)}")
+        return logs if return_dict else _flat(logs)
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """One step on all these rows; loss and metrics are those of this batch, before the step."""
+        history = self.fit(
+            x, y, batch_size=len(x), verbose=0, shuffle=False, sample_weight=sample_weight, class_weight=class_weight
+        )
+        logs = {key: values[-1] for key, values in history.history.items()}
+        return logs if return_dict else _flat(logs)
+
+    def _validation(self, given: Any, loss: losses.Loss) -> TrainingData:
+        if not isinstance(given, (list, tuple)) or not 2 <= len(given) <= 3:
+            raise UnsupportedError("validation_data is (x, y) or (x, y, sample_weight)", received=type(given).__name__)
+        truth = arrays.targets(given[1], self._width(), loss)
+        return arrays.gathered(self._features(given[0]), truth, arrays.row_weights(truth, *given[2:]))
+
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Array:  # fmt: skip
+        """The outputs of rows: [rows, ...] -> float32 [rows, outputs].
+
+        One float32 row of shape (1, ...) takes the shortest way to the compiled code. Without a C compiler the
+        interpreter answers, slowly, after one warning.
+
+        Raises:
+            DataError: rows of the wrong shape, or not numbers. NaN is let through.
+        """
+        try:
+            return self._single(x)
+        except (AttributeError, TypeError, ValueError):
+            return self._predict(x, None if steps is None else steps * (batch_size or DEFAULT_BATCH_SIZE))
+
+    predict_on_batch = predict
+
+    def __call__(self, x: Any, training: bool = False) -> Array:
+        """As :meth:`predict`."""
+        return self.predict(x)
+
+    def _predict(self, x: Any, limit: int | None) -> Array:
+        row, output = self._rows()
+        floats = arrays.features(x, row, finite=False)[:limit]
+        if self._predictor is None:
+            self._predictor = Predictor(self.network(), self._signature(None), output)
+        answer = self._predictor.rows(floats)
+        self._single = self._predictor.single
+        return answer
+
+    def save(self, filepath: str | Path, overwrite: bool = True, **_: Any) -> None:
+        """Write a ``.keras`` file, which Keras reads too."""
+        saving.save(self, Path(filepath), overwrite)
+
+    def save_weights(self, filepath: str | Path, overwrite: bool = True) -> None:
+        """Write the weights alone (``.npz``)."""
+        saving.save_weights(self, Path(filepath), overwrite)
+
+    def load_weights(self, filepath: str | Path, **_: Any) -> None:
+        """Read weights written by :meth:`save_weights`.
+
+        Raises:
+            DataError: weights of another model.
+        """
+        self.set_weights(saving.load_weights(Path(filepath)))
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What ``compile`` was told, as model files hold it; None before."""
+        if self.optimizer is None:
+            return None
+        return saving.compile_config(self.optimizer, self.loss, self._metrics, self._weighted_metrics)
+
+    def compile_from_config(self, config: Mapping[str, Any]) -> None:
+        """The inverse of :meth:`get_compile_config`."""
+        self.compile(config["optimizer"], config["loss"], metrics=config.get("metrics"))
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Names of what is logged; resolved by the shapes of the first ``fit``."""
+        names = [m if isinstance(m, str) else _metric(m, 1, False).name or "" for m in self._metrics]
+        return ["loss", *names]
+
+    def _evaluator(self, objective: Objective) -> Lent:
+        signature = self._signature(objective)
+        if self._fitted and self._fitted[0] == signature:
+            return self._fitted[1]
+        return lend(("evaluate", signature), lambda: for_evaluation(self.network(), objective))
+
+    def _compiled(self) -> optimizers.Optimizer:
+        if self.optimizer is None:
+            raise TrainingError(
+                "a model is compiled before it trains", received="none", remedy="model.compile('adam', loss)"
+            )
+        return self.optimizer
+
+    def _features(self, x: Any) -> arrays.Floats:
+        """Rows of the input; a model that is not built takes its shape from them."""
+        self._compiled()
+        known = self._input.declared if self._input else None
+        floats = arrays.features(x, known)
+        if not self.built:
+            self.build((None, *floats.shape[1:]))
+        return floats
+
+    def _width(self) -> int:
+        _, output = self._rows()
+        if len(output) != 1:
+            raise UnsupportedError(
+                "the outputs are rows of one dimension", received=str(output), remedy="add Flatten()"
+            )
+        return output[0]
+
+    def _resolved_loss(self, y: Any) -> losses.Loss:
+        if self.loss is None:
+            raise TrainingError("training needs a loss", received="loss=None", remedy="compile(optimizer, 'mse')")
+        alias = self.loss in ("crossentropy", "ce")
+        target_width = arrays.raw_targets(y).shape[1] if alias else None
+        return losses.get(self.loss, self._width(), target_width)
+
+    def _objective(self, loss: losses.Loss, data: TrainingData) -> tuple[Objective, list[metrics.Metric]]:
+        """The loss with the metrics it is reported with.
+
+        Raises:
+            UnsupportedError: a metric that needs targets of another form than the loss's.
+        """
+        resolved = [_metric(m, self._width(), loss.sparse) for m in (*self._metrics, *self._weighted_metrics)]
+        for metric in resolved:
+            if metric.sparse != loss.sparse and self._width() > 1:
+                form = "class numbers" if metric.sparse else "one column a class"
+                raise UnsupportedError(
+                    f"the metric {metric.name!r} takes {form}", received=f"loss={loss.name!r}",
+                    remedy="metrics=['accuracy']",
+                )  # fmt: skip
+        signed = loss.signed or any(m.signed for m in resolved)
+        binary = signed and bool(np.isin(data.y, (0, 1)).all())
+        return Objective(loss, tuple(resolved), data.y.shape[1], binary), resolved
+
+    def _named_weights(self) -> dict[str, Weight]:
+        return {name: weight for weight, name in self.network().names.items()}
+
+    def _signature(self, objective: Objective | None) -> str:
+        """Everything compiled code depends on, except the optimizer."""
+        row, _ = self._rows()
+        return repr((row, [x.signature() for x in self._layers], objective))
+
+
+def _as_list(given: Any) -> list[Any]:
+    if given is None:
+        return []
+    return list(given) if isinstance(given, (list, tuple)) else [given]
+
+
+def _metric(identifier: Any, width: int, sparse: bool) -> metrics.Metric:
+    return metrics.get(identifier, width, sparse)
+
+
+def _report(reported: list[metrics.Metric], means: list[float]) -> dict[str, float]:
+    logs = {"loss": means[0]}
+    for metric, mean in zip(reported, means[1:], strict=True):
+        logs[str(metric.name)] = metric.result(mean)
+    return logs
+
+
+def _flat(logs: dict[str, float]) -> Any:
+    return list(logs.values()) if len(logs) > 1 else logs["loss"]
+
+
+def _batch_size(given: int | None, rows: int) -> int:
+    size = DEFAULT_BATCH_SIZE if given is None else int(given)
+    if size < 1:
+        raise UnsupportedError("a batch has at least one row", received=f"batch_size={given}")
+    return min(size, rows)
+
+
+def _head(data: TrainingData, rows: int) -> TrainingData:
+    weights = data.sample_weight
+    return TrainingData(data.x[:rows], data.y[:rows], None if weights is None else weights[:rows])

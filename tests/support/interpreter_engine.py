@@ -1,0 +1,66 @@
+"""The training loop in plain NumPy around the interpreter: the reference the native engine is held to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from edgeling.graph import Graph, run
+from edgeling.graph.random import permutation
+from edgeling.training.engine import Epochs, TrainingData
+
+
+class InterpreterEngine:
+    """As ``edgeling.training.engine.Engine``, slowly."""
+
+    def __init__(self, name: str, training_graph: Any, evaluation_graph: Graph | None = None) -> None:
+        self._training_graph, self._evaluation_graph = training_graph, evaluation_graph
+        self._weights: dict[str, Any] = {}
+        self._graphs: dict[int, Graph] = {}
+
+    def load(self, weights: Any) -> None:
+        self._weights.update(weights)
+
+    def weights(self) -> dict[str, Any]:
+        return dict(self._weights)
+
+    def run_epochs(
+        self, data: TrainingData, *, batch_size: int, epochs: int, shuffle: bool = True, seed: int = 0,
+        first_epoch: int = 0, learning_rates: Any, steps_per_epoch: int | None = None,
+    ) -> Epochs:  # fmt: skip
+        logs, rates, step = [], np.atleast_1d(learning_rates), 0
+        for epoch in range(first_epoch, first_epoch + epochs):
+            before = dict(self._weights)
+            rows = len(data.x)
+            order = permutation(rows, seed=seed, step=epoch) if shuffle else np.arange(rows)
+            batches = [order[i : i + batch_size] for i in range(0, rows, batch_size)][:steps_per_epoch]
+            sums, seen = 0.0, 0
+            for batch in batches:
+                outputs = self._step(data, batch, rates[step % len(rates)], seed)
+                if not np.isfinite(outputs[0]):
+                    self._weights = before
+                    return Epochs(np.array(logs, np.float32), diverged=True)
+                sums, seen, step = sums + outputs * len(batch), seen + len(batch), step + 1
+            logs.append(sums / seen)
+        return Epochs(np.array(logs, np.float32))
+
+    def _step(self, data: TrainingData, batch: Any, rate: Any, seed: int) -> Any:
+        graph = self._graphs.get(len(batch)) or self._training_graph(len(batch))
+        self._graphs[len(batch)] = graph
+        given = {"x": data.x[batch], "y": data.y[batch], "learning_rate": rate, "seed": np.uint32(seed)}
+        if data.sample_weight is not None:
+            given["sample_weight"] = data.sample_weight[batch]
+        result = run(graph, {k: v for k, v in given.items() if k in graph.inputs}, self._weights)
+        self._weights |= result.variables
+        return np.array([float(o) for o in result.outputs])
+
+    def evaluate(self, data: TrainingData) -> Any:
+        graph = self._evaluation_graph
+        assert graph
+        held = {k: v for k, v in self._weights.items() if k in graph.variables}
+        rows = [
+            run(graph, [data.x[i : i + 1], data.y[i : i + 1], data.sample_weight[i : i + 1]], held).outputs
+            for i in range(len(data.x))
+        ]
+        return np.mean(np.array(rows, np.float64), axis=0).astype(np.float32)
