@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from edgeling.training.engine import Engine, Epochs, TrainingData
 from edgeling.training.graphs import Network, Objective, Rule, evaluation_graph, training_graph
 from edgeling.training.tracing import Weight
 
-_KEPT_ENGINES = 32
+_LIMIT = 32
 NAME = "network"  # of every training program, so that models of one structure share one compiled library
 
 
@@ -27,7 +27,8 @@ class Lent:
     initial: Mapping[str, Array]
 
 
-_engines: OrderedDict[Any, Lent] = OrderedDict()
+_kept: OrderedDict[Any, Any] = OrderedDict()
+Compiled = TypeVar("Compiled")
 
 
 class Session:
@@ -67,14 +68,14 @@ class Session:
         return self._engine.evaluate(data).tolist()
 
 
-def lend(key: Any, make: Callable[[], Lent]) -> Lent:
-    """The engine of that key, made if there is none; the least recently used are let go."""
-    if key not in _engines:
-        _engines[key] = make()
-        while len(_engines) > _KEPT_ENGINES:
-            _engines.popitem(last=False)
-    _engines.move_to_end(key)
-    return _engines[key]
+def lend(key: Any, make: Callable[[], Compiled]) -> Compiled:
+    """What was compiled for that key, made if there is none; the least recently used are let go."""
+    if key not in _kept:
+        _kept[key] = make()
+        while len(_kept) > _LIMIT:
+            _kept.popitem(last=False)
+    _kept.move_to_end(key)
+    return _kept[key]
 
 
 def for_training(network: Network, objective: Objective, optimizer: Rule, batch_size: int, weighted: bool) -> Lent:

@@ -10,7 +10,7 @@ import numpy as np
 from edgeling.configurable import Configurable, refuse, serialize, snake_case
 from edgeling.errors import TrainingError
 from edgeling.graph import GraphBuilder
-from edgeling.graph.types import Array, Attribute
+from edgeling.graph.types import Array
 from edgeling.optimizers import schedules
 
 _UNSUPPORTED = ("loss_scale_factor", "gradient_accumulation_steps", "ema_overwrite_frequency", "use_ema")
@@ -104,7 +104,7 @@ class Optimizer(Configurable):
         """Values the operation takes last, computed once a step."""
         return (learning_rate,)
 
-    def attributes(self) -> dict[str, Attribute]:
+    def attributes(self) -> dict[str, Any]:
         """The operation's attributes."""
         return {}
 
@@ -126,7 +126,7 @@ class Optimizer(Configurable):
         }
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Optimizer:  # type: ignore[override]
+    def from_config(cls, config: Mapping[str, Any]) -> Optimizer:
         """The inverse of :meth:`get_config`; what is not supported must be switched off."""
         return cls(**config)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from edgeling.configurable import resolve, table_of
 from edgeling.errors import TrainingError
 from edgeling.graph import GraphBuilder
-from edgeling.graph.types import Attribute
 from edgeling.graph.updates import NADAM_DECAY
 from edgeling.optimizers.base import Optimizer
 
@@ -32,7 +31,7 @@ class SGD(Optimizer):
     def slots(self) -> list[tuple[str, float]]:
         return [("momentum", 0.0)] if self.momentum else []
 
-    def attributes(self) -> dict[str, Attribute]:
+    def attributes(self) -> dict[str, Any]:
         return {"momentum": self.momentum, "nesterov": self.nesterov} if self.momentum else {}
 
 
@@ -58,7 +57,7 @@ class RMSprop(Optimizer):
         kept = [("velocity", True), ("average_gradient", self.centered), ("momentum", self.momentum > 0)]
         return [(name, 0.0) for name, used in kept if used]
 
-    def attributes(self) -> dict[str, Attribute]:
+    def attributes(self) -> dict[str, Any]:
         return {key: getattr(self, key) for key in self.arguments}
 
 
@@ -81,14 +80,14 @@ class Adagrad(Optimizer):
     def slots(self) -> list[tuple[str, float]]:
         return [("accumulator", self.initial_accumulator_value)]
 
-    def attributes(self) -> dict[str, Attribute]:
+    def attributes(self) -> dict[str, Any]:
         return {"epsilon": self.epsilon}
 
 
 class _Moments(Optimizer):
     """What the family of Adam shares."""
 
-    arguments = ("beta_1", "beta_2", "epsilon")
+    arguments: ClassVar[tuple[str, ...]] = ("beta_1", "beta_2", "epsilon")
 
     def __init__(
         self,
@@ -104,7 +103,7 @@ class _Moments(Optimizer):
     def slots(self) -> list[tuple[str, float]]:
         return [("momentum", 0.0), ("velocity", 0.0)]
 
-    def attributes(self) -> dict[str, Attribute]:
+    def attributes(self) -> dict[str, Any]:
         return {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
 
 

@@ -24,7 +24,8 @@ LEARNING_RATE = "learning_rate"
 class Rows(Protocol):
     """What is asked of a loss or a metric: two matrices to one value a row."""
 
-    signed: bool
+    @property
+    def signed(self) -> bool: ...
 
     def trace(self, builder: GraphBuilder, y_true: str, y_pred: str) -> str: ...
 
