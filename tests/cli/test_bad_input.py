@@ -103,7 +103,7 @@ SPOILT = {
     "not JSON": lambda f: (f / "flowers.edgeling/manifest.json").write_text("{"),
     "lying": lambda f: spoil_manifest(f, _lie_about_size),
     "leaving": lambda f: spoil_manifest(f, _leave_the_folder),
-    "unnamed": lambda f: spoil_manifest(f, lambda m: m.pop("name")),
+    "unnamed": lambda f: spoil_manifest(f, lambda m: m.pop("program")),
     "a file": lambda f: (shutil.rmtree(f / "flowers.edgeling"), (f / "flowers.edgeling").write_text("hello")),
 }
 

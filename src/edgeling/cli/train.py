@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from edgeling.workflow.train import Trained
 
 Out = Annotated[Path | None, typer.Option(help="The folder to write; by default NAME.edgeling here.")]
-Precision = Annotated[str, typer.Option(help="float32, int8, or auto: int8 where it costs at most 1 % accuracy.")]
+Precision = Annotated[
+    str, typer.Option(help="float32, int8, or auto: the smaller one, if int8 costs at most 1 % accuracy.")
+]
 Epochs = Annotated[int, typer.Option(help="At the most; training stops by itself.", min=1)]
 
 

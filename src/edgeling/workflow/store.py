@@ -50,7 +50,7 @@ def manifest(trained: Trained, command: str) -> dict[str, Any]:
     """What the artifact says of itself, the same names as ``--json``."""
     pipeline, target = trained.pipeline, trained.pipeline.preparation.target
     return {
-        "name": pipeline.name,
+        "program": pipeline.name,
         "task": target.task,
         "target": target.name,
         "labels": list(target.labels),
@@ -101,7 +101,7 @@ def load(folder: str | Path) -> Pipeline:
 
 def _assemble(artifact: Artifact, preparation: Preparation, graphs: Mapping[str, Graph]) -> Pipeline:
     details = artifact.manifest
-    name, precision = details.get("name"), details.get("precision")
+    name, precision = details.get("program"), details.get("precision")
     if not isinstance(name, str) or not name.isidentifier() or precision not in graphs:
         raise ArtifactError("a manifest names the program and one of its precisions", received=repr((name, precision)))
     for graph in graphs.values():

@@ -42,7 +42,7 @@ class Settings:
 
     Attributes:
         task: instead of the one told from the target column.
-        precision: what is deployed; "auto" takes int8 where it loses at most ``LARGEST_INT8_LOSS``.
+        precision: what is deployed; "auto" takes int8 where it is smaller and loses at most ``LARGEST_INT8_LOSS``.
         hidden: units of each hidden layer; None sizes them by the table.
         epochs: at the most; training stops once the validation loss has not improved for a while.
         targets: where the C is proven.
@@ -115,10 +115,10 @@ def train(
     raw, truth = _rows_of(checked, preparation, pipeline, parts.test)
     with progress.stage("Evaluating on held-out rows") as stage:
         scores = {p: pipeline.scores(raw, truth, p) for p in pipeline.deployable.graphs}
-        pipeline = _choose(pipeline, scores, settings)
-        stage.done(_headline(scores[pipeline.precision]))
-    importance = _importance(pipeline, raw, truth, settings, progress)
+        stage.done(", ".join(f"{_headline(found)} as {p}" for p, found in scores.items()))
     proofs = _prove(pipeline, settings.targets, progress)
+    pipeline = replace(pipeline, precision=_chosen(scores, proofs))
+    importance = _importance(pipeline, raw, truth, settings, progress)
     source = "a table" if isinstance(data, Table) else str(data)
     return Trained(
         source, settings, checked, parts, pipeline, network, history, seconds, scores, importance, proofs, (raw, truth)
@@ -198,11 +198,13 @@ def _rows_of(checked: TableCheck, preparation: Preparation, pipeline: Pipeline, 
     return preparation.transform(table), pipeline.truth(table)
 
 
-def _choose(pipeline: Pipeline, scores: Mapping[str, Mapping[str, Any]], settings: Settings) -> Pipeline:
-    if settings.precision != "auto" or "int8" not in scores:
-        return pipeline
+def _chosen(scores: Mapping[str, Mapping[str, Any]], proofs: Mapping[str, Mapping[str, Proof]]) -> str:
+    """int8 where it costs little and its program is smaller on the chips; else float32, or what there is."""
+    if len(scores) == 1:
+        return next(iter(scores))
     loss = main_metric(scores["float32"])[1] - main_metric(scores["int8"])[1]
-    return replace(pipeline, precision="int8" if loss <= LARGEST_INT8_LOSS else "float32")
+    sizes = {p: sum(proof.flash_bytes or 0 for proof in by_target.values()) for p, by_target in proofs.items()}
+    return "int8" if loss <= LARGEST_INT8_LOSS and sizes["int8"] < sizes["float32"] else "float32"
 
 
 def _headline(scores: Mapping[str, Any]) -> str:
