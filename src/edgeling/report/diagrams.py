@@ -107,7 +107,7 @@ def network(key: str, title: str, weights: Sequence[Array], inputs: Sequence[str
     columns = [_NodeColumn.at(i, len(sizes), size, bottom) for i, size in enumerate(sizes)]
     lines = [_connections(w, a, b) for w, a, b in zip(weights, columns, columns[1:], strict=False)]
     dots = [element("circle", cx=c.x, cy=y, r=6) for c in columns for y in c.heights]
-    counts = [text(c.x, bottom + 22, units.count(c.size), "middle", "label") for c in columns]
+    counts = [text(c.x, bottom + 22, c.label, "middle", "label") for c in columns]
     names = join(_node_names(inputs, columns[0], -12), _node_names(outputs, columns[-1], 12))
     description = "A network of " + " to ".join(units.count(size) for size in sizes) + " values"
     nodes = element("g", *dots, class_="nodes")
@@ -121,6 +121,11 @@ class _NodeColumn:
     x: float
     size: int
     heights: tuple[float, ...]
+
+    @property
+    def label(self) -> str:
+        drawn = len(self.heights)
+        return units.count(self.size) if drawn == self.size else f"{drawn} of {units.count(self.size)}"
 
     @classmethod
     def at(cls, index: int, columns: int, size: int, bottom: float) -> _NodeColumn:

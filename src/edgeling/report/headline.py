@@ -63,9 +63,9 @@ def _against_guessing(baseline: float | None) -> str | None:
 
 def _footprint(content: Content) -> Markup | None:
     """What the recommended program takes on its target."""
-    if not content.deployments or content.deployments[0].flash_bytes is None:
+    first = recommended(content.deployments)
+    if first is None or first.flash_bytes is None:
         return None
-    first = content.deployments[0]
     return join(
         f"Compiled to C, preparation included, it takes {_unbroken(units.size(first.flash_bytes))} of flash",
         f" and {_unbroken(units.size(first.ram_bytes))} of RAM" if first.ram_bytes is not None else None,
@@ -78,7 +78,7 @@ def _unbroken(text: str) -> str:
 
 
 def _key_figures(content: Content) -> Markup | None:
-    figures = [*_quality(content), *_costs(content.deployments[:1])]
+    figures = [*_quality(content), *_costs(recommended(content.deployments))]
     if not figures:
         return None
     return element("dl", *(element("div", element("dt", k), element("dd", v)) for k, v in figures), class_="key")
@@ -90,18 +90,23 @@ def _quality(content: Content) -> list[tuple[str, str]]:
     return [(units.metric_name(m), typeset(units.metric(m, metrics[m]))) for m in chosen if m in metrics]
 
 
-def _costs(deployments: Sequence[Deployment]) -> list[tuple[str, str]]:
-    return [
-        (name, text)
-        for d in deployments
-        for name, text in (
-            (f"Flash, {d.target}", units.size(d.flash_bytes)),
-            (f"RAM, {d.target}", units.size(d.ram_bytes)),
-            ("Instructions an inference", units.count(d.instructions)),
-            ("Time an inference", units.duration(None if d.latency_us is None else d.latency_us * 1e-6)),
-        )
-        if text != units.UNKNOWN
-    ]
+def recommended(deployments: Sequence[Deployment]) -> Deployment | None:
+    """The program the headline is about: the first that was measured on a chip, else the first."""
+    return next((d for d in deployments if d.flash_bytes is not None and d.instructions is not None), None) or next(
+        iter(deployments), None
+    )
+
+
+def _costs(program: Deployment | None) -> list[tuple[str, str]]:
+    if program is None:
+        return []
+    figures = (
+        (f"Flash, {program.target}", units.size(program.flash_bytes)),
+        (f"RAM, {program.target}", units.size(program.ram_bytes)),
+        ("Instructions", units.count(program.instructions)),
+        ("Inference time", units.latency(program.latency_us)),
+    )
+    return [(name, text) for name, text in figures if text != units.UNKNOWN]
 
 
 def verdict(deployments: Sequence[Deployment]) -> Markup | None:

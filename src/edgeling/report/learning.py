@@ -16,6 +16,7 @@ from edgeling.report.parts import figure, listing, pair, paragraph, plural, sect
 MAX_CLASS_BARS = 30
 MAX_IMPORTANCE_BARS = 20
 MAX_MATRIX_CLASSES = 60
+_PURPOSES = {"train": "training", "test": "testing"}
 OPEN_COLUMNS, MAX_COLUMNS = 25, 500
 
 
@@ -30,7 +31,7 @@ def data_section(content: Content) -> Markup | None:
 
 
 def _rows(data: DataSummary) -> Markup:
-    parts = listing([f"{units.count(n)} for {name}" for name, n in data.split_rows.items()])
+    parts = listing([f"{units.count(n)} for {_PURPOSES.get(name, name)}" for name, n in data.split_rows.items()])
     missing = sum(column.missing for column in data.columns)
     gaps = f" {plural(missing, 'value')} missing." if missing else " No value is missing." if data.columns else ""
     split = f": {parts}" if parts else ""
@@ -122,7 +123,8 @@ def evaluation_section(content: Content) -> Markup | None:
         return None
     intro = paragraph(f"Measured on {plural(evaluation.rows, 'row')} that took no part in training.")
     if content.task == "regression":
-        return section("Evaluation", intro, _metrics(evaluation), pair(*_residuals(evaluation)))
+        metrics = element("div", _metrics(evaluation), class_="narrow")
+        return section("Evaluation", intro, metrics, pair(*_residuals(evaluation)))
     return section("Evaluation", intro, pair(_confusion(evaluation), _class_tables(evaluation)))
 
 
@@ -177,7 +179,7 @@ def _residuals(evaluation: Evaluation) -> list[Markup]:
         return []
     drawings = (
         charts.scatter("scatter", "Predicted against true values", true, predicted),
-        charts.histogram_chart("residuals", "Residuals", predicted - true, "predicted - true", zero=True),
+        charts.histogram_chart("residuals", "Residuals", predicted - true, "predicted \N{MINUS SIGN} true", zero=True),
     )
     captions = (
         "Predicted against true; on the dashed line both are equal.",

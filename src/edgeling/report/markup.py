@@ -16,9 +16,14 @@ class Markup(str):
     __slots__ = ()
 
 
+def printable(text: str) -> str:
+    """Text with a mark for every character that is not for showing; a terminal would obey some of them."""
+    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def escape(text: str) -> Markup:
     """Any text, hostile or not, as HTML that shows it."""
-    return Markup(html.escape(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)))
+    return Markup(html.escape(printable(text)))
 
 
 def join(*children: str | int | None) -> Markup:

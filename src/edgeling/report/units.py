@@ -79,6 +79,11 @@ def metric_name(name: str) -> str:
     return f"{known}, {rest.replace('_', ' ')}" if rest else known
 
 
+def latency(microseconds: float | None) -> str:
+    """The same, of microseconds."""
+    return duration(None if microseconds is None else microseconds * 1e-6)
+
+
 def is_rate(name: str) -> bool:
     """Whether a metric is a share in 0 to 1, by its name."""
     return any(rate in name for rate in _RATES)
