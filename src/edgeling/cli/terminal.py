@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from math import isfinite
-from statistics import fmean
 from typing import IO, TYPE_CHECKING, cast
 
 from edgeling.report.markup import printable
@@ -59,10 +58,8 @@ def sparkline(values: Sequence[float], width: int) -> str:
         return ""
     cells = min(width, len(finite))
     largest = max(map(abs, finite)) or 1.0  # divided out, so that no sum or difference overflows
-    means = [
-        fmean(v / largest for v in finite[i * len(finite) // cells : (i + 1) * len(finite) // cells])
-        for i in range(cells)
-    ]
+    buckets = (finite[i * len(finite) // cells : (i + 1) * len(finite) // cells] for i in range(cells))
+    means = [sum(v / largest for v in bucket) / len(bucket) for bucket in buckets]
     low, high = min(means), max(means)
     return "".join(_LEVELS[round(7 * (v - low) / (high - low))] if high - low > 1e-9 else _LEVELS[0] for v in means)
 
