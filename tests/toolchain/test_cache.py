@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_programs import dense
 
 from edgeling.errors import ToolchainError
 from edgeling.toolchain import cache, library
 from edgeling.toolchain.native import load
+from tests.support.tiny_programs import dense
 
 KEY = cache.key_of(["a", "b"])
 
@@ -95,7 +95,7 @@ def test_a_full_disk_is_said_so_and_leaves_nothing(folder):
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files")
 def test_a_real_limit_on_writing_is_said_so(folder):
     script = (
-        "import resource, signal, tiny_programs\n"
+        "import resource, signal\n"
         "from edgeling.errors import ToolchainError\n"
         "from edgeling.toolchain import cache\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
@@ -123,7 +123,7 @@ def test_a_read_only_file_system_falls_back_too(monkeypatch):
 
 
 def python_environment() -> dict[str, str]:
-    folders = (Path(cache.__file__).parents[2], Path(__file__).parent)
+    folders = (Path(cache.__file__).parents[2], Path(__file__).parents[2])
     return os.environ | {"PYTHONPATH": os.pathsep.join(map(str, folders))}
 
 
@@ -159,7 +159,9 @@ def test_processes_that_make_and_damage_the_same_entries_all_succeed(folder):
 
 def test_processes_that_compile_the_same_program_all_run_it(folder):
     script = (
-        "import numpy as np\nfrom tiny_programs import dense\nfrom edgeling.toolchain.native import load\n"
+        "import numpy as np\n"
+        "from tests.support.tiny_programs import dense\n"
+        "from edgeling.toolchain.native import load\n"
         "y = np.zeros(2, np.float32)\n"
         "load(dense()).function('dense_run')(np.array([4, -1, 0], np.float32), y)\nprint(y.tolist())"
     )

@@ -6,10 +6,10 @@ import shutil
 import sys
 
 import pytest
-from tiny_programs import dense, program
 
 from edgeling.errors import CompilerNotFoundError, ToolchainError
 from edgeling.toolchain import compilers, library
+from tests.support.tiny_programs import dense, program
 
 
 def test_none_means_no_compiler_at_all(monkeypatch):

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny_programs import counter, dense, dense_answer, port, program
 
 from edgeling.errors import CompilerNotFoundError, TargetError, ToolchainError
 from edgeling.graph.types import DType
@@ -15,6 +14,7 @@ from edgeling.toolchain import emulator, firmware
 from edgeling.toolchain.emulator import CortexM, instruction_count
 from edgeling.toolchain.image import read_image
 from edgeling.toolchain.measure import measure
+from tests.support.tiny_programs import counter, dense, dense_answer, port, program
 
 ROWS = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
 NOTHING = np.zeros((1, 1), np.int32)
@@ -156,6 +156,23 @@ def test_stack_is_what_was_pushed(core, words):
 def test_stack_reserved_before_a_call_counts_though_nothing_is_written(core):
     text = "sub sp, #400\nb 1f\n1: nop\nadd sp, #400\nbx lr"
     assert chip(assembly("reserve", text), core).run([NOTHING]).stack_bytes == 400
+
+
+@CORES
+def test_stack_is_the_entrys_alone_though_start_up_ran_the_same_code(core):
+    body = """
+static __attribute__((noinline)) int32_t deep(int32_t n) {
+    volatile int32_t room[100];
+    for (int32_t i = 0; i < 100; i++) room[i] = n;
+    return room[n];
+}
+void twice_init(twice_state *state) { state->words[0] = (uint32_t)deep(3); }
+void twice_run(twice_state *state, const int32_t *x, int32_t *y) { y[0] = deep(x[0]) + (int32_t)state->words[0]; }
+"""
+    ports = (port("x", 1, dtype=DType.INT32),), (port("y", 1, dtype=DType.INT32),)
+    result = chip(program("twice", body, *ports, variables={"v": 0}), core).run([np.array([5], np.int32)])
+    assert result.outputs[0][0] == 8
+    assert 400 <= result.stack_bytes <= 440
 
 
 @CORES

@@ -11,12 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny_programs import counter, dense, dense_answer, port, program
 
 from edgeling.errors import ToolchainError
 from edgeling.graph.types import DType, TensorType
 from edgeling.toolchain import calls
 from edgeling.toolchain.native import load
+from tests.support.tiny_programs import counter, dense, dense_answer, port, program
 
 TOTAL = TensorType((1,), DType.INT32)
 

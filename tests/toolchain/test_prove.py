@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_programs import counter, dense, dense_answer
 
 from edgeling.errors import ToolchainError
 from edgeling.targets import get, names
 from edgeling.toolchain.prove import _max_error, prove
+from tests.support.tiny_programs import counter, dense, dense_answer
 
 ROWS = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
 EVERYWHERE = pytest.mark.parametrize("name", names())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tiny_programs import counter, dense, dense_answer, port, program
 
 from edgeling.errors import CompilerNotFoundError, ToolchainError
 from edgeling.graph.types import DType
 from edgeling.toolchain import wasm
 from edgeling.toolchain.wasm import WasmInstance
+from tests.support.tiny_programs import counter, dense, dense_answer, port, program
 
 ROWS = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
 INTEGERS = (port("x", 1, dtype=DType.INT32),), (port("y", 1, dtype=DType.INT32),)

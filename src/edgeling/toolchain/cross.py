@@ -70,20 +70,23 @@ def compiler_rt(target: Target) -> Path:
     return cache.get_or_make(cache.key_of(["compiler_rt", zig().identity, *options]), "compiler_rt.a", make)
 
 
-def link(linker: str, arguments: Sequence[str], fallback: Target, workspace: Path, result: Path) -> None:
-    """Links; if symbols are undefined, once more with compiler_rt for ``fallback``.
+def link(linker: str, arguments: Sequence[str], target: Target, workspace: Path, result: Path) -> None:
+    """Links; while symbols are undefined, once more with the memory functions, then with compiler_rt too.
+
+    Most programs need neither, and the second takes seconds to build.
 
     Raises:
         ToolchainError: it does not link.
     """
     command = [zig().command[0], linker, "--gc-sections", *arguments, "-o", str(result)]
-    purpose = f"linking for {fallback.name}"
-    try:
-        run(command, workspace, purpose)
-    except ToolchainError as error:
-        if "undefined symbol" not in error.received:
-            raise
-        run([*command, str(compiler_rt(fallback))], workspace, purpose)
+    for help_with in (memory_object, compiler_rt, None):
+        try:
+            run(command, workspace, f"linking for {target.name}")
+            return
+        except ToolchainError as error:
+            if help_with is None or "undefined symbol" not in error.received:
+                raise
+        command.append(str(help_with(target)))
 
 
 def _compile(target: Target, unit: str, workspace: Path, *extra: str) -> str:

@@ -82,6 +82,8 @@ class CortexM:
 
     def _boot(self) -> None:
         self._call("edgeling_reset")
+        self._blocks.clear()  # what start-up has visited is visited again, for its stack
+        self._entry_sp = self._lowest_sp = 0
 
     def _call(self, symbol: str) -> int:
         from unicorn.arm_const import UC_ARM_REG_LR, UC_ARM_REG_SP

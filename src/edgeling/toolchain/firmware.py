@@ -43,11 +43,10 @@ def build(program: Program, target: Target, entry_name: str | None = None) -> Fi
     """
     entry = entry_named(program, entry_name)
     files = {**program.files, _HARNESS: harness_source(program, entry), _SCRIPT: linker_script(target)}
-    memory = cross.memory_object(target)
 
     def make(workspace: Path, result: Path) -> None:
         objects = cross.compile_objects(target, files, [f"{program.name}.c", _HARNESS], workspace)
-        _link(target, ["--strip-debug", *objects, str(memory), "-T", _SCRIPT], workspace, result)
+        _link(target, ["--strip-debug", *objects, "-T", _SCRIPT], workspace, result)
 
     key = cross.key_of(target, files, cross.resource("memory.c"))
     return Firmware(program, entry, target, cache.get_or_make(key, "firmware.elf", make))

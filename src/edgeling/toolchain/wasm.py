@@ -51,9 +51,8 @@ def build(program: Program, target: Target | None = None, entry_name: str | None
 
     def make(workspace: Path, result: Path) -> None:
         objects = cross.compile_objects(target, program.files, [f"{program.name}.c"], workspace)
-        cross.link("wasm-ld", [*options, *objects, str(memory)], target, workspace, result)
+        cross.link("wasm-ld", [*options, *objects], target, workspace, result)
 
-    memory = cross.memory_object(target)
     key = cross.key_of(target, program.files, cross.resource("memory.c"), *options)
     return WasmModule(program, entry, target, cache.get_or_make(key, "program.wasm", make))
 
