@@ -23,9 +23,23 @@ def test_a_scale_may_run_downwards_as_screens_do():
 
 
 def test_a_logarithmic_scale_gives_every_power_of_ten_the_same_room():
-    scale = logarithmic(0.02, 50, 0, 400)
+    scale = logarithmic(0.011, 97, 0, 400)
     assert (scale.low, scale.high) == pytest.approx((0.01, 100))
     assert [scale(v) for v in (0.01, 0.1, 1, 10, 100)] == pytest.approx([0, 100, 200, 300, 400])
+    assert scale.ticks == pytest.approx((0.01, 0.1, 1, 10, 100))
+
+
+def test_a_logarithmic_scale_is_no_wider_than_round_numbers_need():
+    scale = logarithmic(0.027, 13, 0, 1)
+    assert (scale.low, scale.high) == pytest.approx((0.02, 20))
+    assert scale.ticks == pytest.approx((0.1, 1, 10))
+
+
+@given(st.floats(1e-300, 1e290), st.floats(101, 1e9))
+def test_a_logarithmic_scale_holds_its_data(low, ratio):
+    scale = logarithmic(low, low * ratio, 0, 100)
+    assert -1e-6 <= scale(low) < scale(low * ratio) <= 100 + 1e-6
+    assert 2 <= len(scale.ticks) <= 9
 
 
 def test_ticks_are_round_and_cover_the_data():

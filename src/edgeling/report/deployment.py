@@ -49,7 +49,8 @@ def deployment_section(content: Content) -> Markup | None:
     """One card a target, the precisions side by side."""
     if not content.deployments:
         return None
-    targets = list(dict.fromkeys(d.target for d in content.deployments))
+    measured_first = sorted(content.deployments, key=lambda d: d.flash_bytes is None)
+    targets = dict.fromkeys(d.target for d in measured_first)
     intro = (
         "The whole pipeline, preparation included, as freestanding C99 without a heap. Sizes and instructions are "
         "measured on the built binary and the emulated core; time is estimated from the instructions and the clock."
@@ -125,7 +126,7 @@ def reproduction_section(content: Content) -> Markup | None:
     again = content.reproduction
     if again is None:
         return None
-    seed = f"Seed {again.seed}" if again.seed is not None else ""
+    seed = f"seed {again.seed}" if again.seed is not None else ""
     version = f"Edgeling {again.version}" if again.version else ""
     facts = ", ".join(filter(None, (version, seed)))
     hashes = [(name, element("span", digest, class_="hash")) for name, digest in again.hashes.items()]

@@ -16,7 +16,7 @@ from edgeling.report.markup import Markup, element, join
 WIDTH = 440
 NAME_WIDTH, NAME_LENGTH = 128, 19
 ROW = 26
-NODE_NAMES, NODE_GAP, MAX_NODES = 104, 20, 12
+NODE_NAMES, NODE_GAP, MAX_NODES = 122, 20, 12
 
 
 def class_bars(key: str, title: str, counts: Mapping[str, int]) -> Markup:

@@ -87,7 +87,7 @@ def training_section(content: Content) -> Markup | None:
 def _how_trained(training: TrainingSummary) -> Markup:
     epochs = max(len(values) for values in training.history.values())
     took = f" in {units.duration(training.seconds)}" if training.seconds is not None else ""
-    settings = [training.optimizer, training.loss and f"loss {training.loss}"]
+    settings = [training.optimizer, training.loss and f"loss {training.loss.replace('_', ' ')}"]
     if training.batch_size:
         settings.append(f"batches of {units.count(training.batch_size)}")
     how = "; ".join(filter(None, settings))

@@ -43,12 +43,17 @@ def linear(low: float, high: float, start: float, end: float, *, ticks: int = 5)
 
 
 def logarithmic(low: float, high: float, start: float, end: float) -> Scale:
-    """A logarithmic scale from power of ten to power of ten; ``low`` must be above 0."""
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    last = max(last, first + 1)
-    stride = -(-(last - first) // 6)
-    marks = tuple(10.0**i for i in range(first, last + 1, stride))
-    return Scale(10.0**first, 10.0**last, start, end, marks, logarithmic=True)
+    """A logarithmic scale widened to 1, 2 or 5 times a power of ten, ticks at powers of ten; ``low`` is above 0."""
+    low, high = _round_down(low), 1 / _round_down(1 / high)
+    first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
+    stride = -(-(last - first) // 6) or 1
+    return Scale(low, high, start, end, tuple(10.0**i for i in range(first, last + 1, stride)), logarithmic=True)
+
+
+def _round_down(value: float) -> float:
+    """The largest of 1, 2 and 5 times a power of ten that is not above a value above 0."""
+    power: float = 10.0 ** math.floor(math.log10(value) + 1e-9)
+    return power * next(factor for factor in (5, 2, 1) if factor * power <= value * (1 + 1e-9))
 
 
 def covering(values: Sequence[float], start: float, end: float) -> Scale:
