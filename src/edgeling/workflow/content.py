@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def _data(trained: Trained) -> DataSummary:
     columns.append(Column(checked.target, kind, checked.rows_without_target, None, _range(answer), "target"))
     split_rows = {"train": len(parts.train), "validation": len(parts.validation), "test": len(parts.test)}
     return DataSummary(
-        source=trained.source,
+        source=Path(trained.source).name,
         rows=checked.table.rows,
         columns=tuple(columns),
         split_rows=split_rows,
