@@ -143,13 +143,13 @@ def test_the_loop_does_what_the_interpreter_does(case: str) -> None:
 def trained(epochs: int, calls: int = 1) -> tuple[Array, dict[str, Array]]:
     engine = Engine("net", step_graph)
     engine.load(START)
-    parts = []
-    for call in range(calls):
-        parts.append(
-            engine.run_epochs(
-                data(23), batch_size=5, epochs=epochs, seed=1, first_epoch=call * epochs, learning_rates=np.float32(0.1)
-            ).logs
-        )
+    rate = np.float32(0.1)
+    parts = [
+        engine.run_epochs(
+            data(23), batch_size=5, epochs=epochs, seed=1, first_epoch=i * epochs, learning_rates=rate
+        ).logs
+        for i in range(calls)
+    ]
     return np.concatenate(parts), engine.weights()
 
 
