@@ -16,4 +16,5 @@ def demo(
     with reported(as_json):
         from edgeling.data import IRIS
 
-        train_and_show(IRIS, "species", out, seed, as_json, precision=precision, epochs=epochs)
+        command = f"edgeling demo --seed {seed}"
+        train_and_show(IRIS, "species", out, seed, as_json, command, precision=precision, epochs=epochs)

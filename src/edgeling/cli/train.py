@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from edgeling.cli.output import Json, Seed, print_json, reported
-
-if TYPE_CHECKING:
-    from edgeling.workflow.train import Trained
 
 Out = Annotated[Path | None, typer.Option(help="The folder to write; by default NAME.edgeling here.")]
 Precision = Annotated[
@@ -40,29 +37,24 @@ def train(
         train_and_show(table, target, out, seed, as_json, task=task, precision=precision, hidden=hidden, epochs=epochs)
 
 
-def train_and_show(table: Path, target: str, out: Path | None, seed: int, as_json: bool, **choices: Any) -> None:
-    """Train, save and show: what ``train`` and ``demo`` share."""
+def train_and_show(
+    table: Path, target: str, out: Path | None, seed: int, as_json: bool, command: str = "", **choices: Any
+) -> None:
+    """Train, save and show: what ``train`` and ``demo`` share. ``command`` is what brought it about."""
     from edgeling.artifact import require_replaceable
     from edgeling.cli.display import RichProgress, show_content
     from edgeling.workflow.content import trained_content
     from edgeling.workflow.deploy import identifier
-    from edgeling.workflow.store import SUFFIX, save
+    from edgeling.workflow.store import SUFFIX, manifest, save
     from edgeling.workflow.train import train as train_table
 
     folder = out or Path(identifier(table.stem) + SUFFIX)
     require_replaceable(folder)
     trained = train_table(table, target, settings=_settings(seed, **choices), progress=RichProgress())
-    artifact = save(trained, folder)
-    show_content(trained_content(trained, ""), artifact)
+    artifact = save(trained, folder, command)
+    show_content(trained_content(trained, command), artifact)
     if as_json:
-        print_json(summary(trained, artifact))
-
-
-def summary(trained: Trained, artifact: Path) -> dict[str, Any]:
-    """What ``--json`` prints."""
-    from edgeling.workflow.store import manifest
-
-    return {**manifest(trained, ""), "data": trained.check.to_json(), "artifact": artifact}
+        print_json({**manifest(trained, command), "data": trained.check.to_json(), "artifact": artifact})
 
 
 def _settings(seed: int, task: str = "", precision: str = "auto", hidden: str = "", epochs: int = 500) -> Any:

@@ -172,7 +172,7 @@ class Fit:
 
     def _interrupted(self) -> None:
         done = len(self._history.epoch)
-        self._model.stop_training = True
+        self._model.stop_training = self._history.interrupted = True
         print(f"\nInterrupted: the weights are those after {self._epochs(done)} of this fit.", file=sys.stderr)
 
     def _diverged(self, epoch: int) -> None:

@@ -27,6 +27,7 @@ from edgeling.training.tracing import Weight
 from edgeling.utils import next_seed
 
 DEFAULT_BATCH_SIZE = 32
+CALIBRATION_ROWS = 1000
 
 
 class Sequential(Stack):
@@ -51,6 +52,7 @@ class Sequential(Stack):
         self._optimizer_state: dict[str, Array] = {}
         self._fitted: tuple[str, Lent] | None = None
         self._single = not_ready
+        self.calibration_rows: Array | None = None  # some of the rows last fitted, for int8; never saved
         super().__init__(layers, trainable, name)
 
     def _forget(self) -> None:
@@ -147,6 +149,7 @@ class Sequential(Stack):
         history.set_params(params)
         history.set_model(self)
         self.history, self.stop_training = history, False
+        self.calibration_rows = data.x[:CALIBRATION_ROWS]
 
         def session(batch_size: int, tail: int) -> Session:
             key = (

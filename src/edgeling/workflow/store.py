@@ -24,11 +24,12 @@ from edgeling.workflow.train import Trained
 SUFFIX = ".edgeling"
 
 
-def save(trained: Trained, folder: str | Path = "") -> Path:
+def save(trained: Trained, folder: str | Path = "", command: str = "") -> Path:
     """Write the deployable folder: manifest, graphs, weights, C, report. Replaced whole, or not at all.
 
     Args:
         folder: by default ``NAME.edgeling`` here.
+        command: what a person types to get the same again; by default ``edgeling train`` with its arguments.
 
     Raises:
         ArtifactError: it cannot be written, or something else stands there.
@@ -40,7 +41,9 @@ def save(trained: Trained, folder: str | Path = "") -> Path:
     files = {"preparation.json": _json(pipeline.preparation.to_json()), "model.json": _json(pipeline.model_config)}
     for precision in pipeline.deployable.graphs:
         files |= _graph_files(pipeline.deployable, precision)
-    command = f"edgeling train {trained.source} --target {trained.check.target} --seed {trained.settings.seed}"
+    command = (
+        command or f"edgeling train {trained.source} --target {trained.check.target} --seed {trained.settings.seed}"
+    )
     files["report.html"] = render(trained_content(trained, command)).encode()
     write_artifact(path, manifest(trained, command), files)
     return path
