@@ -84,7 +84,7 @@ def histogram(values: Array) -> tuple[Array, Array]:
     quarter, three = np.percentile(values, [25, 75])
     width = 2 * (three - quarter) / len(values) ** (1 / 3)
     bins = min(max((high - low) / width if width > 0 else 10.0, 4.0), 40.0)
-    step = nice_step(high - low, int(bins))
+    step = nice_step(high - low, int(1.6 * bins))  # a nice step is the next wider one
     edges = np.arange(math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9) + 1) * step
     return np.histogram(np.clip(values, edges[0], edges[-1]), edges)
 
