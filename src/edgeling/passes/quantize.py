@@ -115,7 +115,7 @@ class _Quantizer:
             self._builder.constant(missing, "missing"),
         ]
         kind = Quantization(tuple(scale.tolist()), tuple(zero_point.tolist()), axis=1)
-        name = self._add("quantize", value, rows, kind, absorbed.base, *parameters)
+        name = self._add("quantize", value, rows.shape[1], kind, absorbed.base, *parameters)
         return Stored(name, scale * absorbed.slope, rows)
 
     def _layer(self, node: Node) -> Stored:
@@ -132,10 +132,10 @@ class _Quantizer:
         _require_finite(linear, node.output)
         function = str(node.attributes["function"])
         if function in CLAMPS:
-            final = node.output in self._graph.outputs
-            return self._dense_int8(x, node, linear, self._reach(node.output), function, final)
+            return self._dense_int8(node.output, x, node, linear, self._reach(node.output))
         limit = SATURATION.get(function, np.inf)
-        return self._lookup(self._dense_int8(x, node, linear, np.clip(linear, -limit, limit)), node)
+        before = self._dense_int8(f"{node.output}_linear", x, node, linear, np.clip(linear, -limit, limit))
+        return self._lookup(before, node)
 
     def _reach(self, value: str) -> Array:
         """What the range of a layer's output has to hold: for softmax, nothing that is far below the maximum."""
@@ -143,27 +143,25 @@ class _Quantizer:
         readers = {node.operation for node in self._graph.nodes if value in node.inputs}
         return np.maximum(y, y.max(axis=1, keepdims=True) - SOFTMAX_REACH) if readers == {"softmax"} else y
 
-    def _dense_int8(
-        self, x: Stored, node: Node, linear: Array, reach: Array, clamp: str = "linear", final: bool = False
-    ) -> Stored:
+    def _dense_int8(self, name: str, x: Stored, node: Node, linear: Array, reach: Array) -> Stored:
+        """A dense node's sums, and its activation if that is a clamp."""
         kernel = self._graph.constants[node.inputs[1]] * np.reshape(x.step, (-1, 1))
         scale, weights, bias = quantize_layer(kernel, x.rows, linear)
         _require_fits(node, weights, bias)
+        final = name in self._graph.outputs
         # Two steps of the sum to a step of the output, at least, so that the multiplier is a fraction.
-        least = 2 * float(scale.max())
-        out = tensor_scale(reach, least if final else max(least, LEAST_HIDDEN_SCALE), power_of_two=final)
+        least = max(2 * float(scale.max()), 0.0 if final else LEAST_HIDDEN_SCALE)
+        out = tensor_scale(reach, least, power_of_two=final)
         multiplier, shift = integer.quantize_multipliers(scale / out.scale)
-        arrays: dict[str, Array] = {
-            "bias": bias.astype(np.int32),
-            "multiplier": multiplier,
-            "right_shift": (-shift).astype(np.int8),
-        }
         kind = Quantization(tuple(scale.tolist()), (0,) * len(scale), axis=0)
-        names = [self._builder.constant(weights, f"{node.output}_weights", kind)]
-        names += [self._builder.constant(array, f"{node.output}_{part}") for part, array in arrays.items()]
+        arrays = [weights, bias.astype(np.int32), multiplier, (-shift).astype(np.int8)]
+        names = [self._builder.constant(weights, f"{name}_weights", kind)]
+        for part, array in zip(("bias", "multiplier", "right_shift"), arrays[1:], strict=True):
+            names.append(self._builder.constant(array, f"{name}_{part}"))
+        clamp = str(node.attributes["function"]) if name == node.output else "linear"
         minimum, maximum = integer.activation_range(clamp, out.scale, out.zero_point)
         limits = {"zero_point": out.zero_point, "minimum": minimum, "maximum": maximum}
-        return self._affine("dense_int8", node, out, x, [weights, *arrays.values()], names, **limits)
+        return self._affine("dense_int8", name, out, x, arrays, names, **limits)
 
     def _lookup(self, x: Stored, node: Node) -> Stored:
         """An activation as a table, indexed by what ``x`` stores."""
@@ -179,19 +177,19 @@ class _Quantizer:
             value = ACTIVATIONS[function].value
             table = integer.lookup_table(lambda v: value(v, alpha), *given, out.scale, out.zero_point)
         name = self._builder.constant(table, f"{node.output}_table")
-        return self._affine("lookup_int8", node, out, x, [table], [name])
+        return self._affine("lookup_int8", node.output, out, x, [table], [name])
 
     def _softmax(self, x: Stored, node: Node) -> Stored:
         if x.rows.shape[1] > integer.MAXIMUM_CLASSES:
             raise _unsupported(f"softmax over {x.rows.shape[1]} classes ({integer.MAXIMUM_CLASSES} at most)")
         multiplier, left_shift, least = integer.softmax_multiplier(_affine_of(x).scale)
         numbers = {"multiplier": multiplier, "left_shift": left_shift, "minimum_difference": least}
-        return self._affine("softmax_int8", node, LOGISTIC, x, [], [], **numbers)
+        return self._affine("softmax_int8", node.output, LOGISTIC, x, [], [], **numbers)
 
     def _affine(
         self,
         operation: str,
-        node: Node,
+        value: str,
         out: Affine,
         x: Stored,
         arrays: list[Array],
@@ -200,13 +198,14 @@ class _Quantizer:
     ) -> Stored:
         """Add a node whose output has one scale, and run it on the calibration rows."""
         rows = MEANINGS[operation](attributes, x.rows, *arrays)
-        name = self._add(operation, node.output, rows, out.quantization, x.name, *names, **attributes)
+        name = self._add(operation, value, rows.shape[1], out.quantization, x.name, *names, **attributes)
         return Stored(name, np.array(out.scale), rows, out)
 
     def _add(
-        self, operation: str, value: str, rows: Array, kind: Quantization, *inputs: str, **attributes: Attribute
+        self, operation: str, value: str, width: int, kind: Quantization, *inputs: str, **attributes: Attribute
     ) -> str:
-        types = [TensorType((self._graph.types[value].shape[0], rows.shape[1]), DType.INT8, kind)]
+        batch = self._graph.types[self._graph.inputs[0]].shape[0]
+        types = [TensorType((batch, width), DType.INT8, kind)]
         (name,) = self._builder.add_many(operation, *inputs, name=f"{value}_int8", types=types, **attributes)
         return name
 
