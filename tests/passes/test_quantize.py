@@ -1,0 +1,267 @@
+"""Post-training quantisation: accuracy, what is absorbed, what is refused, and the same bits from the C."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import ArrayLike
+from sklearn import datasets
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.preprocessing import StandardScaler
+
+from edgeling.codegen import generate
+from edgeling.errors import DataError, UnsupportedError
+from edgeling.graph import DType, Graph, GraphBuilder, run_rows
+from edgeling.graph.activations import ACTIVATIONS
+from edgeling.graph.meaning import MEANINGS
+from edgeling.graph.serialize import from_json, to_json
+from edgeling.passes import optimize
+from edgeling.passes.quantize import quantize
+from edgeling.targets.target import get
+from edgeling.toolchain.prove import Proof, prove
+
+INT8_NODES = {"quantize", "dense_int8", "lookup_int8", "softmax_int8", "dequantize"}
+
+
+def network(
+    layers: list[tuple[np.ndarray, np.ndarray, str]], mean: ArrayLike = (), scale: ArrayLike = (), alpha: float = 0.0
+) -> Graph:
+    """Standardisation if asked for, then dense layers of (kernel, bias, activation); softmax is one too."""
+    b = GraphBuilder("net")
+    x = b.input("x", (1, len(layers[0][0])))
+    if len(np.asarray(mean)):
+        x = b.add("standardize", x, b.constant(mean), b.constant(scale))
+    for kernel, bias, function in layers:
+        dense = {"function": "linear" if function == "softmax" else function, "alpha": alpha}
+        x = b.add("dense", x, b.constant(kernel), b.constant(bias), **dense)
+        x = b.add("softmax", x) if function == "softmax" else x
+    return optimize(b.build([x]))
+
+
+def random_network(sizes: list[int], activations: list[str], seed: int = 0, alpha: float = 0.0) -> Graph:
+    rng = np.random.default_rng(seed)
+    shapes = zip(sizes, sizes[1:], activations, strict=False)
+    return network([(rng.normal(0, i**-0.5, (i, o)), rng.normal(0, 0.3, o), f) for i, o, f in shapes], alpha=alpha)
+
+
+def outputs(graph: Graph, rows: np.ndarray) -> np.ndarray:
+    """Every row at once; the interpreter itself takes one."""
+    values = {graph.inputs[0]: np.asarray(rows, np.float32), **graph.constants}
+    for node in graph.nodes:
+        values[node.output] = MEANINGS[node.operation](node.attributes, *(values[i] for i in node.inputs))
+    return values[graph.outputs[0]]
+
+
+def trained(name: str, hidden: tuple[int, ...], activation: str, seed: int) -> tuple[Graph, np.ndarray, tuple]:
+    """An MLP of scikit-learn as a graph, its training rows, and held-out rows and labels."""
+    x, y = getattr(datasets, f"load_{name}")(return_X_y=True)
+    x, x_test, y, y_test = train_test_split(x, y, test_size=0.3, random_state=seed, stratify=y)
+    scaler = StandardScaler().fit(x)
+    model = MLPClassifier(hidden, activation=activation, max_iter=150, learning_rate_init=0.02, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(scaler.transform(x), y)
+    last = {"logistic": "sigmoid", "softmax": "softmax"}[model.out_activation_]
+    functions = [activation] * len(hidden) + [last]
+    layers = list(zip(model.coefs_, model.intercepts_, functions, strict=True))
+    return network(layers, scaler.mean_, scaler.scale_), x, (x_test, y_test)
+
+
+def labels(answers: np.ndarray) -> np.ndarray:
+    return answers[:, 0] > 0.5 if answers.shape[1] == 1 else answers.argmax(axis=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "hidden"), [("iris", (4,)), ("wine", (8,)), ("breast_cancer", (10,)), ("digits", (32,))]
+)
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_accuracy_stays(name, hidden, activation, seed):
+    graph, rows, (x, y) = trained(name, hidden, activation, seed)
+    in_float, in_int8 = outputs(graph, x), outputs(quantize(graph, rows), x)
+    accuracy = np.mean(labels(in_float) == y)
+    assert accuracy > 0.9
+    assert np.mean(labels(in_int8) == y) > accuracy - 0.015
+    assert np.mean(np.abs(in_float - in_int8)) < 0.015
+
+
+def test_regression_stays():
+    x, y = datasets.load_diabetes(return_X_y=True)
+    x, x_test, y, y_test = train_test_split(x, y, test_size=0.3, random_state=0)
+    scaler, scale = StandardScaler().fit(x), y.std()
+    model = MLPRegressor(hidden_layer_sizes=(16,), alpha=1, learning_rate_init=0.01, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(scaler.transform(x), (y - y.mean()) / scale)
+    (first, last), (bias, last_bias) = model.coefs_, model.intercepts_
+    layers = [(first, bias, "relu"), (last * scale, last_bias * scale + y.mean(), "linear")]
+    graph = network(layers, scaler.mean_, scaler.scale_)
+    in_float, in_int8 = outputs(graph, x_test)[:, 0], outputs(quantize(graph, x), x_test)[:, 0]
+    assert np.sqrt(np.mean((in_float - in_int8) ** 2)) < 0.03 * np.std(y_test)
+
+
+@pytest.mark.parametrize("function", [*ACTIVATIONS, "softmax"])
+@pytest.mark.parametrize("place", ["hidden", "last"])
+def test_every_activation(function, place):
+    if (function, place) == ("softmax", "hidden"):
+        pytest.skip("softmax is an output")
+    functions = [function, "linear"] if place == "hidden" else ["relu", function]
+    graph = random_network([6, 12, 4], functions, seed=3, alpha=0.1)
+    rows = np.random.default_rng(1).normal(0, 1, (400, 6))
+    int8 = quantize(graph, rows[:200])
+    in_float, in_int8 = outputs(graph, rows), outputs(int8, rows)
+    assert np.sqrt(np.mean((in_float - in_int8) ** 2)) < 0.03 * np.std(in_float)
+    assert {node.operation for node in int8.nodes} <= INT8_NODES
+
+
+def test_types_say_how_values_are_stored():
+    int8 = quantize(random_network([3, 5, 2], ["relu", "softmax"]), np.random.default_rng(0).normal(0, 1, (50, 3)))
+    inner = [node.output for node in int8.nodes if node.operation != "dequantize"]
+    assert all(int8.types[name].dtype is DType.INT8 and int8.types[name].quantization for name in inner)
+    assert int8.types[inner[-1]].quantization.scale == (1 / 256,)
+    (weights,) = [n for n in int8.constants if n.endswith("weights") and int8.constants[n].shape == (5, 3)]
+    assert int8.types[weights].quantization.axis == 0
+    assert int8.metadata["precision"] == "int8"
+    assert (int8.inputs, int8.outputs) == (("x",), ("softmax",))
+    assert from_json(*to_json(int8)).nodes == int8.nodes
+
+
+def test_means_over_the_calibration_rows_are_kept():
+    graph = random_network([10, 8, 3], ["relu", "linear"], seed=5)
+    rows = np.random.default_rng(2).normal(3, 1, (500, 10))
+    difference = outputs(quantize(graph, rows), rows) - outputs(graph, rows)
+    step = (
+        2.0 ** -next(n for n in quantize(graph, rows).nodes if n.operation == "dequantize").attributes["fraction_bits"]
+    )
+    assert np.abs(difference.mean(axis=0)).max() < 0.05 * step
+
+
+def prepared(imputes: bool = True) -> Graph:
+    """Two numbers far from zero and a category, as a preparation makes them."""
+    b = GraphBuilder("net")
+    x = b.input("x", (1, 3))
+    numbers = b.add("gather", x, indices=(0, 2))
+    if imputes:
+        numbers = b.add("impute", numbers, b.constant([101325.0, -2.5], "fill"))
+    numbers = b.add("standardize", numbers, b.constant([101300.0, 0.0]), b.constant([400.0, 3.0]))
+    category = b.add("one_hot", b.add("gather", x, indices=(1,)), depth=3)
+    both = b.add("concatenate", numbers, category)
+    rng = np.random.default_rng(0)
+    hidden = b.add(
+        "dense", both, b.constant(rng.normal(0, 1, (5, 8))), b.constant(rng.normal(0, 1, 8)), function="relu"
+    )
+    return optimize(b.build([b.add("dense", hidden, b.constant(rng.normal(0, 1, (8, 1))), b.constant([0.2]))]))
+
+
+def mixed_rows(count: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    columns = rng.normal(101300, 400, count), rng.integers(-1, 3, count), rng.normal(0, 3, count)
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def test_preparation_is_absorbed():
+    graph, rows = prepared(), mixed_rows(600)
+    rows[::7, 0], rows[::5, 2] = np.nan, np.nan
+    int8 = quantize(graph, rows[:400])
+    assert {node.operation for node in int8.nodes} - INT8_NODES == {"gather", "one_hot", "concatenate"}
+    in_float, in_int8 = outputs(graph, rows), outputs(int8, rows)
+    assert np.sqrt(np.mean((in_float - in_int8) ** 2)) < 0.02 * np.std(in_float)
+
+
+def test_a_missing_number_is_stored_as_what_imputation_makes_of_it():
+    graph, rows = prepared(), mixed_rows(300)
+    int8 = quantize(graph, rows)
+    missing, filled = np.array([[np.nan, 1, np.nan]]), np.array([[101325.0, 1, -2.5]])
+    np.testing.assert_array_equal(outputs(int8, missing), outputs(int8, filled))
+
+
+def test_categories_are_stored_exactly():
+    int8 = quantize(prepared(imputes=False), mixed_rows(300))
+    bits, zero_point = int8.constants["fraction_bits"], int8.constants["zero_point"]
+    np.testing.assert_array_equal(bits[2:], [7, 7, 7])
+    np.testing.assert_array_equal(zero_point[2:], [-64, -64, -64])
+
+
+def test_a_constant_column_and_dead_neurons_do_no_harm():
+    layers = [
+        (np.array([[1.0, 0, 0], [0.5, 0, -1]]), np.array([0, -5.0, 0]), "relu"),
+        (np.eye(3), np.zeros(3), "linear"),
+    ]
+    graph = network(layers)
+    rows = np.stack([np.random.default_rng(0).normal(0, 1, 100), np.full(100, 7.0)], axis=1)
+    assert np.abs(outputs(graph, rows) - outputs(quantize(graph, rows), rows)).max() < 0.05
+
+
+def test_a_network_of_nothing_but_zeros():
+    graph = network([(np.zeros((2, 2)), np.zeros(2), "relu"), (np.zeros((2, 3)), np.zeros(3), "softmax")])
+    np.testing.assert_array_equal(outputs(quantize(graph, np.zeros((4, 2))), np.ones((1, 2))), [[85 / 256] * 3])
+
+
+# -------------------------------------------------------------------------------------------------------- refusals
+
+
+def test_what_has_no_int8_form_is_refused_by_name():
+    graph = random_network([3, 4, 2], ["relu", "softmax"])
+    rows = np.zeros((1, 3))
+    softmax = graph.nodes[-1]
+    log_softmax = replace(graph, nodes=(*graph.nodes[:-1], replace(softmax, operation="log_softmax")))
+    with pytest.raises(UnsupportedError, match="log_softmax that makes 'softmax'"):
+        quantize(log_softmax, rows)
+    b = GraphBuilder.of(random_network([3, 4, 2], ["relu", "linear"]))
+    with pytest.raises(UnsupportedError, match="add that makes 'sum'"):
+        quantize(b.build([b.add("add", "dense_2", "dense_2", name="sum")]), rows)
+    b = GraphBuilder("no_layer")
+    x = b.input("x", (1, 3))
+    with pytest.raises(UnsupportedError, match="no layer"):
+        quantize(b.build([b.add("square", x)]), rows)
+    b = GraphBuilder("training")
+    x = b.input("x", (1, 3))
+    dense = b.add("dense", x, b.variable(np.zeros((3, 2)), "w"), b.constant(np.zeros(2)))
+    with pytest.raises(UnsupportedError, match="1 variables"):
+        quantize(b.build([dense]), rows)
+
+
+def test_calibration_rows_are_checked():
+    graph = random_network([3, 4, 2], ["relu", "softmax"])
+    for rows in (np.zeros((0, 3)), np.zeros((5, 4)), np.zeros(3)):
+        with pytest.raises(DataError, match=r"shape \[rows, 3\]"):
+            quantize(graph, rows)
+    for number in (np.nan, np.inf):
+        with pytest.raises(DataError, match="finite"):
+            quantize(graph, np.full((2, 3), number))
+
+
+# ------------------------------------------------------------------------------------------------------------- C
+
+
+def proof(graph: Graph, rows: np.ndarray, target: str, tolerance: float = 0.0) -> Proof:
+    rows = rows.astype(np.float32)
+    return prove(generate(graph, "net"), get(target), [rows], [run_rows(graph, rows)], tolerance)
+
+
+@pytest.mark.parametrize("target", ["native", "cortex-m0plus", "cortex-m4", "wasm32"])
+def test_the_c_has_the_interpreters_bits(target):
+    odd = np.array([[np.nan, 0, 1e30], [np.inf, -1, -np.inf], [0, 2, np.nan], [-1e-40, 5, 1e-40]], np.float32)
+    rows = np.concatenate([mixed_rows(20, seed=1), odd])
+    assert proof(quantize(prepared(), mixed_rows(200)), rows, target).matches
+    rng = np.random.default_rng(4)
+    for functions in (["relu6", "tanh", "softmax"], ["elu", "gelu", "sigmoid"], ["tanh", "relu", "linear"]):
+        graph = random_network([5, 9, 7, 3], functions, seed=6, alpha=1.0)
+        assert proof(quantize(graph, rng.normal(0, 1, (200, 5))), rng.normal(0, 2, (20, 5)), target).matches
+
+
+@pytest.mark.parametrize(("sizes", "last"), [([8, 10, 1], "sigmoid"), ([4, 4, 3], "softmax")])
+def test_both_tutorial_networks_are_smaller_and_faster_than_float_on_cortex_m0plus(sizes, last):
+    graph = random_network(sizes, ["relu", last])
+    rows = np.random.default_rng(0).normal(0, 1, (20, sizes[0]))
+    in_float = proof(graph, rows, "cortex-m0plus", 1e-5)
+    in_int8 = proof(quantize(graph, rows), rows, "cortex-m0plus")
+    assert in_float.matches
+    assert in_int8.matches
+    assert in_int8.instructions < in_float.instructions / 4
+    assert in_int8.flash_bytes < in_float.flash_bytes * 0.7
+    assert in_int8.ram_bytes < in_float.ram_bytes
