@@ -126,9 +126,10 @@ def test_quantize(kernel):
     assert_same(kernel("quantize", [len(x), 8], x, fraction_bits, zero_point, missing), expected)
 
 
-@pytest.mark.parametrize("fraction_bits", [-100, -4, 0, 7, 8, 100])
-@pytest.mark.parametrize("zero_point", [-128, 0, 127])
-def test_dequantize(kernel, fraction_bits, zero_point):
+@pytest.mark.parametrize("scale", [2.0**-100, 1 / 256, 0.75, 1.0, 7.0, 2.0**99])
+@pytest.mark.parametrize("zero_point", [-(2**20), -20000, -128, 0, 127, 3000, 2**20])
+def test_dequantize(kernel, scale, zero_point):
     x = np.arange(-128, 128, dtype=np.int8)
-    expected = integer.dequantize(x, np.ldexp(np.float32(1), -fraction_bits), zero_point)
-    assert_same(kernel("dequantize", [256, fraction_bits, zero_point], x), expected)
+    expected = integer.dequantize(x, scale, zero_point)
+    numbers = *integer.split_scale(scale, zero_point), zero_point
+    assert_same(kernel("dequantize", [256, *numbers], x), expected)

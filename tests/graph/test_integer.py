@@ -167,6 +167,22 @@ def test_quantize_and_dequantize(scale):
     np.testing.assert_array_equal(integer.dequantize(q, scale, -5), back)
 
 
+@given(st.integers(-90, 70), st.integers(1, 255), st.integers(-(2**15), 2**15))
+def test_a_short_scale_is_split_and_exact(exponent, significand, zero_point):
+    scale = significand * 2.0**exponent
+    multiplier, fraction_bits = integer.split_scale(scale, zero_point)
+    assert multiplier * 2.0**-fraction_bits == scale
+    x = np.arange(-128, 128)
+    assert np.abs(multiplier * (x - zero_point)).max() < 2**24
+    np.testing.assert_array_equal(integer.dequantize(x, scale, zero_point), scale * (x - zero_point))
+
+
+@pytest.mark.parametrize("scale", [0.1, 0.0, -0.5, float("nan"), float("inf"), 2.0**101])
+def test_a_scale_that_is_not_short_is_refused(scale):
+    with pytest.raises(GraphError, match="products of 24 bits"):
+        integer.split_scale(scale, 0)
+
+
 def test_what_is_no_number_is_quantised_as_said():
     x = np.array([np.nan, np.inf, -np.inf, 3e38, -3e38], np.float32)
     np.testing.assert_array_equal(integer.quantize(x, 0.1, 9), [9, 127, -128, 127, -128])

@@ -76,10 +76,10 @@ static void quantize(void) { /* batch, columns */
     finish(y, n[0] * n[1], 1);
 }
 
-static void dequantize(void) { /* count, fraction bits, zero point */
+static void dequantize(void) { /* count, multiplier, fraction bits, zero point */
     int8_t *x = take(n[0], 1);
     float *y = give(n[0], 4);
-    edgeling_dequantize(n[0], n[1], n[2], x, y);
+    edgeling_dequantize(n[0], n[1], n[2], n[3], x, y);
     free(x);
     finish(y, n[0], 4);
 }

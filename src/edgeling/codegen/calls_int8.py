@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from edgeling.codegen.site import Call, Site
+from edgeling.graph.integer import split_scale
 
 
 def _integers(site: Site, *attributes: str) -> tuple[str, ...]:
@@ -16,7 +17,9 @@ def _quantize(site: Site) -> str:
 
 
 def _dequantize(site: Site) -> str:
-    return site.call("dequantize", site.size(), *_integers(site, "fraction_bits", "zero_point"))
+    zero_point = int(site.attributes["zero_point"])
+    numbers = *split_scale(site.attributes["scale"], zero_point), zero_point
+    return site.call("dequantize", site.size(), *map(str, numbers))
 
 
 def _dense(site: Site) -> str:

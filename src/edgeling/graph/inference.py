@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgeling.errors import GraphError
-from edgeling.graph.integer import MAXIMUM_CLASSES
+from edgeling.graph import integer
 from edgeling.graph.types import Attribute, DType, TensorType
 
 Types = tuple[TensorType, ...]
@@ -145,7 +145,7 @@ def _quantize(types: Types, attributes: Mapping[str, Any]) -> Types:
 
 def _dequantize(types: Types, attributes: Mapping[str, Any]) -> Types:
     _has_dtypes(types, DType.INT8)
-    require(abs(attributes["fraction_bits"]) <= 100, "fraction_bits lies between -100 and 100", types)
+    integer.split_scale(attributes["scale"], attributes["zero_point"])
     return _float(types[0].shape)
 
 
@@ -157,12 +157,16 @@ def _dense_int8(types: Types, attributes: Mapping[str, Any]) -> Types:
     require(fits, "takes [n,i], [o,i] and three of [o]", types)
     limits = -128 <= attributes["minimum"] <= attributes["maximum"] <= 127
     require(limits, "minimum and maximum are int8, in order", types)
+    largest = integer.LARGEST_ZERO_POINT
+    require(abs(attributes["zero_point"]) <= largest, f"zero_point lies between {-largest} and {largest}", types)
     return _int8((x.shape[0], weights.shape[0]))
 
 
 def _softmax_int8(types: Types, attributes: Mapping[str, Any]) -> Types:
     _has_dtypes(types, DType.INT8)
-    require(1 <= types[0].shape[-1] <= MAXIMUM_CLASSES, f"takes at most {MAXIMUM_CLASSES} classes", types)
+    require(
+        1 <= types[0].shape[-1] <= integer.MAXIMUM_CLASSES, f"takes at most {integer.MAXIMUM_CLASSES} classes", types
+    )
     require(0 <= attributes["left_shift"] <= 31, "left_shift lies between 0 and 31", types)
     return _int8(types[0].shape)
 

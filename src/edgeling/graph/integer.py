@@ -30,8 +30,9 @@ INT8_MIN, INT8_MAX = -128, 127
 LOGISTIC_SCALE, LOGISTIC_ZERO_POINT = 1 / 256, -128  # softmax's too
 TANH_SCALE, TANH_ZERO_POINT = 1 / 128, 0
 # Float values beyond this many steps are held there before the zero point is added, so that nothing overflows.
-QUANTIZED_LIMIT = 2**23
+QUANTIZED_LIMIT, LARGEST_ZERO_POINT = 2**23, 2**22
 MAXIMUM_CLASSES = 511
+FLOAT32_BITS, LARGEST_EXPONENT = 24, 100
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:
@@ -91,6 +92,24 @@ def dequantize(x: ArrayLike, scale: ArrayLike, zero_point: ArrayLike) -> Float32
     """int8 to float32: ``scale * (x - zero_point)``, TensorFlow Lite's DEQUANTIZE."""
     difference = np.asarray(x, np.int64) - np.asarray(zero_point, np.int64)
     return np.asarray(np.asarray(scale, np.float32) * difference.astype(np.float32), np.float32)
+
+
+def split_scale(scale: float, zero_point: int) -> tuple[int, int]:
+    """A scale as ``multiplier * 2**-fraction_bits``, with the largest multiplier that keeps products below 2**24.
+
+    ``scale * (stored - zero_point)`` is then exact in float32 and needs integers only. Raises GraphError for a scale
+    with too many significant bits for this zero point, and for one outside 2**-100 to 2**100.
+    """
+    reach = max(INT8_MAX - zero_point, zero_point - INT8_MIN)
+    fraction, exponent = np.frexp(float(scale))
+    fraction_bits = FLOAT32_BITS - reach.bit_length() - int(exponent)
+    multiplier = float(np.ldexp(scale, fraction_bits))
+    if not (multiplier >= 1 and multiplier.is_integer() and fraction and abs(int(exponent)) <= LARGEST_EXPONENT):
+        raise GraphError(
+            "a float output's scale and zero point make products of 24 bits",
+            received=f"scale {scale!r} and zero point {zero_point}",
+        )
+    return int(multiplier), fraction_bits
 
 
 def fold_input_zero_point(weights: ArrayLike, bias: ArrayLike, input_zero_point: int) -> Int32:

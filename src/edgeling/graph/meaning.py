@@ -130,7 +130,7 @@ MEANINGS: dict[str, Meaning] = {
     "count": lambda _, step: np.asarray(step + np.uint32(1), dtype=np.uint32),
     **UPDATE_MEANINGS,
     "quantize": lambda _, x, bits, zero_point, missing: integer.quantize(x, _scale(bits), zero_point, missing),
-    "dequantize": lambda a, x: integer.dequantize(x, _scale(a["fraction_bits"]), a["zero_point"]),
+    "dequantize": lambda a, x: integer.dequantize(x, a["scale"], a["zero_point"]),
     "dense_int8": _dense_int8,
     "softmax_int8": lambda a, x: integer.softmax(x, a["multiplier"], a["left_shift"], a["minimum_difference"]),
     "lookup_int8": lambda _, x, table: integer.lookup(x, table),

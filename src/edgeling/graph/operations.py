@@ -122,7 +122,7 @@ INT8 = {
         "NaN becomes missing",
         4,
     ),
-    "dequantize": Operation("(x - zero_point) * 2 ** -fraction_bits", 1, 1, {"fraction_bits": 0, "zero_point": 0}),
+    "dequantize": Operation("scale * (x - zero_point), exact in float32", 1, 1, {"scale": 1.0, "zero_point": 0}),
     "dense_int8": Operation(
         "(x [n,i], weights [o,i], bias, multiplier, right_shift): TFLite's FULLY_CONNECTED, zero point in the bias",
         5, 1, {"zero_point": 0, "minimum": -128, "maximum": 127},

@@ -16,7 +16,8 @@ What is chosen, and why:
   the zero point of the input, and what rounding in the layers before has shifted.
 - Activations other than relu and relu6 are tables of 256. Where one saturates, what lies beyond is left out of the
   range of its input.
-- The output's scale is a power of two as well (1/256 for sigmoid and softmax, as TensorFlow Lite demands).
+- The output's scale has few significant bits, so that dequantising it is exact and needs integers only (1/256 for
+  sigmoid and softmax, as TensorFlow Lite demands). Other outputs get some room beyond the range seen.
 
 Sources: B. Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
 Inference" (2018); M. Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction" (2019).
@@ -36,7 +37,7 @@ from edgeling.graph.builder import GraphBuilder
 from edgeling.graph.meaning import MEANINGS
 from edgeling.graph.types import Array, Attribute, DType, Graph, Node, Quantization, TensorType
 from edgeling.passes.absorb import Absorber
-from edgeling.passes.scales import LEAST_HIDDEN_SCALE, Affine, column_scales, quantize_layer, tensor_scale
+from edgeling.passes.scales import LEAST_HIDDEN_SCALE, Affine, column_scales, hidden_scale, output_scale, quantize_layer
 
 PREPARATION = (
     "gather", "impute", "standardize", "one_hot", "concatenate", "batch_normalization", "add", "subtract", "multiply",
@@ -151,7 +152,7 @@ class _Quantizer:
         final = name in self._graph.outputs
         # Two steps of the sum to a step of the output, at least, so that the multiplier is a fraction.
         least = max(2 * float(scale.max()), 0.0 if final else LEAST_HIDDEN_SCALE)
-        out = tensor_scale(reach, least, power_of_two=final)
+        out = output_scale(reach, least) if final else hidden_scale(reach, least)
         multiplier, shift = integer.quantize_multipliers(scale / out.scale)
         kind = Quantization(tuple(scale.tolist()), (0,) * len(scale), axis=0)
         arrays = [weights, bias.astype(np.int32), multiplier, (-shift).astype(np.int8)]
@@ -173,7 +174,8 @@ class _Quantizer:
         elif function == "tanh":
             out, table = TANH, integer.tanh_table(*given)
         else:
-            out = tensor_scale(self._float[node.output], 0.0, power_of_two=node.output in self._graph.outputs)
+            choose = output_scale if node.output in self._graph.outputs else hidden_scale
+            out = choose(self._float[node.output], 0.0)
             value = ACTIVATIONS[function].value
             table = integer.lookup_table(lambda v: value(v, alpha), *given, out.scale, out.zero_point)
         name = self._builder.constant(table, f"{node.output}_table")
@@ -212,8 +214,7 @@ class _Quantizer:
     def _dequantize(self, value: str) -> str:
         y = self._stored[value]
         affine = _affine_of(y)
-        bits = -round(np.log2(affine.scale))
-        return self._builder.add("dequantize", y.name, name=value, fraction_bits=bits, zero_point=affine.zero_point)
+        return self._builder.add("dequantize", y.name, name=value, scale=affine.scale, zero_point=affine.zero_point)
 
 
 def _affine_of(x: Stored) -> Affine:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeling.graph.integer import INT8_MAX, INT8_MIN
+from edgeling.graph.integer import FLOAT32_BITS, INT8_MAX, INT8_MIN, LARGEST_ZERO_POINT
 from edgeling.graph.types import Array, Quantization
 
-LARGEST_ZERO_POINT = 2**22
+STEPS = INT8_MAX - INT8_MIN
+OUTPUT_ROOM = 1 / 16  # of the range, to either side: new rows reach a little further
 LARGEST_FRACTION_BITS = 100
 LARGEST_BIAS = 2.0**29
 # No tensor between two layers has a smaller scale; softmax's fixed-point arithmetic needs more than 2**-26.
@@ -28,16 +29,31 @@ class Affine:
         return Quantization((self.scale,), (self.zero_point,))
 
 
-def tensor_scale(values: Array, least: float, power_of_two: bool = False) -> Affine:
-    """The finest scale, not below ``least``, whose int8 range holds the values and 0."""
+def hidden_scale(values: Array, least: float) -> Affine:
+    """The finest scale, not below ``least``, whose int8 range holds the values and 0 (TensorFlow Lite's choice)."""
     low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
-    scale = max((high - low) / (INT8_MAX - INT8_MIN), least) or 1.0
-    if power_of_two:
-        scale = 2.0 ** float(np.clip(np.ceil(np.log2(scale)), -LARGEST_FRACTION_BITS, LARGEST_FRACTION_BITS))
-    scale = float(np.float32(scale))
-    # The middle of the range goes to the middle of int8.
-    zero_point = round((INT8_MIN + INT8_MAX) / 2 - (low + high) / 2 / scale)
-    return Affine(scale, int(np.clip(zero_point, INT8_MIN, INT8_MAX)))
+    scale = max((high - low) / STEPS, least) or 1.0
+    return _centred(low, high, float(np.float32(scale)))
+
+
+def output_scale(values: Array, least: float) -> Affine:
+    """The same for what leaves the network as float: with room beyond the values, and not stretched to hold 0.
+
+    The scale is rounded up until ``dequantize`` is exact, so the zero point may lie far outside int8.
+    """
+    low, high = float(values.min()), float(values.max())
+    room = (high - low) * OUTPUT_ROOM
+    low, high = low - room, high + room
+    far = max(abs(low), abs(high))
+    scale = max((high - low) / STEPS, least, far / LARGEST_ZERO_POINT) or 1.0
+    bits = FLOAT32_BITS - 1 - int(np.ceil(np.log2(far / scale + STEPS)))
+    fraction, exponent = np.frexp(scale)
+    return _centred(low, high, float(np.ldexp(np.ceil(fraction * 2.0**bits), int(exponent) - bits)))
+
+
+def _centred(low: float, high: float, scale: float) -> Affine:
+    """The middle of the range goes to the middle of int8."""
+    return Affine(scale, round((INT8_MIN + INT8_MAX) / 2 - (low + high) / 2 / scale))
 
 
 def column_scales(columns: Array, slope: Array) -> tuple[Array, Array]:
@@ -48,7 +64,7 @@ def column_scales(columns: Array, slope: Array) -> tuple[Array, Array]:
     low, high = columns.min(axis=0).astype(np.float64), columns.max(axis=0).astype(np.float64)
     span, middle = high - low, np.abs(low + high) / 2
     unit = 2 / np.where(slope == 0, 1, np.abs(slope))
-    bits = np.floor(np.log2((INT8_MAX - INT8_MIN - 1) / np.where(span == 0, unit, span)))
+    bits = np.floor(np.log2((STEPS - 1) / np.where(span == 0, unit, span)))
     with np.errstate(divide="ignore"):
         bits = np.minimum(bits, np.floor(np.log2(LARGEST_ZERO_POINT / middle)))
     bits = np.clip(bits, -LARGEST_FRACTION_BITS, LARGEST_FRACTION_BITS).astype(np.int64)

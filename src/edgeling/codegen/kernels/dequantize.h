@@ -1,7 +1,8 @@
-/* int8 to float: (x - zero_point) * 2^-fraction_bits, exact.
+/* int8 to float: multiplier * 2^-fraction_bits * (x - zero_point), exact.
  *
- *   fraction_bits  -100 to 100
- *   zero_point     -128 to 127
+ *   multiplier     1 to 2^16
+ *   fraction_bits  -100 to 116
+ *   zero_point     such that multiplier * (x - zero_point) stays between -2^24 and 2^24
  *   x              int8   [size]
  *   y              float  [size]
  */
@@ -17,27 +18,28 @@
 #define EDGELING_SOFT_FLOAT
 #endif
 
-static inline float edgeling_dequantize_value(int32_t steps, int32_t fraction_bits) {
+static inline float edgeling_dequantize_value(int32_t steps, int32_t multiplier, int32_t fraction_bits) {
     const uint32_t scale = (uint32_t)(127 - fraction_bits) << 23;
+    const int32_t product = steps * multiplier;
 #ifdef EDGELING_SOFT_FLOAT
-    /* At most 8 bits: move the leading one to bit 23, counting down the exponent. */
-    uint32_t bits = scale + (7u << 23), significand = (uint32_t)(steps < 0 ? -steps : steps) << 16;
+    /* Move the leading one to bit 23, counting down the exponent. */
+    uint32_t bits = scale + (23u << 23), significand = (uint32_t)(product < 0 ? -product : product);
     if (significand == 0u) {
         return 0.0f;
     }
     for (; significand < 0x800000u; significand <<= 1) {
         bits -= 1u << 23;
     }
-    return edgeling_float_of((steps < 0 ? 0x80000000u : 0u) + bits + (significand & 0x7FFFFFu));
+    return edgeling_float_of((product < 0 ? 0x80000000u : 0u) + bits + (significand & 0x7FFFFFu));
 #else
-    return (float)steps * edgeling_float_of(scale);
+    return (float)product * edgeling_float_of(scale);
 #endif
 }
 
-static inline void edgeling_dequantize(int size, int32_t fraction_bits, int32_t zero_point, const int8_t *x,
-                                       float *y) {
+static inline void edgeling_dequantize(int size, int32_t multiplier, int32_t fraction_bits, int32_t zero_point,
+                                       const int8_t *x, float *y) {
     for (int i = 0; i < size; ++i) {
-        y[i] = edgeling_dequantize_value(x[i] - zero_point, fraction_bits);
+        y[i] = edgeling_dequantize_value(x[i] - zero_point, multiplier, fraction_bits);
     }
 }
 
