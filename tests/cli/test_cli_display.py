@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edgeling.cli import display
 from edgeling.cli.live import RichProgress, TrainingLine
-from edgeling.cli.terminal import bar, console, one_line, sparkline
+from edgeling.cli.terminal import bar, one_line, sparkline
 from edgeling.explain import PermutationImportance
 from edgeling.report import ClassScore, Content, DataSummary, Deployment, Evaluation
 
@@ -97,12 +97,15 @@ def test_a_terminal_obeys_no_name(capsys, place):
     assert "[bold]d" in text
 
 
-def test_an_ascii_stream_gets_ascii():
+def test_an_ascii_stream_gets_ascii(monkeypatch):
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")
-    screen = console(stream)
-    for part in display._parts(content(), screen):
-        screen.print(part)
+    monkeypatch.setattr("sys.stderr", stream)
+    display.show_content(content(), None)
+    with RichProgress().training(2) as line:
+        for loss in (1.0, 0.5):
+            line.on_epoch_end(0, {"loss": loss})
     stream.flush()
+    assert b"+ Proven on cortex-m4" in stream.buffer.getvalue()
 
 
 def test_what_is_missing_is_left_out(capsys):
@@ -115,7 +118,7 @@ def test_what_is_missing_is_left_out(capsys):
     assert "Does not match the specification on host." in text
 
 
-def test_a_mapping_is_the_answer_and_goes_to_standard_output(capsys):
+def test_a_mapping_is_a_line_a_value_and_a_table_a_list(capsys):
     display.show_mapping(
         {
             "healthy": True,
@@ -128,10 +131,10 @@ def test_a_mapping_is_the_answer_and_goes_to_standard_output(capsys):
         }
     )
     out, err = capsys.readouterr()
-    assert err == ""
+    assert out == ""
     for words in ("yes", "0.2500", "a, b", "flash bytes", "1,234", "and 10 more"):
-        assert words in out
-    assert "\x1b" not in out
+        assert words in err
+    assert "\x1b" not in err
 
 
 def test_stages_are_plain_lines_where_there_is_no_terminal(capsys):

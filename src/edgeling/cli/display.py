@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from string import ascii_lowercase
@@ -51,8 +50,8 @@ def show_deployments(deployments: Sequence[Deployment]) -> None:
 
 
 def show_mapping(mapping: Mapping[str, Any]) -> None:
-    """Plain values by name, nested ones indented; on standard output, for here they are the answer."""
-    screen = console(sys.stdout)
+    """Plain values by name, nested ones indented."""
+    screen = console()
     for renderable in _entries(mapping):
         screen.print(renderable)
 

@@ -36,13 +36,12 @@ class _AsciiStream:
         return getattr(self._stream, name)
 
 
-def console(stream: IO[str] | None = None) -> Console:
-    """A console on standard error (or ``stream``) that takes names for what they are: no markup, no emoji codes."""
+def console() -> Console:
+    """A console on standard error that takes names for what they are: no markup, no emoji codes."""
     from rich.console import Console
 
-    stream = stream or sys.stderr
-    known = (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf")
-    file = stream if known else cast("IO[str]", _AsciiStream(stream))
+    known = (getattr(sys.stderr, "encoding", None) or "utf-8").lower().startswith("utf")
+    file = sys.stderr if known else cast("IO[str]", _AsciiStream(sys.stderr))
     return Console(file=file, markup=False, emoji=False, highlight=False)
 
 
