@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -17,9 +18,11 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for verb in (demo.demo, train.train, predict.predict, build.build, verify.verify):
-    app.command()(verb)
-for verb in (explain.explain, info.info, targets.targets, doctor.doctor):
+VERBS: tuple[Callable[..., None], ...] = (
+    demo.demo, train.train, predict.predict, build.build, verify.verify, explain.explain, info.info, targets.targets,
+    doctor.doctor,
+)  # fmt: skip
+for verb in VERBS:
     app.command()(verb)
 
 

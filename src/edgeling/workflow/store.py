@@ -96,7 +96,9 @@ def load(folder: str | Path) -> Pipeline:
     artifact = read_artifact(Path(folder))
     try:
         preparation = Preparation.from_json(artifact.read_json("preparation.json"))
-        graphs = {p: _read_graph(artifact, p) for p in PRECISIONS if f"graph_{p}.json" in artifact.files}
+        graphs: dict[str, Graph] = {
+            p: _read_graph(artifact, p) for p in PRECISIONS if f"graph_{p}.json" in artifact.files
+        }
         return _assemble(artifact, preparation, graphs)
     except GraphError as error:
         raise ArtifactError("an artifact holds legal graphs", received=str(error), remedy="train again") from None
@@ -105,7 +107,12 @@ def load(folder: str | Path) -> Pipeline:
 def _assemble(artifact: Artifact, preparation: Preparation, graphs: Mapping[str, Graph]) -> Pipeline:
     details = artifact.manifest
     name, precision = details.get("program"), details.get("precision")
-    if not isinstance(name, str) or not name.isidentifier() or precision not in graphs:
+    if (
+        not isinstance(name, str)
+        or not name.isidentifier()
+        or not isinstance(precision, str)
+        or precision not in graphs
+    ):
         raise ArtifactError("a manifest names the program and one of its precisions", received=repr((name, precision)))
     for graph in graphs.values():
         _require_shape(graph, preparation)
