@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from string import ascii_lowercase
@@ -50,8 +51,8 @@ def show_deployments(deployments: Sequence[Deployment]) -> None:
 
 
 def show_mapping(mapping: Mapping[str, Any]) -> None:
-    """Plain values by name, nested ones indented."""
-    screen = console()
+    """Plain values by name, nested ones indented; on standard output, for here they are the answer."""
+    screen = console(sys.stdout)
     for renderable in _entries(mapping):
         screen.print(renderable)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from edgeling.errors import GraphError
+from edgeling.graph.check import check
 from edgeling.graph.inference import infer
-from edgeling.graph.operations import MANY, OPERATIONS
-from edgeling.graph.types import Array, Attribute, DType, Graph, Node, Quantization, TensorType
+from edgeling.graph.operations import complete_attributes
+from edgeling.graph.types import Array, DType, Graph, Node, Quantization, TensorType
 
 
 class GraphBuilder:
@@ -135,8 +136,6 @@ class GraphBuilder:
 
     def build(self, outputs: Sequence[str]) -> Graph:
         """The graph, checked."""
-        from edgeling.graph.check import check
-
         return check(
             Graph(
                 self.name, tuple(self._inputs), tuple(outputs), tuple(self._nodes), dict(self._types),
@@ -156,19 +155,3 @@ def _stored(array: ArrayLike) -> Array:
     if stored.dtype.kind == "f":
         stored = stored.astype(np.float32)
     return np.ascontiguousarray(stored).reshape(stored.shape)
-
-
-def complete_attributes(operation: str, inputs: int, attributes: Mapping[str, Attribute]) -> dict[str, Attribute]:
-    """The attributes with defaults filled in.
-
-    Raises:
-        GraphError: an unknown operation or attribute, or a wrong number of inputs.
-    """
-    if operation not in OPERATIONS:
-        raise GraphError("a node's operation is one of the table's", received=repr(operation))
-    spec = OPERATIONS[operation]
-    if unknown := set(attributes) - set(spec.attributes):
-        raise GraphError(f"{operation} has attributes {sorted(spec.attributes)}", received=str(sorted(unknown)))
-    if spec.inputs not in (MANY, inputs) or inputs == 0:
-        raise GraphError(f"{operation} takes {spec.inputs} inputs", received=str(inputs))
-    return {**spec.attributes, **attributes}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgeling.errors import GraphError
-from edgeling.graph.builder import complete_attributes
 from edgeling.graph.inference import infer
+from edgeling.graph.operations import complete_attributes
 from edgeling.graph.types import DType, Graph, Node
 
 

@@ -124,7 +124,8 @@ def _network(trained: Trained) -> Network:
 
 
 def _deployments(trained: Trained) -> Iterator[Deployment]:
-    for precision, by_target in trained.proofs.items():
+    chosen_first = sorted(trained.proofs.items(), key=lambda item: item[0] != trained.pipeline.precision)
+    for precision, by_target in chosen_first:
         metrics = {k: v for k, v in trained.scores[precision].items() if isinstance(v, float)}
         for target, proof in by_target.items():
             yield deployment(precision, target, proof, metrics)
