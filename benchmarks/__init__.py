@@ -1,0 +1,1 @@
+"""Ratios against peers, measured side by side in one run: ``python -m benchmarks`` from the repository's root."""

@@ -1,0 +1,134 @@
+"""What a benchmark is: one quantity, smaller being better, of Edgeling and of its peers, as ratios.
+
+A benchmark file has one function, ``comparisons() -> list[Comparison]``. Repetitions of all contenders are
+interleaved, so that a busy machine slows all of them, and each is judged by its median.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+
+Measure = Callable[[], float]
+Prepare = Callable[[], Measure]
+"""Imports what it needs (an ImportError means: not installed), warms up, and gives what measures once."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One side of a comparison.
+
+    Attributes:
+        name: for the table.
+        prepare: see :data:`Prepare`.
+        goal: how many times Edgeling's figure this one is to be, at least; None where it is only shown.
+    """
+
+    name: str
+    prepare: Prepare
+    goal: float | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One quantity.
+
+    Attributes:
+        title: what is measured.
+        unit: of every figure.
+        ours: Edgeling.
+        peers: whom it is compared with.
+        limit: what our figure may be at most; None if only the ratios count.
+        repetitions: how often each contender is measured; counts need one.
+    """
+
+    title: str
+    unit: str
+    ours: Contender
+    peers: tuple[Contender, ...] = ()
+    limit: float | None = None
+    repetitions: int = 1
+
+
+@dataclass(frozen=True)
+class Line:
+    """One contender's result. ``ratio`` is its figure over ours; ``met`` is None where nothing was promised."""
+
+    name: str
+    value: float | None
+    ratio: float | None = None
+    goal: str = ""
+    met: bool | None = None
+    skipped: str = ""
+
+
+def quoted(name: str, value: float, goal: float | None = None) -> Contender:
+    """A figure measured elsewhere, once; shown beside what is measured here."""
+    return Contender(f"{name} (quoted)", lambda: lambda: value, goal)
+
+
+def seconds_per_call(function: Callable[[], object], calls: int = 1) -> Measure:
+    """Measures the mean wall time of ``calls`` calls in a row."""
+
+    def measure() -> float:
+        start = perf_counter()
+        for _ in range(calls):
+            function()
+        return (perf_counter() - start) / calls
+
+    return measure
+
+
+def quantity(value: float, unit: str) -> str:
+    """A figure for people: seconds in ms or us where they are few."""
+    scales = {"s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "us")), "bytes": ((2**20, "MiB"), (1, "bytes"))}
+    for size, name in scales.get(unit, ()):
+        if value >= size:
+            value, unit = value / size, name
+            break
+    return f"{value:,.0f} {unit}" if value >= 1000 else f"{value:.3g} {unit}"
+
+
+def run(comparison: Comparison, *, quick: bool = False) -> list[Line]:
+    """Measures every contender; ours is the first line."""
+    contenders = (comparison.ours, *comparison.peers)
+    prepared = [_prepared(contender) for contender in contenders]
+    repetitions = min(comparison.repetitions, 3) if quick else comparison.repetitions
+    values = _interleaved([p for p in prepared if not isinstance(p, str)], repetitions)
+    figures = [p if isinstance(p, str) else values.pop(0) for p in prepared]
+    ours = figures[0] if isinstance(figures[0], float) else None
+    first = _our_line(comparison, figures[0])
+    return [first, *(_peer_line(peer, figure, ours) for peer, figure in zip(comparison.peers, figures[1:], strict=True))]
+
+
+def _prepared(contender: Contender) -> Measure | str:
+    """What measures it, or why it is skipped."""
+    try:
+        return contender.prepare()
+    except ImportError as error:
+        return f"{error}; pip install 'edgeling[benchmarks]'"
+
+
+def _interleaved(measures: Sequence[Measure], repetitions: int) -> list[float]:
+    rounds = [[measure() for measure in measures] for _ in range(repetitions)]
+    return [float(median(values)) for values in zip(*rounds, strict=True)]
+
+
+def _our_line(comparison: Comparison, figure: float | str) -> Line:
+    name, limit = comparison.ours.name, comparison.limit
+    if isinstance(figure, str):
+        return Line(name, None, skipped=figure)
+    if limit is None:
+        return Line(name, figure)
+    return Line(name, figure, goal=f"at most {quantity(limit, comparison.unit)}", met=figure <= limit)
+
+
+def _peer_line(peer: Contender, figure: float | str, ours: float | None) -> Line:
+    if isinstance(figure, str):
+        return Line(peer.name, None, skipped=figure)
+    ratio = figure / ours if ours else None
+    if peer.goal is None:
+        return Line(peer.name, figure, ratio)
+    return Line(peer.name, figure, ratio, f"at least {peer.goal:g}x", None if ratio is None else ratio >= peer.goal)

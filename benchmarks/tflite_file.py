@@ -1,0 +1,86 @@
+"""Dense networks as float32 TensorFlow Lite files, for LiteRT and TensorFlow Lite Micro."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from benchmarks.networks import Layer
+
+
+class _File:
+    """A model under construction: tensors, their buffers, operators and their codes."""
+
+    def __init__(self) -> None:
+        from ai_edge_litert import schema_py_generated as schema
+
+        self.schema: Any = schema
+        self.tensors: list[Any] = []
+        self.buffers: list[Any] = [schema.BufferT()]
+        self.codes: list[Any] = []
+        self.operators: list[Any] = []
+
+    def tensor(self, shape: tuple[int, ...], data: Any = None) -> int:
+        """Its number."""
+        made, buffer = self.schema.TensorT(), self.schema.BufferT()
+        if data is not None:
+            buffer.data = np.frombuffer(np.ascontiguousarray(data, np.float32).tobytes(), np.uint8)
+        made.shape, made.type, made.buffer = list(shape), self.schema.TensorType.FLOAT32, len(self.buffers)
+        made.name = f"t{len(self.tensors)}"
+        self.tensors.append(made)
+        self.buffers.append(buffer)
+        return len(self.tensors) - 1
+
+    def operator(self, name: str, inputs: list[int], output: int, options: Any = None, kind: str = "") -> None:
+        made, code = self.schema.OperatorT(), self.schema.OperatorCodeT()
+        code.builtinCode = code.deprecatedBuiltinCode = getattr(self.schema.BuiltinOperator, name)
+        code.version = 1
+        made.opcodeIndex, made.inputs, made.outputs = len(self.codes), inputs, [output]
+        if options is not None:
+            made.builtinOptionsType, made.builtinOptions = getattr(self.schema.BuiltinOptions, kind), options
+        self.codes.append(code)
+        self.operators.append(made)
+
+    def packed(self, inputs: list[int], outputs: list[int]) -> bytes:
+        import flatbuffers
+
+        graph, model = self.schema.SubGraphT(), self.schema.ModelT()
+        graph.tensors, graph.inputs, graph.outputs, graph.operators = self.tensors, inputs, outputs, self.operators
+        model.version, model.operatorCodes, model.subgraphs, model.buffers = 3, self.codes, [graph], self.buffers
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+        return bytes(builder.Output())
+
+
+def tflite_bytes(layers: tuple[Layer, ...]) -> bytes:
+    """One FULLY_CONNECTED a layer, relu fused into it; sigmoid and softmax follow as operators."""
+    file = _File()
+    x = value = file.tensor((1, len(layers[0].kernel)))
+    for layer in layers:
+        value = _dense(file, value, layer)
+        if layer.activation != "relu":
+            value = _activation(file, value, layer)
+    return file.packed([x], [value])
+
+
+def _dense(file: _File, value: int, layer: Layer) -> int:
+    options = file.schema.FullyConnectedOptionsT()
+    functions = file.schema.ActivationFunctionType
+    options.fusedActivationFunction = functions.RELU if layer.activation == "relu" else functions.NONE
+    kernel = file.tensor(layer.kernel.T.shape, layer.kernel.T)
+    inputs = [value, kernel, file.tensor(layer.bias.shape, layer.bias)]
+    output = file.tensor((1, layer.bias.size))
+    file.operator("FULLY_CONNECTED", inputs, output, options, "FullyConnectedOptions")
+    return output
+
+
+def _activation(file: _File, value: int, layer: Layer) -> int:
+    output = file.tensor((1, layer.bias.size))
+    if layer.activation == "softmax":
+        options = file.schema.SoftmaxOptionsT()
+        options.beta = 1.0
+        file.operator("SOFTMAX", [value], output, options, "SoftmaxOptions")
+    else:
+        file.operator("LOGISTIC", [value], output)
+    return output
