@@ -83,7 +83,7 @@ def seconds_per_call(function: Callable[[], object], calls: int = 1) -> Measure:
 
 def quantity(value: float, unit: str) -> str:
     """A figure for people: seconds in ms or us where they are few."""
-    scales = {"s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "us")), "bytes": ((2**20, "MiB"), (1, "bytes"))}
+    scales = {"s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")), "bytes": ((2**20, "MiB"), (1, "bytes"))}
     for size, name in scales.get(unit, ()):
         if value >= size:
             value, unit = value / size, name
