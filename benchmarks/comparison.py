@@ -83,7 +83,7 @@ def seconds_per_call(function: Callable[[], object], calls: int = 1) -> Measure:
 
 def quantity(value: float, unit: str) -> str:
     """A figure for people: seconds in ms or us where they are few."""
-    scales = {"s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")), "bytes": ((2**20, "MiB"), (1, "bytes"))}
+    scales = {"s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")), "bytes": ((1e6, "MB"), (1, "bytes"))}
     for size, name in scales.get(unit, ()):
         if value >= size:
             value, unit = value / size, name
@@ -99,8 +99,8 @@ def run(comparison: Comparison, *, quick: bool = False) -> list[Line]:
     values = _interleaved([p for p in prepared if not isinstance(p, str)], repetitions)
     figures = [p if isinstance(p, str) else values.pop(0) for p in prepared]
     ours = figures[0] if isinstance(figures[0], float) else None
-    first = _our_line(comparison, figures[0])
-    return [first, *(_peer_line(peer, figure, ours) for peer, figure in zip(comparison.peers, figures[1:], strict=True))]
+    theirs = zip(comparison.peers, figures[1:], strict=True)
+    return [_our_line(comparison, figures[0]), *(_peer_line(peer, figure, ours) for peer, figure in theirs)]
 
 
 def _prepared(contender: Contender) -> Measure | str:

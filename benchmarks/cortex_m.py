@@ -9,11 +9,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 
-from edgeling import targets
-from edgeling.toolchain.prove import Proof, prove
-
 from benchmarks import naive, networks
 from benchmarks.comparison import Comparison, Contender, Measure, Prepare, quoted
+from edgeling import targets
+from edgeling.toolchain.prove import Proof, prove
 
 NETWORKS = {"8-10-1": networks.diabetes, "4-4-3": networks.iris}
 _HAND_WRITTEN = {"8-10-1": 668, "4-4-3": 457}
@@ -50,10 +49,11 @@ def _int8(name: str, cost: str) -> Comparison:
     def side(precision: str) -> Prepare:
         return _cost(partial(edgeling, name, "cortex-m0plus", precision), cost)
 
+    what, unit = ("flash", "bytes") if cost == "flash_bytes" else (cost, cost)
+    title = f"{name} on cortex-m0plus, {what}: int8 or float32"
     # Fewer, not as few: a hair above 1 is the least that counts.
     peers = (Contender("Edgeling, float32", side("float32"), 1.001),)
-    what, unit = ("flash", "bytes") if cost == "flash_bytes" else (cost, cost)
-    return Comparison(f"{name} on cortex-m0plus, {what}: int8 or float32", unit, Contender("Edgeling, int8", side("int8")), peers)
+    return Comparison(title, unit, Contender("Edgeling, int8", side("int8")), peers)
 
 
 @cache

@@ -6,10 +6,9 @@ textbook's, as small C libraries have it: range reduction and a polynomial, with
 
 from __future__ import annotations
 
+from benchmarks.networks import Array, Layer
 from edgeling.codegen.program import EntryPoint, Port, Program
 from edgeling.graph.types import TensorType
-
-from benchmarks.networks import Array, Layer
 
 _HEADER = """\
 #ifndef NAIVE_H
@@ -71,8 +70,9 @@ def _tables(i: int, layer: Layer) -> str:
 
 
 def _numbers(values: Array) -> str:
-    rows = [f"{{{_numbers(row)}}}" for row in values] if values.ndim > 1 else [f"{value!r}f" for value in values.tolist()]
-    return ", ".join(rows)
+    if values.ndim > 1:
+        return ", ".join(f"{{{_numbers(row)}}}" for row in values)
+    return ", ".join(f"{value!r}f" for value in values.tolist())
 
 
 def _loops(i: int, layer: Layer, *, last: bool) -> str:

@@ -58,8 +58,8 @@ def edgeling_model(layers: tuple[Layer, ...]) -> Any:
 
     model = Sequential()
     for i, layer in enumerate(layers):
-        size = {} if i else {"input_dim": len(layer.kernel)}
-        model.add(Dense(layer.bias.size, activation=layer.activation, **size))
+        first: dict[str, Any] = {} if i else {"input_dim": len(layer.kernel)}
+        model.add(Dense(layer.bias.size, activation=layer.activation, **first))
     model.set_weights([array for layer in layers for array in (layer.kernel, layer.bias)])
     return model
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from benchmarks import networks
 from benchmarks.comparison import Comparison, Contender, Measure, seconds_per_call
-from benchmarks.networks import Array
 from benchmarks.tflite_file import tflite_bytes
 
 CALLS = 20_000
@@ -49,7 +49,7 @@ def litert() -> Measure:
     x = interpreter.get_input_details()[0]["index"]
     y = interpreter.get_output_details()[0]["index"]
 
-    def call() -> Array:
+    def call() -> Any:
         interpreter.set_tensor(x, ROW)
         interpreter.invoke()
         return interpreter.get_tensor(y)
@@ -62,7 +62,7 @@ def tflite_micro() -> Measure:
 
     interpreter = runtime.Interpreter.from_bytes(tflite_bytes(LAYERS))
 
-    def call() -> Array:
+    def call() -> Any:
         interpreter.set_input(ROW, 0)
         interpreter.invoke()
         return interpreter.get_output(0)
@@ -70,7 +70,7 @@ def tflite_micro() -> Measure:
     return _checked(call)
 
 
-def _checked(call: Callable[[], Array]) -> Measure:
+def _checked(call: Callable[[], Any]) -> Measure:
     """Measures the call, once it is known to give the right answer."""
     np.testing.assert_allclose(call(), networks.answers(LAYERS, ROW), rtol=1e-4)
     return seconds_per_call(call, CALLS)
