@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from edgeling.codegen import generate
 from edgeling.errors import DataError, UnsupportedError
-from edgeling.graph import DType, Graph, GraphBuilder, run_rows
+from edgeling.graph import DType, Graph, GraphBuilder, Node, run_rows
 from edgeling.graph.activations import ACTIVATIONS
 from edgeling.graph.meaning import MEANINGS
 from edgeling.graph.serialize import from_json, to_json
@@ -23,6 +23,7 @@ from edgeling.passes import optimize
 from edgeling.passes.quantize import quantize
 from edgeling.targets.target import get
 from edgeling.toolchain.prove import Proof, prove
+from tests.support.tflite_reference import Operator, Tensor, run_operator, schema
 
 INT8_NODES = {"quantize", "dense_int8", "lookup_int8", "softmax_int8", "dequantize"}
 
@@ -48,12 +49,16 @@ def random_network(sizes: list[int], activations: list[str], seed: int = 0, alph
     return network([(rng.normal(0, i**-0.5, (i, o)), rng.normal(0, 0.3, o), f) for i, o, f in shapes], alpha=alpha)
 
 
-def outputs(graph: Graph, rows: np.ndarray) -> np.ndarray:
-    """Every row at once; the interpreter itself takes one."""
+def all_values(graph: Graph, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Every value for all rows at once; the interpreter itself takes one row."""
     values = {graph.inputs[0]: np.asarray(rows, np.float32), **graph.constants}
     for node in graph.nodes:
         values[node.output] = MEANINGS[node.operation](node.attributes, *(values[i] for i in node.inputs))
-    return values[graph.outputs[0]]
+    return values
+
+
+def outputs(graph: Graph, rows: np.ndarray) -> np.ndarray:
+    return all_values(graph, rows)[graph.outputs[0]]
 
 
 def trained(name: str, hidden: tuple[int, ...], activation: str, seed: int) -> tuple[Graph, np.ndarray, tuple]:
@@ -141,6 +146,52 @@ def test_types_say_how_values_are_stored():
     assert int8.metadata["precision"] == "int8"
     assert (int8.inputs, int8.outputs) == (("x",), ("softmax",))
     assert from_json(*to_json(int8)).nodes == int8.nodes
+
+
+TFLITE_NAMES = {"softmax": "SOFTMAX", "sigmoid": "LOGISTIC", "tanh": "TANH"}
+
+
+@pytest.mark.parametrize("last", list(TFLITE_NAMES))
+def test_every_layer_is_what_tensorflow_lites_kernels_make_of_the_same_types(last):
+    rows = np.random.default_rng(0).normal(0, 1, (200, 7))
+    int8 = quantize(random_network([7, 20, 12, 5], ["relu6", "relu", last], seed=8), rows)
+    values = all_values(int8, rows)
+    operators = [
+        fully_connected("RELU6"),
+        fully_connected("RELU"),
+        fully_connected("NONE"),
+        Operator(TFLITE_NAMES[last]),
+    ]
+    if last == "softmax":
+        operators[-1] = Operator("SOFTMAX", "SoftmaxOptions", {"beta": 1.0})
+    nodes = [node for node in int8.nodes if node.operation not in ("quantize", "dequantize")]
+    for node, operator in zip(nodes, operators, strict=True):
+        x, y = (tensor(int8, name, values[name]) for name in (node.inputs[0], node.output))
+        weights = [] if len(node.inputs) < 3 else weight_tensors(int8, node, x)
+        expected = run_operator(operator, [x, *weights], y, values[node.inputs[0]])
+        np.testing.assert_array_equal(values[node.output], expected)
+        assert len(np.unique(expected)) > 50
+
+
+def fully_connected(activation: str) -> Operator:
+    fused = getattr(schema.ActivationFunctionType, activation)
+    return Operator("FULLY_CONNECTED", "FullyConnectedOptions", {"fusedActivationFunction": fused})
+
+
+def tensor(graph: Graph, name: str, value: np.ndarray) -> Tensor:
+    stored = graph.types[name].quantization
+    if stored.axis is None:
+        return Tensor(value.shape, scale=stored.scale, zero_point=stored.zero_point[0])
+    return Tensor(value.shape, scale=[1.0])  # the input, whose scales the first layer's weights have taken up
+
+
+def weight_tensors(graph: Graph, node: Node, x: Tensor) -> list[Tensor]:
+    """Weights, and the bias as TensorFlow Lite keeps it: next to inputs whose zero point is subtracted."""
+    weights, bias = (graph.constants[name] for name in node.inputs[1:3])
+    scale = graph.types[node.inputs[1]].quantization.scale
+    unfolded = bias + x.zero_point * weights.astype(np.int32).sum(axis=1, dtype=np.int32)
+    bias_scale = np.float32(x.scale[0]) * np.array(scale, np.float32)
+    return [Tensor(weights.shape, scale=scale, data=weights), Tensor(bias.shape, "int32", bias_scale, data=unfolded)]
 
 
 def test_means_over_the_calibration_rows_are_kept():

@@ -57,15 +57,19 @@ class Stored:
     """An int8 value of the new graph.
 
     Attributes:
-        step: what one step of it is worth to the next layer, one a column or one for all.
         rows: the value for the calibration rows.
         affine: of the whole tensor; None for the input, which has one a column.
+        columns: for the input, what one step of each column is worth to the first layer, whose weights take it up.
     """
 
     name: str
-    step: Array
     rows: Array
     affine: Affine | None = None
+    columns: Array | float = 1.0
+
+    @property
+    def step(self) -> float:
+        return self.affine.scale if self.affine else 1.0
 
 
 def quantize(graph: Graph, calibration_rows: ArrayLike) -> Graph:
@@ -117,7 +121,7 @@ class _Quantizer:
         ]
         kind = Quantization(tuple(scale.tolist()), tuple(zero_point.tolist()), axis=1)
         name = self._add("quantize", value, rows.shape[1], kind, absorbed.base, *parameters)
-        return Stored(name, scale * absorbed.slope, rows)
+        return Stored(name, rows, columns=scale * absorbed.slope)
 
     def _layer(self, node: Node) -> Stored:
         x = self._stored.get(node.inputs[0])
@@ -146,14 +150,14 @@ class _Quantizer:
 
     def _dense_int8(self, name: str, x: Stored, node: Node, linear: Array, reach: Array) -> Stored:
         """A dense node's sums, and its activation if that is a clamp."""
-        kernel = self._graph.constants[node.inputs[1]] * np.reshape(x.step, (-1, 1))
-        scale, weights, bias = quantize_layer(kernel, x.rows, linear)
+        kernel = self._graph.constants[node.inputs[1]] * np.reshape(x.columns, (-1, 1))
+        scale, weights, bias = quantize_layer(kernel, x.step, x.rows, linear)
         _require_fits(node, weights, bias)
         final = name in self._graph.outputs
         # Two steps of the sum to a step of the output, at least, so that the multiplier is a fraction.
-        least = max(2 * float(scale.max()), 0.0 if final else LEAST_HIDDEN_SCALE)
+        least = max(2 * x.step * float(scale.max()), 0.0 if final else LEAST_HIDDEN_SCALE)
         out = output_scale(reach, least) if final else hidden_scale(reach, least)
-        multiplier, shift = integer.quantize_multipliers(scale / out.scale)
+        multiplier, shift = integer.quantize_multipliers(x.step * scale / out.scale)
         kind = Quantization(tuple(scale.tolist()), (0,) * len(scale), axis=0)
         arrays = [weights, bias.astype(np.int32), multiplier, (-shift).astype(np.int8)]
         names = [self._builder.constant(weights, f"{name}_weights", kind)]
@@ -201,7 +205,7 @@ class _Quantizer:
         """Add a node whose output has one scale, and run it on the calibration rows."""
         rows = MEANINGS[operation](attributes, x.rows, *arrays)
         name = self._add(operation, value, rows.shape[1], out.quantization, x.name, *names, **attributes)
-        return Stored(name, np.array(out.scale), rows, out)
+        return Stored(name, rows, out)
 
     def _add(
         self, operation: str, value: str, width: int, kind: Quantization, *inputs: str, **attributes: Attribute

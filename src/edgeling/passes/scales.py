@@ -71,21 +71,22 @@ def column_scales(columns: Array, slope: Array) -> tuple[Array, Array]:
     return bits, -np.rint(np.ldexp((low + high) / 2, bits)).astype(np.int64)
 
 
-def quantize_layer(kernel: Array, x: Array, linear: Array) -> tuple[Array, Array, Array]:
+def quantize_layer(kernel: Array, step: float, x: Array, linear: Array) -> tuple[Array, Array, Array]:
     """Weights and bias of a dense layer, one scale an output channel.
 
     Args:
-        kernel: float64 [inputs, outputs], in units of a step of each input.
+        kernel: float64 [inputs, outputs].
+        step: what one step of an input is worth to it.
         x: int8 [rows, inputs], the stored inputs of the calibration rows.
         linear: float64 [rows, outputs], what the layer is to give for them before its activation.
 
     Returns:
-        Scales float64 [outputs], weights int8 [outputs, inputs], bias int32 [outputs]; the layer gives
-        ``scale * (x @ weights.T + bias)``, whose mean over the rows is that of ``linear``.
+        Scales float64 [outputs], weights int8 [outputs, inputs], bias int64 [outputs]; the layer gives
+        ``step * scale * (x @ weights.T + bias)``, whose mean over the rows is that of ``linear``.
     """
-    largest = np.maximum(np.abs(kernel).max(axis=0) / INT8_MAX, np.abs(linear).max(axis=0) / LARGEST_BIAS)
+    largest = np.maximum(np.abs(kernel).max(axis=0) / INT8_MAX, np.abs(linear).max(axis=0) / step / LARGEST_BIAS)
     scale = np.where(largest == 0, 1.0, largest).astype(np.float32).astype(np.float64)
     weights = np.clip(np.rint(kernel / scale), -INT8_MAX, INT8_MAX).astype(np.int8).T
     total = x.astype(np.int64) @ weights.T.astype(np.int64)
-    bias = np.rint((linear / scale - total).mean(axis=0))
+    bias = np.rint((linear / (step * scale) - total).mean(axis=0))
     return scale, np.ascontiguousarray(weights), bias.astype(np.int64)
