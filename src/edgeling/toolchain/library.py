@@ -4,14 +4,15 @@ The library holds, besides the program's own functions, one generated function p
 
     void edgeling_rows_FUNCTION(void *state, size_t rows, void *const *ports);
 
-It runs the entry on ``rows`` consecutive rows of every port. It shares a translation unit with the program, so the
-compiler can inline the entry into its loop.
+It runs the entry on ``rows`` consecutive rows of every port.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.resources import files as resources
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from edgeling.codegen.program import EntryPoint, Port, Program
 from edgeling.toolchain import cache
 from edgeling.toolchain.compilers import (
     HOST,
-    Compiler,
     cpu_identity,
     host_compiler,
     native_cpu_flag,
@@ -52,9 +52,14 @@ def compile_glue() -> Path:
 
 
 def rows_source(program: Program) -> str:
-    """The generated translation unit: the program, and a loop over rows for each entry."""
+    """The generated translation unit: the program, and a loop over rows for each entry.
+
+    Entries are not inlined into their loops: a large one would be compiled twice, for a nanosecond a row.
+    """
+    head = f'#include <stddef.h>\n#include "{program.name}.h"\n'
+    declared = "".join(_declaration(program, entry) for entry in program.entries)
     loops = "\n".join(_rows_function(entry) for entry in program.entries)
-    return f'#include <stddef.h>\n#include "{program.name}.c"\n\n{loops}'
+    return f'{head}{declared}#include "{program.name}.c"\n\n{loops}'
 
 
 def rows_symbol(entry: EntryPoint) -> str:
@@ -73,6 +78,12 @@ def _rows_function(entry: EntryPoint) -> str:
     )
 
 
+def _declaration(program: Program, entry: EntryPoint) -> str:
+    types = [f"{program.name}_state *", *(f"const {port.type.dtype.c_name} *" for port in entry.inputs)]
+    types += [f"{port.type.dtype.c_name} *" for port in entry.outputs]
+    return f"__attribute__((noinline)) void {entry.function}({', '.join(types)});\n"
+
+
 def _argument(port: Port, const: str, index: int) -> str:
     return f"({const}{port.type.dtype.c_name} *)ports[{index}] + row * {port.type.size}"
 
@@ -82,22 +93,17 @@ def _compile(files: Mapping[str, str], units: list[str], purpose: str) -> Path:
     flags = (*HOST, native_cpu_flag(), "-fno-semantic-interposition", "-I.")
     sources = [text for item in sorted(files.items()) for text in item]
     key = cache.key_of(["library", compiler.identity, cpu_identity(), *flags, *units, *sources])
+    # Linking through `zig cc` would first build a C library that a program does not need.
+    link = [compiler.command[0], "ld.lld"] if compiler.is_zig and sys.platform == "linux" else list(compiler.command)
+
+    def compile_unit(workspace: Path, unit: str) -> str:
+        run([*compiler.command, *flags, "-c", unit, "-o", f"{unit}.o"], workspace, purpose)
+        return f"{unit}.o"
 
     def make(workspace: Path, result: Path) -> None:
         write_sources(workspace, files)
-        if compiler.is_zig and sys.platform == "linux":
-            _compile_and_link(compiler, flags, units, workspace, result, purpose)
-        else:
-            run([*compiler.command, *flags, "-shared", *units, "-o", str(result)], workspace, purpose)
+        with ThreadPoolExecutor(len(units)) as pool:
+            objects = list(pool.map(partial(compile_unit, workspace), units))
+        run([*link, "-shared", *objects, "-o", str(result)], workspace, purpose)
 
     return cache.get_or_make(key, _LIBRARY, make)
-
-
-def _compile_and_link(
-    compiler: Compiler, flags: tuple[str, ...], units: list[str], workspace: Path, result: Path, purpose: str
-) -> None:
-    """In two steps: linking through ``zig cc`` would first build a C library that a program does not need."""
-    objects = [f"{index}.o" for index in range(len(units))]
-    for unit, made in zip(units, objects, strict=True):
-        run([*compiler.command, *flags, "-c", unit, "-o", made], workspace, purpose)
-    run([compiler.command[0], "ld.lld", "-shared", *objects, "-o", str(result)], workspace, purpose)
