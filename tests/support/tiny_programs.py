@@ -71,7 +71,8 @@ def counter() -> Program:
     body = """
 void counter_init(counter_state *state) { state->words[1] = 100; }
 void counter_run(counter_state *state, const int8_t *x, int32_t *total) {
-    state->words[1] = state->words[1] + (uint32_t)x[0];
+    const int32_t value = x[0];
+    state->words[1] += (uint32_t)value;
     total[0] = (int32_t)state->words[1];
 }
 """
