@@ -131,10 +131,10 @@ def test_a_mapping_is_a_line_a_value_and_a_table_a_list(capsys):
         }
     )
     out, err = capsys.readouterr()
-    assert out == ""
+    assert err == ""
     for words in ("yes", "0.2500", "a, b", "flash bytes", "1,234", "and 10 more"):
-        assert words in err
-    assert "\x1b" not in err
+        assert words in out
+    assert "\x1b" not in out
 
 
 def test_stages_are_plain_lines_where_there_is_no_terminal(capsys):

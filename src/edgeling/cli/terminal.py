@@ -36,13 +36,14 @@ class _AsciiStream:
         return getattr(self._stream, name)
 
 
-def console() -> Console:
-    """A console on standard error that takes names for what they are: no markup, no emoji codes."""
+def console(stream: IO[str] | None = None) -> Console:
+    """A console, by default on standard error, that takes names for what they are: no markup, no emoji codes."""
     from rich.console import Console
 
-    known = (getattr(sys.stderr, "encoding", None) or "utf-8").lower().startswith("utf")
-    file = sys.stderr if known else cast("IO[str]", _AsciiStream(sys.stderr))
-    return Console(file=file, markup=False, emoji=False, highlight=False)
+    file = stream or sys.stderr
+    known = (getattr(file, "encoding", None) or "utf-8").lower().startswith("utf")
+    drawn = file if known else cast("IO[str]", _AsciiStream(file))
+    return Console(file=drawn, markup=False, emoji=False, highlight=False)
 
 
 def one_line(text: str) -> str:
