@@ -6,7 +6,7 @@
  *   x                   int8  [batch][classes]   1 to 511 classes
  *   y                   int8  [batch][classes]   scale 1/256, zero point -128; y may be x
  *
- * Exponentials are computed twice rather than kept, so that no scratch memory is needed; the row's maximum costs none.
+ * The exponentials of a row's first classes are kept on the stack; those of further ones are computed twice.
  * Algorithm: gemmlowp fixedpoint.h (Taylor series around -1/8, then a factor for each bit above; Newton-Raphson).
  */
 #ifndef EDGELING_SOFTMAX_S8_H
@@ -15,6 +15,8 @@
 #include <stdint.h>
 
 #include "fixed_point.h"
+
+#define EDGELING_SOFTMAX_KEPT 16
 
 /* exp of a Q5 value not above 0, as Q0. */
 static inline int32_t edgeling_exp_on_negative_values(int32_t a) {
@@ -67,10 +69,14 @@ static inline void edgeling_softmax_s8(int batch, int classes, int32_t multiplie
         for (int c = 0; c < classes; ++c) {
             largest = x[c] > largest ? x[c] : largest;
         }
+        int32_t kept[EDGELING_SOFTMAX_KEPT];
         int32_t sum = 0; /* Q12 */
         for (int c = 0; c < classes; ++c) {
             const int32_t e = edgeling_softmax_exp(x[c] - largest, multiplier, left_shift, minimum_difference);
             sum += edgeling_divide_by_power_of_two(e, 12);
+            if (c < EDGELING_SOFTMAX_KEPT) {
+                kept[c] = e;
+            }
         }
         /* The sum's leading one goes to bit 31; what stands below it is the a of 1 / (1 + a). */
         uint32_t mantissa = (uint32_t)sum;
@@ -80,7 +86,10 @@ static inline void edgeling_softmax_s8(int batch, int classes, int32_t multiplie
         }
         const int32_t reciprocal = edgeling_one_over_one_plus((int32_t)(mantissa - 0x80000000u));
         for (int c = 0; c < classes; ++c) {
-            const int32_t e = edgeling_softmax_exp(x[c] - largest, multiplier, left_shift, minimum_difference);
+            const int32_t e =
+                c < EDGELING_SOFTMAX_KEPT
+                    ? kept[c]
+                    : edgeling_softmax_exp(x[c] - largest, multiplier, left_shift, minimum_difference);
             const int32_t product = edgeling_multiply_high(reciprocal, e);
             y[c] = edgeling_clamp_int8(edgeling_divide_by_power_of_two(product, right_shift) - 128, -128, 127);
         }
