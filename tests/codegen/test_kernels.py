@@ -1,0 +1,254 @@
+"""Every float operation in C against its meaning in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edgeling.codegen.calls import CALLS, FLOAT_CALLS, NO_CALL
+from edgeling.codegen.calls_training import TRAINING_CALLS
+from edgeling.codegen.schedule import COPY
+from edgeling.graph.activations import ACTIVATIONS
+from edgeling.graph.losses import LOSSES, METRICS
+from edgeling.graph.operations import OPERATIONS
+from edgeling.graph.types import Array
+from tests.codegen.harness import Case, case, check
+
+EXTREME = np.array(
+    [0.0, -0.0, 1e-45, -1e-40, 1e-20, 0.5, -0.5, 1, -1, 3, -3, 6, 20, -20, 87, -87, 89, -89, 104, -104, 1e10, -1e10,
+     3e38, -3e38, np.inf, -np.inf, np.nan], np.float32,
+)  # fmt: skip
+SHAPES = [(1, 1), (1, 3), (2, 5), (3, 16), (7, 17), (10, 4), (32, 33)]
+
+
+def normal(*shape: int, seed: int = 0, scale: float = 1.0) -> Array:
+    return (np.random.default_rng([seed, *shape]).normal(size=shape) * scale).astype(np.float32)
+
+
+def positive(*shape: int, seed: int = 0) -> Array:
+    return np.abs(normal(*shape, seed=seed)) + np.float32(0.01)
+
+
+def probabilities(*shape: int, seed: int = 0) -> Array:
+    raw = np.exp(normal(*shape, seed=seed))
+    return (raw / raw.sum(-1, keepdims=True)).astype(np.float32)
+
+
+def test_every_operation_has_a_call_or_a_reason():
+    assert set(OPERATIONS) == (set(CALLS) - {COPY}) | set(NO_CALL)
+    assert not set(CALLS) & set(NO_CALL)
+
+
+def binary_cases() -> Iterator[Case]:
+    shapes = [((3, 5), (3, 5)), ((3, 5), (5,)), ((3, 5), (1, 5)), ((3, 5), (3, 1)), ((3, 5), ()), ((), (3, 5)),
+              ((5,), (3, 5)), ((3, 1), (1, 5)), ((1, 4), (3, 1)), ((2, 3, 4), (2, 3, 4)), ((2, 3, 4), (3, 4)),
+              ((2, 3, 4), (4,)), ((2, 3, 4), (2, 1, 1)), ((33, 65), (65,)), ((1,), (1,)), ((), ())]  # fmt: skip
+    for operation, (a, b) in product(("add", "subtract", "multiply", "divide"), shapes):
+        yield case(operation, normal(*a), positive(*b), absolute=1e-9)
+    for operation in ("add", "subtract", "multiply", "divide"):
+        yield case(operation, EXTREME[:, None] + np.zeros(27, "f"), EXTREME, absolute=0)
+
+
+def elementwise_cases() -> Iterator[Case]:
+    for shape in SHAPES:
+        yield case("square", normal(*shape), absolute=0)
+        yield case("reciprocal_sqrt", positive(*shape), epsilon=1e-3)
+        yield case("clip", normal(*shape), minimum=-0.5, maximum=0.75, absolute=0)
+    yield case("clip", EXTREME, minimum=-1.0, maximum=1.0, absolute=0)
+    yield case("broadcast", normal(1, 4), shape=(3, 4), absolute=0)
+    yield case("broadcast", normal(3, 1), shape=(3, 4), absolute=0)
+    yield case("broadcast", normal(4), shape=(2, 3, 4), absolute=0)
+    yield case("broadcast", normal(), shape=(2, 3), absolute=0)
+
+
+def sum_cases() -> Iterator[Case]:
+    for shape, axes in [((10, 4), (0,)), ((10, 4), (1,)), ((10, 4), (0, 1)), ((33,), (0,)), ((5, 67), (1,)),
+                        ((70, 3), (0,)), ((2, 3, 4), (1,)), ((2, 3, 4), (0, 1)), ((2, 3, 4), (1, 2)), ((3, 1), (1,)),
+                        ((1, 1), (0,)), ((64, 128), (0,)), ((3, 4), ())]:  # fmt: skip
+        yield case("sum", normal(*shape), axes=axes, absolute=1e-5)
+
+
+def activation_cases() -> Iterator[Case]:
+    wide = np.concatenate([EXTREME, normal(100, scale=3), normal(100, scale=30)])
+    for name, row in ACTIVATIONS.items():
+        alpha = row.default_alpha
+        yield case("activation", wide, function=name, alpha=alpha, absolute=2e-7, relative=3e-6)
+        with np.errstate(all="ignore"):
+            v = wide if row.from_input else row.value(wide, alpha)
+        finite = np.isfinite(v)
+        yield case(
+            "activation_gradient", normal(int(finite.sum())), v[finite], function=name, alpha=alpha, relative=5e-6
+        )
+
+
+def dense_cases() -> Iterator[Case]:
+    for n, i, o in [(1, 4, 4), (1, 8, 10), (1, 10, 1), (10, 4, 3), (3, 5, 7), (32, 64, 48), (5, 17, 33), (1, 100, 20)]:
+        for function in ("linear", "relu", "sigmoid"):
+            yield case("dense", normal(n, i), normal(i, o), normal(o), function=function, absolute=2e-5)
+    yield case("dense", np.array([[np.nan, 1]], "f"), normal(2, 5), normal(5), function="relu")
+
+
+def matmul_cases() -> Iterator[Case]:
+    sizes = [(1, 1, 1), (10, 4, 3), (4, 10, 3), (3, 5, 17), (32, 33, 20), (17, 64, 31), (6, 40, 64), (5, 100, 6)]
+    for (m, k, n), flip_a, flip_b in product(sizes, (False, True), (False, True)):
+        a, b = normal(*((k, m) if flip_a else (m, k))), normal(*((n, k) if flip_b else (k, n)), seed=1)
+        yield case("matmul", a, b, transpose_a=flip_a, transpose_b=flip_b, absolute=2e-5)
+
+
+def softmax_cases() -> Iterator[Case]:
+    for shape in [*SHAPES, (4,), (2, 3, 5)]:
+        for scale in (1.0, 40.0):
+            x, dy = normal(*shape, scale=scale), normal(*shape, seed=1)
+            p = probabilities(*shape)
+            yield case("softmax", x, absolute=1e-7)
+            yield case("log_softmax", x, absolute=1e-5)
+            yield case("softmax_gradient", dy, p, absolute=1e-6)
+            yield case("log_softmax_gradient", dy, np.log(p), absolute=2e-6)
+    spoiled = np.array([[1, np.nan, 2], [np.nan, 0, 1], [np.inf, 1, 2], [-np.inf, 0, 1], [-np.inf] * 3], np.float32)
+    yield case("softmax", spoiled)
+    yield case("log_softmax", spoiled)
+
+
+def prepare_cases() -> Iterator[Case]:
+    x = normal(5, 3)
+    holes = np.where(x > 0.5, np.float32(np.nan), x)
+    yield case("impute", holes, normal(3), absolute=0)
+    yield case("standardize", x, normal(3), positive(3))
+    yield case("standardize", normal(1, 20), normal(20), positive(20))
+    yield case("batch_normalization", x, normal(3), normal(3, seed=1), normal(3, seed=2), positive(3), epsilon=1e-3)
+    yield case("batch_normalization", normal(4, 2, 3), *[positive(2, 3, seed=s) for s in range(4)], epsilon=1e-5)
+    yield case("gather", x, indices=(2, 0, 0, 1), absolute=0)
+    yield case("gather", x, indices=(1,), absolute=0)
+    yield case("one_hot", np.array([[0], [2], [1], [5], [-1], [np.nan], [0.5]], np.float32), depth=3, absolute=0)
+    yield case("concatenate", x, normal(5, 1), normal(5, 7), absolute=0)
+    yield case("concatenate", normal(2, 2, 3), normal(2, 2, 1), absolute=0)
+
+
+def _truth(name: str, shape: tuple[int, int], seed: int) -> Array:
+    rng = np.random.default_rng(seed)
+    n, k = shape
+    if LOSSES[name].sparse:
+        return rng.integers(0, k, (n, 1)).astype(np.float32)
+    if "categorical" in name:
+        return np.eye(k, dtype=np.float32)[rng.integers(0, k, n)]
+    if "hinge" in name:
+        return rng.choice([-1.0, 1.0], shape).astype(np.float32)
+    if name == "binary_crossentropy":
+        return rng.integers(0, 2, shape).astype(np.float32)
+    return np.abs(rng.normal(size=shape)).astype(np.float32)
+
+
+def loss_cases() -> Iterator[Case]:
+    for name, shape in product(LOSSES, [(10, 3), (1, 1), (33, 1), (5, 20)]):
+        variants = [{}]
+        if "crossentropy" in name:
+            variants = [{"from_logits": f, "label_smoothing": s} for f in (False, True) for s in (0.0, 0.1)]
+        if name == "huber":
+            variants = [{"delta": 0.3}, {"delta": 1.0}]
+        for seed, options in enumerate(variants):
+            is_probability = "crossentropy" in name and not options["from_logits"]
+            is_probability = is_probability or name in ("kl_divergence", "poisson")
+            p = probabilities(*shape, seed=seed) if is_probability else normal(*shape, seed=seed)
+            if shape[1] == 1 and is_probability:
+                p = np.float32(0.5) * probabilities(shape[0], 2, seed=seed)[:, :1]
+            t, d = _truth(name, shape, seed), normal(shape[0], seed=5)
+            yield case("loss", t, p, function=name, absolute=3e-6, relative=5e-6, **options)
+            yield case("loss_gradient", d, t, p, function=name, absolute=3e-6, relative=5e-6, **options)
+
+
+def loss_edge_cases() -> Iterator[Case]:
+    p = np.array([0, 1, 0.5, 1e-9, 1 - 1e-9, np.nan], np.float32)[:, None]
+    for t in (0.0, 1.0):
+        truth = np.full_like(p, t)
+        yield case("loss", truth, p, function="binary_crossentropy", absolute=2e-6)
+        yield case("loss_gradient", np.ones(6, "f"), truth, p, function="binary_crossentropy", relative=1e-5)
+    logits = np.array([[0, 200, -200], [1e4, 0, -1e4], [np.nan, 0, 0]], np.float32)
+    for name in ("sparse_categorical_crossentropy",):
+        labels = np.array([[0], [2], [7]], np.float32)  # a class that does not exist costs nothing
+        yield case("loss", labels, logits, function=name, from_logits=True)
+        yield case("loss_gradient", np.ones(3, "f"), labels, logits, function=name, from_logits=True)
+        yield case("loss", labels, probabilities(3, 3), function=name)
+        yield case("loss_gradient", np.ones(3, "f"), labels, probabilities(3, 3), function=name)
+    certain = np.array([[1, 0, 0], [0, 1, 0]], np.float32)
+    for t in (certain, certain[::-1].copy()):
+        yield case("loss", t, certain, function="categorical_crossentropy", absolute=2e-6)
+        yield case("loss_gradient", np.ones(2, "f"), t, certain, function="categorical_crossentropy", relative=1e-5)
+
+
+def metric_cases() -> Iterator[Case]:
+    ties = np.array([[1, 1, 0], [0, 1, 1], [0, np.nan, 5], [2, 1, 2]], np.float32)
+    for name in METRICS:
+        for shape in [(4, 3), (9, 1), (20, 11)]:
+            p = ties if shape == (4, 3) else probabilities(*shape)
+            truth = {"binary_accuracy": (normal(*shape) > 0).astype("f"), "categorical_accuracy": normal(*shape)}
+            sparse = np.random.default_rng(0).integers(0, shape[1], (shape[0], 1)).astype("f")
+            yield case("metric", truth.get(name, sparse), p, function=name, absolute=0)
+    yield case("metric", (normal(6, 2) > 0).astype("f"), normal(6, 2), function="binary_accuracy", threshold=0.25, absolute=0)
+
+
+def training_cases() -> Iterator[Case]:
+    for shape in [(3,), (4, 5), (33, 7)]:
+        for l1, l2 in [(0.0, 0.1), (0.01, 0.0), (0.01, 0.1)]:
+            yield case("penalty", normal(*shape), l1=l1, l2=l2, absolute=1e-6)
+            yield case("penalty_gradient", normal(), normal(*shape), l1=l1, l2=l2)
+    yield case("penalty_gradient", normal(), EXTREME, l1=0.1, l2=0.1)
+    seed, step = np.array(12345, np.uint32), np.array(2**32 - 5, np.uint32)
+    for shape, rate in [((3,), 0.5), ((10, 4), 0.2), ((7, 33), 0.9), ((1,), 0.0)]:
+        yield case("dropout_mask", seed, step, shape=shape, rate=rate, stream=3, absolute=0, relative=0)
+    yield case("count", step)
+    yield case("count", np.array(2**32 - 1, np.uint32))
+
+
+def update_cases() -> Iterator[Case]:
+    lr = np.float32(0.01).reshape(())
+    for shape in [(3,), (4, 4), (5, 13)]:
+        w, g = normal(*shape), normal(*shape, seed=1)
+        m, v, u = normal(*shape, seed=2), positive(*shape, seed=3), positive(*shape, seed=4)
+        yield case("sgd_update", w, g, lr)
+        for nesterov in (False, True):
+            yield case("momentum_update", w, g, m, lr, momentum=0.9, nesterov=nesterov)
+        yield case("rmsprop_update", w, g, v, lr)
+        yield case("rmsprop_update", w, g, v + 1, m, lr, centered=True, relative=1e-5)
+        yield case("rmsprop_update", w, g, v, m, lr, momentum=0.9)
+        yield case("rmsprop_update", w, g, v + 1, m, u, lr, momentum=0.9, centered=True, relative=1e-5)
+        yield case("adagrad_update", w, g, v, lr)
+        yield case("adam_update", w, g, m, v, lr)
+        yield case("adam_update", w, g * 0, m * 0, v * 0, lr)
+        yield case("amsgrad_update", w, g, m, v, u, lr)
+        yield case("adamax_update", w, g, m, u, lr)
+        p1, p2, p3 = (np.float32(x).reshape(()) for x in (0.96**3, 0.8, 0.999**3))
+        yield case("nadam_update", w, g, m, v, lr, p1, p2, p3, relative=2e-5)
+        yield case("decay", w, lr, rate=0.1)
+        yield case("norm", w, g, m)
+    for p in (1.0, 0.5, 1e-30, 0.0):
+        power = np.float32(p).reshape(())
+        yield case("power_step", power, beta=0.9, absolute=0)
+        yield case("nadam_product", power, np.float32(0.5).reshape(()), beta_1=0.9, absolute=0)
+    yield case("adam_alpha", lr, np.float32(0.9).reshape(()), np.float32(0.999).reshape(()))
+    yield case("adamax_alpha", lr, np.float32(0.9).reshape(()))
+    for norm in (0.0, 0.5, 3.0, np.inf, np.nan):
+        yield case("clip_scale", np.float32(norm).reshape(()), limit=1.0)
+
+
+FAMILIES = {
+    "arithmetic": (binary_cases, elementwise_cases, sum_cases),
+    "linear": (dense_cases, matmul_cases),
+    "functions": (activation_cases, softmax_cases, prepare_cases),
+    "losses": (loss_cases, loss_edge_cases, metric_cases),
+    "training": (training_cases, update_cases),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_kernels_give_what_the_meaning_gives(family):
+    check([item for cases in FAMILIES[family] for item in cases()])
+
+
+def test_every_float_operation_is_tried():
+    tried = {item.graph.nodes[0].operation for family in FAMILIES.values() for cases in family for item in cases()}
+    assert tried >= (set(FLOAT_CALLS) | set(TRAINING_CALLS)) - {COPY}
