@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from edgeling.codegen.calls import CALLS, FLOAT_CALLS, NO_CALL
@@ -188,7 +188,9 @@ def metric_cases() -> Iterator[Case]:
             truth = {"binary_accuracy": (normal(*shape) > 0).astype("f"), "categorical_accuracy": normal(*shape)}
             sparse = np.random.default_rng(0).integers(0, shape[1], (shape[0], 1)).astype("f")
             yield case("metric", truth.get(name, sparse), p, function=name, absolute=0)
-    yield case("metric", (normal(6, 2) > 0).astype("f"), normal(6, 2), function="binary_accuracy", threshold=0.25, absolute=0)
+    yield case(
+        "metric", (normal(6, 2) > 0).astype("f"), normal(6, 2), function="binary_accuracy", threshold=0.25, absolute=0
+    )
 
 
 def training_cases() -> Iterator[Case]:
@@ -252,3 +254,24 @@ def test_kernels_give_what_the_meaning_gives(family):
 def test_every_float_operation_is_tried():
     tried = {item.graph.nodes[0].operation for family in FAMILIES.values() for cases in family for item in cases()}
     assert tried >= (set(FLOAT_CALLS) | set(TRAINING_CALLS)) - {COPY}
+
+
+LENGTH = st.one_of(st.integers(1, 5), st.integers(1, 70))
+
+
+@settings(max_examples=3, deadline=None, phases=[Phase.generate])
+@given(st.lists(st.tuples(st.integers(1, 12), LENGTH, LENGTH), min_size=12, max_size=12, unique=True))
+def test_shapes_of_all_kinds(sizes):
+    cases = []
+    for n, i, o in sizes:
+        x, w, dy = normal(n, i), normal(i, o), normal(n, o, seed=1)
+        cases += [
+            case("dense", x, w, normal(o), function="tanh", absolute=1e-5),
+            case("matmul", x, dy, transpose_a=True, absolute=2e-5),
+            case("matmul", dy, w, transpose_b=True, absolute=2e-5),
+            case("softmax", x),
+            case("sum", x, axes=(0,), absolute=1e-5),
+            case("sum", x, axes=(1,), absolute=1e-5),
+            case("dropout_mask", np.uint32(i), np.uint32(o), shape=(n, i), rate=0.3, absolute=0, relative=0),
+        ]
+    check(cases)

@@ -47,20 +47,20 @@ class Plan:
         words: the arena's size.
         in_variable: value -> the variable in whose memory it is made.
         copied: (variable, value) pairs to copy when everything has run.
-        intervals: the lives of the arena's values, for whoever wants to check.
+        buffers: the lives of what shares no memory, each a value and those that take its memory over.
     """
 
     offsets: Mapping[str, int]
     words: int
     in_variable: Mapping[str, str]
     copied: tuple[tuple[str, str], ...]
-    intervals: tuple[Interval, ...]
+    buffers: tuple[Interval, ...]
 
     @property
     def least_words(self) -> int:
-        """No plan of these intervals can be smaller: the most words alive at one call."""
-        moments = {i.start for i in self.intervals}
-        return max((sum(i.words for i in self.intervals if i.start <= t <= i.end) for t in moments), default=0)
+        """No arena of these buffers can be smaller: the most words alive at one call."""
+        moments = {b.start for b in self.buffers}
+        return max((sum(b.words for b in self.buffers if b.start <= t <= b.end) for t in moments), default=0)
 
 
 def words_of(kind: TensorType) -> int:
@@ -89,8 +89,9 @@ def plan(work: Schedule, in_place: InPlace) -> Plan:
         for at, node in enumerate(work.nodes) for output in node.outputs if output not in elsewhere
     )  # fmt: skip
     hosts = _hosts(work, {i.value: i for i in intervals}, in_place)
-    offsets, words = _place(_buffers(intervals, hosts))
-    return Plan({i.value: offsets[hosts[i.value]] for i in intervals}, words, in_variable, copied, intervals)
+    buffers = _buffers(intervals, hosts)
+    offsets, words = _place(buffers)
+    return Plan({i.value: offsets[hosts[i.value]] for i in intervals}, words, in_variable, copied, tuple(buffers))
 
 
 def _reads(work: Schedule) -> dict[str, list[int]]:

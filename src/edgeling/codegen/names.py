@@ -9,6 +9,8 @@ _KEYWORDS = frozenset(
     register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
     state main asm typeof int8_t uint8_t int16_t uint16_t int32_t uint32_t int64_t uint64_t""".split()  # noqa: SIM905
 )
+# What <stdint.h> defines. What the kernels define begins with "edgeling".
+_RESERVED = re.compile(r"U?INT.*_(MAX|MIN|C)$|(PTRDIFF|SIG_ATOMIC|SIZE|WCHAR|WINT)_(MAX|MIN)$")
 
 
 def identifier(text: str) -> str:
@@ -21,15 +23,20 @@ def identifier(text: str) -> str:
     cleaned = re.sub(r"[^0-9A-Za-z]+", "_", text).strip("_") or "value"
     if cleaned[0].isdigit():
         cleaned = f"v{cleaned}"
-    return f"{cleaned}_" if cleaned in _KEYWORDS else cleaned
+    if cleaned.lower().startswith("edgeling"):
+        cleaned = f"v_{cleaned}"
+    return f"{cleaned}_" if cleaned in _KEYWORDS or _RESERVED.match(cleaned) else cleaned
 
 
 class Names:
-    """Hands out identifiers, each once. A child knows its parent's names and avoids them too."""
+    """Hands out identifiers, each once. A child (a function in a file) and its parent avoid each other's names."""
 
     def __init__(self, parent: Names | None = None) -> None:
         self._parent = parent
+        self._children: list[Names] = []
         self._taken: set[str] = set()
+        if parent is not None:
+            parent._children.append(self)
 
     def take(self, text: str) -> str:
         """An identifier like ``text``; a number is appended while it is taken."""
@@ -41,4 +48,5 @@ class Names:
         return candidate
 
     def _is_taken(self, name: str) -> bool:
-        return name in self._taken or (self._parent is not None and self._parent._is_taken(name))
+        above = self._parent is not None and name in self._parent._taken
+        return name in self._taken or above or any(name in child._taken for child in self._children)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 from edgeling.graph.types import Array, DType, TensorType
 
 LINE = 116
+# Control characters, line separators and those that turn the direction of writing, which compilers warn of.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def float_literal(value: float) -> str:
@@ -48,7 +51,7 @@ def initializer(array: Array, indent: str = "    ") -> str:
     flat = [literal(v, dtype) for v in array.reshape(-1)]
     if len(one_line := ", ".join(flat)) <= LINE - 40:
         return f"{{{one_line}}}"
-    columns = array.shape[-1] if array.ndim > 1 else len(flat)
+    columns = array.shape[-1] if array.ndim > 1 and array.shape[-1] > 3 else len(flat)
     rows = [flat[i : i + columns] for i in range(0, len(flat), columns)]
     return "{\n" + "".join(f"{line}\n" for row in rows for line in _wrap(row, indent)) + "}"
 
@@ -75,6 +78,6 @@ def shape_text(kind: TensorType) -> str:
 
 def comment(lines: Sequence[str]) -> str:
     """A block comment; ``*/`` and trigraph-like text inside are defused."""
-    safe = [" ".join(line.replace("*/", "* /").replace("/*", "/ *").replace("??", "? ?").split("\n")) for line in lines]
+    safe = [_UNSEEN.sub(" ", line).replace("*/", "* /").replace("/*", "/ *").replace("??", "? ?") for line in lines]
     text = "/* " + "\n * ".join(safe) + ("\n */" if len(safe) > 1 else " */") + "\n"
     return text.replace(" * \n", " *\n")

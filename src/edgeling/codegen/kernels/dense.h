@@ -6,31 +6,44 @@
 #define EDGELING_DENSE_H
 
 #include "activation.h"
+#include "matmul.h"
 
 /* Four outputs at a time, so that each input is loaded once for four products. */
-EDGELING_KERNEL void edgeling_dense(
-    int rows, int inputs, int outputs, int function, float alpha,
-    const float *restrict x, const float *restrict kernel, const float *restrict bias, float *restrict y) {
-    for (int row = 0; row < rows; row++, x += inputs, y += outputs) {
-        int o = 0;
-        for (; o + 4 <= outputs; o += 4) {
-            float sum[4] = {bias[o], bias[o + 1], bias[o + 2], bias[o + 3]};
-            for (int i = 0; i < inputs; i++) {
-                for (int lane = 0; lane < 4; lane++) {
-                    sum[lane] += x[i] * kernel[i * outputs + o + lane];
-                }
-            }
+EDGELING_KERNEL void edgeling_dense_row(
+    int inputs, int outputs, int function, float alpha, const float *restrict x, const float *restrict kernel,
+    const float *restrict bias, float *restrict y) {
+    int o = 0;
+    for (; o + 4 <= outputs; o += 4) {
+        float sum[4] = {bias[o], bias[o + 1], bias[o + 2], bias[o + 3]};
+        for (int i = 0; i < inputs; i++) {
             for (int lane = 0; lane < 4; lane++) {
-                y[o + lane] = edgeling_activate(function, alpha, sum[lane]);
+                sum[lane] += x[i] * kernel[i * outputs + o + lane];
             }
         }
-        for (; o < outputs; o++) {
-            float sum = bias[o];
-            for (int i = 0; i < inputs; i++) {
-                sum += x[i] * kernel[i * outputs + o];
-            }
-            y[o] = edgeling_activate(function, alpha, sum);
+        for (int lane = 0; lane < 4; lane++) {
+            y[o + lane] = edgeling_activate(function, alpha, sum[lane]);
         }
+    }
+    for (; o < outputs; o++) {
+        float sum = bias[o];
+        for (int i = 0; i < inputs; i++) {
+            sum += x[i] * kernel[i * outputs + o];
+        }
+        y[o] = edgeling_activate(function, alpha, sum);
+    }
+}
+
+EDGELING_KERNEL void edgeling_dense(
+    int rows, int inputs, int outputs, int function, float alpha, const float *restrict x,
+    const float *restrict kernel, const float *restrict bias, float *restrict y) {
+    if (edgeling_is_small(rows, inputs, outputs)) {
+        for (int row = 0; row < rows; row++) {
+            edgeling_dense_row(inputs, outputs, function, alpha, x + row * inputs, kernel, bias, y + row * outputs);
+        }
+    } else {
+        const edgeling_strides s = {inputs, inputs, 1, outputs, 0, outputs};
+        edgeling_tiles(rows, outputs, s, x, kernel, bias, y);
+        edgeling_activation(rows * outputs, function, alpha, y, y);
     }
 }
 

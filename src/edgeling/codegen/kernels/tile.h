@@ -1,0 +1,137 @@
+/* The inner loops of matrix products on cores with vectors: tiles of rows by columns held in registers.
+ *
+ *   a      element (row, p) at a[row * a_row + p * a_step]
+ *   b      element (p, column) at b[p * b_step + column]
+ *   start  what the sums start from, element (row, column) at start[row * start_row + column]; 0 (null): from zero
+ *   y      element (row, column) at y[row * y_row + column]
+ *
+ * GCC's and Clang's vector types; where there are none, EDGELING_LANES is 1 and matmul.h and dense.h use plain loops.
+ */
+#ifndef EDGELING_TILE_H
+#define EDGELING_TILE_H
+
+#include "common.h"
+
+#if !defined(__GNUC__)
+#define EDGELING_LANES 1
+#elif defined(__AVX512F__)
+#define EDGELING_LANES 16
+#elif defined(__AVX__)
+#define EDGELING_LANES 8
+#elif defined(__SSE__) || defined(__ARM_NEON) || defined(__wasm_simd128__)
+#define EDGELING_LANES 4
+#else
+#define EDGELING_LANES 1
+#endif
+
+#define EDGELING_TILE_ROWS 4
+#define EDGELING_TILE_VECTORS 4 /* at most, in one row */
+
+typedef struct {
+    int k, a_row, a_step, b_step, start_row, y_row;
+} edgeling_strides;
+
+/* One function for each width of vector: rows <= EDGELING_TILE_ROWS, vectors <= EDGELING_TILE_VECTORS, both constant. */
+#define EDGELING_DEFINE_TILE(width)                                                                                   \
+    typedef float edgeling_lanes_##width __attribute__((vector_size(4 * width), aligned(4), may_alias));              \
+    EDGELING_KERNEL void edgeling_tile_##width(                                                                       \
+        int rows, int vectors, edgeling_strides s, const float *a, const float *b, const float *start, float *y) {    \
+        edgeling_lanes_##width sum[EDGELING_TILE_ROWS][EDGELING_TILE_VECTORS];                                        \
+        for (int r = 0; r < rows; r++) {                                                                              \
+            for (int v = 0; v < vectors; v++) {                                                                       \
+                const float *from = start + r * s.start_row + v * width;                                              \
+                sum[r][v] = start ? *(const edgeling_lanes_##width *)from : (edgeling_lanes_##width){0.0f};           \
+            }                                                                                                         \
+        }                                                                                                             \
+        for (int p = 0; p < s.k; p++) {                                                                               \
+            for (int r = 0; r < rows; r++) {                                                                          \
+                for (int v = 0; v < vectors; v++) {                                                                   \
+                    sum[r][v] += a[r * s.a_row + p * s.a_step] *                                                      \
+                                 *(const edgeling_lanes_##width *)(b + p * s.b_step + v * width);                     \
+                }                                                                                                     \
+            }                                                                                                         \
+        }                                                                                                             \
+        for (int r = 0; r < rows; r++) {                                                                              \
+            for (int v = 0; v < vectors; v++) {                                                                       \
+                *(edgeling_lanes_##width *)(y + r * s.y_row + v * width) = sum[r][v];                                 \
+            }                                                                                                         \
+        }                                                                                                             \
+    }
+
+#if EDGELING_LANES >= 16
+EDGELING_DEFINE_TILE(16)
+#endif
+#if EDGELING_LANES >= 8
+EDGELING_DEFINE_TILE(8)
+#endif
+#if EDGELING_LANES >= 4
+EDGELING_DEFINE_TILE(4)
+#endif
+
+/* One column, for what is left when no vector fits. */
+EDGELING_KERNEL void edgeling_tile_1(
+    int rows, edgeling_strides s, const float *a, const float *b, const float *start, float *y) {
+    float sum[EDGELING_TILE_ROWS];
+    for (int r = 0; r < rows; r++) {
+        sum[r] = start ? start[r * s.start_row] : 0.0f;
+    }
+    for (int p = 0; p < s.k; p++) {
+        for (int r = 0; r < rows; r++) {
+            sum[r] += a[r * s.a_row + p * s.a_step] * b[p * s.b_step];
+        }
+    }
+    for (int r = 0; r < rows; r++) {
+        y[r * s.y_row] = sum[r];
+    }
+}
+
+/* All columns of a few rows. `c` counts the columns done. */
+#define EDGELING_TILE_COLUMNS(width, vectors)                                                                         \
+    for (; c + width * (vectors) <= columns; c += width * (vectors)) {                                                \
+        edgeling_tile_##width(rows, (vectors), s, a, b + c, start ? start + c : start, y + c);                        \
+    }
+
+EDGELING_KERNEL void edgeling_tile_rows(
+    int rows, int columns, edgeling_strides s, const float *a, const float *b, const float *start, float *y) {
+    const int wide = rows == 1 ? 4 : 2; /* enough sums at once to hide the latency of an addition */
+    int c = 0;
+#if EDGELING_LANES >= 16
+    EDGELING_TILE_COLUMNS(16, wide)
+    EDGELING_TILE_COLUMNS(16, 1)
+#endif
+#if EDGELING_LANES == 8
+    EDGELING_TILE_COLUMNS(8, wide)
+#endif
+#if EDGELING_LANES >= 8
+    EDGELING_TILE_COLUMNS(8, 1)
+#endif
+#if EDGELING_LANES == 4
+    EDGELING_TILE_COLUMNS(4, wide)
+#endif
+#if EDGELING_LANES >= 4
+    EDGELING_TILE_COLUMNS(4, 1)
+    if (c < columns && columns >= 4 && s.start_row == 0) { /* the last four again, unless sums are added to */
+        c = columns - 4;
+        EDGELING_TILE_COLUMNS(4, 1)
+    }
+#endif
+    for (; c < columns; c++) {
+        edgeling_tile_1(rows, s, a, b + c, start ? start + c : start, y + c);
+    }
+}
+
+/* y [m,n] = start + a b */
+EDGELING_KERNEL void edgeling_tiles(
+    int m, int n, edgeling_strides s, const float *restrict a, const float *restrict b, const float *start, float *y) {
+    const int whole = m - m % EDGELING_TILE_ROWS;
+    for (int row = 0; row < whole; row += EDGELING_TILE_ROWS) {
+        edgeling_tile_rows(EDGELING_TILE_ROWS, n, s, a + row * s.a_row, b, start ? start + row * s.start_row : start,
+                           y + row * s.y_row);
+    }
+    for (int row = whole; row < m; row++) {
+        edgeling_tile_rows(1, n, s, a + row * s.a_row, b, start ? start + row * s.start_row : start,
+                           y + row * s.y_row);
+    }
+}
+
+#endif
