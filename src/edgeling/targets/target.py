@@ -26,7 +26,7 @@ class Target:
         flash_base, flash_bytes: where read-only memory lies; 0 bytes means it has no bound worth naming.
         ram_base, ram_bytes: the same for writable memory.
         clock_hz: the clock a latency estimate assumes; 0 where instructions say nothing about time.
-        compiler_flags: optimisation flags, chosen by measurement (``docs`` and the tests say how).
+        compiler_flags: optimisation flags, chosen by measurement; the table says what was seen.
     """
 
     name: str

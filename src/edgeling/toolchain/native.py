@@ -134,7 +134,11 @@ def _open(path: Path) -> ctypes.CDLL:
     try:
         return ctypes.CDLL(str(path))
     except OSError as error:
-        raise ToolchainError("a compiled program must load", received=str(error)) from error
+        raise ToolchainError(
+            "a compiled program must load",
+            received=str(error),
+            remedy="set EDGELING_CACHE_DIR to a folder on a file system that programs may run from",
+        ) from error
 
 
 def _address(function: Any) -> int:
