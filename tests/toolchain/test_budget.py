@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,7 @@ def network(sizes: tuple[int, ...], last: str) -> Graph:
     random = np.random.default_rng(0)
     builder = GraphBuilder("network")
     value = builder.input("x", (1, sizes[0]))
-    for i, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for i, (inputs, outputs) in enumerate(pairwise(sizes)):
         kernel = builder.constant(random.normal(size=(inputs, outputs)).astype(np.float32) / 2, f"kernel_{i}")
         bias = builder.constant(random.normal(size=outputs).astype(np.float32), f"bias_{i}")
         value = builder.add("dense", value, kernel, bias)
