@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from edgeling.graph import Graph, GraphBuilder, check, run
 from edgeling.passes import fold, fuse, optimize, remove_dead
+from edgeling.passes.rewrite import rename
 
 
 def deployed(seed: int = 0, offset: float = 3.0, normalise: str = "both") -> Graph:
@@ -108,6 +109,14 @@ def test_dead_nodes_constants_and_types_go_and_updates_stay() -> None:
     graph = remove_dead(b.build([b.add("add", x, x, name="y")]))
     assert set(graph.types) == {"x", "v", "alive", "y"}
     assert "unused" not in graph.constants
+
+
+def test_renaming_changes_names_alone() -> None:
+    graph = optimize(deployed())
+    renamed = check(rename(graph, "softmax", "x"))  # taken, so the next free one
+    assert renamed.outputs == ("x_2",)
+    x = np.ones((1, 4), np.float32)
+    np.testing.assert_array_equal(run(renamed, [x]).outputs[0], run(graph, [x]).outputs[0])
 
 
 @pytest.mark.parametrize("apply", [fold, fuse, remove_dead, optimize])

@@ -44,3 +44,25 @@ def substitute(graph: Graph, nodes: list[tuple[Node, Node | None]], constants: M
             types=types,
         )
     )
+
+
+def rename(graph: Graph, old: str, new: str) -> Graph:
+    """The graph with one value under another name (or the next free one like it)."""
+    name = unique_name(graph, new) if old != new else old
+
+    def named(value: str) -> str:
+        return name if value == old else value
+
+    def all_named(values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(named, values))
+
+    return replace(
+        graph,
+        inputs=all_named(graph.inputs),
+        outputs=all_named(graph.outputs),
+        nodes=tuple(replace(n, inputs=all_named(n.inputs), outputs=all_named(n.outputs)) for n in graph.nodes),
+        types={named(value): kind for value, kind in graph.types.items()},
+        constants={named(value): array for value, array in graph.constants.items()},
+        variables={named(value): array for value, array in graph.variables.items()},
+        updates=tuple((named(variable), named(value)) for variable, value in graph.updates),
+    )

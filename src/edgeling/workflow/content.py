@@ -68,7 +68,7 @@ def _data(trained: Trained) -> DataSummary:
         split_rows=split_rows,
         class_counts=checked.class_counts,
         target_values=None if checked.labels else answer.values,
-        warnings=(*checked.warnings, *(f"{c.name} is left out: {c.dropped}" for c in checked.columns if c.dropped)),
+        warnings=checked.warnings,
     )
 
 

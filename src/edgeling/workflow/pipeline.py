@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from edgeling.data import Preparation, Table, read_table
-from edgeling.data.preparation import CategoricalFeature
+from edgeling.data.preparation import CategoricalFeature, Feature
 from edgeling.data.scores import classification_scores, regression_scores
 from edgeling.graph import Graph, GraphBuilder
 from edgeling.graph.random import random_uniform
 from edgeling.graph.types import Array
+from edgeling.passes.rewrite import rename
 from edgeling.workflow.deploy import Deployable
 from edgeling.workflow.predictor import Predictor
 
@@ -123,22 +124,25 @@ def whole_graph(name: str, preparation: Preparation, network: Graph) -> Graph:
     builder = GraphBuilder(name)
     raw = builder.input("input", (1, preparation.raw_size))
     (answer,) = builder.inline(network, preparation.trace(builder, raw))
-    builder.describe(
-        task=preparation.target.task,
-        input_names=list(preparation.names),
-        labels=list(preparation.target.labels),
-        output_names=list(preparation.target.labels) if len(preparation.target.labels) > 2 else [_answer(preparation)],
-        description=f"predicts {preparation.target.name} from {len(preparation.names)} columns",
-        input_categories={
-            f.name: list(f.categories) for f in preparation.features if isinstance(f, CategoricalFeature)
-        },
-    )
-    return builder.build([preparation.trace_answer(builder, answer)])
-
-
-def _answer(preparation: Preparation) -> str:
     target = preparation.target
-    return f"probability of {target.labels[1]}" if len(target.labels) == 2 else target.name
+    builder.describe(
+        task=target.task,
+        description=f"Predicts {target.name} from {len(preparation.names)} columns.",
+        input_names=list(preparation.names),
+        input_units=[_codes(feature) for feature in preparation.features],
+        labels=list(target.labels),
+    )
+    if len(target.labels) <= 2:
+        builder.describe(output_names=[f"probability of {target.labels[1]}" if target.labels else target.name])
+    answer = preparation.trace_answer(builder, answer)
+    return rename(builder.build([answer]), answer, "probabilities" if target.labels else "answer")
+
+
+def _codes(feature: Feature) -> str:
+    """What a number means where it stands for a category; nothing for a column of numbers."""
+    if not isinstance(feature, CategoricalFeature):
+        return ""
+    return ", ".join(f"{code} = {name}" for code, name in enumerate(feature.categories)) + ", -1 = unknown"
 
 
 def synthetic_rows(preparation: Preparation, count: int = _SYNTHETIC_ROWS, seed: int = 0) -> Array:

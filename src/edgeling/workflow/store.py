@@ -70,6 +70,7 @@ def results(trained: Trained) -> dict[str, Any]:
     importance, precision = trained.importance, trained.pipeline.precision
     return {
         "metrics": dict(trained.scores[precision]),
+        "fusion_error": float(trained.pipeline.deployable.graphs[precision].metadata.get("fusion_error", 0.0)),
         "importance": dict(zip(importance.feature_names, map(float, importance.mean), strict=True)),
         "targets": {name: proof_json(proof) for name, proof in trained.proofs[precision].items()},
         "precisions": {
