@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from math import inf, isfinite
 from pathlib import Path
 from typing import Any, TextIO
@@ -91,6 +91,12 @@ class History(Callback):
         self.epoch.append(epoch)
         for key, value in (logs or {}).items():
             self.history.setdefault(key, []).append(value)
+
+    def extend(self, first_epoch: int, logs: Sequence[Logs]) -> None:
+        """As ``on_epoch_end`` for several epochs in a row, whose logs have the same names."""
+        self.epoch += range(first_epoch, first_epoch + len(logs))
+        for key in logs[0] if logs else ():
+            self.history.setdefault(key, []).extend([values[key] for values in logs])
 
     def __repr__(self) -> str:
         last = ", ".join(f"{key}={values[-1]:.4f}" for key, values in self.history.items() if values)

@@ -94,8 +94,8 @@ class Fit:
 
     def _all_at_once(self) -> None:
         plan = self._plan
-        for row in self._native(plan.first_epoch, plan.last_epoch - plan.first_epoch):
-            self._history.on_epoch_end(len(self._history.epoch) + plan.first_epoch, self._report(row))
+        rows = self._native(plan.first_epoch, plan.last_epoch - plan.first_epoch)
+        self._history.extend(plan.first_epoch, [self._report(row) for row in rows])
 
     def _epoch_by_epoch(self) -> None:
         for epoch in range(self._plan.first_epoch, self._plan.last_epoch):

@@ -6,6 +6,7 @@ import ctypes
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files as resources
+from math import prod
 from time import monotonic
 from typing import Any
 
@@ -54,7 +55,7 @@ class _Run(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("state", "last_good", "x", "y", "sample_weight", "learning_rates")),
         *((name, ctypes.c_void_p) for name in ("batch_x", "batch_y", "batch_weight", "logs", "order")),
         *((name, ctypes.c_int64) for name in ("state_bytes", "learning_rate_count", "step")),
-        *((name, ctypes.c_int32) for name in ("rows", "x_size", "y_size", "batch_size", "log_count")),
+        *((name, ctypes.c_int32) for name in ("rows", "batch_size", "log_count")),
         *((name, ctypes.c_int32) for name in ("batches_per_epoch", "shuffle", "epochs", "epoch", "batch")),
         *((name, ctypes.c_uint32) for name in ("seed", "first_epoch")),
         ("sums", ctypes.c_double * MAX_LOGS),
@@ -192,7 +193,7 @@ class Engine:
         fields = _Run(
             self._native_state, last_good.ctypes.data, _address(data.x), _address(data.y), _address(data.sample_weight),
             rates.ctypes.data, start, start + 4 * batch_size * x_size, start + 4 * batch_size * (x_size + y_size),
-            logs.ctypes.data, order.ctypes.data, state_bytes, rates.size, 0, rows, x_size, y_size, batch_size,
+            logs.ctypes.data, order.ctypes.data, state_bytes, rates.size, 0, rows, batch_size,
             log_count, min(steps or batches, batches), 1, epochs,
         )  # fmt: skip
         return _PreparedRun(fields, logs, last_good, (data, order, gathered, rates))
@@ -245,9 +246,11 @@ def _loop_source(program: Program) -> str:
     parts = [f'#include "{name}.h"\n#include "edgeling_fit.h"\n', *(_adapter(name, e) for e in entries.values())]
     if "train" in entries:
         tail = "train_tail" if "train_tail" in entries else "train"
+        x_size, y_size = (prod(port.type.shape[1:]) for port in entries["train"].inputs[:2])
         parts.append(
             f"int32_t {name}_fit(edgeling_run *run, int64_t step_budget) {{\n"
-            f"    return edgeling_fit(run, step_{name}_train, step_{name}_{tail}, step_budget);\n}}\n"
+            f"    const edgeling_network net = {{step_{name}_train, step_{name}_{tail}, {x_size}, {y_size}}};\n"
+            f"    return edgeling_fit(run, net, step_budget);\n}}\n"
         )
     if "evaluate" in entries:
         parts.append(

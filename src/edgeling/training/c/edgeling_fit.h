@@ -22,6 +22,12 @@ typedef struct {
 
 typedef void (*edgeling_step)(void *state, const edgeling_batch *batch, float *logs);
 
+/* What the loop is compiled for: the steps of a full batch and of the rest, and the lengths of a row. */
+typedef struct {
+    edgeling_step full, tail;
+    int32_t x_size, y_size;
+} edgeling_network;
+
 enum { EDGELING_MAX_LOGS = 32 };
 enum { EDGELING_DONE = 0, EDGELING_PAUSED = 1, EDGELING_NOT_FINITE = 2 };
 
@@ -31,26 +37,29 @@ typedef struct {
     float *batch_x, *batch_y, *batch_weight, *logs;
     int32_t *order;
     int64_t state_bytes, learning_rate_count, step;
-    int32_t rows, x_size, y_size, batch_size, log_count, batches_per_epoch, shuffle;
+    int32_t rows, batch_size, log_count, batches_per_epoch, shuffle;
     int32_t epochs, epoch, batch; /* how many to run, and where the run is */
     uint32_t seed, first_epoch;
     double sums[EDGELING_MAX_LOGS];
 } edgeling_run;
 
-/* Fisher-Yates from the end; exchange i draws word i (graph/random.py, permutation). */
+/* Fisher-Yates from the end; exchange i draws word i (graph/random.py, permutation). Words are made several blocks at
+ * a time, so that the compiler can make them side by side in vectors. */
+enum { EDGELING_SHUFFLE_BLOCKS = 8, EDGELING_SHUFFLE_WORDS = 4 * EDGELING_SHUFFLE_BLOCKS };
+
 static void edgeling_shuffle(int32_t *order, int32_t size, uint32_t seed, uint32_t epoch) {
-    uint32_t word[4] = {0, 0, 0, 0};
-    int32_t block = -1;
+    uint32_t word[EDGELING_SHUFFLE_WORDS];
     for (int32_t i = 0; i < size; ++i) order[i] = i;
-    for (int32_t i = size - 1; i > 0; --i) {
-        if (i / 4 != block) {
-            block = i / 4;
-            edgeling_philox(seed, 0u, (uint32_t)block, epoch, EDGELING_SHUFFLE_STREAM, word);
+    int32_t i = size - 1;
+    for (int32_t first = i - i % EDGELING_SHUFFLE_WORDS; first >= 0; first -= EDGELING_SHUFFLE_WORDS) {
+        for (int32_t block = 0; block < EDGELING_SHUFFLE_BLOCKS; ++block)
+            edgeling_philox(seed, 0u, (uint32_t)(first / 4 + block), epoch, EDGELING_SHUFFLE_STREAM, word + 4 * block);
+        for (; i >= first; --i) {
+            const int32_t j = (int32_t)(((uint64_t)word[i - first] * (uint64_t)(i + 1)) >> 32);
+            const int32_t held = order[i];
+            order[i] = order[j];
+            order[j] = held;
         }
-        const int32_t j = (int32_t)(((uint64_t)word[i % 4] * (uint64_t)(i + 1)) >> 32);
-        const int32_t held = order[i];
-        order[i] = order[j];
-        order[j] = held;
     }
 }
 
@@ -61,14 +70,14 @@ static void edgeling_gather(const float *from, float *to, const int32_t *order, 
     }
 }
 
-static edgeling_batch edgeling_take(edgeling_run *run, int32_t count) {
+static edgeling_batch edgeling_take(edgeling_run *run, edgeling_network net, int32_t count) {
     const int64_t start = (int64_t)run->batch * run->batch_size;
-    edgeling_batch batch = {run->x + start * run->x_size, run->y + start * run->y_size, 0, run->learning_rates, &run->seed};
+    edgeling_batch batch = {run->x + start * net.x_size, run->y + start * net.y_size, 0, run->learning_rates, &run->seed};
     if (run->sample_weight) batch.sample_weight = run->sample_weight + start;
     if (run->learning_rate_count > 1) batch.learning_rate += run->step;
     if (!run->shuffle) return batch;
-    edgeling_gather(run->x, run->batch_x, run->order + start, count, run->x_size);
-    edgeling_gather(run->y, run->batch_y, run->order + start, count, run->y_size);
+    edgeling_gather(run->x, run->batch_x, run->order + start, count, net.x_size);
+    edgeling_gather(run->y, run->batch_y, run->order + start, count, net.y_size);
     if (run->sample_weight) edgeling_gather(run->sample_weight, run->batch_weight, run->order + start, count, 1);
     batch.x = run->batch_x, batch.y = run->batch_y;
     if (run->sample_weight) batch.sample_weight = run->batch_weight;
@@ -111,15 +120,15 @@ static void edgeling_restore_denormals(uint32_t before) {
 
 static int edgeling_is_finite(float value) { return value - value == 0.0f; }
 
-static int32_t edgeling_fit_steps(edgeling_run *run, edgeling_step full, edgeling_step tail, int64_t step_budget) {
+static int32_t edgeling_fit_steps(edgeling_run *run, edgeling_network net, int64_t step_budget) {
     float logs[EDGELING_MAX_LOGS];
     while (run->epoch < run->epochs) {
         if (step_budget-- == 0) return EDGELING_PAUSED;
         if (run->batch == 0) edgeling_begin_epoch(run);
         const int64_t left = run->rows - (int64_t)run->batch * run->batch_size;
         const int32_t count = left < run->batch_size ? (int32_t)left : run->batch_size;
-        const edgeling_batch batch = edgeling_take(run, count);
-        (count < run->batch_size ? tail : full)(run->state, &batch, logs);
+        const edgeling_batch batch = edgeling_take(run, net, count);
+        (count < run->batch_size ? net.tail : net.full)(run->state, &batch, logs);
         if (!edgeling_is_finite(logs[0])) return EDGELING_NOT_FINITE;
         for (int32_t i = 0; i < run->log_count; ++i) run->sums[i] += (double)logs[i] * count;
         ++run->step;
@@ -129,9 +138,9 @@ static int32_t edgeling_fit_steps(edgeling_run *run, edgeling_step full, edgelin
 }
 
 /* Run at most step_budget steps of the run: EDGELING_DONE, EDGELING_PAUSED (call again), or EDGELING_NOT_FINITE. */
-static int32_t edgeling_fit(edgeling_run *run, edgeling_step full, edgeling_step tail, int64_t step_budget) {
+static int32_t edgeling_fit(edgeling_run *run, edgeling_network net, int64_t step_budget) {
     const uint32_t before = edgeling_flush_denormals();
-    const int32_t status = edgeling_fit_steps(run, full, tail, step_budget);
+    const int32_t status = edgeling_fit_steps(run, net, step_budget);
     edgeling_restore_denormals(before);
     return status;
 }
