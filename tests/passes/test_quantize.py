@@ -14,8 +14,8 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
 from edgeling.codegen import generate
-from edgeling.errors import DataError, UnsupportedError
-from edgeling.graph import DType, Graph, GraphBuilder, Node, run_rows
+from edgeling.errors import DataError, GraphError, UnsupportedError
+from edgeling.graph import DType, Graph, GraphBuilder, Node, check, run_rows
 from edgeling.graph.activations import ACTIVATIONS
 from edgeling.graph.meaning import MEANINGS
 from edgeling.graph.serialize import from_json, to_json
@@ -263,6 +263,29 @@ def test_a_network_of_nothing_but_zeros():
 
 
 # -------------------------------------------------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("operation", "index", "wrong"),
+    [("quantize", 1, 101), ("quantize", 2, 2**23), ("dense_int8", 1, -128), ("dense_int8", 2, 2**31 - 1),
+     ("dense_int8", 3, -1), ("dense_int8", 4, 32), ("dense_int8", 4, -1)],
+)  # fmt: skip
+def test_constants_that_would_leave_int32_are_refused(operation, index, wrong):
+    graph = quantize(random_network([3, 4, 2], ["relu", "softmax"]), np.random.default_rng(0).normal(0, 1, (9, 3)))
+    node = next(node for node in graph.nodes if node.operation == operation)
+    forged = graph.constants[node.inputs[index]].copy()
+    forged.flat[0] = wrong
+    with pytest.raises(GraphError, match=operation):
+        check(replace(graph, constants={**graph.constants, node.inputs[index]: forged}))
+
+
+@pytest.mark.parametrize("forged", [{"multiplier": 7}, {"left_shift": 32}, {"minimum_difference": -(2**20)}])
+def test_a_softmax_that_would_leave_its_tables_is_refused(forged):
+    graph = quantize(random_network([3, 4, 2], ["relu", "softmax"]), np.random.default_rng(0).normal(0, 1, (9, 3)))
+    softmax = next(node for node in graph.nodes if node.operation == "softmax_int8")
+    wrong = replace(softmax, attributes={**softmax.attributes, **forged})
+    with pytest.raises(GraphError, match=next(iter(forged))):
+        check(replace(graph, nodes=tuple(wrong if node is softmax else node for node in graph.nodes)))
 
 
 def test_what_has_no_int8_form_is_refused_by_name():

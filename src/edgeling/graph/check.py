@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from edgeling.errors import GraphError
 from edgeling.graph.inference import infer
+from edgeling.graph.limits import check_limits
 from edgeling.graph.operations import complete_attributes
 from edgeling.graph.types import DType, Graph, Node
 
@@ -44,6 +45,7 @@ def _check_node(graph: Graph, node: Node, known: set[str]) -> None:
     if missing := [i for i in node.inputs if i not in known]:
         raise GraphError(f"{node.operation} reads values made before it", received=repr(missing[0]))
     attributes = complete_attributes(node.operation, len(node.inputs), node.attributes)
+    check_limits(node, graph)
     inferred = infer(node.operation, tuple(graph.types[i] for i in node.inputs), attributes)
     if len(inferred) != len(node.outputs):
         raise GraphError(f"{node.operation} has {len(inferred)} outputs", received=str(len(node.outputs)))

@@ -167,7 +167,10 @@ def _softmax_int8(types: Types, attributes: Mapping[str, Any]) -> Types:
     require(
         1 <= types[0].shape[-1] <= integer.MAXIMUM_CLASSES, f"takes at most {integer.MAXIMUM_CLASSES} classes", types
     )
-    require(0 <= attributes["left_shift"] <= 31, "left_shift lies between 0 and 31", types)
+    shift, least = attributes["left_shift"], attributes["minimum_difference"]
+    require(2**30 <= attributes["multiplier"] < 2**31, "multiplier lies between 2**30 and 2**31", types)
+    require(0 <= shift <= 31, "left_shift lies between 0 and 31", types)
+    require(-(31 << 26) <= least << shift <= 0, "minimum_difference, shifted, lies between -31 * 2**26 and 0", types)
     return _int8(types[0].shape)
 
 

@@ -124,6 +124,11 @@ def fold_input_zero_point(weights: ArrayLike, bias: ArrayLike, input_zero_point:
     return folded.astype(np.int32)
 
 
+def dot(x: ArrayLike, weights: ArrayLike) -> Int64:
+    """``x @ weights.T`` of int8 matrices, exactly: doubles hold every sum, and have a fast product."""
+    return (np.asarray(x, np.float64) @ np.asarray(weights, np.float64).T).astype(np.int64)
+
+
 def dense(
     x: ArrayLike,
     weights: ArrayLike,
@@ -139,7 +144,7 @@ def dense(
 
     x (batch, inputs) int8; weights (outputs, inputs) int8; the rest (outputs,). Returns (batch, outputs).
     """
-    total = np.asarray(x, np.int64) @ np.asarray(weights, np.int64).T + np.asarray(bias, np.int64)
+    total = dot(x, weights) + np.asarray(bias, np.int64)
     scaled = multiply_by_quantized_multiplier(total, multiplier, shift)
     return clamp_int8(scaled + output_zero_point, minimum, maximum)
 

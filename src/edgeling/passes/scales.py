@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeling.graph.integer import FLOAT32_BITS, INT8_MAX, INT8_MIN, LARGEST_ZERO_POINT
+from edgeling.graph.integer import FLOAT32_BITS, INT8_MAX, INT8_MIN, LARGEST_ZERO_POINT, dot
 from edgeling.graph.types import Array, Quantization
 
 STEPS = INT8_MAX - INT8_MIN
@@ -87,6 +87,5 @@ def quantize_layer(kernel: Array, step: float, x: Array, linear: Array) -> tuple
     largest = np.maximum(np.abs(kernel).max(axis=0) / INT8_MAX, np.abs(linear).max(axis=0) / step / LARGEST_BIAS)
     scale = np.where(largest == 0, 1.0, largest).astype(np.float32).astype(np.float64)
     weights = np.clip(np.rint(kernel / scale), -INT8_MAX, INT8_MAX).astype(np.int8).T
-    total = x.astype(np.int64) @ weights.T.astype(np.int64)
-    bias = np.rint((linear / (step * scale) - total).mean(axis=0))
+    bias = np.rint((linear / (step * scale) - dot(x, weights)).mean(axis=0))
     return scale, np.ascontiguousarray(weights), bias.astype(np.int64)

@@ -1,0 +1,38 @@
+"""What the constants of int8 nodes may hold, so that no sum leaves int32 and no shift its width, on any target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from edgeling.errors import GraphError
+from edgeling.graph.integer import LARGEST_EXPONENT, LARGEST_ZERO_POINT
+from edgeling.graph.types import Array, Graph, Node
+
+# By operation and position among the inputs: least and largest element. All these inputs are constants.
+LIMITS: Mapping[str, Mapping[int, tuple[int, int]]] = {
+    "quantize": {1: (-LARGEST_EXPONENT, LARGEST_EXPONENT), 2: (-LARGEST_ZERO_POINT, LARGEST_ZERO_POINT)},
+    "dense_int8": {1: (-127, 127), 2: (-(2**31) + 1, 2**31 - 1), 3: (0, 2**31 - 1), 4: (1, 31)},
+}
+
+
+def check_limits(node: Node, graph: Graph) -> None:
+    """Raise a GraphError if a constant of an int8 node is out of its limits."""
+    for index, (least, largest) in LIMITS.get(node.operation, {}).items():
+        name = node.inputs[index]
+        values = graph.constants.get(name)
+        if values is None or np.any(values < least) or np.any(values > largest):
+            raise GraphError(
+                f"input {index + 1} of {node.operation} is a constant between {least} and {largest}",
+                received=repr(name),
+            )
+    if node.operation == "dense_int8":
+        weights, bias = (graph.constants[name].astype(np.int64) for name in node.inputs[1:3])
+        if largest_sum(weights, bias) >= 2**31:
+            raise GraphError("the sums of dense_int8 fit int32", received=f"{node.output!r}, whose may not")
+
+
+def largest_sum(weights: Array, bias: Array) -> int:
+    """What the magnitude of a sum of ``dense_int8`` can reach, for any int8 input."""
+    return int(np.max(np.abs(bias.astype(np.int64)) + 128 * np.abs(weights.astype(np.int64)).sum(axis=1), initial=0))
