@@ -1,0 +1,197 @@
+"""Optimizers, clipping, decay, schedules and weights of rows: the same training as Keras's, step after step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+
+from edgeling.optimizers import get as optimizer_of  # noqa: E402
+from edgeling.optimizers import schedules as our_schedules  # noqa: E402
+from tests.training.keras_pairs import (  # noqa: E402
+    ROWS,
+    assert_same,
+    assert_same_step,
+    compile_both,
+    network,
+    relative_error,
+    rows,
+    twin,
+)
+
+pytestmark = pytest.mark.keras
+L, Opt = keras.layers, keras.optimizers
+S = keras.optimizers.schedules
+BATCH, EPOCHS = 4, 17  # 3 steps an epoch: 51 steps
+
+OPTIMIZERS = {
+    "sgd": lambda: Opt.SGD(0.05),
+    "momentum": lambda: Opt.SGD(0.02, momentum=0.9),
+    "nesterov": lambda: Opt.SGD(0.02, momentum=0.9, nesterov=True),
+    "rmsprop": lambda: Opt.RMSprop(0.005),
+    "rmsprop, centered, momentum": lambda: Opt.RMSprop(0.005, momentum=0.5, centered=True, epsilon=1e-3),
+    "adagrad": lambda: Opt.Adagrad(0.05),
+    "adam": lambda: Opt.Adam(0.01),
+    "amsgrad": lambda: Opt.Adam(0.01, amsgrad=True),
+    "adamw": lambda: Opt.AdamW(0.01, weight_decay=0.1),
+    "adamax": lambda: Opt.Adamax(0.01),
+    "nadam": lambda: Opt.Nadam(0.01),
+    "weight decay": lambda: Opt.SGD(0.05, weight_decay=0.2),
+    "clipnorm": lambda: Opt.SGD(0.05, clipnorm=0.3),
+    "clipvalue": lambda: Opt.SGD(0.05, clipvalue=0.05),
+    "global clipnorm": lambda: Opt.Adam(0.01, global_clipnorm=0.3),
+    "schedule": lambda: Opt.SGD(S.ExponentialDecay(0.1, 10, 0.5), momentum=0.5),
+}
+
+
+def _pair() -> Any:
+    keras.utils.set_random_seed(5)
+    model = network(L.Dense(6, activation="tanh"), L.Dense(3, activation="softmax"))
+    return model, twin(model)
+
+
+def _labels(seed: int = 1) -> Any:
+    return np.random.default_rng(seed).integers(0, 3, ROWS)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_fifty_steps_of_an_optimizer_are_kerass(name: str) -> None:
+    model, ours = _pair()
+    x, y = rows(0), _labels()
+    compile_both(
+        model, ours, OPTIMIZERS[name](), "sparse_categorical_crossentropy", metrics=["accuracy"], run_eagerly=False
+    )
+    how = {"batch_size": BATCH, "epochs": EPOCHS, "shuffle": False, "verbose": 0}
+    expected, got = model.fit(x, y, **how).history, ours.fit(x, y, **how).history
+    assert_same(ours.get_weights(), model.get_weights(), 1e-4)
+    assert got["loss"] == pytest.approx(expected["loss"], rel=1e-4)
+    assert got["accuracy"] == pytest.approx(expected["accuracy"], rel=1e-6)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_one_step_of_an_optimizer_is_kerass(name: str) -> None:
+    model, ours = _pair()
+    compile_both(model, ours, OPTIMIZERS[name](), "sparse_categorical_crossentropy")
+    theirs, mine = model.train_on_batch(rows(0), _labels()), ours.train_on_batch(rows(0), _labels())
+    assert relative_error(mine, theirs) <= 1e-5
+    assert_same(ours.get_weights(), model.get_weights(), 1e-5)
+
+
+def test_weights_of_classes_and_a_last_smaller_batch() -> None:
+    model, ours = _pair()
+    x, y = rows(0)[:10], _labels()[:10]
+    compile_both(
+        model, ours, Opt.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"], run_eagerly=False
+    )
+    how = {"batch_size": BATCH, "epochs": 5, "shuffle": False, "verbose": 0, "class_weight": {0: 1.0, 1: 5.0, 2: 0.5}}
+    expected, got = model.fit(x, y, **how).history, ours.fit(x, y, **how).history
+    assert_same(ours.get_weights(), model.get_weights(), 1e-5)
+    assert got["loss"] == pytest.approx(expected["loss"], rel=1e-5)
+    assert got["accuracy"] == pytest.approx(expected["accuracy"], rel=1e-6)
+
+
+def test_weights_of_rows_and_validation() -> None:
+    model, ours = _pair()
+    x, y = rows(0), _labels()
+    compile_both(model, ours, "adam", "sparse_categorical_crossentropy", metrics=["accuracy"], run_eagerly=False)
+    how = {
+        "batch_size": BATCH, "epochs": 4, "shuffle": False, "verbose": 0, "sample_weight": np.linspace(0.1, 2, ROWS),
+        "validation_split": 1 / 3,
+    }  # fmt: skip
+    expected, got = model.fit(x, y, **how).history, ours.fit(x, y, **how).history
+    assert got.keys() == expected.keys()
+    for key in expected:
+        assert got[key] == pytest.approx(expected[key], rel=1e-5)
+
+
+def test_batch_normalization_follows_the_batches_as_keras_does() -> None:
+    keras.utils.set_random_seed(6)
+    # Without a bias before it: its gradient is exactly zero, and Adam would follow the rounding of either side.
+    first = L.Dense(6, use_bias=False)
+    model = network(first, L.BatchNormalization(momentum=0.8), L.Activation("relu"), L.Dense(2))
+    ours = twin(model)
+    compile_both(model, ours, Opt.Adam(0.01), "mse", run_eagerly=False)
+    how = {"batch_size": BATCH, "epochs": EPOCHS, "shuffle": False, "verbose": 0}
+    x, y = rows(0), rows(1, features=2)
+    model.fit(x, y, **how)
+    ours.fit(x, y, **how)
+    moving = [w for w in zip(ours.weights, model.get_weights(), strict=True) if "moving" in w[0].name]
+    assert len(moving) == 2
+    assert_same([w.value for w, _ in moving], [w for _, w in moving], 1e-4)
+    assert relative_error(ours.predict(x), model.predict(x, verbose=0)) <= 1e-4
+
+
+def test_a_second_fit_goes_on_with_the_optimizers_state() -> None:
+    model, ours = _pair()
+    compile_both(model, ours, Opt.Adam(S.InverseTimeDecay(0.05, 5, 0.5)), "sparse_categorical_crossentropy")
+    for seed in range(3):
+        assert_same_step(model, ours, rows(seed), _labels(seed), tolerance=3e-5)
+
+
+def test_callbacks_change_the_learning_rate_as_kerass_do() -> None:
+    model, ours = _pair()
+    x, y = rows(0), _labels()
+    compile_both(model, ours, Opt.SGD(0.5), "sparse_categorical_crossentropy", run_eagerly=False)
+    how = {"batch_size": ROWS, "epochs": 14, "shuffle": False, "verbose": 0}
+
+    def callbacks(module: Any) -> Any:
+        return [
+            module.LearningRateScheduler(lambda epoch, rate: rate * 0.9 if epoch < 5 else rate),
+            module.ReduceLROnPlateau(monitor="loss", factor=0.5, patience=2, min_delta=0.02, cooldown=1),
+            module.EarlyStopping(monitor="loss", min_delta=0.01, patience=4, restore_best_weights=True),
+        ]
+
+    from edgeling import callbacks as our_callbacks
+
+    expected = model.fit(x, y, callbacks=callbacks(keras.callbacks), **how).history
+    got = ours.fit(x, y, callbacks=callbacks(our_callbacks), **how).history
+    assert got["learning_rate"] == pytest.approx(expected["learning_rate"], rel=1e-6)
+    assert got["loss"] == pytest.approx(expected["loss"], rel=1e-5)
+    assert_same(ours.get_weights(), model.get_weights(), 1e-5)
+
+
+SCHEDULES = {
+    "ExponentialDecay": (0.1, 7, 0.6),
+    "InverseTimeDecay": (0.1, 7, 0.6, True),
+    "PiecewiseConstantDecay": ([3, 9], [1.0, 0.5, 0.1]),
+    "PolynomialDecay": (0.1, 10, 0.01, 2.0),
+    "CosineDecay": (0.1, 10, 0.2),
+    "CosineDecayRestarts": (0.1, 4, 2.0, 0.8, 0.1),
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_schedule_is_kerass(name: str) -> None:
+    theirs = getattr(S, name)(*SCHEDULES[name])
+    mine = getattr(our_schedules, name).from_config(theirs.get_config())
+    assert mine.get_config() == theirs.get_config()
+    steps = np.array([s for s in range(31) if s not in (4, 12, 28)])  # Keras's float32 rounds either way at a restart
+    expected = [float(theirs(int(step))) for step in steps]
+    np.testing.assert_allclose(mine(steps), expected, rtol=2e-5, atol=1e-8)
+    assert float(mine(5)) == pytest.approx(float(theirs(5)), rel=2e-5)
+
+
+def test_cosine_decay_warms_up_as_kerass() -> None:
+    theirs = S.CosineDecay(0.01, 20, alpha=0.1, warmup_target=0.2, warmup_steps=5)
+    mine = our_schedules.get(keras.saving.serialize_keras_object(theirs))
+    np.testing.assert_allclose(mine(np.arange(40)), [float(theirs(s)) for s in range(40)], rtol=2e-5)
+
+
+def test_cycling_and_staircases_are_kerass() -> None:
+    for theirs in (S.PolynomialDecay(0.1, 6, cycle=True), S.ExponentialDecay(0.1, 6, 0.5, staircase=True)):
+        mine = our_schedules.get(keras.saving.serialize_keras_object(theirs))
+        np.testing.assert_allclose(mine(np.arange(30)), [float(theirs(s)) for s in range(30)], rtol=2e-5)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizers_configuration_is_kerass(name: str) -> None:
+    theirs = OPTIMIZERS[name]()
+    mine = optimizer_of(keras.saving.serialize_keras_object(theirs))
+    expected, got = theirs.get_config(), mine.get_config()
+    assert {k: expected[k] for k in got if k not in ("learning_rate",)} == pytest.approx(
+        {k: v for k, v in got.items() if k != "learning_rate"}
+    )
+    assert mine.learning_rate == pytest.approx(float(theirs.learning_rate))
