@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from re import sub
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -28,7 +29,7 @@ class Configurable:
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments by name."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+        return {name: getattr(self, name) for name in _parameters(type(self))}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -37,11 +38,16 @@ class Configurable:
         Raises:
             UnsupportedError: a setting that is switched on and not supported.
         """
-        known = inspect.signature(cls).parameters
+        known = _parameters(cls)
         kept = {k: v for k, v in config.items() if k in known}
         for key in config.keys() - kept.keys() - cls.ignored:
             refuse(cls.__name__, key, config[key])
         return cls(**kept)
+
+
+@cache
+def _parameters(owner: type) -> tuple[str, ...]:
+    return tuple(inspect.signature(owner).parameters)
 
 
 def refuse(owner: str, argument: str, value: Any, remedy: str = "leave it out") -> None:

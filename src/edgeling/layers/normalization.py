@@ -11,7 +11,7 @@ from edgeling import initializers, regularizers
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.layers.base import Layer, Shape
-from edgeling.training.tracing import Tracer
+from edgeling.training.tracing import Tracer, Weight
 
 _SMALLEST_DEVIATION = 1e-7  # keras.backend.epsilon()
 
@@ -142,6 +142,7 @@ class Normalization(Layer):
         self.mean = table.mean(axis=0).astype(np.float32).tolist()
         self.variance = table.var(axis=0).astype(np.float32).tolist()
         self.build((None, table.shape[1]))
+        Weight.changes += 1  # its moments are part of what is compiled
 
     def make(self, row: Shape) -> None:
         if len(row) != 1:

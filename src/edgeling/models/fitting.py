@@ -16,7 +16,7 @@ from edgeling.graph.random import permutation
 from edgeling.models.display import Display
 from edgeling.models.session import Session
 from edgeling.optimizers import Optimizer
-from edgeling.training.engine import TrainingData
+from edgeling.training.engine import Epochs, TrainingData
 
 
 class Reporter(Protocol):
@@ -93,67 +93,77 @@ class Fit:
         self._callbacks.call("on_train_end")
 
     def _all_at_once(self) -> None:
-        plan = self._plan
-        rows = self._native(plan.first_epoch, plan.last_epoch - plan.first_epoch)
-        self._history.extend(plan.first_epoch, [self._report(row) for row in rows])
+        first = self._plan.first_epoch
+        result = self._native(first, self._plan.last_epoch - first)
+        self._history.extend(first, [self._report(means) for means in result.logs.tolist()])
+        self._stop_where_it_did(result, first + len(result.logs))
 
     def _epoch_by_epoch(self) -> None:
         for epoch in range(self._plan.first_epoch, self._plan.last_epoch):
             start = perf_counter()
             self._callbacks.call("on_epoch_begin", epoch)
             self._session.push()
-            means = self._batch_by_batch(epoch) if self._callbacks.wants_batches else self._native(epoch, 1)
-            if not means:
+            result = self._batch_by_batch(epoch) if self._callbacks.wants_batches else self._native(epoch, 1)
+            self._stop_where_it_did(result, epoch)
+            if not len(result.logs):
                 return
-            logs = self._report(means[0])
-            if self._plan.validates(epoch):
-                assert self._plan.validation
-                logs |= {f"val_{k}": v for k, v in self._report(self._session.evaluate(self._plan.validation)).items()}
-            self._callbacks.call("on_epoch_end", epoch, logs)
-            self._history.on_epoch_end(epoch, logs)
-            if self._display:
-                self._display.epoch(epoch, logs, perf_counter() - start, self._plan.steps)
+            self._end_epoch(epoch, self._report(result.logs[0].tolist()), start)
             if self._model.stop_training:
                 return
 
-    def _native(self, epoch: int, count: int) -> list[list[float]]:
-        """Run whole epochs; what each logged. Fewer than asked for if the run was stopped."""
+    def _end_epoch(self, epoch: int, logs: dict[str, float], start: float) -> None:
+        if self._plan.validates(epoch):
+            assert self._plan.validation
+            logs |= {f"val_{k}": v for k, v in self._report(self._session.evaluate(self._plan.validation)).items()}
+        self._callbacks.call("on_epoch_end", epoch, logs)
+        self._history.on_epoch_end(epoch, logs)
+        if self._display:
+            self._display.epoch(epoch, logs, perf_counter() - start, self._plan.steps)
+
+    def _native(self, epoch: int, count: int) -> Epochs:
+        """Run whole epochs; fewer than asked for if the run was stopped."""
         plan = self._plan
         result = self._session.run_epochs(
             self._data, batch_size=plan.batch_size, epochs=count, shuffle=plan.shuffle, seed=plan.seed,
             first_epoch=epoch, learning_rates=np.asarray(self._optimizer.learning_rates(count * plan.steps)),
             steps_per_epoch=plan.steps,
         )  # fmt: skip
-        logs = result.logs.tolist()
-        self._optimizer.iterations += len(logs) * plan.steps
+        self._optimizer.iterations += len(result.logs) * plan.steps
         self._session.pull()
-        if result.interrupted:
-            self._interrupted()
-        if result.diverged:
-            self._diverged(epoch + len(logs))
-        return logs
+        return result
 
-    def _batch_by_batch(self, epoch: int) -> list[list[float]]:
-        """One epoch with the hooks of batches; logs are means over the rows so far."""
-        data, plan = self._data, self._plan
-        rows = len(data.x)
+    def _batch_by_batch(self, epoch: int) -> Epochs:
+        """One epoch with the hooks of batches; what stops it brings back the weights it began with."""
+        before, iterations = self._session.state(), self._optimizer.iterations
+        try:
+            result = self._batches(epoch)
+        except KeyboardInterrupt:
+            result = Epochs(np.empty((0, 0), np.float32), interrupted=True)
+        if result.interrupted or result.diverged:
+            self._session.restore(before)
+            self._optimizer.iterations = iterations
+        else:
+            self._session = self._session_of(self._plan.batch_size, len(self._data.x) % self._plan.batch_size)
+            self._session.push()
+        return result
+
+    def _batches(self, epoch: int) -> Epochs:
+        plan, rows = self._plan, len(self._data.x)
         order = permutation(rows, seed=plan.seed, step=epoch) if plan.shuffle else np.arange(rows)
         sums, seen = np.zeros(1), 0
         for batch in range(plan.steps):
             chosen = order[batch * plan.batch_size : (batch + 1) * plan.batch_size]
             self._callbacks.call("on_train_batch_begin", batch)
-            means = self._one_batch(chosen, epoch)
-            if means is None:
-                return []
-            sums, seen = sums + np.asarray(means) * len(chosen), seen + len(chosen)
+            result = self._one_batch(chosen, epoch)
+            if not len(result.logs):
+                return result
+            sums, seen = sums + result.logs[0] * float(len(chosen)), seen + len(chosen)
             self._callbacks.call("on_train_batch_end", batch, self._report((sums / seen).tolist()))
             if self._model.stop_training:
                 break
-        self._session = self._session_of(plan.batch_size, rows % plan.batch_size)
-        self._session.push()
-        return [(sums / seen).tolist()]
+        return Epochs(np.asarray([sums / seen]))
 
-    def _one_batch(self, chosen: Any, epoch: int) -> list[float] | None:
+    def _one_batch(self, chosen: Any, epoch: int) -> Epochs:
         data, size = self._data, len(chosen)
         weight = None if data.sample_weight is None else data.sample_weight[chosen]
         session = self._session_of(size, 0)
@@ -163,12 +173,15 @@ class Fit:
             seed=self._plan.seed, first_epoch=epoch, learning_rates=np.asarray(self._optimizer.learning_rates(1)),
         )  # fmt: skip
         session.pull()
+        self._optimizer.iterations += len(result.logs)
+        return result
+
+    def _stop_where_it_did(self, result: Epochs, epoch: int) -> None:
+        """Say so if Ctrl-C or a loss that is not finite stopped the run in this epoch."""
+        if result.interrupted:
+            self._interrupted()
         if result.diverged:
             self._diverged(epoch)
-            return None
-        self._optimizer.iterations += 1
-        (means,) = result.logs.tolist()
-        return means
 
     def _interrupted(self) -> None:
         done = len(self._history.epoch)

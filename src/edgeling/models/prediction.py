@@ -27,25 +27,27 @@ def not_ready(x: Any) -> Array:
 
 
 class Predictor:
-    """One model's predictions.
+    """One model's predictions; after :meth:`follow`.
 
     Args:
         network: whose weights are followed: changed ones are copied before the next prediction.
         signature: what the compiled code depends on.
         output: shape of one row of predictions.
+
+    Attributes:
+        seen: ``Weight.changes`` when the weights were last copied.
     """
 
     def __init__(self, network: Network, signature: str, output: tuple[int, ...]) -> None:
         self._weights = {name: weight for weight, name in network.names.items()}
         self._copied: dict[str, Array] = {}
-        self._output = output
+        self._output, self.signature, self.seen = output, signature, -1
         self._graph, native = lend(("predict", signature), lambda: _compile(network))
         self._native = native.clone() if native else None
         self.single = self._bind(self._native, (1, *network.input_shape)) if self._native else not_ready
 
     def rows(self, x: Array) -> Array:
         """Predictions of float32 rows [rows, ...]."""
-        self._follow()
         if self._native is None:
             return self._interpret(x)
         out = np.empty((len(x), *self._output), np.float32)
@@ -60,7 +62,7 @@ class Predictor:
         call, empty, float32, out_shape = native.function(_ENTRY), np.empty, np.float32, (1, *self._output)
 
         def single(x: Any) -> Array:
-            if x.shape != shape or Weight.changes != self._seen:
+            if x.shape != shape or Weight.changes != self.seen:
                 raise TypeError
             out = empty(out_shape, float32)
             call(x, out)
@@ -68,9 +70,9 @@ class Predictor:
 
         return single
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
         """Copy the weights that have changed."""
-        self._seen = Weight.changes
+        self.seen = Weight.changes
         for name, weight in self._weights.items():
             if self._copied.get(name) is not weight.value:
                 self._copied[name] = weight.value

@@ -240,7 +240,8 @@ class Sequential(Stack):
         try:
             return self._single(x)
         except (AttributeError, TypeError, ValueError):
-            return self._predict(x, None if steps is None else steps * (batch_size or DEFAULT_BATCH_SIZE))
+            pass  # the general way says what is wrong, if anything is
+        return self._predict(x, None if steps is None else steps * (batch_size or DEFAULT_BATCH_SIZE))
 
     predict_on_batch = predict
 
@@ -251,11 +252,18 @@ class Sequential(Stack):
     def _predict(self, x: Any, limit: int | None) -> Array:
         row, output = self._rows()
         floats = arrays.features(x, row, finite=False)[:limit]
-        if self._predictor is None:
-            self._predictor = Predictor(self.network(), self._signature(None), output)
-        answer = self._predictor.rows(floats)
+        if self._predictor is None or self._predictor.seen != Weight.changes:
+            self._follow(output)
+        assert self._predictor
+        return self._predictor.rows(floats)
+
+    def _follow(self, output: tuple[int, ...]) -> None:
+        """Have a predictor of the layers and weights as they are now."""
+        signature = self._signature(None)
+        if self._predictor is None or self._predictor.signature != signature:
+            self._predictor = Predictor(self.network(), signature, output)
+        self._predictor.follow()
         self._single = self._predictor.single
-        return answer
 
     def save(self, filepath: str | Path, overwrite: bool = True, **_: Any) -> None:
         """Write a ``.keras`` file, which Keras reads too."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -45,13 +46,20 @@ class Session:
 
     def push(self) -> None:
         """Hand the model's state to the engine."""
-        self._engine.load(
-            {**self._initial, **self._optimizer_state, **{name: w.value for name, w in self._weights.items()}}
-        )
+        self._engine.load({**self._initial, **self.state()})
 
     def pull(self) -> None:
         """Take the engine's state back to the model."""
-        for name, array in self._engine.weights().items():
+        self.restore(self._engine.weights())
+
+    def state(self) -> dict[str, Array]:
+        """The model's weights and what its optimizer keeps, by name."""
+        return {**{name: w.value for name, w in self._weights.items()}, **self._optimizer_state}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Bring back an earlier :meth:`state`."""
+        self._optimizer_state.clear()
+        for name, array in state.items():
             if name in self._weights:
                 self._weights[name].value = array
             else:
@@ -81,6 +89,7 @@ def lend(key: Any, make: Callable[[], Compiled]) -> Compiled:
 def for_training(network: Network, objective: Objective, optimizer: Rule, batch_size: int, weighted: bool) -> Lent:
     """An engine that trains and evaluates."""
 
+    @cache
     def step(size: int) -> Graph:
         return training_graph(network, objective, optimizer, size, weighted)
 

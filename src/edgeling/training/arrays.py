@@ -26,10 +26,12 @@ def numbers(values: Any, what: str, finite: bool = True) -> Floats:
     array = _numeric(values, what)
     if array.ndim == 0 or not len(array):
         raise DataError(f"{what} has at least one row", received=f"shape {array.shape}")
+    if not finite and array.dtype == np.float32:
+        return np.ascontiguousarray(array)
     with np.errstate(over="ignore", invalid="ignore"):
         floats = np.ascontiguousarray(array, dtype=np.float32)
-        total = floats.sum()
-    if finite and not np.isfinite(total):
+        total = floats.sum() if finite else 0.0
+    if not np.isfinite(total):
         _check_finite(floats, what)
     return floats
 

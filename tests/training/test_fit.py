@@ -1,0 +1,209 @@
+"""The whole way of training: native epochs against the plain loop, seeds, hooks, interruptions, divergence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeling.callbacks import Callback, EarlyStopping, LambdaCallback, TerminateOnNaN
+from edgeling.errors import CompilerNotFoundError, TrainingError
+from edgeling.layers import BatchNormalization, Dense, Dropout, Input
+from edgeling.models import Sequential, session
+from edgeling.optimizers import SGD, Adam
+from edgeling.optimizers.schedules import ExponentialDecay
+from edgeling.training.engine import Engine, Epochs
+from edgeling.utils import set_random_seed
+from tests.support.interpreter_engine import InterpreterEngine
+
+X = np.random.default_rng(0).normal(size=(22, 3)).astype(np.float32)
+Y = (X[:, 0] + X[:, 1] > 0).astype(int)
+
+
+@pytest.fixture(autouse=True)
+def _own_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_kept", type(session._kept)())
+
+
+def _model(*layers: Any, optimizer: Any = None, seed: int = 2) -> Sequential:
+    set_random_seed(seed)
+    model = Sequential([Input((3,)), *(layers or (Dense(4, activation="tanh"),)), Dense(1, activation="sigmoid")])
+    model.compile(optimizer or Adam(0.05), "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def _rich() -> Sequential:
+    rate = ExponentialDecay(0.05, 10, 0.8)
+    return _model(Dense(6, activation="relu"), BatchNormalization(), Dropout(0.3), optimizer=Adam(rate))
+
+
+def _same_weights(one: Sequential, two: Sequential, tolerance: float = 0.0) -> None:
+    for a, b in zip(one.get_weights(), two.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance)
+
+
+def _fit(model: Sequential, x: Any = X, y: Any = Y, seed: int = 8, **how: Any) -> Any:
+    """A fit that draws (orders, dropout) from that seed, whatever was drawn before."""
+    set_random_seed(seed)
+    return model.fit(x, y, verbose=0, **how)
+
+
+HOW: dict[str, Any] = {"batch_size": 5, "epochs": 4}
+
+
+def test_the_native_loop_is_the_plain_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = np.linspace(0.5, 2, len(X))
+    native = _rich()
+    history = _fit(native, sample_weight=weights, **HOW).history
+    monkeypatch.setattr(session, "Engine", InterpreterEngine)
+    session._kept.clear()
+    plain = _rich()
+    expected = _fit(plain, sample_weight=weights, **HOW).history
+    _same_weights(native, plain, 2e-5)
+    for key in expected:
+        assert history[key] == pytest.approx(expected[key], rel=1e-4)
+    assert native.evaluate(X, Y, verbose=0) == pytest.approx(plain.evaluate(X, Y, verbose=0), rel=1e-4)
+
+
+def test_a_seed_repeats_a_run_bit_for_bit() -> None:
+    one, two, other = _rich(), _rich(), _rich()
+    histories = [_fit(m, seed=s, **HOW).history for m, s in ((one, 1), (two, 1), (other, 2))]
+    _same_weights(one, two)
+    assert histories[0] == histories[1] != histories[2]
+
+
+def test_epochs_one_by_one_and_batches_one_by_one_train_the_same() -> None:
+    at_once, by_epoch, by_batch = _rich(), _rich(), _rich()
+    seen: list[int] = []
+    _fit(at_once, **HOW)
+    _fit(by_epoch, **HOW, callbacks=[LambdaCallback(on_epoch_end=lambda epoch, logs: None)])
+    history = _fit(by_batch, **HOW, callbacks=[LambdaCallback(on_train_batch_end=lambda b, logs: seen.append(b))])
+    assert seen == [0, 1, 2, 3, 4] * 4
+    _same_weights(at_once, by_epoch)
+    _same_weights(at_once, by_batch, 1e-6)
+    assert at_once.history
+    assert history.history["loss"] == pytest.approx(at_once.history.history["loss"], rel=1e-5)
+
+
+def test_two_fits_are_one_longer_fit_without_shuffling() -> None:
+    long, short = _model(), _model()
+    _fit(long, batch_size=4, epochs=6, shuffle=False)
+    _fit(short, batch_size=4, epochs=2, shuffle=False)
+    history = _fit(short, batch_size=4, epochs=6, initial_epoch=2, shuffle=False)
+    _same_weights(long, short)
+    assert history.epoch == [2, 3, 4, 5]
+
+
+def test_models_of_one_structure_share_an_engine_and_keep_their_states_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    class Counted(Engine):
+        def __init__(self, *arguments: Any) -> None:
+            made.append(arguments[0])
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(session, "Engine", Counted)
+    one, two, alone = _model(seed=5), _model(seed=6), _model(seed=5)
+    _fit(one, batch_size=5, shuffle=False)
+    _fit(two, batch_size=5, shuffle=False)
+    _fit(one, batch_size=5, shuffle=False)
+    _fit(alone, batch_size=5, epochs=2, shuffle=False)
+    _same_weights(one, alone)
+    assert len(made) == 1
+
+
+def test_steps_per_epoch_takes_the_first_batches() -> None:
+    model, few = _model(), _model()
+    _fit(model, batch_size=5, steps_per_epoch=2, shuffle=False)
+    _fit(few, X[:10], Y[:10], batch_size=5, shuffle=False)
+    _same_weights(model, few, 1e-7)
+
+
+def test_a_loss_that_is_not_finite_stops_and_says_what_to_try() -> None:
+    model = Sequential([Input((3,)), Dense(1)])
+    model.compile(SGD(1e4), "mse")
+    with pytest.raises(TrainingError, match=r"in epoch \d+ .*lower learning rate than 10000, clipnorm"):
+        _fit(model, epochs=200)
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+    assert model.history
+    assert np.isfinite(model.history.history["loss"]).all()
+
+
+def test_terminate_on_nan_stops_quietly() -> None:
+    model = Sequential([Input((3,)), Dense(1)])
+    model.compile(SGD(1e4), "mse")
+    history = _fit(model, epochs=200, callbacks=[TerminateOnNaN()])
+    assert len(history.epoch) < 200
+
+
+def test_ctrl_c_keeps_the_last_whole_epoch(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = _model()
+    _fit(whole, epochs=3)
+    usual = Engine.run_epochs
+
+    def interrupted(self: Engine, data: Any, **how: Any) -> Epochs:
+        result = usual(self, data, **{**how, "epochs": 3})
+        return Epochs(result.logs, interrupted=True)
+
+    monkeypatch.setattr(Engine, "run_epochs", interrupted)
+    model = _model()
+    history = _fit(model, epochs=1000)
+    assert len(history.history["loss"]) == 3
+    _same_weights(model, whole)
+    assert "after 3 whole epochs" in capsys.readouterr().err
+
+
+def test_ctrl_c_in_a_callback_returns_the_history_so_far() -> None:
+    class Impatient(Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    model, whole = _model(), _model()
+    assert _fit(model, epochs=9, callbacks=[Impatient()]).epoch == [0, 1]
+    _fit(whole, epochs=2)
+    _same_weights(model, whole)
+
+
+def test_early_stopping_gives_the_best_weights_back() -> None:
+    model = _model(optimizer=SGD(3.0))
+    seen: list[Any] = []
+    keep = LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append((logs["val_loss"], model.get_weights())))
+    stop = EarlyStopping(patience=3, restore_best_weights=True)
+    history = _fit(model, epochs=200, validation_split=0.3, callbacks=[keep, stop])
+    best = min(range(len(seen)), key=lambda i: seen[i][0])
+    assert len(history.epoch) == best + 4 < 200
+    for mine, kept in zip(model.get_weights(), seen[best][1], strict=True):
+        np.testing.assert_array_equal(mine, kept)
+
+
+def test_validation_measures_what_evaluate_measures() -> None:
+    model = _model()
+    history = _fit(model, X[:15], Y[:15], epochs=3, validation_data=(X[15:], Y[15:]), validation_freq=2)
+    assert len(history.history["val_loss"]) == 1
+    _fit(model, X[:15], Y[:15], epochs=1, validation_data=(X[15:], Y[15:]))
+    assert model.history
+    expected = model.evaluate(X[15:], Y[15:], verbose=0, return_dict=True)
+    assert {k: model.history.history[f"val_{k}"][-1] for k in expected} == pytest.approx(expected)
+
+
+def test_training_without_a_compiler_says_what_to_install_and_predicting_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from edgeling.models import prediction
+    from edgeling.training import engine
+
+    def missing(*_: Any, **__: Any) -> Any:
+        raise CompilerNotFoundError("a C compiler is needed", remedy="pip install ziglang")
+
+    compiled = _model().predict(X)
+    monkeypatch.setattr(engine, "load", missing)
+    monkeypatch.setattr(prediction, "load", missing)
+    session._kept.clear()
+    model = _model()
+    with pytest.raises(CompilerNotFoundError, match="ziglang"):
+        _fit(model)
+    with pytest.warns(RuntimeWarning, match="interpreted"):
+        interpreted = model.predict(X)
+    np.testing.assert_allclose(interpreted, compiled, rtol=1e-5)
