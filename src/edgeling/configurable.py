@@ -29,7 +29,7 @@ class Configurable:
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments by name."""
-        return {name: getattr(self, name) for name in _parameters(type(self))}
+        return {name: getattr(self, name) for name in _parameters(type(self))}  # type: ignore[arg-type]
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -38,7 +38,7 @@ class Configurable:
         Raises:
             UnsupportedError: a setting that is switched on and not supported.
         """
-        known = _parameters(cls)
+        known = _parameters(cls)  # type: ignore[arg-type]
         kept = {k: v for k, v in config.items() if k in known}
         for key in config.keys() - kept.keys() - cls.ignored:
             refuse(cls.__name__, key, config[key])
