@@ -13,8 +13,10 @@ from edgeling.graph.types import Array, Graph, Node
 # By operation and position among the inputs: least and largest element. All these inputs are constants.
 LIMITS: Mapping[str, Mapping[int, tuple[int, int]]] = {
     "quantize": {1: (-LARGEST_EXPONENT, LARGEST_EXPONENT), 2: (-LARGEST_ZERO_POINT, LARGEST_ZERO_POINT)},
-    "dense_int8": {1: (-127, 127), 2: (-(2**31) + 1, 2**31 - 1), 3: (0, 2**31 - 1), 4: (1, 31)},
+    "dense_int8": {1: (-127, 127), 2: (-(2**31) + 1, 2**31 - 1), 3: (0, 2**31 - 1), 4: (0, 31)},
 }
+# Requantising makes a sum no larger; an output's zero point is added to it then.
+LARGEST_SUM = 2**31 - 1 - LARGEST_ZERO_POINT
 
 
 def check_limits(node: Node, graph: Graph) -> None:
@@ -29,7 +31,7 @@ def check_limits(node: Node, graph: Graph) -> None:
             )
     if node.operation == "dense_int8":
         weights, bias = (graph.constants[name].astype(np.int64) for name in node.inputs[1:3])
-        if largest_sum(weights, bias) >= 2**31:
+        if largest_sum(weights, bias) > LARGEST_SUM:
             raise GraphError("the sums of dense_int8 fit int32", received=f"{node.output!r}, whose may not")
 
 

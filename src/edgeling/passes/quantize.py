@@ -34,7 +34,7 @@ from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph import integer
 from edgeling.graph.activations import ACTIVATIONS
 from edgeling.graph.builder import GraphBuilder
-from edgeling.graph.limits import largest_sum
+from edgeling.graph.limits import LARGEST_SUM, largest_sum
 from edgeling.graph.meaning import MEANINGS
 from edgeling.graph.types import Array, Attribute, DType, Graph, Node, Quantization, TensorType
 from edgeling.passes.absorb import Absorber
@@ -279,5 +279,5 @@ def _require_finite(values: Array, name: str) -> None:
 
 def _require_fits(node: Node, weights: Array, bias: Array) -> None:
     largest = largest_sum(weights, bias)
-    if largest >= 2**31:
+    if largest > LARGEST_SUM:
         raise _unsupported(f"dense that makes {node.output!r}, whose sums may leave int32 ({largest})")

@@ -8,7 +8,7 @@
  *   right_shift  int8   [outputs]           0 to 31
  *   y            int8   [batch][outputs]    minimum to maximum (the fused relu or relu6)
  *
- * The accumulator must fit int32: |bias| + 128 * (sum of an output's |weights|) below 2^31.
+ * The accumulator must fit int32: |bias| + 128 * (sum of an output's |weights|) + |zero_point| below 2^31.
  */
 #ifndef EDGELING_DENSE_S8_H
 #define EDGELING_DENSE_S8_H
