@@ -1,0 +1,95 @@
+"""The benchmarks' own arithmetic, on contenders whose figures are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from benchmarks.comparison import Comparison, Contender, Measure, Prepare, quantity, quoted, run, seconds_per_call
+
+
+def giving(*values: float) -> Prepare:
+    """A contender that measures these figures, one after the other."""
+
+    def prepare() -> Measure:
+        left = iter(values)
+        return lambda: next(left)
+
+    return prepare
+
+
+def missing() -> Measure:
+    raise ImportError("No module named 'peer'")
+
+
+def comparison(ours: Prepare, *peers: Contender, repetitions: int = 1, limit: float | None = None) -> Comparison:
+    return Comparison("title", "s", Contender("ours", ours), peers, limit, repetitions)
+
+
+def test_ratio_is_of_medians() -> None:
+    ours, theirs = run(comparison(giving(1, 9, 2), Contender("peer", giving(6, 6, 60)), repetitions=3))
+    assert (ours.value, theirs.value, theirs.ratio) == (2, 6, 3)
+
+
+def test_repetitions_are_interleaved() -> None:
+    order: list[str] = []
+
+    def noting(name: str) -> Prepare:
+        return lambda: lambda: float(len(order.append(name) or order))
+
+    run(comparison(noting("ours"), Contender("peer", noting("peer")), repetitions=3))
+    assert order == ["ours", "peer"] * 3
+
+
+def test_quick_measures_three_times_at_most() -> None:
+    calls: list[int] = []
+    run(comparison(lambda: lambda: float(len(calls.append(1) or calls)), repetitions=9), quick=True)
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize(("goal", "met"), [(2.9, True), (3.0, True), (3.1, False), (None, None)])
+def test_goal_of_a_peer(goal: float | None, met: bool | None) -> None:
+    assert run(comparison(giving(2), Contender("peer", giving(6), goal)))[1].met is met
+
+
+@pytest.mark.parametrize(("limit", "met"), [(1.9, False), (2.0, True), (None, None)])
+def test_limit_of_ours(limit: float | None, met: bool | None) -> None:
+    assert run(comparison(giving(2), limit=limit))[0].met is met
+
+
+def test_missing_peer_is_skipped_and_says_what_to_install() -> None:
+    ours, theirs = run(comparison(giving(2), Contender("peer", missing, 1)))
+    assert (ours.value, theirs.value, theirs.met) == (2, None, None)
+    assert "No module named 'peer'" in theirs.skipped
+    assert "edgeling[benchmarks]" in theirs.skipped
+
+
+def test_peers_are_shown_without_ratio_where_ours_is_missing() -> None:
+    ours, theirs = run(comparison(missing, Contender("peer", giving(6), 1)))
+    assert ours.skipped
+    assert (theirs.value, theirs.ratio, theirs.met) == (6, None, None)
+
+
+def test_quoted_figures_say_so() -> None:
+    line = run(comparison(giving(2), quoted("peer", 8)))[1]
+    assert (line.name, line.value, line.ratio) == ("peer (quoted)", 8, 4)
+
+
+def test_seconds_are_a_mean_over_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock: Sequence[float] = iter([10.0, 12.0])  # type: ignore[assignment]
+    monkeypatch.setattr("benchmarks.comparison.perf_counter", lambda: next(clock))  # type: ignore[call-overload]
+    calls: list[int] = []
+    assert seconds_per_call(lambda: calls.append(1), 4)() == 0.5
+    assert len(calls) == 4
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (2.5, "s", "2.5 s"), (0.0013, "s", "1.3 ms"), (4.5e-6, "s", "4.5 us"), (5.1e-7, "s", "510 ns"),
+        (1636, "bytes", "1,636 bytes"), (95.6e6, "bytes", "95.6 MB"), (301, "instructions", "301 instructions"),
+    ],
+)  # fmt: skip
+def test_figures_for_people(value: float, unit: str, text: str) -> None:
+    assert quantity(value, unit) == text

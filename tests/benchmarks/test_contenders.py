@@ -1,0 +1,69 @@
+"""What the benchmarks compare computes the same: the naive C, and each file handed to a peer."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import naive, networks
+from benchmarks.networks import Layer
+from edgeling import targets
+from edgeling.toolchain.prove import prove
+
+LAYERS = {"8-10-1": networks.diabetes(), "4-4-3": networks.iris()}
+
+
+@pytest.fixture(params=LAYERS)
+def layers(request: pytest.FixtureRequest) -> tuple[Layer, ...]:
+    return LAYERS[request.param]
+
+
+def test_naive_c_computes_the_network(layers: tuple[Layer, ...]) -> None:
+    x = networks.rows_for(layers, 32)
+    assert prove(naive.program(layers), targets.get("native"), [x], [networks.answers(layers, x)], 1e-5).matches
+
+
+def test_edgeling_model_computes_the_network(layers: tuple[Layer, ...]) -> None:
+    x = networks.rows_for(layers, 32)
+    answers = networks.edgeling_model(layers).predict(x, verbose=0)
+    np.testing.assert_allclose(answers, networks.answers(layers, x), rtol=1e-4, atol=1e-6)
+
+
+def test_onnx_file_computes_the_network(layers: tuple[Layer, ...]) -> None:
+    pytest.importorskip("onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    session = runtime.InferenceSession(networks.onnx_bytes(layers), providers=["CPUExecutionProvider"])
+    x = networks.rows_for(layers, 1)
+    np.testing.assert_allclose(session.run(None, {"x": x})[0], networks.answers(layers, x), rtol=1e-4, atol=1e-6)
+
+
+def test_tflite_file_computes_the_network(layers: tuple[Layer, ...]) -> None:
+    interpreters = pytest.importorskip("ai_edge_litert.interpreter")
+    from benchmarks.tflite_file import tflite_bytes
+
+    interpreter = interpreters.Interpreter(model_content=tflite_bytes(layers), num_threads=1)
+    interpreter.allocate_tensors()
+    x = networks.rows_for(layers, 1)
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
+    interpreter.invoke()
+    y = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    np.testing.assert_allclose(y, networks.answers(layers, x), rtol=1e-4, atol=1e-6)
+
+
+def test_command_prints_json_alone_on_standard_output() -> None:
+    """Counts only: the one benchmark without timings, without peers to install."""
+    root = Path(__file__).parents[2]
+    path = os.pathsep.join([str(root / "src"), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-m", "benchmarks", "--only", "cortex_m", "--json"]
+    done = subprocess.run(command, cwd=root, env={**os.environ, "PYTHONPATH": path}, capture_output=True, check=True)
+    results = json.loads(done.stdout)
+    assert {result["benchmark"] for result in results} == {"cortex_m"}
+    missed = [(r["title"], line) for r in results for line in r["lines"] if line["met"] is False]
+    assert not missed  # counts do not depend on how busy the machine is
+    assert all(line["value"] for result in results for line in result["lines"])
