@@ -1,4 +1,4 @@
-"""Random graphs whose arithmetic is exact: small whole numbers, so that C and the interpreter must agree bit for bit."""
+"""Random graphs of small whole numbers, whose arithmetic is exact: C and the interpreter must agree bit for bit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The schedule and the memory plan: on random graphs, C keeps exactly the interpreter's values; and the plan's promises."""
+"""The schedule and the memory plan: C keeps the interpreter's values on random graphs; and what the plan promises."""
 
 from __future__ import annotations
 

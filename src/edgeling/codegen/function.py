@@ -117,10 +117,15 @@ class _Writer:
         lengths = ", ".join(f"{name} = {length}" for name, length in dimensions.named.items())
         lines = [f"enum {{ {lengths} }};"] if lengths else []
         lines += buffers
-        if not any("state->" in line for line in (*buffers, *calls)):
-            lines.append("(void)state;")
+        lines += [f"(void){name};" for name in self._unused((*buffers, *calls))]
         lines += ["", *(line for call in calls for line in call.split("\n"))] if lines else calls
         return prototype + " {\n" + "".join(f"    {line}\n" if line else "\n" for line in lines) + "}\n"
+
+    def _unused(self, lines: tuple[str, ...]) -> list[str]:
+        """Arguments that a compiler would complain of."""
+        read = {self._work.roots[value] for node in self._work.nodes for value in node.inputs}
+        state = [] if any("state->" in line for line in lines) else ["state"]
+        return state + [self._expressions[name] for name in self._work.graph.inputs if name not in read]
 
 
 def _pointer(kind: TensorType) -> str:

@@ -5,14 +5,17 @@
  *   start  what the sums start from, element (row, column) at start[row * start_row + column]; 0 (null): from zero
  *   y      element (row, column) at y[row * y_row + column]
  *
- * GCC's and Clang's vector types; where there are none, EDGELING_LANES is 1 and matmul.h and dense.h use plain loops.
+ * Written with GCC's and Clang's vector types. Where there are none, or the core has no vectors, EDGELING_LANES is 1, and
+ * matmul.h and dense.h use plain loops.
  */
 #ifndef EDGELING_TILE_H
 #define EDGELING_TILE_H
 
 #include "common.h"
 
-#if !defined(__GNUC__)
+#if defined(EDGELING_LANES)
+/* chosen by whoever compiles */
+#elif !defined(__GNUC__)
 #define EDGELING_LANES 1
 #elif defined(__AVX512F__)
 #define EDGELING_LANES 16
@@ -85,6 +88,9 @@ EDGELING_KERNEL void edgeling_tile_1(
     }
 }
 
+/* Vectors a row, so that enough sums run at once to hide the latency of an addition. */
+EDGELING_KERNEL int edgeling_tile_vectors(int rows) { return rows == 1 ? 4 : 2; }
+
 /* All columns of a few rows. `c` counts the columns done. */
 #define EDGELING_TILE_COLUMNS(width, vectors)                                                                         \
     for (; c + width * (vectors) <= columns; c += width * (vectors)) {                                                \
@@ -93,20 +99,19 @@ EDGELING_KERNEL void edgeling_tile_1(
 
 EDGELING_KERNEL void edgeling_tile_rows(
     int rows, int columns, edgeling_strides s, const float *a, const float *b, const float *start, float *y) {
-    const int wide = rows == 1 ? 4 : 2; /* enough sums at once to hide the latency of an addition */
     int c = 0;
 #if EDGELING_LANES >= 16
-    EDGELING_TILE_COLUMNS(16, wide)
+    EDGELING_TILE_COLUMNS(16, edgeling_tile_vectors(rows))
     EDGELING_TILE_COLUMNS(16, 1)
 #endif
 #if EDGELING_LANES == 8
-    EDGELING_TILE_COLUMNS(8, wide)
+    EDGELING_TILE_COLUMNS(8, edgeling_tile_vectors(rows))
 #endif
 #if EDGELING_LANES >= 8
     EDGELING_TILE_COLUMNS(8, 1)
 #endif
 #if EDGELING_LANES == 4
-    EDGELING_TILE_COLUMNS(4, wide)
+    EDGELING_TILE_COLUMNS(4, edgeling_tile_vectors(rows))
 #endif
 #if EDGELING_LANES >= 4
     EDGELING_TILE_COLUMNS(4, 1)

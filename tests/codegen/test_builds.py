@@ -1,0 +1,137 @@
+"""The same C under gcc and Clang, every warning an error, under the sanitizers, with and without vectors."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeling.codegen import Program, generate
+from edgeling.codegen.program import EntryPoint, Port
+from edgeling.graph.interpreter import run
+from tests.codegen.harness import Case, close
+from tests.codegen.networks import TUTORIALS
+from tests.codegen.random_graphs import random_case
+from tests.codegen.test_kernels import FAMILIES
+
+WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wdouble-promotion", "-Wpedantic", "-Werror"]
+GCC = ["gcc", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+CLANG = [sys.executable, "-m", "ziglang", "cc", "-O1", "-fsanitize=undefined", "-fno-sanitize-recover=all"]
+AVX2 = ["-mavx2", "-mfma", "-ffp-contract=fast"]
+BUILDS = {
+    "gcc": GCC,
+    "gcc with AVX2": [*GCC, *AVX2],
+    "clang": CLANG,
+    "clang without vectors": [*CLANG, "-DEDGELING_LANES=1"],
+}
+
+DRIVER = """\
+#include <stdio.h>
+#include <stdlib.h>
+#include "cases.h"
+
+static void *filled(size_t size) {
+    void *memory = malloc(size);
+    if (memory == NULL || fread(memory, 1, size, stdin) != size) exit(2);
+    return memory;
+}
+
+int main(void) {
+    cases_state *state = filled(sizeof(cases_state));
+%s
+    free(state);
+    return 0;
+}
+"""
+
+
+@cache
+def samples() -> tuple[Case, ...]:
+    """The first case of each operation with each set of attributes, and some random graphs without variables."""
+    chosen: dict[str, Case] = {}
+    for family in FAMILIES.values():
+        for item in (item for cases in family for item in cases()):
+            chosen.setdefault(item.title.split(" on ")[0], item)
+    whole = [Case(graph, (np.ones(graph.types["x"].shape, np.float32),)) for graph in TUTORIALS.values()]
+    graphs = [item for item in map(random_case, range(60)) if not item.graph.variables]
+    return (*chosen.values(), *whole, *graphs)
+
+
+@cache
+def program() -> Program:
+    return generate({f"c{i}": item.graph for i, item in enumerate(samples())}, "cases")
+
+
+def _driver(entries: Sequence[EntryPoint]) -> str:
+    return DRIVER % "\n".join(f"    {{\n{_one_call(entry)}    }}" for entry in entries)
+
+
+def _one_call(entry: EntryPoint) -> str:
+    """Every argument in a block of exactly its size, so that the sanitizer sees the first byte beyond."""
+    ins, outs = ([(f"{kind}{i}", p) for i, p in enumerate(ports)] for kind, ports in
+                 (("in", entry.inputs), ("out", entry.outputs)))  # fmt: skip
+    lines = [f"{_type(p)} *{c} = filled({p.type.bytes});" for c, p in ins]
+    lines += [f"{_type(p)} *{c} = malloc({p.type.bytes});" for c, p in outs]
+    lines += [f"{entry.function}(state, {', '.join(c for c, _ in ins + outs)});"]
+    lines += [f"fwrite({c}, 1, {p.type.bytes}, stdout);" for c, p in outs]
+    lines += [f"free({c});" for c, _ in ins + outs]
+    return "".join(f"        {line}\n" for line in lines)
+
+
+def _type(port: Port) -> str:
+    return port.type.dtype.c_name
+
+
+def write(files: dict[str, str], folder: Path) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, "utf-8")
+
+
+@pytest.mark.parametrize("build", BUILDS)
+def test_every_call_builds_without_a_warning_and_runs_clean(build, tmp_path):
+    if build.endswith("AVX2") and platform.machine() != "x86_64":
+        pytest.skip("AVX2 is x86's")
+    if shutil.which(BUILDS[build][0]) is None:
+        pytest.skip(f"{BUILDS[build][0]} is not installed")
+    write({**program().files, "driver.c": _driver(program().entries)}, tmp_path)
+    command = [*BUILDS[build], *WARNINGS, "driver.c", "cases.c", "-o", "driver"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    fed = bytes(program().state_bytes) + b"".join(np.asarray(x).tobytes() for item in samples() for x in item.inputs)
+    done = subprocess.run([tmp_path / "driver"], input=fed, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()[:2000]
+    _compare(done.stdout)
+
+
+def _compare(given: bytes) -> None:
+    at = 0
+    for item in samples():
+        with np.errstate(all="ignore"):
+            expected = run(item.graph, item.inputs).outputs
+        for wanted in expected:
+            got = np.frombuffer(given, wanted.dtype, wanted.size, at).reshape(wanted.shape)
+            at += wanted.nbytes
+            close(got, wanted, item, "output")
+    assert at == len(given)
+
+
+@pytest.mark.parametrize("name", TUTORIALS)
+def test_the_example_builds_and_runs(name, tmp_path):
+    """``make`` and the numbers on the command line give what the interpreter gives."""
+    graph = TUTORIALS[name]
+    made = generate(graph, name)
+    write({**made.files, **made.examples}, tmp_path)
+    if shutil.which("make") is None or shutil.which("gcc") is None:
+        pytest.skip("make and gcc are not installed")
+    strict = f"CFLAGS={' '.join(WARNINGS)} -O2"
+    subprocess.run(["make", "-s", "CC=gcc", strict], cwd=tmp_path, check=True)
+    x = np.linspace(-1, 1, graph.types["x"].size, dtype=np.float32)
+    said = subprocess.run([tmp_path / "example", *map(str, x)], capture_output=True, text=True, check=True).stdout
+    np.testing.assert_allclose([float(w) for w in said.split()], run(graph, [x[None]]).outputs[0][0], 1e-5)
