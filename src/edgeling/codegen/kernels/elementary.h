@@ -1,12 +1,12 @@
 /* Elementary functions in float32, without a C library and without branches, so that loops over them vectorise.
  *
  *   function          largest error seen against float64     special values
- *   edgeling_exp      1.1 ulp                                overflow: inf; results below 2^-126: 0
- *   edgeling_expm1    1.6 ulp                                overflow: inf; -inf: -1
- *   edgeling_log      1.1 ulp                                0: -inf; below 0: NaN; inf: inf
- *   edgeling_log1p    2.0 ulp for x >= 0                     inf: inf; below 0 it is not made for
+ *   edgeling_exp      1.0 ulp                                overflow: inf; results below 2^-126: 0
+ *   edgeling_expm1    1.5 ulp                                overflow: inf; -inf: -1
+ *   edgeling_log      0.8 ulp                                0: -inf; below 0: NaN; inf: inf
+ *   edgeling_log1p    1.3 ulp for x >= 0                     inf: inf; below 0 it is not made for
  *   edgeling_tanh     2.5 ulp                                inf: 1; -inf: -1
- *   edgeling_erf      1.5 ulp                                inf: 1; -inf: -1
+ *   edgeling_erf      1.2 ulp                                inf: 1; -inf: -1
  *   edgeling_sqrt     1 ulp, exact with a hardware unit      below 0: NaN; inf: inf; denormals: 0 without hardware
  *
  * NaN gives NaN everywhere. Polynomials are least-maximum fits of this project; erf's forms follow N. Juffa.
