@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,15 @@ def test_a_damaged_entry_is_made_again(folder, damage):
     assert cache.get_or_make(KEY, "x", make_hello).read_bytes() == b"hello"
     assert cache.get_or_make(KEY, "x", never)
     assert list(folder.iterdir()) == [path.parent]
+
+
+def test_what_a_killed_process_left_is_swept_away_once_it_is_old(folder):
+    folder.mkdir()
+    for name, age_hours in (("making-old", 25), ("making-new", 1)):
+        (folder / name / "entry").mkdir(parents=True)
+        os.utime(folder / name, (time.time() - age_hours * 3600,) * 2)
+    path = cache.get_or_make(KEY, "x", make_hello)
+    assert {entry.name for entry in folder.iterdir()} == {"making-new", path.parent.name}
 
 
 def test_a_failure_to_make_leaves_nothing(folder):

@@ -14,6 +14,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache as memoize
@@ -24,6 +25,7 @@ from edgeling.errors import ToolchainError
 Make = Callable[[Path, Path], None]
 """``make(workspace, result)``: writes ``result``, with ``workspace`` an empty folder that vanishes afterwards."""
 
+_ABANDONED_SECONDS = 24 * 60 * 60
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -72,6 +74,7 @@ def _guarded(folder: Path, name: str, make: Make) -> None:
 
 
 def _fill(folder: Path, name: str, make: Make) -> None:
+    _sweep(folder.parent)
     scratch = Path(tempfile.mkdtemp(prefix="making-", dir=folder.parent))
     try:
         entry, workspace = scratch / "entry", scratch / "workspace"
@@ -82,6 +85,14 @@ def _fill(folder: Path, name: str, make: Make) -> None:
         _move_into_place(entry, folder, name, scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _sweep(parent: Path) -> None:
+    """Removes what processes that were killed while making an entry have left, once nobody can be making it."""
+    for scratch in parent.glob("making-*"):
+        with suppress(OSError):
+            if time.time() - scratch.stat().st_mtime > _ABANDONED_SECONDS:
+                shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _move_into_place(entry: Path, folder: Path, name: str, scratch: Path) -> None:
