@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -62,14 +62,32 @@ def test_a_compile_error_shows_its_first_lines_only(choice, monkeypatch):
     assert "compiling bad" in caught.value.rule
 
 
-@pytest.mark.skipif(shutil.which("sh") is None, reason="needs a shell")
-def test_a_compiler_out_of_disk_is_a_full_disk(tmp_path, monkeypatch):
-    fake = tmp_path / "cc"
-    fake.write_text("#!/bin/sh\necho 'fatal error: x.o: No space left on device' >&2\nexit 1\n")
-    fake.chmod(0o755)
-    monkeypatch.setenv("CC", str(fake))
+@pytest.fixture
+def fake_compiler(tmp_path, monkeypatch):
+    def make(script: str) -> None:
+        (tmp_path / "cc").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "cc").chmod(0o755)
+        monkeypatch.setenv("CC", str(tmp_path / "cc"))
+
+    return make
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+def test_a_compiler_that_says_the_disk_is_full_is_believed(fake_compiler):
+    fake_compiler("echo 'fatal error: x.o: No space left on device' >&2; exit 1")
     with pytest.raises(ToolchainError, match="room on the disk"):
         library.compile_program(dense("full"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+@pytest.mark.parametrize(
+    ("free_bytes", "message"), [(4096, "room on the disk; received 4096"), (1 << 40, "exit status 3")]
+)
+def test_a_compiler_that_dies_in_silence_on_a_full_disk_is_understood(fake_compiler, monkeypatch, free_bytes, message):
+    fake_compiler("exit 3")
+    monkeypatch.setattr(compilers.shutil, "disk_usage", lambda _: SimpleNamespace(free=free_bytes))
+    with pytest.raises(ToolchainError, match=message):
+        library.compile_program(dense("silent"))
 
 
 @pytest.mark.parametrize("name", ["../out.c", "/tmp/out.c"])

@@ -25,6 +25,7 @@ HOST = (*FREESTANDING, "-O3", "-ffp-contract=fast", "-fPIC")
 
 _TIMEOUT_SECONDS = 300.0
 _SHOWN_LINES = 6
+_LEAST_FREE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -150,15 +151,16 @@ def run(command: Sequence[str], workspace: Path, purpose: str) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ToolchainError(f"{purpose} must succeed", received=str(error)) from error
     if done.returncode:
-        raise _failure(purpose, done.stderr or done.stdout, done.returncode)
+        raise _failure(purpose, done.stderr or done.stdout, done.returncode, shutil.disk_usage(workspace).free)
     return done.stdout
 
 
-def _failure(purpose: str, said: str, status: int) -> ToolchainError:
-    if "No space left on device" in said:
+def _failure(purpose: str, said: str, status: int, free_bytes: int) -> ToolchainError:
+    # Some compilers say that the disk is full; some die without a word.
+    if "No space left on device" in said or (not said.strip() and free_bytes < _LEAST_FREE_BYTES):
         return ToolchainError(
             f"{purpose} needs room on the disk",
-            received="'No space left on device'",
+            received=f"{free_bytes} bytes free",
             remedy="free some space, or set EDGELING_CACHE_DIR to a folder on another disk",
         )
     lines = [line for line in said.splitlines() if line.strip()]
