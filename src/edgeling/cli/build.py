@@ -27,12 +27,11 @@ def build(
     """
     with reported(as_json):
         from edgeling.cli.display import show_deployments
-        from edgeling.cli.sources import open_source
         from edgeling.workflow.build import build as build_c
         from edgeling.workflow.content import deployment
         from edgeling.workflow.store import proof_json
 
-        built = build_c(open_source(artifact), target, out=out, precision=precision)
+        built = build_c(artifact, target, out=out, precision=precision)
         show_deployments([deployment(built.precision, target, built.proof, {})])
         if as_json:
             figures = proof_json(built.proof)

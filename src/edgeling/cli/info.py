@@ -31,7 +31,7 @@ def info(
 
 def describe(path: Path, target: str = "") -> dict[str, Any]:
     """Plain values about whatever lies at ``path``."""
-    if path.suffix == ".keras":
+    if path.suffix in (".keras", ".h5"):
         return _describe_model(path)
     if path.is_dir() or path.suffix == ".edgeling":
         return _describe_artifact(path)

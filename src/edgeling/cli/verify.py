@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgeling.cli.build import Artifact, For
 from edgeling.cli.output import Json, print_json, reported
 from edgeling.cli.train import Precision
+
+if TYPE_CHECKING:
+    from edgeling.graph.types import Array
 
 
 def verify(
@@ -25,18 +28,25 @@ def verify(
     """
     with reported(as_json):
         from edgeling.cli.display import show_deployments
-        from edgeling.cli.sources import open_source, rows_of
-        from edgeling.workflow.build import as_deployable
+        from edgeling.workflow.build import as_deployable, opened
         from edgeling.workflow.build import verify as verify_c
         from edgeling.workflow.content import deployment
         from edgeling.workflow.store import proof_json
 
-        source = open_source(artifact)
-        rows = rows_of(source, data) if data else None
-        proof = verify_c(source, target, precision=precision, rows=rows)
+        source = opened(artifact)
+        proof = verify_c(source, target, precision=precision, rows=_rows(source, data) if data else None)
         _, chosen = as_deployable(source, precision)
         show_deployments([deployment(chosen, target, proof, {})])
         if as_json:
             print_json({"artifact": artifact, "precision": chosen, "targets": {target: proof_json(proof)}})
         if not proof.matches:
             raise typer.Exit(1)
+
+
+def _rows(source: Any, table: Path) -> Array:
+    from edgeling.errors import UnsupportedError
+    from edgeling.workflow.pipeline import Pipeline
+
+    if not isinstance(source, Pipeline):
+        raise UnsupportedError("a table is matched to a trained pipeline by its columns", received="a bare network")
+    return source.preparation.transform(source.read(table))

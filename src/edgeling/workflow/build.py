@@ -8,12 +8,15 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from edgeling import targets
 from edgeling.errors import EdgelingError, UnsupportedError
+from edgeling.formats.keras_file import load_keras
+from edgeling.formats.live_keras import from_keras, is_keras_model
 from edgeling.graph import Graph
 from edgeling.graph.types import Array
 from edgeling.models import Sequential
@@ -23,8 +26,9 @@ from edgeling.workflow.deploy import PRECISIONS, Deployable, deployable, identif
 from edgeling.workflow.pipeline import Pipeline
 from edgeling.workflow.store import load
 
-Source = Sequential | Pipeline | Graph | str | Path
+Source = Any  # Sequential, a Keras model, Pipeline, Graph or a path: Keras is not imported to name its class
 PROOF_ROWS = 64
+MODEL_FILES = (".keras", ".h5")
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ def build(
     """Compile a model to C99 for a target, measure the binary, and write the sources.
 
     Args:
-        source: a ``Sequential``, a loaded pipeline, a graph, or the path of an ``.edgeling`` folder.
+        source: a ``Sequential``, a live Keras model, a loaded pipeline, a graph, or the path of an ``.edgeling`` folder
+            or a ``.keras`` file.
         target: one of ``edgeling targets``.
         out: folder for the C (created; files of the same names are replaced); None writes nothing.
         precision: ``"float32"``, ``"int8"``, or ``"auto"``: what the artifact was trained for, else float32.
@@ -97,12 +102,23 @@ def verify(
     return deployed.prove(precision, target)
 
 
+def opened(source: Source) -> Pipeline | Sequential | Graph:
+    """What stands behind a path (an ``.edgeling`` folder or a ``.keras`` file) or a live Keras model.
+
+    Raises:
+        ArtifactError: it is corrupt.
+        UnsupportedError: it holds a layer that Edgeling does not know.
+    """
+    if isinstance(source, str | Path):
+        return load_keras(source) if Path(source).suffix in MODEL_FILES else load(source)
+    return from_keras(source) if is_keras_model(source) else source
+
+
 def as_deployable(
     source: Source, precision: str, name: str = "", calibration_data: ArrayLike | None = None
 ) -> tuple[Deployable, str]:
     """What ``source`` deploys, and the precision ``"auto"`` stands for."""
-    if isinstance(source, str | Path):
-        source = load(source)
+    source = opened(source)
     if isinstance(source, Pipeline):
         chosen = source.precision if precision == "auto" else precision
         source.deployable.program(chosen)
