@@ -281,6 +281,11 @@ class Sequential(Stack):
         """
         self.set_weights(saving.load_weights(Path(filepath)))
 
+    @property
+    def optimizer_state(self) -> dict[str, Array]:
+        """What the optimizer keeps from step to step, by the names of the training graph; empty before the first."""
+        return self._optimizer_state
+
     def get_compile_config(self) -> dict[str, Any] | None:
         """What ``compile`` was told, as model files hold it; None before."""
         if self.optimizer is None:

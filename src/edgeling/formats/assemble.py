@@ -1,0 +1,128 @@
+"""From a description and a source of weights to a model. Weights are checked before a model of that size is made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from edgeling import layers as layer_table
+from edgeling.configurable import snake_case
+from edgeling.errors import ArtifactError, UnsupportedError
+from edgeling.formats.archive import malformed
+from edgeling.formats.description import Description
+from edgeling.graph.types import Array
+from edgeling.layers import BatchNormalization, Dense, InputLayer, Layer, Normalization
+from edgeling.models import Sequential
+
+Shape = tuple[int, ...]
+
+
+class WeightSource(Protocol):
+    """Where weights come from: (the layer's key, its name, the expected shapes in Keras's order) -> arrays.
+
+    The key is the layer's place in a ``.keras`` file: its kind, numbered ("dense", "dense_1"...).
+    """
+
+    def __call__(self, key: str, name: str, shapes: Sequence[Shape]) -> list[Array]: ...
+
+
+def assemble(description: Description, weights: WeightSource) -> Sequential:
+    """The model with its weights.
+
+    Raises:
+        UnsupportedError: a layer, or a setting of one, that is not supported; no input shape.
+        ArtifactError: weights of another number or shape, or not finite.
+    """
+    layers = [layer_table.get(x) for x in description.layers]
+    row = first = _input_row(description, layers)
+    found: list[list[Array]] = []
+    for key, layer in keyed(layers):
+        expected = weight_shapes(layer, row)
+        found.append([finite(x, layer.name) for x in weights(key, layer.name, expected)])
+        require_shapes([x.shape for x in found[-1]], expected, layer.name)
+        row = layer.output_shape_of(row)
+    model = Sequential([InputLayer(shape=first)], name=description.name)
+    for layer, arrays in zip(layers, found, strict=True):
+        model.add(layer)
+        set_weights(layer, arrays)
+    return model
+
+
+def keyed(layers: Iterable[Layer]) -> Iterator[tuple[str, Layer]]:
+    """Each layer with its place in a ``.keras`` file."""
+    seen: Counter[str] = Counter()
+    for layer in layers:
+        kind = snake_case(type(layer).__name__)
+        yield (f"{kind}_{seen[kind]}" if seen[kind] else kind), layer
+        seen[kind] += 1
+
+
+def weight_shapes(layer: Layer, row: Shape) -> list[Shape]:
+    """Shapes of what Keras keeps for a layer that takes rows of that shape, in its order.
+
+    Known before the layer makes its weights, so that a file cannot make it allocate more than the file itself holds.
+    """
+    match layer:
+        case Dense():
+            return [(*row, layer.units), *([(layer.units,)] if layer.use_bias else [])]
+        case BatchNormalization():
+            return [row] * (2 + layer.scale + layer.center)
+        case Normalization():
+            return [row, row, ()] if layer.mean is None else []  # mean, variance, how many rows they are of
+    return []
+
+
+def set_weights(layer: Layer, arrays: Sequence[Array]) -> None:
+    """Give a built layer its weights."""
+    if isinstance(layer, Normalization) and arrays:
+        layer.mean, layer.variance = arrays[0].tolist(), arrays[1].tolist()
+    else:
+        layer.set_weights(arrays)
+
+
+def require_shapes(received: Sequence[Shape], expected: Sequence[Shape], layer: str) -> None:
+    """Raise unless the shapes are those a layer needs.
+
+    Raises:
+        ArtifactError: they are not.
+    """
+    if list(received) != list(expected):
+        raise ArtifactError(
+            f"the weights of layer {layer!r} have the shapes {list(expected)}",
+            received=str(list(received)),
+            remedy="save the model again with Keras",
+        )
+
+
+def finite(values: Any, layer: str) -> Array:
+    """The values as float32.
+
+    Raises:
+        ArtifactError: one is NaN or infinite.
+    """
+    with np.errstate(over="ignore"):
+        result = np.array(values, dtype=np.float32)
+    if not np.isfinite(result).all():
+        count = int(result.size - np.isfinite(result).sum())
+        raise malformed(f"{count} weights of layer {layer!r} that are NaN or infinite", "train again: it diverged")
+    return result
+
+
+def _input_row(description: Description, layers: Sequence[Layer]) -> Shape:
+    """The shape of one row.
+
+    Raises:
+        UnsupportedError: not known, or not whole positive lengths.
+    """
+    declared = layers[0].declared if layers else None
+    if description.input_shape is None and declared is None:
+        raise UnsupportedError(
+            "a model file states the shape of the input",
+            received="a model that was never built",
+            remedy="begin the model with Input(shape=(4,)), or fit it before saving",
+        )
+    shape = description.input_shape or (None, *(declared or ()))
+    return InputLayer(batch_shape=shape).declared or ()

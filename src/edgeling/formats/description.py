@@ -1,0 +1,212 @@
+"""What a model file says of the layers: Keras's configuration, checked to be a plain chain of known layers.
+
+Nothing in it is ever executed: layers come from a table of classes by their names, functions likewise.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from edgeling.errors import UnsupportedError
+from edgeling.formats.archive import malformed
+
+MAX_LAYERS = 1000
+_CHAINS = ("Sequential", "Functional", "Model")
+_ONE_CHAIN = "keep a chain of layers, such as Sequential([Input((4,)), Dense(8), Dense(3)])"
+_REMEDIES = {
+    "Lambda": "a Lambda layer holds Python code, which is never run: put a supported layer such as Activation or"
+    " Rescaling in its place",
+    **dict.fromkeys(_CHAINS, "put the inner model's layers into the outer one"),
+}
+
+
+@dataclass(frozen=True)
+class Description:
+    """A chain of layers as plain data.
+
+    Attributes:
+        name: the model's.
+        input_shape: with the batch first; None where the first layer states it itself.
+        layers: Keras's description of each, without the input.
+    """
+
+    name: str
+    input_shape: tuple[int | None, ...] | None
+    layers: tuple[dict[str, Any], ...]
+
+
+def parse_json(text: str | bytes, what: str) -> dict[str, Any]:
+    """The object of a JSON text.
+
+    Raises:
+        ArtifactError: not JSON, not an object, NaN, or a name twice in one object.
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constants)
+    except (ValueError, RecursionError) as error:
+        raise malformed(f"{what} that is not JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise malformed(f"{what} that is not an object")
+    return value
+
+
+def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a name appears twice in one object")
+    return dict(pairs)
+
+
+def _no_constants(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not a number")
+
+
+def describe(model: Mapping[str, Any]) -> Description:
+    """The chain of layers of a model's configuration (of Keras 3, or 2).
+
+    Args:
+        model: ``{"class_name": "Sequential", "config": {...}}``.
+
+    Raises:
+        UnsupportedError: not a chain; custom objects; a layer used twice or called in a special way.
+        ArtifactError: a configuration that makes no sense.
+    """
+    refuse_custom({key: value for key, value in model.items() if key != "config"})
+    kind, config = model.get("class_name"), model.get("config")
+    if kind not in _CHAINS:
+        raise UnsupportedError(
+            "a model is Sequential, or Functional and a chain", received=repr(kind), remedy=_ONE_CHAIN
+        )
+    config = {"layers": config} if isinstance(config, list) else config  # before Keras 2.3
+    if not isinstance(config, dict) or not isinstance(config.get("layers"), (list, tuple)):
+        raise malformed("a model without a list of layers")
+    layers = [_layer(x) for x in config["layers"]]
+    if not layers or len(layers) > MAX_LAYERS:
+        raise malformed(f"{len(layers)} layers, where 1 to {MAX_LAYERS} are read")
+    if kind != "Sequential":
+        _require_chain(config, layers)
+    return _description(model, config, layers)
+
+
+def _description(model: Mapping[str, Any], config: dict[str, Any], layers: list[dict[str, Any]]) -> Description:
+    shape = config.get("build_input_shape") or (model.get("build_config") or {}).get("input_shape")
+    if layers[0]["class_name"] == "InputLayer":
+        given = layers.pop(0)["config"]
+        shape = given.get("batch_shape") or given.get("batch_input_shape")
+    if shape is not None and not isinstance(shape, (list, tuple)):
+        raise malformed(f"an input of shape {shape!r}")
+    return Description(str(config.get("name") or "sequential"), None if shape is None else tuple(shape), tuple(layers))
+
+
+def _layer(given: Any) -> dict[str, Any]:
+    """One layer's description in the form of Keras 3."""
+    if not isinstance(given, Mapping) or not isinstance(given.get("config"), Mapping):
+        raise malformed("a layer without a configuration")
+    kind, config = given.get("class_name"), dict(given["config"])
+    if kind in _REMEDIES:
+        raise UnsupportedError(
+            f"{kind} is not supported inside a model", received=repr(config.get("name")), remedy=_REMEDIES[kind]
+        )
+    refuse_custom(given)
+    if "activation" in config:
+        config["activation"] = _activation(config["activation"], config.get("name"))
+    if kind == "BatchNormalization":
+        config["axis"] = _single(config.get("axis", -1))
+    return {**given, "class_name": kind, "config": config}
+
+
+def _activation(given: Any, layer: Any) -> Any:
+    name = function_name(given)
+    if name is not None and not isinstance(name, str):
+        raise UnsupportedError(
+            "an activation is named by a function",
+            received=f"a layer as activation of {layer!r}",
+            remedy="put that layer after it, in the chain",
+        )
+    return name
+
+
+def function_name(value: Any) -> Any:
+    """The name of a function that Keras describes; anything else as it is."""
+    if isinstance(value, Mapping) and value.get("class_name") == "function" and isinstance(value.get("config"), str):
+        return value["config"]
+    return value
+
+
+def _single(axis: Any) -> Any:
+    """Keras 2 writes ``[1]`` where Keras 3 writes ``1``."""
+    return axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
+
+
+def refuse_custom(value: Any) -> None:
+    """Raise if anything described comes from outside Keras, or is code.
+
+    Raises:
+        UnsupportedError: it does.
+    """
+    if isinstance(value, Mapping):
+        _refuse_custom_object(value)
+    if isinstance(value, (Mapping, list, tuple)):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            refuse_custom(part)
+
+
+def _refuse_custom_object(value: Mapping[str, Any]) -> None:
+    kind, module, registered = value.get("class_name"), value.get("module"), value.get("registered_name")
+    outside = "module" in value and str(module).split(".")[0] not in ("keras", "builtins")
+    if kind == "__lambda__" or outside or (isinstance(registered, str) and ">" in registered):
+        raise UnsupportedError(
+            "custom objects are not loaded: code in a model file is never run",
+            received=f"{kind!r} of {module or registered!r}",
+            remedy="replace it with one of Keras's own layers or functions",
+        )
+
+
+def _require_chain(config: Mapping[str, Any], layers: Sequence[Mapping[str, Any]]) -> None:
+    """Each layer of a functional model is called once, on the output of the layer before it."""
+    before = None
+    for layer in layers:
+        name, calls = layer["config"].get("name"), layer.get("inbound_nodes")
+        if not isinstance(calls, (list, tuple)) or len(calls) != (before is not None):
+            raise _not_a_chain(
+                f"layer {name!r} is called {len(calls) if isinstance(calls, (list, tuple)) else 'no'} times"
+            )
+        if before is not None and _inputs(calls[0], name) != [before]:
+            raise _not_a_chain(f"layer {name!r} does not take the output of {before!r} alone")
+        before = name
+    if _names(config.get("output_layers")) != [before]:
+        raise _not_a_chain(f"the outputs are {_names(config.get('output_layers'))}")
+
+
+def _not_a_chain(received: str) -> UnsupportedError:
+    return UnsupportedError(
+        "a functional model is a chain: one input, no branches", received=received, remedy=_ONE_CHAIN
+    )
+
+
+def _inputs(call: Any, name: Any) -> list[Any]:
+    """Names of the layers whose outputs a call takes; Keras 3's form is a mapping, Keras 2's a list of lists."""
+    if not isinstance(call, Mapping):
+        settings = [x[3] for x in call if isinstance(x, (list, tuple)) and len(x) > 3]
+        _refuse_settings(settings, name)
+        return [x[0] for x in call]
+    _refuse_settings([call.get("kwargs") or {}], name)
+    return [x["config"]["keras_history"][0] for x in call.get("args", ())]
+
+
+def _refuse_settings(settings: Sequence[Mapping[str, Any]], name: Any) -> None:
+    for given in settings:
+        switched_on = [key for key, value in given.items() if value is not None and value is not False]
+        if switched_on:
+            raise UnsupportedError(
+                f"layer {name!r} is called without special settings", received=str(switched_on), remedy="leave them out"
+            )
+
+
+def _names(ends: Any) -> list[Any]:
+    """``["dense", 0, 0]`` or ``[["dense", 0, 0]]`` -> ``["dense"]``."""
+    if isinstance(ends, (list, tuple)) and ends and isinstance(ends[0], str):
+        return [ends[0]]
+    return [x[0] for x in ends or () if isinstance(x, (list, tuple)) and x]

@@ -1,0 +1,176 @@
+"""Keras's model files: ``.keras`` (Keras 3) in and out, ``.h5`` (Keras 2 and 3) in. Keras itself is not needed.
+
+A ``.keras`` file is a zip archive of ``metadata.json``, ``config.json`` (layers, and how the model was compiled) and
+``model.weights.h5``: every layer's weights under ``layers/KIND_NUMBER/vars``, the optimizer's under ``optimizer/vars``
+(``keras/src/saving/saving_lib.py``).
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from edgeling.errors import EdgelingError, UnsupportedError
+from edgeling.formats import hdf5
+from edgeling.formats.archive import MAX_FILE_BYTES, distrust, malformed, read_file, read_members, write_file, zip_of
+from edgeling.formats.assemble import Shape, assemble, keyed
+from edgeling.formats.compiling import compile_model, from_keras_2
+from edgeling.formats.description import describe, parse_json
+from edgeling.formats.optimizer_state import restore_state, state_arrays
+from edgeling.graph.types import Array
+from edgeling.models import Sequential
+
+METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
+_MAX_JSON_BYTES = 16 << 20
+_LIMITS = {METADATA: 1 << 20, CONFIG: _MAX_JSON_BYTES, WEIGHTS: MAX_FILE_BYTES}
+_KERAS_VERSION = "3.6.0"  # the oldest Keras that the files we write are meant for
+
+
+def load_keras(path: str | Path, compile: bool = True) -> Sequential:
+    """Read a model that Keras saved: a ``.keras`` file, or a whole-model ``.h5`` file.
+
+    Args:
+        compile: also take over optimizer (of a ``.keras`` file with its state), loss and metrics. What of these is not
+            supported is named in a warning.
+
+    Raises:
+        UnsupportedError: a layer, or a setting of one, that is not supported; a model that is not a chain; custom
+            objects (code in a file is never run); h5py is not installed.
+        ArtifactError: no such file; a file that is corrupt, too large or inconsistent; weights that are not finite.
+    """
+    content = read_file(path)
+    with distrust("a model"):
+        if content.startswith(b"\x89HDF\r\n\x1a\n"):
+            return _load_h5(content, compile)
+        if content.startswith(b"PK"):
+            return _load_zip(content, compile)
+    raise malformed(f"neither a zip archive nor HDF5 in {Path(path).name!r}")
+
+
+def save_keras(model: Sequential, path: str | Path) -> None:
+    """Write a ``.keras`` file that Keras 3 loads.
+
+    Raises:
+        UnsupportedError: the model is not built; h5py is not installed.
+        ArtifactError: the file cannot be written; what was there stays.
+    """
+    if not model.built:
+        raise UnsupportedError(
+            "a model is saved with the shape of its input",
+            received="a model that is not built",
+            remedy="begin with Input((features,)), or fit it",
+        )
+    members = {
+        METADATA: _json({"keras_version": _KERAS_VERSION, "date_saved": _now(), "written_by": _writer()}),
+        CONFIG: _json(_config(model)),
+        WEIGHTS: _weights(model),
+    }
+    write_file(path, zip_of(members))
+
+
+def _json(value: Any) -> bytes:
+    try:
+        return json.dumps(value, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise UnsupportedError(
+            "a model file holds plain finite values",
+            received=str(error),
+            remedy="a schedule from edgeling.optimizers.schedules in place of a function of your own",
+        ) from error
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d@%H:%M:%S")
+
+
+def _writer() -> str:
+    return f"edgeling {version('edgeling')}"
+
+
+def _config(model: Sequential) -> dict[str, Any]:
+    return {
+        "module": "keras",
+        "class_name": "Sequential",
+        "config": model.get_config(),
+        "registered_name": None,
+        "build_config": {"input_shape": list(model.input_shape)},
+        "compile_config": model.get_compile_config() or {},
+    }
+
+
+def _weights(model: Sequential) -> bytes:
+    groups: dict[str, tuple[str, Sequence[Array]]] = {"": (model.name, ())}
+    for key, layer in keyed(model.layers):
+        groups[f"layers/{key}"] = (layer.name, layer.get_weights())
+    if model.optimizer is not None:
+        groups["optimizer"] = (model.optimizer.name, state_arrays(model, model.optimizer))
+    return hdf5.numbered(groups)
+
+
+def _load_zip(content: bytes, compile: bool) -> Sequential:
+    members = read_members(content, _LIMITS)
+    parse_json(members[METADATA], METADATA)
+    config = parse_json(members[CONFIG], CONFIG)
+    compile_config = config.pop("compile_config", None)
+    with hdf5.open_hdf5(members[WEIGHTS]) as file:
+        model = assemble(
+            describe(config), lambda key, name, shapes: _numbered(file, f"layers/{key}/vars", shapes, name)
+        )
+        if compile and compile_model(model, compile_config):
+            _restore_optimizer(model, file)
+    return model
+
+
+def _restore_optimizer(model: Sequential, file: Any) -> None:
+    """Take the optimizer's state over, or say that it starts afresh."""
+    if model.optimizer is None or "optimizer" not in file:
+        return
+    path = "optimizer/vars"
+    try:
+        with distrust("the optimizer's state"):
+            restore_state(model, model.optimizer, lambda shapes: _numbered(file, path, shapes, "optimizer"))
+    except EdgelingError as error:
+        warnings.warn(f"the optimizer starts afresh: {error}", stacklevel=4)
+
+
+def _numbered(file: Any, path: str, shapes: Sequence[Shape], name: str) -> list[Array]:
+    """The arrays ``0``, ``1``... of a group."""
+    if not shapes:
+        return []
+    held = hdf5.group(file, path)
+    if len(held) != len(shapes):
+        raise malformed(f"{len(held)} weights of layer {name!r}, where {len(shapes)} are needed")
+    return [hdf5.array(held, str(i), shape) for i, shape in enumerate(shapes)]
+
+
+def _load_h5(content: bytes, compile: bool) -> Sequential:
+    with hdf5.open_hdf5(content) as file:
+        if "model_config" not in file.attrs:
+            raise malformed("an HDF5 file of weights alone", "save the whole model: model.save('model.keras')")
+        config = parse_json(_text(file.attrs["model_config"]), "model_config")
+        held = hdf5.group(file, "model_weights")
+        model = assemble(describe(config), lambda _, name, shapes: _named(held, name, shapes))
+        training = file.attrs.get("training_config")
+    if compile and training is not None:
+        compile_model(model, from_keras_2(parse_json(_text(training), "training_config")))
+    return model
+
+
+def _named(weights: Any, name: str, shapes: Sequence[Shape]) -> list[Array]:
+    """The arrays that a layer's group lists by name."""
+    if not shapes:
+        return []
+    held = hdf5.group(weights, name)
+    listed = [_text(x) for x in held.attrs["weight_names"]]
+    if len(listed) != len(shapes):
+        raise malformed(f"{len(listed)} weights of layer {name!r}, where {len(shapes)} are needed")
+    return [hdf5.array(held, each, shape) for each, shape in zip(listed, shapes, strict=True)]
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,86 @@
+"""What an optimizer remembers between steps, in the order in which Keras's files hold it.
+
+Keras keeps ``iteration``, ``learning_rate`` (unless it follows a schedule), then the slots of all trainable weights.
+Powers such as ``beta_1 ** t``, which Edgeling carries along, follow from the iteration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from edgeling.formats.archive import malformed
+from edgeling.graph.types import Array
+from edgeling.graph.updates import NADAM_DECAY, SMALLEST_POWER
+from edgeling.models import Sequential
+from edgeling.optimizers import Optimizer
+
+_MOMENTS = (("momentum", "velocity"), ("velocity_hat",))
+# Slots that Keras interleaves, weight by weight, stand in one group; the groups follow each other.
+_GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "SGD": (("momentum",),),
+    "RMSprop": (("velocity",), ("momentum",), ("average_gradient",)),
+    "Adagrad": (("accumulator",),),
+    "Adam": _MOMENTS,
+    "AdamW": _MOMENTS,
+    "Adamax": (("momentum", "norm"),),
+    "Nadam": _MOMENTS,
+}
+_POWERS = {"Adam": ("beta_1", "beta_2"), "AdamW": ("beta_1", "beta_2"), "Adamax": ("beta_1",), "Nadam": ("beta_2",)}
+_PRODUCT = "u_product"  # Nadam's, kept last
+Shape = tuple[int, ...]
+
+
+def layout(model: Sequential, optimizer: Optimizer) -> list[tuple[str, Shape, float]]:
+    """Edgeling's variables in Keras's order, after iteration and learning rate: name, shape, value before step 1."""
+    network, initial = model.network(), dict(optimizer.slots())
+    shapes = {name: weight.shape for weight, name in network.names.items()}
+    slots = [
+        (f"{weight}_{slot}", shapes[weight], initial[slot])
+        for group in _GROUPS[type(optimizer).__name__]
+        for weight in network.trainable()
+        for slot in group
+        if slot in initial
+    ]
+    return [*slots, *([(_PRODUCT, (), 1.0)] if type(optimizer).__name__ == "Nadam" else [])]
+
+
+def state_arrays(model: Sequential, optimizer: Optimizer) -> list[Array]:
+    """The state as Keras keeps it."""
+    state = model.optimizer_state
+    slots = [state.get(name, np.full(shape, value, np.float32)) for name, shape, value in layout(model, optimizer)]
+    rate = [] if _scheduled(optimizer) else [np.float32(optimizer.learning_rate)]
+    return [np.asarray(a) for a in (np.int32(optimizer.iterations), *rate, *slots)]
+
+
+def restore_state(model: Sequential, optimizer: Optimizer, read: Callable[[Sequence[Shape]], list[Array]]) -> None:
+    """Take a state over.
+
+    Args:
+        read: from the shapes of all arrays to the arrays.
+
+    Raises:
+        ArtifactError: values that no optimizer has.
+    """
+    slots = layout(model, optimizer)
+    scalars: list[Shape] = [()] if _scheduled(optimizer) else [(), ()]
+    iterations, *arrays = read([*scalars, *(shape for _, shape, _ in slots)])
+    if not 0 <= iterations < 2**31 or not all(np.isfinite(a).all() for a in arrays):
+        raise malformed("an optimizer's state that is not finite", "train again, or compile again")
+    optimizer.iterations = int(iterations)
+    held = zip(slots, arrays[len(scalars) - 1 :], strict=True)
+    model.optimizer_state.update({name: np.asarray(a, np.float32) for (name, _, _), a in held}, **_powers(optimizer))
+
+
+def _powers(optimizer: Optimizer) -> dict[str, Array]:
+    kind = type(optimizer).__name__
+    bases: dict[str, float] = {f"{beta}_power": getattr(optimizer, beta) for beta in _POWERS.get(kind, ())}
+    if kind == "Nadam":
+        bases["decay_power"] = NADAM_DECAY
+    powers = {name: base**optimizer.iterations for name, base in bases.items()}
+    return {name: np.asarray(0 if p < SMALLEST_POWER else p, np.float32) for name, p in powers.items()}
+
+
+def _scheduled(optimizer: Optimizer) -> bool:
+    return not isinstance(optimizer.get_config()["learning_rate"], float)
