@@ -58,13 +58,12 @@ def read_file(path: str | Path) -> bytes:
         raise ArtifactError("the model file must exist", received=f"{str(path)!r}", remedy="check the path")
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
+            size = os.fstat(file.fileno()).st_size  # read(n) allocates n bytes, however short the file
+            content = file.read(size) if size <= MAX_FILE_BYTES else b""
     except OSError as error:
         raise ArtifactError("the model file must be readable", received=f"{str(path)!r}: {error.strerror}") from error
-    if not content or len(content) > MAX_FILE_BYTES:
-        raise malformed(
-            f"{'more than ' if content else ''}{min(len(content), MAX_FILE_BYTES):,} bytes in {path.name!r}"
-        )
+    if not content:
+        raise malformed(f"{size:,} bytes in {path.name!r}, where 1 to {MAX_FILE_BYTES:,} are read")
     return content
 
 

@@ -44,7 +44,7 @@ def assemble(description: Description, weights: WeightSource) -> Sequential:
         found.append([finite(x, layer.name) for x in weights(key, layer.name, expected)])
         require_shapes([x.shape for x in found[-1]], expected, layer.name)
         row = layer.output_shape_of(row)
-    model = Sequential([InputLayer(shape=first)], name=description.name)
+    model = Sequential([InputLayer(shape=first, name=description.input_name)], name=description.name)
     for layer, arrays in zip(layers, found, strict=True):
         model.add(layer)
         set_weights(layer, arrays)

@@ -30,11 +30,13 @@ class Description:
     Attributes:
         name: the model's.
         input_shape: with the batch first; None where the first layer states it itself.
+        input_name: the input layer's, if there is one.
         layers: Keras's description of each, without the input.
     """
 
     name: str
     input_shape: tuple[int | None, ...] | None
+    input_name: str | None
     layers: tuple[dict[str, Any], ...]
 
 
@@ -92,12 +94,16 @@ def describe(model: Mapping[str, Any]) -> Description:
 
 def _description(model: Mapping[str, Any], config: dict[str, Any], layers: list[dict[str, Any]]) -> Description:
     shape = config.get("build_input_shape") or (model.get("build_config") or {}).get("input_shape")
-    if layers[0]["class_name"] == "InputLayer":
-        given = layers.pop(0)["config"]
-        shape = given.get("batch_shape") or given.get("batch_input_shape")
-    if shape is not None and not isinstance(shape, (list, tuple)):
+    given = layers.pop(0)["config"] if layers[0]["class_name"] == "InputLayer" else {}
+    shape = given.get("batch_shape") or given.get("batch_input_shape") or shape
+    if not isinstance(shape, (list, tuple, type(None))):
         raise malformed(f"an input of shape {shape!r}")
-    return Description(str(config.get("name") or "sequential"), None if shape is None else tuple(shape), tuple(layers))
+    names = (_optional_text(each.get("name")) for each in (config, given))
+    return Description(next(names) or "sequential", tuple(shape) if shape else None, next(names), tuple(layers))
+
+
+def _optional_text(value: Any) -> str | None:
+    return None if value is None else str(value)
 
 
 def _layer(given: Any) -> dict[str, Any]:

@@ -11,10 +11,10 @@ import json
 import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from edgeling import __version__
 from edgeling.errors import EdgelingError, UnsupportedError
 from edgeling.formats import hdf5
 from edgeling.formats.archive import MAX_FILE_BYTES, distrust, malformed, read_file, read_members, write_file, zip_of
@@ -89,7 +89,7 @@ def _now() -> str:
 
 
 def _writer() -> str:
-    return f"edgeling {version('edgeling')}"
+    return f"edgeling {__version__}"
 
 
 def _config(model: Sequential) -> dict[str, Any]:

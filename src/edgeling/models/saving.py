@@ -29,7 +29,7 @@ def save(model: Any, path: Path, overwrite: bool) -> None:
             "a model is saved as .keras", received=path.name, remedy="edgeling.save(...) for an .edgeling folder"
         )
     _may_write(path, overwrite)
-    import_module(_WRITERS[path.suffix]).save(model, path)
+    import_module(_WRITERS[path.suffix]).save_keras(model, path)
 
 
 def save_weights(model: Any, path: Path, overwrite: bool) -> None:

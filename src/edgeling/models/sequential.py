@@ -80,15 +80,15 @@ class Sequential(Stack):
         """
         refuse("compile", "loss_weights", loss_weights, "weight rows with sample_weight")
         refuse("compile", "run_eagerly", run_eagerly)
-        self.optimizer = optimizers.get(optimizer)
-        self.loss = loss[0] if isinstance(loss, (list, tuple)) and len(loss) == 1 else loss
+        rule = optimizers.get(optimizer)
+        loss = loss[0] if isinstance(loss, (list, tuple)) and len(loss) == 1 else loss
+        for identifier in (*_as_list(metrics), *_as_list(weighted_metrics)):
+            _metric(identifier, 1, False)
+        if loss not in (None, "crossentropy", "ce"):
+            losses.get(loss)
+        self.optimizer, self.loss, self._optimizer_state = rule, loss, {}
         self._metrics: list[Any] = _as_list(metrics)
         self._weighted_metrics: list[Any] = _as_list(weighted_metrics)
-        self._optimizer_state = {}
-        for identifier in (*self._metrics, *self._weighted_metrics):
-            _metric(identifier, 1, False)
-        if self.loss not in (None, "crossentropy", "ce"):
-            losses.get(self.loss)
 
     def fit(
         self,

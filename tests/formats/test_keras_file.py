@@ -1,0 +1,174 @@
+"""Keras's files, written and read by Edgeling alone."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeling import layers, losses, optimizers, utils
+from edgeling.errors import ArtifactError, UnsupportedError
+from edgeling.formats import archive
+from edgeling.formats.keras_file import load_keras, save_keras
+from edgeling.layers.registry import TABLE
+from edgeling.models import Sequential
+from tests.formats.models import members_of, rows, varied
+
+OPTIMIZERS = [
+    optimizers.SGD(0.05),
+    optimizers.SGD(0.05, momentum=0.9, nesterov=True),
+    optimizers.RMSprop(momentum=0.5, centered=True),
+    optimizers.Adagrad(0.1),
+    optimizers.Adam(optimizers.schedules.ExponentialDecay(0.01, 10, 0.9)),
+    optimizers.Adam(amsgrad=True),
+    optimizers.AdamW(),
+    optimizers.Adamax(),
+    optimizers.Nadam(clipnorm=1.0),
+]
+
+
+@pytest.fixture(autouse=True)
+def _no_warnings() -> object:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def test_a_model_comes_back_as_it_was(tmp_path: Path) -> None:
+    model = varied()
+    save_keras(model, tmp_path / "m.keras")
+    back = load_keras(tmp_path / "m.keras")
+    assert back.get_config() == model.get_config()
+    assert back.get_compile_config() == model.get_compile_config()
+    assert all(np.array_equal(a, b) for a, b in zip(back.get_weights(), model.get_weights(), strict=True))
+    x, _ = rows()
+    assert np.array_equal(back.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_the_shared_model_holds_every_layer() -> None:
+    assert {type(layer).__name__ for layer in varied().layers} == set(TABLE) - {"InputLayer"}
+
+
+def go_on(model: Sequential) -> list[np.ndarray]:
+    model.fit(*rows(), epochs=3, batch_size=8, shuffle=False, verbose=0)
+    return model.get_weights()
+
+
+def a_trained_model(optimizer: optimizers.Optimizer, path: Path) -> Sequential:
+    utils.set_random_seed(3)
+    model = Sequential([layers.Input((4,)), layers.Dense(5, activation="tanh"), layers.Dense(3, activation="softmax")])
+    model.compile(
+        optimizers.get(type(optimizer)).from_config(optimizer.get_config()), "sparse_categorical_crossentropy"
+    )
+    go_on(model)
+    save_keras(model, path)
+    return model
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: f"{type(o).__name__}-{o.operation}")
+def test_training_goes_on_where_it_stopped(tmp_path: Path, optimizer: optimizers.Optimizer) -> None:
+    model = a_trained_model(optimizer, tmp_path / "m.keras")
+    back = load_keras(tmp_path / "m.keras")
+    assert back.optimizer is not None
+    assert back.optimizer.iterations == 12
+    for mine, other in zip(go_on(model), go_on(back), strict=True):
+        # beta ** t is multiplied up in float32 in one model and computed from t in the other
+        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS[1:], ids=lambda o: f"{type(o).__name__}-{o.operation}")
+def test_an_optimizer_that_begins_afresh_would_be_noticed(tmp_path: Path, optimizer: optimizers.Optimizer) -> None:
+    model = a_trained_model(optimizer, tmp_path / "m.keras")
+    back = load_keras(tmp_path / "m.keras")
+    assert back.optimizer is not None
+    back.optimizer.iterations = 0
+    back.optimizer_state.clear()
+    pairs = zip(go_on(model), go_on(back), strict=True)
+    assert not all(np.allclose(mine, other, rtol=1e-4, atol=1e-6) for mine, other in pairs)
+
+
+def test_compile_false_leaves_training_out(tmp_path: Path) -> None:
+    save_keras(varied(), tmp_path / "m.keras")
+    assert load_keras(tmp_path / "m.keras", compile=False).optimizer is None
+
+
+def test_a_model_that_was_never_compiled(tmp_path: Path) -> None:
+    save_keras(Sequential([layers.Input((2,)), layers.Dense(1)]), tmp_path / "m.keras")
+    assert load_keras(tmp_path / "m.keras").optimizer is None
+
+
+def test_losses_and_metrics_with_settings_come_back(tmp_path: Path) -> None:
+    from edgeling import metrics
+
+    model = Sequential([layers.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", losses.Huber(delta=2.0), metrics=["mae", metrics.BinaryAccuracy(threshold=0.3)])
+    save_keras(model, tmp_path / "m.keras")
+    back = load_keras(tmp_path / "m.keras")
+    assert back.loss == losses.Huber(delta=2.0)
+    assert back.get_compile_config() == model.get_compile_config()
+
+
+def test_the_archive_is_what_keras_writes(tmp_path: Path) -> None:
+    save_keras(varied(), tmp_path / "m.keras")
+    members = members_of((tmp_path / "m.keras").read_bytes())
+    assert list(members) == ["metadata.json", "config.json", "model.weights.h5"]
+    assert json.loads(members["metadata.json"])["keras_version"]
+    assert members["model.weights.h5"].startswith(b"\x89HDF")
+
+
+def test_saving_and_loading_through_the_model(tmp_path: Path) -> None:
+    model = varied()
+    model.save(tmp_path / "m.keras")
+    assert load_keras(tmp_path / "m.keras").get_config() == model.get_config()
+
+
+def test_a_model_that_is_not_built_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match="shape of its input"):
+        save_keras(Sequential([layers.Dense(3)]), tmp_path / "m.keras")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_schedule_of_ones_own_cannot_be_written(tmp_path: Path) -> None:
+    model = Sequential([layers.Input((2,)), layers.Dense(1)])
+    model.compile(optimizers.SGD(lambda step: 0.1 / (1 + step)), "mse")
+    with pytest.raises(UnsupportedError, match="schedule"):
+        save_keras(model, tmp_path / "m.keras")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("stage", ["write", "replace"])
+def test_a_failing_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+    path = tmp_path / "m.keras"
+    path.write_bytes(b"what was there")
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    if stage == "replace":
+        monkeypatch.setattr(archive.os, "replace", fail)
+    else:
+        monkeypatch.setattr(Path, "open", fail)
+    with pytest.raises(ArtifactError, match="No space left"):
+        save_keras(varied(), path)
+    monkeypatch.undo()
+    assert path.read_bytes() == b"what was there"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="written whole"):
+        save_keras(varied(), tmp_path / "missing" / "m.keras")
+
+
+def test_without_h5py_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_keras(varied(), tmp_path / "m.keras")
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(UnsupportedError, match=r"edgeling\[keras-files\]"):
+        load_keras(tmp_path / "m.keras")
+    with pytest.raises(UnsupportedError, match=r"edgeling\[keras-files\]"):
+        save_keras(varied(), tmp_path / "n.keras")
+    assert not (tmp_path / "n.keras").exists()
