@@ -1,0 +1,49 @@
+"""A file that Keras 2 wrote: the machine-sound autoencoder of the MLPerf Tiny benchmark (TensorFlow 2.3)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeling.errors import UnsupportedError
+from edgeling.formats.keras_file import load_keras, save_keras
+
+SHARED = Path(os.environ.get("EDGELING_SHARED", Path(__file__).parents[3] / "shared"))
+TINY = SHARED / "data" / "mlperf_tiny"
+pytestmark = pytest.mark.skipif(not TINY.is_dir(), reason="needs the shared data folder; set EDGELING_SHARED")
+
+
+def sounds() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(20, 640)).astype(np.float32)
+
+
+def test_the_autoencoder_is_read_whole() -> None:
+    model = load_keras(TINY / "ad01.h5")
+    assert len(model.layers) == 28
+    assert model.input_shape == model.output_shape == (None, 640)
+    assert model.count_params() == 269_992
+    assert model.optimizer is not None
+    assert type(model.optimizer).__name__ == "Adam"
+    assert model.loss == "mean_squared_error"
+
+
+@pytest.mark.keras
+def test_the_autoencoder_predicts_as_in_keras(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    model = load_keras(TINY / "ad01.h5")
+    theirs = keras.models.load_model(TINY / "ad01.h5", compile=False)
+    expected = theirs.predict(sounds(), verbose=0)
+    np.testing.assert_allclose(model.predict(sounds(), verbose=0), expected, rtol=1e-4, atol=1e-4)
+    save_keras(model, tmp_path / "ad01.keras")
+    back = keras.models.load_model(tmp_path / "ad01.keras")
+    np.testing.assert_allclose(back.predict(sounds(), verbose=0), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["pretrainedResnet.h5", "str_ww_ref_model.h5", "vww_96.h5"])
+def test_convolutional_models_are_refused_by_name(name: str) -> None:
+    with pytest.raises(UnsupportedError, match="Conv|chain|ZeroPadding") as caught:
+        load_keras(TINY / name)
+    assert caught.value.remedy

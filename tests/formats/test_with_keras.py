@@ -1,0 +1,294 @@
+"""Files that Keras wrote, read by Edgeling, and the other way round: same predictions, same training from there on."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeling.errors import EdgelingError, UnsupportedError
+from edgeling.formats.keras_file import load_keras, save_keras
+from tests.formats.models import members_of, rows, varied
+from tests.formats.test_keras_file import OPTIMIZERS
+
+pytestmark = pytest.mark.keras
+keras = pytest.importorskip("keras")
+L = keras.layers
+
+TOLERANCE = {"rtol": 1e-5, "atol": 1e-6}  # float32 sums in another order
+
+
+def shuffled_weights(model: Any) -> Any:
+    """The model with no weight at its default."""
+    drawn = np.random.default_rng(0)
+    for layer in model.layers:
+        if not isinstance(layer, L.Normalization):
+            layer.set_weights([drawn.uniform(0.2, 1.2, w.shape) for w in layer.get_weights()])
+    return model
+
+
+def predictions(model: Any, x: np.ndarray) -> np.ndarray:
+    return np.asarray(model.predict(x, verbose=0))
+
+
+def same(keras_model: Any, path: Path) -> None:
+    """Save with Keras, load here; both predict the same. Save here, load with Keras; likewise."""
+    x, _ = rows()
+    keras_model.save(path / "theirs.keras")
+    mine = load_keras(path / "theirs.keras")
+    np.testing.assert_allclose(predictions(mine, x), predictions(keras_model, x), **TOLERANCE)
+    save_keras(mine, path / "mine.keras")
+    back = keras.models.load_model(path / "mine.keras")
+    np.testing.assert_allclose(predictions(back, x), predictions(keras_model, x), **TOLERANCE)
+
+
+LAYERS = {
+    "Dense": lambda: [L.Dense(5), L.Dense(3, use_bias=False)],
+    "BatchNormalization": lambda: [L.BatchNormalization(epsilon=0.01)],
+    "BatchNormalization plain": lambda: [L.BatchNormalization(center=False, scale=False)],
+    "Dropout": lambda: [L.Dropout(0.5, seed=1), L.Dense(3)],
+    "Activation": lambda: [L.Activation("selu")],
+    "ReLU": lambda: [L.ReLU(), L.ReLU(max_value=6.0), L.ReLU(negative_slope=0.1)],
+    "LeakyReLU": lambda: [L.LeakyReLU(negative_slope=0.2)],
+    "ELU": lambda: [L.ELU(alpha=0.7)],
+    "Softmax": lambda: [L.Softmax()],
+    "Flatten": lambda: [L.Flatten(), L.Dense(2)],
+    "Rescaling": lambda: [L.Rescaling(0.5, offset=-1.0)],
+    "Normalization": lambda: [L.Normalization(mean=[0.0, 1, 2, 3], variance=[1.0, 2, 3, 4])],
+    "regularizers, initializers": lambda: [
+        L.Dense(3, kernel_regularizer="l1", bias_regularizer=keras.regularizers.L1L2(0.1, 0.2)),
+        L.Dense(3, kernel_initializer="he_normal", bias_initializer=keras.initializers.Constant(0.3)),
+        L.Dense(3, kernel_initializer=keras.initializers.RandomNormal(stddev=0.2, seed=3)),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer_there_and_back(tmp_path: Path, name: str) -> None:
+    same(shuffled_weights(keras.Sequential([L.Input((4,)), *LAYERS[name]()])), tmp_path)
+
+
+ACTIVATIONS = (
+    "linear relu relu6 leaky_relu elu selu gelu silu swish softplus softsign sigmoid hard_sigmoid tanh exponential"
+    " softmax log_softmax"
+).split()
+
+
+def test_every_activation_there_and_back(tmp_path: Path) -> None:
+    for name in ACTIVATIONS:
+        same(keras.Sequential([L.Input((4,)), L.Dense(3, activation=name)]), tmp_path)
+
+
+def test_adapted_normalization_there_and_back(tmp_path: Path) -> None:
+    layer = L.Normalization()
+    layer.adapt(rows(100)[0] * 3 + 1)
+    same(keras.Sequential([L.Input((4,)), layer, L.Dense(2)]), tmp_path)
+
+
+def test_a_functional_chain_there_and_back(tmp_path: Path) -> None:
+    start = keras.Input((4,), name="sensors")
+    x = L.Dense(8, activation="relu")(start)
+    x = L.Dropout(0.3)(L.BatchNormalization()(x))
+    same(shuffled_weights(keras.Model(start, L.Dense(2)(x))), tmp_path)
+
+
+def test_without_an_input_layer(tmp_path: Path) -> None:
+    model = keras.Sequential([L.Dense(3), L.Dense(2)])
+    model.build((None, 4))
+    same(model, tmp_path)
+
+
+def test_names_reused_out_of_order(tmp_path: Path) -> None:
+    """Weights are filed by a layer's kind and number, not by its name."""
+    same(keras.Sequential([L.Input((4,)), L.Dense(3, name="dense_1"), L.Dense(3, name="dense")]), tmp_path)
+
+
+def test_every_layer_of_ours_in_keras(tmp_path: Path) -> None:
+    model = varied()
+    save_keras(model, tmp_path / "m.keras")
+    back = keras.models.load_model(tmp_path / "m.keras")
+    x, y = rows()
+    np.testing.assert_allclose(predictions(back, x), predictions(model, x), **TOLERANCE)
+    assert back.name == "varied"
+    ours, theirs = model.evaluate(x, y, verbose=0), back.evaluate(x, y, verbose=0)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+
+def test_keras_says_nothing_while_it_loads_ours(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    save_keras(varied(), tmp_path / "m.keras")
+    keras.models.load_model(tmp_path / "m.keras")
+    assert [str(w.message) for w in recwarn if issubclass(w.category, UserWarning)] == []
+
+
+def go_on(model: Any) -> list[np.ndarray]:
+    model.fit(*rows(), epochs=2, batch_size=8, shuffle=False, verbose=0)
+    return [np.asarray(w) for w in model.get_weights()]
+
+
+def close(ours: Any, theirs: Any) -> None:
+    for mine, other in zip(go_on(ours), go_on(theirs), strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=2e-6)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: f"{type(o).__name__}-{o.operation}")
+def test_training_goes_on_across_the_border(tmp_path: Path, optimizer: Any) -> None:
+    """Keras trains, saves; Edgeling goes on as Keras itself would; then the other way round."""
+    keras.utils.set_random_seed(4)
+    theirs = keras.Sequential([L.Input((4,)), L.Dense(5, activation="tanh"), L.Dense(3, activation="softmax")])
+    rule = keras.optimizers.deserialize(
+        {"class_name": type(optimizer).__name__, "config": optimizer.get_config(), "module": "keras.optimizers"}
+    )
+    theirs.compile(rule, "sparse_categorical_crossentropy")
+    go_on(theirs)
+    theirs.save(tmp_path / "theirs.keras")
+    ours = load_keras(tmp_path / "theirs.keras")
+    assert ours.optimizer is not None
+    assert ours.optimizer.iterations == 8
+    close(ours, theirs)
+    save_keras(ours, tmp_path / "ours.keras")
+    back = keras.models.load_model(tmp_path / "ours.keras")
+    assert int(back.optimizer.iterations) == 16
+    close(ours, back)
+
+
+def branched() -> Any:
+    start = keras.Input((4,))
+    return keras.Model(start, L.Add()([L.Dense(4)(start), start]))
+
+
+def shared() -> Any:
+    start, layer = keras.Input((4,)), L.Dense(4)
+    return keras.Model(start, layer(layer(start)))
+
+
+def two_outputs() -> Any:
+    start = keras.Input((4,))
+    x = L.Dense(3)(start)
+    return keras.Model(start, [x, L.Dense(2)(x)])
+
+
+def two_inputs() -> Any:
+    first, second = keras.Input((4,)), keras.Input((4,))
+    return keras.Model([first, second], L.Concatenate()([first, second]))
+
+
+def always_training() -> Any:
+    start = keras.Input((4,))
+    return keras.Model(start, L.Dense(2)(L.Dropout(0.5)(start, training=True)))
+
+
+def arithmetic() -> Any:
+    start = keras.Input((4,))
+    return keras.Model(start, L.Dense(2)(start) * 2)
+
+
+def sequential(*layers: Any, shape: tuple[int, ...] = (4,)) -> Any:
+    return keras.Sequential([L.Input(shape), *layers])
+
+
+class MyDense(L.Dense):
+    """A layer that is not Keras's own."""
+
+
+REFUSED = {
+    "branches": (branched, "chain"),
+    "a layer used twice": (shared, "2 times"),
+    "two outputs": (two_outputs, "outputs"),
+    "two inputs": (two_inputs, "chain"),
+    "dropout while predicting": (always_training, "training"),
+    "arithmetic": (arithmetic, "Multiply"),
+    "inner model": (lambda: sequential(keras.Sequential([L.Dense(3)])), "inner model"),
+    "lambda": (lambda: sequential(L.Lambda(lambda x: x * 2)), "never run"),
+    "own layer": (lambda: sequential(MyDense(3)), "custom objects"),
+    "own function": (lambda: sequential(L.Dense(3, activation=lambda x: x)), "custom objects|not supported"),
+    "layer as activation": (lambda: sequential(L.Dense(3, activation=L.LeakyReLU())), "after it"),
+    "constraint": (lambda: sequential(L.Dense(3, kernel_constraint="non_neg")), "kernel_constraint"),
+    "mixed precision": (lambda: sequential(L.Dense(3, dtype="mixed_float16")), "float32"),
+    "recurrent": (lambda: sequential(L.LSTM(3), shape=(5, 2)), "LSTM"),
+    "rows of two dimensions": (lambda: sequential(L.Dense(3), shape=(5, 2)), "Flatten"),
+    "unknown length": (lambda: sequential(L.Activation("relu"), shape=(None,)), "known"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_what_is_not_supported_is_named_with_a_remedy(tmp_path: Path, name: str, ending: str) -> None:
+    make, words = REFUSED[name]
+    path = tmp_path / f"m{ending}"
+    make().save(path)
+    with pytest.raises(UnsupportedError, match=words) as caught:
+        load_keras(path)
+    assert caught.value.remedy
+
+
+def test_training_settings_that_are_not_supported(tmp_path: Path) -> None:
+    model = sequential(L.Dense(1, activation="sigmoid"))
+    model.compile("lion", "binary_crossentropy", metrics=["AUC"])
+    model.save(tmp_path / "m.keras")
+    with pytest.warns(UserWarning, match="Lion"):
+        assert load_keras(tmp_path / "m.keras").optimizer is None
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"loss": "mse", "metrics": ["mae"]},
+        {"loss": ["mse"], "metrics": [["mae"]]},
+        {"loss": keras.losses.Huber(delta=0.5), "metrics": [keras.metrics.MeanAbsoluteError(name="off")]},
+        {"loss": keras.losses.mean_squared_error, "metrics": [keras.metrics.mean_absolute_error]},
+    ],
+    ids=["names", "lists", "objects", "functions"],
+)
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_compile_settings_are_taken_over(tmp_path: Path, settings: dict[str, Any], ending: str) -> None:
+    model = sequential(L.Dense(1))
+    model.compile(keras.optimizers.SGD(0.25, momentum=0.5), **settings)
+    x = rows()[0]
+    y = x.sum(axis=1, keepdims=True)
+    theirs = model.evaluate(x, y, verbose=0)
+    model.save(tmp_path / f"m{ending}")
+    mine = load_keras(tmp_path / f"m{ending}")
+    assert mine.optimizer is not None
+    assert mine.optimizer.get_config()["momentum"] == 0.5
+    assert mine.optimizer.learning_rate == 0.25
+    np.testing.assert_allclose(mine.evaluate(x, y, verbose=0), theirs, rtol=1e-5)
+
+
+def test_h5_files_of_keras_3(tmp_path: Path) -> None:
+    start = keras.Input((4,))
+    x = L.Dense(3, name="last")(L.BatchNormalization()(L.Dense(8, activation="gelu")(start)))
+    functional = shuffled_weights(keras.Model(start, x))
+    plain = shuffled_weights(sequential(L.Dense(8, activation="tanh"), L.BatchNormalization(scale=False), L.Dense(3)))
+    for model in (functional, plain):
+        model.save(tmp_path / "m.h5")
+        mine = load_keras(tmp_path / "m.h5")
+        np.testing.assert_allclose(predictions(mine, rows()[0]), predictions(model, rows()[0]), **TOLERANCE)
+
+
+def test_weights_alone_are_not_a_model(tmp_path: Path) -> None:
+    model = sequential(L.Dense(3))
+    model.save_weights(tmp_path / "m.weights.h5")
+    with pytest.raises(EdgelingError, match="whole model"):
+        load_keras(tmp_path / "m.weights.h5")
+
+
+def test_our_configuration_has_no_key_that_keras_lacks(tmp_path: Path) -> None:
+    """Keras ignores some unknown keys silently; a setting lost that way would change nothing but be wrong."""
+    save_keras(varied(), tmp_path / "m.keras")
+    keras.models.load_model(tmp_path / "m.keras").save(tmp_path / "n.keras")
+    mine, theirs = (json.loads(members_of((tmp_path / n).read_bytes())["config.json"]) for n in ("m.keras", "n.keras"))
+    for ours, other in zip(mine["config"]["layers"], theirs["config"]["layers"], strict=True):
+        assert ours["class_name"] == other["class_name"]
+        assert ours["config"].keys() - other["config"].keys() <= {"trainable"}, ours["class_name"]
+
+
+def test_a_recompressed_file_is_read(tmp_path: Path) -> None:
+    sequential(L.Dense(3)).save(tmp_path / "m.keras")
+    with zipfile.ZipFile(tmp_path / "n.keras", "w", zipfile.ZIP_DEFLATED) as file:
+        for name, data in members_of((tmp_path / "m.keras").read_bytes()).items():
+            file.writestr(name, data)
+    assert load_keras(tmp_path / "n.keras").built
