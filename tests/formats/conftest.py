@@ -1,5 +1,6 @@
-"""Keras's tests run on its JAX backend, which is chosen before Keras is first imported."""
+"""Keras runs on JAX here; the choice must be made before Keras is imported."""
 
 import os
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")

@@ -181,7 +181,7 @@ REFUSED: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "own activation": (lambda c: layer(c, "first")["config"].update(activation="my_relu"), "my_relu"),
     "layer as activation": (
         lambda c: layer(c, "first")["config"].update(activation={"class_name": "LeakyReLU", "config": {}}),
-        "put that layer after it",
+        "put a layer such as",
     ),
     "lambda as activation": (
         lambda c: layer(c, "first")["config"].update(activation={"class_name": "__lambda__", "config": {}}),

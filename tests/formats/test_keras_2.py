@@ -44,6 +44,6 @@ def test_the_autoencoder_predicts_as_in_keras(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["pretrainedResnet.h5", "str_ww_ref_model.h5", "vww_96.h5"])
 def test_convolutional_models_are_refused_by_name(name: str) -> None:
-    with pytest.raises(UnsupportedError, match="Conv|chain|ZeroPadding") as caught:
+    with pytest.raises(UnsupportedError, match=r"Conv|chain|ZeroPadding") as caught:
         load_keras(TINY / name)
     assert caught.value.remedy

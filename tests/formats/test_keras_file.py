@@ -15,7 +15,7 @@ from edgeling.errors import ArtifactError, UnsupportedError
 from edgeling.formats import archive
 from edgeling.formats.keras_file import load_keras, save_keras
 from edgeling.layers.registry import TABLE
-from edgeling.models import Sequential
+from edgeling.models import Sequential, load_model
 from tests.formats.models import members_of, rows, varied
 
 OPTIMIZERS = [
@@ -123,7 +123,14 @@ def test_the_archive_is_what_keras_writes(tmp_path: Path) -> None:
 def test_saving_and_loading_through_the_model(tmp_path: Path) -> None:
     model = varied()
     model.save(tmp_path / "m.keras")
-    assert load_keras(tmp_path / "m.keras").get_config() == model.get_config()
+    back = load_model(str(tmp_path / "m.keras"))
+    assert isinstance(back, Sequential)
+    assert back.get_config() == model.get_config()
+    assert load_model(tmp_path / "m.keras", compile=False).optimizer is None
+    with pytest.raises(UnsupportedError, match="custom_objects"):
+        load_model(tmp_path / "m.keras", custom_objects={"Mine": object})
+    with pytest.raises(UnsupportedError, match=r"\.keras"):
+        model.save(tmp_path / "m.h5")
 
 
 def test_a_model_that_is_not_built_is_refused(tmp_path: Path) -> None:

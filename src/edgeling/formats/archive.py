@@ -53,7 +53,11 @@ def read_file(path: str | Path) -> bytes:
     """
     path = Path(path).expanduser()
     if path.is_dir():
-        raise ArtifactError("a model file is one file", received=f"the folder {str(path)!r}", remedy="name the file")
+        raise ArtifactError(
+            "a model file is one file",
+            received=f"the folder {str(path)!r}",
+            remedy="edgeling.load(...) for an .edgeling folder",
+        )
     if not path.is_file():
         raise ArtifactError("the model file must exist", received=f"{str(path)!r}", remedy="check the path")
     try:

@@ -67,7 +67,7 @@ def weight_shapes(layer: Layer, row: Shape) -> list[Shape]:
     """
     match layer:
         case Dense():
-            return [(*row, layer.units), *([(layer.units,)] if layer.use_bias else [])]
+            return [(row[-1], layer.units), *([(layer.units,)] if layer.use_bias else [])]
         case BatchNormalization():
             return [row] * (2 + layer.scale + layer.center)
         case Normalization():

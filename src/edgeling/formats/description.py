@@ -126,10 +126,11 @@ def _layer(given: Any) -> dict[str, Any]:
 def _activation(given: Any, layer: Any) -> Any:
     name = function_name(given)
     if name is not None and not isinstance(name, str):
+        kind = name.get("class_name") if isinstance(name, Mapping) else None
         raise UnsupportedError(
-            "an activation is named by a function",
-            received=f"a layer as activation of {layer!r}",
-            remedy="put that layer after it, in the chain",
+            "an activation is one of Keras's own functions",
+            received=f"{kind or 'code, which is never run,'} as activation of {layer!r}",
+            remedy="name a function, such as 'relu', or put a layer such as LeakyReLU() after it",
         )
     return name
 
@@ -195,11 +196,17 @@ def _not_a_chain(received: str) -> UnsupportedError:
 def _inputs(call: Any, name: Any) -> list[Any]:
     """Names of the layers whose outputs a call takes; Keras 3's form is a mapping, Keras 2's a list of lists."""
     if not isinstance(call, Mapping):
-        settings = [x[3] for x in call if isinstance(x, (list, tuple)) and len(x) > 3]
-        _refuse_settings(settings, name)
+        _refuse_settings([x[3] for x in call if len(x) > 3], name)
         return [x[0] for x in call]
     _refuse_settings([call.get("kwargs") or {}], name)
-    return [x["config"]["keras_history"][0] for x in call.get("args", ())]
+    return [source for x in call.get("args", ()) for source in _sources(x)]
+
+
+def _sources(argument: Any) -> list[Any]:
+    """``keras_history`` names the layer whose output an argument is; anything but outputs is given as it is."""
+    if isinstance(argument, (list, tuple)):
+        return [source for part in argument for source in _sources(part)]
+    return [argument["config"]["keras_history"][0] if isinstance(argument, Mapping) else argument]
 
 
 def _refuse_settings(settings: Sequence[Mapping[str, Any]], name: Any) -> None:

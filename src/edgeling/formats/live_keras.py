@@ -66,8 +66,14 @@ def to_keras(model: Sequential, keras_model: Any) -> None:
         require_shapes([a.shape for a in arrays], [w.shape for w in their.get_weights()], their.name)
     for their, arrays in pairs:
         their.set_weights(arrays)
-        if arrays and hasattr(their, "finalize_state"):  # Normalization computes from its moments only here
-            their.finalize_state()
+        if arrays and hasattr(their, "finalize_state"):
+            their.finalize_state()  # Normalization computes from its moments only here...
+            _forget_compiled(keras_model)
+
+
+def _forget_compiled(keras_model: Any) -> None:
+    """...and functions that Keras compiled before hold the old ones as constants."""
+    keras_model.train_function = keras_model.test_function = keras_model.predict_function = None
 
 
 def _for_keras(layer: Layer, their: Any) -> list[Array]:

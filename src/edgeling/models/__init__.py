@@ -1,5 +1,6 @@
 """Models with Keras's face: made of layers, compiled to C when they train or predict."""
 
+from edgeling.models.saving import load_model
 from edgeling.models.sequential import Sequential
 
-__all__ = ["Sequential"]
+__all__ = ["Sequential", "load_model"]

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgeling.configurable import Configurable, serialize
+from edgeling.configurable import Configurable, refuse, serialize
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
 
-# File formats know models, not the other way round: the writer is looked up when a model is saved.
-_WRITERS = {".keras": "edgeling.formats.keras_file"}
+# File formats know models, not the other way round: the format's module is looked up when it is needed.
+_KERAS = "edgeling.formats.keras_file"
 
 
 def save(model: Any, path: Path, overwrite: bool) -> None:
@@ -24,12 +25,31 @@ def save(model: Any, path: Path, overwrite: bool) -> None:
         UnsupportedError: no such format.
         DataError: the file is there and may not be overwritten.
     """
-    if path.suffix not in _WRITERS:
+    if path.suffix != ".keras":
         raise UnsupportedError(
             "a model is saved as .keras", received=path.name, remedy="edgeling.save(...) for an .edgeling folder"
         )
     _may_write(path, overwrite)
-    import_module(_WRITERS[path.suffix]).save_keras(model, path)
+    import_module(_KERAS).save_keras(model, path)
+
+
+def load_model(
+    filepath: str | Path, custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
+) -> Any:
+    """Read a model that :meth:`Sequential.save` or Keras wrote: a ``.keras`` file, or a whole-model ``.h5`` file.
+
+    Args:
+        compile: also take over optimizer, loss and metrics.
+        safe_mode: as if always True: code in a file is never run.
+
+    Returns:
+        Sequential: the model.
+
+    Raises:
+        UnsupportedError, ArtifactError: see :func:`edgeling.formats.keras_file.load_keras`.
+    """
+    refuse("load_model", "custom_objects", custom_objects or None, "layers and functions of Keras's own")
+    return import_module(_KERAS).load_keras(filepath, compile)
 
 
 def save_weights(model: Any, path: Path, overwrite: bool) -> None:
