@@ -17,6 +17,9 @@ from edgeling.graph.types import Node
 
 Line = Callable[[Site], str]
 
+# From this many products on, tiles held in registers beat plain loops (which compilers unroll whole if they are small).
+LARGE_PRODUCT = 1024
+
 # Operations that need no call, and why.
 NO_CALL: Mapping[str, str] = {"reshape": "another name for the same memory: the schedule resolves it, nothing runs"}
 
@@ -44,14 +47,24 @@ def _activation(name: str) -> Line:
     return lambda site: site.call(name, site.size(), site.function(), site.float("alpha"))
 
 
+def _products(site: Site) -> int:
+    """How many multiplications a matrix product takes."""
+    return site.output_types[0].size * site.input_types[0].size // site.output_types[0].shape[0]
+
+
+def _sized(name: str) -> Line:
+    """The name, with ``_large`` where tiles are worth their code."""
+    return lambda site: name + ("_large" if _products(site) >= LARGE_PRODUCT else "")
+
+
 def _dense(site: Site) -> str:
     sizes = site.length(0, 0), site.length(0, 1), site.length(1, 1)
-    return site.call("dense", *sizes, site.function(), site.float("alpha"))
+    return site.call(_sized("dense")(site), *sizes, site.function(), site.float("alpha"))
 
 
 def _matmul(site: Site) -> str:
     flip_a, flip_b = bool(site.attributes["transpose_a"]), bool(site.attributes["transpose_b"])
-    name = "matmul" + ("_ta" if flip_a else "") + ("_tb" if flip_b else "")
+    name = _sized("matmul")(site) + ("_ta" if flip_a else "") + ("_tb" if flip_b else "")
     return site.call(name, site.output_length(0), site.length(0, 0 if flip_a else 1), site.output_length(1))
 
 
@@ -90,8 +103,8 @@ FLOAT_CALLS: Mapping[str, Call] = {
     "sum": Call("sum", sum_call),
     "activation": Call("activation", _activation("activation"), in_place=(0,)),
     "activation_gradient": Call("activation", _activation("activation_gradient"), in_place=(0, 1)),
-    "dense": Call("dense", _dense),
-    "matmul": Call("matmul", _matmul),
+    "dense": Call(_sized("dense"), _dense),
+    "matmul": Call(_sized("matmul"), _matmul),
     "softmax": Call("softmax", _by_row("softmax"), in_place=(0,)),
     "softmax_gradient": Call("softmax", _by_row("softmax_gradient"), in_place=(0, 1)),
     "log_softmax": Call("softmax", _by_row("log_softmax"), in_place=(0,)),

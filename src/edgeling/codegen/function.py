@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edgeling.codegen.calls import CALLS, call_of
+from edgeling.codegen.calls import call_of
 from edgeling.codegen.dimensions import Dimensions
 from edgeling.codegen.layout import Member, Tables
 from edgeling.codegen.memory import Plan, plan
@@ -81,19 +81,17 @@ class _Writer:
         return f"{c_type} *const {c_name} = ({c_type} *)(state->arena + {offset}); /* {shape_text(kind)} */"
 
     def _call(self, node: Node, dimensions: Dimensions) -> str:
-        row = call_of(node)
-        self._headers.add(row.header)
-        types = self._work.types
-        return row.line(
-            Site(
-                node, tuple(types[i] for i in node.inputs), tuple(types[o] for o in node.outputs),
-                tuple(self._expression(i) for i in node.inputs), tuple(self._expression(o) for o in node.outputs),
-                dimensions, self._tables.table,
-            )
+        row, types = call_of(node), self._work.types
+        site = Site(
+            node, tuple(types[i] for i in node.inputs), tuple(types[o] for o in node.outputs),
+            tuple(self._expression(i) for i in node.inputs), tuple(self._expression(o) for o in node.outputs),
+            dimensions, self._tables.table,
         )  # fmt: skip
+        self._headers.add(row.header_for(site))
+        return row.line(site)
 
     def _final_copy(self, variable: str, value: str, dimensions: Dimensions) -> str:
-        self._headers.add(CALLS[COPY].header)
+        self._headers.add(COPY)
         kind = self._work.types[value]
         target = f"state->{self._members[variable].c_name}"
         size = dimensions.product(value)

@@ -82,12 +82,16 @@ class Call:
     """A row of the call table.
 
     Attributes:
-        header: the kernel header, ``kernels/HEADER.h``.
+        header: the kernel header, ``kernels/HEADER.h``, or how to choose it for a site.
         line: the C statement for a site (several lines where an operation takes many inputs).
         in_place: inputs whose memory an output of the same size may take over, because the kernel reads each of
             their elements before it writes the same element of any output.
     """
 
-    header: str
+    header: str | Callable[[Site], str]
     line: Callable[[Site], str]
     in_place: tuple[int, ...] = ()
+
+    def header_for(self, site: Site) -> str:
+        """The header of one call."""
+        return self.header if isinstance(self.header, str) else self.header(site)

@@ -6,7 +6,6 @@
 #define EDGELING_DENSE_H
 
 #include "activation.h"
-#include "matmul.h"
 
 /* Four outputs at a time, so that each input is loaded once for four products. */
 EDGELING_KERNEL void edgeling_dense_row(
@@ -36,14 +35,8 @@ EDGELING_KERNEL void edgeling_dense_row(
 EDGELING_KERNEL void edgeling_dense(
     int rows, int inputs, int outputs, int function, float alpha, const float *restrict x,
     const float *restrict kernel, const float *restrict bias, float *restrict y) {
-    if (edgeling_is_small(rows, inputs, outputs)) {
-        for (int row = 0; row < rows; row++) {
-            edgeling_dense_row(inputs, outputs, function, alpha, x + row * inputs, kernel, bias, y + row * outputs);
-        }
-    } else {
-        const edgeling_strides s = {inputs, inputs, 1, outputs, 0, outputs};
-        edgeling_tiles(rows, outputs, s, x, kernel, bias, y);
-        edgeling_activation(rows * outputs, function, alpha, y, y);
+    for (int row = 0; row < rows; row++) {
+        edgeling_dense_row(inputs, outputs, function, alpha, x + row * inputs, kernel, bias, y + row * outputs);
     }
 }
 

@@ -1,22 +1,13 @@
 /* Matrix products: y [m,n] = a b over k terms, a [m,k] and b [k,n]; _ta: a is given as [k,m]; _tb: b is given as [n,k].
+ *
+ * Plain loops, for small constant sizes, which compilers unroll whole; matmul_large.h is for the others.
  */
 #ifndef EDGELING_MATMUL_H
 #define EDGELING_MATMUL_H
 
-#include "tile.h"
+#include "common.h"
 
-/* Below this many products the compiler does better with plain loops, which it unrolls whole. */
-#define EDGELING_SMALL_PRODUCT 1024
-
-/* A panel of the transposed b: this many terms by the columns of a tile. 8 KiB of stack, only where there are vectors. */
-#define EDGELING_PANEL_TERMS 64
-#define EDGELING_PANEL_COLUMNS 32
-
-EDGELING_KERNEL int edgeling_is_small(int m, int k, int n) {
-    return EDGELING_LANES == 1 || m * k * n < EDGELING_SMALL_PRODUCT;
-}
-
-EDGELING_KERNEL void edgeling_matmul_plain(
+EDGELING_KERNEL void edgeling_matmul_strided(
     int m, int k, int n, int a_row, int a_step, int b_step, int b_column, const float *restrict a,
     const float *restrict b, float *restrict y) {
     for (int row = 0; row < m; row++) {
@@ -30,71 +21,24 @@ EDGELING_KERNEL void edgeling_matmul_plain(
     }
 }
 
-/* b [k,n] */
-EDGELING_KERNEL void edgeling_matmul_straight(
-    int m, int k, int n, int a_row, int a_step, const float *restrict a, const float *restrict b, float *restrict y) {
-    if (edgeling_is_small(m, k, n)) {
-        edgeling_matmul_plain(m, k, n, a_row, a_step, n, 1, a, b, y);
-    } else {
-        const edgeling_strides s = {k, a_row, a_step, n, 0, n};
-        edgeling_tiles(m, n, s, a, b, 0, y);
-    }
-}
-
-/* panel [terms,columns] = b [columns,k] transposed, from term p on */
-EDGELING_KERNEL void edgeling_pack(
-    int k, int terms, int columns, const float *restrict b, float *restrict panel) {
-    for (int c = 0; c < columns; c++) {
-        for (int p = 0; p < terms; p++) {
-            panel[p * EDGELING_PANEL_COLUMNS + c] = b[c * k + p];
-        }
-    }
-}
-
-EDGELING_KERNEL int edgeling_at_most(int x, int limit) { return x < limit ? x : limit; }
-
-/* b [n,k]: transposed a panel at a time, so that the same tiles do the work */
-EDGELING_KERNEL void edgeling_matmul_panels(
-    int m, int k, int n, int a_row, int a_step, const float *restrict a, const float *restrict b, float *restrict y) {
-    float panel[EDGELING_PANEL_TERMS * EDGELING_PANEL_COLUMNS];
-    for (int c = 0; c < n; c += EDGELING_PANEL_COLUMNS) {
-        const int columns = edgeling_at_most(n - c, EDGELING_PANEL_COLUMNS);
-        for (int p = 0; p < k; p += EDGELING_PANEL_TERMS) {
-            const int terms = edgeling_at_most(k - p, EDGELING_PANEL_TERMS);
-            const edgeling_strides s = {terms, a_row, a_step, EDGELING_PANEL_COLUMNS, n, n};
-            edgeling_pack(k, terms, columns, b + c * k + p, panel);
-            edgeling_tiles(m, columns, s, a + p * a_step, panel, p ? y + c : 0, y + c);
-        }
-    }
-}
-
-EDGELING_KERNEL void edgeling_matmul_transposed(
-    int m, int k, int n, int a_row, int a_step, const float *restrict a, const float *restrict b, float *restrict y) {
-    if (edgeling_is_small(m, k, n)) {
-        edgeling_matmul_plain(m, k, n, a_row, a_step, 1, k, a, b, y);
-    } else {
-        edgeling_matmul_panels(m, k, n, a_row, a_step, a, b, y);
-    }
-}
-
 EDGELING_KERNEL void edgeling_matmul(
     int m, int k, int n, const float *restrict a, const float *restrict b, float *restrict y) {
-    edgeling_matmul_straight(m, k, n, k, 1, a, b, y);
+    edgeling_matmul_strided(m, k, n, k, 1, n, 1, a, b, y);
 }
 
 EDGELING_KERNEL void edgeling_matmul_ta(
     int m, int k, int n, const float *restrict a, const float *restrict b, float *restrict y) {
-    edgeling_matmul_straight(m, k, n, 1, m, a, b, y);
+    edgeling_matmul_strided(m, k, n, 1, m, n, 1, a, b, y);
 }
 
 EDGELING_KERNEL void edgeling_matmul_tb(
     int m, int k, int n, const float *restrict a, const float *restrict b, float *restrict y) {
-    edgeling_matmul_transposed(m, k, n, k, 1, a, b, y);
+    edgeling_matmul_strided(m, k, n, k, 1, 1, k, a, b, y);
 }
 
 EDGELING_KERNEL void edgeling_matmul_ta_tb(
     int m, int k, int n, const float *restrict a, const float *restrict b, float *restrict y) {
-    edgeling_matmul_transposed(m, k, n, 1, m, a, b, y);
+    edgeling_matmul_strided(m, k, n, 1, m, 1, k, a, b, y);
 }
 
 #endif

@@ -5,8 +5,7 @@
  *   start  what the sums start from, element (row, column) at start[row * start_row + column]; 0 (null): from zero
  *   y      element (row, column) at y[row * y_row + column]
  *
- * Written with GCC's and Clang's vector types. Where there are none, or the core has no vectors, EDGELING_LANES is 1, and
- * matmul.h and dense.h use plain loops.
+ * Written with GCC's and Clang's vector types. Where there are none, or the core has no vectors, EDGELING_LANES is 1.
  */
 #ifndef EDGELING_TILE_H
 #define EDGELING_TILE_H
