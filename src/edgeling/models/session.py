@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from threading import get_ident
 from typing import Any, TypeVar
 
 import numpy as np
@@ -77,7 +78,11 @@ class Session:
 
 
 def lend(key: Any, make: Callable[[], Compiled]) -> Compiled:
-    """What was compiled for that key, made if there is none; the least recently used are let go."""
+    """What was compiled for that key, made if there is none; the least recently used are let go.
+
+    Every thread has its own: an engine holds one state, and runs without Python's lock.
+    """
+    key = get_ident(), key
     if key not in _kept:
         _kept[key] = make()
         while len(_kept) > _LIMIT:

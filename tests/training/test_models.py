@@ -1,0 +1,315 @@
+"""Models: building, weights, configurations, predictions, what is refused, what is shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeling import activations, initializers, layers, losses, metrics, optimizers, regularizers
+from edgeling.errors import DataError, TrainingError, UnsupportedError
+from edgeling.graph import run_rows
+from edgeling.layers import (
+    ELU,
+    Activation,
+    BatchNormalization,
+    Dense,
+    Dropout,
+    Flatten,
+    Input,
+    InputLayer,
+    LeakyReLU,
+    Normalization,
+    ReLU,
+    Rescaling,
+    Softmax,
+)
+from edgeling.models import Sequential
+from edgeling.optimizers import schedules
+from edgeling.training.graphs import inference_graph
+from edgeling.utils import set_random_seed, to_categorical
+
+X = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
+ALL = [
+    lambda: Normalization(mean=[0.0] * 4, variance=[2.0] * 4), lambda: Rescaling(0.5, 1.0), lambda: Dense(6),
+    BatchNormalization, lambda: ReLU(max_value=6.0), lambda: Dropout(0.2), lambda: Dense(5, "selu"),
+    lambda: LeakyReLU(0.1), lambda: ELU(0.5), Flatten, lambda: Activation("silu"),
+    lambda: Dense(3, use_bias=False, kernel_regularizer="l1_l2", kernel_initializer="he_normal"), Softmax,
+]  # fmt: skip
+
+
+def _every_layer() -> Sequential:
+    return Sequential([Input((4,)), *[make() for make in ALL]])
+
+
+@pytest.mark.parametrize("first", [
+    lambda: [Dense(3, input_dim=4)], lambda: [Dense(3, input_shape=(4,))], lambda: [Input((4,)), Dense(3)],
+    lambda: [InputLayer(shape=(4,)), Dense(3)], lambda: [Dense(3, batch_input_shape=(None, 4))],
+])  # fmt: skip
+def test_the_inputs_shape_is_stated_in_any_of_kerass_ways(first: Callable[[], Any]) -> None:
+    model = Sequential(first())
+    assert (model.input_shape, model.output_shape) == ((None, 4), (None, 3))
+    assert [w.shape for w in model.weights] == [(4, 3), (3,)]
+    assert [type(x).__name__ for x in model.layers] == ["Dense"]
+
+
+def test_without_a_shape_the_first_fit_gives_it() -> None:
+    model = Sequential([Dense(3), Dense(1)])
+    assert not model.built
+    with pytest.raises(UnsupportedError, match="Input"):
+        model.predict(X)
+    model.compile("sgd", "mse")
+    model.fit(X, X[:, 0], verbose=0)
+    assert model.input_shape == (None, 4)
+
+
+def test_predictions_are_those_of_the_graph_from_any_input() -> None:
+    model = _every_layer()
+    expected = run_rows(inference_graph(model), X)
+    np.testing.assert_allclose(model.predict(X), expected, rtol=1e-5, atol=1e-7)
+    for given in (X.astype(np.float64), X.tolist(), np.asfortranarray(X), X[::-1][::-1]):
+        np.testing.assert_array_equal(model.predict(given), model.predict(X))
+    one = model.predict(X[:1])
+    assert (one.shape, one.dtype) == ((1, 3), np.float32)
+    np.testing.assert_array_equal(one, model.predict(X)[:1])
+    np.testing.assert_array_equal(model(X), model.predict(X))
+
+
+def test_every_prediction_is_an_array_of_its_own() -> None:
+    model = Sequential([Input((4,)), Dense(3)])
+    first = model.predict(X[:1])
+    kept = first.copy()
+    model.predict(X[1:2])
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_predictions_follow_the_weights() -> None:
+    model, other = (Sequential([Input((4,)), Dense(1)]) for _ in range(2))
+    for factor in (1.0, 2.0):
+        model.set_weights([np.full((4, 1), factor), [0.5]])
+        other.set_weights([np.full((4, 1), -factor), [0.5]])
+        np.testing.assert_allclose(model.predict(X[:1])[0, 0], factor * X[0].sum() + 0.5, rtol=1e-5)
+        np.testing.assert_allclose(other.predict(X[:1])[0, 0], -factor * X[0].sum() + 0.5, rtol=1e-5)
+    model.layers[0].set_weights([np.zeros((4, 1)), [3.0]])
+    assert model.predict(X[:1])[0, 0] == 3.0
+    model.add(Rescaling(2.0))
+    assert model.predict(X[:1])[0, 0] == 6.0
+
+
+def test_adapting_a_normalization_changes_predictions() -> None:
+    normalization = Normalization()
+    model = Sequential([Input((4,)), normalization])
+    with pytest.raises(DataError, match="adapt"):
+        model.predict(X)
+    normalization.adapt(X)
+    first = model.predict(X)
+    np.testing.assert_allclose(first.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(first.std(axis=0), 1, rtol=1e-5)
+    normalization.adapt(2 * X)
+    np.testing.assert_allclose(model.predict(X), (X - 2 * X.mean(axis=0)) / (2 * X.std(axis=0)), atol=1e-6)
+
+
+@pytest.mark.parametrize(("x", "message"), [
+    (X[:, :3], r"4 features.*\(9, 3\)"), (X[0], "newaxis"), (X.astype(str), "numbers"), (None, "row"),
+])  # fmt: skip
+def test_what_cannot_be_predicted_from_is_refused(x: Any, message: str) -> None:
+    model = Sequential([Input((4,)), Dense(2)])
+    model.predict(X[:1])
+    with pytest.raises(DataError, match=message):
+        model.predict(x)
+
+
+def test_nan_in_gives_nan_out() -> None:
+    assert np.isnan(Sequential([Input((4,)), Dense(2)]).predict(np.full((1, 4), np.nan))).all()
+
+
+def test_threads_train_models_of_one_structure_apart() -> None:
+    def trained(seed: int) -> Sequential:
+        model = Sequential(
+            [Input((4,)), Dense(8, "tanh", kernel_initializer=initializers.GlorotUniform(seed)), Dense(1)]
+        )
+        model.layers[1].set_weights([np.full((8, 1), 0.1), [0.0]])
+        model.compile("adam", "mse")
+        model.fit(X, X[:, 0], epochs=300, batch_size=4, shuffle=False, verbose=0)
+        return model
+
+    alone = [trained(seed).get_weights() for seed in range(4)]
+    together: dict[int, Any] = {}
+    threads = [Thread(target=lambda s=s: together.update({s: trained(s).get_weights()})) for s in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for seed in range(4):
+        for one, other in zip(alone[seed], together[seed], strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_a_configuration_makes_the_same_model_again() -> None:
+    model = _every_layer()
+    again = Sequential.from_config(json.loads(json.dumps(model.get_config())))
+    again.set_weights(model.get_weights())
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    assert again.get_config() == model.get_config()
+
+
+def test_a_compilation_is_described_and_restored() -> None:
+    model = Sequential([Input((4,)), Dense(2)])
+    rate = schedules.CosineDecay(0.1, 100)
+    model.compile(optimizers.AdamW(rate, clipnorm=1.0), losses.Huber(delta=2.0), metrics=["mae", metrics.Poisson()])
+    config = json.loads(json.dumps(model.get_compile_config()))
+    again = Sequential.from_config(model.get_config())
+    again.compile_from_config(config)
+    assert again.get_compile_config() == model.get_compile_config()
+
+
+def test_weights_are_saved_and_read(tmp_path: Path) -> None:
+    model, other = _every_layer(), _every_layer()
+    model.save_weights(tmp_path / "w.npz")
+    other.load_weights(tmp_path / "w.npz")
+    np.testing.assert_array_equal(model.predict(X), other.predict(X))
+    with pytest.raises(DataError, match="have shapes"):
+        Sequential([Input((4,)), Dense(2)]).load_weights(tmp_path / "w.npz")
+    (tmp_path / "bad.npz").write_bytes(b"PK nothing")
+    with pytest.raises(DataError, match="save_weights"):
+        other.load_weights(tmp_path / "bad.npz")
+    with pytest.raises(DataError, match="already"):
+        model.save_weights(tmp_path / "w.npz", overwrite=False)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.npz", "w.npz"]
+
+
+def test_wrong_weights_change_nothing() -> None:
+    model = Sequential([Input((4,)), Dense(2), Dense(1)])
+    before = model.get_weights()
+    with pytest.raises(DataError, match="shapes"):
+        model.set_weights([w.T for w in before])
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_weights_are_counted_and_named() -> None:
+    model = Sequential([Input((4,)), Dense(3, name="first"), BatchNormalization(name="bn")], name="net")
+    assert model.count_params() == 15 + 12
+    assert [w.path for w in model.weights][:3] == ["net/first/kernel", "net/first/bias", "net/bn/gamma"]
+    assert [w.name for w in model.non_trainable_weights] == ["moving_mean", "moving_variance"]
+    model.trainable = False
+    assert model.trainable_weights == []
+    assert len(model.non_trainable_weights) == 6
+
+
+def test_a_summary_shows_every_layer() -> None:
+    lines: list[str] = []
+    model = Sequential([Input((4,)), Dense(3, name="first"), Dropout(0.1, name="drop"), Dense(1)], name="net")
+    model.summary(print_fn=lines.append)
+    assert lines[0] == 'Model: "net"'
+    assert [line.split() for line in lines[3:5]] == [
+        ["first", "(Dense)", "(None,", "3)", "15"], ["drop", "(Dropout)", "(None,", "3)", "0"],
+    ]  # fmt: skip
+    assert "Total parameters: 19 (76 B)" in lines
+
+
+def test_layers_are_taken_off_and_found() -> None:
+    model = Sequential([Input((4,)), Dense(3, name="first"), Dense(2)])
+    assert model.get_layer("first") is model.get_layer(index=0) is model.layers[0]
+    model.pop()
+    assert model.output_shape == (None, 3)
+    with pytest.raises(UnsupportedError, match="first"):
+        model.get_layer("second")
+
+
+REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
+    "activity regularizer": (lambda: Dense(2, activity_regularizer="l2"), "activity_regularizer"),
+    "constraint": (lambda: Dense(2, kernel_constraint="max_norm"), "kernel_constraint"),
+    "units": (lambda: Dense(0), "units"),
+    "activation": (lambda: Dense(2, activation="mish"), "'mish'.*relu"),
+    "initializer": (lambda: Dense(2, kernel_initializer="stft"), "initializer.*'stft'"),
+    "regularizer": (lambda: Dense(2, kernel_regularizer="orthogonal"), "regularizer"),
+    "half precision": (lambda: Dense(2, dtype="float16"), "float32"),
+    "unknown length": (lambda: Input((None,)), "every length"),
+    "dense on images": (lambda: Sequential([Input((4, 4)), Dense(2)]), "Flatten"),
+    "relu threshold": (lambda: ReLU(threshold=0.5), "threshold"),
+    "softmax axis": (lambda: Sequential([Input((4, 2)), Softmax(axis=1)]), "last axis"),
+    "dropout rate": (lambda: Dropout(1.0), "rate"),
+    "renorm": (lambda: BatchNormalization(renorm=True), "renorm"),
+    "not a layer": (lambda: Sequential([print]), "edgeling.layers"),
+    "two inputs": (lambda: Sequential([Input((4,)), Input((4,))]), "only one"),
+    "called layer": (lambda: Dense(2)(X), "Sequential"),
+    "same names": (lambda: Sequential([Dense(2, name="a"), Dense(2, name="a")]), "different names"),
+    "loss": (lambda: losses.get("dice"), "'dice'"),
+    "loss function": (lambda: losses.get(lambda t, p: 0), "lambda"),
+    "reduction": (lambda: losses.MeanSquaredError(reduction="sum"), "reduction"),
+    "metric": (lambda: metrics.get("auc", 1, False), "'auc'"),
+    "optimizer": (lambda: optimizers.get("ftrl"), "'ftrl'"),
+    "ema": (lambda: optimizers.Adam(use_ema=True), "use_ema"),
+    "layer in a file": (lambda: layers.get({"class_name": "Conv2D", "config": {}}), "'Conv2D'"),
+    "setting in a file": (lambda: layers.get({"class_name": "Dense", "config": {"units": 2, "lora_rank": 4}}), "lora"),
+    "schedule": (lambda: schedules.get({"class_name": "Mine", "config": {}}), "Mine"),
+    "format": (lambda: _every_layer().save("model.h5"), "keras"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_supported_is_refused_by_name(name: str) -> None:
+    attempt, message = REFUSED[name]
+    with pytest.raises(UnsupportedError, match=message):
+        attempt()
+
+
+def test_a_misspelt_argument_is_a_type_error() -> None:
+    for attempt in (lambda: Dense(2, activaton="relu"), lambda: optimizers.Adam(learning=1)):
+        with pytest.raises(TypeError, match="has no argument"):
+            attempt()
+
+
+def test_learning_rates_are_set_and_followed() -> None:
+    optimizer = optimizers.SGD(0.5)
+    optimizer.learning_rate = 0.25
+    assert optimizer.learning_rates(9) == 0.25
+    scheduled = optimizers.SGD(schedules.ExponentialDecay(1.0, 1, 0.5))
+    scheduled.iterations = 2
+    np.testing.assert_allclose(scheduled.learning_rates(3), [0.25, 0.125, 0.0625])
+    with pytest.raises(TrainingError, match="schedule"):
+        scheduled.learning_rate = 1.0
+    with pytest.raises(TrainingError, match="learning rate"):
+        optimizers.Adam(-1.0)
+    with pytest.raises(TrainingError, match="only one"):
+        optimizers.Adam(clipnorm=1.0, clipvalue=1.0)
+
+
+def test_names_stand_for_objects() -> None:
+    assert regularizers.get("l1_l2") == regularizers.L1L2()
+    assert regularizers.get(None) is None
+    assert initializers.get("he_uniform") == initializers.HeUniform()
+    assert activations.get("swish") is activations.get("silu") or activations.get("swish") == activations.silu
+    np.testing.assert_allclose(activations.softmax(X).sum(axis=1), 1, rtol=1e-6)
+
+
+def test_seeds_and_one_hot_rows() -> None:
+    set_random_seed(1)
+    first = Sequential([Input((4,)), Dense(2)]).get_weights()[0]
+    set_random_seed(1)
+    np.testing.assert_array_equal(first, Sequential([Input((4,)), Dense(2)]).get_weights()[0])
+    np.testing.assert_array_equal(to_categorical([0, 2]), [[1, 0, 0], [0, 0, 1]])
+    for bad in ([-1, 1], [3]):
+        with pytest.raises(DataError):
+            to_categorical(bad, 2)
+    with pytest.raises(DataError, match="seed"):
+        set_random_seed(-1)
+
+
+def test_a_line_an_epoch_is_printed_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    model = Sequential([Input((4,)), Dense(1)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    model.fit(X, X[:, 0], epochs=2, batch_size=4, validation_split=0.3)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("Epoch 1/2  2 steps in ")
+    assert second.startswith("Epoch 2/2")
+    assert second.index("loss") < second.index("mae") < second.index("val_loss") < second.index("val_mae")
+    model.fit(X, X[:, 0], verbose=0)
+    assert capsys.readouterr().out == ""
+    assert model.train_on_batch(X, X[:, 0], return_dict=True).keys() == {"loss", "mae"}
