@@ -13,7 +13,7 @@ from edgeling.codegen.names import Names
 from edgeling.codegen.program import EntryPoint, Port
 from edgeling.codegen.schedule import COPY, Schedule, schedule
 from edgeling.codegen.site import Site
-from edgeling.codegen.text import comment, shape_text
+from edgeling.codegen.text import comment, shape_text, wrap_code
 from edgeling.graph.types import Graph, Node, TensorType
 
 
@@ -113,11 +113,13 @@ class _Writer:
 
     def _body(self, prototype: str, dimensions: Dimensions, buffers: list[str], calls: list[str]) -> str:
         lengths = ", ".join(f"{name} = {length}" for name, length in dimensions.named.items())
-        lines = [f"enum {{ {lengths} }};"] if lengths else []
-        lines += buffers
-        lines += [f"(void){name};" for name in self._unused((*buffers, *calls))]
-        lines += ["", *(line for call in calls for line in call.split("\n"))] if lines else calls
-        return prototype + " {\n" + "".join(f"    {line}\n" if line else "\n" for line in lines) + "}\n"
+        head = [f"enum {{ {lengths} }};"] if lengths else []
+        head += buffers
+        head += [f"(void){name};" for name in self._unused((*buffers, *calls))]
+        statements = [line for call in calls for line in call.split("\n")]
+        lines = [*head, "", *statements] if head else statements
+        text = "\n".join(wrap_code(line, "    ") for line in lines)
+        return f"{wrap_code(prototype)} {{\n{text}\n}}\n"
 
     def _unused(self, lines: tuple[str, ...]) -> list[str]:
         """Arguments that a compiler would complain of."""

@@ -15,7 +15,7 @@ from edgeling.codegen.layout import Member, Tables, state_members
 from edgeling.codegen.memory import WORD_BYTES, words_of
 from edgeling.codegen.names import Names, identifier
 from edgeling.codegen.program import Program
-from edgeling.codegen.text import comment, initializer, shape_text
+from edgeling.codegen.text import comment, initializer, shape_text, wrap_code
 from edgeling.errors import GraphError
 from edgeling.graph.types import Graph
 
@@ -92,7 +92,7 @@ def _header(
         "Tensors are contiguous, last axis fastest. Pointers given to one call must not overlap.",
         f"Functions are re-entrant: everything that is kept lies in the {name}_state the caller owns.",
     ]
-    prototypes = [describe(graph, functions[suffix]) + functions[suffix].prototype + ";\n"
+    prototypes = [describe(graph, functions[suffix]) + wrap_code(functions[suffix].prototype) + ";\n"
                   for suffix, graph in graphs.items()]  # fmt: skip
     if init:
         prototypes.insert(

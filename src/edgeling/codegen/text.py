@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,12 @@ def initializer(array: Array, indent: str = "    ") -> str:
     columns = array.shape[-1] if array.ndim > 1 and array.shape[-1] > 3 else len(flat)
     rows = [flat[i : i + columns] for i in range(0, len(flat), columns)]
     return "{\n" + "".join(f"{line}\n" for row in rows for line in _wrap(row, indent)) + "}"
+
+
+def wrap_code(line: str, indent: str = "") -> str:
+    """A line of C, broken between words where it is too long."""
+    return fill(line, LINE + 4, initial_indent=indent, subsequent_indent=indent + "    ", break_long_words=False,
+                break_on_hyphens=False)  # fmt: skip
 
 
 def _wrap(items: Sequence[str], indent: str) -> list[str]:

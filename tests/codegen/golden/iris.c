@@ -24,6 +24,7 @@ void iris_run(iris_state *restrict state, const float *restrict x, float *restri
     float *const dense_2 = (float *)(state->arena + 4); /* [1,3] */
 
     edgeling_dense(BATCH, X_COLUMNS, DENSE_1_COLUMNS, EDGELING_RELU, 0.0f, x, dense_1_kernel, dense_1_bias, dense_1);
-    edgeling_dense(BATCH, DENSE_1_COLUMNS, Y_COLUMNS, EDGELING_LINEAR, 0.0f, dense_1, dense_2_kernel, dense_2_bias, dense_2);
+    edgeling_dense(BATCH, DENSE_1_COLUMNS, Y_COLUMNS, EDGELING_LINEAR, 0.0f, dense_1, dense_2_kernel, dense_2_bias,
+        dense_2);
     edgeling_softmax(BATCH, Y_COLUMNS, dense_2, y);
 }

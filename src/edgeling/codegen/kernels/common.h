@@ -23,6 +23,21 @@
 #define EDGELING_NAN (EDGELING_INFINITY - EDGELING_INFINITY)
 #endif
 
+/* Floats in the widest vector of the core; 1 where there are none, or no compiler that has GCC's vector types. */
+#if defined(EDGELING_LANES)
+/* chosen by whoever compiles */
+#elif !defined(__GNUC__)
+#define EDGELING_LANES 1
+#elif defined(__AVX512F__)
+#define EDGELING_LANES 16
+#elif defined(__AVX__)
+#define EDGELING_LANES 8
+#elif defined(__SSE__) || defined(__ARM_NEON) || defined(__wasm_simd128__)
+#define EDGELING_LANES 4
+#else
+#define EDGELING_LANES 1
+#endif
+
 /* One word of an arena: any 4-byte element, or four bytes. */
 typedef union {
     float f;

@@ -7,28 +7,41 @@
 
 #include "activation.h"
 
-/* Four outputs at a time, so that each input is loaded once for four products. */
+#define EDGELING_DENSE_BLOCK 8
+
+/* At most EDGELING_DENSE_BLOCK neighbouring outputs of a row, so that each input is loaded once for all of them. */
+EDGELING_KERNEL void edgeling_dense_block(
+    int block, int inputs, int outputs, int function, float alpha, const float *restrict x,
+    const float *restrict kernel, const float *restrict bias, float *restrict y) {
+    float sum[EDGELING_DENSE_BLOCK];
+    for (int o = 0; o < block; o++) {
+        sum[o] = bias[o];
+    }
+    for (int i = 0; i < inputs; i++) {
+        for (int o = 0; o < block; o++) {
+            sum[o] += x[i] * kernel[i * outputs + o];
+        }
+    }
+    for (int o = 0; o < block; o++) {
+        y[o] = edgeling_activate(function, alpha, sum[o]);
+    }
+}
+
 EDGELING_KERNEL void edgeling_dense_row(
     int inputs, int outputs, int function, float alpha, const float *restrict x, const float *restrict kernel,
     const float *restrict bias, float *restrict y) {
     int o = 0;
-    for (; o + 4 <= outputs; o += 4) {
-        float sum[4] = {bias[o], bias[o + 1], bias[o + 2], bias[o + 3]};
-        for (int i = 0; i < inputs; i++) {
-            for (int lane = 0; lane < 4; lane++) {
-                sum[lane] += x[i] * kernel[i * outputs + o + lane];
-            }
-        }
-        for (int lane = 0; lane < 4; lane++) {
-            y[o + lane] = edgeling_activate(function, alpha, sum[lane]);
+    if (EDGELING_LANES == 1) { /* more sums than vectors have room for, but registers have */
+        for (; o + EDGELING_DENSE_BLOCK <= outputs; o += EDGELING_DENSE_BLOCK) {
+            edgeling_dense_block(
+                EDGELING_DENSE_BLOCK, inputs, outputs, function, alpha, x, kernel + o, bias + o, y + o);
         }
     }
+    for (; o + 4 <= outputs; o += 4) {
+        edgeling_dense_block(4, inputs, outputs, function, alpha, x, kernel + o, bias + o, y + o);
+    }
     for (; o < outputs; o++) {
-        float sum = bias[o];
-        for (int i = 0; i < inputs; i++) {
-            sum += x[i] * kernel[i * outputs + o];
-        }
-        y[o] = edgeling_activate(function, alpha, sum);
+        edgeling_dense_block(1, inputs, outputs, function, alpha, x, kernel + o, bias + o, y + o);
     }
 }
 

@@ -12,20 +12,6 @@
 
 #include "common.h"
 
-#if defined(EDGELING_LANES)
-/* chosen by whoever compiles */
-#elif !defined(__GNUC__)
-#define EDGELING_LANES 1
-#elif defined(__AVX512F__)
-#define EDGELING_LANES 16
-#elif defined(__AVX__)
-#define EDGELING_LANES 8
-#elif defined(__SSE__) || defined(__ARM_NEON) || defined(__wasm_simd128__)
-#define EDGELING_LANES 4
-#else
-#define EDGELING_LANES 1
-#endif
-
 #define EDGELING_TILE_ROWS 4
 #define EDGELING_TILE_VECTORS 4 /* at most, in one row */
 
