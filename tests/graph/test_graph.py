@@ -97,6 +97,14 @@ def test_a_spoilt_description_is_refused_with_a_graph_error_or_still_legal(data)
     check(graph)
 
 
+@pytest.mark.parametrize("shape", [[1, 1 << 40], [-1, 3]])
+def test_a_description_that_would_fill_the_memory_is_refused(shape) -> None:
+    description, arrays = to_json(small_graph())
+    description["types"]["y"]["shape"] = shape
+    with pytest.raises(GraphError, match="at most"):
+        from_json(description, arrays)
+
+
 def broken(**changes) -> Graph:
     return replace(small_graph(), **changes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 from edgeling.errors import GraphError
@@ -10,6 +11,7 @@ from edgeling.graph.check import check
 from edgeling.graph.types import Array, DType, Graph, Node, Quantization, TensorType
 
 FORMAT = 1
+MAX_ELEMENTS = 1 << 28  # of one value: a gigabyte; what is larger is no network for an edge, but an attack
 
 
 def to_json(graph: Graph) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -71,8 +73,8 @@ def _type_to_json(kind: TensorType) -> dict[str, Any]:
 
 def _type_from_json(d: Mapping[str, Any]) -> TensorType:
     shape = tuple(int(n) for n in d["shape"])
-    if any(n < 0 for n in shape):
-        raise GraphError("a shape has no negative length", received=str(shape))
+    if any(n < 0 for n in shape) or prod(shape) > MAX_ELEMENTS:
+        raise GraphError(f"a shape has no negative length and at most {MAX_ELEMENTS} elements", received=str(shape))
     q = d.get("quantization")
     quantization = None
     if q is not None:
