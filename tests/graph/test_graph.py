@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from edgeling.errors import GraphError
 from edgeling.graph import Graph, GraphBuilder, Node, TensorType, check, run, run_rows
+from edgeling.graph.attributes import complete_attributes
 from edgeling.graph.printer import to_text
 from edgeling.graph.serialize import from_json, to_json
 
@@ -155,6 +156,26 @@ def test_a_node_of_the_wrong_types_is_refused(operation, shapes, attributes) -> 
     inputs = [b.input(f"i{i}", shape) for i, shape in enumerate(shapes)]
     with pytest.raises(GraphError, match=operation):
         b.add(operation, *inputs, **attributes)
+
+
+@pytest.mark.parametrize(
+    ("operation", "inputs", "attributes"),
+    [
+        ("activation", 1, {"function": "linear); abort("}),
+        ("loss", 2, {"function": "relu"}),
+        ("metric", 2, {"function": "mean_squared_error"}),
+        ("activation", 1, {"alpha": "1"}),
+        ("activation", 1, {"alpha": float("nan")}),
+        ("matmul", 2, {"transpose_a": 1}),
+        ("sum", 1, {"axes": ("0",)}),
+        ("sum", 1, {"axes": [0]}),
+        ("one_hot", 1, {"depth": 2.0}),
+        ("one_hot", 1, {"depth": True}),
+    ],
+)
+def test_an_attribute_of_another_kind_or_an_unknown_function_is_refused(operation, inputs, attributes) -> None:
+    with pytest.raises(GraphError, match=operation):
+        complete_attributes(operation, inputs, attributes)
 
 
 def test_names_are_made_unique() -> None:

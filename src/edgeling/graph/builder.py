@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from edgeling.errors import GraphError
+from edgeling.graph.attributes import complete_attributes
 from edgeling.graph.check import check
 from edgeling.graph.inference import infer
-from edgeling.graph.operations import complete_attributes
 from edgeling.graph.types import Array, DType, Graph, Node, Quantization, TensorType
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgeling.errors import GraphError
+from edgeling.graph.attributes import complete_attributes
 from edgeling.graph.inference import infer
 from edgeling.graph.limits import check_limits
-from edgeling.graph.operations import complete_attributes
 from edgeling.graph.types import DType, Graph, Node
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from edgeling.errors import GraphError
 from edgeling.graph.types import Attribute
 
 MANY = -1  # number of inputs: one or more
@@ -137,19 +136,3 @@ INT8 = {
 OPERATIONS: Mapping[str, Operation] = {
     **ELEMENTWISE, **LINEAR, **NORMALISING, **PREPARATION, **TRAINING, **UPDATES, **INT8,
 }  # fmt: skip
-
-
-def complete_attributes(operation: str, inputs: int, attributes: Mapping[str, Attribute]) -> dict[str, Attribute]:
-    """The attributes with defaults filled in.
-
-    Raises:
-        GraphError: an unknown operation or attribute, or a wrong number of inputs.
-    """
-    if operation not in OPERATIONS:
-        raise GraphError("a node's operation is one of the table's", received=repr(operation))
-    spec = OPERATIONS[operation]
-    if unknown := set(attributes) - set(spec.attributes):
-        raise GraphError(f"{operation} has attributes {sorted(spec.attributes)}", received=str(sorted(unknown)))
-    if spec.inputs not in (MANY, inputs) or inputs == 0:
-        raise GraphError(f"{operation} takes {spec.inputs} inputs", received=str(inputs))
-    return {**spec.attributes, **attributes}
