@@ -13,14 +13,14 @@ enum edgeling_metric_function {
     EDGELING_SPARSE_CATEGORICAL_ACCURACY
 };
 
-/* The first of the largest; the first NaN if there is one. */
-EDGELING_KERNEL int edgeling_argmax(int columns, const float *x) {
-    int best = 0;
-    float largest = x[0];
+/* The first of the largest; the first NaN if there is one. All in floats, so that rows fill vectors. */
+EDGELING_KERNEL float edgeling_argmax(int columns, const float *x) {
+    float best = 0.0f, largest = x[0];
     for (int c = 1; c < columns; c++) {
-        const int larger = !(x[c] <= largest) && largest == largest;
-        best = larger ? c : best;
-        largest = larger ? x[c] : largest;
+        const float larger = x[c] <= largest ? 0.0f : 1.0f;
+        const float moves = largest == largest ? larger : 0.0f;
+        best = moves > 0.0f ? (float)c : best;
+        largest = moves > 0.0f ? x[c] : largest;
     }
     return best;
 }
@@ -36,14 +36,14 @@ EDGELING_KERNEL float edgeling_share_above(int columns, float threshold, const f
 EDGELING_KERNEL void edgeling_metric(
     int rows, int columns, int function, float threshold, const float *restrict truth, const float *restrict prediction,
     float *restrict y) {
-    for (int row = 0; row < rows; row++, prediction += columns) {
+    for (int row = 0; row < rows; row++) {
+        const float *p = prediction + row * columns;
         if (function == EDGELING_BINARY_ACCURACY) {
-            y[row] = edgeling_share_above(columns, threshold, truth + row * columns, prediction);
+            y[row] = edgeling_share_above(columns, threshold, truth + row * columns, p);
         } else if (function == EDGELING_CATEGORICAL_ACCURACY) {
-            const int same = edgeling_argmax(columns, truth + row * columns) == edgeling_argmax(columns, prediction);
-            y[row] = same ? 1.0f : 0.0f;
+            y[row] = edgeling_argmax(columns, truth + row * columns) == edgeling_argmax(columns, p) ? 1.0f : 0.0f;
         } else {
-            y[row] = truth[row] == (float)edgeling_argmax(columns, prediction) ? 1.0f : 0.0f;
+            y[row] = truth[row] == edgeling_argmax(columns, p) ? 1.0f : 0.0f;
         }
     }
 }
