@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf, isfinite
 from pathlib import Path
 from typing import Any, TextIO
@@ -92,11 +92,11 @@ class History(Callback):
         for key, value in (logs or {}).items():
             self.history.setdefault(key, []).append(value)
 
-    def extend(self, first_epoch: int, logs: Sequence[Logs]) -> None:
-        """As ``on_epoch_end`` for several epochs in a row, whose logs have the same names."""
-        self.epoch += range(first_epoch, first_epoch + len(logs))
-        for key in logs[0] if logs else ():
-            self.history.setdefault(key, []).extend([values[key] for values in logs])
+    def extend(self, first_epoch: int, logs: Mapping[str, Sequence[float]]) -> None:
+        """As ``on_epoch_end`` for several epochs in a row, whose logs come by name: one value an epoch."""
+        for key, values in logs.items():
+            self.history.setdefault(key, []).extend(values)
+        self.epoch += range(first_epoch, first_epoch + len(next(iter(logs.values()))))
 
     def __repr__(self) -> str:
         last = ", ".join(f"{key}={values[-1]:.4f}" for key, values in self.history.items() if values)

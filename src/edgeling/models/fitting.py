@@ -13,6 +13,7 @@ import numpy as np
 from edgeling.callbacks import CallbackList, History, TerminateOnNaN
 from edgeling.errors import TrainingError
 from edgeling.graph.random import permutation
+from edgeling.graph.types import Array
 from edgeling.models.display import Display
 from edgeling.models.session import Session
 from edgeling.optimizers import Optimizer
@@ -23,6 +24,8 @@ class Reporter(Protocol):
     """Names and final values of what is logged."""
 
     def __call__(self, means: list[float]) -> dict[str, float]: ...
+
+    def by_name(self, means: Array) -> dict[str, list[float]]: ...
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,8 @@ class Fit:
     def _all_at_once(self) -> None:
         first = self._plan.first_epoch
         result = self._native(first, self._plan.last_epoch - first)
-        self._history.extend(first, [self._report(means) for means in result.logs.tolist()])
+        if len(result.logs):
+            self._history.extend(first, self._report.by_name(result.logs))
         self._stop_where_it_did(result, first + len(result.logs))
 
     def _epoch_by_epoch(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,7 @@ class Sequential(Stack):
             return Session(lent, self._named_weights(), self._optimizer_state)
 
         Fit(
-            self, optimizer, session, lambda means: _report(reported, means), data, plan,
+            self, optimizer, session, _Report(reported), data, plan,
             CallbackList(callbacks, self, params), history,
             Display(verbose, plan.first_epoch, plan.last_epoch) if verbose else None,
         ).run()  # fmt: skip
@@ -198,7 +199,7 @@ class Sequential(Stack):
         hooks.call("on_test_begin")
         session = Session(self._evaluator(objective), self._named_weights(), {})
         session.push()
-        logs = _report(reported, session.evaluate(data))
+        logs = _Report(reported)(session.evaluate(data))
         hooks.call("on_test_end", logs)
         if verbose in ("auto", 1, 2):
             print(f"{len(data.x)} rows  {numbers(logs)}")
@@ -376,11 +377,25 @@ def _metric(identifier: Any, width: int, sparse: bool) -> metrics.Metric:
     return metrics.get(identifier, width, sparse)
 
 
-def _report(reported: list[metrics.Metric], means: list[float]) -> dict[str, float]:
-    logs = {"loss": means[0]}
-    for metric, mean in zip(reported, means[1:], strict=True):
-        logs[str(metric.name)] = metric.result(mean)
-    return logs
+@dataclass(frozen=True)
+class _Report:
+    """Names and final values of the loss and of metrics."""
+
+    reported: list[metrics.Metric]
+
+    def __call__(self, means: list[float]) -> dict[str, float]:
+        logs = {"loss": means[0]}
+        for metric, mean in zip(self.reported, means[1:], strict=True):
+            logs[str(metric.name)] = metric.result(mean)
+        return logs
+
+    def by_name(self, means: Array) -> dict[str, list[float]]:
+        """The same of many epochs, float32 [epochs, 1 + metrics]: a list of each."""
+        loss, *columns = means.T.tolist()
+        logs = {"loss": loss}
+        for metric, column in zip(self.reported, columns, strict=True):
+            logs[str(metric.name)] = [metric.result(mean) for mean in column]
+        return logs
 
 
 def _flat(logs: dict[str, float]) -> Any:
