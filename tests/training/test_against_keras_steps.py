@@ -87,10 +87,11 @@ def test_weights_of_classes_and_a_last_smaller_batch() -> None:
         model, ours, Opt.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"], run_eagerly=False
     )
     how = {"batch_size": BATCH, "epochs": 5, "shuffle": False, "verbose": 0, "class_weight": {0: 1.0, 1: 5.0, 2: 0.5}}
+    how["validation_split"] = 0.25  # whose rows the classes do not weigh
     expected, got = model.fit(x, y, **how).history, ours.fit(x, y, **how).history
     assert_same(ours.get_weights(), model.get_weights(), 1e-5)
-    assert got["loss"] == pytest.approx(expected["loss"], rel=1e-5)
-    assert got["accuracy"] == pytest.approx(expected["accuracy"], rel=1e-6)
+    for key in expected:
+        assert got[key] == pytest.approx(expected[key], rel=1e-5)
 
 
 def test_weights_of_rows_and_validation() -> None:

@@ -12,6 +12,7 @@ from edgeling.errors import DataError, EdgelingError, TrainingError, Unsupported
 from edgeling.layers import Dense, Input
 from edgeling.models import Sequential
 from edgeling.training import arrays
+from edgeling.training.engine import TrainingData
 
 X = np.random.default_rng(0).normal(size=(12, 4))
 Y = np.arange(12) % 3
@@ -94,7 +95,7 @@ def test_a_flat_list_is_rows_of_one_feature() -> None:
 
 
 def test_weights_of_classes_become_weights_of_rows() -> None:
-    weights = arrays.row_weights(np.array([[0], [2], [1]], np.float32), None, {0: 2.0, 2: 0.5})
-    np.testing.assert_array_equal(weights, [2.0, 0.5, 1.0])
-    one_hot = arrays.row_weights(np.eye(3, dtype=np.float32)[[2, 0]], None, {0: 2.0})
-    np.testing.assert_array_equal(one_hot, [1.0, 2.0])
+    for y in (np.array([[0], [2], [1]], np.float32), np.eye(3, dtype=np.float32)[[0, 2, 1]]):
+        weighted = arrays.with_class_weights(TrainingData(X[:3], y), {0: 2.0, 2: 0.5})
+        assert weighted.sample_weight is not None
+        np.testing.assert_array_equal(weighted.sample_weight, [2.0, 0.5, 1.0])

@@ -113,6 +113,21 @@ def test_models_of_one_structure_share_an_engine_and_keep_their_states_apart(mon
     assert len(made) == 1
 
 
+@pytest.mark.parametrize("optimizer", [Adam(), SGD(clipnorm=1.0), SGD(global_clipnorm=1.0)])
+def test_a_frozen_model_reports_and_does_not_move(optimizer: Any) -> None:
+    model = _model(optimizer=optimizer)
+    model.trainable = False
+    before = model.get_weights()
+    losses = _fit(model, epochs=3, shuffle=False).history["loss"]
+    assert losses[0] == losses[2]
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_no_epochs_are_no_epochs() -> None:
+    assert _fit(_model(), epochs=0).history == _fit(_model(), epochs=2, initial_epoch=5).history == {}
+
+
 def test_steps_per_epoch_takes_the_first_batches() -> None:
     model, few = _model(), _model()
     _fit(model, batch_size=5, steps_per_epoch=2, shuffle=False)

@@ -273,6 +273,14 @@ def test_learning_rates_are_set_and_followed() -> None:
     scheduled = optimizers.SGD(schedules.ExponentialDecay(1.0, 1, 0.5))
     scheduled.iterations = 2
     np.testing.assert_allclose(scheduled.learning_rates(3), [0.25, 0.125, 0.0625])
+
+    class Halving(schedules.LearningRateSchedule):
+        def __call__(self, step: Any) -> float:
+            return 1.0 if step < 1 else 0.5
+
+    np.testing.assert_allclose(optimizers.SGD(Halving()).learning_rates(3), [1, 0.5, 0.5])
+    with pytest.raises(UnsupportedError, match="LearningRateScheduler"):
+        optimizers.SGD(lambda: 0.1)
     with pytest.raises(TrainingError, match="schedule"):
         scheduled.learning_rate = 1.0
     with pytest.raises(TrainingError, match="learning rate"):

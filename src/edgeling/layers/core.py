@@ -151,7 +151,10 @@ class Softmax(Layer):
 
 
 class Dropout(Layer):
-    """While training, sets a share ``rate`` of the inputs to zero and scales up the rest."""
+    """While training, sets a share ``rate`` of the inputs to zero and scales up the rest.
+
+    What is dropped follows the seed of the fit and the step; ``seed`` is kept for model files and changes nothing.
+    """
 
     arguments = ("rate", "noise_shape", "seed")
 

@@ -123,19 +123,19 @@ class Sequential(Stack):
         floats = self._features(x)
         loss = self._resolved_loss(y)
         truth = arrays.targets(y, self._width(), loss)
-        weights = arrays.row_weights(truth, sample_weight, class_weight)
-        data, validation = arrays.gathered(floats, truth, weights), None
+        data, validation = arrays.gathered(floats, truth, arrays.row_weights(truth, sample_weight)), None
         if validation_data is not None:
             validation = self._validation(validation_data, loss)
         elif validation_split:
             data, validation = arrays.split(data, validation_split)
+        data = arrays.with_class_weights(data, class_weight)
         batch_size = _batch_size(batch_size, len(data.x))
         if validation and validation_steps:
             validation = _head(validation, validation_steps * (validation_batch_size or batch_size))
         steps = -(-len(data.x) // batch_size)
         plan = Plan(
-            batch_size, initial_epoch, epochs, bool(shuffle), next_seed(), min(steps_per_epoch or steps, steps),
-            validation, validation_freq,
+            batch_size, initial_epoch, max(epochs, initial_epoch), bool(shuffle), next_seed(),
+            min(steps_per_epoch or steps, steps), validation, validation_freq,
         )  # fmt: skip
         return self._fit(data, plan, loss, _as_list(callbacks), 1 if verbose == "auto" else int(verbose))
 

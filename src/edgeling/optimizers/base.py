@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from edgeling.configurable import Configurable, refuse, serialize, snake_case
-from edgeling.errors import TrainingError
+from edgeling.errors import TrainingError, UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.graph.types import Array
 from edgeling.optimizers import schedules
@@ -58,13 +58,13 @@ class Optimizer(Configurable):
     @property
     def learning_rate(self) -> float:
         """The rate of the next step."""
-        if callable(self._learning_rate):
+        if isinstance(self._learning_rate, schedules.LearningRateSchedule):
             return float(self._learning_rate(self.iterations))
         return self._learning_rate
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
-        if callable(self._learning_rate):
+        if isinstance(self._learning_rate, schedules.LearningRateSchedule):
             raise TrainingError(
                 "a learning rate that follows a schedule cannot be set",
                 remedy="give the optimizer a number as learning_rate",
@@ -73,8 +73,8 @@ class Optimizer(Configurable):
 
     def learning_rates(self, steps: int) -> float | Array:
         """The rate of each of the next ``steps``, float32; one number if it does not change."""
-        if callable(self._learning_rate):
-            return np.asarray(self._learning_rate(self.iterations + np.arange(steps)), dtype=np.float32)
+        if isinstance(self._learning_rate, schedules.LearningRateSchedule):
+            return schedules.rates(self._learning_rate, self.iterations, steps)
         return self._learning_rate
 
     def trace(self, builder: GraphBuilder, learning_rate: str, gradients: Mapping[str, str]) -> None:
@@ -84,6 +84,8 @@ class Optimizer(Configurable):
             learning_rate: a scalar value.
             gradients: variable to its gradient. New variables (slots, scalars) are added after those there are.
         """
+        if not gradients:  # every layer is frozen
+            return
         clipped = self._clipped(builder, gradients)
         scalars = self.scalars(builder, learning_rate)
         for variable, gradient in clipped.items():
@@ -158,8 +160,13 @@ def _scaled(builder: GraphBuilder, gradient: str, over: tuple[str, ...], limit: 
 def _rate(given: Any) -> Any:
     if isinstance(given, Mapping):
         return schedules.get(given)
-    if callable(given):
+    if isinstance(given, schedules.LearningRateSchedule):
         return given
+    if callable(given):
+        raise UnsupportedError(
+            "a learning rate is a number or a schedule", received=repr(given),
+            remedy="a subclass of LearningRateSchedule, or the callback LearningRateScheduler",
+        )  # fmt: skip
     rate = float(given)
     if not np.isfinite(rate) or rate < 0:
         raise TrainingError("a learning rate is a number from zero up", received=str(given))

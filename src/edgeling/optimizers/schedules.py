@@ -16,7 +16,10 @@ from edgeling.graph.types import Array
 
 
 class LearningRateSchedule(Configurable):
-    """A function from steps (counted from 0) to learning rates. Own subclasses give ``__call__``."""
+    """A function from steps (counted from 0) to learning rates.
+
+    Own subclasses give ``__call__`` for one step, a number; those here take arrays of steps too.
+    """
 
     module: ClassVar[str] = "keras.optimizers.schedules"
 
@@ -165,6 +168,13 @@ class CosineDecayRestarts(LearningRateSchedule):
 _TABLE: dict[str, type[LearningRateSchedule]] = table_of(
     [ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay, CosineDecay, CosineDecayRestarts]
 )
+
+
+def rates(schedule: LearningRateSchedule, first: int, count: int) -> Array:
+    """The rates of ``count`` steps from ``first``, float32."""
+    if type(schedule) in _TABLE.values():
+        return np.asarray(schedule(first + np.arange(count)), np.float32)
+    return np.asarray([schedule(step) for step in range(first, first + count)], np.float32)
 
 
 def get(description: Any) -> LearningRateSchedule:

@@ -165,17 +165,28 @@ def _class_numbers(labels: Floats, classes: int) -> Floats:
     return labels
 
 
-def row_weights(y: Floats, sample_weight: Any = None, class_weight: Mapping[int, float] | None = None) -> Floats | None:
-    """The weight of each row, float32 [rows], or None. Classes that are not named weigh one.
+def with_class_weights(data: TrainingData, class_weight: Mapping[int, float] | None) -> TrainingData:
+    """The rows, each weighted by its class; classes that are not named weigh one.
 
     Raises:
-        DataError: both kinds at once, a wrong number of weights, or negative ones.
+        DataError: the rows have weights already.
     """
-    if class_weight and sample_weight is not None:
+    if not class_weight:
+        return data
+    if data.sample_weight is not None:
         raise DataError("either class_weight or sample_weight is given", received="both")
-    if class_weight:
-        classes = np.argmax(y, axis=1) if y.shape[1] > 1 else np.round(y[:, 0]).astype(int)
-        return np.asarray([float(class_weight.get(int(c), 1.0)) for c in classes], np.float32)
+    y = data.y
+    classes = np.argmax(y, axis=1) if y.shape[1] > 1 else np.round(y[:, 0]).astype(int)
+    weights = np.asarray([float(class_weight.get(int(c), 1.0)) for c in classes], np.float32)
+    return TrainingData(data.x, y, weights)
+
+
+def row_weights(y: Floats, sample_weight: Any = None) -> Floats | None:
+    """The weight of each row, float32 [rows], or None.
+
+    Raises:
+        DataError: a wrong number of weights, or negative ones.
+    """
     if sample_weight is None:
         return None
     weights = numbers(sample_weight, "sample_weight").reshape(-1)
