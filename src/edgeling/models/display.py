@@ -35,7 +35,7 @@ class Display:
             TimeElapsedColumn(), refresh_per_second=_REFRESH_PER_SECOND,
         )  # fmt: skip
         progress.start()
-        self._task = progress.add_task("", total=last_epoch, completed=first_epoch, logs="")
+        self._task = progress.add_task("", total=last_epoch, completed=first_epoch, logs="compiling")
         return progress
 
     def epoch(self, epoch: int, logs: dict[str, float], seconds: float, steps: int) -> None:
