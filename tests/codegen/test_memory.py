@@ -24,7 +24,7 @@ def planned(graph: Graph) -> tuple[Schedule, Plan]:
 
 
 # A failure names its seed: shrinking would only compile the same graphs over and over.
-@settings(max_examples=4, deadline=None, phases=[Phase.generate])
+@settings(max_examples=2, deadline=None, phases=[Phase.generate])
 @given(SEED)
 def test_random_graphs_run_as_interpreted(seed):
     check([random_case(seed + i) for i in range(40)], steps=3)

@@ -12,7 +12,7 @@
 
 #include "common.h"
 
-#define EDGELING_TILE_ROWS 4
+#define EDGELING_TILE_ROWS 8 /* at most */
 #define EDGELING_TILE_VECTORS 4 /* at most, in one row */
 
 typedef struct {
@@ -110,12 +110,13 @@ EDGELING_KERNEL void edgeling_tile_rows(
     }
 }
 
-/* y [m,n] = start + a b */
+/* y [m,n] = start + a b; narrow matrices take more rows at once, so that as many sums run */
 EDGELING_KERNEL void edgeling_tiles(
     int m, int n, edgeling_strides s, const float *restrict a, const float *restrict b, const float *start, float *y) {
-    const int whole = m - m % EDGELING_TILE_ROWS;
-    for (int row = 0; row < whole; row += EDGELING_TILE_ROWS) {
-        edgeling_tile_rows(EDGELING_TILE_ROWS, n, s, a + row * s.a_row, b, start ? start + row * s.start_row : start,
+    const int rows = n < 2 * EDGELING_LANES ? EDGELING_TILE_ROWS : EDGELING_TILE_ROWS / 2;
+    const int whole = m - m % rows;
+    for (int row = 0; row < whole; row += rows) {
+        edgeling_tile_rows(rows, n, s, a + row * s.a_row, b, start ? start + row * s.start_row : start,
                            y + row * s.y_row);
     }
     for (int row = whole; row < m; row++) {
