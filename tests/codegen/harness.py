@@ -40,10 +40,10 @@ def case(operation: str, *inputs: Array, relative: float = 2e-6, absolute: float
 
 def compile_cases(cases: Sequence[Case], name: str = "cases") -> NativeProgram:
     """One program with an entry ``NAME_cN`` for the N-th case; variables do not meet."""
-    return load(generate({f"c{i}": _apart(c.graph, f"c{i}_") for i, c in enumerate(cases)}, name, initial_values=True))
+    return load(generate({f"c{i}": apart(c.graph, f"c{i}_") for i, c in enumerate(cases)}, name, initial_values=True))
 
 
-def _apart(graph: Graph, prefix: str) -> Graph:
+def apart(graph: Graph, prefix: str) -> Graph:
     """The graph with its variables renamed, so that cases do not share them."""
     new = {v: prefix + v for v in graph.variables}
 

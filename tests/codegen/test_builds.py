@@ -16,15 +16,16 @@ import pytest
 from edgeling.codegen import Program, generate
 from edgeling.codegen.program import EntryPoint, Port
 from edgeling.graph.interpreter import run
-from tests.codegen.harness import Case, close
+from tests.codegen.harness import Case, apart, close
 from tests.codegen.networks import TUTORIALS
 from tests.codegen.random_graphs import random_case
 from tests.codegen.test_kernels import FAMILIES
+from tests.codegen.test_training import RULES, step_case
 
 WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wdouble-promotion", "-Wpedantic", "-Werror"]
 GCC = ["gcc", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-CLANG = [sys.executable, "-m", "ziglang", "cc", "-O1", "-fsanitize=undefined", "-fno-sanitize-recover=all"]
-AVX2 = ["-mavx2", "-mfma", "-ffp-contract=fast"]
+CLANG = [sys.executable, "-m", "ziglang", "cc", "-O0", "-fsanitize=undefined", "-fno-sanitize-recover=all"]
+AVX2 = ["-O0", "-mavx2", "-mfma", "-ffp-contract=fast"]
 BUILDS = {
     "gcc": GCC,
     "gcc with AVX2": [*GCC, *AVX2],
@@ -54,19 +55,28 @@ int main(void) {
 
 @cache
 def samples() -> tuple[Case, ...]:
-    """The first case of each operation with each set of attributes, and some random graphs without variables."""
+    """The first case of each operation with each set of attributes, whole networks, training steps, random graphs."""
     chosen: dict[str, Case] = {}
     for family in FAMILIES.values():
         for item in (item for cases in family for item in cases()):
             chosen.setdefault(item.title.split(" on ")[0], item)
     whole = [Case(graph, (np.ones(graph.types["x"].shape, np.float32),)) for graph in TUTORIALS.values()]
-    graphs = [item for item in map(random_case, range(60)) if not item.graph.variables]
-    return (*chosen.values(), *whole, *graphs)
+    steps = [step_case(task, rule) for task in ("classes", "large") for rule in RULES]
+    return (*chosen.values(), *whole, *steps, *map(random_case, range(12)))
 
 
 @cache
 def program() -> Program:
-    return generate({f"c{i}": item.graph for i, item in enumerate(samples())}, "cases")
+    return generate({f"c{i}": apart(item.graph, f"c{i}_") for i, item in enumerate(samples())}, "cases")
+
+
+def initial_state() -> bytes:
+    state = bytearray(program().state_bytes)
+    for i, item in enumerate(samples()):
+        for name, contents in item.graph.variables.items():
+            offset = program().variable_offsets[f"c{i}_{name}"]
+            state[offset : offset + contents.nbytes] = contents.tobytes()
+    return bytes(state)
 
 
 def _driver(entries: Sequence[EntryPoint]) -> str:
@@ -104,7 +114,7 @@ def test_every_call_builds_without_a_warning_and_runs_clean(build, tmp_path):
     write({**program().files, "driver.c": _driver(program().entries)}, tmp_path)
     command = [*BUILDS[build], *WARNINGS, "driver.c", "cases.c", "-o", "driver"]
     subprocess.run(command, cwd=tmp_path, check=True)
-    fed = bytes(program().state_bytes) + b"".join(np.asarray(x).tobytes() for item in samples() for x in item.inputs)
+    fed = initial_state() + b"".join(np.asarray(x).tobytes() for item in samples() for x in item.inputs)
     done = subprocess.run([tmp_path / "driver"], input=fed, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()[:2000]
     _compare(done.stdout)

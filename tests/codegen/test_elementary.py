@@ -98,3 +98,14 @@ def test_nan_and_infinity_come_out_where_they_should(functions, name):
         rounded = REFERENCES[name](x.astype(np.float64)).astype(np.float32)
     np.testing.assert_array_equal(np.isnan(y), np.isnan(rounded))
     np.testing.assert_array_equal(np.where(np.isinf(y), y, 0), np.where(np.isinf(rounded), rounded, 0))
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+def test_fast_math_is_refused(tmp_path):
+    for header in ("common", "elementary"):
+        (tmp_path / f"{header}.h").write_text(kernel_text(header), "utf-8")
+    command = ["gcc", "-std=c99", "-fsyntax-only", "-x", "c", "elementary.h"]
+    assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 0
+    refused = subprocess.run([*command, "-ffast-math"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert refused.returncode != 0
+    assert "without -ffast-math" in refused.stderr

@@ -16,6 +16,10 @@
 
 #include "common.h"
 
+#if defined(__FAST_MATH__)
+#error "Edgeling's functions need IEEE arithmetic: compile without -ffast-math"
+#endif
+
 #define EDGELING_LOG2_E 1.44269504f
 #define EDGELING_LN2_HIGH 0.693359375f   /* few bits, so that n * high is exact */
 #define EDGELING_LN2_LOW -2.12194440e-4f /* ln 2 - high */

@@ -27,8 +27,8 @@ typedef struct {
         edgeling_lanes_##width sum[EDGELING_TILE_ROWS][EDGELING_TILE_VECTORS];                                        \
         for (int r = 0; r < rows; r++) {                                                                              \
             for (int v = 0; v < vectors; v++) {                                                                       \
-                const float *from = start + r * s.start_row + v * width;                                              \
-                sum[r][v] = start ? *(const edgeling_lanes_##width *)from : (edgeling_lanes_##width){0.0f};           \
+                sum[r][v] = start ? *(const edgeling_lanes_##width *)(start + r * s.start_row + v * width)            \
+                                  : (edgeling_lanes_##width){0.0f};                                                   \
             }                                                                                                         \
         }                                                                                                             \
         for (int p = 0; p < s.k; p++) {                                                                               \
