@@ -148,6 +148,26 @@ class CategoricalHinge(Loss):
     """``max(0, max((1 - y_true) * y_pred) - sum(y_true * y_pred) + 1)``."""
 
 
+class LossFunction:
+    """A loss as a function, ``losses.huber(y_true, y_pred, delta=2.0)``: one value a row. ``compile`` takes it too."""
+
+    def __init__(self, loss_class: type[Loss]) -> None:
+        self.loss_class, self.__name__ = loss_class, snake_case(loss_class.__name__)
+        self.__doc__ = loss_class.__doc__
+
+    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, **options: Any) -> Array:
+        """[n, k] and [n, k] -> [n]."""
+        return self.loss_class(**options).rows(np.asarray(y_true, np.float32), np.asarray(y_pred, np.float32))
+
+
+mean_squared_error, mean_absolute_error = LossFunction(MeanSquaredError), LossFunction(MeanAbsoluteError)
+mean_squared_logarithmic_error, log_cosh = LossFunction(MeanSquaredLogarithmicError), LossFunction(LogCosh)
+huber, poisson, kl_divergence = LossFunction(Huber), LossFunction(Poisson), LossFunction(KLDivergence)
+binary_crossentropy, categorical_crossentropy = LossFunction(BinaryCrossentropy), LossFunction(CategoricalCrossentropy)
+sparse_categorical_crossentropy = LossFunction(SparseCategoricalCrossentropy)
+hinge, squared_hinge = LossFunction(Hinge), LossFunction(SquaredHinge)
+categorical_hinge = LossFunction(CategoricalHinge)
+
 CLASSES: tuple[type[Loss], ...] = (
     MeanSquaredError, MeanAbsoluteError, MeanSquaredLogarithmicError, LogCosh, Huber, BinaryCrossentropy,
     CategoricalCrossentropy, SparseCategoricalCrossentropy, KLDivergence, Poisson, Hinge, SquaredHinge,
@@ -176,6 +196,8 @@ def get(identifier: Any, width: int | None = None, target_width: int | None = No
         if width == 1:
             return BinaryCrossentropy()
         return SparseCategoricalCrossentropy() if target_width == 1 else CategoricalCrossentropy()
+    if isinstance(identifier, LossFunction):
+        return identifier.loss_class()
     if not isinstance(identifier, (str, dict, Loss, type)):
         find("loss", TABLE, identifier)
     return resolve("loss", Loss, TABLE, identifier)

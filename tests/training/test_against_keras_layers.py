@@ -154,6 +154,17 @@ def test_a_loss_object_called_gives_kerass_number(name: str) -> None:
     assert losses.get(mine)(y, prediction) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("loss_class", losses.CLASSES, ids=lambda c: c.__name__)
+def test_a_loss_function_gives_kerass_rows(loss_class: type[losses.Loss]) -> None:
+    name = loss_class().function
+    y = _labels(1, 0, 4) if loss_class.sparse else _one_hot(1)
+    prediction = np.asarray(keras.ops.softmax(rows(2, features=4)))
+    function = getattr(losses, name)
+    expected = np.ravel(np.asarray(getattr(keras.losses, name)(y, prediction)))
+    np.testing.assert_allclose(function(y, prediction), expected, rtol=1e-5, atol=1e-7)
+    assert losses.get(function) == loss_class()
+
+
 METRICS: dict[str, tuple[Any, str, int, str, str]] = {
     "binary": (["accuracy", "mse", "mae"], "binary_crossentropy", 1, "sigmoid", "labels"),
     "acc": (["acc", "hinge", "squared_hinge"], "mse", 1, "tanh", "labels"),

@@ -80,6 +80,28 @@ def test_predictions_are_those_of_the_graph_from_any_input() -> None:
     np.testing.assert_array_equal(model(X), model.predict(X))
 
 
+def test_a_class_of_ones_own_is_told_from_another_of_its_name() -> None:
+    def scaling(factor: float) -> type[Rescaling]:
+        class Mine(Rescaling):
+            def trace(self, tracer: Any, x: str) -> str:
+                return tracer.builder.add("multiply", x, tracer.number(factor))
+
+        return Mine
+
+    for factor in (2.0, 3.0):
+        model = Sequential([Input((4,)), scaling(factor)(1.0)])
+        np.testing.assert_allclose(model.predict(X), factor * X, rtol=1e-6)
+
+
+def test_long_moments_are_told_apart() -> None:
+    rows = np.ones((2, 1500), np.float32)
+    for middle in (0.0, 0.5):
+        mean = np.zeros(1500)
+        mean[700] = middle
+        model = Sequential([Input((1500,)), Normalization(mean=mean, variance=np.ones(1500))])
+        assert model.predict(rows)[0, 700] == 1.0 - middle
+
+
 def test_every_prediction_is_an_array_of_its_own() -> None:
     model = Sequential([Input((4,)), Dense(3)])
     first = model.predict(X[:1])

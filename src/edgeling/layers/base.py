@@ -164,7 +164,7 @@ class Layer(Configurable):
     def signature(self) -> str:
         """What the compiled code depends on: not the name, not how weights begin."""
         own = [getattr(self, key) for key in self.arguments if not key.endswith("initializer")]
-        return repr((type(self).__name__, self.trainable, own))
+        return repr((type(self).__name__, id(type(self)), self.trainable, own))
 
     def __call__(self, *_: Any) -> Any:
         raise UnsupportedError("layers are chained in a Sequential model", remedy="Sequential([Dense(8), Dense(1)])")

@@ -131,7 +131,8 @@ class Normalization(Layer):
             raise DataError("mean and variance are given together", received=f"mean={mean}, variance={variance}")
         if invert or axis not in (-1, 1, [-1], (-1,), [1], (1,)):
             raise UnsupportedError("columns are normalised", received=f"axis={axis}, invert={invert}")
-        self.axis, self.mean, self.variance, self.invert = axis, mean, variance, False
+        self.mean, self.variance = (None if v is None else np.asarray(v, np.float64).tolist() for v in (mean, variance))
+        self.axis, self.invert = axis, False
         self._adapted = mean is None
 
     def adapt(self, data: ArrayLike) -> None:

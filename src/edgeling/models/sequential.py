@@ -364,7 +364,8 @@ class Sequential(Stack):
     def _signature(self, objective: Objective | None) -> str:
         """Everything compiled code depends on, except the optimizer."""
         row, _ = self._rows()
-        return repr((row, [x.signature() for x in self._layers], objective))
+        kinds = [id(type(x)) for x in (objective.loss, *objective.metrics)] if objective else []
+        return repr((row, [x.signature() for x in self._layers], objective, kinds))
 
 
 def _as_list(given: Any) -> list[Any]:

@@ -112,7 +112,7 @@ class Optimizer(Configurable):
 
     def signature(self) -> str:
         """What the compiled step depends on: everything but the learning rate."""
-        return repr((type(self).__name__, {**self.get_config(), "learning_rate": None, "name": None}))
+        return repr((type(self).__name__, id(type(self)), {**self.get_config(), "learning_rate": None, "name": None}))
 
     def get_config(self) -> dict[str, Any]:
         """Keras's configuration."""
