@@ -139,9 +139,14 @@ def test_a_model_that_is_not_built_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+class Slower(optimizers.schedules.LearningRateSchedule):
+    def __call__(self, step: int) -> float:
+        return 0.1 / (1 + step)
+
+
 def test_a_schedule_of_ones_own_cannot_be_written(tmp_path: Path) -> None:
     model = Sequential([layers.Input((2,)), layers.Dense(1)])
-    model.compile(optimizers.SGD(lambda step: 0.1 / (1 + step)), "mse")
+    model.compile(optimizers.SGD(Slower()), "mse")
     with pytest.raises(UnsupportedError, match="schedule"):
         save_keras(model, tmp_path / "m.keras")
     assert list(tmp_path.iterdir()) == []

@@ -301,6 +301,11 @@ def test_learning_rates_are_set_and_followed() -> None:
             return 1.0 if step < 1 else 0.5
 
     np.testing.assert_allclose(optimizers.SGD(Halving()).learning_rates(3), [1, 0.5, 0.5])
+    model = Sequential([Input((4,)), Dense(1)])
+    model.compile(optimizers.SGD(Halving()), "mse")
+    model.fit(X, X[:, 0], epochs=2, verbose=0)
+    with pytest.raises(UnsupportedError, match="Halving"):
+        model.get_compile_config()
     with pytest.raises(UnsupportedError, match="LearningRateScheduler"):
         optimizers.SGD(lambda: 0.1)
     with pytest.raises(TrainingError, match="schedule"):

@@ -111,8 +111,8 @@ class Optimizer(Configurable):
         return {}
 
     def signature(self) -> str:
-        """What the compiled step depends on: everything but the learning rate."""
-        return repr((type(self).__name__, id(type(self)), {**self.get_config(), "learning_rate": None, "name": None}))
+        """What the compiled step depends on."""
+        return repr((type(self).__name__, id(type(self)), self._settings()))
 
     def get_config(self) -> dict[str, Any]:
         """Keras's configuration."""
@@ -120,6 +120,12 @@ class Optimizer(Configurable):
         return {
             "name": self.name,
             "learning_rate": serialize(rate) if isinstance(rate, Configurable) else rate,
+            **self._settings(),
+        }
+
+    def _settings(self) -> dict[str, Any]:
+        """Everything but the name and the learning rate."""
+        return {
             "weight_decay": self.weight_decay,
             "clipnorm": self.clipnorm,
             "global_clipnorm": self.global_clipnorm,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from edgeling.configurable import Configurable, resolve, table_of
-from edgeling.errors import TrainingError
+from edgeling.errors import TrainingError, UnsupportedError
 from edgeling.graph.types import Array
 
 
@@ -26,6 +26,18 @@ class LearningRateSchedule(Configurable):
     def __call__(self, step: ArrayLike) -> Any:
         """The rates, float64 of the steps' shape."""
         raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments by name.
+
+        Raises:
+            UnsupportedError: a schedule of one's own, which no model file can hold.
+        """
+        if type(self) not in _TABLE.values():
+            raise UnsupportedError(
+                "a model file holds schedules of edgeling.optimizers.schedules", received=type(self).__name__
+            )
+        return super().get_config()
 
 
 def _positive(steps: float) -> None:
