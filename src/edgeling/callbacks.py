@@ -100,7 +100,8 @@ class History(Callback):
 
     def __repr__(self) -> str:
         last = ", ".join(f"{key}={values[-1]:.4f}" for key, values in self.history.items() if values)
-        return f"<History of {len(self.epoch)} epochs: {last}>"
+        count = len(self.epoch)
+        return f"<History of {count} epoch{'s' * (count != 1)}: {last}>"
 
 
 class Monitor(Callback):

@@ -187,4 +187,4 @@ def test_a_table_of_epochs_is_written_and_appended(tmp_path: Path) -> None:
 def test_the_history_says_what_it_holds() -> None:
     history = History()
     history.on_epoch_end(4, {"loss": 0.5})
-    assert repr(history) == "<History of 1 epochs: loss=0.5000>"
+    assert repr(history) == "<History of 1 epoch: loss=0.5000>"

@@ -83,12 +83,11 @@ def lend(key: Any, make: Callable[[], Compiled]) -> Compiled:
     Every thread has its own: an engine holds one state, and runs without Python's lock.
     """
     key = get_ident(), key
-    if key not in _kept:
-        _kept[key] = make()
-        while len(_kept) > _LIMIT:
-            _kept.popitem(last=False)
-    _kept.move_to_end(key)
-    return _kept[key]
+    compiled = _kept.pop(key, None) or make()
+    _kept[key] = compiled
+    while len(_kept) > _LIMIT:
+        _kept.popitem(last=False)
+    return compiled
 
 
 def for_training(network: Network, objective: Objective, optimizer: Rule, batch_size: int, weighted: bool) -> Lent:
