@@ -74,6 +74,24 @@ def test_state_is_initialised_kept_and_shared_with_numpy():
     assert variable[0] == 100
 
 
+@pytest.mark.usefixtures("any_compiler")
+@pytest.mark.parametrize("zeros", [0, 4, 5, 11])
+def test_constants_that_repeat_before_zeros_are_copied_whole(zeros):
+    """gcc 12 with AVX-512 took the zeros for more of what repeats (see ``compilers.HOST``)."""
+    wanted = [-2, 1, -2, 1, *[0] * zeros, -2, 0, 2, 2, -1, -1, 0]
+    values = ", ".join(f"{value}.0f" for value in wanted)
+    body = f"""
+void copied_run(copied_state *state, float *y) {{
+    static const float table[{len(wanted)}] = {{{values}}};
+    (void)state;
+    for (int i = 0; i < {len(wanted)}; i++) y[i] = table[i];
+}}
+"""
+    y = np.full(len(wanted), np.nan, np.float32)
+    load(program("copied", body, (), (port("y", len(wanted)),))).function("copied_run")(y)
+    assert y.tolist() == wanted
+
+
 def test_a_clone_has_its_own_state():
     first = load(counter())
     x, total = np.array([5], np.int8), np.zeros(1, np.int32)
