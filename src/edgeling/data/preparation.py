@@ -18,7 +18,7 @@ from edgeling.data.check import TableCheck, Task, is_constant
 from edgeling.data.table import ABSENT, Column, Table, distinct_values
 from edgeling.errors import ArtifactError, DataError
 from edgeling.graph import GraphBuilder
-from edgeling.graph.types import Array
+from edgeling.graph.types import LARGEST_FLOAT32, Array
 
 
 @dataclass(frozen=True)
@@ -326,7 +326,7 @@ def _texts(values: Any) -> tuple[str, ...]:
 
 
 def _finite(value: Any) -> float:
-    _require(isinstance(value, int | float) and bool(np.isfinite(np.float32(value))))
+    _require(isinstance(value, int | float) and abs(value) <= LARGEST_FLOAT32)
     return float(value)
 
 

@@ -4,14 +4,13 @@ is one of the table's names and never somebody's text."""
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from math import isfinite
 from typing import Any
 
 from edgeling.errors import GraphError
 from edgeling.graph.activations import ACTIVATIONS
 from edgeling.graph.losses import LOSSES, METRICS
 from edgeling.graph.operations import MANY, OPERATIONS
-from edgeling.graph.types import Attribute
+from edgeling.graph.types import LARGEST_FLOAT32, Attribute
 
 FUNCTIONS: Mapping[str, Collection[str]] = {
     **dict.fromkeys(("activation", "activation_gradient", "dense"), ACTIVATIONS),
@@ -37,7 +36,7 @@ def complete_attributes(operation: str, inputs: int, attributes: Mapping[str, An
     for name, value in attributes.items():
         if not _fits(value, spec.attributes[name]):
             kind = type(spec.attributes[name]).__name__
-            raise GraphError(f"{name!r} of {operation} is a finite {kind}", received=repr(value))
+            raise GraphError(f"{name!r} of {operation} is a {kind}", received=repr(value))
     complete = {**spec.attributes, **attributes}
     if operation in FUNCTIONS and complete["function"] not in FUNCTIONS[operation]:
         raise GraphError(
@@ -48,11 +47,11 @@ def complete_attributes(operation: str, inputs: int, attributes: Mapping[str, An
 
 
 def _fits(value: Any, default: Attribute) -> bool:
-    """Whether a value is of the default's kind; a whole number will do for a float."""
+    """Whether a value is of the default's kind; for a float any number that float32 holds."""
     if isinstance(default, bool):
         return isinstance(value, bool)
     if isinstance(default, float):
-        return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST_FLOAT32
     if isinstance(default, tuple):
         return isinstance(value, tuple) and all(_fits(element, default[0]) for element in value)
     return isinstance(value, type(default)) and not isinstance(value, bool)

@@ -10,6 +10,8 @@ from edgeling.graph.inference import infer
 from edgeling.graph.limits import check_limits
 from edgeling.graph.types import DType, Graph, Node
 
+TEXT_LISTS = ("input_names", "input_units", "output_names", "labels")  # what generated headers show
+
 
 def check(graph: Graph) -> Graph:
     """Give the graph back if it is legal.
@@ -30,6 +32,7 @@ def check(graph: Graph) -> Graph:
         _check_node(graph, node, known)
     _check_arrays(graph)
     _check_ends(graph, known)
+    _check_metadata(graph)
     return graph
 
 
@@ -46,6 +49,8 @@ def _check_node(graph: Graph, node: Node, known: set[str]) -> None:
         raise GraphError(f"{node.operation} reads values made before it", received=repr(missing[0]))
     attributes = complete_attributes(node.operation, len(node.inputs), node.attributes)
     check_limits(node, graph)
+    if missing := [name for name in attributes if name not in node.attributes]:
+        raise GraphError(f"{node.operation} states all its attributes", received=f"none for {missing[0]!r}")
     inferred = infer(node.operation, tuple(graph.types[i] for i in node.inputs), attributes)
     if len(inferred) != len(node.outputs):
         raise GraphError(f"{node.operation} has {len(inferred)} outputs", received=str(len(node.outputs)))
@@ -72,6 +77,15 @@ def _check_ends(graph: Graph, known: set[str]) -> None:
             raise GraphError("an update gives a variable a value of its type", received=repr((variable, value)))
     if len({v for v, _ in graph.updates}) != len(graph.updates):
         raise GraphError("a variable is updated once", received=str(graph.updates))
+
+
+def _check_metadata(graph: Graph) -> None:
+    for key in TEXT_LISTS:
+        value = graph.metadata.get(key, [])
+        if not isinstance(value, list | tuple) or not all(isinstance(text, str) for text in value):
+            raise GraphError(f"metadata's {key} is a list of texts", received=repr(value))
+    if not isinstance(graph.metadata.get("fusion_error", 0.0), int | float):
+        raise GraphError("metadata's fusion_error is a number", received=repr(graph.metadata["fusion_error"]))
 
 
 def _ends(graph: Graph) -> Iterator[str]:

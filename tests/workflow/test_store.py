@@ -1,0 +1,97 @@
+"""Artifacts whose hashes are right and whose contents are not: forged, not damaged."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import edgeling
+from edgeling.artifact import read_artifact, write_artifact
+from edgeling.data import IRIS
+from edgeling.errors import ArtifactError, EdgelingError
+from edgeling.workflow.train import Settings, train
+
+JUNK = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.text(max_size=4), st.floats(), st.just([]), st.just({}),
+    st.just([[1]]), st.just(["a"]), st.sampled_from(["add", "relu", "softmax", "1); abort(", "*/"]),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    trained = train(IRIS, "species", settings=Settings(epochs=5, targets=("native",)))
+    return edgeling.save(trained, tmp_path_factory.mktemp("store") / "iris.edgeling")
+
+
+def forge(folder: Path, target: Path, name: str, content: object) -> Path:
+    """The artifact with one JSON file replaced, and a manifest that vouches for it."""
+    artifact = read_artifact(folder)
+    files = {f: artifact.read(f) for f in artifact.files}
+    own = {"format", "format_version", "edgeling_version", "created", "name", "files"}
+    entries = {k: v for k, v in artifact.manifest.items() if k not in own}
+    files[name] = json.dumps(content).encode()
+    return write_artifact(target, entries, files)
+
+
+def paths(value, here=()):
+    yield here
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in children:
+        yield from paths(child, (*here, key))
+
+
+@pytest.mark.parametrize("name", ["graph_float32.json", "graph_int8.json", "preparation.json", "model.json"])
+def test_only_our_errors_come_out_of_a_forged_artifact(folder: Path, tmp_path_factory, name: str) -> None:
+    original = json.loads((folder / name).read_bytes())
+    candidates = [p for p in paths(original) if p]
+    target = tmp_path_factory.mktemp("forged")
+
+    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(path=st.sampled_from(candidates), junk=JUNK)
+    def check(path, junk) -> None:
+        forged = copy.deepcopy(original)
+        parent = forged
+        for key in path[:-1]:
+            parent = parent[key]
+        parent[path[-1]] = junk
+        try:
+            pipeline = edgeling.load(forge(folder, target / "iris.edgeling", name, forged))
+            for precision in pipeline.deployable.graphs:
+                text = pipeline.deployable.program(precision).files["iris.c"]
+                assert "abort" not in text
+        except EdgelingError:
+            pass
+
+    check()
+
+
+def test_a_loaded_pipeline_answers_as_the_one_that_was_saved(folder: Path) -> None:
+    trained = train(IRIS, "species", settings=Settings(epochs=5, targets=("native",)))
+    loaded = edgeling.load(folder)
+    raw = trained.held_out[0]
+    for precision in ("float32", "int8"):
+        assert (loaded.answers(raw, precision) == trained.pipeline.answers(raw, precision)).all()
+    assert loaded.labels == ("setosa", "versicolor", "virginica")
+
+
+def test_an_artifact_moved_or_renamed_still_loads(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "other.edgeling")
+    assert edgeling.load(tmp_path / "other.edgeling").predict(IRIS).values.shape == (150,)
+
+
+def test_no_row_of_the_table_is_in_the_artifact(folder: Path) -> None:
+    """Raw data stays where it is: not even the rows the proof was run on are written."""
+    rows = [line.rsplit(",", 1)[0] for line in IRIS.read_text().splitlines()[1:]]
+    everything = b"".join(p.read_bytes() for p in folder.rglob("*") if p.is_file())
+    assert not [row for row in rows if row.encode() in everything]
+
+
+def test_a_folder_that_is_not_an_artifact(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError):
+        edgeling.load(tmp_path)
