@@ -157,7 +157,8 @@ def test_a_file_too_large(load: Callable[[bytes], Any], monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"[]", b"{", b"\xff", b'{"a": NaN}', b'{"a": 1, "a": 2}', b"[" * 100_000, b"null", b"{}"]
+    "text",
+    [b"", b"[]", b"{", b"\xff", b'{"a": NaN}', b'{"a": 1e999}', b'{"a": 1, "a": 2}', b"[" * 100_000, b"null", b"{}"],
 )
 def test_bad_json(load: Callable[[bytes], Any], text: bytes) -> None:
     with pytest.raises(EdgelingError):
@@ -288,6 +289,7 @@ WRONG: dict[str, Callable[[Any], Any]] = {
         f.__delitem__(FIRST),
         f.create_dataset(FIRST, (4, 8), "f4", external=[("/etc/passwd", 0, 128)]),
     ),
+    "no data": lambda f: (f.__delitem__(FIRST), f.create_dataset(FIRST, (4, 8), "f4")),
     "huge chunks": lambda f: (
         f.__delitem__(FIRST),
         f.create_dataset(FIRST, (4, 8), "f4", chunks=(1 << 12, 1 << 12), maxshape=(None, None), compression="gzip"),
@@ -299,6 +301,28 @@ WRONG: dict[str, Callable[[Any], Any]] = {
 def test_weights_that_are_wrong(load: Callable[[bytes], Any], name: str) -> None:
     with pytest.raises(ArtifactError):
         load(with_weights(WRONG[name]))
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_weights_beyond_memory_declared_on_both_sides(load: Callable[[bytes], Any], stored: bool) -> None:
+    """A dataset may be declared of any size and hold next to nothing."""
+    units = 10**9
+
+    def change(file: Any) -> None:
+        del file[FIRST], file["layers/dense/vars/1"]
+        compressed = {"chunks": (1, 1 << 16), "compression": "gzip"} if stored else {}
+        array = file.create_dataset(FIRST, (4, units), "f4", **compressed)
+        if stored:
+            array[0, 0] = 1
+        file.create_dataset("layers/dense/vars/1", (units,), "f4")
+
+    content = with_config(good(), lambda c: layer(c, "first")["config"].update(units=units))
+    content = with_weights(change, content)
+    tracemalloc.start()
+    with pytest.raises(ArtifactError):
+        load(content)
+    assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    tracemalloc.stop()
 
 
 def test_a_virtual_array_is_refused(load: Callable[[bytes], Any]) -> None:
@@ -333,6 +357,63 @@ def test_a_damaged_optimizer_begins_afresh(load: Callable[[bytes], Any], change:
         model = load(with_weights(change))
     assert model.optimizer.iterations == 0
     assert not model.optimizer_state
+
+
+# --------------------------------------------------------------------------------------------------------- .h5 files
+
+
+@cache
+def good_h5() -> bytes:
+    """A whole-model file as Keras 2 laid it out."""
+    config = {
+        "class_name": "Sequential",
+        "config": {
+            "name": "old",
+            "layers": [
+                {
+                    "class_name": "Dense",
+                    "config": {"name": "first", "units": 3, "activation": "relu", "batch_input_shape": [None, 4]},
+                }
+            ],
+        },
+    }
+    training = {"loss": "mse", "metrics": ["mae"], "optimizer_config": {"class_name": "SGD", "config": {"decay": 0.0}}}
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file.attrs["model_config"], file.attrs["training_config"] = json.dumps(config), json.dumps(training)
+        held = file.create_group("model_weights/first")
+        held.attrs["weight_names"] = [b"first/kernel:0", b"first/bias:0"]
+        held["first/kernel:0"], held["first/bias:0"] = np.ones((4, 3), np.float32), np.zeros(3, np.float32)
+    return buffer.getvalue()
+
+
+def test_the_h5_file_is_good(load: Callable[[bytes], Any]) -> None:
+    model = load(good_h5())
+    assert model.input_shape == (None, 4)
+    assert type(model.optimizer).__name__ == "SGD"
+    assert np.array_equal(model.get_weights()[0], np.ones((4, 3)))
+
+
+NAMES = "weight_names"
+H5_WRONG: dict[str, Callable[[Any], Any]] = {
+    "no configuration": lambda f: f.attrs.__delitem__("model_config"),
+    "configuration of numbers": lambda f: f.attrs.__setitem__("model_config", np.arange(4)),
+    "no weights": lambda f: f.__delitem__("model_weights"),
+    "no names": lambda f: f["model_weights/first"].attrs.__delitem__(NAMES),
+    "too few names": lambda f: f["model_weights/first"].attrs.__setitem__(NAMES, [b"first/kernel:0"]),
+    "too many names": lambda f: f["model_weights/first"].attrs.__setitem__(NAMES, [b"x"] * 2000),
+    "names that climb": lambda f: f["model_weights/first"].attrs.__setitem__(NAMES, [b"../first/first/kernel:0"] * 2),
+    "absolute names": lambda f: f["model_weights/first"].attrs.__setitem__(NAMES, [b"/model_weights", b""]),
+}
+
+
+@pytest.mark.parametrize("name", H5_WRONG)
+def test_h5_files_that_are_wrong(load: Callable[[bytes], Any], name: str) -> None:
+    buffer = io.BytesIO(good_h5())
+    with h5py.File(buffer, "r+") as file:
+        H5_WRONG[name](file)
+    with pytest.raises(ArtifactError):
+        load(buffer.getvalue())
 
 
 # ------------------------------------------------------------------------------------------------------------- fuzzing
@@ -371,6 +452,13 @@ def test_any_bytes_of_the_weights_may_change(flips: list[tuple[float, int]], kep
     members = members_of(good())
     weights = flipped(members[WEIGHTS], flips)
     tried(zip_of({**members, WEIGHTS: weights[: int(len(weights) * kept)]}))
+
+
+@settings(max_examples=150, deadline=None)
+@given(FLIPS, st.floats(0.02, 1))
+def test_any_bytes_of_an_h5_file_may_change(flips: list[tuple[float, int]], kept: float) -> None:
+    content = flipped(good_h5(), flips)
+    tried(content[: int(len(content) * kept)])
 
 
 @settings(max_examples=100, deadline=None)

@@ -51,6 +51,20 @@ def test_a_live_model_in_trained_and_back() -> None:
 
 
 @pytest.mark.keras
+def test_training_goes_on_where_keras_stopped() -> None:
+    theirs, (x, y) = a_keras_model(), rows(64)
+    how = {"epochs": 2, "batch_size": 16, "shuffle": False, "verbose": 0}
+    theirs.fit(x, y, **how)
+    mine = from_keras(theirs)
+    assert mine.optimizer is not None
+    assert mine.optimizer.iterations == 8
+    for model in (mine, theirs):
+        model.fit(x, y, **how)
+    for ours, other in zip(mine.get_weights(), theirs.get_weights()[3:], strict=True):  # Keras's begin with moments
+        np.testing.assert_allclose(ours, other, rtol=1e-4, atol=2e-6)
+
+
+@pytest.mark.keras
 def test_a_functional_chain() -> None:
     keras = pytest.importorskip("keras")
     start = keras.Input((4,))

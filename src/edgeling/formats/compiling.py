@@ -38,7 +38,7 @@ def compile_model(model: Sequential, config: Any) -> bool:
             )
     except EdgelingError as error:
         message = f"the file's training settings are left out, call compile(...) before fit or evaluate: {error}"
-        warnings.warn(message, stacklevel=3)
+        warnings.warn(message, stacklevel=4)
         return False
     return True
 

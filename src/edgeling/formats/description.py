@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isinf
 from typing import Any, NoReturn
 
 from edgeling.errors import UnsupportedError
 from edgeling.formats.archive import malformed
 
-MAX_LAYERS = 1000
+MAX_LAYERS = 500
 _CHAINS = ("Sequential", "Functional", "Model")
 _ONE_CHAIN = "keep a chain of layers, such as Sequential([Input((4,)), Dense(8), Dense(3)])"
 _REMEDIES = {
@@ -44,10 +45,10 @@ def parse_json(text: str | bytes, what: str) -> dict[str, Any]:
     """The object of a JSON text.
 
     Raises:
-        ArtifactError: not JSON, not an object, NaN, or a name twice in one object.
+        ArtifactError: not JSON, not an object, a number that is not finite, or a name twice in one object.
     """
     try:
-        value = json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constants)
+        value = json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constants, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise malformed(f"{what} that is not JSON ({error})") from error
     if not isinstance(value, dict):
@@ -63,6 +64,13 @@ def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constants(text: str) -> NoReturn:
     raise ValueError(f"{text} is not a number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if isinf(value):
+        raise ValueError(f"{text[:40]} is too large a number")
+    return value
 
 
 def describe(model: Mapping[str, Any]) -> Description:

@@ -13,6 +13,7 @@ from edgeling.errors import UnsupportedError
 from edgeling.formats.archive import malformed
 from edgeling.graph.types import Array
 
+_MAX_TEXTS = 1000
 _PLAIN_FILTERS = {"gzip", "lzf", None}
 
 
@@ -74,10 +75,26 @@ def array(parent: Any, path: str, shape: tuple[int, ...]) -> Array:
         raise malformed(f"an array of shape {dataset.shape} at {path!r}, where {shape} is needed")
     if dataset.is_virtual or dataset.external:
         raise malformed(f"an array outside the file at {path!r}")
+    if dataset.size and not dataset.id.get_storage_size():
+        raise malformed(f"an array without data at {path!r}")
     chunk_bytes = prod(dataset.chunks or ()) * dataset.dtype.itemsize
     if dataset.compression not in _PLAIN_FILTERS or chunk_bytes > 2 * dataset.nbytes + 65536:
         raise malformed(f"an unusual compression at {path!r}")
     return np.asarray(dataset[()])
+
+
+def texts(parent: Any, name: str) -> list[str]:
+    """The texts of an attribute.
+
+    Raises:
+        ArtifactError: no such attribute, not texts, or too many of them.
+    """
+    if name not in parent.attrs:
+        raise malformed(f"no attribute {name!r} in the weights")
+    shape = parent.attrs.get_id(name).shape  # known before the values are read
+    if prod(shape or ()) > _MAX_TEXTS:
+        raise malformed(f"the attribute {name!r} of shape {shape}")
+    return [x.decode() if isinstance(x, bytes) else str(x) for x in np.ravel(np.asarray(parent.attrs[name], object))]
 
 
 def numbered(groups: Mapping[str, tuple[str, Sequence[Array]]]) -> bytes:

@@ -152,13 +152,16 @@ def _load_h5(content: bytes, compile: bool) -> Sequential:
     with hdf5.open_hdf5(content) as file:
         if "model_config" not in file.attrs:
             raise malformed("an HDF5 file of weights alone", "save the whole model: model.save('model.keras')")
-        config = parse_json(_text(file.attrs["model_config"]), "model_config")
         held = hdf5.group(file, "model_weights")
-        model = assemble(describe(config), lambda _, name, shapes: _named(held, name, shapes))
-        training = file.attrs.get("training_config")
-    if compile and training is not None:
-        compile_model(model, from_keras_2(parse_json(_text(training), "training_config")))
+        model = assemble(describe(_attribute(file, "model_config")), lambda _, name, shapes: _named(held, name, shapes))
+        if compile and "training_config" in file.attrs:
+            compile_model(model, from_keras_2(_attribute(file, "training_config")))
     return model
+
+
+def _attribute(file: Any, name: str) -> dict[str, Any]:
+    (text,) = hdf5.texts(file, name)
+    return parse_json(text, name)
 
 
 def _named(weights: Any, name: str, shapes: Sequence[Shape]) -> list[Array]:
@@ -166,11 +169,7 @@ def _named(weights: Any, name: str, shapes: Sequence[Shape]) -> list[Array]:
     if not shapes:
         return []
     held = hdf5.group(weights, name)
-    listed = [_text(x) for x in held.attrs["weight_names"]]
+    listed = hdf5.texts(held, "weight_names")
     if len(listed) != len(shapes):
         raise malformed(f"{len(listed)} weights of layer {name!r}, where {len(shapes)} are needed")
     return [hdf5.array(held, each, shape) for each, shape in zip(listed, shapes, strict=True)]
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

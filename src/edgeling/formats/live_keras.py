@@ -12,6 +12,7 @@ from edgeling.formats.archive import distrust
 from edgeling.formats.assemble import Shape, assemble, require_shapes
 from edgeling.formats.compiling import compile_model
 from edgeling.formats.description import describe
+from edgeling.formats.optimizer_state import restore_state
 from edgeling.graph.types import Array
 from edgeling.layers import Layer, Normalization
 from edgeling.models import Sequential
@@ -29,7 +30,8 @@ def from_keras(keras_model: Any, compile: bool = True) -> Sequential:
 
     Args:
         keras_model: ``Sequential``, or functional and a chain; built.
-        compile: as in :func:`edgeling.formats.keras_file.load_keras`.
+        compile: also take over optimizer (with its state), loss and metrics; as
+            :func:`edgeling.formats.keras_file.load_keras` does.
 
     Raises:
         UnsupportedError: not a Keras model; subclassed; not a chain; a layer or setting that is not supported.
@@ -46,9 +48,22 @@ def from_keras(keras_model: Any, compile: bool = True) -> Sequential:
         if keras_model.built:
             config["build_config"] = {"input_shape": tuple(keras_model.input_shape)}
         model = assemble(describe(config), weights)
-    if compile and getattr(keras_model, "compiled", False):
-        compile_model(model, keras_model.get_compile_config())
+    if compile and getattr(keras_model, "compiled", False) and compile_model(model, keras_model.get_compile_config()):
+        _take_optimizer(model, keras_model.optimizer)
     return model
+
+
+def _take_optimizer(model: Sequential, theirs: Any) -> None:
+    """Go on where Keras stopped; an optimizer that did no step yet has nothing to take."""
+    if model.optimizer is None or not getattr(theirs, "built", False):
+        return
+
+    def state(shapes: Sequence[Shape]) -> list[Array]:
+        arrays = [np.asarray(variable) for variable in theirs.variables]
+        require_shapes([a.shape for a in arrays], shapes, theirs.name)
+        return arrays
+
+    restore_state(model, model.optimizer, state)
 
 
 def to_keras(model: Sequential, keras_model: Any) -> None:
