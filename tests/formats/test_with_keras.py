@@ -266,6 +266,16 @@ def test_compile_settings_are_taken_over(tmp_path: Path, settings: dict[str, Any
     np.testing.assert_allclose(mine.evaluate(x, y, verbose=0), theirs, rtol=1e-5)
 
 
+def test_a_compiled_model_that_never_trained(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    model = sequential(L.Dense(1))
+    model.compile("adam", "mse")
+    model.save(tmp_path / "m.keras")
+    mine = load_keras(tmp_path / "m.keras")
+    assert mine.optimizer is not None
+    assert mine.optimizer.iterations == 0
+    assert not [w for w in recwarn if "afresh" in str(w.message)]
+
+
 def test_h5_files_of_keras_3(tmp_path: Path) -> None:
     start = keras.Input((4,))
     x = L.Dense(3, name="last")(L.BatchNormalization()(L.Dense(8, activation="gelu")(start)))

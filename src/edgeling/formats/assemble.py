@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from math import prod
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from edgeling import layers as layer_table
 from edgeling.configurable import snake_case
 from edgeling.errors import ArtifactError, UnsupportedError
-from edgeling.formats.archive import MAX_FILE_BYTES, malformed
+from edgeling.formats.archive import malformed
 from edgeling.formats.description import Description
 from edgeling.graph.types import Array
 from edgeling.layers import BatchNormalization, Dense, InputLayer, Layer, Normalization
@@ -42,7 +41,6 @@ def assemble(description: Description, weights: WeightSource) -> Sequential:
     found: list[list[Array]] = []
     for key, layer in keyed(layers):
         expected = weight_shapes(layer, row)
-        _require_bearable(expected, layer.name)
         found.append([finite(x, layer.name) for x in weights(key, layer.name, expected)])
         require_shapes([x.shape for x in found[-1]], expected, layer.name)
         row = layer.output_shape_of(row)
@@ -51,13 +49,6 @@ def assemble(description: Description, weights: WeightSource) -> Sequential:
         model.add(layer)
         set_weights(layer, arrays)
     return model
-
-
-def _require_bearable(shapes: Sequence[Shape], layer: str) -> None:
-    """A file can declare an array that it holds no data for."""
-    size = 4 * sum(prod(shape) for shape in shapes)
-    if size > MAX_FILE_BYTES:
-        raise malformed(f"weights of {size:,} bytes in layer {layer!r}, where {MAX_FILE_BYTES:,} are read")
 
 
 def keyed(layers: Iterable[Layer]) -> Iterator[tuple[str, Layer]]:

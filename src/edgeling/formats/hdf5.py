@@ -1,11 +1,15 @@
-"""HDF5 as Keras writes it, read without trust: plain float arrays of an expected shape and nothing else."""
+"""HDF5 as Keras writes it: plain arrays in groups. Files are read by another process, see ``hdf5_dump``."""
 
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
-from math import prod
-from typing import Any
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 
@@ -13,97 +17,96 @@ from edgeling.errors import UnsupportedError
 from edgeling.formats.archive import malformed
 from edgeling.graph.types import Array
 
-_MAX_TEXTS = 1000
-_PLAIN_FILTERS = {"gzip", "lzf", None}
+_READER = Path(__file__).with_name("hdf5_dump.py")
+_TIMEOUT_SECONDS = 120
 
 
-def h5py() -> Any:
-    """The module h5py.
+@dataclass(frozen=True)
+class Contents:
+    """What an HDF5 file holds.
+
+    Attributes:
+        values: arrays by their path; texts of attributes by ``PATH@NAME``.
+    """
+
+    values: Mapping[str, Array]
+
+    def array(self, path: str, shape: tuple[int, ...]) -> Array:
+        """The numbers at a path, if they have that shape.
+
+        Raises:
+            ArtifactError: nothing there, or another shape.
+        """
+        found = self.values.get(path)
+        if found is None or "@" in path:
+            raise malformed(f"no array of numbers at {path!r}")
+        if found.shape != shape:
+            raise malformed(f"an array of shape {found.shape} at {path!r}, where {shape} is needed")
+        return found
+
+    def texts(self, path: str, name: str) -> list[str]:
+        """The texts of an attribute.
+
+        Raises:
+            ArtifactError: none there.
+        """
+        found = self.values.get(f"{path}@{name}")
+        if found is None:
+            raise malformed(f"no texts {name!r} at {path!r}")
+        return [str(x) for x in found]
+
+    def count(self, path: str) -> int:
+        """How many arrays a group holds itself."""
+        return sum(key.rpartition("/")[0] == path for key in self.values if "@" not in key)
+
+
+def read(content: bytes) -> Contents:
+    """Everything in a file.
 
     Raises:
-        UnsupportedError: it is not installed.
+        UnsupportedError: h5py is not installed.
+        ArtifactError: a file that is corrupt, or made to do harm.
     """
+    _require_h5py()
+    # With the path of this process, so that h5py is found where it was found here.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    command = [sys.executable, "-P", str(_READER)]
     try:
-        import h5py as module
-    except ImportError as error:
-        raise UnsupportedError(
-            "Keras's model files need the package h5py",
-            received="none installed",
-            remedy='pip install "edgeling[keras-files]"',
-        ) from error
-    return module
+        done = subprocess.run(
+            command, input=content, capture_output=True, env=environment, timeout=_TIMEOUT_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise malformed(f"weights that take longer than {_TIMEOUT_SECONDS} s to read") from error
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").strip().splitlines() if done.returncode > 0 else []
+        raise malformed(f"weights that cannot be read ({lines[-1] if lines else 'the HDF5 library crashed'})")
+    with np.load(io.BytesIO(done.stdout), allow_pickle=False) as arrays:
+        return Contents({name: arrays[name] for name in arrays.files})
 
 
-def open_hdf5(content: bytes) -> Any:
-    """An HDF5 file in memory, for reading."""
-    return h5py().File(io.BytesIO(content), "r")
-
-
-def group(parent: Any, path: str) -> Any:
-    """The group at a path, reached through plain links only: soft and external ones may lead to other files.
+def write(groups: Mapping[str, tuple[str, Sequence[Array]]]) -> bytes:
+    """A file of groups ``PATH/vars`` with the arrays ``0``, ``1``...; each group knows a name.
 
     Raises:
-        ArtifactError: nothing there, or not a group.
+        UnsupportedError: h5py is not installed.
     """
-    found = parent
-    for part in path.split("/"):
-        found = _child(found, part, path)
-        if not isinstance(found, h5py().Group):
-            raise malformed(f"no group at {path!r} in the weights")
-    return found
+    _require_h5py()
+    import h5py
 
-
-def _child(parent: Any, name: str, path: str) -> Any:
-    if name in ("", ".", "..") or name not in parent:
-        raise malformed(f"no {path!r} in the weights")
-    if parent.get(name, getclass=True, getlink=True) is not h5py().HardLink:
-        raise malformed(f"a link out of the file at {path!r}")
-    return parent[name]
-
-
-def array(parent: Any, path: str, shape: tuple[int, ...]) -> Array:
-    """The finite numbers at a path, of the file's type, if they have exactly that shape (checked before reading).
-
-    Raises:
-        ArtifactError: nothing there, another shape or type, data outside the file, values that are not finite.
-    """
-    folder, _, name = path.rpartition("/")
-    dataset = _child(group(parent, folder) if folder else parent, name, path)
-    if not isinstance(dataset, h5py().Dataset) or dataset.dtype.kind not in "fiu":
-        raise malformed(f"no array of numbers at {path!r}")
-    if dataset.shape != shape:
-        raise malformed(f"an array of shape {dataset.shape} at {path!r}, where {shape} is needed")
-    if dataset.is_virtual or dataset.external:
-        raise malformed(f"an array outside the file at {path!r}")
-    if dataset.size and not dataset.id.get_storage_size():
-        raise malformed(f"an array without data at {path!r}")
-    chunk_bytes = prod(dataset.chunks or ()) * dataset.dtype.itemsize
-    if dataset.compression not in _PLAIN_FILTERS or chunk_bytes > 2 * dataset.nbytes + 65536:
-        raise malformed(f"an unusual compression at {path!r}")
-    return np.asarray(dataset[()])
-
-
-def texts(parent: Any, name: str) -> list[str]:
-    """The texts of an attribute.
-
-    Raises:
-        ArtifactError: no such attribute, not texts, or too many of them.
-    """
-    if name not in parent.attrs:
-        raise malformed(f"no attribute {name!r} in the weights")
-    shape = parent.attrs.get_id(name).shape  # known before the values are read
-    if prod(shape or ()) > _MAX_TEXTS:
-        raise malformed(f"the attribute {name!r} of shape {shape}")
-    return [x.decode() if isinstance(x, bytes) else str(x) for x in np.ravel(np.asarray(parent.attrs[name], object))]
-
-
-def numbered(groups: Mapping[str, tuple[str, Sequence[Array]]]) -> bytes:
-    """An HDF5 file of groups ``PATH/vars`` with the arrays ``0``, ``1``...; each group knows a name."""
     buffer = io.BytesIO()
-    with h5py().File(buffer, "w") as file:
+    with h5py.File(buffer, "w") as file:
         for path, (name, arrays) in groups.items():
             held = file.create_group(f"{path}/vars".lstrip("/"))
             held.attrs["name"] = name
             for i, values in enumerate(arrays):
                 held[str(i)] = values
     return buffer.getvalue()
+
+
+def _require_h5py() -> None:
+    if find_spec("h5py") is None:
+        raise UnsupportedError(
+            "Keras's model files need the package h5py",
+            received="none installed",
+            remedy='pip install "edgeling[keras-files]"',
+        )

@@ -109,7 +109,7 @@ def _weights(model: Sequential) -> bytes:
         groups[f"layers/{key}"] = (layer.name, layer.get_weights())
     if model.optimizer is not None:
         groups["optimizer"] = (model.optimizer.name, state_arrays(model, model.optimizer))
-    return hdf5.numbered(groups)
+    return hdf5.write(groups)
 
 
 def _load_zip(content: bytes, compile: bool) -> Sequential:
@@ -117,59 +117,55 @@ def _load_zip(content: bytes, compile: bool) -> Sequential:
     parse_json(members[METADATA], METADATA)
     config = parse_json(members[CONFIG], CONFIG)
     compile_config = config.pop("compile_config", None)
-    with hdf5.open_hdf5(members[WEIGHTS]) as file:
-        model = assemble(
-            describe(config), lambda key, name, shapes: _numbered(file, f"layers/{key}/vars", shapes, name)
-        )
-        if compile and compile_model(model, compile_config):
-            _restore_optimizer(model, file)
+    description = describe(config)
+    held = hdf5.read(members[WEIGHTS])
+    model = assemble(description, lambda key, name, shapes: _numbered(held, f"layers/{key}/vars", shapes, name))
+    if compile and compile_model(model, compile_config):
+        _restore_optimizer(model, held)
     return model
 
 
-def _restore_optimizer(model: Sequential, file: Any) -> None:
+def _restore_optimizer(model: Sequential, held: hdf5.Contents) -> None:
     """Take the optimizer's state over, or say that it starts afresh."""
-    if model.optimizer is None or "optimizer" not in file:
-        return
     path = "optimizer/vars"
+    if model.optimizer is None or not held.count(path):
+        return
     try:
-        with distrust("the optimizer's state"):
-            restore_state(model, model.optimizer, lambda shapes: _numbered(file, path, shapes, "optimizer"))
+        if not held.array(f"{path}/0", ()):  # no step was done
+            return
+        restore_state(model, model.optimizer, lambda shapes: _numbered(held, path, shapes, "optimizer"))
     except EdgelingError as error:
         warnings.warn(f"the optimizer starts afresh: {error}", stacklevel=4)
 
 
-def _numbered(file: Any, path: str, shapes: Sequence[Shape], name: str) -> list[Array]:
+def _numbered(held: hdf5.Contents, path: str, shapes: Sequence[Shape], name: str) -> list[Array]:
     """The arrays ``0``, ``1``... of a group."""
-    if not shapes:
-        return []
-    held = hdf5.group(file, path)
-    if len(held) != len(shapes):
-        raise malformed(f"{len(held)} weights of layer {name!r}, where {len(shapes)} are needed")
-    return [hdf5.array(held, str(i), shape) for i, shape in enumerate(shapes)]
+    if shapes and held.count(path) != len(shapes):
+        raise malformed(f"{held.count(path)} weights of layer {name!r}, where {len(shapes)} are needed")
+    return [held.array(f"{path}/{i}", shape) for i, shape in enumerate(shapes)]
 
 
 def _load_h5(content: bytes, compile: bool) -> Sequential:
-    with hdf5.open_hdf5(content) as file:
-        if "model_config" not in file.attrs:
-            raise malformed("an HDF5 file of weights alone", "save the whole model: model.save('model.keras')")
-        held = hdf5.group(file, "model_weights")
-        model = assemble(describe(_attribute(file, "model_config")), lambda _, name, shapes: _named(held, name, shapes))
-        if compile and "training_config" in file.attrs:
-            compile_model(model, from_keras_2(_attribute(file, "training_config")))
+    held = hdf5.read(content)
+    if "@model_config" not in held.values:
+        raise malformed("an HDF5 file of weights alone", "save the whole model: model.save('model.keras')")
+    model = assemble(describe(_attribute(held, "model_config")), lambda _, name, shapes: _named(held, name, shapes))
+    if compile and "@training_config" in held.values:
+        compile_model(model, from_keras_2(_attribute(held, "training_config")))
     return model
 
 
-def _attribute(file: Any, name: str) -> dict[str, Any]:
-    (text,) = hdf5.texts(file, name)
+def _attribute(held: hdf5.Contents, name: str) -> dict[str, Any]:
+    (text,) = held.texts("", name)
     return parse_json(text, name)
 
 
-def _named(weights: Any, name: str, shapes: Sequence[Shape]) -> list[Array]:
+def _named(held: hdf5.Contents, name: str, shapes: Sequence[Shape]) -> list[Array]:
     """The arrays that a layer's group lists by name."""
     if not shapes:
         return []
-    held = hdf5.group(weights, name)
-    listed = hdf5.texts(held, "weight_names")
+    path = f"model_weights/{name}"
+    listed = held.texts(path, "weight_names")
     if len(listed) != len(shapes):
         raise malformed(f"{len(listed)} weights of layer {name!r}, where {len(shapes)} are needed")
-    return [hdf5.array(held, each, shape) for each, shape in zip(listed, shapes, strict=True)]
+    return [held.array(f"{path}/{each}", shape) for each, shape in zip(listed, shapes, strict=True)]
