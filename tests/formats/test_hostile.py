@@ -475,6 +475,7 @@ def test_any_bytes_of_the_archive_may_change(flips: list[tuple[float, int]]) -> 
     tried(flipped(good(), flips))
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(FLIPS, st.floats(0.02, 1))
 def test_any_bytes_of_the_weights_may_change(flips: list[tuple[float, int]], kept: float) -> None:
@@ -484,6 +485,7 @@ def test_any_bytes_of_the_weights_may_change(flips: list[tuple[float, int]], kep
     tried(zip_of({**members, WEIGHTS: weights[: int(len(weights) * kept)]}))
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(FLIPS, st.floats(0.02, 1))
 def test_any_bytes_of_an_h5_file_may_change(flips: list[tuple[float, int]], kept: float) -> None:
