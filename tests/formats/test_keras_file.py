@@ -6,6 +6,7 @@ import json
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -139,17 +140,36 @@ def test_a_model_that_is_not_built_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-class Slower(optimizers.schedules.LearningRateSchedule):
-    def __call__(self, step: int) -> float:
-        return 0.1 / (1 + step)
+class Halving(optimizers.schedules.LearningRateSchedule):
+    """A schedule that no file knows."""
+
+    def __call__(self, step: Any) -> Any:
+        return 0.1 / (1 + np.asarray(step))
 
 
-def test_a_schedule_of_ones_own_cannot_be_written(tmp_path: Path) -> None:
-    model = Sequential([layers.Input((2,)), layers.Dense(1)])
-    model.compile(optimizers.SGD(Slower()), "mse")
-    with pytest.raises(UnsupportedError, match="schedule"):
+class Doubled(layers.Dense):
+    """A layer that no file knows."""
+
+
+@pytest.mark.parametrize(("layer", "rate", "words"), [(layers.Dense, Halving(), "Halving"), (Doubled, 0.1, "Doubled")])
+def test_classes_of_ones_own_cannot_be_written(tmp_path: Path, layer: Any, rate: Any, words: str) -> None:
+    model = Sequential([layers.Input((2,)), layer(1)])
+    model.compile(optimizers.SGD(rate), "mse")
+    with pytest.raises(UnsupportedError, match=words):
         save_keras(model, tmp_path / "m.keras")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_numbers_that_are_not_finite_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match="finite"):
+        save_keras(Sequential([layers.Input((2,)), layers.Rescaling(float("inf"))]), tmp_path / "m.keras")
+
+
+def test_a_loss_given_as_a_function(tmp_path: Path) -> None:
+    model = Sequential([layers.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", losses.mean_squared_error)
+    save_keras(model, tmp_path / "m.keras")
+    assert load_keras(tmp_path / "m.keras").loss == "mean_squared_error"
 
 
 @pytest.mark.parametrize("stage", ["write", "replace"])

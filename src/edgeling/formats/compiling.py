@@ -27,20 +27,29 @@ def compile_model(model: Sequential, config: Any) -> bool:
         return False
     try:
         with distrust("compile settings"):
-            refuse_custom(config)
-            loss = _loss(config.get("loss"))
-            model.compile(
-                _optimizer(config["optimizer"]),
-                losses.get(loss) if isinstance(loss, Mapping) else loss,
-                loss_weights=config.get("loss_weights"),
-                metrics=_metrics(config.get("metrics")),
-                weighted_metrics=_metrics(config.get("weighted_metrics")),
-            )
+            model.compile(**arguments(config))
     except EdgelingError as error:
         message = f"the file's training settings are left out, call compile(...) before fit or evaluate: {error}"
         warnings.warn(message, stacklevel=4)
         return False
     return True
+
+
+def arguments(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of ``compile`` that a file's settings stand for.
+
+    Raises:
+        UnsupportedError: custom objects, or a loss that is not supported.
+    """
+    refuse_custom(config)
+    loss = _loss(config.get("loss"))
+    return {
+        "optimizer": _optimizer(config["optimizer"]),
+        "loss": losses.get(loss) if isinstance(loss, Mapping) else loss,
+        "loss_weights": config.get("loss_weights"),
+        "metrics": _metrics(config.get("metrics")),
+        "weighted_metrics": _metrics(config.get("weighted_metrics")),
+    }
 
 
 def from_keras_2(config: Mapping[str, Any]) -> dict[str, Any]:

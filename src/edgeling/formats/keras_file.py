@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from edgeling import __version__
+from edgeling import layers as layer_table
 from edgeling.errors import EdgelingError, UnsupportedError
 from edgeling.formats import hdf5
 from edgeling.formats.archive import MAX_FILE_BYTES, distrust, malformed, read_file, read_members, write_file, zip_of
 from edgeling.formats.assemble import Shape, assemble, keyed
-from edgeling.formats.compiling import compile_model, from_keras_2
+from edgeling.formats.compiling import arguments, compile_model, from_keras_2
 from edgeling.formats.description import describe, parse_json
 from edgeling.formats.optimizer_state import restore_state, state_arrays
 from edgeling.graph.types import Array
@@ -56,7 +57,7 @@ def save_keras(model: Sequential, path: str | Path) -> None:
     """Write a ``.keras`` file that Keras 3 loads.
 
     Raises:
-        UnsupportedError: the model is not built; h5py is not installed.
+        UnsupportedError: the model is not built, or holds classes of one's own; h5py is not installed.
         ArtifactError: the file cannot be written; what was there stays.
     """
     if not model.built:
@@ -65,12 +66,22 @@ def save_keras(model: Sequential, path: str | Path) -> None:
             received="a model that is not built",
             remedy="begin with Input((features,)), or fit it",
         )
+    config = _config(model)
+    _require_readable(config)
     members = {
         METADATA: _json({"keras_version": _KERAS_VERSION, "date_saved": _now(), "written_by": _writer()}),
-        CONFIG: _json(_config(model)),
+        CONFIG: _json(config),
         WEIGHTS: _weights(model),
     }
     write_file(path, zip_of(members))
+
+
+def _require_readable(config: dict[str, Any]) -> None:
+    """A class of one's own could be written, but would be read by nobody."""
+    for layer in describe(config).layers:
+        layer_table.get(layer)
+    if config["compile_config"]:
+        Sequential().compile(**arguments(config["compile_config"]))
 
 
 def _json(value: Any) -> bytes:
@@ -78,9 +89,7 @@ def _json(value: Any) -> bytes:
         return json.dumps(value, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
         raise UnsupportedError(
-            "a model file holds plain finite values",
-            received=str(error),
-            remedy="a schedule from edgeling.optimizers.schedules in place of a function of your own",
+            "a model file holds plain finite values", received=str(error), remedy="give the layers numbers and names"
         ) from error
 
 

@@ -96,4 +96,6 @@ def compile_config(optimizer: Any, loss: Any, metrics: list[Any], weighted_metri
 def _plain(value: Any) -> Any:
     if isinstance(value, type) and issubclass(value, Configurable):
         value = value()
-    return serialize(value) if isinstance(value, Configurable) else value
+    if isinstance(value, Configurable):
+        return serialize(value)
+    return getattr(value, "__name__", value)  # a loss as a function goes by its name
