@@ -6,14 +6,19 @@ import pytest
 
 from edgeling.codegen.calls import CALLS, NO_CALL
 from edgeling.codegen.schedule import COPY
+from edgeling.graph.cost import COSTS
 from edgeling.graph.inference import TYPE_RULES
 from edgeling.graph.meaning import MEANINGS
 from edgeling.graph.operations import OPERATIONS
 from edgeling.passes.differentiate import GRADIENTS
+from edgeling.passes.quantizable import QUANTIZATION
 
 # The schedule adds copies of its own, which no graph holds.
 C_CALLS = {name: call.line for name, call in CALLS.items() if name != COPY} | dict(NO_CALL)
-TABLES = {"types": TYPE_RULES, "meaning": MEANINGS, "gradient": GRADIENTS, "C call": C_CALLS}
+TABLES = {
+    "types": TYPE_RULES, "meaning": MEANINGS, "gradient": GRADIENTS, "int8": QUANTIZATION, "C call": C_CALLS,
+    "cost": COSTS,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("table", TABLES)

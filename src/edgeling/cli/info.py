@@ -42,7 +42,19 @@ def _describe_artifact(path: Path) -> dict[str, Any]:
     from edgeling.workflow.store import load
 
     pipeline = load(path)
-    shown = ("program", "task", "target", "labels", "inputs", "precision", "seed", "command", "metrics", "targets")
+    shown = (
+        "program",
+        "task",
+        "target",
+        "labels",
+        "inputs",
+        "precision",
+        "seed",
+        "command",
+        "multiply_accumulates",
+        "metrics",
+        "targets",
+    )
     return {"artifact": path, **{key: pipeline.details[key] for key in shown if key in pipeline.details}}
 
 

@@ -38,13 +38,9 @@ from edgeling.graph.limits import LARGEST_SUM, largest_sum
 from edgeling.graph.meaning import MEANINGS
 from edgeling.graph.types import Array, Attribute, DType, Graph, Node, Quantization, TensorType
 from edgeling.passes.absorb import Absorber
+from edgeling.passes.quantizable import LAYER, PREPARATION, QUANTIZATION
 from edgeling.passes.scales import LEAST_HIDDEN_SCALE, Affine, column_scales, hidden_scale, output_scale, quantize_layer
 
-PREPARATION = (
-    "gather", "impute", "standardize", "one_hot", "concatenate", "batch_normalization", "add", "subtract", "multiply",
-    "divide", "clip", "square",
-)  # fmt: skip
-LAYERS = ("dense", "activation", "softmax")
 CLAMPS = ("linear", "relu", "relu6")
 # Beyond these inputs the stored output hardly changes: by less than a step of 1/256 (tanh: 1/128).
 SATURATION = {"sigmoid": 6.5, "hard_sigmoid": 3.0, "tanh": 3.5}
@@ -99,7 +95,7 @@ class _Quantizer:
     def run(self) -> Graph:
         (x,), (y,) = self._graph.inputs, self._graph.outputs
         self._builder.input(x, self._graph.types[x].shape)
-        layers = [node for node in self._graph.nodes if node.operation in LAYERS]
+        layers = [node for node in self._graph.nodes if QUANTIZATION[node.operation] == LAYER]
         self._stored[layers[0].inputs[0]] = self._features(layers[0].inputs[0])
         for node in layers:
             self._stored[node.output] = self._layer(node)
@@ -249,10 +245,11 @@ def _require_supported(graph: Graph) -> None:
         raise _unsupported(
             f"{len(graph.inputs)} inputs, {len(graph.outputs)} outputs and {len(graph.variables)} variables"
         )
-    first = next((i for i, node in enumerate(graph.nodes) if node.operation in LAYERS), len(graph.nodes))
+    places = [QUANTIZATION[node.operation] for node in graph.nodes]
+    first = places.index(LAYER) if LAYER in places else len(places)
     for i, node in enumerate(graph.nodes):
-        if node.operation not in (PREPARATION if i < first else LAYERS):
-            raise _unsupported(f"{node.operation} that makes {node.output!r}")
+        if places[i] != (PREPARATION if i < first else LAYER):
+            raise _unsupported(f"{node.operation} that makes {node.output!r} ({places[i]})")
         if node.operation == "dense" and not all(name in graph.constants for name in node.inputs[1:]):
             raise _unsupported(f"dense that makes {node.output!r}, whose weights are not constant")
     if first == len(graph.nodes) or graph.nodes[-1].output != graph.outputs[0]:

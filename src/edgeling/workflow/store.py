@@ -14,6 +14,7 @@ from edgeling.artifact import Artifact, arrays_to_npz, read_artifact, write_arti
 from edgeling.data import Preparation
 from edgeling.errors import ArtifactError, GraphError
 from edgeling.graph import Graph
+from edgeling.graph.cost import cost
 from edgeling.graph.serialize import from_json, to_json
 from edgeling.toolchain.prove import Proof
 from edgeling.workflow.content import trained_content
@@ -70,6 +71,7 @@ def results(trained: Trained) -> dict[str, Any]:
     importance, precision = trained.importance, trained.pipeline.precision
     return {
         "metrics": dict(trained.scores[precision]),
+        "multiply_accumulates": cost(trained.pipeline.deployable.graphs[precision]).multiply_accumulates,
         "fusion_error": float(trained.pipeline.deployable.graphs[precision].metadata.get("fusion_error", 0.0)),
         "importance": dict(zip(importance.feature_names, map(float, importance.mean), strict=True)),
         "targets": {name: proof_json(proof) for name, proof in trained.proofs[precision].items()},

@@ -1,0 +1,81 @@
+"""What operations cost, before anything is built: arithmetic by kind, the same on every target.
+
+A guide for choosing sizes; what a chip really takes is measured on the built binary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edgeling.graph.types import Graph, Node
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Attributes:
+    multiply_accumulates: products that are summed.
+    elementary: other operations on one element each (additions, comparisons, exponentials, table look-ups...).
+    """
+
+    multiply_accumulates: int = 0
+    elementary: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.multiply_accumulates + other.multiply_accumulates, self.elementary + other.elementary)
+
+
+Rule = Callable[[Graph, Node], Cost]
+
+
+def cost(graph: Graph) -> Cost:
+    """Of running a graph once."""
+    return sum((COSTS[node.operation](graph, node) for node in graph.nodes), Cost())
+
+
+def _elements(graph: Graph, *values: str) -> int:
+    return sum(graph.types[value].size for value in values)
+
+
+def _each_output(graph: Graph, node: Node) -> Cost:
+    return Cost(elementary=_elements(graph, *node.outputs))
+
+
+def _each_input(graph: Graph, node: Node) -> Cost:
+    return Cost(elementary=_elements(graph, *node.inputs))
+
+
+def _moved(_: Graph, __: Node) -> Cost:
+    return Cost()
+
+
+def _dense(graph: Graph, node: Node) -> Cost:
+    rows = graph.types[node.inputs[0]].shape[0]
+    activated = _elements(graph, node.output) if node.attributes.get("function", "") != "linear" else 0
+    return Cost(rows * _elements(graph, node.inputs[1]), activated)
+
+
+def _matmul(graph: Graph, node: Node) -> Cost:
+    inner = graph.types[node.inputs[0]].shape[0 if node.attributes["transpose_a"] else 1]
+    return Cost(inner * _elements(graph, node.output))
+
+
+COSTS: dict[str, Rule] = {
+    "dense": _dense,
+    "dense_int8": _dense,
+    "matmul": _matmul,
+    **dict.fromkeys(("reshape", "broadcast", "gather", "concatenate"), _moved),
+    **dict.fromkeys(("softmax", "log_softmax", "sum", "norm"), _each_input),
+    **dict.fromkeys(("loss", "loss_gradient", "metric", "penalty"), _each_input),
+    **dict.fromkeys(
+        (
+            "add", "subtract", "multiply", "divide", "square", "reciprocal_sqrt", "clip", "activation",
+            "activation_gradient", "softmax_gradient", "log_softmax_gradient", "batch_normalization", "impute",
+            "standardize", "one_hot", "penalty_gradient", "dropout_mask", "count", "sgd_update", "momentum_update",
+            "rmsprop_update", "adagrad_update", "adam_update", "amsgrad_update", "adamax_update", "nadam_update",
+            "decay", "power_step", "adam_alpha", "adamax_alpha", "nadam_product", "clip_scale", "quantize",
+            "lookup_int8", "softmax_int8", "dequantize",
+        ),
+        _each_output,
+    ),
+}  # fmt: skip
