@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable
+from functools import cache
 from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
 from edgeling import layers
 from edgeling.formats.archive import zip_of
+from edgeling.formats.keras_file import save_keras
 from edgeling.models import Sequential
 
 
@@ -60,3 +64,41 @@ def with_config(content: bytes, change: Callable[[dict[str, Any]], Any]) -> byte
     config = json.loads(members["config.json"])
     change(config)
     return zip_of({**members, "config.json": json.dumps(config).encode()})
+
+
+@cache
+def good() -> bytes:
+    """A file of the varied model, trained for an epoch."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "m.keras"
+        model = varied()
+        model.fit(*rows(), epochs=1, verbose=0)
+        save_keras(model, path)
+        return path.read_bytes()
+
+
+@cache
+def good_h5() -> bytes:
+    """A whole-model file as Keras 2 laid it out."""
+    config = {
+        "class_name": "Sequential",
+        "config": {
+            "name": "old",
+            "layers": [
+                {
+                    "class_name": "Dense",
+                    "config": {"name": "first", "units": 3, "activation": "relu", "batch_input_shape": [None, 4]},
+                }
+            ],
+        },
+    }
+    training = {"loss": "mse", "metrics": ["mae"], "optimizer_config": {"class_name": "SGD", "config": {"decay": 0.0}}}
+    import h5py
+
+    buffer = BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file.attrs["model_config"], file.attrs["training_config"] = json.dumps(config), json.dumps(training)
+        held = file.create_group("model_weights/first")
+        held.attrs["weight_names"] = [b"first/kernel:0", b"first/bias:0"]
+        held["first/kernel:0"], held["first/bias:0"] = np.ones((4, 3), np.float32), np.zeros(3, np.float32)
+    return buffer.getvalue()

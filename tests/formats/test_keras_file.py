@@ -191,9 +191,13 @@ def test_a_failing_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["missing", "file"])
+def test_a_folder_that_is_none(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").write_text("")
     with pytest.raises(ArtifactError, match="written whole"):
-        save_keras(varied(), tmp_path / "missing" / "m.keras")
+        save_keras(varied(), tmp_path / folder / "m.keras")
+    with pytest.raises(ArtifactError, match="must exist"):
+        load_keras(tmp_path / folder / "m.keras")
 
 
 def test_without_h5py_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

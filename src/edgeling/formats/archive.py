@@ -12,7 +12,7 @@ import secrets
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edgeling.errors import ArtifactError, EdgelingError
@@ -52,13 +52,13 @@ def read_file(path: str | Path) -> bytes:
         ArtifactError: no such file, not a file, empty, too large.
     """
     path = Path(path).expanduser()
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path's, never raises
         raise ArtifactError(
             "a model file is one file",
             received=f"the folder {str(path)!r}",
             remedy="edgeling.load(...) for an .edgeling folder",
         )
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise ArtifactError("the model file must exist", received=f"{str(path)!r}", remedy="check the path")
     try:
         with path.open("rb") as file:
@@ -142,4 +142,5 @@ def write_file(path: str | Path, content: bytes) -> None:
             remedy="check the folder, the permissions and the free space",
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
