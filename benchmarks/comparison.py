@@ -1,15 +1,20 @@
 """What a benchmark is: one quantity, smaller being better, of Edgeling and of its peers, as ratios.
 
 A benchmark file has one function, ``comparisons() -> list[Comparison]``. Repetitions of all contenders are
-interleaved, so that a busy machine slows all of them, and each is judged by its median.
+interleaved, so that a busy machine slows all of them, and each is judged by its median. A repetition lasts long enough
+that it is not the caches emptied by the contender before that are measured.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import ceil
 from statistics import median
 from time import perf_counter
+from typing import Any
+
+REPETITION_SECONDS = 0.02
 
 Measure = Callable[[], float]
 Prepare = Callable[[], Measure]
@@ -69,16 +74,37 @@ def quoted(name: str, value: float, goal: float | None = None) -> Contender:
     return Contender(f"{name} (quoted)", lambda: lambda: value, goal)
 
 
-def seconds_per_call(function: Callable[[], object], calls: int = 1) -> Measure:
-    """Measures the mean wall time of ``calls`` calls in a row."""
+def seconds_per_call(call: Callable[[], object]) -> Measure:
+    """Measures the mean wall time of a call, over as many as fill :data:`REPETITION_SECONDS`; two come before."""
 
-    def measure() -> float:
+    def seconds(calls: int) -> float:
         start = perf_counter()
         for _ in range(calls):
-            function()
+            call()
         return (perf_counter() - start) / calls
 
-    return measure
+    return _long_enough(seconds)
+
+
+def seconds_per_call_on_new(call: Callable[[Any], object], new: Callable[[], Any]) -> Measure:
+    """As :func:`seconds_per_call`, each call on something new, the making of which is not counted."""
+
+    def seconds(calls: int) -> float:
+        total = 0.0
+        for _ in range(calls):
+            made = new()
+            start = perf_counter()
+            call(made)
+            total += perf_counter() - start
+        return total / calls
+
+    return _long_enough(seconds)
+
+
+def _long_enough(seconds: Callable[[int], float]) -> Measure:
+    seconds(1)
+    calls = ceil(REPETITION_SECONDS / max(seconds(1), 1e-9))
+    return lambda: seconds(calls)
 
 
 def quantity(value: float, unit: str) -> str:

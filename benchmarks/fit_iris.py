@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from benchmarks.comparison import Comparison, Contender, Measure, seconds_per_call
+from benchmarks.comparison import Comparison, Contender, Measure, seconds_per_call, seconds_per_call_on_new
 from benchmarks.iris import BATCH_SIZE, EPOCHS, training_rows
 
 SCAN = "JAX, the whole fit in one jitted scan"
@@ -61,24 +61,17 @@ def _new_model(sequential: Any, dense: Any) -> Any:
     return model
 
 
-def _program_again(new_model: Any) -> Measure:
-    x, y = training_rows()
-
-    def measure() -> float:
-        model = new_model()
-        start = perf_counter()
-        model.fit(x, y, epochs=EPOCHS, batch_size=BATCH_SIZE, verbose=0)
-        return perf_counter() - start
-
-    measure()
-    return measure
+def _program_again(new_model: Callable[[], Any]) -> Measure:
+    return seconds_per_call_on_new(_fit(), new_model)
 
 
 def _same_model(model: Any) -> Measure:
+    return seconds_per_call(partial(_fit(), model))
+
+
+def _fit() -> Callable[[Any], object]:
     x, y = training_rows()
-    measure = seconds_per_call(lambda: model.fit(x, y, epochs=EPOCHS, batch_size=BATCH_SIZE, verbose=0))
-    measure()
-    return measure
+    return lambda model: model.fit(x, y, epochs=EPOCHS, batch_size=BATCH_SIZE, verbose=0)
 
 
 def jax_scan() -> Measure:
@@ -118,5 +111,4 @@ def jax_scan() -> Measure:
     shapes = ((4, 4), (4,), (4, 3), (3,))
     weights = tuple(jnp.asarray(generator.normal(size=s) * 0.5, jnp.float32) for s in shapes)
     key = jax.random.key(0)
-    jax.block_until_ready(fit(weights, key))
     return seconds_per_call(lambda: jax.block_until_ready(fit(weights, key)))

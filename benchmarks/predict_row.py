@@ -11,7 +11,6 @@ from benchmarks import networks
 from benchmarks.comparison import Comparison, Contender, Measure, seconds_per_call
 from benchmarks.tflite_file import tflite_bytes
 
-CALLS = 20_000
 LAYERS = networks.iris()
 ROW = networks.rows_for(LAYERS, 1)
 
@@ -73,4 +72,4 @@ def tflite_micro() -> Measure:
 def _checked(call: Callable[[], Any]) -> Measure:
     """Measures the call, once it is known to give the right answer."""
     np.testing.assert_allclose(call(), networks.answers(LAYERS, ROW), rtol=1e-4)
-    return seconds_per_call(call, CALLS)
+    return seconds_per_call(call)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 
-from benchmarks.comparison import Comparison, Contender, Measure, Prepare, quantity, quoted, run, seconds_per_call
+from benchmarks.comparison import (
+    Comparison,
+    Contender,
+    Measure,
+    Prepare,
+    quantity,
+    quoted,
+    run,
+    seconds_per_call,
+    seconds_per_call_on_new,
+)
 
 
 def giving(*values: float) -> Prepare:
@@ -76,12 +84,48 @@ def test_quoted_figures_say_so() -> None:
     assert (line.name, line.value, line.ratio) == ("peer (quoted)", 8, 4)
 
 
-def test_seconds_are_a_mean_over_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock: Sequence[float] = iter([10.0, 12.0])  # type: ignore[assignment]
-    monkeypatch.setattr("benchmarks.comparison.perf_counter", lambda: next(clock))  # type: ignore[call-overload]
-    calls: list[int] = []
-    assert seconds_per_call(lambda: calls.append(1), 4)() == 0.5
-    assert len(calls) == 4
+class Clock:
+    """Time that passes only when told to."""
+
+    def __init__(self) -> None:
+        self.now, self.calls = 0.0, 0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def call(self, seconds: object = 0.004) -> None:
+        assert isinstance(seconds, float)
+        self.now += seconds
+        self.calls += 1
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("benchmarks.comparison.perf_counter", clock)
+    return clock
+
+
+def test_a_repetition_is_a_mean_over_calls_enough(clock: Clock) -> None:
+    measure = seconds_per_call(clock.call)
+    before = clock.calls
+    assert measure() == pytest.approx(0.004)
+    assert clock.calls - before == 5  # of 4 ms each, to fill 20
+
+
+def test_a_long_call_is_made_once(clock: Clock) -> None:
+    measure = seconds_per_call(lambda: clock.call(1.5))
+    before = clock.calls
+    assert measure() == pytest.approx(1.5)
+    assert clock.calls - before == 1
+
+
+def test_what_makes_something_new_is_not_counted(clock: Clock) -> None:
+    def new() -> float:
+        clock.now += 10
+        return 0.004
+
+    assert seconds_per_call_on_new(clock.call, new)() == pytest.approx(0.004)
 
 
 @pytest.mark.parametrize(
