@@ -60,12 +60,13 @@ class Predictor:
     def _bind(self, native: NativeProgram, shape: tuple[int, ...]) -> Any:
         """The shortest way for one row; TypeError and ValueError tell the caller to take the long one."""
         call, empty, float32, out_shape = native.function(_ENTRY), np.empty, np.float32, (1, *self._output)
+        float64 = np.dtype(np.float64)  # what rows of scikit-learn and pandas are
 
         def single(x: Any) -> Array:
             if x.shape != shape or Weight.changes != self.seen:
                 raise TypeError
             out = empty(out_shape, float32)
-            call(x, out)
+            call(x.astype(float32) if x.dtype is float64 else x, out)
             return out
 
         return single
