@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib.resources import files as resources
 from pathlib import Path
+from threading import Lock
 
 from edgeling.errors import ToolchainError
 from edgeling.targets import Target
@@ -16,6 +17,7 @@ from edgeling.toolchain import cache
 from edgeling.toolchain.compilers import FREESTANDING, run, write_sources, zig
 
 _SECTIONS = ("-ffunction-sections", "-fdata-sections", "-g0")
+_ONE_AT_A_TIME = Lock()  # a compilation takes 100 MB and a few hundredths of a second
 _LEAN = ("-fomit-frame-pointer", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables")
 
 
@@ -92,5 +94,6 @@ def link(linker: str, arguments: Sequence[str], target: Target, workspace: Path,
 def _compile(target: Target, unit: str, workspace: Path, *extra: str) -> str:
     made = f"{unit}.o"
     command = [*zig().command, *flags(target), *extra, "-I.", "-c", unit, "-o", made]
-    run(command, workspace, f"compiling {unit} for {target.name}")
+    with _ONE_AT_A_TIME:
+        run(command, workspace, f"compiling {unit} for {target.name}")
     return made
