@@ -63,7 +63,7 @@ def edgeling(name: str, target: str, precision: str) -> Proof:
 
     layers = NETWORKS[name]()
     rows = networks.rows_for(layers, _ROWS)
-    return build(networks.edgeling_model(layers), target, precision=precision, calibration_data=rows).proof
+    return build(networks.edgeling_model(layers), target, precision=precision, calibration_data=rows)
 
 
 @cache

@@ -32,8 +32,8 @@ def build(
         from edgeling.workflow.store import proof_json
 
         built = build_c(artifact, target, out=out, precision=precision)
-        show_deployments([deployment(built.precision, target, built.proof, {})])
+        show_deployments([deployment(built.precision, target, built, {})])
         if as_json:
-            figures = proof_json(built.proof)
+            figures = proof_json(built)
             files = sorted(built.files)
             print_json({"artifact": out, "precision": built.precision, "files": files, "targets": {target: figures}})

@@ -31,14 +31,19 @@ PROOF_ROWS = 64
 MODEL_FILES = (".keras", ".h5")
 
 
-@dataclass(frozen=True)
-class Build:
-    """C that was written, and what it measures on its target (``proof`` has the figures)."""
+@dataclass(frozen=True, kw_only=True)
+class Build(Proof):
+    """C that was written, and what it measures on its target.
+
+    Attributes:
+        folder: where the C is; None if it was not written.
+        files: path to text.
+        precision: the one built.
+    """
 
     folder: Path | None
     files: Mapping[str, str]
     precision: str
-    proof: Proof
 
 
 def build(
@@ -66,7 +71,7 @@ def build(
         ToolchainError: it does not compile.
 
     Example:
-        >>> build(model, target="cortex-m4", out="firmware").proof.flash_bytes  # doctest: +SKIP
+        >>> build(model, target="cortex-m4", out="firmware").flash_bytes  # doctest: +SKIP
     """
     targets.get(target)
     deployed, precision = as_deployable(source, precision, name, calibration_data)
@@ -74,7 +79,7 @@ def build(
     proof = deployed.prove(precision, target)
     files = {**program.files, **program.examples}
     folder = _write(files, Path(out)) if out is not None else None
-    return Build(folder, files, precision, proof)
+    return Build(**vars(proof), folder=folder, files=files, precision=precision)
 
 
 def verify(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,8 @@ def results(trained: Trained) -> dict[str, Any]:
 
 def proof_json(proof: Proof) -> dict[str, Any]:
     """A proof in plain values."""
-    return {key: value for key, value in asdict(proof).items() if key != "target"}
+    figures = {field.name: getattr(proof, field.name) for field in fields(Proof) if field.name != "target"}
+    return {**figures, "estimated_latency_us": proof.estimated_latency_us}
 
 
 def load(folder: str | Path) -> Pipeline:
