@@ -7,7 +7,6 @@ trained too little.
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
 import numpy as np
@@ -16,8 +15,6 @@ from scipy import stats
 
 from benchmarks.edgeling_seeds import edgeling_scores
 from benchmarks.tasks import TASKS, Array, Split, Task, split
-
-os.environ.setdefault("KERAS_BACKEND", "jax")
 
 pytestmark = [pytest.mark.keras, pytest.mark.slow]
 

@@ -1,0 +1,98 @@
+"""``edgeling.build`` and ``edgeling.verify``, on everything they take."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import edgeling
+from edgeling.errors import ArtifactError, EdgelingError, TargetError, UnsupportedError
+from edgeling.graph import run_rows
+from edgeling.layers import Dense, Dropout, Input
+from edgeling.models import Sequential
+from edgeling.training.graphs import inference_graph
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(200, 8)).astype(np.float32)
+Y = (X[:, 0] - X[:, 3] > 0).astype(int)
+
+
+@pytest.fixture(scope="module")
+def model() -> Sequential:
+    made = Sequential([Input((8,)), Dense(10, activation="relu"), Dropout(0.2), Dense(1, activation="sigmoid")])
+    made.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    made.fit(X, Y, epochs=20, verbose=0)
+    return made
+
+
+def test_a_build_writes_the_c_and_says_what_it_takes(model, tmp_path) -> None:
+    built = edgeling.build(model, target="cortex-m4", out=tmp_path / "firmware", name="My Model")
+    assert built.matches
+    assert 0 < built.flash_weights_bytes + built.flash_code_bytes == built.flash_bytes < 3000
+    assert built.precision == "float32"
+    assert {"my_model.c", "my_model.h", "main.c"} <= {p.name for p in (tmp_path / "firmware").iterdir()}
+    assert (tmp_path / "firmware" / "my_model.c").read_text() == built.files["my_model.c"]
+
+
+def test_nothing_is_written_unless_asked_for(model, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert edgeling.build(model).folder is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_int8_calibrates_on_the_rows_last_fitted(model) -> None:
+    proof = edgeling.verify(model, target="cortex-m0plus", precision="int8", rows=X)
+    assert (proof.matches, proof.max_error, proof.rows) == (True, 0, 200)
+
+
+def test_int8_without_rows_is_refused_with_the_remedy(model) -> None:
+    fresh = Sequential([Input((8,)), Dense(1)])
+    with pytest.raises(UnsupportedError, match="calibration_data"):
+        edgeling.build(fresh, precision="int8")
+    assert edgeling.build(fresh, precision="int8", calibration_data=X).matches
+
+
+def test_a_path_to_a_keras_file_and_a_graph_build_the_same_c(model, tmp_path) -> None:
+    pytest.importorskip("h5py")
+    model.save(tmp_path / "model.keras")
+    from_path, from_graph = (
+        edgeling.build(tmp_path / "model.keras", name="net"),
+        edgeling.build(inference_graph(model), name="net"),
+    )
+    assert from_path.files["net.c"] == from_graph.files["net.c"]
+
+
+@pytest.mark.keras
+def test_a_live_keras_model_builds_and_means_what_keras_means() -> None:
+    keras = pytest.importorskip("keras")
+    theirs = keras.Sequential([keras.Input((8,)), keras.layers.Dense(10, "tanh"), keras.layers.Dense(3, "softmax")])
+    proof = edgeling.verify(theirs, target="native", rows=X)
+    assert proof.matches
+    from edgeling.formats.live_keras import from_keras
+
+    ours = run_rows(inference_graph(from_keras(theirs)), X)
+    np.testing.assert_allclose(ours, theirs.predict(X, verbose=0), rtol=1e-5, atol=1e-6)
+
+
+def test_what_is_not_there_is_refused(model, tmp_path) -> None:
+    with pytest.raises(TargetError, match="cortex-m4"):
+        edgeling.build(model, target="cortex-m3")
+    with pytest.raises(UnsupportedError, match="float32"):
+        edgeling.build(model, precision="int4")
+    with pytest.raises(ArtifactError):
+        edgeling.build(tmp_path / "nowhere.edgeling")
+    with pytest.raises(EdgelingError):
+        edgeling.build("nowhere.keras")
+
+
+def test_a_folder_that_cannot_be_written(model, tmp_path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(EdgelingError, match="folder"):
+        edgeling.build(model, out=tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_a_program_too_large_for_the_chip_is_refused() -> None:
+    huge = Sequential([Input((200,)), Dense(300), Dense(10)])
+    with pytest.raises(TargetError):
+        edgeling.build(huge, target="cortex-m0plus")
