@@ -24,21 +24,22 @@ KERAS_MODULES = {
 }  # fmt: skip
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "files": set(),
     "graph": set(),
     "passes": {"graph"},
     "targets": set(),
     "codegen": {"graph", "targets"},
     "toolchain": {"graph", "targets", "codegen"},
-    "artifact": set(),
+    "artifact": {"files"},
     "data": {"graph"},
     "explain": {"graph", "toolchain"},
     "report": {"graph", "explain"},
     "training": {"graph", "passes", "codegen", "toolchain"},
-    KERAS: {"graph", "passes", "codegen", "toolchain", "training"},
-    "formats": {"graph", KERAS},
+    KERAS: {"files", "graph", "passes", "codegen", "toolchain", "training"},
+    "formats": {"files", "graph", KERAS},
     "workflow": {
-        "graph", "passes", "targets", "codegen", "toolchain", "artifact", "data", "explain", "report", "training",
-        "formats", KERAS,
+        "files", "graph", "passes", "targets", "codegen", "toolchain", "artifact", "data", "explain", "report",
+        "training", "formats", KERAS,
     },
 }  # fmt: skip
 ANYTHING = {"cli", ""}  # the command line, and the package's own front door

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeling.artifact import MANIFEST, arrays_to_npz, read_artifact, write_artifact
+from edgeling.artifact import MANIFEST, read_artifact, write_artifact
 from edgeling.errors import ArtifactError
+from edgeling.files.arrays import arrays_to_npz
 
 FILES = {"weights.npz": arrays_to_npz({"w": np.ones((2, 3), np.float32)}), "model/info.json": b'{"a": [1, 2]}'}
 

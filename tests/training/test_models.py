@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edgeling import activations, initializers, layers, losses, metrics, optimizers, regularizers
-from edgeling.errors import DataError, TrainingError, UnsupportedError
+from edgeling.errors import ArtifactError, DataError, TrainingError, UnsupportedError
 from edgeling.graph import run_rows
 from edgeling.layers import (
     ELU,
@@ -203,6 +203,18 @@ def test_weights_are_saved_and_read(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="already"):
         model.save_weights(tmp_path / "w.npz", overwrite=False)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.npz", "w.npz"]
+
+
+def test_weights_that_cannot_be_written_or_are_damaged(tmp_path: Path) -> None:
+    model = _every_layer()
+    with pytest.raises(ArtifactError, match="written whole"):
+        model.save_weights(tmp_path / "missing" / "w.npz")
+    model.save_weights(tmp_path / "w.npz")
+    content = (tmp_path / "w.npz").read_bytes()
+    for damaged in (content[: len(content) // 2], content[:-1], content.replace(b"'<f4'", b"'|O8'")):
+        (tmp_path / "w.npz").write_bytes(damaged)
+        with pytest.raises(DataError, match="save_weights"):
+            model.load_weights(tmp_path / "w.npz")
 
 
 def test_wrong_weights_change_nothing() -> None:

@@ -1,6 +1,5 @@
 """The deployable folder ``NAME.edgeling/``: files, and a manifest with their sizes and hashes."""
 
-from edgeling.artifact.arrays import arrays_to_npz, npz_to_arrays
 from edgeling.artifact.manifest import FORMAT_VERSION, MANIFEST
 from edgeling.artifact.read import Artifact, read_artifact
 from edgeling.artifact.write import require_replaceable, write_artifact
@@ -9,8 +8,6 @@ __all__ = [
     "FORMAT_VERSION",
     "MANIFEST",
     "Artifact",
-    "arrays_to_npz",
-    "npz_to_arrays",
     "read_artifact",
     "require_replaceable",
     "write_artifact",

@@ -11,13 +11,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from edgeling.errors import ArtifactError
+from edgeling.files import strict_json
 
 MANIFEST = "manifest.json"
 FORMAT = "edgeling-artifact"
@@ -68,14 +68,14 @@ def require_names(names: Iterable[str]) -> None:
 
 
 def parse_json(text: bytes, name: str) -> Any:
-    """Plain values of strict JSON in UTF-8: no repeated names, no NaN.
+    """Plain values of a file, see :func:`edgeling.files.strict_json.parse`.
 
     Raises:
         ArtifactError: anything else; ``name`` is the file's.
     """
     try:
-        return json.loads(text.decode(), object_pairs_hook=_no_repeats, parse_constant=_no_constants)
-    except (ValueError, RecursionError) as error:
+        return strict_json.parse(text)
+    except ValueError as error:
         raise _malformed(str(error), name) from error
 
 
@@ -128,14 +128,3 @@ def _file_entry(name: str, value: Any) -> FileEntry:
 
 def _malformed(why: str, name: str = MANIFEST) -> ArtifactError:
     return ArtifactError(f"{name} must be whole and well formed", received=why[:300], remedy=COPY_AGAIN)
-
-
-def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A name written twice would mean one thing to us and another to the next reader."""
-    if len(dict(pairs)) != len(pairs):
-        raise ValueError("a name appears twice in one object")
-    return dict(pairs)
-
-
-def _no_constants(text: str) -> NoReturn:
-    raise ValueError(f"{text} is not JSON")

@@ -11,7 +11,6 @@ from typing import Any, BinaryIO
 
 from numpy.typing import NDArray
 
-from edgeling.artifact.arrays import npz_to_arrays
 from edgeling.artifact.folder import steadily
 from edgeling.artifact.manifest import (
     COPY_AGAIN,
@@ -23,6 +22,7 @@ from edgeling.artifact.manifest import (
     parse_manifest,
 )
 from edgeling.errors import ArtifactError
+from edgeling.files.arrays import npz_to_arrays
 
 
 @dataclass(frozen=True, eq=False)

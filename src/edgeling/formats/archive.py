@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from edgeling.errors import ArtifactError, EdgelingError
+from edgeling.files.whole import written_whole
 
 MAX_FILE_BYTES = 256 << 20
 """A model for a small device is smaller by far; more is a mistake or an attack."""
@@ -130,17 +130,12 @@ def write_file(path: str | Path, content: bytes) -> None:
         ArtifactError: no such folder, no permission, a full disk; what was there stays.
     """
     path = Path(path).expanduser()
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with temporary.open("xb") as file:
+        with written_whole(path) as file:
             file.write(content)
-        os.replace(temporary, path)
     except OSError as error:
         raise ArtifactError(
             "a model file must be written whole",
             received=f"{error.strerror or error} for {str(path)!r}; nothing was changed",
             remedy="check the folder, the permissions and the free space",
         ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()

@@ -5,13 +5,12 @@ Nothing in it is ever executed: layers come from a table of classes by their nam
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isinf
-from typing import Any, NoReturn
+from typing import Any
 
 from edgeling.errors import UnsupportedError
+from edgeling.files import strict_json
 from edgeling.formats.archive import malformed
 
 MAX_LAYERS = 500
@@ -48,28 +47,11 @@ def parse_json(text: str | bytes, what: str) -> dict[str, Any]:
         ArtifactError: not JSON, not an object, a number that is not finite, or a name twice in one object.
     """
     try:
-        value = json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constants, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
+        value = strict_json.parse(text)
+    except ValueError as error:
         raise malformed(f"{what} that is not JSON ({error})") from error
     if not isinstance(value, dict):
         raise malformed(f"{what} that is not an object")
-    return value
-
-
-def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) != len(pairs):
-        raise ValueError("a name appears twice in one object")
-    return dict(pairs)
-
-
-def _no_constants(text: str) -> NoReturn:
-    raise ValueError(f"{text} is not a number")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if isinf(value):
-        raise ValueError(f"{text[:40]} is too large a number")
     return value
 
 

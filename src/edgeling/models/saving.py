@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from edgeling.configurable import Configurable, refuse, serialize
-from edgeling.errors import DataError, UnsupportedError
+from edgeling.errors import ArtifactError, DataError, UnsupportedError
+from edgeling.files.arrays import arrays_to_npz, npz_to_arrays
+from edgeling.files.whole import written_whole
 from edgeling.graph.types import Array
 
 # File formats know models, not the other way round: the format's module is looked up when it is needed.
@@ -53,12 +52,22 @@ def load_model(
 
 
 def save_weights(model: Any, path: Path, overwrite: bool) -> None:
-    """Write the weights alone, numbered, as NumPy's ``.npz``; whole or not at all."""
+    """Write the weights alone, numbered, as NumPy's ``.npz``; whole or not at all.
+
+    Raises:
+        DataError: the file is there and may not be overwritten.
+        ArtifactError: it cannot be written; what was there stays.
+    """
     _may_write(path, overwrite)
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("wb") as file:
-        np.savez(file, *model.get_weights())
-    os.replace(temporary, path)
+    try:
+        with written_whole(path) as file:
+            file.write(arrays_to_npz({f"arr_{i}": array for i, array in enumerate(model.get_weights())}))
+    except OSError as error:
+        raise ArtifactError(
+            "weights must be written whole",
+            received=f"{error.strerror or error} for {str(path)!r}; nothing was changed",
+            remedy="check the folder, the permissions and the free space",
+        ) from error
 
 
 def load_weights(path: Path) -> list[Array]:
@@ -68,9 +77,9 @@ def load_weights(path: Path) -> list[Array]:
         DataError: no such file, or not one of ours.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            return [stored[f"arr_{i}"] for i in range(len(stored.files))]
-    except (OSError, ValueError, KeyError, AttributeError, EOFError) as error:
+        stored = npz_to_arrays(path.read_bytes())
+        return [stored[f"arr_{i}"] for i in range(len(stored))]
+    except (OSError, ArtifactError, KeyError) as error:
         raise DataError("weights are read from what save_weights wrote", received=f"{path}: {error}") from None
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from edgeling.artifact import Artifact, arrays_to_npz, read_artifact, write_artifact
+from edgeling.artifact import Artifact, read_artifact, write_artifact
 from edgeling.data import Preparation
 from edgeling.errors import ArtifactError, GraphError
+from edgeling.files.arrays import arrays_to_npz
 from edgeling.graph import Graph
 from edgeling.graph.cost import cost
 from edgeling.graph.serialize import from_json, to_json

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from edgeling.artifact import arrays_to_npz, npz_to_arrays
 from edgeling.errors import ArtifactError
+from edgeling.files.arrays import arrays_to_npz, npz_to_arrays
 
 DTYPES = st.sampled_from(["float32", "float64", "float16", "int8", "int32", "int64", "uint8", "uint32", "bool"])
 ARRAYS = arrays.arrays(DTYPES, arrays.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4))

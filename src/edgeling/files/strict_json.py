@@ -1,0 +1,43 @@
+"""JSON that means the same to every reader."""
+
+from __future__ import annotations
+
+import json
+from math import isinf
+from typing import Any, NoReturn
+
+
+def parse(text: str | bytes) -> Any:
+    """Plain values of JSON (bytes: in UTF-8).
+
+    Raises:
+        ValueError: not JSON; a name twice in one object; NaN, infinity or a number that float64 cannot hold; nesting
+            deeper than Python follows.
+    """
+    try:
+        return json.loads(
+            text if isinstance(text, str) else text.decode(),
+            object_pairs_hook=_no_repeats,
+            parse_constant=_no_constants,
+            parse_float=_finite,
+        )
+    except RecursionError as error:
+        raise ValueError(str(error)) from error
+
+
+def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A name written twice would mean one thing to us and another to the next reader."""
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a name appears twice in one object")
+    return dict(pairs)
+
+
+def _no_constants(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if isinf(value):
+        raise ValueError(f"{text[:40]} is too large a number")
+    return value
