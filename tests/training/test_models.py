@@ -190,6 +190,17 @@ def test_a_compilation_is_described_and_restored() -> None:
     assert again.get_compile_config() == model.get_compile_config()
 
 
+def test_weighted_metrics_are_restored_and_named() -> None:
+    model = Sequential([Input((4,)), Dense(1)])
+    assert model.metrics_names == ["loss"]
+    model.compile("sgd", "mse", metrics=["mae"], weighted_metrics=[metrics.Poisson()])
+    again = Sequential.from_config(model.get_config())
+    again.compile_from_config(model.get_compile_config() or {})
+    assert again.get_compile_config() == model.get_compile_config()
+    logged = again.fit(X, np.ones(len(X)), verbose=0).history
+    assert again.metrics_names == model.metrics_names == ["loss", "mae", "poisson"] == list(logged)
+
+
 def test_weights_are_saved_and_read(tmp_path: Path) -> None:
     model, other = _every_layer(), _every_layer()
     model.save_weights(tmp_path / "w.npz")
@@ -250,6 +261,10 @@ def test_a_summary_shows_every_layer() -> None:
 def test_layers_are_taken_off_and_found() -> None:
     model = Sequential([Input((4,)), Dense(3, name="first"), Dense(2)])
     assert model.get_layer("first") is model.get_layer(index=0) is model.layers[0]
+    assert model.get_layer(index=-1) is model.get_layer(index=1) is model.layers[1]
+    for index in (2, -3):
+        with pytest.raises(UnsupportedError, match=str(index)):
+            model.get_layer(index=index)
     model.pop()
     assert model.output_shape == (None, 3)
     with pytest.raises(UnsupportedError, match="first"):

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any, ClassVar
 
-from edgeling.configurable import Configurable, refuse, snake_case
+import numpy as np
+
+from edgeling.activations import Activation
+from edgeling.configurable import Configurable, refuse, serialize, snake_case
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.training.tracing import Tracer, Weight
@@ -145,13 +148,8 @@ class Layer(Configurable):
 
     def get_config(self) -> dict[str, Any]:
         """Keras's configuration."""
-        own = {key: self.describe(key) for key in self.arguments}
+        own = {key: _serialized(getattr(self, key)) for key in self.arguments}
         return {"name": self.name, "trainable": self.trainable, "dtype": "float32", **own}
-
-    def describe(self, argument: str) -> Any:
-        """One argument as plain data."""
-        value = getattr(self, argument)
-        return _serialized(value)
 
     @classmethod
     def from_config(cls, config: Any) -> Any:
@@ -176,8 +174,6 @@ def assign(weights: Sequence[Weight], values: Sequence[Any], owner: str) -> None
     Raises:
         DataError: a wrong number or shape.
     """
-    import numpy as np
-
     arrays = [np.array(v, dtype=np.float32) for v in values]
     expected, received = [w.shape for w in weights], [a.shape for a in arrays]
     if expected != received:
@@ -187,9 +183,7 @@ def assign(weights: Sequence[Weight], values: Sequence[Any], owner: str) -> None
 
 
 def _serialized(value: Any) -> Any:
-    from edgeling.activations import Activation
-    from edgeling.configurable import serialize
-
+    """An argument as plain data."""
     if isinstance(value, Activation):
         return value.name
     return serialize(value) if isinstance(value, Configurable) else value

@@ -133,7 +133,6 @@ class Normalization(Layer):
             raise UnsupportedError("columns are normalised", received=f"axis={axis}, invert={invert}")
         self.mean, self.variance = (None if v is None else np.asarray(v, np.float64).tolist() for v in (mean, variance))
         self.axis, self.invert = axis, False
-        self._adapted = mean is None
 
     def adapt(self, data: ArrayLike) -> None:
         """Take mean and variance from the rows of a table, [rows, columns]."""

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -14,18 +14,32 @@ from edgeling.callbacks import CallbackList, History, TerminateOnNaN
 from edgeling.errors import TrainingError
 from edgeling.graph.random import permutation
 from edgeling.graph.types import Array
+from edgeling.metrics import Metric
 from edgeling.models.display import Display
 from edgeling.models.session import Session
 from edgeling.optimizers import Optimizer
 from edgeling.training.engine import Epochs, TrainingData
 
 
-class Reporter(Protocol):
-    """Names and final values of what is logged."""
+@dataclass(frozen=True)
+class Report:
+    """Names and final values of the loss and of metrics."""
 
-    def __call__(self, means: list[float]) -> dict[str, float]: ...
+    reported: list[Metric]
 
-    def by_name(self, means: Array) -> dict[str, list[float]]: ...
+    def __call__(self, means: list[float]) -> dict[str, float]:
+        logs = {"loss": means[0]}
+        for metric, mean in zip(self.reported, means[1:], strict=True):
+            logs[str(metric.name)] = metric.result(mean)
+        return logs
+
+    def by_name(self, means: Array) -> dict[str, list[float]]:
+        """The same of many epochs, float32 [epochs, 1 + metrics]: a list of each."""
+        loss, *columns = means.T.tolist()
+        logs = {"loss": loss}
+        for metric, column in zip(self.reported, columns, strict=True):
+            logs[str(metric.name)] = [metric.result(mean) for mean in column]
+        return logs
 
 
 @dataclass(frozen=True)
@@ -33,8 +47,9 @@ class Plan:
     """What ``fit`` was told.
 
     Attributes:
+        first_epoch, last_epoch: as in ``range``.
         steps: batches an epoch.
-        validate: (epoch) -> whether to validate after it.
+        validation_freq: every how many epochs, or after which (counted from 1).
     """
 
     batch_size: int
@@ -63,7 +78,7 @@ class Fit:
         model: Any,
         optimizer: Optimizer,
         session_of: Callable[[int, int], Session],
-        report: Reporter,
+        report: Report,
         data: TrainingData,
         plan: Plan,
         callbacks: CallbackList,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from edgeling.graph.types import Array
 from edgeling.layers.base import Layer
 from edgeling.models import saving
 from edgeling.models.display import Display, numbers
-from edgeling.models.fitting import Fit, Plan
+from edgeling.models.fitting import Fit, Plan, Report
 from edgeling.models.prediction import Predictor, not_ready
 from edgeling.models.session import Lent, Session, for_evaluation, for_training, lend
 from edgeling.models.stack import Stack
@@ -50,15 +49,15 @@ class Sequential(Stack):
         self.history: History | None = None
         self.optimizer: optimizers.Optimizer | None = None
         self.loss: Any = None
-        self._optimizer_state: dict[str, Array] = {}
-        self._fitted: tuple[str, Lent] | None = None
-        self._single = not_ready
+        self._metrics: list[Any] = []
+        self._weighted_metrics: list[Any] = []
         self.calibration_rows: Array | None = None  # some of the rows last fitted, for int8; never saved
         super().__init__(layers, trainable, name)
 
     def _forget(self) -> None:
         super()._forget()
-        self._optimizer_state, self._fitted = {}, None
+        self._optimizer_state: dict[str, Array] = {}
+        self._fitted: tuple[str, Lent] | None = None
         self._predictor: Predictor | None = None
         self._single = not_ready
 
@@ -88,8 +87,7 @@ class Sequential(Stack):
         if loss not in (None, "crossentropy", "ce"):
             losses.get(loss)
         self.optimizer, self.loss, self._optimizer_state = rule, loss, {}
-        self._metrics: list[Any] = _as_list(metrics)
-        self._weighted_metrics: list[Any] = _as_list(weighted_metrics)
+        self._metrics, self._weighted_metrics = _as_list(metrics), _as_list(weighted_metrics)
 
     def fit(
         self,
@@ -167,7 +165,7 @@ class Sequential(Stack):
             return Session(lent, self._named_weights(), self._optimizer_state)
 
         Fit(
-            self, optimizer, session, _Report(reported), data, plan,
+            self, optimizer, session, Report(reported), data, plan,
             CallbackList(callbacks, self, params), history,
             Display(verbose, plan.first_epoch, plan.last_epoch) if verbose else None,
         ).run()  # fmt: skip
@@ -199,7 +197,7 @@ class Sequential(Stack):
         hooks.call("on_test_begin")
         session = Session(self._evaluator(objective), self._named_weights(), {})
         session.push()
-        logs = _Report(reported)(session.evaluate(data))
+        logs = Report(reported)(session.evaluate(data))
         hooks.call("on_test_end", logs)
         if verbose in ("auto", 1, 2):
             print(f"{len(data.x)} rows  {numbers(logs)}")
@@ -295,13 +293,17 @@ class Sequential(Stack):
 
     def compile_from_config(self, config: Mapping[str, Any]) -> None:
         """The inverse of :meth:`get_compile_config`."""
-        self.compile(config["optimizer"], config["loss"], metrics=config.get("metrics"))
+        self.compile(
+            config["optimizer"],
+            config["loss"],
+            metrics=config.get("metrics"),
+            weighted_metrics=config.get("weighted_metrics"),
+        )
 
     @property
     def metrics_names(self) -> list[str]:
-        """Names of what is logged; resolved by the shapes of the first ``fit``."""
-        names = [m if isinstance(m, str) else _metric(m, 1, False).name or "" for m in self._metrics]
-        return ["loss", *names]
+        """Names of what is logged, the loss first."""
+        return ["loss", *(str(_metric(m, 1, False).name) for m in (*self._metrics, *self._weighted_metrics))]
 
     def _evaluator(self, objective: Objective) -> Lent:
         signature = self._signature(objective)
@@ -376,27 +378,6 @@ def _as_list(given: Any) -> list[Any]:
 
 def _metric(identifier: Any, width: int, sparse: bool) -> metrics.Metric:
     return metrics.get(identifier, width, sparse)
-
-
-@dataclass(frozen=True)
-class _Report:
-    """Names and final values of the loss and of metrics."""
-
-    reported: list[metrics.Metric]
-
-    def __call__(self, means: list[float]) -> dict[str, float]:
-        logs = {"loss": means[0]}
-        for metric, mean in zip(self.reported, means[1:], strict=True):
-            logs[str(metric.name)] = metric.result(mean)
-        return logs
-
-    def by_name(self, means: Array) -> dict[str, list[float]]:
-        """The same of many epochs, float32 [epochs, 1 + metrics]: a list of each."""
-        loss, *columns = means.T.tolist()
-        logs = {"loss": loss}
-        for metric, column in zip(self.reported, columns, strict=True):
-            logs[str(metric.name)] = [metric.result(mean) for mean in column]
-        return logs
 
 
 def _flat(logs: dict[str, float]) -> Any:

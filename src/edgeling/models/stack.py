@@ -24,7 +24,7 @@ class Stack:
         self.name = name or automatic_name("Sequential")
         self._input: InputLayer | None = None
         self._layers: list[Layer] = []
-        self._network: Network | None = None
+        self._forget()
         for layer in layers or ():
             self.add(layer)
         if not trainable:
@@ -66,7 +66,7 @@ class Stack:
 
     def _forget(self) -> None:
         """Drop what was derived from the layers."""
-        self._network = None
+        self._network: Network | None = None
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Make the weights for rows of that shape, given with the batch: ``(None, features)``."""
@@ -95,9 +95,15 @@ class Stack:
         return list(self._layers)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """A layer by name or position."""
-        for position, layer in enumerate(self._layers):
-            if layer.name == name or (index is not None and position == index % len(self._layers)):
+        """A layer by name or position.
+
+        Raises:
+            UnsupportedError: there is none.
+        """
+        if index is not None and -len(self._layers) <= index < len(self._layers):
+            return self._layers[index]
+        for layer in self._layers:
+            if layer.name == name:
                 return layer
         raise UnsupportedError(f"a layer is one of {[x.name for x in self._layers]}", received=str(name or index))
 
