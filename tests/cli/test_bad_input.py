@@ -60,6 +60,38 @@ def test_errors_are_json_too(edgeling) -> None:
     assert json.loads(done.stdout)["error"]["type"] == "DataError"
 
 
+@pytest.mark.parametrize("wrong", [["--precision", "int4"], ["--nope"], ["--epochs", "0"]])
+def test_wrong_usage_is_json_too(edgeling, wrong: list[str]) -> None:
+    done = edgeling.run("train", "flowers.csv", "--target", "species", "--json", *wrong)
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error"]["type"] == "UsageError"
+    assert done.stderr.startswith("Usage: ")
+
+
+def test_errors_quote_names_without_the_characters_a_terminal_obeys(edgeling) -> None:
+    (edgeling.folder / "hostile.csv").write_text("a\x1b[31m,b\x1b]0;x\x07\n1,x\n2,y\n3,x\n4,y\n")
+    message = edgeling.refused("train", "hostile.csv", "--target", "c")
+    assert "[31m" in message
+    assert not {"\x1b", "\x07"} & set(message)
+
+
+@pytest.mark.parametrize("arguments", [["--json"], []])
+def test_standard_output_that_takes_nothing(trained, arguments: list[str]) -> None:
+    code = "from edgeling.cli import main; main()"
+    command = [sys.executable, "-c", code, "predict", "flowers.edgeling", "flowers.csv", *arguments]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, cwd=trained.folder, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "No space left" in done.stderr
+
+
+def test_a_compiler_that_writes_nothing(edgeling) -> None:
+    command = {"EDGELING_CC": shutil.which("true") or "", "EDGELING_CACHE_DIR": str(edgeling.folder.parent / "cache")}
+    message = edgeling.refused("train", "flowers.csv", "--target", "species", **command)
+    assert "a compiler must write" in message
+
+
 def test_training_without_a_compiler_says_what_to_install(edgeling) -> None:
     assert "compiler" in edgeling.refused("train", "flowers.csv", "--target", "species", EDGELING_CC="none")
 

@@ -168,3 +168,30 @@ def test_demo(edgeling) -> None:
     said = edgeling.json("demo")
     assert said["metrics"]["accuracy"] > 0.9
     assert Path(edgeling.folder, said["artifact"], "report.html").exists()
+
+
+def test_predict_writes_the_file_and_says_it_in_json(trained) -> None:
+    said = trained.json("predict", "flowers.edgeling", "flowers.csv", "--out", "answers.csv")
+    with (trained.folder / "answers.csv").open(newline="") as file:
+        assert [row["species"] for row in csv.DictReader(file)] == said["predictions"]
+
+
+def test_names_that_standard_output_cannot_encode(edgeling) -> None:
+    rows = "".join(f"{i % 7},{i % 5},{'né' if i % 7 > 3 else 'à'}\n" for i in range(60))
+    (edgeling.folder / "accents.csv").write_text("größe,b,é\n" + rows, "utf-8")
+    edgeling.json("train", "accents.csv", "--target", "é", "--epochs", "1")
+    for command in (["predict", "accents.edgeling", "accents.csv"], ["info", "accents.edgeling"]):
+        done = edgeling.run(*command, PYTHONIOENCODING="ascii")
+        assert done.returncode == 0, done.stderr
+        assert "\\xe9" in done.stdout
+
+
+def test_a_terminal_one_character_wide(trained) -> None:
+    assert trained.run("build", "flowers.edgeling", "--out", "firmware", COLUMNS="1").returncode == 0
+
+
+def test_predicting_without_a_compiler_says_so_in_a_line(trained) -> None:
+    done = trained.run("predict", "flowers.edgeling", "flowers.csv", EDGELING_CC="none")
+    assert done.returncode == 0
+    assert done.stderr.startswith("Warning: predicting with the slow interpreter")
+    assert done.stderr.count("\n") == 1

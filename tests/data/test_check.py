@@ -37,6 +37,10 @@ def refusal(given: Table, target: str = "y", **options: object) -> DataError:
     return caught.value
 
 
+def test_two_classes_are_binary_however_the_task_was_called() -> None:
+    assert check(table(x=noise(), y=cycle("a", "b")), "y", task="multiclass").task == "binary"
+
+
 def test_iris() -> None:
     found = check(read_table(IRIS), "species")
     assert found.task == "multiclass"

@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -262,6 +263,7 @@ def test_parquet_of_nested_columns_infinities_or_no_rows(tmp_path: Path) -> None
     for columns, word in (
         ({"a": [[1], [2]], "b": [1, 2]}, "'a'"),
         ({"a": [1.0, float("inf")], "b": [1, 2]}, "'a', row 2"),
+        ({"a": [timedelta(1), timedelta(2)], "b": [1, 2]}, "'a'"),
         ({"a": [], "b": []}, "without any"),
     ):
         with pytest.raises(DataError) as caught:

@@ -36,8 +36,9 @@ def test_cc_is_honoured_and_edgeling_cc_before_it(monkeypatch):
     assert compilers.host_compiler().is_zig
 
 
-def test_a_named_compiler_must_exist(monkeypatch):
-    monkeypatch.setenv("CC", "no-such-compiler --flag")
+@pytest.mark.parametrize("named", ["no-such-compiler --flag", "'no-such-compiler"])
+def test_a_named_compiler_must_exist(named, monkeypatch):
+    monkeypatch.setenv("CC", named)
     with pytest.raises(CompilerNotFoundError, match="no-such-compiler"):
         compilers.host_compiler()
 

@@ -3,6 +3,12 @@
 
 def main() -> None:
     """Entry point of the ``edgeling`` command."""
-    from edgeling.cli.app import app
+    import sys
 
-    app()
+    try:
+        from edgeling.cli.app import app
+
+        app()
+    except KeyboardInterrupt:  # while the verbs were still loading
+        sys.stderr.write("Stopped.\n")
+        raise SystemExit(130) from None

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from edgeling.cli import build, demo, doctor, explain, info, predict, targets, train, verify
+from edgeling.cli.output import print_error
+
+
+class Verbs(TyperGroup):
+    """Wrong usage is one JSON object too, where JSON was asked for."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.TyperException as error:
+            if "--json" in sys.argv:
+                print_error("UsageError", error.format_message())
+            raise
+
 
 app = typer.Typer(
     name="edgeling",
+    cls=Verbs,
     help="From a data file to a neural network: trained, explained, compiled to C, proven on an emulated chip.",
     no_args_is_help=True,
     add_completion=False,

@@ -183,7 +183,7 @@ def _programs(deployments: Sequence[Deployment], width: int) -> Table:
     }
     known = {name: cells for name, cells in measures.items() if set(cells) != {units.UNKNOWN}}
     room = width - _widest("target", [d.target for d in deployments]) - 2 * len("float32") - 4
-    while sum(_widest(*column) + 2 for column in known.items()) > room:
+    while known and sum(_widest(*column) + 2 for column in known.items()) > room:
         known.popitem()
     table = _table("target", "", *known, "error", right_from=2)
     for i, d in enumerate(deployments):

@@ -32,12 +32,12 @@ def predict(
         pipeline = load(artifact)
         found = pipeline.predict(table)
         target = pipeline.preparation.target.name
+        if out is not None:
+            _write_file(out, found, target)
         if as_json:
             print_json({"artifact": artifact, "rows": len(found.values), "target": target, **_plain(found)})
         elif out is None:
             _write_csv(sys.stdout, found, target)
-        else:
-            _write_file(out, found, target)
 
 
 def _plain(found: Predictions) -> dict[str, Any]:

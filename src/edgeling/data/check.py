@@ -108,6 +108,8 @@ def check(table: Table, target: str, *, task: Task | None = None) -> TableCheck:
     task = task or infer_task(answer)
     counts = _count_classes(answer) if task != "regression" else {}
     _require_target(answer, task, counts)
+    if task == "multiclass" and len(counts) == 2:
+        task = "binary"  # which is what two classes are, whatever they were called
     columns = tuple(check_column(column) for column in table.columns if column.name != target)
     _require_features(columns)
     warnings = _warnings(table.rows, lost, columns, counts)

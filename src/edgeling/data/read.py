@@ -237,7 +237,7 @@ def _read_parquet(path: Path, categorical: Collection[str]) -> Table:
 def _from_series(series: polars.Series, categorical: bool) -> Column:
     import polars
 
-    if series.dtype.is_nested() or series.dtype in (polars.Binary, polars.Object):
+    if series.dtype.is_nested() or series.dtype in (polars.Binary, polars.Object, polars.Duration):
         raise DataError(
             "a column holds numbers, texts, dates or truth values",
             received=f"{series.name!r} of type {series.dtype}",

@@ -81,10 +81,20 @@ def _fill(folder: Path, name: str, make: Make) -> None:
         entry.mkdir()
         workspace.mkdir()
         make(workspace, entry / name)
+        _require_made(entry / name)
         (entry / "sha256").write_text(_hash(entry / name), "ascii")
         _move_into_place(entry, folder, name, scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _require_made(result: Path) -> None:
+    if not result.is_file():
+        raise ToolchainError(
+            "a compiler must write what it is asked for",
+            received="success, and no file",
+            remedy="another compiler: EDGELING_CC=zig is the one that comes with the package",
+        )
 
 
 def _sweep(parent: Path) -> None:

@@ -89,7 +89,10 @@ def zig_folder() -> Path | None:
 
 
 def _named(command: str) -> Compiler:
-    words = shlex.split(command, posix=sys.platform != "win32")
+    try:
+        words = shlex.split(command, posix=sys.platform != "win32")
+    except ValueError:  # a quotation mark without its other
+        words = [command]
     program = shutil.which(words[0])
     if program is None:
         raise CompilerNotFoundError(
