@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 
+from edgeling.errors import UnsupportedError
 from edgeling.graph import Graph, GraphBuilder, run
 from edgeling.graph.random import permutation
 from edgeling.graph.types import Array
@@ -174,6 +175,22 @@ def test_evaluating_between_epochs_does_not_disturb_training() -> None:
         engine.evaluate(d)
         engine.run_epochs(d, batch_size=5, epochs=1, seed=1, first_epoch=epoch, learning_rates=np.float32(0.1))
     np.testing.assert_array_equal(engine.weights()["kernel"], trained(4)[1]["kernel"])
+
+
+def _many_metrics(count: int) -> Graph:
+    b = GraphBuilder.of(evaluation())
+    loss, accuracy = evaluation().outputs
+    return b.build([loss, *(b.add("add", accuracy, accuracy) for _ in range(count))])
+
+
+def test_as_many_metrics_as_the_loop_has_room_for_and_no_more() -> None:
+    engine = Engine("net", step_graph, _many_metrics(31))
+    engine.load(START)
+    means = engine.evaluate(data(20))
+    assert means.shape == (32,)
+    assert len(set(means[1:].tolist())) == 1
+    with pytest.raises(UnsupportedError, match=r"at most 31 metrics; received 32"):
+        Engine("net", step_graph, _many_metrics(32)).evaluate(data(20))
 
 
 def test_a_loss_that_is_not_finite_keeps_the_last_whole_epoch() -> None:

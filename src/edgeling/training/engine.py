@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 
 from edgeling.codegen import generate
+from edgeling.codegen.generate import kernel_text
 from edgeling.codegen.program import EntryPoint, Program
+from edgeling.errors import UnsupportedError
 from edgeling.graph.types import Array, Graph, TensorType
 from edgeling.passes import optimize
 from edgeling.toolchain.native import NativeProgram, load
 
-DONE, PAUSED, NOT_FINITE = range(3)
-MAX_LOGS = 32
+# As in c/edgeling_fit.h, whose buffers hold so many logs and no more.
+_PAUSED, _NOT_FINITE = 1, 2
+_MAX_LOGS = 32
 _SLICE_SECONDS = 0.05  # how long C may run before Python looks for Ctrl-C
 _FIRST_SLICE_STEPS = 2000
 
@@ -58,7 +61,7 @@ class _Run(ctypes.Structure):
         *((name, ctypes.c_int32) for name in ("rows", "batch_size", "log_count")),
         *((name, ctypes.c_int32) for name in ("batches_per_epoch", "shuffle", "epochs", "epoch", "batch")),
         *((name, ctypes.c_uint32) for name in ("seed", "first_epoch")),
-        ("sums", ctypes.c_double * MAX_LOGS),
+        ("sums", ctypes.c_double * _MAX_LOGS),
     ]
 
 
@@ -73,6 +76,8 @@ class Engine:
 
     Raises:
         CompilerNotFoundError: there is no C compiler.
+        UnsupportedError: a graph has more than 32 outputs.
+        (Both when something is first run.)
     """
 
     def __init__(
@@ -166,6 +171,9 @@ class Engine:
             graphs = {n: optimize(self._training_graph(s)) for n, s in zip(names, sizes, strict=True) if s}
         if self._evaluation_graph:
             graphs["evaluate"] = self._evaluation_graph
+        most = max(len(graph.outputs) for graph in graphs.values())
+        if most > _MAX_LOGS:
+            raise UnsupportedError(f"there are at most {_MAX_LOGS - 1} metrics", received=f"{most - 1}")
         return graphs
 
     def _write(self, weights: Mapping[str, Array]) -> None:
@@ -191,26 +199,29 @@ class Engine:
         batches = -(-rows // batch_size)
         start = gathered.ctypes.data
         fields = _Run(
-            self._native_state, last_good.ctypes.data, _address(data.x), _address(data.y), _address(data.sample_weight),
-            rates.ctypes.data, start, start + 4 * batch_size * x_size, start + 4 * batch_size * (x_size + y_size),
-            logs.ctypes.data, order.ctypes.data, state_bytes, rates.size, 0, rows, batch_size,
-            log_count, min(steps or batches, batches), 1, epochs,
+            state=self._native_state, last_good=last_good.ctypes.data, state_bytes=state_bytes,
+            x=_address(data.x), y=_address(data.y), sample_weight=_address(data.sample_weight), rows=rows,
+            batch_x=start, batch_y=start + 4 * batch_size * x_size,
+            batch_weight=start + 4 * batch_size * (x_size + y_size),
+            order=order.ctypes.data, logs=logs.ctypes.data, log_count=log_count,
+            learning_rates=rates.ctypes.data, learning_rate_count=rates.size,
+            batch_size=batch_size, batches_per_epoch=min(steps or batches, batches), epochs=epochs,
         )  # fmt: skip
         return _PreparedRun(fields, logs, last_good, (data, order, gathered, rates))
 
     def _drive(self, run: _PreparedRun) -> Epochs:
-        status, budget = PAUSED, _FIRST_SLICE_STEPS
+        status, budget = _PAUSED, _FIRST_SLICE_STEPS
         try:
-            while status == PAUSED:
+            while status == _PAUSED:
                 start = monotonic()
                 status = self._fit(run.fields, budget)
                 budget = max(1, int(budget * _SLICE_SECONDS / max(monotonic() - start, 1e-6)))
         except KeyboardInterrupt:
             self._restore(run)
             return Epochs(run.logs[: run.fields.epoch], interrupted=True)
-        if status == NOT_FINITE:
+        if status == _NOT_FINITE:
             self._restore(run)
-        return Epochs(run.logs[: run.fields.epoch], diverged=status == NOT_FINITE)
+        return Epochs(run.logs[: run.fields.epoch], diverged=status == _NOT_FINITE)
 
     def _restore(self, run: _PreparedRun) -> None:
         assert self._native
@@ -237,8 +248,8 @@ def _views(native: NativeProgram, graphs: Mapping[str, Graph]) -> dict[str, Arra
 def _loop_files(program: Program) -> dict[str, str]:
     """The loop header, and the unit that binds it to the program's entries."""
     header = resources("edgeling.training").joinpath("c", "edgeling_fit.h").read_text("utf-8")
-    philox = resources("edgeling.codegen").joinpath("kernels", "philox.h").read_text("utf-8")
-    return {"edgeling_fit.h": header, "edgeling/philox.h": philox, f"{program.name}_fit.c": _loop_source(program)}
+    unit = f"{program.name}_fit.c"
+    return {"edgeling_fit.h": header, "edgeling/philox.h": kernel_text("philox"), unit: _loop_source(program)}
 
 
 def _loop_source(program: Program) -> str:
