@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from edgeling.graph.naming import unused
+
 _KEYWORDS = frozenset(
     """auto break case char const continue default do double else enum extern float for goto if inline int long
     register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
@@ -40,13 +42,10 @@ class Names:
 
     def take(self, text: str) -> str:
         """An identifier like ``text``; a number is appended while it is taken."""
-        wanted = identifier(text)
-        candidate, number = wanted, 2
-        while self._is_taken(candidate):
-            candidate, number = f"{wanted}_{number}", number + 1
-        self._taken.add(candidate)
-        return candidate
+        name = unused(identifier(text), self)
+        self._taken.add(name)
+        return name
 
-    def _is_taken(self, name: str) -> bool:
+    def __contains__(self, name: object) -> bool:
         above = self._parent is not None and name in self._parent._taken
         return name in self._taken or above or any(name in child._taken for child in self._children)

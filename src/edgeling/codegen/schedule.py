@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from edgeling.graph.naming import unused
 from edgeling.graph.types import Graph, Node, TensorType
 
 COPY = "copy"
@@ -71,9 +72,7 @@ class _Builder:
         return root
 
     def _copy(self, source: str, name: str) -> str:
-        copy, number = f"{name}_copy", 2
-        while copy in self.types:
-            copy, number = f"{name}_copy_{number}", number + 1
+        copy = unused(f"{name}_copy", self.types)
         self.types[copy], self.roots[copy] = self.types[source], copy
         at = next((i + 1 for i, node in enumerate(self.nodes) if source in node.outputs), 0)
         self.nodes.insert(at, Node(COPY, (source,), (copy,)))

@@ -40,6 +40,12 @@ def softplus(x: Array) -> Array:
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
+def log_softmax(x: Array) -> Array:
+    """The logarithm of softmax over the last axis."""
+    shifted = x - np.max(x, axis=-1, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
+
+
 def _normal_cdf(x: Array) -> Array:
     return 0.5 * (1 + np.asarray(_erf(x / sqrt(2)), dtype=x.dtype))
 

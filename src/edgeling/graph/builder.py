@@ -12,6 +12,7 @@ from edgeling.errors import GraphError
 from edgeling.graph.attributes import complete_attributes
 from edgeling.graph.check import check
 from edgeling.graph.inference import infer
+from edgeling.graph.naming import unused
 from edgeling.graph.types import Array, DType, Graph, Node, Quantization, TensorType
 
 
@@ -129,10 +130,7 @@ class GraphBuilder:
 
     def unique(self, name: str) -> str:
         """``name``, or ``name_2``, ``name_3``... if it is taken."""
-        candidate, number = name, 2
-        while candidate in self._types:
-            candidate, number = f"{name}_{number}", number + 1
-        return candidate
+        return unused(name, self._types)
 
     def build(self, outputs: Sequence[str]) -> Graph:
         """The graph, checked."""

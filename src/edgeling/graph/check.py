@@ -8,7 +8,7 @@ from edgeling.errors import GraphError
 from edgeling.graph.attributes import complete_attributes
 from edgeling.graph.inference import infer
 from edgeling.graph.limits import check_limits
-from edgeling.graph.types import DType, Graph, Node
+from edgeling.graph.types import Graph, Node
 
 TEXT_LISTS = ("input_names", "input_units", "output_names", "labels")  # what generated headers show
 
@@ -92,8 +92,3 @@ def _ends(graph: Graph) -> Iterator[str]:
     yield from graph.outputs
     for pair in graph.updates:
         yield from pair
-
-
-def is_quantized(graph: Graph) -> bool:
-    """Whether any value is stored as int8."""
-    return any(kind.dtype is DType.INT8 for kind in graph.types.values())

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from edgeling.errors import GraphError
-from edgeling.graph.meaning import MEANINGS
+from edgeling.graph.meaning import evaluate
 from edgeling.graph.types import Array, DType, Graph
 
 
@@ -44,8 +44,8 @@ def run(
     for name, array in (*graph.constants.items(), *held.items()):
         values[name] = _cast(graph, name, array, float64)
     for node in graph.nodes:
-        results = MEANINGS[node.operation](node.attributes, *(values[i] for i in node.inputs))
-        for output, result in zip(node.outputs, results if isinstance(results, tuple) else (results,), strict=True):
+        results = evaluate(node, (values[i] for i in node.inputs))
+        for output, result in zip(node.outputs, results, strict=True):
             values[output] = _cast(graph, output, result, float64)
     updates = dict(graph.updates)
     after = {name: values[updates.get(name, name)] for name in graph.variables}

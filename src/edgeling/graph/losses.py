@@ -12,7 +12,7 @@ from math import log
 
 import numpy as np
 
-from edgeling.graph.activations import sigmoid, softplus
+from edgeling.graph.activations import log_softmax, sigmoid, softplus
 from edgeling.graph.types import Array
 
 EPSILON = 1e-7
@@ -90,23 +90,22 @@ def _binary_gradient(t: Array, p: Array, o: Options) -> Array:
     return (clipped - t) / (clipped * (1 - clipped)) * _inside(p, EPSILON, 1 - EPSILON)
 
 
-def _log_softmax(x: Array) -> Array:
-    shifted = x - np.max(x, axis=-1, keepdims=True)
-    return shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
+def _smooth_classes(t: Array, classes: int, o: Options) -> Array:
+    return t * (1 - o.label_smoothing) + o.label_smoothing / classes
 
 
 def _categorical(t: Array, p: Array, o: Options) -> Array:
-    t = t * (1 - o.label_smoothing) + o.label_smoothing / p.shape[-1]
+    t = _smooth_classes(t, p.shape[-1], o)
     if o.from_logits:
-        return -np.sum(t * _log_softmax(p), axis=-1)
+        return -np.sum(t * log_softmax(p), axis=-1)
     share = p / np.sum(p, axis=-1, keepdims=True)
     return -np.sum(t * np.log(np.clip(share, EPSILON, 1 - EPSILON)), axis=-1)
 
 
 def _categorical_gradient(t: Array, p: Array, o: Options) -> Array:
-    t = t * (1 - o.label_smoothing) + o.label_smoothing / p.shape[-1]
+    t = _smooth_classes(t, p.shape[-1], o)
     if o.from_logits:
-        return np.exp(_log_softmax(p)) * np.sum(t, axis=-1, keepdims=True) - t
+        return np.exp(log_softmax(p)) * np.sum(t, axis=-1, keepdims=True) - t
     total = np.sum(p, axis=-1, keepdims=True)
     share = p / total
     d_share = -t / np.clip(share, EPSILON, 1 - EPSILON) * _inside(share, EPSILON, 1 - EPSILON)

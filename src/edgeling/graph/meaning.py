@@ -6,15 +6,15 @@ the inputs' own precision, so the same graph runs in float64 for finite differen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from edgeling.graph import integer, losses
-from edgeling.graph.activations import ACTIVATIONS
+from edgeling.graph.activations import ACTIVATIONS, log_softmax
 from edgeling.graph.random import DROPOUT_STREAM, random_uniform
-from edgeling.graph.types import Array
+from edgeling.graph.types import Array, Node
 from edgeling.graph.updates import UPDATE_MEANINGS
 
 Attributes = Mapping[str, Any]
@@ -44,11 +44,6 @@ def _softmax(_: Attributes, x: Array) -> Array:
 
 def _softmax_gradient(_: Attributes, dy: Array, y: Array) -> Array:
     return y * (dy - np.sum(dy * y, axis=-1, keepdims=True))
-
-
-def _log_softmax(_: Attributes, x: Array) -> Array:
-    shifted = x - np.max(x, axis=-1, keepdims=True)
-    return shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
 
 
 def _log_softmax_gradient(_: Attributes, dy: Array, y: Array) -> Array:
@@ -113,7 +108,7 @@ MEANINGS: dict[str, Meaning] = {
     "reshape": lambda a, x: np.reshape(x, a["shape"]),
     "softmax": _softmax,
     "softmax_gradient": _softmax_gradient,
-    "log_softmax": _log_softmax,
+    "log_softmax": lambda _, x: log_softmax(x),
     "log_softmax_gradient": _log_softmax_gradient,
     "batch_normalization": _batch_normalization,
     "impute": lambda _, x, fill: np.where(np.isnan(x), fill, x),
@@ -135,3 +130,9 @@ MEANINGS: dict[str, Meaning] = {
     "softmax_int8": lambda a, x: integer.softmax(x, a["multiplier"], a["left_shift"], a["minimum_difference"]),
     "lookup_int8": lambda _, x, table: integer.lookup(x, table),
 }
+
+
+def evaluate(node: Node, inputs: Iterable[Array]) -> tuple[Array, ...]:
+    """The outputs of one node, in the precision its meaning computes in."""
+    result = MEANINGS[node.operation](node.attributes, *inputs)
+    return result if isinstance(result, tuple) else (result,)

@@ -116,6 +116,3 @@ class Graph:
     variables: Mapping[str, Array] = field(default_factory=dict)
     updates: tuple[tuple[str, str], ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
-
-    def type_of(self, value: str) -> TensorType:
-        return self.types[value]

@@ -10,6 +10,7 @@ from typing import Any, Self
 from edgeling import layers as layer_table
 from edgeling.configurable import serialize, snake_case
 from edgeling.errors import UnsupportedError
+from edgeling.graph.naming import unused
 from edgeling.graph.types import Array
 from edgeling.layers.base import InputLayer, Layer, assign, automatic_name
 from edgeling.models.display import print_summary
@@ -237,15 +238,8 @@ def _names(layers: Sequence[Layer], readable: bool) -> dict[Weight, str]:
         kinds[kind] += 1
         owner = _identifier(layer.name) if readable else f"{kind}_{kinds[kind]}"
         for weight in layer.weights:
-            names[weight] = _unique(f"{owner}_{weight.name}", names.values())
+            names[weight] = unused(f"{owner}_{weight.name}", names.values())
     return names
-
-
-def _unique(name: str, taken: Iterable[str]) -> str:
-    used, candidate, number = set(taken), name, 2
-    while candidate in used:
-        candidate, number = f"{name}_{number}", number + 1
-    return candidate
 
 
 def _identifier(name: str) -> str:

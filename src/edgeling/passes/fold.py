@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgeling.graph.meaning import MEANINGS
+from edgeling.graph.meaning import evaluate
 from edgeling.graph.types import Array, Graph, Node
 from edgeling.passes.dead import remove_dead
 
@@ -21,18 +21,13 @@ def fold(graph: Graph) -> Graph:
     nodes: list[Node] = []
     for node in graph.nodes:
         if all(i in constants for i in node.inputs):
-            constants.update(_evaluate(graph, node, [constants[i] for i in node.inputs]))
+            results = evaluate(node, (constants[i] for i in node.inputs))
+            constants.update((o, _own(graph, o, array)) for o, array in zip(node.outputs, results, strict=True))
         else:
             nodes.append(node)
     if len(nodes) == len(graph.nodes):
         return graph
     return remove_dead(replace(graph, nodes=tuple(nodes), constants=constants))
-
-
-def _evaluate(graph: Graph, node: Node, inputs: list[Array]) -> dict[str, Array]:
-    results = MEANINGS[node.operation](node.attributes, *inputs)
-    arrays = results if isinstance(results, tuple) else (results,)
-    return {o: _own(graph, o, array) for o, array in zip(node.outputs, arrays, strict=True)}
 
 
 def _own(graph: Graph, name: str, array: Array) -> Array:

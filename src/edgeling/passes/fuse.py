@@ -12,8 +12,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from edgeling.graph.naming import unused
 from edgeling.graph.types import Array, Graph, Node
-from edgeling.passes.rewrite import Uses, substitute, unique_name
+from edgeling.passes.rewrite import Uses, substitute
 
 # A column standardised by (mean, scale) loses about |mean| / scale of its precision when folded into the weights, for
 # x * w then no longer has the mean removed first. Beyond this ratio the subtraction stays where it is.
@@ -114,6 +115,6 @@ def _is_constant(graph: Graph, *values: str) -> bool:
 
 def _dense_with(graph: Graph, dense: Node, kernel: Array, bias: Array, output: str) -> tuple[Node, dict[str, Array]]:
     """The dense node with other weights, under names of their own."""
-    names = [unique_name(graph, f"{output}_{part}") for part in ("kernel", "bias")]
+    names = [unused(f"{output}_{part}", graph.types) for part in ("kernel", "bias")]
     constants = dict(zip(names, (kernel.astype(np.float32), bias.astype(np.float32)), strict=True))
     return replace(dense, inputs=(dense.inputs[0], *names), outputs=(output,)), constants

@@ -35,7 +35,7 @@ from edgeling.graph import integer
 from edgeling.graph.activations import ACTIVATIONS
 from edgeling.graph.builder import GraphBuilder
 from edgeling.graph.limits import LARGEST_SUM, largest_sum
-from edgeling.graph.meaning import MEANINGS
+from edgeling.graph.meaning import MEANINGS, evaluate
 from edgeling.graph.types import Array, Attribute, DType, Graph, Node, Quantization, TensorType
 from edgeling.passes.absorb import Absorber
 from edgeling.passes.quantizable import LAYER, PREPARATION, QUANTIZATION
@@ -228,7 +228,7 @@ def _float_values(graph: Graph, rows: Array) -> dict[str, Array]:
     values: dict[str, Array] = {graph.inputs[0]: rows, **graph.constants}
     with np.errstate(invalid="ignore", over="ignore"):
         for node in graph.nodes:
-            values[node.output] = MEANINGS[node.operation](node.attributes, *(values[i] for i in node.inputs))
+            (values[node.output],) = evaluate(node, (values[i] for i in node.inputs))
     return values
 
 

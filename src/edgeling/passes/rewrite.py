@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
+from edgeling.graph.naming import unused
 from edgeling.graph.types import Array, Graph, Node, TensorType
 from edgeling.passes.dead import remove_dead
 
@@ -21,14 +22,6 @@ class Uses:
 
     def read_once(self, value: str) -> bool:
         return self._reads[value] == 1
-
-
-def unique_name(graph: Graph, name: str) -> str:
-    """``name``, or ``name_2``, ``name_3``... if the graph has it already."""
-    candidate, number = name, 2
-    while candidate in graph.types:
-        candidate, number = f"{name}_{number}", number + 1
-    return candidate
 
 
 def substitute(graph: Graph, nodes: list[tuple[Node, Node | None]], constants: Mapping[str, Array]) -> Graph:
@@ -48,7 +41,7 @@ def substitute(graph: Graph, nodes: list[tuple[Node, Node | None]], constants: M
 
 def rename(graph: Graph, old: str, new: str) -> Graph:
     """The graph with one value under another name (or the next free one like it)."""
-    name = unique_name(graph, new) if old != new else old
+    name = unused(new, graph.types) if old != new else old
 
     def named(value: str) -> str:
         return name if value == old else value
