@@ -1,21 +1,20 @@
 """The C call of every operation: which kernel header it needs, and the line that calls it.
 
-To add an operation, add its row here and its kernel under ``kernels/``.
+To add an operation, add its row here (what only training needs: ``calls_training.py``; int8: ``calls_int8.py``) and its
+kernel under ``kernels/``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from edgeling.codegen.broadcast import binary_call, broadcast_call, sum_call
 from edgeling.codegen.calls_int8 import INT8_CALLS
 from edgeling.codegen.calls_training import TRAINING_CALLS
 from edgeling.codegen.schedule import COPY
-from edgeling.codegen.site import Call, Site
+from edgeling.codegen.site import Call, Line, Site
 from edgeling.errors import UnsupportedError
 from edgeling.graph.types import Node
-
-Line = Callable[[Site], str]
 
 # From this many products on, tiles held in registers beat plain loops (which compilers unroll whole if they are small).
 LARGE_PRODUCT = 1024

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from edgeling.codegen.site import Call, Site
+from edgeling.codegen.site import Call, Line, Site
 from edgeling.codegen.text import float_literal
 
-Line = Callable[[Site], str]
 _ALL = tuple(range(16))  # inputs of an update: it reads every element of all of them before it writes it
 
 

@@ -58,7 +58,7 @@ class _Writer:
         buffers = [self._buffer(value) for value in self._memory.offsets]
         dimensions = Dimensions(self._work, self._names)
         calls = [self._call(node, dimensions) for node in self._work.nodes]
-        calls += [self._final_copy(variable, value, dimensions) for variable, value in self._memory.copied]
+        calls += [self._call(Node(COPY, (value,), (variable,)), dimensions) for variable, value in self._memory.copied]
         prototype = self._prototype(function, state, inputs, outputs)
         entry = EntryPoint(function, tuple(p for _, p in inputs), tuple(p for _, p in outputs))
         body = self._body(prototype, dimensions, buffers, calls)
@@ -72,7 +72,7 @@ class _Writer:
         for variable in self._work.graph.variables:
             self._expressions[variable] = f"state->{self._members[variable].c_name}"
         for value, variable in self._memory.in_variable.items():
-            self._expressions[value] = f"state->{self._members[variable].c_name}"
+            self._expressions[value] = self._expressions[variable]
 
     def _buffer(self, value: str) -> str:
         kind, offset = self._work.types[value], self._memory.offsets[value]
@@ -89,13 +89,6 @@ class _Writer:
         )  # fmt: skip
         self._headers.add(row.header_for(site))
         return row.line(site)
-
-    def _final_copy(self, variable: str, value: str, dimensions: Dimensions) -> str:
-        self._headers.add(COPY)
-        kind = self._work.types[value]
-        target = f"state->{self._members[variable].c_name}"
-        size = dimensions.product(value)
-        return f"edgeling_copy_{kind.dtype.value}({size}, {self._expressions[value]}, {target});"
 
     def _expression(self, value: str) -> str:
         root = self._work.roots[value]

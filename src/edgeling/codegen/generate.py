@@ -57,18 +57,18 @@ def _program(
     tables: Tables,
     initial_values: bool,
 ) -> Program:
-    arena_words = max(f.plan.words for f in functions.values())
+    planned_words = max(f.plan.words for f in functions.values())
+    arena_words = max(planned_words, 0 if members else 1)  # C has no empty structs
     variable_words = sum(words_of(m.type) for m in members.values())
-    least = 0 if members else 1  # C has no empty structs
-    state_bytes = (variable_words + max(arena_words, least)) * WORD_BYTES
+    state_bytes = (variable_words + arena_words) * WORD_BYTES
     init = _init(name, members) if initial_values else ""
     texts = {
-        f"{name}.h": _header(name, graphs, functions, members, max(arena_words, least), state_bytes, tables, init),
+        f"{name}.h": _header(name, graphs, functions, members, arena_words, state_bytes, tables, init),
         f"{name}.c": _source(name, functions, tables, init),
         **_kernels({"common"}.union(*(f.headers for f in functions.values()))),
     }
     return Program(
-        name, texts, tuple(f.entry for f in functions.values()), state_bytes, arena_words * WORD_BYTES,
+        name, texts, tuple(f.entry for f in functions.values()), state_bytes, planned_words * WORD_BYTES,
         tables.bytes, {variable: m.offset for variable, m in members.items()},
         example_files(name, functions[next(iter(functions))].entry, bool(init)), f"{name}_init" if init else "",
     )  # fmt: skip

@@ -56,17 +56,16 @@ class Tables:
     def constant(self, name: str, array: Array) -> str:
         """The C name of a constant's array; it is added on first use."""
         kind = TensorType(array.shape, DType.of(array))
-        key = (name, str(kind), array.tobytes())
-        if key not in self._known:
-            self._known[key] = self._add(name, kind.dtype.c_name, array, shape_text(kind))
-        return self._known[key]
+        return self._once(name, kind.dtype.c_name, array, shape_text(kind))
 
     def table(self, name: str, c_type: str, numbers: Sequence[int]) -> str:
         """The C name of an array of integers that a kernel needs beside its tensors."""
-        array = np.asarray(numbers, np.int32)
-        key = (name, c_type, array.tobytes())
+        return self._once(name, c_type, np.asarray(numbers, np.int32), f"[{len(numbers)}]")
+
+    def _once(self, name: str, c_type: str, array: Array, shape: str) -> str:
+        key = (name, f"{c_type} {shape}", array.tobytes())
         if key not in self._known:
-            self._known[key] = self._add(name, c_type, array, f"[{len(numbers)}]")
+            self._known[key] = self._add(name, c_type, array, shape)
         return self._known[key]
 
     def _add(self, name: str, c_type: str, array: Array, shape: str) -> str:

@@ -1,6 +1,6 @@
 """Where every value lives: liveness over the straight line, then offsets in one arena, greedy best fit.
 
-Largest first, lowest sufficient gap (Pisarchyk and Lee, "Efficient memory management for deep neural net inference",
+Largest first, smallest sufficient gap (Pisarchyk and Lee, "Efficient memory management for deep neural net inference",
 2020). A result may take over the memory of an input that dies with the call, where the kernel reads every element
 before it writes it. The next contents of a variable are written straight into the variable when nobody reads the old
 ones afterwards.

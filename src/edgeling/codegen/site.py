@@ -10,6 +10,7 @@ from edgeling.codegen.dimensions import Dimensions
 from edgeling.codegen.text import float_literal
 from edgeling.graph.types import Node, TensorType
 
+Line = Callable[["Site"], str]  # the C statement for a site
 TableMaker = Callable[[str, str, Sequence[int]], str]
 
 
@@ -89,7 +90,7 @@ class Call:
     """
 
     header: str | Callable[[Site], str]
-    line: Callable[[Site], str]
+    line: Line
     in_place: tuple[int, ...] = ()
 
     def header_for(self, site: Site) -> str:

@@ -66,10 +66,6 @@ def _zeros(builder: GraphBuilder, value: str) -> str:
     return builder.constant(np.zeros(builder.type_of(value).shape, np.float32), "zero")
 
 
-def _number(builder: GraphBuilder, value: float) -> str:
-    return builder.constant(np.float32(value), "number")
-
-
 def _to_shape_of(builder: GraphBuilder, gradient: str, value: str) -> str:
     """Undo broadcasting: sum the gradient over the axes along which ``value`` was repeated."""
     have, want = builder.type_of(gradient).shape, builder.type_of(value).shape
@@ -85,7 +81,7 @@ def _add(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
 
 
 def _subtract(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
-    negative = b.add("multiply", dy, _number(b, -1.0))
+    negative = b.add("multiply", dy, b.constant(-1.0, "number"))
     return [_to_shape_of(b, dy, node.inputs[0]), _to_shape_of(b, negative, node.inputs[1])]
 
 
@@ -100,17 +96,17 @@ def _multiply(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
 def _divide(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
     left, right = node.inputs
     d_left = b.add("divide", dy, right)
-    d_right = b.add("multiply", b.add("multiply", d_left, node.output), _number(b, -1.0))
+    d_right = b.add("multiply", b.add("multiply", d_left, node.output), b.constant(-1.0, "number"))
     return [_to_shape_of(b, d_left, left), _to_shape_of(b, d_right, right)]
 
 
 def _square(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
-    return [b.add("multiply", b.add("multiply", dy, node.inputs[0]), _number(b, 2.0))]
+    return [b.add("multiply", b.add("multiply", dy, node.inputs[0]), b.constant(2.0, "number"))]
 
 
 def _reciprocal_sqrt(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
     cube = b.add("multiply", b.add("square", node.output), node.output)
-    return [b.add("multiply", b.add("multiply", dy, cube), _number(b, -0.5))]
+    return [b.add("multiply", b.add("multiply", dy, cube), b.constant(-0.5, "number"))]
 
 
 def _activation(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:

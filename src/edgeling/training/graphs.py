@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
-
 from edgeling.graph import Graph, GraphBuilder
 from edgeling.passes import differentiate
 from edgeling.training.tracing import Traceable, Tracer, Weight
@@ -151,7 +149,7 @@ class _Truths:
         if not (rows.signed and self._binary):
             return self._y
         if not self._signed:
-            two, one = (self._builder.constant(np.float32(n), "number") for n in (2, 1))
+            two, one = (self._builder.constant(n, "number") for n in (2.0, 1.0))
             doubled = self._builder.add("multiply", self._y, two)
             self._signed = self._builder.add("subtract", doubled, one, name="signed_y")
         return self._signed
@@ -161,4 +159,4 @@ def _mean(builder: GraphBuilder, rows: str, name: str) -> str:
     """The mean of [n], a scalar."""
     (count,) = builder.type_of(rows).shape
     total = builder.add("reshape", builder.add("sum", rows, axes=(0,)), shape=())
-    return builder.add("multiply", total, builder.constant(np.float32(1 / count), "share"), name=name)
+    return builder.add("multiply", total, builder.constant(1 / count, "share"), name=name)

@@ -94,7 +94,7 @@ class Tracer:
 
     def number(self, value: float, name: str = "number") -> str:
         """A scalar constant."""
-        return self.builder.constant(np.float32(value), name)
+        return self.builder.constant(float(value), name)
 
     def penalize(self, weight: Weight, l1: float, l2: float) -> None:
         """Add ``l1 * sum|w| + l2 * sum w^2`` to the loss."""
