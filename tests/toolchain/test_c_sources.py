@@ -6,7 +6,7 @@ import pytest
 
 from edgeling.targets import get
 from edgeling.toolchain import cross
-from edgeling.toolchain.compilers import host_compiler, run, write_sources, zig
+from edgeling.toolchain.compilers import host_compiler, resource, run, write_sources, zig
 from edgeling.toolchain.firmware import harness_source
 from edgeling.toolchain.library import rows_source
 from tests.support.tiny_programs import counter, dense
@@ -22,7 +22,7 @@ def check(compiler, name: str, files: dict[str, str], folder, *flags: str) -> No
 @pytest.mark.parametrize("find", [host_compiler, zig])
 @pytest.mark.parametrize("name", ["python_call.c", "memory.c"])
 def test_hand_written_sources_on_this_machine(find, name, tmp_path):
-    check(find(), name, {name: cross.resource(name)}, tmp_path, "-fno-builtin")
+    check(find(), name, {name: resource(name)}, tmp_path, "-fno-builtin")
 
 
 @pytest.mark.parametrize("find", [host_compiler, zig])
@@ -34,6 +34,6 @@ def test_generated_row_loops(find, made, tmp_path):
 @pytest.mark.parametrize("core", ["cortex-m4", "cortex-m0plus"])
 @pytest.mark.parametrize("made", [dense(), counter()], ids=lambda made: made.name)
 def test_firmware_harness_and_memory_functions_on_their_chips(core, made, tmp_path):
-    files = {**made.files, "harness.c": harness_source(made, made.entries[0]), "memory.c": cross.resource("memory.c")}
+    files = {**made.files, "harness.c": harness_source(made, made.entries[0]), "memory.c": resource("memory.c")}
     for name in ("harness.c", "memory.c"):
         check(zig(), name, files, tmp_path, *cross.flags(get(core)), "-fno-builtin")

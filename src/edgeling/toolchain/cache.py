@@ -15,7 +15,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import cache as memoize
 from pathlib import Path
@@ -29,10 +29,13 @@ _ABANDONED_SECONDS = 24 * 60 * 60
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def key_of(parts: Iterable[str | bytes]) -> str:
-    """SHA-256 of the parts, in order; each is preceded by its length so that no two lists run together."""
+def key_of(parts: Iterable[str | bytes], files: Mapping[str, str] | None = None) -> str:
+    """SHA-256 of the parts, in order, and of the files (name to text) in the order of their names.
+
+    Each is preceded by its length so that no two lists run together.
+    """
     digest = hashlib.sha256()
-    for part in parts:
+    for part in (*parts, *(text for item in sorted((files or {}).items()) for text in item)):
         data = part.encode() if isinstance(part, str) else part
         digest.update(f"{len(data)}:".encode() + data)
     return digest.hexdigest()

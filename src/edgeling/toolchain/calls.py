@@ -102,7 +102,7 @@ def bind(
 def _glue() -> ctypes.CDLL | None:
     """The bridge with CPython's addresses filled in; None where this interpreter does not have them."""
     try:
-        addresses = [_address(getattr(ctypes.pythonapi, name)) for name in _Api._functions]
+        addresses = [address(getattr(ctypes.pythonapi, name)) for name in _Api._functions]
     except AttributeError:
         return None
     library = ctypes.CDLL(str(compile_glue()))
@@ -118,7 +118,7 @@ def _builtin(
     name = entry.function.encode()
     ports = _ports(entry)
     binding = _Binding(run, state.ctypes.data, name, len(ports), ctypes.addressof(ports), takes_rows)
-    method = _MethodDef(name, _address(glue.edgeling_call), _METH_FASTCALL, None)
+    method = _MethodDef(name, address(glue.edgeling_call), _METH_FASTCALL, None)
     new = ctypes.pythonapi["PyCFunction_NewEx"]
     new.restype = ctypes.py_object
     new.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
@@ -171,5 +171,6 @@ def _check(entry: EntryPoint, port: Port, array: NDArray[Any], rows: int, is_out
         raise ValueError(f"{where} must be {rows * port.type.bytes} bytes; received {array.nbytes} bytes")
 
 
-def _address(function: Any) -> int:
+def address(function: Any) -> int:
+    """Where the code of a ctypes function lies."""
     return ctypes.cast(function, ctypes.c_void_p).value or 0

@@ -11,14 +11,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache as memoize
+from importlib.resources import files as resources
 from importlib.util import find_spec
 from pathlib import Path
 
 from edgeling.errors import CompilerNotFoundError, ToolchainError
 
 FREESTANDING = ("-std=c99", "-fno-strict-aliasing", "-fno-math-errno", "-fno-trapping-math")
-"""For every compilation. Arena bytes are reused by values of other types, so aliasing by type must not be assumed.
-There is no ``errno`` and no trap to preserve; these two change no value, unlike ``-ffast-math``, never used."""
+"""For every compilation. The memory plan keeps C's aliasing rules by itself (``codegen/memory.py``); that no compiler
+is to build on them is a second lock. There is no ``errno`` and no trap to preserve; these two change no value, unlike
+``-ffast-math``, never used."""
 
 HOST = (*FREESTANDING, "-O3", "-ffp-contract=fast", "-fno-builtin", "-fPIC")
 """For this machine. ISO mode switches contraction (``a * b + c`` rounded once) off; it is wanted. Without
@@ -54,7 +56,7 @@ def host_compiler() -> Compiler:
     Raises:
         CompilerNotFoundError: there is none, or the one chosen cannot be found.
     """
-    chosen = os.environ.get("EDGELING_CC", "").strip()
+    chosen = _choice()
     if chosen in {"none", "zig"}:
         return zig()
     chosen = chosen or os.environ.get("CC", "").strip()
@@ -70,7 +72,7 @@ def zig() -> Compiler:
     Raises:
         CompilerNotFoundError: the package is not installed, or ``EDGELING_CC=none``.
     """
-    location = None if os.environ.get("EDGELING_CC") == "none" else zig_folder()
+    location = None if _choice() == "none" else zig_folder()
     if location is None:
         raise CompilerNotFoundError(
             "a C compiler is needed",
@@ -79,6 +81,10 @@ def zig() -> Compiler:
         )
     program = location / ("zig.exe" if sys.platform == "win32" else "zig")
     return Compiler((str(program), "cc"), is_zig=True)
+
+
+def _choice() -> str:
+    return os.environ.get("EDGELING_CC", "").strip()
 
 
 @memoize
@@ -117,6 +123,11 @@ def cpu_identity() -> str:
 def native_cpu_flag() -> str:
     """``-march=native``, which on 64-bit Arm is spelt ``-mcpu=native`` by every compiler."""
     return "-mcpu=native" if platform.machine().lower() in {"arm64", "aarch64"} else "-march=native"
+
+
+def resource(name: str) -> str:
+    """The text of a file in ``c/``."""
+    return resources("edgeling.toolchain").joinpath("c", name).read_text("utf-8")
 
 
 def write_sources(folder: Path, files: Mapping[str, str]) -> None:

@@ -7,23 +7,17 @@ compiler_rt, which takes seconds and hundreds of megabytes, for programs that mo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files as resources
 from pathlib import Path
 from threading import Lock
 
 from edgeling.errors import ToolchainError
 from edgeling.targets import Target
 from edgeling.toolchain import cache
-from edgeling.toolchain.compilers import FREESTANDING, run, write_sources, zig
+from edgeling.toolchain.compilers import FREESTANDING, resource, run, write_sources, zig
 
 _SECTIONS = ("-ffunction-sections", "-fdata-sections", "-g0")
 _ONE_AT_A_TIME = Lock()  # a compilation takes 100 MB and a few hundredths of a second
 _LEAN = ("-fomit-frame-pointer", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables")
-
-
-def resource(name: str) -> str:
-    """The text of a file in ``c/``."""
-    return resources("edgeling.toolchain").joinpath("c", name).read_text("utf-8")
 
 
 def flags(target: Target) -> tuple[str, ...]:
@@ -33,8 +27,7 @@ def flags(target: Target) -> tuple[str, ...]:
 
 def key_of(target: Target, files: Mapping[str, str], *more: str) -> str:
     """The cache key of what ``files`` become on ``target``."""
-    sources = [text for item in sorted(files.items()) for text in item]
-    return cache.key_of([zig().identity, *flags(target), *more, *sources])
+    return cache.key_of([zig().identity, *flags(target), *more], files)
 
 
 def compile_objects(target: Target, files: Mapping[str, str], units: Sequence[str], workspace: Path) -> list[str]:

@@ -16,11 +16,10 @@ import numpy as np
 
 from edgeling.errors import ToolchainError
 from edgeling.targets import Target
-from edgeling.toolchain.execution import Array, Execution, batch_of
+from edgeling.toolchain.execution import INSTRUCTION_LIMIT, PAINT, Array, Execution, batch_of, unused_stack_bytes
 from edgeling.toolchain.firmware import Firmware
 from edgeling.toolchain.image import Image, read_image
 
-_PAINT = 0xA5
 _SYSTEM_PAGE = 0xE000E000  # the system control space; start-up writes CPACR there
 _PAGE_BYTES = 4096
 _MODELS = {"cortex-m4": "UC_CPU_ARM_CORTEX_M4", "cortex-m0plus": "UC_CPU_ARM_CORTEX_M0"}  # M0 and M0+: one ISA
@@ -46,7 +45,7 @@ class CortexM:
         ToolchainError: the core cannot be emulated, or start-up fails.
     """
 
-    def __init__(self, firmware: Firmware, instruction_limit: int = 200_000_000) -> None:
+    def __init__(self, firmware: Firmware, instruction_limit: int = INSTRUCTION_LIMIT) -> None:
         self._firmware, self._limit = firmware, instruction_limit
         self._image = read_image(firmware.path)
         self._emulator = _chip(firmware.target, self._image)
@@ -125,12 +124,11 @@ class CortexM:
 
     def _paint(self) -> None:
         bottom, top = self._stack()
-        self._emulator.mem_write(bottom, bytes([_PAINT]) * (top - bottom))
+        self._emulator.mem_write(bottom, bytes([PAINT]) * (top - bottom))
 
     def _stack_bytes(self) -> int:
         bottom, top = self._stack()
-        touched = np.flatnonzero(np.frombuffer(self._emulator.mem_read(bottom, top - bottom), np.uint8) != _PAINT)
-        lowest = bottom + int(touched[0]) // 4 * 4 if touched.size else top
+        lowest = bottom + unused_stack_bytes(self._emulator.mem_read(bottom, top - bottom)) // 4 * 4
         if lowest == bottom:
             raise ToolchainError(
                 "the stack must stay clear of the program's data", received=f"{top - bottom} bytes used"

@@ -14,6 +14,9 @@ from edgeling.errors import ToolchainError
 
 Array = NDArray[Any]
 
+PAINT = 0xA5  # written over the whole stack before a run: what still holds it afterwards was not used
+INSTRUCTION_LIMIT = 200_000_000  # for one row, unless said otherwise
+
 
 @dataclass(frozen=True)
 class Execution:
@@ -69,6 +72,12 @@ def batch_of(entry: EntryPoint, inputs: Sequence[Array]) -> Batch:
     checked = tuple(_checked(port, array, rows) for port, array in zip(entry.inputs, inputs, strict=True))
     outputs = tuple(np.zeros((rows, *_row_shape(port)), port.type.dtype.numpy) for port in entry.outputs)
     return Batch(rows, checked, outputs)
+
+
+def unused_stack_bytes(stack: bytes) -> int:
+    """How many bytes at the lower end of a painted stack were never written."""
+    touched = np.flatnonzero(np.frombuffer(stack, np.uint8) != PAINT)
+    return int(touched[0]) if touched.size else len(stack)
 
 
 def _row_shape(port: Port) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from edgeling.codegen.program import EntryPoint, Port, Program
 from edgeling.errors import TargetError, ToolchainError
 from edgeling.targets import Target
 from edgeling.toolchain import cache, cross
+from edgeling.toolchain.compilers import resource
 from edgeling.toolchain.execution import entry_named
 
 _HARNESS, _SCRIPT = "edgeling_harness.c", "target.ld"
@@ -48,7 +49,7 @@ def build(program: Program, target: Target, entry_name: str | None = None) -> Fi
         objects = cross.compile_objects(target, files, [f"{program.name}.c", _HARNESS], workspace)
         _link(target, ["--strip-debug", *objects, "-T", _SCRIPT], workspace, result)
 
-    key = cross.key_of(target, files, cross.resource("memory.c"))
+    key = cross.key_of(target, files, resource("memory.c"))
     return Firmware(program, entry, target, cache.get_or_make(key, "firmware.elf", make))
 
 
@@ -62,7 +63,7 @@ def harness_source(program: Program, entry: EntryPoint) -> str:
     setup = f"{program.initializer}(&edgeling_state);" if program.initializer else ""
     return f"""#include "{name}.h"
 
-{cross.resource("firmware.c")}
+{resource("firmware.c")}
 __attribute__((section(".bss.edgeling_state"), aligned(8))) {name}_state edgeling_state;
 {chr(10).join(buffers)}
 
@@ -77,7 +78,7 @@ EDGELING_HARNESS void edgeling_invoke(void) {{
 
 def linker_script(target: Target) -> str:
     """``c/cortex_m.ld`` with the target's memory filled in."""
-    text = cross.resource("cortex_m.ld")
+    text = resource("cortex_m.ld")
     for field in ("flash_base", "flash_bytes", "ram_base", "ram_bytes"):
         text = text.replace(f"@{field.upper()}@", hex(getattr(target, field)))
     return text

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from importlib.resources import files as resources
 from pathlib import Path
 
 from edgeling.codegen.program import EntryPoint, Port, Program
@@ -23,6 +22,7 @@ from edgeling.toolchain.compilers import (
     cpu_identity,
     host_compiler,
     native_cpu_flag,
+    resource,
     run,
     write_sources,
 )
@@ -47,8 +47,7 @@ def compile_program(program: Program, extra_files: Mapping[str, str] | None = No
 def compile_glue() -> Path:
     """The library that lets CPython call the others (``c/python_call.c``)."""
     name = "python_call.c"
-    text = resources("edgeling.toolchain").joinpath("c", name).read_text("utf-8")
-    return _compile({name: text}, [name], "compiling the Python bridge")
+    return _compile({name: resource(name)}, [name], "compiling the Python bridge")
 
 
 def rows_source(program: Program) -> str:
@@ -91,8 +90,7 @@ def _argument(port: Port, const: str, index: int) -> str:
 def _compile(files: Mapping[str, str], units: list[str], purpose: str) -> Path:
     compiler = host_compiler()
     flags = (*HOST, native_cpu_flag(), "-fno-semantic-interposition", "-I.")
-    sources = [text for item in sorted(files.items()) for text in item]
-    key = cache.key_of(["library", compiler.identity, cpu_identity(), *flags, *units, *sources])
+    key = cache.key_of(["library", compiler.identity, cpu_identity(), *flags, *units], files)
     # Linking through `zig cc` would first build a C library that a program does not need.
     link = [compiler.command[0], "ld.lld"] if compiler.is_zig and sys.platform == "linux" else list(compiler.command)
 

@@ -99,7 +99,7 @@ class NativeProgram:
 
     def address(self, entry_name: str) -> int:
         """The entry's C function pointer."""
-        return _address(self.symbol(self._entry(entry_name).function))
+        return calls.address(self.symbol(self._entry(entry_name).function))
 
     def symbol(self, name: str) -> Any:
         """Any exported C function, as a new ctypes function (set its ``argtypes``); a call releases the global lock.
@@ -122,7 +122,7 @@ class NativeProgram:
     def _bound(self, name: str, *, takes_rows: bool) -> Function:
         if (name, takes_rows) not in self._functions:
             entry = self._entry(name)
-            run = _address(self.symbol(rows_symbol(entry)))
+            run = calls.address(self.symbol(rows_symbol(entry)))
             self._functions[name, takes_rows] = calls.bind(
                 entry, run, self.state, takes_rows=takes_rows, keep=self._library
             )
@@ -139,10 +139,6 @@ def _open(path: Path) -> ctypes.CDLL:
             received=str(error),
             remedy="set EDGELING_CACHE_DIR to a folder on a file system that programs may run from",
         ) from error
-
-
-def _address(function: Any) -> int:
-    return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
 def _aligned_zeros(size: int) -> NDArray[np.uint8]:

@@ -17,7 +17,16 @@ from edgeling.codegen.program import EntryPoint, Program
 from edgeling.errors import ToolchainError
 from edgeling.targets import Target, get
 from edgeling.toolchain import cache, cross
-from edgeling.toolchain.execution import Array, Execution, batch_of, entry_named
+from edgeling.toolchain.compilers import resource
+from edgeling.toolchain.execution import (
+    INSTRUCTION_LIMIT,
+    PAINT,
+    Array,
+    Execution,
+    batch_of,
+    entry_named,
+    unused_stack_bytes,
+)
 from edgeling.toolchain.measure import Footprint
 
 if TYPE_CHECKING:
@@ -25,7 +34,6 @@ if TYPE_CHECKING:
 
 STACK_BYTES = 65536
 _PAGE_BYTES = 65536
-_PAINT = 0xA5
 _CODE_SECTION, _DATA_SECTION = 10, 11
 
 
@@ -53,7 +61,7 @@ def build(program: Program, target: Target | None = None, entry_name: str | None
         objects = cross.compile_objects(target, program.files, [f"{program.name}.c"], workspace)
         cross.link("wasm-ld", [*options, *objects], target, workspace, result)
 
-    key = cross.key_of(target, program.files, cross.resource("memory.c"), *options)
+    key = cross.key_of(target, program.files, resource("memory.c"), *options)
     return WasmModule(program, entry, target, cache.get_or_make(key, "program.wasm", make))
 
 
@@ -77,7 +85,7 @@ class WasmInstance:
         instruction_limit: per row, in fuel; one more and the program counts as running away.
     """
 
-    def __init__(self, module: WasmModule, instruction_limit: int = 200_000_000) -> None:
+    def __init__(self, module: WasmModule, instruction_limit: int = INSTRUCTION_LIMIT) -> None:
         import wasmtime
 
         config = wasmtime.Config()
@@ -106,7 +114,7 @@ class WasmInstance:
         batch = batch_of(self._module.entry, inputs)
         places, count = self._ports, len(inputs)
         instructions = np.zeros(batch.rows, np.int64)
-        self._memory.write(self._store, bytes([_PAINT]) * STACK_BYTES, 0)
+        self._memory.write(self._store, bytes([PAINT]) * STACK_BYTES, 0)
         for row, values in enumerate(batch.input_bytes()):
             for place, value in zip(places, values, strict=False):
                 self._memory.write(self._store, value, place)
@@ -144,9 +152,7 @@ class WasmInstance:
         return [start + offset for offset in [0, *ends[:-1]]]
 
     def _stack_bytes(self) -> int:
-        stack = np.frombuffer(self._memory.read(self._store, 0, STACK_BYTES), np.uint8)
-        touched = np.flatnonzero(stack != _PAINT)
-        return STACK_BYTES - int(touched[0]) // 16 * 16 if touched.size else 0
+        return STACK_BYTES - unused_stack_bytes(self._memory.read(self._store, 0, STACK_BYTES)) // 16 * 16
 
 
 def _link_options(program: Program, entry: EntryPoint) -> list[str]:

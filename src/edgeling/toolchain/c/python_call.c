@@ -2,7 +2,7 @@
  * Calls a compiled program from Python with as little as possible in between.
  *
  * Python.h is not needed to build this: the few functions used belong to CPython's stable ABI (3.11 and later), are
- * declared here by hand and reach us as addresses in `edgeling_python`, filled by native.py before the first call.
+ * declared here by hand and reach us as addresses in `edgeling_python`, filled by calls.py before the first call.
  *
  * A callable is a CPython built-in function of the METH_FASTCALL kind. Its `self` is a tuple: first the address of
  * an edgeling_binding as an integer, then whatever must live as long as the callable does.
