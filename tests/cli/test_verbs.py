@@ -23,7 +23,8 @@ def test_train_says_everything_by_its_name(trained_once) -> None:
     assert said["metrics"]["accuracy"] > 0.9
     assert set(said["metrics"]["classes"]) == {"setosa", "versicolor", "virginica"}
     assert set(said["importance"]) == set(said["inputs"])
-    assert (folder / said["artifact"] / "manifest.json").exists()
+    written = json.loads((folder / said["artifact"] / "manifest.json").read_text())
+    assert written["command"] == said["command"] == "edgeling train flowers.csv --target species --seed 0"
     for target in ("native", "cortex-m4", "wasm32"):
         assert set(said["targets"][target]) >= FIGURES
         assert said["targets"][target]["matches"] is True

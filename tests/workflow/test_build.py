@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import edgeling
-from edgeling.errors import ArtifactError, EdgelingError, TargetError, UnsupportedError
+from edgeling.errors import ArtifactError, DataError, EdgelingError, TargetError, UnsupportedError
 from edgeling.graph import run_rows
 from edgeling.layers import Dense, Dropout, Input
 from edgeling.models import Sequential
@@ -43,6 +43,14 @@ def test_nothing_is_written_unless_asked_for(model, tmp_path, monkeypatch) -> No
 def test_int8_calibrates_on_the_rows_last_fitted(model) -> None:
     proof = edgeling.verify(model, target="cortex-m0plus", precision="int8", rows=X)
     assert (proof.matches, proof.max_error, proof.rows) == (True, 0, 200)
+
+
+@pytest.mark.parametrize("rows", [X[:, :4], X[:4, :2], X[:0], X[0], [["a"] * 8]])
+def test_rows_the_network_does_not_take_are_refused(model, rows) -> None:
+    with pytest.raises(DataError):
+        edgeling.verify(model, target="native", rows=rows)
+    with pytest.raises(DataError):
+        edgeling.build(model, target="native", precision="int8", calibration_data=rows)
 
 
 def test_int8_without_rows_is_refused_with_the_remedy(model) -> None:

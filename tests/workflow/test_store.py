@@ -6,7 +6,9 @@ import copy
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,7 +17,8 @@ import edgeling
 from edgeling.artifact import read_artifact, write_artifact
 from edgeling.data import IRIS
 from edgeling.errors import ArtifactError, EdgelingError
-from edgeling.workflow.train import Settings, train
+from edgeling.workflow.store import command_of
+from edgeling.workflow.train import Settings, importance_of, train
 
 JUNK = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.text(max_size=4), st.floats(), st.just([]), st.just({}),
@@ -95,3 +98,22 @@ def test_no_row_of_the_table_is_in_the_artifact(folder: Path) -> None:
 def test_a_folder_that_is_not_an_artifact(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError):
         edgeling.load(tmp_path)
+
+
+def test_the_command_says_what_was_chosen() -> None:
+    chosen = Settings(task="regression", precision="int8", hidden=(8, 4), epochs=5, seed=3)
+    trained = SimpleNamespace(source="my flowers.csv", settings=chosen, check=SimpleNamespace(target="petal width"))
+    options = "--task regression --precision int8 --hidden 8,4 --epochs 5 --seed 3"
+    assert command_of(trained) == f"edgeling train 'my flowers.csv' --target 'petal width' {options}"
+    assert command_of(trained, "edgeling", "demo") == f"edgeling demo {options}"
+    usual = SimpleNamespace(source="a.csv", settings=Settings(), check=SimpleNamespace(target="b"))
+    assert command_of(usual) == "edgeling train a.csv --target b --seed 0"
+
+
+def test_importance_stays_finite_where_the_truth_is_constant() -> None:
+    preparation = SimpleNamespace(names=("a", "b"))
+    pipeline = SimpleNamespace(labels=(), answers=lambda raw: raw[:, :1], preparation=preparation)
+    raw = np.arange(20, dtype=np.float32).reshape(10, 2)
+    found = importance_of(pipeline, raw, np.full(10, 3.0))
+    assert found.baseline == 0
+    np.testing.assert_array_equal(found.mean, [0, 0])

@@ -16,5 +16,5 @@ def demo(
     with reported(as_json):
         from edgeling.data import IRIS
 
-        command = f"edgeling demo --seed {seed}"
-        train_and_show(IRIS, "species", out, seed, as_json, command, precision=precision, epochs=epochs)
+        begin = ("edgeling", "demo")
+        train_and_show(IRIS, "species", out, seed, as_json, begin, precision=precision, epochs=epochs)

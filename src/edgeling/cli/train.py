@@ -38,19 +38,20 @@ def train(
 
 
 def train_and_show(
-    table: Path, target: str, out: Path | None, seed: int, as_json: bool, command: str = "", **choices: Any
+    table: Path, target: str, out: Path | None, seed: int, as_json: bool, begin: tuple[str, ...] = (), **choices: Any
 ) -> None:
-    """Train, save and show: what ``train`` and ``demo`` share. ``command`` is what brought it about."""
+    """Train, save and show: what ``train`` and ``demo`` share. ``begin``: how the command begins that does it again."""
     from edgeling.artifact import require_replaceable
     from edgeling.cli.display import RichProgress, show_content
     from edgeling.workflow.content import trained_content
     from edgeling.workflow.deploy import identifier
-    from edgeling.workflow.store import SUFFIX, manifest, save
+    from edgeling.workflow.store import SUFFIX, command_of, manifest, save
     from edgeling.workflow.train import train as train_table
 
     folder = out or Path(identifier(table.stem) + SUFFIX)
     require_replaceable(folder)
     trained = train_table(table, target, settings=_settings(seed, **choices), progress=RichProgress())
+    command = command_of(trained, *begin)
     artifact = save(trained, folder, command)
     show_content(trained_content(trained, command), artifact)
     if as_json:

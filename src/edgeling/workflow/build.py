@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,13 @@ from edgeling.graph import Graph
 from edgeling.graph.types import Array
 from edgeling.models import Sequential
 from edgeling.toolchain.prove import Proof
+from edgeling.training.arrays import features
 from edgeling.training.graphs import inference_graph
-from edgeling.workflow.deploy import PRECISIONS, Deployable, deployable, identifier
+from edgeling.workflow.deploy import PRECISIONS, PROOF_ROWS, Deployable, deployable, identifier
 from edgeling.workflow.pipeline import Pipeline
 from edgeling.workflow.store import load
 
 Source = Any  # Sequential, a Keras model, Pipeline, Graph or a path: Keras is not imported to name its class
-PROOF_ROWS = 64
 MODEL_FILES = (".keras", ".h5")
 
 
@@ -98,12 +98,15 @@ def verify(
 
     Returns:
         ``matches`` says whether they agree: to the last bit for int8, to 1e-5 of the largest answer for float32.
+
+    Raises:
+        DataError: rows of another width, or none.
+        TargetError, UnsupportedError, ToolchainError: as :func:`build`.
     """
     targets.get(target)
     deployed, precision = as_deployable(source, precision, "", calibration_data)
     if rows is not None:
-        given = np.ascontiguousarray(rows, np.float32)
-        deployed = Deployable(deployed.name, deployed.graphs, given, deployed.programs)
+        deployed = replace(deployed, rows=_rows_for(deployed.graphs[precision], rows))
     return deployed.prove(precision, target)
 
 
@@ -132,12 +135,12 @@ def as_deployable(
     if chosen not in PRECISIONS:
         raise UnsupportedError(f"a precision is auto, {' or '.join(PRECISIONS)}", received=repr(precision))
     graph = source if isinstance(source, Graph) else inference_graph(source)
-    calibration = _calibration(source, calibration_data) if chosen == "int8" else None
+    calibration = _rows_for(graph, _calibration(source, calibration_data)) if chosen == "int8" else None
     label = identifier(name or graph.name)
     return deployable(label, graph, _normal_rows(graph, calibration), calibration, [chosen]), chosen
 
 
-def _calibration(source: Sequential | Graph, given: ArrayLike | None) -> Array:
+def _calibration(source: Sequential | Graph, given: ArrayLike | None) -> ArrayLike:
     rows = given if given is not None else getattr(source, "calibration_rows", None)
     if rows is None:
         raise UnsupportedError(
@@ -145,7 +148,16 @@ def _calibration(source: Sequential | Graph, given: ArrayLike | None) -> Array:
             received="a model that was not fitted in this process",
             remedy="calibration_data=X_train",
         )
-    return np.ascontiguousarray(rows, np.float32)
+    return rows
+
+
+def _rows_for(graph: Graph, rows: ArrayLike) -> Array:
+    """Rows of a graph's one input, float32 [rows, n].
+
+    Raises:
+        DataError: of another width, not numbers, or none.
+    """
+    return features(rows, graph.types[graph.inputs[0]].shape[1:], finite=False)
 
 
 def _normal_rows(graph: Graph, calibration: Array | None) -> Array:

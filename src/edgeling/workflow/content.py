@@ -100,10 +100,7 @@ def evaluation(pipeline: Pipeline, raw: Any, truth: Any, scores: Mapping[str, An
         return Evaluation(
             len(raw), dict(scores), y_true=truth, y_predicted=pipeline.answers(raw)[:, 0], baseline=baseline
         )
-    classes = tuple(
-        ClassScore(label, **{k: s[k] for k in ("precision", "recall", "f1", "support")})
-        for label, s in scores["classes"].items()
-    )
+    classes = tuple(ClassScore(label, **score) for label, score in scores["classes"].items())
     metrics = {"accuracy": scores["accuracy"], "f1_macro": scores["macro_average"]["f1"]}
     commonest = float(np.max(np.bincount(truth)) / len(truth))
     return Evaluation(

@@ -20,6 +20,7 @@ from edgeling.toolchain.prove import Proof, prove
 
 Precision = Literal["float32", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
+PROOF_ROWS = 64
 # What float32 C may differ from the interpreter by, relative to the largest answer (at least 1): the orders of
 # summation and the elementary functions differ, each by an ulp or two. int8 may not differ at all.
 FLOAT32_TOLERANCE = 1e-5

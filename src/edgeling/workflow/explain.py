@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def explain(artifact: str | Path, table: str | Path, seed: int = 0) -> tuple[Con
     scores = pipeline.scores(raw, truth)
     importance = importance_of(pipeline, raw, truth, seed)
     target = pipeline.preparation.target
-    command = f"edgeling explain {artifact} {table} --seed {seed}"
+    command = shlex.join(["edgeling", "explain", str(artifact), str(table), "--seed", str(seed)])
     content = Content(
         name=pipeline.name,
         task=target.task,

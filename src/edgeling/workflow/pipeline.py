@@ -17,10 +17,8 @@ from edgeling.graph import Graph, GraphBuilder
 from edgeling.graph.random import random_uniform
 from edgeling.graph.types import Array
 from edgeling.passes.rewrite import rename
-from edgeling.workflow.deploy import Deployable
+from edgeling.workflow.deploy import PROOF_ROWS, Deployable
 from edgeling.workflow.predictor import Predictor
-
-_SYNTHETIC_ROWS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,12 +143,12 @@ def _codes(feature: Feature) -> str:
     return ", ".join(f"{code} = {name}" for code, name in enumerate(feature.categories)) + ", -1 = unknown"
 
 
-def synthetic_rows(preparation: Preparation, count: int = _SYNTHETIC_ROWS, seed: int = 0) -> Array:
+def synthetic_rows(preparation: Preparation) -> Array:
     """Raw vectors like those learned from, made of the preparation's statistics: no row of anybody's data.
 
     Numbers are uniform within three standard deviations of the mean; categories uniform, unknown ones included.
     """
-    drawn = random_uniform(count * preparation.raw_size, seed=seed).reshape(count, -1)
+    drawn = random_uniform(PROOF_ROWS * preparation.raw_size, seed=0).reshape(PROOF_ROWS, -1)
     rows = np.empty_like(drawn)
     for i, feature in enumerate(preparation.features):
         if isinstance(feature, CategoricalFeature):

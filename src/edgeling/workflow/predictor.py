@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cached_property
 
 import numpy as np
 
@@ -22,16 +23,11 @@ class Predictor:
     """
 
     def __init__(self, graph: Graph, program: Program) -> None:
-        self._graph = graph
-        self._program = program
-        self._native: NativeProgram | None = None
-        self._interpreted = False
+        self._graph, self._program = graph, program
 
     def __call__(self, rows: Array) -> Array:
         x = np.ascontiguousarray(rows, np.float32)
         self._require_width(x)
-        if not self._interpreted and self._native is None:
-            self._compile()
         if self._native is None:
             return run_rows(self._graph, x)
         (entry,) = self._program.entries
@@ -39,12 +35,13 @@ class Predictor:
         self._native.rows(entry.function)(x, answers)
         return answers
 
-    def _compile(self) -> None:
+    @cached_property
+    def _native(self) -> NativeProgram | None:
         try:
-            self._native = load(self._program)
+            return load(self._program)
         except CompilerNotFoundError as error:
-            self._interpreted = True
-            warnings.warn(f"predicting with the slow interpreter: {error}", RuntimeWarning, stacklevel=3)
+            warnings.warn(f"predicting with the slow interpreter: {error}", RuntimeWarning, stacklevel=4)
+            return None
 
     def _require_width(self, x: Array) -> None:
         size = self._graph.types[self._graph.inputs[0]].size

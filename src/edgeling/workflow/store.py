@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -21,7 +22,7 @@ from edgeling.toolchain.prove import Proof
 from edgeling.workflow.content import trained_content
 from edgeling.workflow.deploy import PRECISIONS, Deployable
 from edgeling.workflow.pipeline import Pipeline, synthetic_rows
-from edgeling.workflow.train import Trained
+from edgeling.workflow.train import Settings, Trained
 
 SUFFIX = ".edgeling"
 
@@ -43,12 +44,25 @@ def save(trained: Trained, folder: str | Path = "", command: str = "") -> Path:
     files = {"preparation.json": _json(pipeline.preparation.to_json()), "model.json": _json(pipeline.model_config)}
     for precision in pipeline.deployable.graphs:
         files |= _graph_files(pipeline.deployable, precision)
-    command = (
-        command or f"edgeling train {trained.source} --target {trained.check.target} --seed {trained.settings.seed}"
-    )
+    command = command or command_of(trained)
     files["report.html"] = render(trained_content(trained, command)).encode()
     write_artifact(path, manifest(trained, command), files)
     return path
+
+
+def command_of(trained: Trained, *begin: str) -> str:
+    """What a person types to get the same again, as far as the command line can say it.
+
+    Args:
+        begin: how it begins; by default ``edgeling train`` with the table and its target.
+    """
+    settings, usual = trained.settings, Settings()
+    words = [*begin] or ["edgeling", "train", trained.source, "--target", trained.check.target]
+    for name in ("task", "precision", "hidden", "epochs", "seed"):
+        value = getattr(settings, name)
+        if name == "seed" or value != getattr(usual, name):
+            words += [f"--{name}", ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
+    return shlex.join(words)
 
 
 def manifest(trained: Trained, command: str) -> dict[str, Any]:

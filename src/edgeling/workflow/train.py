@@ -13,21 +13,21 @@ import numpy as np
 
 from edgeling.callbacks import Callback, EarlyStopping
 from edgeling.data import Preparation, Split, Table, TableCheck, Task, balanced_class_weight, check, read_table, split
+from edgeling.data.scores import accuracy, r2_score
 from edgeling.errors import EdgelingError
 from edgeling.explain import PermutationImportance, permutation_importance
 from edgeling.graph.types import Array
 from edgeling.layers import Dense, Input
 from edgeling.models import Sequential
+from edgeling.models.sequential import CALIBRATION_ROWS
 from edgeling.optimizers import Adam
 from edgeling.toolchain.prove import Proof
 from edgeling.training.graphs import inference_graph
 from edgeling.utils import set_random_seed
-from edgeling.workflow.deploy import PRECISIONS, deployable, identifier
+from edgeling.workflow.deploy import PRECISIONS, PROOF_ROWS, deployable, identifier
 from edgeling.workflow.pipeline import Pipeline, decide, main_metric, whole_graph
 from edgeling.workflow.progress import Progress
 
-PROOF_ROWS = 64
-CALIBRATION_ROWS = 1000
 LARGEST_INT8_LOSS = 0.01  # of accuracy or R²: what "auto" gives up for a smaller program
 PATIENCE_EPOCHS = 40
 IMBALANCE = 3.0  # classes more unequal than this are weighted
@@ -226,8 +226,8 @@ def importance_of(pipeline: Pipeline, raw: Array, truth: Array, seed: int = 0) -
 
     def score(y: Array, answers: Array) -> float:
         if pipeline.labels:
-            return float(np.mean(decide(answers) == y))
-        return 1 - float(np.sum((y - answers[:, 0]) ** 2) / max(np.sum((y - y.mean()) ** 2), 1e-30))
+            return accuracy(y, decide(answers))
+        return r2_score(y, answers[:, 0])
 
     return permutation_importance(pipeline.answers, raw, truth, pipeline.preparation.names, score, seed=seed)
 
