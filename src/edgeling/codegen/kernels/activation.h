@@ -28,11 +28,6 @@ enum edgeling_activation_function {
 #define EDGELING_SELU_ALPHA 1.67326324f
 #define EDGELING_SELU_SCALE 1.05070099f
 
-/* x limited to [low, high]. */
-EDGELING_KERNEL float edgeling_clip_value(float x, float low, float high) {
-    return edgeling_minimum(edgeling_maximum(x, low), high);
-}
-
 EDGELING_KERNEL float edgeling_sigmoid(float x) {
     const float small = edgeling_exp(-edgeling_absolute(x));
     return (x < 0.0f ? small : 1.0f) / (1.0f + small);

@@ -9,8 +9,6 @@
 #ifndef EDGELING_DEQUANTIZE_H
 #define EDGELING_DEQUANTIZE_H
 
-#include <stdint.h>
-
 #include "common.h"
 
 /* Cores without a float unit; a test may define this for any core. */
@@ -36,9 +34,9 @@ static inline float edgeling_dequantize_value(int32_t steps, int32_t multiplier,
 #endif
 }
 
-static inline void edgeling_dequantize(int size, int32_t multiplier, int32_t fraction_bits, int32_t zero_point,
-                                       const int8_t *x, float *y) {
-    for (int i = 0; i < size; ++i) {
+static inline void edgeling_dequantize(
+    int size, int32_t multiplier, int32_t fraction_bits, int32_t zero_point, const int8_t *x, float *y) {
+    for (int i = 0; i < size; i++) {
         y[i] = edgeling_dequantize_value(x[i] - zero_point, multiplier, fraction_bits);
     }
 }

@@ -21,9 +21,11 @@
 #endif
 
 #define EDGELING_LOG2_E 1.44269504f
-#define EDGELING_LN2_HIGH 0.693359375f   /* few bits, so that n * high is exact */
-#define EDGELING_LN2_LOW -2.12194440e-4f /* ln 2 - high */
-#define EDGELING_ROUNDER 12582912.0f     /* 1.5 * 2^23: adding it rounds to an integer, kept in the low bits */
+#define EDGELING_LN2_HIGH 0.693359375f           /* few bits, so that n * high is exact */
+#define EDGELING_LN2_LOW -2.12194440e-4f         /* ln 2 - high */
+#define EDGELING_ROUNDER 12582912.0f             /* 1.5 * 2^23: adding it rounds to an integer, kept in the low bits */
+#define EDGELING_LARGEST_EXPONENT 88.7228394f    /* ln 2^128: from here on exp is infinite */
+#define EDGELING_SMALLEST_NORMAL 1.17549435e-38f /* 2^-126 */
 
 /* x = n ln 2 + r with |r| <= ln 2 / 2. */
 typedef struct {
@@ -55,7 +57,7 @@ EDGELING_KERNEL float edgeling_exp(float x) {
     const float fraction = edgeling_expm1_near_zero(reduced.r) + 1.0f;
     const float scaled = edgeling_float_of(edgeling_bits_of(fraction) + (reduced.n << 23));
     const float positive = x > -87.3365402f ? scaled : 0.0f;
-    return x < 88.7228394f ? positive : x + EDGELING_INFINITY;
+    return x < EDGELING_LARGEST_EXPONENT ? positive : x + EDGELING_INFINITY;
 }
 
 EDGELING_KERNEL float edgeling_expm1(float x) {
@@ -63,11 +65,11 @@ EDGELING_KERNEL float edgeling_expm1(float x) {
     const edgeling_reduced reduced = edgeling_reduce(bounded);
     const float half = edgeling_float_of((reduced.n + 126u) << 23); /* 2^(n - 1), so that 2^128 is never needed */
     const float result = (half * edgeling_expm1_near_zero(reduced.r) + (half - 0.5f)) * 2.0f;
-    return x < 88.7228394f ? result : x + EDGELING_INFINITY;
+    return x < EDGELING_LARGEST_EXPONENT ? result : x + EDGELING_INFINITY;
 }
 
 EDGELING_KERNEL float edgeling_log(float x) {
-    const int denormal = x < 1.17549435e-38f;
+    const int denormal = x < EDGELING_SMALLEST_NORMAL;
     const uint32_t bits = edgeling_bits_of(denormal ? x * 8388608.0f : x);
     const uint32_t above = bits - 0x3F3504F3u; /* of sqrt(1/2) */
     const int32_t power = (int32_t)above >> 23;
@@ -148,7 +150,7 @@ EDGELING_KERNEL float edgeling_sqrt(float x) {
     const float root = x * inverse;
     const float better = root + 0.5f * inverse * (x - root * root);
     const float positive = x < EDGELING_INFINITY ? better : x;
-    const float nonnegative = x < 1.17549435e-38f ? 0.0f : positive;
+    const float nonnegative = x < EDGELING_SMALLEST_NORMAL ? 0.0f : positive;
     return x < 0.0f ? EDGELING_NAN : nonnegative;
 #endif
 }

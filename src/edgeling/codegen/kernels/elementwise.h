@@ -81,7 +81,7 @@ EDGELING_KERNEL void edgeling_reciprocal_sqrt(int size, float epsilon, const flo
 /* y = x limited to [minimum, maximum]; NaN stays */
 EDGELING_KERNEL void edgeling_clip(int size, float minimum, float maximum, const float *x, float *y) {
     for (int i = 0; i < size; i++) {
-        y[i] = edgeling_minimum(edgeling_maximum(x[i], minimum), maximum);
+        y[i] = edgeling_clip_value(x[i], minimum, maximum);
     }
 }
 

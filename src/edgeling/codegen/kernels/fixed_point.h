@@ -8,7 +8,7 @@
 #ifndef EDGELING_FIXED_POINT_H
 #define EDGELING_FIXED_POINT_H
 
-#include <stdint.h>
+#include "common.h"
 
 /* Cores whose multiplier gives 32 bits only; a test may define this for any core. */
 #if !defined(EDGELING_NO_LONG_MULTIPLY) && (defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__))

@@ -39,11 +39,6 @@ EDGELING_KERNEL float edgeling_clip_probability(float p) {
     return edgeling_clip_value(p, EDGELING_EPSILON, EDGELING_REST_EPSILON);
 }
 
-EDGELING_KERNEL float edgeling_sign(float x) {
-    const float sign = (x > 0.0f ? 1.0f : 0.0f) - (x < 0.0f ? 1.0f : 0.0f);
-    return x == x ? sign : x;
-}
-
 EDGELING_KERNEL float edgeling_huber(float error, float delta) {
     const float e = edgeling_absolute(error);
     return e > delta ? delta * e - 0.5f * delta * delta : 0.5f * e * e;
@@ -75,7 +70,8 @@ EDGELING_KERNEL float edgeling_smooth_binary(float t, float smoothing) {
 EDGELING_KERNEL float edgeling_loss_value(
     int function, int from_logits, float smoothing, float delta, float t, float p) {
     const float margin = edgeling_maximum(1.0f - t * p, 0.0f);
-    const float log_ratio = function == EDGELING_MEAN_SQUARED_LOGARITHMIC_ERROR ? edgeling_log_1(p) - edgeling_log_1(t) : 0.0f;
+    const float log_ratio =
+        function == EDGELING_MEAN_SQUARED_LOGARITHMIC_ERROR ? edgeling_log_1(p) - edgeling_log_1(t) : 0.0f;
     switch (function) {
     case EDGELING_MEAN_SQUARED_ERROR: return (p - t) * (p - t);
     case EDGELING_MEAN_ABSOLUTE_ERROR: return edgeling_absolute(p - t);

@@ -5,7 +5,7 @@
 #include "matmul.h"
 #include "tile.h"
 
-/* A panel of the transposed b: this many terms by the columns of a tile. 8 KiB of stack, only where there are vectors. */
+/* A panel of the transposed b: terms by the columns of a tile. 8 KiB of stack, only where there are vectors. */
 #define EDGELING_PANEL_TERMS 64
 #define EDGELING_PANEL_COLUMNS 32
 

@@ -16,8 +16,7 @@ EDGELING_KERNEL void edgeling_penalty_gradient(
     int size, float l1, float l2, const float *dy, const float *w, float *dw) {
     const float d = *dy;
     for (int i = 0; i < size; i++) {
-        const float sign = (w[i] > 0.0f ? 1.0f : 0.0f) - (w[i] < 0.0f ? 1.0f : 0.0f);
-        dw[i] = d * (l1 * sign + 2.0f * l2 * w[i]);
+        dw[i] = d * (l1 * edgeling_sign(w[i]) + 2.0f * l2 * w[i]);
     }
 }
 

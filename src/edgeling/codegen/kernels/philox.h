@@ -12,10 +12,10 @@
 #define EDGELING_SHUFFLE_STREAM 0x53485546u
 #define EDGELING_DROPOUT_STREAM 0x44524F50u
 
-static inline void edgeling_philox(uint32_t seed, uint32_t substream, uint32_t block, uint32_t step, uint32_t stream,
-                                   uint32_t word[4]) {
+static inline void edgeling_philox(
+    uint32_t seed, uint32_t substream, uint32_t block, uint32_t step, uint32_t stream, uint32_t word[4]) {
     uint32_t c0 = block, c1 = step, c2 = stream, c3 = 0u, k0 = seed, k1 = substream;
-    for (int round = 0; round < 10; ++round) {
+    for (int round = 0; round < 10; round++) {
         const uint64_t p0 = (uint64_t)c0 * 0xD2511F53u, p1 = (uint64_t)c2 * 0xCD9E8D57u;
         c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
         c1 = (uint32_t)p1;

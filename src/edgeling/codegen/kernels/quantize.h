@@ -1,10 +1,10 @@
 /* float to int8: clamp(round_half_away(x * 2^fraction_bits) + zero_point), a scale of 2^-fraction_bits a column.
  *
- *   x              float  [batch][columns]  anything, infinities and NaN included
- *   fraction_bits  int8   [columns]         -100 to 100
- *   zero_point     int32  [columns]         -2^22 to 2^22 (beyond int8 where a column lies far from zero)
- *   missing        int8   [columns]         what NaN becomes
- *   y              int8   [batch][columns]
+ *   x              float  [rows,columns]  anything, infinities and NaN included
+ *   fraction_bits  int8   [columns]       -100 to 100
+ *   zero_point     int32  [columns]       -2^22 to 2^22 (beyond int8 where a column lies far from zero)
+ *   missing        int8   [columns]       what NaN becomes
+ *   y              int8   [rows,columns]
  *
  * With scales that are powers of two this is TensorFlow Lite's QUANTIZE to the bit, and it needs no float arithmetic:
  * the float's own bits are shifted into place. On a core without a float unit that is ten times faster and a kilobyte
@@ -13,9 +13,6 @@
 #ifndef EDGELING_QUANTIZE_H
 #define EDGELING_QUANTIZE_H
 
-#include <stdint.h>
-
-#include "common.h"
 #include "fixed_point.h"
 
 static inline int8_t edgeling_quantize_value(float x, int32_t fraction_bits, int32_t zero_point, int8_t missing) {
@@ -34,10 +31,11 @@ static inline int8_t edgeling_quantize_value(float x, int32_t fraction_bits, int
     return edgeling_clamp_int8(zero_point + (bits >> 31 ? -steps : steps), -128, 127);
 }
 
-static inline void edgeling_quantize(int batch, int columns, const float *x, const int8_t *fraction_bits,
-                                     const int32_t *zero_point, const int8_t *missing, int8_t *y) {
-    for (int b = 0; b < batch; ++b) {
-        for (int c = 0; c < columns; ++c) {
+static inline void edgeling_quantize(
+    int rows, int columns, const float *x, const int8_t *fraction_bits, const int32_t *zero_point,
+    const int8_t *missing, int8_t *y) {
+    for (int row = 0; row < rows; row++) {
+        for (int c = 0; c < columns; c++) {
             y[c] = edgeling_quantize_value(x[c], fraction_bits[c], zero_point[c], missing[c]);
         }
         x += columns;

@@ -2,17 +2,15 @@
  *
  *   multiplier          2^30 to 2^31 - 1, with left_shift: the input's scale in Q5
  *   left_shift          0 to 31
- *   minimum_difference  below it, an input counts for nothing beside the row's maximum
- *   x                   int8  [batch][classes]   1 to 511 classes
- *   y                   int8  [batch][classes]   scale 1/256, zero point -128; y may be x
+ *   minimum_difference  -31 * 2^26 / 2^left_shift to 0; an input further below its row's maximum counts for nothing
+ *   x                   int8  [rows,classes]  1 to 511 classes
+ *   y                   int8  [rows,classes]  scale 1/256, zero point -128; y may be x
  *
  * The exponentials of a row's first classes are kept on the stack; those of further ones are computed twice.
  * Algorithm: gemmlowp fixedpoint.h (Taylor series around -1/8, then a factor for each bit above; Newton-Raphson).
  */
 #ifndef EDGELING_SOFTMAX_S8_H
 #define EDGELING_SOFTMAX_S8_H
-
-#include <stdint.h>
 
 #include "fixed_point.h"
 
@@ -34,7 +32,7 @@ static inline int32_t edgeling_exp_on_negative_values(int32_t a) {
     const int32_t series = x + edgeling_divide_by_power_of_two(third + x2, 1);
     int32_t result = exp_minus_eighth + edgeling_multiply_high(exp_minus_eighth, series);
     uint32_t quarters = (uint32_t)(remainder - a) >> 24;
-    for (const int32_t *factor = factors; quarters != 0u; ++factor, quarters >>= 1) {
+    for (const int32_t *factor = factors; quarters != 0u; factor++, quarters >>= 1) {
         if (quarters & 1u) {
             result = edgeling_multiply_high(result, *factor);
         }
@@ -46,15 +44,15 @@ static inline int32_t edgeling_exp_on_negative_values(int32_t a) {
 static inline int32_t edgeling_one_over_one_plus(int32_t a) {
     const int32_t half_denominator = (int32_t)(((uint32_t)a + 0x80000000u) >> 1);
     int32_t x = 1515870810 + edgeling_multiply_high(half_denominator, -1010580540); /* 48/17 - 32/17 d, Q2 */
-    for (int32_t step = 0; step < 3; ++step) {
+    for (int32_t step = 0; step < 3; step++) {
         x += edgeling_multiply_high(x, (1 << 29) - edgeling_multiply_high(half_denominator, x)) * 4;
     }
     return x > INT32_MAX / 2 ? INT32_MAX : x * 2;
 }
 
 /* exp of a difference from the row's maximum, in steps of the input's scale, as Q0. */
-EDGELING_SHARED int32_t edgeling_softmax_exp(int32_t difference, int32_t multiplier, int32_t left_shift,
-                                             int32_t minimum_difference) {
+EDGELING_SHARED int32_t edgeling_softmax_exp(
+    int32_t difference, int32_t multiplier, int32_t left_shift, int32_t minimum_difference) {
     if (difference < minimum_difference) {
         return 0;
     }
@@ -62,16 +60,17 @@ EDGELING_SHARED int32_t edgeling_softmax_exp(int32_t difference, int32_t multipl
     return edgeling_exp_on_negative_values(edgeling_multiply_high(shifted, multiplier));
 }
 
-static inline void edgeling_softmax_s8(int batch, int classes, int32_t multiplier, int32_t left_shift,
-                                       int32_t minimum_difference, const int8_t *x, int8_t *y) {
-    for (int b = 0; b < batch; ++b) {
+static inline void edgeling_softmax_s8(
+    int rows, int classes, int32_t multiplier, int32_t left_shift, int32_t minimum_difference, const int8_t *x,
+    int8_t *y) {
+    for (int row = 0; row < rows; row++) {
         int32_t largest = -128;
-        for (int c = 0; c < classes; ++c) {
+        for (int c = 0; c < classes; c++) {
             largest = x[c] > largest ? x[c] : largest;
         }
         int32_t kept[EDGELING_SOFTMAX_KEPT];
         int32_t sum = 0; /* Q12 */
-        for (int c = 0; c < classes; ++c) {
+        for (int c = 0; c < classes; c++) {
             const int32_t e = edgeling_softmax_exp(x[c] - largest, multiplier, left_shift, minimum_difference);
             sum += edgeling_divide_by_power_of_two(e, 12);
             if (c < EDGELING_SOFTMAX_KEPT) {
@@ -82,10 +81,10 @@ static inline void edgeling_softmax_s8(int batch, int classes, int32_t multiplie
         uint32_t mantissa = (uint32_t)sum;
         int32_t right_shift = 35;
         for (; mantissa < 0x80000000u; mantissa <<= 1) {
-            --right_shift;
+            right_shift--;
         }
         const int32_t reciprocal = edgeling_one_over_one_plus((int32_t)(mantissa - 0x80000000u));
-        for (int c = 0; c < classes; ++c) {
+        for (int c = 0; c < classes; c++) {
             const int32_t e =
                 c < EDGELING_SOFTMAX_KEPT
                     ? kept[c]

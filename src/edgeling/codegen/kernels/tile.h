@@ -3,7 +3,7 @@
  *   a      element (row, p) at a[row * a_row + p * a_step]
  *   b      element (p, column) at b[p * b_step + column]
  *   start  what the sums start from, element (row, column) at start[row * start_row + column]; 0 (null): from zero
- *   y      element (row, column) at y[row * y_row + column]
+ *   y      element (row, column) at y[row * y_row + column]: the sum over p, 0 to k - 1
  *
  * Written with GCC's and Clang's vector types. Where there are none, or the core has no vectors, EDGELING_LANES is 1.
  */
@@ -19,7 +19,7 @@ typedef struct {
     int k, a_row, a_step, b_step, start_row, y_row;
 } edgeling_strides;
 
-/* One function for each width of vector: rows <= EDGELING_TILE_ROWS, vectors <= EDGELING_TILE_VECTORS, both constant. */
+/* One function for each width of vector; rows (at most EDGELING_TILE_ROWS) and vectors are constant. */
 #define EDGELING_DEFINE_TILE(width)                                                                                   \
     typedef float edgeling_lanes_##width __attribute__((vector_size(4 * width), aligned(4), may_alias));              \
     EDGELING_KERNEL void edgeling_tile_##width(                                                                       \
