@@ -134,6 +134,11 @@ def test_importing_loads_numpy_and_nothing_heavier(statement: str) -> None:
     assert not loaded & set(HEAVY)
 
 
+def test_the_help_of_the_command_does_not_wait_for_numpy() -> None:
+    loaded = {name.split(".")[0] for name in _loaded_by("import edgeling.cli.app")}
+    assert not loaded & ({"numpy", *HEAVY} - {"typer", "rich"})
+
+
 def test_the_public_face() -> None:
     functions = {"build", "explain", "load", "save", "train", "verify"}
     modules = {"activations", "callbacks", "initializers", "layers", "losses", "metrics", "models", "optimizers"}

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeling.explain import PermutationImportance
-from edgeling.report import (
+from edgeling.report.content import (
     ClassScore,
     Column,
     Content,
@@ -23,8 +23,8 @@ from edgeling.report import (
     Network,
     Reproduction,
     TrainingSummary,
-    render,
 )
+from edgeling.report.page import render
 
 VOID = {"meta", "br", "col"}
 OPTIONAL = [f.name for f in fields(Content) if f.name not in ("name", "task", "target")]

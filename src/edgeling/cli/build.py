@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from edgeling.cli.output import Json, print_json, reported
-from edgeling.cli.train import Precision
 
 Artifact = Annotated[Path, typer.Argument(help="An .edgeling folder (or a .keras file).")]
+Precision = Annotated[str, typer.Option(help="float32, int8, or auto: the one train chose; of a .keras file float32.")]
 For = Annotated[str, typer.Option("--for", help="The target; edgeling targets lists them.")]
 
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from edgeling.cli.live import RichProgress
 from edgeling.cli.terminal import bar, console, one_line
-from edgeling.explain import PermutationImportance
 from edgeling.report import units
-from edgeling.report.content import Content, Deployment, Evaluation
-from edgeling.report.headline import judge
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
     from rich.text import Text
+
+    from edgeling.explain import PermutationImportance
+    from edgeling.report.content import Content, Deployment, Evaluation
 
 __all__ = ["RichProgress", "show_content", "show_deployments", "show_mapping"]
 
@@ -206,6 +206,8 @@ def _error(deployment: Deployment) -> Text:
 
 def _verdict(deployments: Sequence[Deployment]) -> Text:
     from rich.text import Text
+
+    from edgeling.report.headline import judge
 
     kind, sentence = judge(deployments)
     mark, style = _JUDGED[kind]

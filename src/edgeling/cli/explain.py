@@ -23,7 +23,7 @@ def explain(
     """
     with reported(as_json):
         from edgeling.cli.display import show_content
-        from edgeling.report import render
+        from edgeling.report.page import render
         from edgeling.workflow.explain import explain as explain_table
         from edgeling.workflow.files import written_whole
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeling.cli.build import Artifact, For
+from edgeling.cli.build import Artifact, For, Precision
 from edgeling.cli.output import Json, print_json, reported
-from edgeling.cli.train import Precision
 
 if TYPE_CHECKING:
     from edgeling.graph.types import Array

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from edgeling.report.content import Task
+if TYPE_CHECKING:
+    from edgeling.report.content import Task
 
 UNKNOWN = "\N{EN DASH}"
 

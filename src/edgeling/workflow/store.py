@@ -37,7 +37,7 @@ def save(trained: Trained, folder: str | Path = "", command: str = "") -> Path:
     Raises:
         ArtifactError: it cannot be written, or something else stands there.
     """
-    from edgeling.report import render
+    from edgeling.report.page import render
 
     path = Path(folder) if folder else Path(trained.pipeline.name + SUFFIX)
     pipeline = trained.pipeline
