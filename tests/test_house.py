@@ -140,7 +140,7 @@ def test_the_help_of_the_command_does_not_wait_for_numpy() -> None:
 
 
 def test_the_public_face() -> None:
-    functions = {"build", "explain", "load", "save", "train", "verify"}
+    functions = {"Input", "build", "explain", "load", "save", "train", "verify"}
     modules = {"activations", "callbacks", "initializers", "layers", "losses", "metrics", "models", "optimizers"}
     modules |= {"regularizers", "targets", "utils"}
     assert set(edgeling.__all__) == functions | modules | {"EdgelingError", "Sequential", "__version__"}

@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 # Public name -> where it lives. Modules stand for themselves.
 _FUNCTIONS = {
     "EdgelingError": "edgeling.errors",
+    "Input": "edgeling.layers",
     "Sequential": "edgeling.models",
     "build": "edgeling.workflow.build",
     "explain": "edgeling.workflow.explain",
@@ -29,6 +30,7 @@ __all__ = ["__version__", *_FUNCTIONS, *_MODULES]  # noqa: PLE0604  (names of fu
 
 if TYPE_CHECKING:
     from edgeling.errors import EdgelingError as EdgelingError
+    from edgeling.layers import Input as Input
     from edgeling.models import Sequential as Sequential
     from edgeling.workflow.build import build as build
     from edgeling.workflow.build import verify as verify

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -375,3 +377,54 @@ def test_a_line_an_epoch_is_printed_without_a_terminal(capsys: pytest.CaptureFix
     model.fit(X, X[:, 0], verbose=0)
     assert capsys.readouterr().out == ""
     assert model.train_on_batch(X, X[:, 0], return_dict=True).keys() == {"loss", "mae"}
+
+
+def _fitted() -> tuple[Sequential, Any, Any]:
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(64, 4)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(int)
+    model = Sequential([Dense(8, input_dim=4, activation="relu"), Dense(1, activation="sigmoid")])
+    model.compile("adam", "binary_crossentropy")
+    model.fit(x, y, epochs=3, verbose=0)
+    return model, x, y
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_trains_on_by_itself(copied: Callable[[Sequential], Sequential]) -> None:
+    model, x, y = _fitted()
+    before = model.predict(x)
+    other = copied(model)
+    assert (other.predict(x) == before).all()
+    other.fit(x, y, epochs=3, verbose=0, shuffle=False)
+    assert (model.predict(x) == before).all()
+    model.fit(x, y, epochs=3, verbose=0, shuffle=False)
+    assert (model.predict(x) == other.predict(x)).all()  # what the optimizer keeps was copied too
+
+
+def test_rows_at_any_address_and_of_any_byte_order() -> None:
+    model, x, y = _fitted()
+    shifted = np.frombuffer(b"x" + x.tobytes(), np.uint8)[1:].view(np.float32).reshape(x.shape)
+    assert not shifted.flags.aligned
+    for same in (shifted, x.astype(">f4"), np.asfortranarray(x), np.repeat(x, 2, axis=1)[:, ::2]):
+        assert (model.predict(same) == model.predict(x)).all()
+        assert (model.predict(same[:1]) == model.predict(x[:1])).all()
+        assert model.evaluate(same, y, verbose=0) == model.evaluate(x, y, verbose=0)
+
+
+def _trained_weights(disturbed: bool) -> list[Any]:
+    set_random_seed(3)
+    model, x, y = _fitted()
+    stop = Event()
+    other = Thread(target=lambda: [model.evaluate(x, y, verbose=0) for _ in iter(stop.is_set, True)])
+    if disturbed:
+        other.start()
+    model.fit(x, y, epochs=2000, verbose=0)
+    stop.set()
+    if disturbed:
+        other.join()
+    return model.get_weights()
+
+
+def test_evaluating_in_another_thread_leaves_training_alone() -> None:
+    alone, disturbed = _trained_weights(False), _trained_weights(True)
+    assert all((a == b).all() for a, b in zip(alone, disturbed, strict=True))

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 import edgeling
+from edgeling.codegen import names
 from edgeling.errors import ArtifactError, DataError, EdgelingError, TargetError, UnsupportedError
 from edgeling.graph import run_rows
 from edgeling.layers import Dense, Dropout, Input
 from edgeling.models import Sequential
 from edgeling.training.graphs import inference_graph
+from edgeling.workflow.deploy import identifier
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 8)).astype(np.float32)
@@ -104,3 +106,25 @@ def test_a_program_too_large_for_the_chip_is_refused() -> None:
     huge = Sequential([Input((200,)), Dense(300), Dense(10)])
     with pytest.raises(TargetError):
         edgeling.build(huge, target="cortex-m0plus")
+
+
+@pytest.mark.parametrize(
+    "text", ["data (1)", "a - b", "int", "main", "stdint", "edgeling", "edgeling_x", "1", "", "é", "x" * 300, "INT8_T"]
+)
+def test_any_file_name_makes_a_name_for_a_program(text: str) -> None:
+    name = identifier(text)
+    assert names.identifier(name) == name
+    assert not name.startswith("edgeling")
+    assert len(name) <= 60
+    assert name != "stdint"
+
+
+@pytest.mark.parametrize("name", ["data (1)", "stdint", "stddef", "int"])
+def test_such_names_compile(model, name: str) -> None:
+    assert edgeling.verify(model, rows=X[:2]).matches
+    assert edgeling.build(model, name=name).matches
+
+
+def test_something_that_is_no_model() -> None:
+    with pytest.raises(UnsupportedError, match="int"):
+        edgeling.build(42)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -57,9 +58,13 @@ class Sequential(Stack):
     def _forget(self) -> None:
         super()._forget()
         self._optimizer_state: dict[str, Array] = {}
-        self._fitted: tuple[str, Lent] | None = None
+        self._fitted: tuple[tuple[int, str], Lent] | None = None
         self._predictor: Predictor | None = None
         self._single = not_ready
+
+    def __getstate__(self) -> dict[str, Any]:
+        """To copy or pickle: everything but what is compiled, which is found again."""
+        return {**self.__dict__, "_network": None, "_fitted": None, "_predictor": None, "_single": not_ready}
 
     def compile(
         self,
@@ -161,7 +166,7 @@ class Sequential(Stack):
             )
             weighted = data.sample_weight is not None
             lent = lend(key, lambda: for_training(self.network(), objective, optimizer, batch_size, weighted))
-            self._fitted = key[1], lent
+            self._fitted = (get_ident(), key[1]), lent
             return Session(lent, self._named_weights(), self._optimizer_state)
 
         Fit(
@@ -307,7 +312,7 @@ class Sequential(Stack):
 
     def _evaluator(self, objective: Objective) -> Lent:
         signature = self._signature(objective)
-        if self._fitted and self._fitted[0] == signature:
+        if self._fitted and self._fitted[0] == (get_ident(), signature):  # another thread may be at its own
             return self._fitted[1]
         return lend(("evaluate", signature), lambda: for_evaluation(self.network(), objective))
 

@@ -27,9 +27,9 @@ def numbers(values: Any, what: str, finite: bool = True) -> Floats:
     if array.ndim == 0 or not len(array):
         raise DataError(f"{what} has at least one row", received=f"shape {array.shape}")
     if not finite and array.dtype == np.float32:
-        return np.ascontiguousarray(array)
+        return np.require(array, requirements=("C", "A"))
     with np.errstate(over="ignore", invalid="ignore"):
-        floats = np.ascontiguousarray(array, dtype=np.float32)
+        floats = np.require(array, np.float32, ("C", "A"))
         total = floats.sum() if finite else 0.0
     if not np.isfinite(total):
         _check_finite(floats, what)

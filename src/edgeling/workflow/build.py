@@ -119,7 +119,14 @@ def opened(source: Source) -> Pipeline | Sequential | Graph:
     """
     if isinstance(source, str | Path):
         return load_keras(source) if Path(source).suffix in MODEL_FILES else load(source)
-    return from_keras(source) if is_keras_model(source) else source
+    found = from_keras(source) if is_keras_model(source) else source
+    if not isinstance(found, Pipeline | Sequential | Graph):
+        raise UnsupportedError(
+            "a model is a Sequential, a Keras model, a loaded pipeline, a graph, or the path of one",
+            received=type(found).__name__,
+            remedy="edgeling.load(folder), or edgeling.models.load_model(file)",
+        )
+    return found
 
 
 def as_deployable(

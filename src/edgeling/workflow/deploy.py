@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -9,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from edgeling import targets
-from edgeling.codegen import generate
+from edgeling.codegen import generate, names
 from edgeling.codegen.program import Program
 from edgeling.errors import UnsupportedError
 from edgeling.graph import Graph, run_rows
@@ -24,6 +25,13 @@ PROOF_ROWS = 64
 # What float32 C may differ from the interpreter by, relative to the largest answer (at least 1): the orders of
 # summation and the elementary functions differ, each by an ulp or two. int8 may not differ at all.
 FLOAT32_TOLERANCE = 1e-5
+
+MAX_NAME = 48
+# NAME.h would be found in place of these.
+_HEADERS = frozenset(
+    """assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdarg stdbool stddef
+    stdint stdio stdlib string tgmath time wchar wctype""".split()  # noqa: SIM905
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +103,8 @@ def deployable(
 
 
 def identifier(text: str) -> str:
-    """A C identifier as close to ``text`` as can be."""
-    safe = "".join(c if c.isascii() and c.isalnum() else "_" for c in text).strip("_").lower()
-    return safe if safe and not safe[0].isdigit() else f"model_{safe}".rstrip("_")
+    """A name for a program as close to ``text`` as can be: a C identifier, and no header of C's own."""
+    safe = re.sub("[^a-z0-9]+", "_", text.lower())[:MAX_NAME].strip("_")
+    if not safe or safe[0].isdigit() or safe.startswith("edgeling"):
+        safe = f"model_{safe}".rstrip("_")
+    return f"{safe}_model" if safe in _HEADERS or names.identifier(safe) != safe else safe
