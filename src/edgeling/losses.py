@@ -1,4 +1,7 @@
-"""What training makes small: Keras's loss classes. Their meaning lives in :mod:`edgeling.graph.losses`."""
+"""What training makes small: Keras's loss classes. Their meaning lives in :mod:`edgeling.graph.losses`.
+
+Formulas are those of a row; ``mean`` and ``sum`` go over its columns. Probabilities are kept 1e-7 from 0 and 1.
+"""
 
 from __future__ import annotations
 
@@ -99,7 +102,7 @@ class Huber(Loss):
 
 @dataclass(frozen=True)
 class BinaryCrossentropy(Loss):
-    """Cross-entropy of independent yes/no outputs."""
+    """``-mean(y_true * log(y_pred) + (1 - y_true) * log(1 - y_pred))``: independent yes/no outputs."""
 
     ignored = frozenset({"dtype", "axis"})
     from_logits: bool = False
@@ -108,7 +111,7 @@ class BinaryCrossentropy(Loss):
 
 @dataclass(frozen=True)
 class CategoricalCrossentropy(Loss):
-    """Cross-entropy of classes, ``y_true`` one-hot."""
+    """``-sum(y_true * log(y_pred))``, ``y_true`` one-hot; ``y_pred`` is divided by its sum."""
 
     ignored = frozenset({"dtype", "axis"})
     from_logits: bool = False
@@ -117,7 +120,7 @@ class CategoricalCrossentropy(Loss):
 
 @dataclass(frozen=True)
 class SparseCategoricalCrossentropy(Loss):
-    """Cross-entropy of classes, ``y_true`` class numbers from 0."""
+    """``-log(y_pred[y_true])``, ``y_true`` class numbers from 0."""
 
     sparse = True
     from_logits: bool = False

@@ -45,6 +45,7 @@ class FileEntry:
 
     @classmethod
     def of(cls, content: bytes) -> FileEntry:
+        """What a manifest says of a file with this content."""
         return cls(len(content), hashlib.sha256(content).hexdigest())
 
 

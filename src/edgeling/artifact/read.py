@@ -41,6 +41,7 @@ class Artifact:
 
     @property
     def name(self) -> str:
+        """The folder's name when it was written, without the ending."""
         return str(self.manifest["name"])
 
     def read(self, name: str) -> bytes:

@@ -34,6 +34,7 @@ class Column:
 
     @property
     def is_numeric(self) -> bool:
+        """Whether it holds numbers, not categories."""
         return self.categories is None
 
     @property
@@ -73,10 +74,12 @@ class Table:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Names of the columns, in order."""
         return tuple(column.name for column in self.columns)
 
     @property
     def rows(self) -> int:
+        """How many rows there are."""
         return len(self.columns[0].values) if self.columns else 0
 
     def column(self, name: str) -> Column:

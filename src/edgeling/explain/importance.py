@@ -15,9 +15,8 @@ from edgeling.errors import DataError
 from edgeling.graph.random import permutation
 from edgeling.graph.types import Array
 
-_BATCH_ELEMENTS = (
-    1 << 23
-)  # what one predict call is handed at most (unless one repeat alone is larger): 32 MB of float32
+# What one predict call is handed at most (unless one repeat alone is larger): 32 MB of float32.
+_BATCH_ELEMENTS = 1 << 23
 
 
 @dataclass(frozen=True, eq=False)

@@ -110,18 +110,22 @@ class Layer(Configurable):
 
     @property
     def variables(self) -> list[Weight]:
+        """As :attr:`weights`."""
         return self.weights
 
     @property
     def trainable_weights(self) -> list[Weight]:
+        """Those that gradients move; none if the layer is not trainable."""
         return [w for w in self.weights if w.trainable and self.trainable]
 
     @property
     def non_trainable_weights(self) -> list[Weight]:
+        """The others."""
         return [w for w in self.weights if not (w.trainable and self.trainable)]
 
     @property
     def output_shape(self) -> tuple[int | None, ...]:
+        """``(None, ...)``: the shape of a batch of output rows, once built."""
         return (None, *(self.output_row or ()))
 
     def count_params(self) -> int:

@@ -135,7 +135,11 @@ class Normalization(Layer):
         self.axis, self.invert = axis, False
 
     def adapt(self, data: ArrayLike) -> None:
-        """Take mean and variance from the rows of a table, [rows, columns]."""
+        """Take mean and variance from the rows of a table, [rows, columns].
+
+        Raises:
+            DataError: not a table, no rows, or NaN or an infinity among them.
+        """
         table = np.asarray(data, np.float64)
         if table.ndim != 2 or not len(table) or not np.isfinite(table).all():
             raise DataError("adapt takes a table of finite numbers", received=f"shape {table.shape}")

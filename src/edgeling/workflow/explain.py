@@ -16,6 +16,11 @@ from edgeling.workflow.train import importance_of
 def explain(artifact: str | Path, table: str | Path, seed: int = 0) -> tuple[Content, dict[str, Any]]:
     """Score a pipeline on a table with known answers, and measure the importance of its columns.
 
+    Args:
+        artifact: an ``.edgeling`` folder.
+        table: a CSV or Parquet file with the target, best of rows not trained on.
+        seed: of the orders in which columns are shuffled.
+
     Returns:
         What a report shows, and the same figures in plain values (``rows``, ``metrics``, ``importance``).
 

@@ -56,10 +56,12 @@ class Pipeline:
 
     @property
     def name(self) -> str:
+        """The program's name, a C identifier."""
         return self.deployable.name
 
     @property
     def labels(self) -> tuple[str, ...]:
+        """Class names in the network's order; empty for regression."""
         return self.preparation.target.labels
 
     @cached_property

@@ -34,6 +34,9 @@ def save(trained: Trained, folder: str | Path = "", command: str = "") -> Path:
         folder: by default ``NAME.edgeling`` here.
         command: what a person types to get the same again; by default ``edgeling train`` with its arguments.
 
+    Returns:
+        The folder.
+
     Raises:
         ArtifactError: it cannot be written, or something else stands there.
     """

@@ -95,6 +95,11 @@ def train(
         data: a CSV or Parquet file, or a table.
         target: the column to predict.
         name: of the program; by default the file's.
+        settings: what a person can choose; by default what ``edgeling train`` takes.
+        progress: is told of every stage.
+
+    Returns:
+        Everything that was found out; nothing is written before ``save``.
 
     Raises:
         DataError: the table cannot be learned from.
@@ -112,7 +117,7 @@ def train(
     network, history, seconds = _fit(checked, parts, preparation, settings, progress)
     label = identifier(name or ("model" if isinstance(data, Table) else Path(data).stem))
     pipeline = _pipeline(label, checked, parts, preparation, network, settings, progress)
-    raw, truth = _rows_of(checked, preparation, pipeline, parts.test)
+    raw, truth = _held_out(checked, pipeline, parts.test)
     with progress.stage("Evaluating on held-out rows") as stage:
         scores = {p: pipeline.scores(raw, truth, p) for p in pipeline.deployable.graphs}
         stage.done(", ".join(f"{_headline(found)} as {p}" for p, found in scores.items()))
@@ -193,9 +198,9 @@ def _pipeline(
     return Pipeline(preparation, deployed, next(iter(deployed.graphs)), network.get_config())
 
 
-def _rows_of(checked: TableCheck, preparation: Preparation, pipeline: Pipeline, rows: Array) -> tuple[Array, Array]:
+def _held_out(checked: TableCheck, pipeline: Pipeline, rows: Array) -> tuple[Array, Array]:
     table = checked.table.take(rows)
-    return preparation.transform(table), pipeline.truth(table)
+    return pipeline.preparation.transform(table), pipeline.truth(table)
 
 
 def _chosen(scores: Mapping[str, Mapping[str, Any]], proofs: Mapping[str, Mapping[str, Proof]]) -> str:
