@@ -120,7 +120,7 @@ class CategoricalCrossentropy(Loss):
 
 @dataclass(frozen=True)
 class SparseCategoricalCrossentropy(Loss):
-    """``-log(y_pred[y_true])``, ``y_true`` class numbers from 0."""
+    """``-log(y_pred[y_true])``, ``y_true`` class numbers from 0; ``y_pred`` is divided by its sum."""
 
     sparse = True
     from_logits: bool = False

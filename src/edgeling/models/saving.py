@@ -76,7 +76,6 @@ def load_weights(path: Path) -> list[Array]:
     Raises:
         DataError: no such file, or not one of ours.
     """
-
     try:
         stored = npz_to_arrays(path.read_bytes())
         return [stored[f"arr_{i}"] for i in range(len(stored))]

@@ -123,10 +123,8 @@ class Sequential(Stack):
             TrainingError: not compiled, or a loss that stopped being finite.
             CompilerNotFoundError: there is no C compiler.
         """
-        floats = self._features(x)
-        loss = self._resolved_loss(y)
-        truth = arrays.targets(y, self._width(), loss)
-        data, validation = arrays.gathered(floats, truth, arrays.row_weights(truth, sample_weight)), None
+        floats, loss = self._features(x), self._resolved_loss(y)
+        data, validation = self._data(floats, y, sample_weight, loss), None
         if validation_data is not None:
             validation = self._validation(validation_data, loss)
         elif validation_split:
@@ -156,17 +154,10 @@ class Sequential(Stack):
         self.calibration_rows = data.x[:CALIBRATION_ROWS]
 
         def session(batch_size: int, tail: int) -> Session:
-            key = (
-                "fit",
-                self._signature(objective),
-                optimizer.signature(),
-                batch_size,
-                tail,
-                data.sample_weight is None,
-            )
-            weighted = data.sample_weight is not None
+            signature, weighted = self._signature(objective), data.sample_weight is not None
+            key = ("fit", signature, optimizer.signature(), batch_size, tail, weighted)
             lent = lend(key, lambda: for_training(self.network(), objective, optimizer, batch_size, weighted))
-            self._fitted = (get_ident(), key[1]), lent
+            self._fitted = (get_ident(), signature), lent
             return Session(lent, self._named_weights(), self._optimizer_state)
 
         Fit(
@@ -193,8 +184,7 @@ class Sequential(Stack):
             DataError, TrainingError, CompilerNotFoundError: as :meth:`fit`.
         """
         floats, loss = self._features(x), self._resolved_loss(y)
-        truth = arrays.targets(y, self._width(), loss)
-        data = arrays.gathered(floats, truth, arrays.row_weights(truth, sample_weight))
+        data = self._data(floats, y, sample_weight, loss)
         if steps:
             data = _head(data, steps * (batch_size or DEFAULT_BATCH_SIZE))
         objective, reported = self._objective(loss, data)
@@ -226,8 +216,12 @@ class Sequential(Stack):
     def _validation(self, given: Any, loss: losses.Loss) -> TrainingData:
         if not isinstance(given, (list, tuple)) or not 2 <= len(given) <= 3:
             raise UnsupportedError("validation_data is (x, y) or (x, y, sample_weight)", received=type(given).__name__)
-        truth = arrays.targets(given[1], self._width(), loss)
-        return arrays.gathered(self._features(given[0]), truth, arrays.row_weights(truth, *given[2:]))
+        x, y, weights = (*given, None)[:3]
+        return self._data(self._features(x), y, weights, loss)
+
+    def _data(self, floats: arrays.Floats, y: Any, sample_weight: Any, loss: losses.Loss) -> TrainingData:
+        truth = arrays.targets(y, self._width(), loss)
+        return arrays.gathered(floats, truth, arrays.row_weights(truth, sample_weight))
 
     def predict(
         self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", steps: int | None = None,
