@@ -10,7 +10,7 @@ import numpy as np
 from edgeling.codegen import generate
 from edgeling.graph.builder import GraphBuilder
 from edgeling.graph.interpreter import Run, run
-from edgeling.graph.types import Array, Graph
+from edgeling.graph.types import Array, DType, Graph
 from edgeling.toolchain.native import NativeProgram, load
 
 
@@ -29,8 +29,6 @@ def case(operation: str, *inputs: Array, relative: float = 2e-6, absolute: float
     """One node, all of its inputs coming from the caller, all of its outputs going back."""
     b = GraphBuilder(operation)
     stored = [np.asarray(x, np.float32) if np.asarray(x).dtype.kind == "f" else np.asarray(x) for x in inputs]
-    from edgeling.graph.types import DType
-
     names = [b.input(f"in_{i}", x.shape, DType.of(x)) for i, x in enumerate(stored)]
     outputs = b.add_many(operation, *names, **attributes)
     shapes = " ".join(str(x.shape) for x in stored)

@@ -11,7 +11,7 @@ from edgeling.codegen.calls import call_of
 from edgeling.codegen.memory import Plan, plan, words_of
 from edgeling.codegen.schedule import Schedule, schedule
 from edgeling.graph.builder import GraphBuilder
-from edgeling.graph.types import Graph
+from edgeling.graph.types import DType, Graph
 from tests.codegen.harness import Case, check
 from tests.codegen.random_graphs import random_case, random_graph
 
@@ -174,8 +174,6 @@ def test_two_variables_exchange_their_contents():
 
 def test_floats_and_integers_never_share_memory():
     b = GraphBuilder("mixed")
-    from edgeling.graph.types import DType
-
     x, seed, step = b.input("x", (1,)), b.input("seed", (), DType.UINT32), b.input("step", (), DType.UINT32)
     early = b.add("square", b.add("square", b.add("square", x)))
     later = b.add("count", b.add("count", step))

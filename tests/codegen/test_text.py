@@ -17,6 +17,7 @@ from edgeling.codegen.text import comment, float_literal, initializer
 from edgeling.errors import GraphError, UnsupportedError
 from edgeling.graph.builder import GraphBuilder
 from edgeling.graph.types import Graph
+from edgeling.toolchain.native import load
 from tests.codegen.harness import Case, check
 from tests.codegen.networks import TUTORIALS
 from tests.codegen.random_graphs import random_graph
@@ -125,8 +126,6 @@ def test_graphs_of_one_program_share_variables_and_arena():
     assert list(made.variable_offsets) == ["total"]
     assert made.state_bytes == 8 + made.arena_bytes
     assert made.initializer == "shared_init"
-    from edgeling.toolchain.native import load
-
     native = load(made)
     x, y = np.array([2, 3], np.float32), np.empty(2, np.float32)
     native.function("shared_add")(x, y)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edgeling.errors import UnsupportedError
-from edgeling.graph import Graph, GraphBuilder, run
+from edgeling.graph import DType, Graph, GraphBuilder, run
 from edgeling.graph.random import permutation
 from edgeling.graph.types import Array
 from edgeling.passes import differentiate
@@ -31,7 +31,7 @@ def step_graph(batch: int, weighted: bool = False, dropout: bool = False) -> Gra
     x, y = b.input("x", (batch, FEATURES)), b.input("y", (batch, 1))
     weight = b.input("sample_weight", (batch,)) if weighted else ""
     rate = b.input("learning_rate", ())
-    seed = b.input("seed", (), b_uint32()) if dropout else ""
+    seed = b.input("seed", (), DType.UINT32) if dropout else ""
     kernel, bias = b.variable(START["kernel"], "kernel"), b.variable(START["bias"], "bias")
     step = b.variable(np.uint32(0), "step")
     h = x
@@ -48,12 +48,6 @@ def step_graph(batch: int, weighted: bool = False, dropout: bool = False) -> Gra
         b.update(momentum, new_momentum)
     b.update(step, b.add("count", step))
     return b.build([loss, right])
-
-
-def b_uint32():
-    from edgeling.graph import DType
-
-    return DType.UINT32
 
 
 def _scores(b: GraphBuilder, y: str, p: str, weight: str, batch: int) -> tuple[str, str]:
