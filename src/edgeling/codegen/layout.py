@@ -76,4 +76,5 @@ class Tables:
 
     @property
     def text(self) -> str:
+        """The definitions, in the order of first use."""
         return "\n".join(self._texts)

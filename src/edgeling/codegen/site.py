@@ -37,6 +37,7 @@ class Site:
 
     @property
     def attributes(self) -> Mapping[str, Any]:
+        """The node's."""
         return self.node.attributes
 
     def length(self, index: int, axis: int) -> str:

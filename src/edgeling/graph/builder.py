@@ -52,18 +52,18 @@ class GraphBuilder:
         dtype: DType = DType.FLOAT32,
         quantization: Quantization | None = None,
     ) -> str:
-        """A value the caller hands over."""
+        """A value the caller hands over; GraphError if the name is taken (inputs and variables keep theirs)."""
         self._inputs.append(name)
         return self._declare(name, TensorType(tuple(shape), dtype, quantization))
 
     def constant(self, array: ArrayLike, name: str = "constant", quantization: Quantization | None = None) -> str:
-        """A value that never changes. Floats become float32, other dtypes stay."""
+        """A value that never changes. Floats of any width become float32, other dtypes stay."""
         stored, name = _stored(array), self.unique(name)
         self._constants[name] = stored
         return self._declare(name, TensorType(stored.shape, DType.of(stored), quantization))
 
     def variable(self, array: ArrayLike, name: str) -> str:
-        """A value that outlives a run, with its initial contents."""
+        """A value that outlives a run, with its initial contents; GraphError if the name is taken."""
         stored = _stored(array)
         self._variables[name] = stored
         return self._declare(name, TensorType(stored.shape, DType.of(stored)))
@@ -124,6 +124,7 @@ class GraphBuilder:
         self._metadata.update(metadata)
 
     def type_of(self, value: str) -> TensorType:
+        """The type of a value made so far; GraphError where there is none."""
         if value not in self._types:
             raise GraphError("a value is made before it is read", received=repr(value))
         return self._types[value]
@@ -133,7 +134,11 @@ class GraphBuilder:
         return unused(name, self._types)
 
     def build(self, outputs: Sequence[str]) -> Graph:
-        """The graph, checked."""
+        """The graph, checked.
+
+        Raises:
+            GraphError: it is not legal.
+        """
         return check(
             Graph(
                 self.name, tuple(self._inputs), tuple(outputs), tuple(self._nodes), dict(self._types),

@@ -70,6 +70,7 @@ def round_half_away(x: ArrayLike) -> NDArray[Any]:
 
 
 def clamp_int8(x: ArrayLike, minimum: int = INT8_MIN, maximum: int = INT8_MAX) -> Int8:
+    """Held between minimum and maximum, as int8."""
     return np.clip(np.asarray(x), minimum, maximum).astype(np.int8)
 
 

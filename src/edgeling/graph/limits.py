@@ -7,16 +7,17 @@ from collections.abc import Mapping
 import numpy as np
 
 from edgeling.errors import GraphError
-from edgeling.graph.integer import LARGEST_EXPONENT, LARGEST_ZERO_POINT
+from edgeling.graph.fixed_point import INT32_MAX
+from edgeling.graph.integer import INT8_MAX, LARGEST_EXPONENT, LARGEST_ZERO_POINT
 from edgeling.graph.types import Array, Graph, Node
 
 # By operation and position among the inputs: least and largest element. All these inputs are constants.
 LIMITS: Mapping[str, Mapping[int, tuple[int, int]]] = {
     "quantize": {1: (-LARGEST_EXPONENT, LARGEST_EXPONENT), 2: (-LARGEST_ZERO_POINT, LARGEST_ZERO_POINT)},
-    "dense_int8": {1: (-127, 127), 2: (-(2**31) + 1, 2**31 - 1), 3: (0, 2**31 - 1), 4: (0, 31)},
+    "dense_int8": {1: (-INT8_MAX, INT8_MAX), 2: (-INT32_MAX, INT32_MAX), 3: (0, INT32_MAX), 4: (0, 31)},
 }
 # Requantising makes a sum no larger; an output's zero point is added to it then.
-LARGEST_SUM = 2**31 - 1 - LARGEST_ZERO_POINT
+LARGEST_SUM = INT32_MAX - LARGEST_ZERO_POINT
 
 
 def check_limits(node: Node, graph: Graph) -> None:

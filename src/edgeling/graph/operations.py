@@ -13,11 +13,16 @@ MANY = -1  # number of inputs: one or more
 
 @dataclass(frozen=True)
 class Operation:
-    """What an operation takes. Defaults of attributes also fix their types."""
+    """What an operation takes; what it gives follows from its type rule.
+
+    Attributes:
+        description: its formula, for people.
+        inputs: how many; ``MANY`` for one or more.
+        attributes: defaults, which also fix the types.
+    """
 
     description: str
     inputs: int
-    outputs: int = 1
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
 
 
@@ -27,7 +32,7 @@ def _binary(description: str) -> Operation:
 
 def _update(slots: int, scalars: int, description: str, **attributes: float | bool) -> Operation:
     """An optimizer rule: (parameter, gradient, slots..., scalars...) -> (parameter, slots...)."""
-    return Operation(description, 2 + slots + scalars, 1 + slots, attributes)
+    return Operation(description, 2 + slots + scalars, attributes)
 
 
 LOSS_ATTRIBUTES: Mapping[str, Attribute] = {
@@ -44,21 +49,21 @@ ELEMENTWISE = {
     "multiply": _binary("a * b"),
     "divide": _binary("a / b"),
     "square": Operation("x * x", 1),
-    "reciprocal_sqrt": Operation("1 / sqrt(x + epsilon)", 1, 1, {"epsilon": 0.0}),
-    "clip": Operation("x limited to [minimum, maximum]", 1, 1, {"minimum": 0.0, "maximum": 0.0}),
-    "activation": Operation("an activation function; alpha is its slope or scale", 1, 1, ACTIVATION_ATTRIBUTES),
+    "reciprocal_sqrt": Operation("1 / sqrt(x + epsilon)", 1, {"epsilon": 0.0}),
+    "clip": Operation("x limited to [minimum, maximum]", 1, {"minimum": 0.0, "maximum": 0.0}),
+    "activation": Operation("an activation function; alpha is its slope or scale", 1, ACTIVATION_ATTRIBUTES),
     "activation_gradient": Operation(
         "(dy, v) -> dx, where v is the activation's output or input, as its row in `activations` says",
-        2, 1, ACTIVATION_ATTRIBUTES,
+        2, ACTIVATION_ATTRIBUTES,
     ),
 }  # fmt: skip
 
 LINEAR = {
-    "dense": Operation("activation(x @ kernel + bias): x [n,i], kernel [i,o], bias [o]", 3, 1, ACTIVATION_ATTRIBUTES),
-    "matmul": Operation("a @ b, each transposed first if asked", 2, 1, {"transpose_a": False, "transpose_b": False}),
-    "sum": Operation("sum over the axes, which are kept with length one", 1, 1, {"axes": (0,)}),
-    "broadcast": Operation("x repeated to a shape (NumPy broadcasting)", 1, 1, {"shape": (1,)}),
-    "reshape": Operation("the same elements in another shape", 1, 1, {"shape": (1,)}),
+    "dense": Operation("activation(x @ kernel + bias): x [n,i], kernel [i,o], bias [o]", 3, ACTIVATION_ATTRIBUTES),
+    "matmul": Operation("a @ b, each transposed first if asked", 2, {"transpose_a": False, "transpose_b": False}),
+    "sum": Operation("sum over the axes, which are kept with length one", 1, {"axes": (0,)}),
+    "broadcast": Operation("x repeated to a shape (NumPy broadcasting)", 1, {"shape": (1,)}),
+    "reshape": Operation("the same elements in another shape", 1, {"shape": (1,)}),
 }
 
 NORMALISING = {
@@ -68,26 +73,26 @@ NORMALISING = {
     "log_softmax_gradient": Operation("(dy, y) -> dx", 2),
     "batch_normalization": Operation(
         "gamma * (x - mean) / sqrt(variance + epsilon) + beta, with (x, gamma, beta, mean, variance)",
-        5, 1, {"epsilon": 1e-3},
+        5, {"epsilon": 1e-3},
     ),
 }  # fmt: skip
 
 PREPARATION = {
     "impute": Operation("(x, fill): fill where x is NaN", 2),
     "standardize": Operation("(x, mean, scale): (x - mean) / scale", 3),
-    "gather": Operation("the columns of [n, c] named by indices", 1, 1, {"indices": (0,)}),
-    "one_hot": Operation("[n, 1] codes to [n, depth]; a code outside is all zeros", 1, 1, {"depth": 1}),
+    "gather": Operation("the columns of [n, c] named by indices", 1, {"indices": (0,)}),
+    "one_hot": Operation("[n, 1] codes to [n, depth]; a code outside is all zeros", 1, {"depth": 1}),
     "concatenate": Operation("[n, ...] side by side along the last axis", MANY),
 }
 
 TRAINING = {
-    "loss": Operation("(y_true, y_pred) -> [n] loss of each row", 2, 1, LOSS_ATTRIBUTES),
-    "loss_gradient": Operation("(d_rows [n], y_true, y_pred) -> d_y_pred", 3, 1, LOSS_ATTRIBUTES),
-    "metric": Operation("(y_true, y_pred) -> [n], 1 or 0 or the mean over the row's outputs", 2, 1,
+    "loss": Operation("(y_true, y_pred) -> [n] loss of each row", 2, LOSS_ATTRIBUTES),
+    "loss_gradient": Operation("(d_rows [n], y_true, y_pred) -> d_y_pred", 3, LOSS_ATTRIBUTES),
+    "metric": Operation("(y_true, y_pred) -> [n], 1 or 0 or the mean over the row's outputs", 2,
                         {"function": "binary_accuracy", "threshold": 0.5}),
-    "penalty": Operation("l1 * sum|w| + l2 * sum w^2, a scalar", 1, 1, {"l1": 0.0, "l2": 0.0}),
-    "penalty_gradient": Operation("(dy scalar, w) -> dw", 2, 1, {"l1": 0.0, "l2": 0.0}),
-    "dropout_mask": Operation("(seed, step) uint32 scalars -> 0 or 1/(1-rate), by Philox", 2, 1,
+    "penalty": Operation("l1 * sum|w| + l2 * sum w^2, a scalar", 1, {"l1": 0.0, "l2": 0.0}),
+    "penalty_gradient": Operation("(dy scalar, w) -> dw", 2, {"l1": 0.0, "l2": 0.0}),
+    "dropout_mask": Operation("(seed, step) uint32 scalars -> 0 or 1/(1-rate), by Philox", 2,
                               {"shape": (1,), "rate": 0.5, "stream": 0}),
     "count": Operation("step + 1, an uint32 scalar", 1),
 }  # fmt: skip
@@ -98,7 +103,7 @@ UPDATES = {
     "momentum_update": _update(1, 1, "slots: m; scalars: lr", momentum=0.9, nesterov=False),
     "rmsprop_update": Operation(
         "slots: v, then mean if centered, then momentum's if momentum > 0; scalars: lr",
-        MANY, MANY, {"rho": 0.9, "epsilon": 1e-7, "momentum": 0.0, "centered": False},
+        MANY, {"rho": 0.9, "epsilon": 1e-7, "momentum": 0.0, "centered": False},
     ),
     "adagrad_update": _update(1, 1, "slots: accumulator; scalars: lr", epsilon=1e-7),
     "adam_update": _update(2, 1, "slots: m, v; scalars: alpha", **_ADAM),
@@ -107,13 +112,13 @@ UPDATES = {
     "nadam_update": _update(
         2, 4, "slots: m, v; scalars: lr, 0.96 ** t, u_product, beta_2 ** t", **_ADAM
     ),
-    "decay": Operation("(w, lr): w - w * rate * lr, decoupled weight decay", 2, 1, {"rate": 0.0}),
-    "power_step": Operation("beta ** t from beta ** (t - 1): p * beta, 0 once below 1e-30", 1, 1, {"beta": 0.9}),
+    "decay": Operation("(w, lr): w - w * rate * lr, decoupled weight decay", 2, {"rate": 0.0}),
+    "power_step": Operation("beta ** t from beta ** (t - 1): p * beta, 0 once below 1e-30", 1, {"beta": 0.9}),
     "adam_alpha": Operation("(lr, beta_1 ** t, beta_2 ** t): lr * sqrt(1 - beta_2 ** t) / (1 - beta_1 ** t)", 3),
     "adamax_alpha": Operation("(lr, beta_1 ** t): lr / (1 - beta_1 ** t)", 2),
-    "nadam_product": Operation("(u_product, 0.96 ** t): u_product * u_t, 0 once below 1e-30", 2, 1, {"beta_1": 0.9}),
+    "nadam_product": Operation("(u_product, 0.96 ** t): u_product * u_t, 0 once below 1e-30", 2, {"beta_1": 0.9}),
     "norm": Operation("sqrt of the sum of squares of all inputs, a scalar", MANY),
-    "clip_scale": Operation("(norm): limit / max(norm, limit), a scalar", 1, 1, {"limit": 1.0}),
+    "clip_scale": Operation("(norm): limit / max(norm, limit), a scalar", 1, {"limit": 1.0}),
 }  # fmt: skip
 
 INT8 = {
@@ -122,13 +127,13 @@ INT8 = {
         "NaN becomes missing",
         4,
     ),
-    "dequantize": Operation("scale * (x - zero_point), exact in float32", 1, 1, {"scale": 1.0, "zero_point": 0}),
+    "dequantize": Operation("scale * (x - zero_point), exact in float32", 1, {"scale": 1.0, "zero_point": 0}),
     "dense_int8": Operation(
         "(x [n,i], weights [o,i], bias, multiplier, right_shift): TFLite's FULLY_CONNECTED, zero point in the bias",
-        5, 1, {"zero_point": 0, "minimum": -128, "maximum": 127},
+        5, {"zero_point": 0, "minimum": -128, "maximum": 127},
     ),
     "softmax_int8": Operation(
-        "TFLite's SOFTMAX over the last axis", 1, 1, {"multiplier": 0, "left_shift": 0, "minimum_difference": 0}
+        "TFLite's SOFTMAX over the last axis", 1, {"multiplier": 0, "left_shift": 0, "minimum_difference": 0}
     ),
     "lookup_int8": Operation("(x, table [256]): table[x], the table indexed by x's unsigned byte", 2),
 }  # fmt: skip

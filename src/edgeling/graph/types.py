@@ -26,6 +26,7 @@ class DType(Enum):
 
     @property
     def numpy(self) -> np.dtype[Any]:
+        """NumPy's dtype."""
         return np.dtype(self.value)
 
     @property
@@ -35,10 +36,12 @@ class DType(Enum):
 
     @property
     def bytes(self) -> int:
+        """Size of one element."""
         return int(self.numpy.itemsize)
 
     @classmethod
     def of(cls, array: Array) -> DType:
+        """An array's element type; ValueError for one that no graph holds."""
         return cls(array.dtype.name)
 
 
@@ -69,6 +72,7 @@ class TensorType:
 
     @property
     def bytes(self) -> int:
+        """Size of all elements, packed."""
         return self.size * self.dtype.bytes
 
     def __str__(self) -> str:

@@ -66,6 +66,7 @@ class Stored:
 
     @property
     def step(self) -> float:
+        """What one step of it is worth: the scale, or 1 where ``columns`` says it."""
         return self.affine.scale if self.affine else 1.0
 
 

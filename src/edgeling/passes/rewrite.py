@@ -21,6 +21,7 @@ class Uses:
         self._reads.update(value for _, value in graph.updates)
 
     def read_once(self, value: str) -> bool:
+        """Whether there is one reader only: an input of a node, an output of the graph, or an update."""
         return self._reads[value] == 1
 
 

@@ -26,6 +26,7 @@ class Affine:
 
     @property
     def quantization(self) -> Quantization:
+        """As a type carries it."""
         return Quantization((self.scale,), (self.zero_point,))
 
 

@@ -23,15 +23,18 @@ class Rows(Protocol):
     """What is asked of a loss or a metric: two matrices to one value a row."""
 
     @property
-    def signed(self) -> bool: ...
+    def signed(self) -> bool:
+        """Whether it takes labels of -1 and 1."""
 
-    def trace(self, builder: GraphBuilder, y_true: str, y_pred: str) -> str: ...
+    def trace(self, builder: GraphBuilder, y_true: str, y_pred: str) -> str:
+        """Append the nodes; give the name of the value of each row, [rows]."""
 
 
 class Rule(Protocol):
     """What is asked of an optimizer."""
 
-    def trace(self, builder: GraphBuilder, learning_rate: str, gradients: Mapping[str, str]) -> None: ...
+    def trace(self, builder: GraphBuilder, learning_rate: str, gradients: Mapping[str, str]) -> None:
+        """Append the nodes and updates that move every variable among ``gradients`` by its gradient."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,8 @@ def evaluation_graph(network: Network, objective: Objective, batch_size: int = 1
 class Model(Protocol):
     """A model, as far as its graph needs it."""
 
-    def network(self, readable: bool = False) -> Network: ...
+    def network(self, readable: bool = False) -> Network:
+        """Its layers; names of weights for people, or the same for every network of one structure."""
 
 
 def inference_graph(model: Model | Network, *, frozen: bool = True, metadata: Mapping[str, Any] | None = None) -> Graph:

@@ -28,6 +28,7 @@ class Weight:
 
     @property
     def value(self) -> Array:
+        """float32, not to be written into."""
         return self._value
 
     @value.setter
@@ -37,6 +38,7 @@ class Weight:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Of the value."""
         return self.value.shape
 
     def numpy(self) -> Array:
@@ -56,9 +58,11 @@ class Traceable(Protocol):
     trainable: bool
 
     @property
-    def weights(self) -> list[Weight]: ...
+    def weights(self) -> list[Weight]:
+        """In Keras's order."""
 
-    def trace(self, tracer: Tracer, x: str) -> str: ...
+    def trace(self, tracer: Tracer, x: str) -> str:
+        """Append the layer's nodes to ``x``; give its output."""
 
 
 class Tracer:
