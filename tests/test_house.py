@@ -139,6 +139,13 @@ def test_the_help_of_the_command_does_not_wait_for_numpy() -> None:
     assert not loaded & ({"numpy", *HEAVY} - {"typer", "rich"})
 
 
+def test_predicting_from_an_artifact_loads_nothing_of_training() -> None:
+    loaded = _loaded_by("import edgeling.workflow.store")
+    rooms = {room_of(module) for module in loaded if module.startswith("edgeling.")}
+    assert "workflow" in rooms
+    assert not rooms & {KERAS, "training", "formats", "report", "explain"}
+
+
 def test_the_public_face() -> None:
     functions = {"Input", "build", "explain", "load", "save", "train", "verify"}
     modules = {"activations", "callbacks", "initializers", "layers", "losses", "metrics", "models", "optimizers"}

@@ -1,4 +1,4 @@
-"""Pipelines as ``.edgeling`` folders, and back."""
+"""Pipelines as ``.edgeling`` folders, and back. Reading one back loads nothing that only training needs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,10 +19,11 @@ from edgeling.graph import Graph
 from edgeling.graph.cost import cost
 from edgeling.graph.serialize import from_json, to_json
 from edgeling.toolchain.prove import Proof
-from edgeling.workflow.content import trained_content
 from edgeling.workflow.deploy import PRECISIONS, Deployable
 from edgeling.workflow.pipeline import Pipeline, synthetic_rows
-from edgeling.workflow.train import Settings, Trained
+
+if TYPE_CHECKING:
+    from edgeling.workflow.train import Trained
 
 SUFFIX = ".edgeling"
 
@@ -41,6 +42,7 @@ def save(trained: Trained, folder: str | Path = "", command: str = "") -> Path:
         ArtifactError: it cannot be written, or something else stands there.
     """
     from edgeling.report.page import render
+    from edgeling.workflow.content import trained_content
 
     path = Path(folder) if folder else Path(trained.pipeline.name + SUFFIX)
     pipeline = trained.pipeline
@@ -59,6 +61,8 @@ def command_of(trained: Trained, *begin: str) -> str:
     Args:
         begin: how it begins; by default ``edgeling train`` with the table and its target.
     """
+    from edgeling.workflow.train import Settings
+
     settings, usual = trained.settings, Settings()
     words = [*begin] or ["edgeling", "train", trained.source, "--target", trained.check.target]
     for name in ("task", "precision", "hidden", "epochs", "seed"):
