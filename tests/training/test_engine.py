@@ -171,6 +171,24 @@ def test_evaluating_between_epochs_does_not_disturb_training() -> None:
     np.testing.assert_array_equal(engine.weights()["kernel"], trained(4)[1]["kernel"])
 
 
+def test_what_the_optimizer_keeps_outlives_an_evaluation_before_training() -> None:
+    held = {"kernel_momentum": np.full_like(START["kernel"], 0.25), "step": np.uint32(7)}
+    one, other = (Engine("net", step_graph, evaluation()) for _ in range(2))
+    one.load(START | held)
+    one.evaluate(data(5))
+    other.evaluate(data(5))
+    other.load(START | held)
+    straight = Engine("net", step_graph, evaluation())
+    straight.load(START | held)
+    for engine in (one, other, straight):
+        np.testing.assert_array_equal(engine.weights()["kernel_momentum"], held["kernel_momentum"])
+        engine.run_epochs(data(23), batch_size=5, epochs=1, seed=1, learning_rates=np.float32(0.1))
+        assert engine.weights()["step"] == 7 + 5
+    for name, array in straight.weights().items():
+        np.testing.assert_array_equal(one.weights()[name], array, err_msg=name)
+        np.testing.assert_array_equal(other.weights()[name], array, err_msg=name)
+
+
 def _many_metrics(count: int) -> Graph:
     b = GraphBuilder.of(evaluation())
     loss, accuracy = evaluation().outputs

@@ -57,7 +57,7 @@ class _Run(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_void_p) for name in ("state", "last_good", "x", "y", "sample_weight", "learning_rates")),
         *((name, ctypes.c_void_p) for name in ("batch_x", "batch_y", "batch_weight", "logs", "order")),
-        *((name, ctypes.c_int64) for name in ("state_bytes", "learning_rate_count", "step")),
+        *((name, ctypes.c_int64) for name in ("variables_bytes", "learning_rate_count", "step")),
         *((name, ctypes.c_int32) for name in ("rows", "batch_size", "log_count")),
         *((name, ctypes.c_int32) for name in ("batches_per_epoch", "shuffle", "epochs", "epoch", "batch")),
         *((name, ctypes.c_uint32) for name in ("seed", "first_epoch")),
@@ -88,19 +88,18 @@ class Engine:
         self._evaluation_graph = optimize(evaluation_graph) if evaluation_graph else None
         self._sizes: tuple[int, int] | None = None
         self._native: NativeProgram | None = None
-        self._weights: dict[str, Array] = {}
+        self._variables: dict[str, Array] = {}  # views into the state of what is compiled now
+        self._weights: dict[str, Array] = {}  # what was loaded; of compiled variables, an old copy
 
     def load(self, weights: Mapping[str, Array]) -> None:
-        """Start from these variables; those not named keep their contents."""
+        """Start from these variables; those not named keep their contents (zero at first)."""
         self._weights.update(weights)
-        if self._native:
-            self._write(weights)
+        self._write(weights)
 
     def weights(self) -> dict[str, Array]:
         """A copy of every variable: parameters first, then what the optimizer keeps."""
-        if self._native is None:
-            return dict(self._weights)
-        return {name: view.copy() for name, view in self._variables.items()}
+        held = {name: view.copy() for name, view in self._variables.items()}
+        return {**held, **{name: array for name, array in self._weights.items() if name not in held}}
 
     def run_epochs(
         self,
@@ -124,7 +123,9 @@ class Engine:
         """
         rows = len(data.x)
         batch_size = min(batch_size, rows)
-        self._prepare(batch_size, rows % batch_size)
+        sizes = batch_size, rows % batch_size
+        if self._sizes != sizes:
+            self._compile(sizes)
         run = self._run_of(data, batch_size, epochs, learning_rates, steps_per_epoch)
         run.fields.shuffle, run.fields.seed, run.fields.first_epoch = shuffle, seed & 0xFFFFFFFF, first_epoch
         return self._drive(run)
@@ -137,13 +138,9 @@ class Engine:
         weight = data.sample_weight
         sizes = (len(data.x), data.x[0].size, data.y[0].size, means.size)
         self._evaluate(
-            self._native_state, _address(data.x), _address(data.y), _address(weight), *sizes, means.ctypes.data
+            self._state_address, _address(data.x), _address(data.y), _address(weight), *sizes, means.ctypes.data
         )
         return means
-
-    def _prepare(self, batch_size: int, tail: int) -> None:
-        if self._native is None or self._sizes != (batch_size, tail):
-            self._compile((batch_size, tail))
 
     def _compile(self, sizes: tuple[int, int] | None) -> None:
         """Compile for a batch size and a rest, keeping the variables' contents."""
@@ -152,9 +149,10 @@ class Engine:
         program = generate(graphs, self._name)
         self._native = load(program, _loop_files(program))
         self._sizes = sizes
-        self._native_state = self._native.state.ctypes.data
+        self._state = self._native.state
+        self._state_address = self._state.ctypes.data
         self._variables = _views(self._native, graphs)
-        self._write({k: v for k, v in self._weights.items() if k in self._variables})
+        self._write(self._weights)
         if sizes:
             self._fit = self._native.symbol(f"{self._name}_fit")
             self._fit.restype = ctypes.c_int32
@@ -177,8 +175,8 @@ class Engine:
         return graphs
 
     def _write(self, weights: Mapping[str, Array]) -> None:
-        for name, array in weights.items():
-            self._variables[name][...] = array
+        for name in weights.keys() & self._variables.keys():
+            self._variables[name][...] = weights[name]
 
     def _log_count(self, entry: str) -> int:
         assert self._native
@@ -193,13 +191,13 @@ class Engine:
         logs = np.empty((epochs, log_count), np.float32)
         order = np.empty(rows, np.int32)
         gathered = np.empty(batch_size * (x_size + y_size + 1), np.float32)
-        state_bytes = sum(view.nbytes for view in self._variables.values())
-        last_good = self._native.state[:state_bytes].copy()  # type: ignore[union-attr]
+        variables_bytes = sum(view.nbytes for view in self._variables.values())
+        last_good = self._state[:variables_bytes].copy()
         rates = np.atleast_1d(np.ascontiguousarray(learning_rates, np.float32))
         batches = -(-rows // batch_size)
         start = gathered.ctypes.data
         fields = _Run(
-            state=self._native_state, last_good=last_good.ctypes.data, state_bytes=state_bytes,
+            state=self._state_address, last_good=last_good.ctypes.data, variables_bytes=variables_bytes,
             x=_address(data.x), y=_address(data.y), sample_weight=_address(data.sample_weight), rows=rows,
             batch_x=start, batch_y=start + 4 * batch_size * x_size,
             batch_weight=start + 4 * batch_size * (x_size + y_size),
@@ -224,8 +222,7 @@ class Engine:
         return Epochs(run.logs[: run.fields.epoch], diverged=status == _NOT_FINITE)
 
     def _restore(self, run: _PreparedRun) -> None:
-        assert self._native
-        self._native.state[: run.last_good.size] = run.last_good
+        self._state[: run.last_good.size] = run.last_good
 
 
 @dataclass

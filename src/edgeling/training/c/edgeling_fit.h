@@ -36,7 +36,7 @@ typedef struct {
     const float *x, *y, *sample_weight, *learning_rates;
     float *batch_x, *batch_y, *batch_weight, *logs;
     int32_t *order;
-    int64_t state_bytes, learning_rate_count, step;
+    int64_t variables_bytes, learning_rate_count, step;
     int32_t rows, batch_size, log_count, batches_per_epoch, shuffle;
     int32_t epochs, epoch, batch; /* how many to run, and where the run is */
     uint32_t seed, first_epoch;
@@ -94,7 +94,7 @@ static void edgeling_end_epoch(edgeling_run *run) {
     const double seen = (double)(full < run->rows ? full : run->rows);
     for (int32_t i = 0; i < run->log_count; ++i)
         run->logs[(int64_t)run->epoch * run->log_count + i] = (float)(run->sums[i] / seen);
-    memcpy(run->last_good, run->state, (size_t)run->state_bytes);
+    memcpy(run->last_good, run->state, (size_t)run->variables_bytes);
     run->batch = 0;
     ++run->epoch;
 }
