@@ -45,6 +45,8 @@ def test_nothing_is_written_unless_asked_for(model, tmp_path, monkeypatch) -> No
 def test_int8_calibrates_on_the_rows_last_fitted(model) -> None:
     proof = edgeling.verify(model, target="cortex-m0plus", precision="int8", rows=X)
     assert (proof.matches, proof.max_error, proof.rows) == (True, 0, 200)
+    assert proof.precision == "int8"
+    assert edgeling.verify(model, target="native").precision == "float32"
 
 
 @pytest.mark.parametrize("rows", [X[:, :4], X[:4, :2], X[:0], X[0], [["a"] * 8]])

@@ -27,17 +27,16 @@ def verify(
     """
     with reported(as_json):
         from edgeling.cli.display import show_deployments
-        from edgeling.workflow.build import as_deployable, opened
+        from edgeling.workflow.build import opened
         from edgeling.workflow.build import verify as verify_c
         from edgeling.workflow.content import deployment
         from edgeling.workflow.store import proof_json
 
         source = opened(artifact)
         proof = verify_c(source, target, precision=precision, rows=_rows(source, data) if data else None)
-        _, chosen = as_deployable(source, precision)
-        show_deployments([deployment(chosen, target, proof, {})])
+        show_deployments([deployment(proof.precision, target, proof, {})])
         if as_json:
-            print_json({"artifact": artifact, "precision": chosen, "targets": {target: proof_json(proof)}})
+            print_json({"artifact": artifact, "precision": proof.precision, "targets": {target: proof_json(proof)}})
         if not proof.matches:
             raise typer.Exit(1)
 

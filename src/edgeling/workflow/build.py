@@ -32,18 +32,27 @@ MODEL_FILES = (".keras", ".h5")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Build(Proof):
+class Verification(Proof):
+    """What a program did on a target.
+
+    Attributes:
+        precision: what ``"auto"`` came to.
+    """
+
+    precision: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build(Verification):
     """C that was written, and what it measures on its target.
 
     Attributes:
         folder: where the C is; None if it was not written.
         files: path to text.
-        precision: the one built.
     """
 
     folder: Path | None
     files: Mapping[str, str]
-    precision: str
 
 
 def build(
@@ -89,7 +98,7 @@ def verify(
     precision: str = "auto",
     rows: ArrayLike | None = None,
     calibration_data: ArrayLike | None = None,
-) -> Proof:
+) -> Verification:
     """Run a model's C on an emulated target against the meaning of its graph.
 
     Args:
@@ -107,7 +116,7 @@ def verify(
     deployed, precision = as_deployable(source, precision, "", calibration_data)
     if rows is not None:
         deployed = replace(deployed, rows=_rows_for(deployed.graphs[precision], rows))
-    return deployed.prove(precision, target)
+    return Verification(**vars(deployed.prove(precision, target)), precision=precision)
 
 
 def opened(source: Source) -> Pipeline | Sequential | Graph:
