@@ -174,7 +174,8 @@ def test_something_else_in_the_way(edgeling) -> None:
 
 
 def test_a_folder_that_is_not_there(edgeling) -> None:
-    edgeling.refused("train", "flowers.csv", "--target", "species", "--out", "no/such/place.edgeling")
+    message = edgeling.refused("train", "flowers.csv", "--target", "species", "--out", "no/such/place.edgeling")
+    assert "Training" not in message  # not found out only after an hour of it
 
 
 def test_a_full_disk(trained) -> None:

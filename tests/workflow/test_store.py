@@ -17,6 +17,7 @@ import edgeling
 from edgeling.artifact import read_artifact, write_artifact
 from edgeling.data import IRIS
 from edgeling.errors import ArtifactError, EdgelingError
+from edgeling.files.arrays import arrays_to_npz
 from edgeling.workflow.store import command_of
 from edgeling.workflow.train import Settings, importance_of, train
 
@@ -34,11 +35,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def forge(folder: Path, target: Path, name: str, content: object) -> Path:
     """The artifact with one JSON file replaced, and a manifest that vouches for it."""
+    return forge_bytes(folder, target, name, json.dumps(content).encode())
+
+
+def forge_bytes(folder: Path, target: Path, name: str, content: bytes) -> Path:
     artifact = read_artifact(folder)
     files = {f: artifact.read(f) for f in artifact.files}
     own = {"format", "format_version", "edgeling_version", "created", "name", "files"}
     entries = {k: v for k, v in artifact.manifest.items() if k not in own}
-    files[name] = json.dumps(content).encode()
+    files[name] = content
     return write_artifact(target, entries, files)
 
 
@@ -117,3 +122,29 @@ def test_importance_stays_finite_where_the_truth_is_constant() -> None:
     found = importance_of(pipeline, raw, np.full(10, 3.0))
     assert found.baseline == 0
     np.testing.assert_array_equal(found.mean, [0, 0])
+
+
+def test_weights_that_are_no_numbers_are_refused(folder: Path, tmp_path: Path) -> None:
+    artifact = read_artifact(folder)
+    arrays = dict(artifact.read_arrays("weights_float32.npz"))
+    for bad in (np.nan, np.inf):
+        spoilt = {name: np.full_like(array, bad) for name, array in arrays.items()}
+        with pytest.raises(ArtifactError, match="finite"):
+            edgeling.load(forge_bytes(folder, tmp_path / "iris.edgeling", "weights_float32.npz", arrays_to_npz(spoilt)))
+
+
+def test_more_nodes_than_a_compiler_takes_are_refused(folder: Path, tmp_path: Path) -> None:
+    graph = json.loads((folder / "graph_float32.json").read_bytes())
+    for i in range(1001):
+        graph["nodes"].append({**graph["nodes"][-1], "inputs": [graph["outputs"][0]], "outputs": [f"more{i}"]})
+        graph["types"][f"more{i}"] = graph["types"][graph["outputs"][0]]
+        graph["outputs"] = [f"more{i}"]
+    with pytest.raises(ArtifactError, match="at most 1000 nodes"):
+        edgeling.load(forge(folder, tmp_path / "iris.edgeling", "graph_float32.json", graph))
+
+
+def test_labels_that_are_no_text_are_refused(folder: Path, tmp_path: Path) -> None:
+    preparation = json.loads((folder / "preparation.json").read_bytes())
+    preparation["target"]["labels"][0] = "\ud800"
+    with pytest.raises(ArtifactError):
+        edgeling.load(forge(folder, tmp_path / "iris.edgeling", "preparation.json", preparation))

@@ -106,22 +106,25 @@ def _require_room(path: Path, contents: Mapping[str, bytes]) -> None:
     total = sum(map(len, contents.values()))
     if total > MAX_TOTAL_BYTES or len(contents[MANIFEST]) > MAX_MANIFEST_BYTES:
         raise ArtifactError(f"an artifact has at most {MAX_TOTAL_BYTES:,} bytes", received=f"{total:,}")
-    if not path.parent.is_dir():
-        raise ArtifactError(
-            "the folder to write into must exist", received=repr(str(path.parent)), remedy="make it, or choose another"
-        )
     require_replaceable(path)
 
 
 def require_replaceable(path: str | Path) -> None:
-    """Only an artifact with nothing but its own files, or an empty folder, may be written over.
+    """The folder around ``path`` must be there; only an artifact with nothing but its own files may be written over.
 
     ``write_artifact`` asks this itself; whoever trains for an hour first may want to ask before.
 
     Raises:
-        ArtifactError: something else is there.
+        ArtifactError: something else is there, or nowhere to write to.
     """
-    steadily(_require_replaceable, Path(path))
+    path = Path(path).expanduser().absolute()
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise ArtifactError(
+            "the folder to write into must exist and take files",
+            received=repr(str(path.parent)),
+            remedy="make it, or choose another",
+        )
+    steadily(_require_replaceable, path)
 
 
 def _require_replaceable(path: Path) -> None:

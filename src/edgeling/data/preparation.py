@@ -316,13 +316,13 @@ def _target_from_json(value: Mapping[str, Any]) -> Target:
 
 def _text(value: Any) -> str:
     _require(isinstance(value, str))
+    value.encode()  # half a surrogate pair is no text
     return str(value)
 
 
 def _texts(values: Any) -> tuple[str, ...]:
-    _require(isinstance(values, list | tuple) and all(isinstance(value, str) for value in values))
-    _require(len(set(values)) == len(values))
-    return tuple(values)
+    _require(isinstance(values, list | tuple) and len(set(values)) == len(values))
+    return tuple(map(_text, values))
 
 
 def _finite(value: Any) -> float:

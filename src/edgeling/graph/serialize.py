@@ -11,6 +11,7 @@ from edgeling.graph.check import check
 from edgeling.graph.types import Array, DType, Graph, Node, Quantization, TensorType
 
 FORMAT = 1
+MAX_NODES = 1000  # compilers take more than linear time over one long function
 MAX_ELEMENTS = 1 << 28  # of one value: a gigabyte; what is larger is no network for an edge, but an attack
 
 
@@ -50,6 +51,8 @@ def from_json(description: Mapping[str, Any], arrays: Mapping[str, Array]) -> Gr
 
 
 def _build(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Graph:
+    if len(d["nodes"]) > MAX_NODES:
+        raise GraphError(f"a graph that is read has at most {MAX_NODES} nodes", received=str(len(d["nodes"])))
     return Graph(
         name=d["name"],
         inputs=tuple(d["inputs"]),

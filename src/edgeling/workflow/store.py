@@ -166,7 +166,12 @@ def _graph_files(deployable: Deployable, precision: str) -> dict[str, bytes]:
 
 
 def _read_graph(artifact: Artifact, precision: str) -> Graph:
-    return from_json(artifact.read_json(f"graph_{precision}.json"), artifact.read_arrays(f"weights_{precision}.npz"))
+    weights = artifact.read_arrays(f"weights_{precision}.npz")
+    if bad := [name for name, array in weights.items() if not np.isfinite(array).all()]:
+        raise ArtifactError(
+            "weights are finite numbers", received=f"NaN or infinity in {bad[0]!r}", remedy="train again"
+        )
+    return from_json(artifact.read_json(f"graph_{precision}.json"), weights)
 
 
 def _json(value: Any) -> bytes:
