@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgeling.data.split import random_order
 from edgeling.errors import DataError
-from edgeling.graph.random import SPLIT_STREAM, random_bits
 from edgeling.graph.types import Array
 
 
@@ -28,7 +28,7 @@ def oversample(codes: Array, *, seed: int = 0) -> Array:
     """Row positions in which every class has as many as the largest: all rows once, then random ones again."""
     groups = _groups(codes)
     most = max(map(len, groups))
-    repeated = [np.resize(_shuffled(group, seed, i), most - len(group)) for i, group in enumerate(groups)]
+    repeated = [np.resize(_shuffled(group, seed, i), most - len(group)) for i, group in enumerate(groups, 1)]
     return np.concatenate([np.arange(len(codes)), *repeated])
 
 
@@ -36,7 +36,7 @@ def undersample(codes: Array, *, seed: int = 0) -> Array:
     """Row positions, ascending, in which every class has as many as the smallest, chosen at random."""
     groups = _groups(codes)
     fewest = min(map(len, groups))
-    return np.sort(np.concatenate([_shuffled(group, seed, i)[:fewest] for i, group in enumerate(groups)]))
+    return np.sort(np.concatenate([_shuffled(group, seed, i)[:fewest] for i, group in enumerate(groups, 1)]))
 
 
 def _groups(codes: Array) -> list[Array]:
@@ -44,5 +44,5 @@ def _groups(codes: Array) -> list[Array]:
 
 
 def _shuffled(group: Array, seed: int, substream: int) -> Array:
-    bits = random_bits(len(group), seed=seed, stream=SPLIT_STREAM, substream=substream + 1)
-    return group[np.argsort(bits, kind="stable")]
+    """Substream 0 is the one that divides the rows."""
+    return group[random_order(len(group), seed, substream)]

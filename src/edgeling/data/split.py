@@ -39,7 +39,7 @@ def split(
             received=f"validation {validation}, test {test}",
             remedy="validation=0.15, test=0.2",
         )
-    order = _random_order(rows, seed)
+    order = random_order(rows, seed)
     codes = np.zeros(rows, np.int32) if classes is None else np.asarray(classes)
     groups = [order[codes[order] == code] for code in distinct_values(codes)]
     parts = [_divide(group, validation, test) for group in groups]
@@ -48,9 +48,9 @@ def split(
     return Split(train, held, judged)
 
 
-def _random_order(size: int, seed: int) -> Array:
+def random_order(size: int, seed: int, substream: int = 0) -> Array:
     """A random permutation: positions sorted by a random word each (ties, at 2**-32 a pair, keep their order)."""
-    return np.argsort(random_bits(size, seed=seed, stream=SPLIT_STREAM), kind="stable")
+    return np.argsort(random_bits(size, seed=seed, stream=SPLIT_STREAM, substream=substream), kind="stable")
 
 
 def _divide(group: Array, validation: float, test: float) -> tuple[Array, Array, Array]:
