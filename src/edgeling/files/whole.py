@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from edgeling.errors import ArtifactError
+
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[BinaryIO]:
@@ -27,3 +29,20 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        ArtifactError: no such folder, no permission, a full disk; what was there stays.
+    """
+    try:
+        with written_whole(path) as file:
+            file.write(content)
+    except OSError as error:
+        raise ArtifactError(
+            "a file must be written whole",
+            received=f"{error.strerror or error} for {str(path)!r}; nothing was changed",
+            remedy="check the folder, the permissions and the free space",
+        ) from error

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edgeling.errors import ArtifactError, EdgelingError
-from edgeling.files.whole import written_whole
 
 MAX_FILE_BYTES = 256 << 20
 """A model for a small device is smaller by far; more is a mistake or an attack."""
@@ -121,21 +120,3 @@ def zip_of(members: Mapping[str, bytes]) -> bytes:
         for name, data in members.items():
             archive.writestr(zipfile.ZipInfo(name), data)
     return buffer.getvalue()
-
-
-def write_file(path: str | Path, content: bytes) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        ArtifactError: no such folder, no permission, a full disk; what was there stays.
-    """
-    path = Path(path).expanduser()
-    try:
-        with written_whole(path) as file:
-            file.write(content)
-    except OSError as error:
-        raise ArtifactError(
-            "a model file must be written whole",
-            received=f"{error.strerror or error} for {str(path)!r}; nothing was changed",
-            remedy="check the folder, the permissions and the free space",
-        ) from error

@@ -17,8 +17,9 @@ from typing import Any
 from edgeling import __version__
 from edgeling import layers as layer_table
 from edgeling.errors import EdgelingError, UnsupportedError
+from edgeling.files.whole import write_file
 from edgeling.formats import hdf5
-from edgeling.formats.archive import MAX_FILE_BYTES, distrust, malformed, read_file, read_members, write_file, zip_of
+from edgeling.formats.archive import MAX_FILE_BYTES, distrust, malformed, read_file, read_members, zip_of
 from edgeling.formats.assemble import Shape, assemble, keyed
 from edgeling.formats.compiling import arguments, compile_model, from_keras_2
 from edgeling.formats.description import describe, parse_json
@@ -73,7 +74,7 @@ def save_keras(model: Sequential, path: str | Path) -> None:
         CONFIG: _json(config),
         WEIGHTS: _weights(model),
     }
-    write_file(path, zip_of(members))
+    write_file(Path(path).expanduser(), zip_of(members))
 
 
 def _require_readable(config: dict[str, Any]) -> None:

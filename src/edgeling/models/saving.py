@@ -10,7 +10,7 @@ from typing import Any
 from edgeling.configurable import Configurable, refuse, serialize
 from edgeling.errors import ArtifactError, DataError, UnsupportedError
 from edgeling.files.arrays import arrays_to_npz, npz_to_arrays
-from edgeling.files.whole import written_whole
+from edgeling.files.whole import write_file
 from edgeling.graph.types import Array
 
 # File formats know models, not the other way round: the format's module is looked up when it is needed.
@@ -59,15 +59,7 @@ def save_weights(model: Any, path: Path, overwrite: bool) -> None:
         ArtifactError: it cannot be written; what was there stays.
     """
     _may_write(path, overwrite)
-    try:
-        with written_whole(path) as file:
-            file.write(arrays_to_npz({f"arr_{i}": array for i, array in enumerate(model.get_weights())}))
-    except OSError as error:
-        raise ArtifactError(
-            "weights must be written whole",
-            received=f"{error.strerror or error} for {str(path)!r}; nothing was changed",
-            remedy="check the folder, the permissions and the free space",
-        ) from error
+    write_file(path, arrays_to_npz({f"arr_{i}": array for i, array in enumerate(model.get_weights())}))
 
 
 def load_weights(path: Path) -> list[Array]:
