@@ -45,10 +45,10 @@ class Site:
         rank = len(self.input_types[index].shape)
         return self.dimensions.name(self.node.inputs[index], axis % rank)
 
-    def output_length(self, axis: int, index: int = 0) -> str:
-        """The name of the length of one axis of output ``index``."""
-        rank = len(self.output_types[index].shape)
-        return self.dimensions.name(self.node.outputs[index], axis % rank)
+    def output_length(self, axis: int) -> str:
+        """The name of the length of one axis of the first output."""
+        rank = len(self.output_types[0].shape)
+        return self.dimensions.name(self.node.outputs[0], axis % rank)
 
     def size(self, index: int = 0) -> str:
         """The number of elements of input ``index``."""
@@ -58,9 +58,9 @@ class Site:
         """The number of last axes in input ``index``."""
         return self.dimensions.product(self.node.inputs[index], range(len(self.input_types[index].shape) - 1))
 
-    def output_size(self, index: int = 0) -> str:
-        """The number of elements of output ``index``."""
-        return self.dimensions.product(self.node.outputs[index])
+    def output_size(self) -> str:
+        """The number of elements of the first output."""
+        return self.dimensions.product(self.node.outputs[0])
 
     def float(self, attribute: str) -> str:
         """A float attribute as a C literal."""

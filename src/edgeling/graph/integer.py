@@ -32,6 +32,7 @@ TANH_SCALE, TANH_ZERO_POINT = 1 / 128, 0
 # Float values beyond this many steps are held there before the zero point is added, so that nothing overflows.
 QUANTIZED_LIMIT, LARGEST_ZERO_POINT = 2**23, 2**22
 MAXIMUM_CLASSES = 511
+CLAMPS = ("linear", "relu", "relu6")  # activations that only limit what is stored
 FLOAT32_BITS, LARGEST_EXPONENT = 24, 100
 
 
@@ -151,8 +152,8 @@ def dense(
 
 
 def activation_range(activation: str, scale: float, zero_point: int) -> tuple[int, int]:
-    """The stored values between which ``linear``, ``relu`` or ``relu6`` hold an output of this quantisation."""
-    if activation not in ("linear", "relu", "relu6"):
+    """The stored values between which one of ``CLAMPS`` holds an output so quantised; GraphError for another."""
+    if activation not in CLAMPS:
         raise GraphError("only linear, relu and relu6 are clamps", received=repr(activation))
     minimum = INT8_MIN if activation == "linear" else max(INT8_MIN, zero_point)
     if activation != "relu6":

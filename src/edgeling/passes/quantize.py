@@ -41,7 +41,6 @@ from edgeling.passes.absorb import Absorber
 from edgeling.passes.quantizable import LAYER, PREPARATION, QUANTIZATION
 from edgeling.passes.scales import LEAST_HIDDEN_SCALE, Affine, column_scales, hidden_scale, output_scale, quantize_layer
 
-CLAMPS = ("linear", "relu", "relu6")
 # Beyond these inputs the stored output hardly changes: by less than a step of 1/256 (tanh: 1/128).
 SATURATION = {"sigmoid": 6.5, "hard_sigmoid": 3.0, "tanh": 3.5}
 SOFTMAX_REACH = 8.0  # below the row's maximum
@@ -134,7 +133,7 @@ class _Quantizer:
         linear = self._float[node.inputs[0]].astype(np.float64) @ kernel + bias
         _require_finite(linear, node.output)
         function = str(node.attributes["function"])
-        if function in CLAMPS:
+        if function in integer.CLAMPS:
             return self._dense_int8(node.output, x, node, linear, self._reach(node.output))
         limit = SATURATION.get(function, np.inf)
         before = self._dense_int8(f"{node.output}_linear", x, node, linear, np.clip(linear, -limit, limit))

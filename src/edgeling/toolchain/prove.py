@@ -11,7 +11,7 @@ from edgeling.codegen.program import Program
 from edgeling.errors import ToolchainError
 from edgeling.targets import Target
 from edgeling.toolchain import emulator, firmware, measure, native, wasm
-from edgeling.toolchain.execution import Array, Execution, batch_of, entry_named
+from edgeling.toolchain.execution import Array, Execution, batch_of
 from edgeling.toolchain.measure import Footprint
 
 Proved = tuple[Execution, Footprint | None]
@@ -58,24 +58,22 @@ def prove(
     inputs: Sequence[Array],
     expected: Sequence[Array],
     tolerance: float,
-    entry_name: str | None = None,
 ) -> Proof:
     """Builds the program for the target, runs every row, compares, measures.
 
     Args:
-        program: what to prove; variables live on from row to row.
+        program: what to prove: its first entry; variables live on from row to row.
         target: native, a Cortex-M or wasm32.
         inputs: one array ``[n, ...]`` per input port, of the port's element type.
         expected: one array ``[n, ...]`` per output port.
         tolerance: absolute; 0 demands equal bits.
-        entry_name: the C function; by default the program's first entry.
 
     Raises:
         CompilerNotFoundError: there is no compiler for the target.
         TargetError: the program does not fit.
         ToolchainError: it does not compile, faults, or runs away; or the arrays do not match the entry.
     """
-    execution, footprint = _runner(target)(program, target, inputs, entry_name)
+    execution, footprint = _runner(target)(program, target, inputs)
     outputs, wanted = execution.outputs, _checked(execution.outputs, expected)
     error = max((_max_error(got, want) for got, want in zip(outputs, wanted, strict=True)), default=0.0)
     same_bits = all(got.tobytes() == want.tobytes() for got, want in zip(outputs, wanted, strict=True))
@@ -89,24 +87,24 @@ def prove(
     )
 
 
-def _runner(target: Target) -> Callable[[Program, Target, Sequence[Array], str | None], Proved]:
+def _runner(target: Target) -> Callable[[Program, Target, Sequence[Array]], Proved]:
     return {"native": _on_native, "wasm32": _on_wasm}.get(target.core, _on_cortex_m)
 
 
-def _on_native(program: Program, target: Target, inputs: Sequence[Array], entry_name: str | None) -> Proved:
-    entry = entry_named(program, entry_name)
+def _on_native(program: Program, target: Target, inputs: Sequence[Array]) -> Proved:
+    entry = program.entries[0]
     batch = batch_of(entry, inputs)
     native.load(program).rows(entry.function)(*batch.inputs, *batch.outputs)
     return Execution(batch.outputs, np.zeros(batch.rows, np.int64), 0), None
 
 
-def _on_cortex_m(program: Program, target: Target, inputs: Sequence[Array], entry_name: str | None) -> Proved:
-    built = firmware.build(program, target, entry_name)
+def _on_cortex_m(program: Program, target: Target, inputs: Sequence[Array]) -> Proved:
+    built = firmware.build(program, target)
     return emulator.CortexM(built).run(inputs), measure.measure(built)
 
 
-def _on_wasm(program: Program, target: Target, inputs: Sequence[Array], entry_name: str | None) -> Proved:
-    module = wasm.build(program, target, entry_name)
+def _on_wasm(program: Program, target: Target, inputs: Sequence[Array]) -> Proved:
+    module = wasm.build(program, target)
     return wasm.WasmInstance(module).run(inputs), wasm.measure(module)
 
 
