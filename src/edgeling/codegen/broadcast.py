@@ -48,12 +48,11 @@ def _layout(site: Site) -> tuple[str, ...]:
             received=" and ".join(str(kind) for kind in site.input_types),
             remedy="reshape them, or broadcast one of them first",
         )
-    every = tuple(True for _ in site.input_types)
-    groups = [*[(every, [])] * (2 - len(groups)), *groups]
-    lengths = [site.dimensions.product(site.node.outputs[0], axes) for _, axes in groups]
-    single = not groups[0][1]
-    keys = [(groups[1][0] if single else groups[0][0]), groups[1][0]]
-    layouts = [f"EDGELING_{_LAYOUTS[keys[0][i], keys[1][i]]}" for i in range(len(site.input_types))]
+    rows, columns = [[], [], *(axes for _, axes in groups)][-2:]
+    lengths = [site.dimensions.product(site.node.outputs[0], axes) for axes in (rows, columns)]
+    # One group is a single row, and an operand lies in it as it lies in its columns; none is one element.
+    keys = [key for key, _ in groups] or [(True,) * len(full)]
+    layouts = [f"EDGELING_{_LAYOUTS[pair]}" for pair in zip(keys[0], keys[-1], strict=True)]
     return (*lengths, *layouts)
 
 
