@@ -29,6 +29,8 @@ from edgeling.report.markup import Markup, element, escape
         (units.figure(-3.5e12), "-3.5e12"),
         (units.figure(0.0), "0"),
         (units.figure(math.inf), "not finite"),
+        (units.spread(0.263, 0.0741), "0.263 ± 0.074"),
+        (units.spread(0.263, 0.0741, percent=True), "26.3 ± 7.4"),
         (units.duration(4.9e-6), "4.90 µs"),
         (units.duration(0.012), "12.0 ms"),
         (units.duration(125), "2 min 5 s"),

@@ -154,13 +154,11 @@ def _beside(screen: Console, *tables: Table) -> RenderableType:
 
 
 def _importance(importance: PermutationImportance, *, percent: bool) -> Table:
-    unit, factor = ("points of accuracy", 100) if percent else ("R²", 1)
-    table = _table("what matters", "", f"lost, {unit}", right_from=2)
+    table = _table("what matters", "", "lost, points of accuracy" if percent else "lost, R²", right_from=2)
     most = max(float(importance.mean.max()), 1e-30)
     for i in importance.ranking[:MAX_FEATURES]:
         mean, std = float(importance.mean[i]), float(importance.std[i])
-        figures = f"{factor * mean:.1f} ± {factor * std:.1f}" if percent else f"{mean:.3f} ± {std:.3f}"
-        table.add_row(_name(importance.feature_names[i]), _bar(mean / most), figures)
+        table.add_row(_name(importance.feature_names[i]), _bar(mean / most), units.spread(mean, std, percent=percent))
     return table
 
 

@@ -176,12 +176,11 @@ def _row_name(row: int, name: str) -> Markup:
 def _whisker_bar(row: int, x: Callable[[float], float], mean: float, std: float, percent: bool) -> Markup:
     middle, start, end = row * ROW + 13, min(x(0), x(mean)), max(x(0), x(mean))
     low, high = x(mean - std), x(mean + std)
-    figures = f"{100 * mean:.1f} ± {100 * std:.1f}" if percent else f"{mean:.3f} ± {std:.3f}"
     whisker = f"M{low:.1f} {middle}H{high:.1f}M{low:.1f} {middle - 4}v8M{high:.1f} {middle - 4}v8"
     return join(
         element("rect", x=start, y=middle - 8, width=max(end - start, 0.5), height=16, rx=2, class_="fill a"),
         element("path", d=whisker, class_="whisker"),
-        text(WIDTH - 4, row * ROW + 17, typeset(figures), "end"),
+        text(WIDTH - 4, row * ROW + 17, typeset(units.spread(mean, std, percent=percent)), "end"),
     )
 
 

@@ -58,6 +58,11 @@ def figure(value: float | None, digits: int = 4) -> str:
     return f"{value:,.{decimals}f}"
 
 
+def spread(mean: float, std: float, *, percent: bool = False) -> str:
+    """0.263 ± 0.074; in percentage points 26.3 ± 7.4."""
+    return f"{100 * mean:.1f} ± {100 * std:.1f}" if percent else f"{mean:.3f} ± {std:.3f}"
+
+
 def duration(seconds: float | None) -> str:
     """4.9 µs, 12 ms, 3.4 s, 2 min 5 s."""
     if seconds is None:
