@@ -70,6 +70,12 @@ def test_files_the_manifest_does_not_list_are_never_opened(folder: Path) -> None
         read_artifact(folder).read("pipe")
 
 
+def test_a_path_may_begin_at_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(folder.parent))
+    monkeypatch.setenv("USERPROFILE", str(folder.parent))
+    assert read_artifact(f"~/{folder.name}").path == folder
+
+
 def test_no_folder_no_manifest(tmp_path: Path) -> None:
     assert "does not exist" in refusal(tmp_path / "none").received
     assert "has none" in refusal(tmp_path).received

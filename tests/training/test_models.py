@@ -230,6 +230,18 @@ def test_weights_that_cannot_be_written_or_are_damaged(tmp_path: Path) -> None:
             model.load_weights(tmp_path / "w.npz")
 
 
+def test_a_path_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    model = _every_layer()
+    model.save_weights("~/w.npz")
+    model.load_weights("~/w.npz")
+    (tmp_path / "m.keras").touch()
+    with pytest.raises(DataError, match="already"):
+        model.save("~/m.keras", overwrite=False)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.keras", "w.npz"]
+
+
 def test_wrong_weights_change_nothing() -> None:
     model = Sequential([Input((4,)), Dense(2), Dense(1)])
     before = model.get_weights()

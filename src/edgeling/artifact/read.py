@@ -82,7 +82,7 @@ def read_artifact(path: str | Path) -> Artifact:
         ArtifactError: no such folder; a missing, damaged or newer manifest; a listed file that is missing, is not an
             ordinary file inside the folder, or has another size or hash.
     """
-    return steadily(_read, Path(path))
+    return steadily(_read, Path(path).expanduser())
 
 
 def _read(folder: Path) -> Artifact:

@@ -265,11 +265,11 @@ class Sequential(Stack):
 
     def save(self, filepath: str | Path, overwrite: bool = True, **_: Any) -> None:
         """Write a ``.keras`` file, which Keras reads too."""
-        saving.save(self, Path(filepath), overwrite)
+        saving.save(self, Path(filepath).expanduser(), overwrite)
 
     def save_weights(self, filepath: str | Path, overwrite: bool = True) -> None:
         """Write the weights alone (``.npz``)."""
-        saving.save_weights(self, Path(filepath), overwrite)
+        saving.save_weights(self, Path(filepath).expanduser(), overwrite)
 
     def load_weights(self, filepath: str | Path, **_: Any) -> None:
         """Read weights written by :meth:`save_weights`.
@@ -277,7 +277,7 @@ class Sequential(Stack):
         Raises:
             DataError: weights of another model.
         """
-        self.set_weights(saving.load_weights(Path(filepath)))
+        self.set_weights(saving.load_weights(Path(filepath).expanduser()))
 
     @property
     def optimizer_state(self) -> dict[str, Array]:
