@@ -269,3 +269,10 @@ def test_parquet_of_nested_columns_infinities_or_no_rows(tmp_path: Path) -> None
         with pytest.raises(DataError) as caught:
             read_table(parquet(tmp_path, **columns))
         assert word in caught.value.received
+
+
+def test_a_path_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "a.csv").write_text("x,y\n1,2\n")
+    assert read_table("~/a.csv").names == ("x", "y")

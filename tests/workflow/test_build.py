@@ -36,6 +36,12 @@ def test_a_build_writes_the_c_and_says_what_it_takes(model, tmp_path) -> None:
     assert (tmp_path / "firmware" / "my_model.c").read_text() == built.files["my_model.c"]
 
 
+def test_the_folder_may_begin_at_home(model, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert edgeling.build(model, target="native", out="~/firmware").folder == tmp_path / "firmware"
+
+
 def test_nothing_is_written_unless_asked_for(model, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert edgeling.build(model).folder is None

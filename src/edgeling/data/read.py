@@ -46,7 +46,7 @@ def read_table(path: str | Path, *, categorical: Collection[str] = ()) -> Table:
     Raises:
         DataError: not a readable table; text among numbers; an infinity; repeated names.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     _require_file(path)
     suffix = path.suffix.lower()
     if suffix in (".csv", ".tsv", ".txt"):

@@ -87,7 +87,7 @@ def build(
     program = deployed.program(precision)
     proof = deployed.prove(precision, target)
     files = {**program.files, **program.examples}
-    folder = _write(files, Path(out)) if out is not None else None
+    folder = _write(files, Path(out).expanduser()) if out is not None else None
     return Build(**vars(proof), folder=folder, files=files, precision=precision)
 
 
