@@ -178,6 +178,26 @@ def test_a_folder_that_is_not_there(edgeling) -> None:
     assert "Training" not in message  # not found out only after an hour of it
 
 
+def test_a_network_too_large_for_its_targets_is_not_even_trained(edgeling) -> None:
+    message = edgeling.refused("train", "flowers.csv", "--target", "species", "--hidden", "600,600")
+    assert "must fit cortex-m4" in message
+    assert "epochs" not in message
+
+
+def test_a_build_that_fails_leaves_no_folder(trained) -> None:
+    command = [sys.executable, "-c", "from edgeling.cli import main; main()", "build", "flowers.edgeling"]
+    assert subprocess.run(command, cwd=trained.folder, capture_output=True, check=False).returncode == 0
+    shutil.rmtree(trained.folder / "firmware")
+    done = subprocess.run(
+        command, cwd=trained.folder, capture_output=True, text=True, check=False,
+        preexec_fn=lambda: (
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024)),
+        ),
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert not (trained.folder / "firmware").exists()
+
+
 def test_a_full_disk(trained) -> None:
     """No file may grow beyond 4 KB: the artifact that was there stays whole."""
     before = (trained.folder / "flowers.edgeling" / "manifest.json").read_bytes()

@@ -276,3 +276,11 @@ def test_a_path_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     (tmp_path / "a.csv").write_text("x,y\n1,2\n")
     assert read_table("~/a.csv").names == ("x", "y")
+
+
+def test_truth_values_are_the_same_however_they_are_written(tmp_path: Path) -> None:
+    texts = [read(tmp_path, f"a,b\n{yes},1\n{no},2\n,3\n") for yes, no in
+             (("True", "False"), ("TRUE", "FALSE"), ("true", "false"), ("TRUE", "false"))]  # fmt: skip
+    texts.append(read_table(parquet(tmp_path, a=[True, False, None], b=[1, 2, 3])))
+    assert [table.column("a").texts() for table in texts] == [["true", "false", None]] * 5
+    assert read(tmp_path, "a,b\nTrue,1\nmaybe,2\n").column("a").categories == ("True", "maybe")

@@ -37,7 +37,8 @@ def read_table(path: str | Path, *, categorical: Collection[str] = ()) -> Table:
     """Read ``.csv``, ``.tsv`` or ``.txt`` (UTF-8, separated by ``,`` ``;`` or tab) or ``.parquet``.
 
     A column whose cells are numbers becomes float64, any other column categories. Empty cells and the words in
-    ``MISSING`` are missing values. In a file separated by ``;`` a number may have a decimal comma.
+    ``MISSING`` are missing values. Truth values are ``true`` and ``false`` however they are written. In a file
+    separated by ``;`` a number may have a decimal comma.
 
     Args:
         path: the file.
@@ -170,10 +171,18 @@ def _parse(name: str, texts: Array, decimal: str, categorical: bool) -> Column:
     points = np.strings.replace(texts, decimal, ".") if decimal != "." else texts
     is_number = _numbers(points, missing)
     if categorical or not _is_numeric(name, texts, missing, is_number):
-        return categorical_column(name, texts, missing)
+        return _as_written_everywhere(categorical_column(name, texts, missing), texts, missing)
     values = np.full(len(texts), np.nan)
     values[is_number] = points[is_number].astype(np.float64)
     return numeric_column(name, values)
+
+
+def _as_written_everywhere(column: Column, texts: Array, missing: Array) -> Column:
+    """Truth values are ``true`` and ``false``, whether Python (True), a spreadsheet (TRUE) or Parquet wrote them."""
+    if not column.categories or not {text.lower() for text in column.categories} <= {"true", "false"}:
+        return column
+    lowered: Array = np.array([text.lower() for text in texts.tolist()], dtype=_TEXT)
+    return categorical_column(column.name, lowered, missing)
 
 
 def _numbers(texts: Array, missing: Array) -> Array:

@@ -185,6 +185,7 @@ def _normal_rows(graph: Graph, calibration: Array | None) -> Array:
 
 def _write(files: Mapping[str, str], folder: Path) -> Path:
     """Write all files next to their places first, then rename each: no file is ever half-written."""
+    made = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=".edgeling-", dir=folder))
@@ -197,6 +198,8 @@ def _write(files: Mapping[str, str], folder: Path) -> Path:
         finally:
             shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
+        if made:
+            shutil.rmtree(folder, ignore_errors=True)
         raise EdgelingError(
             "the folder for the C can be written",
             received=f"{folder}: {error.strerror or error}",

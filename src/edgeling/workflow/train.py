@@ -11,10 +11,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from edgeling import targets
 from edgeling.callbacks import Callback, EarlyStopping
 from edgeling.data import Preparation, Split, Table, TableCheck, Task, balanced_class_weight, check, read_table, split
 from edgeling.data.scores import accuracy, r2_score
-from edgeling.errors import EdgelingError
+from edgeling.errors import EdgelingError, TargetError
 from edgeling.explain import PermutationImportance, permutation_importance
 from edgeling.graph.types import Array
 from edgeling.layers import Dense, Input
@@ -135,6 +136,7 @@ def _fit(
 ) -> tuple[Sequential, Mapping[str, Sequence[float]], float]:
     set_random_seed(settings.seed)
     network = _network(preparation, settings, len(parts.train))
+    _require_room(network, settings)
     x, y, x_validation, y_validation = _training_arrays(checked, parts, preparation)
     weights = _class_weight(y, len(checked.labels)) if checked.task != "regression" else None
     with progress.training(settings.epochs) as line:
@@ -148,6 +150,21 @@ def _fit(
     if history.interrupted:
         raise KeyboardInterrupt
     return network, history.history, perf_counter() - start
+
+
+def _require_room(network: Sequential, settings: Settings) -> None:
+    """Weights that alone exceed a target's flash are found out before training, not after.
+
+    Whether the rest fits too, the linker says.
+    """
+    weights_bytes = network.count_params() * (1 if settings.precision == "int8" else 4)
+    for chip in map(targets.get, settings.targets):
+        if 0 < chip.flash_bytes < weights_bytes:
+            raise TargetError(
+                f"a program must fit {chip.name} ({chip.flash_bytes:,} bytes flash)",
+                received=f"a network whose weights alone take {weights_bytes:,} bytes",
+                remedy="fewer units with --hidden, or --precision int8, which takes a quarter",
+            )
 
 
 def _network(preparation: Preparation, settings: Settings, rows: int) -> Sequential:
