@@ -196,3 +196,12 @@ def test_predicting_without_a_compiler_says_so_in_a_line(trained) -> None:
     assert done.returncode == 0
     assert done.stderr.startswith("Warning: predicting with the slow interpreter")
     assert done.stderr.count("\n") == 1
+
+
+def test_explain_leaves_out_rows_without_a_target(trained) -> None:
+    lines = (trained.folder / "flowers.csv").read_text().splitlines()
+    unknown = [line.rsplit(",", 1)[0] + "," for line in lines[1:]]
+    (trained.folder / "some.csv").write_text("\n".join([*lines, *unknown[:20]]))
+    assert trained.json("explain", "flowers.edgeling", "some.csv")["rows"] == 150
+    (trained.folder / "none.csv").write_text("\n".join([lines[0], *unknown]))
+    assert "target" in trained.refused("explain", "flowers.edgeling", "none.csv")

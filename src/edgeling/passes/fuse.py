@@ -17,8 +17,9 @@ from edgeling.graph.types import Array, Graph, Node
 from edgeling.passes.rewrite import Uses, substitute
 
 # A column standardised by (mean, scale) loses about |mean| / scale of its precision when folded into the weights, for
-# x * w then no longer has the mean removed first. Beyond this ratio the subtraction stays where it is.
-LARGEST_RELATIVE_OFFSET = 1e3
+# x * w then no longer has the mean removed first. Where the bound on that error would pass this, the subtraction stays
+# where it is: years, whose mean is hundreds of deviations, would otherwise cost the fourth digit of an answer.
+LARGEST_FUSION_ERROR = 5e-6
 FLOAT32_EPSILON = float(np.finfo(np.float32).eps)
 
 Rule = Callable[[Graph, Uses, Node], Graph | None]
@@ -74,13 +75,14 @@ def _columns_into_dense_after(graph: Graph, uses: Uses, node: Node) -> Graph | N
     if before is None or columns is None or not _is_constant(graph, *node.inputs[1:]):
         return None
     slope, offset = columns
-    if not uses.read_once(before.output) or np.max(np.abs(offset), initial=0) > LARGEST_RELATIVE_OFFSET:
-        return None
     kernel, bias = (graph.constants[i].astype(np.float64) for i in node.inputs[1:])
+    error = FLOAT32_EPSILON * float(np.max(np.abs(offset) @ np.abs(kernel), initial=0))
+    total = graph.metadata.get("fusion_error", 0.0) + error
+    if not uses.read_once(before.output) or total > LARGEST_FUSION_ERROR:
+        return None
     fused, constants = _dense_with(graph, node, kernel * slope[:, None], bias + offset @ kernel, node.output)
     fused = replace(fused, inputs=(before.inputs[0], *fused.inputs[1:]))
-    error = FLOAT32_EPSILON * float(np.max(np.abs(offset) @ np.abs(kernel), initial=0))
-    metadata = {**graph.metadata, "fusion_error": graph.metadata.get("fusion_error", 0.0) + error}
+    metadata = {**graph.metadata, "fusion_error": total}
     return substitute(replace(graph, metadata=metadata), [(before, None), (node, fused)], constants)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeling import __version__
+from edgeling.errors import DataError
 from edgeling.report.content import Content, DataSummary, Reproduction
 from edgeling.workflow.content import evaluation
 from edgeling.workflow.store import load
@@ -30,6 +31,9 @@ def explain(artifact: str | Path, table: str | Path, seed: int = 0) -> tuple[Con
     """
     pipeline = load(artifact)
     read = pipeline.read(table)
+    read = read.take(~read.column(pipeline.preparation.target.name).missing)  # as training does
+    if not read.rows:
+        raise DataError("the target must be known in some rows", received="none", remedy="another table")
     raw, truth = pipeline.preparation.transform(read), pipeline.truth(read)
     scores = pipeline.scores(raw, truth)
     importance = importance_of(pipeline, raw, truth, seed)

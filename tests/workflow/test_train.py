@@ -1,0 +1,21 @@
+"""Training on tables that strain the arithmetic."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgeling.data import from_arrays
+from edgeling.workflow.train import Settings, train
+
+
+@pytest.mark.parametrize("offset", [100, 400, 900, 1e5])
+@pytest.mark.parametrize("answers", ["classes", "numbers"])
+def test_columns_far_from_zero_are_computed_as_exactly_as_others(offset: float, answers: str) -> None:
+    """Years and time stamps: folded into the weights, a mean of hundreds of deviations would cost float32's digits."""
+    x = np.random.default_rng(0).normal(size=(200, 3))
+    sums = x[:, 0] + x[:, 1]
+    table = from_arrays(x + offset, sums if answers == "numbers" else np.where(sums > 0, "p", "q"))
+    trained = train(table, "target", settings=Settings(epochs=30, targets=("native",), seed=2))
+    assert trained.proofs["float32"]["native"].max_error < 2e-6
+    assert trained.scores["float32"].get("accuracy", trained.scores["float32"].get("r2")) > 0.9
