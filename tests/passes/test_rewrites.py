@@ -51,7 +51,7 @@ def test_a_deployed_network_becomes_two_dense_layers_and_means_the_same(seed: in
 
 
 def test_the_error_of_fusing_a_standardisation_is_bounded_and_said() -> None:
-    graph = deployed(normalise="none", offset=10.0)
+    graph = deployed(normalise="none", offset=5.0)
     small = optimize(graph)
     pre = [next(n for n in g.nodes if n.operation == "dense") for g in (graph, small)]
     worst = 0.0
