@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edgeling.data import from_arrays
+from edgeling.errors import GraphError
 from edgeling.workflow.train import Settings, train
 
 
@@ -19,3 +20,13 @@ def test_columns_far_from_zero_are_computed_as_exactly_as_others(offset: float, 
     trained = train(table, "target", settings=Settings(epochs=30, targets=("native",), seed=2))
     assert trained.proofs["float32"]["native"].max_error < 2e-6
     assert trained.scores["float32"].get("accuracy", trained.scores["float32"].get("r2")) > 0.9
+
+
+def test_where_int8_has_no_scale_auto_is_float32() -> None:
+    x = np.random.default_rng(0).normal(size=(120, 2))
+    table = from_arrays(x, (x[:, 0] + 4) * 4e37)
+    trained = train(table, "target", settings=Settings(epochs=30, targets=("native",)))
+    assert trained.pipeline.precision == "float32"
+    assert list(trained.proofs) == ["float32"]
+    with pytest.raises(GraphError):
+        train(table, "target", settings=Settings(epochs=1, targets=("native",), precision="int8"))

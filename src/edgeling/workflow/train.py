@@ -15,7 +15,7 @@ from edgeling import targets
 from edgeling.callbacks import Callback, EarlyStopping
 from edgeling.data import Preparation, Split, Table, TableCheck, Task, balanced_class_weight, check, read_table, split
 from edgeling.data.scores import accuracy, r2_score
-from edgeling.errors import EdgelingError, TargetError
+from edgeling.errors import EdgelingError, GraphError, TargetError
 from edgeling.explain import PermutationImportance, permutation_importance
 from edgeling.graph.types import Array
 from edgeling.layers import Dense, Input
@@ -207,8 +207,13 @@ def _pipeline(
         graph = whole_graph(name, preparation, inference_graph(network))
         rows = preparation.transform(checked.table.take(parts.test[:PROOF_ROWS]))
         calibration = preparation.transform(checked.table.take(parts.train[:CALIBRATION_ROWS]))
-        precisions = PRECISIONS if settings.precision == "auto" else (settings.precision,)
-        deployed = deployable(name, graph, rows, calibration, precisions)
+        try:
+            precisions = PRECISIONS if settings.precision == "auto" else (settings.precision,)
+            deployed = deployable(name, graph, rows, calibration, precisions)
+        except GraphError:  # numbers near the ends of float32 have no int8 scale
+            if settings.precision != "auto":
+                raise
+            deployed = deployable(name, graph, rows, None, ("float32",))
         for precision in deployed.graphs:
             deployed.program(precision)
         stage.done(" and ".join(deployed.graphs))
