@@ -21,7 +21,9 @@ from edgeling.errors import EdgelingError
 from edgeling.report.markup import printable
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output; all else on standard error.")]
-Seed = Annotated[int, typer.Option(help="The same seed gives the same result anywhere.", min=0, max=2**32 - 1)]
+Seed = Annotated[
+    int, typer.Option(help="The same seed repeats a run bit for bit, with the same compiler.", min=0, max=2**32 - 1)
+]
 
 
 def print_json(value: Mapping[str, Any]) -> None:
