@@ -47,6 +47,10 @@ def test_no_such_target_offers_the_nearest(edgeling) -> None:
     assert "species" in edgeling.refused("train", "flowers.csv", "--target", "specie")
 
 
+def test_no_such_chip_is_said_before_training(edgeling) -> None:
+    assert "cortex-m4" in edgeling.refused("train", "flowers.csv", "--target", "species", "--for", "native,cortex-m5")
+
+
 def test_a_wrong_choice_is_a_usage_error(edgeling) -> None:
     for wrong in (["--precision", "int4"], ["--task", "guess"], ["--hidden", "many"], ["--seed", "-1"]):
         done = edgeling.run("train", "flowers.csv", "--target", "species", *wrong)

@@ -152,6 +152,14 @@ def test_a_table_of_everything(edgeling) -> None:
     assert all(figures["matches"] for figures in said["targets"].values())
 
 
+def test_the_targets_can_be_chosen(edgeling) -> None:
+    said = edgeling.json(
+        "train", "flowers.csv", "--target", "species", "--for", "cortex-m0plus,native", "--precision", "int8"
+    )
+    assert set(said["targets"]) == {"cortex-m0plus", "native"}
+    assert "--for cortex-m0plus,native" in said["command"]
+
+
 def test_a_parquet_file(edgeling) -> None:
     polars = pytest.importorskip("polars")
     polars.read_csv(edgeling.folder / "flowers.csv").write_parquet(edgeling.folder / "flowers.parquet")

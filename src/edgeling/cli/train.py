@@ -13,6 +13,10 @@ Out = Annotated[Path | None, typer.Option(help="The folder to write; by default 
 Precision = Annotated[
     str, typer.Option(help="float32, int8, or auto: the smaller one, if int8 costs at most 1 % accuracy.")
 ]
+Targets = Annotated[
+    str, typer.Option("--for", help="Where to prove the C; edgeling targets lists what there is.", metavar="LIST")
+]
+EVERYWHERE = "native,cortex-m4,wasm32"
 Epochs = Annotated[int, typer.Option(help="At the most; training stops by itself.", min=1)]
 
 
@@ -25,6 +29,7 @@ def train(
         str, typer.Option(help="Units of the hidden layers, such as 16,8; by default sized for you.")
     ] = "",
     epochs: Epochs = 500,
+    targets: Targets = EVERYWHERE,
     out: Out = None,
     seed: Seed = 0,
     as_json: Json = False,
@@ -34,7 +39,10 @@ def train(
     Example: edgeling train flowers.csv --target species
     """
     with reported(as_json):
-        train_and_show(table, target, out, seed, as_json, task=task, precision=precision, hidden=hidden, epochs=epochs)
+        train_and_show(
+            table, target, out, seed, as_json,
+            task=task, precision=precision, hidden=hidden, epochs=epochs, targets=targets,
+        )  # fmt: skip
 
 
 def train_and_show(
@@ -58,13 +66,17 @@ def train_and_show(
         print_json({**manifest(trained, command), "data": trained.check.to_json(), "artifact": artifact})
 
 
-def _settings(seed: int, task: str = "", precision: str = "auto", hidden: str = "", epochs: int = 500) -> Any:
+def _settings(
+    seed: int, precision: str, epochs: int, task: str = "", hidden: str = "", targets: str = EVERYWHERE
+) -> Any:
+    from edgeling.targets import get
     from edgeling.workflow.train import Settings
 
     _require("task", task, ("", "binary", "multiclass", "regression"))
     _require("precision", precision, ("float32", "int8", "auto"))
     sizes = _sizes(hidden) if hidden else None
-    return Settings(task=task or None, precision=precision, hidden=sizes, epochs=epochs, seed=seed)  # type: ignore[arg-type]
+    chips = tuple(get(name.strip()).name for name in targets.split(","))
+    return Settings(task=task or None, precision=precision, hidden=sizes, epochs=epochs, seed=seed, targets=chips)  # type: ignore[arg-type]
 
 
 def _require(option: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -65,10 +65,18 @@ def command_of(trained: Trained, *begin: str) -> str:
 
     settings, usual = trained.settings, Settings()
     words = [*begin] or ["edgeling", "train", trained.source, "--target", trained.check.target]
-    for name in ("task", "precision", "hidden", "epochs", "seed"):
+    options = {
+        "task": "task",
+        "precision": "precision",
+        "hidden": "hidden",
+        "epochs": "epochs",
+        "for": "targets",
+        "seed": "seed",
+    }
+    for option, name in options.items():
         value = getattr(settings, name)
         if name == "seed" or value != getattr(usual, name):
-            words += [f"--{name}", ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
+            words += [f"--{option}", ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
     return shlex.join(words)
 
 
