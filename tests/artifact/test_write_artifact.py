@@ -11,8 +11,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -320,10 +320,8 @@ def test_a_reader_meanwhile_sees_only_whole_folders(tmp_path: Path, old: Path) -
 
 def test_threads_at_once(tmp_path: Path) -> None:
     path = tmp_path / "a.edgeling"
-    threads = [threading.Thread(target=write_often, args=(str(path), mark, 20)) for mark in range(1, 5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(write_often, str(path), mark, 20) for mark in range(1, 5)]:
+            done.result()
     assert len(read_artifact(path).files) == 6
     assert os.listdir(tmp_path) == [path.name]

@@ -3,31 +3,56 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from edgeling.errors import ArtifactError
 
 Result = TypeVar("Result")
+Identity = tuple[int, int] | None  # device and number on it; None where nothing is
 
 
-def steadily(look: Callable[[Path], Result], folder: Path) -> Result:
+def steadily(look: Callable[[Path], Result], folder: Path, absent: Callable[[Path], Result]) -> Result:
     """``look(folder)``, again whenever what went wrong may come from the folder having been exchanged.
 
+    Args:
+        absent: what to do instead where there is no folder.
+
     Raises:
-        ArtifactError: from ``look``, with the same folder there before and after.
+        ArtifactError: from ``look``, with the same folder there before and after; or from ``absent``.
     """
     while True:
-        before = _identity(folder)
-        try:
-            return look(folder)
-        except (ArtifactError, FileNotFoundError):
-            if _identity(folder) == before:
-                raise
+        with _held(folder) as before:
+            if before is None:
+                return absent(folder)
+            try:
+                return look(folder)
+            except (ArtifactError, FileNotFoundError):
+                if _identity(folder) == before:
+                    raise
 
 
-def _identity(folder: Path) -> tuple[int, int] | None:
+@contextmanager
+def _held(folder: Path) -> Iterator[Identity]:
+    """What is there, kept open: else it could be deleted meanwhile and its number given to the next folder."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except FileNotFoundError:
+        yield None
+        return
+    except OSError:  # not for us to open, or a system that opens no folders
+        yield _identity(folder)
+        return
+    try:
+        status = os.fstat(descriptor)
+        yield status.st_dev, status.st_ino
+    finally:
+        os.close(descriptor)
+
+
+def _identity(folder: Path) -> Identity:
     try:
         status = os.stat(folder)
     except OSError:

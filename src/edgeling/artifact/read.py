@@ -7,7 +7,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from numpy.typing import NDArray
 
@@ -82,7 +82,7 @@ def read_artifact(path: str | Path) -> Artifact:
         ArtifactError: no such folder; a missing, damaged or newer manifest; a listed file that is missing, is not an
             ordinary file inside the folder, or has another size or hash.
     """
-    return steadily(_read, Path(path).expanduser())
+    return steadily(_read, Path(path).expanduser(), _refuse_absent)
 
 
 def _read(folder: Path) -> Artifact:
@@ -94,11 +94,16 @@ def _read(folder: Path) -> Artifact:
 
 def _require_folder(folder: Path) -> None:
     if not (folder / MANIFEST).exists():
-        raise ArtifactError(
-            f"an artifact is a folder with a {MANIFEST}",
-            received=f"{str(folder)!r}, which {'has none' if folder.exists() else 'does not exist'}",
-            remedy="the folder that training left, usually NAME.edgeling",
-        )
+        raise _no_artifact(f"{str(folder)!r}, which has none")
+
+
+def _refuse_absent(folder: Path) -> NoReturn:
+    raise _no_artifact(f"{str(folder)!r}, which does not exist")
+
+
+def _no_artifact(received: str) -> ArtifactError:
+    remedy = "the folder that training left, usually NAME.edgeling"
+    return ArtifactError(f"an artifact is a folder with a {MANIFEST}", received=received, remedy=remedy)
 
 
 def _read_listed(folder: Path, name: str, entry: FileEntry) -> bytes:

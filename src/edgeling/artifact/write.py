@@ -12,7 +12,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -124,19 +124,26 @@ def require_replaceable(path: str | Path) -> None:
             received=repr(str(path.parent)),
             remedy="make it, or choose another",
         )
-    steadily(_require_replaceable, path)
+    steadily(_require_replaceable, path, _require_no_link)
 
 
 def _require_replaceable(path: Path) -> None:
-    if not os.path.lexists(path):
-        return
-    strangers = [str(path)] if path.is_symlink() or not path.is_dir() else _strangers(path)
-    if strangers:
-        raise ArtifactError(
-            "only an artifact is written over, and only if it holds nothing else",
-            received=f"{', '.join(strangers[:5])!r}",
-            remedy="move it away, or write to another folder",
-        )
+    if strangers := [str(path)] if path.is_symlink() or not path.is_dir() else _strangers(path):
+        raise _not_ours(strangers)
+
+
+def _require_no_link(path: Path) -> None:
+    """Nothing is there, unless it is a link that leads nowhere."""
+    if path.is_symlink():
+        raise _not_ours([str(path)])
+
+
+def _not_ours(strangers: Sequence[str]) -> ArtifactError:
+    return ArtifactError(
+        "only an artifact is written over, and only if it holds nothing else",
+        received=f"{', '.join(strangers[:5])!r}",
+        remedy="move it away, or write to another folder",
+    )
 
 
 def _strangers(folder: Path) -> list[str]:
