@@ -1,6 +1,14 @@
-"""Keras runs on JAX here; the choice must be made before Keras is imported."""
+"""What all tests share: Keras's backend, and how hypothesis draws."""
 
 import os
 
+from hypothesis import settings
+
+# The choice must be made before Keras is imported.
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+# CI draws the same examples every time, so that a change is judged by what it changes; elsewhere they are new ones.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
