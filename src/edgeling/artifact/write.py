@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from edgeling import __version__
 from edgeling.artifact.folder import steadily
 from edgeling.artifact.manifest import (
     FORMAT,
@@ -76,7 +77,7 @@ def _manifest(path: Path, entries: Mapping[str, Any], files: Mapping[str, bytes]
     value = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "edgeling_version": _version(),
+        "edgeling_version": __version__,
         "created": _now(),
         "name": path.stem,
         "files": {name: vars(FileEntry.of(content)) for name, content in files.items()},
@@ -88,12 +89,6 @@ def _manifest(path: Path, entries: Mapping[str, Any], files: Mapping[str, bytes]
         raise ArtifactError(
             "manifest entries are plain finite values", received=str(error), remedy="convert them first"
         ) from error
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("edgeling")
 
 
 def _now() -> str:

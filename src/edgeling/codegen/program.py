@@ -52,3 +52,8 @@ class Program:
     variable_offsets: Mapping[str, int] = field(default_factory=dict)
     examples: Mapping[str, str] = field(default_factory=dict)
     initializer: str = ""
+
+    @property
+    def files_and_examples(self) -> dict[str, str]:
+        """What a folder for people holds: relative path to text."""
+        return {**self.files, **self.examples}

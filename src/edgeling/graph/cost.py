@@ -13,9 +13,11 @@ from edgeling.graph.types import Graph, Node
 
 @dataclass(frozen=True)
 class Cost:
-    """Attributes:
-    multiply_accumulates: products that are summed.
-    elementary: other operations on one element each (additions, comparisons, exponentials, table look-ups...).
+    """How often a graph, or a node of it, does what.
+
+    Attributes:
+        multiply_accumulates: products that are summed.
+        elementary: other operations on one element each (additions, comparisons, exponentials, table look-ups...).
     """
 
     multiply_accumulates: int = 0

@@ -86,7 +86,7 @@ def build(
     deployed, precision = as_deployable(source, precision, name, calibration_data)
     program = deployed.program(precision)
     proof = deployed.prove(precision, target)
-    files = {**program.files, **program.examples}
+    files = program.files_and_examples
     folder = _write(files, Path(out).expanduser()) if out is not None else None
     return Build(**vars(proof), folder=folder, files=files, precision=precision)
 

@@ -168,8 +168,7 @@ def _require_shape(graph: Graph, preparation: Preparation) -> None:
 def _graph_files(deployable: Deployable, precision: str) -> dict[str, bytes]:
     description, arrays = to_json(deployable.graphs[precision])
     files = {f"graph_{precision}.json": _json(description), f"weights_{precision}.npz": arrays_to_npz(arrays)}
-    program = deployable.program(precision)
-    sources = {**program.files, **program.examples}
+    sources = deployable.program(precision).files_and_examples
     return files | {f"c/{precision}/{path}": text.encode() for path, text in sources.items()}
 
 

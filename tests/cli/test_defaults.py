@@ -1,0 +1,17 @@
+"""The command line states its defaults itself, for ``--help`` must not wait for what training loads."""
+
+from __future__ import annotations
+
+import inspect
+
+from edgeling.cli.demo import demo
+from edgeling.cli.train import train
+from edgeling.workflow.train import Settings
+
+
+def test_they_are_the_librarys() -> None:
+    usual = Settings()
+    for verb in (demo, train):
+        stated = {name: option.default for name, option in inspect.signature(verb).parameters.items()}
+        assert stated["targets"].split(",") == list(usual.targets)
+        assert (stated["precision"], stated["epochs"], stated["seed"]) == (usual.precision, usual.epochs, usual.seed)
