@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``python -m benchmarks``: every benchmark, or one, as a table of ratios or as JSON."""
 
 from __future__ import annotations

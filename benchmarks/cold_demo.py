@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a newcomer waits for: a cold ``edgeling demo``, beside the mere import of Keras; its memory; our own import."""
 
 from __future__ import annotations

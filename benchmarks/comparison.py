@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a benchmark is: one quantity, smaller being better, of Edgeling and of its peers, as ratios.
 
 A benchmark file has one function, ``comparisons() -> list[Comparison]``. Repetitions of all contenders are

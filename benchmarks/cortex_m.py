@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Instructions and flash of both tutorial networks on emulated Cortex-M: Edgeling, hand-written C, TFLite Micro.
 
 Counts are exact and the same on every run.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Iris tutorial program's ``model.fit``: 4-4-3, Adam, 100 epochs of 12 batches of 10, in a warm process."""
 
 from __future__ import annotations

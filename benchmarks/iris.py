@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Iris tutorial program's data: 120 rows to train on, 4 standardised features, 3 species."""
 
 from __future__ import annotations

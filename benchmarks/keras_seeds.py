@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Keras trained for many seeds at once: its layers, loss and optimizer, inside one JAX loop over batches and epochs.
 
 ``keras.Model.fit`` takes a second and more a seed. Here Keras's own ``stateless_call`` and ``stateless_apply`` run

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The C a careful person writes by hand for one network, without a generator: plain loops, weights beside them.
 
 Compiled with the target's own flags but plain -O2, and run on the same emulated core as Edgeling's. ``expf`` is the

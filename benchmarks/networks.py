@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The two tutorial networks with fixed weights, built the same for every peer."""
 
 from __future__ import annotations

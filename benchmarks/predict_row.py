@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One float32 row through the Iris network from Python: a NumPy array goes in, a new NumPy array comes out."""
 
 from __future__ import annotations

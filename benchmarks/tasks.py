@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Small data sets with a network, a split for every seed, and a score: what accuracy is compared on."""
 
 from __future__ import annotations

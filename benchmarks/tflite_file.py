@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Dense networks as float32 TensorFlow Lite files, for LiteRT and TensorFlow Lite Micro."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is learnt: mean test error of small networks over many seeds, beside Keras on the same splits. Not a timing.
 
 The error is ``1 - accuracy``; of diabetes ``1 - R²``. Ratios near 1 are right; above 1, Edgeling erred less.

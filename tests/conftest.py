@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What all tests share: Keras's backend, and how hypothesis draws."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every command and every program in the documentation is run, in order, in a folder of its own."""
 
 from __future__ import annotations

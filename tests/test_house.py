@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The plan of the house held against the code: who may import whom, how large things are, what importing costs."""
 
 from __future__ import annotations
@@ -157,3 +158,8 @@ def test_the_public_face() -> None:
 def test_every_public_name_is_there_and_documented(name: str) -> None:
     value = getattr(edgeling, name)
     assert name == "__version__" or (value.__doc__ or "").strip()
+
+
+def test_every_source_file_states_its_licence() -> None:
+    sources = [path for path in ROOT.rglob("*") if path.suffix in {".py", ".c", ".h", ".ld", ".css", ".toml"}]
+    assert [path for path in sources if "SPDX-License-Identifier: Apache-2.0" not in path.read_text()[:200]] == []

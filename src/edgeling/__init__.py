@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Edgeling: from a data file to a neural network proven on an emulated chip.
 
 ``import edgeling`` loads NumPy at most; everything else loads when it is asked for. Keras's own module names

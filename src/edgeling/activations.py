@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Activation functions by Keras's names. Their meaning lives in :mod:`edgeling.graph.activations`."""
 
 from __future__ import annotations

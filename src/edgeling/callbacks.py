@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What happens between epochs: Keras's callbacks. Own subclasses of :class:`Callback` override the hooks they need.
 
 Hooks of single batches cost speed only where they are overridden: without them whole epochs run natively.

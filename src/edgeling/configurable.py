@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Objects described by name and configuration, in the form of Keras's files.
 
 ``{"module": "keras.losses", "class_name": "Huber", "config": {"delta": 1.0}, "registered_name": None}``

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The errors Edgeling raises, one hierarchy::
 
     EdgelingError                 (also a ValueError: the input was wrong, not the machine)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How weights begin: Keras's initializers, drawn from our counter-based generator.
 
 A seed gives the same weights on any machine (not the same as Keras's: the distributions agree, the numbers do not).

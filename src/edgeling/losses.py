@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What training makes small: Keras's loss classes. Their meaning lives in :mod:`edgeling.graph.losses`.
 
 Formulas are those of a row; ``mean`` and ``sum`` go over its columns. Probabilities are kept 1e-7 from 0 and 1.

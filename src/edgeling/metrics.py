@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What training reports beside the loss: Keras's metrics that are a mean over rows."""
 
 from __future__ import annotations

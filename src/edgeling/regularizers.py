@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Penalties on weights, Keras's names."""
 
 from __future__ import annotations

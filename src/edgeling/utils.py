@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Keras's small helpers: seeds and one-hot labels."""
 
 from __future__ import annotations

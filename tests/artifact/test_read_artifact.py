@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reading folders that are damaged, forged or hostile: only ArtifactError comes out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The benchmarks' own arithmetic, on contenders whose figures are known."""
 
 from __future__ import annotations

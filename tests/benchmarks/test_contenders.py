@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the benchmarks compare computes the same: the naive C, and each file handed to a peer."""
 
 from __future__ import annotations

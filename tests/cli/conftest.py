@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One trained artifact for all tests of the command line."""
 
 from __future__ import annotations

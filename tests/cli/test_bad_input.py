@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bad input: a clear message, a non-zero exit, nothing half-written, never a traceback."""
 
 from __future__ import annotations

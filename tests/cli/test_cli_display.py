@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the terminal shows: all of it in 80 columns, no name obeyed, plain characters where there are no others."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command line states its defaults itself, for ``--help`` must not wait for what training loads."""
 
 from __future__ import annotations

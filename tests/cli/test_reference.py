@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """docs/cli.md is what the command itself says. EDGELING_UPDATE_GOLDEN=1 writes it anew."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each verb does its work, and says it in one JSON object."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compiles many graphs as one program, runs each, and compares it with the interpreter."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The two tutorial networks, with weights that any machine makes alike."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random graphs of small whole numbers, whose arithmetic is exact: C and the interpreter must agree bit for bit."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The same C under gcc and Clang, every warning an error, under the sanitizers, with and without vectors."""
 
 from __future__ import annotations

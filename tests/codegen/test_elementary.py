@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The elementary functions against float64, over all of float32, and their promises in elementary.h."""
 
 from __future__ import annotations

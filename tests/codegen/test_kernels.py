@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every float operation in C against its meaning in NumPy."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The int8 kernels in C against their meaning in NumPy, bit for bit, under the sanitizers and both compilers."""
 
 from __future__ import annotations

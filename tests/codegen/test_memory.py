@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The schedule and the memory plan: C keeps the interpreter's values on random graphs; and what the plan promises."""
 
 from __future__ import annotations

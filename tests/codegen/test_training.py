@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whole training steps in C against the interpreter, many steps in a row."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What each column is taken for, and which tables cannot be learned from."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is fitted, that the graph does the same as NumPy, and that what is kept is read back."""
 
 from __future__ import annotations

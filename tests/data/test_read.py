@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reading tables: what is understood, and what is refused with which words."""
 
 from __future__ import annotations

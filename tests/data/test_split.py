@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Dividing rows, and balancing classes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Any table at all, from text to what the first layer sees: it works without a warning, or is refused."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Permutation importance against scikit-learn's, and against what is known exactly."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Arrays as bytes and back, and bytes that are none."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """JSON that means one thing, and texts that do not."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bytes and values of good files changed at random: only EdgelingErrors come out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files that are damaged, forged or hostile: only EdgelingErrors come out, and soon."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A file that Keras 2 wrote: the machine-sound autoencoder of the MLPerf Tiny benchmark (TensorFlow 2.3)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Keras's files, written and read by Edgeling alone."""
 
 from __future__ import annotations

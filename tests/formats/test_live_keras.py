@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Live Keras models in, and the trained weights back."""
 
 from __future__ import annotations

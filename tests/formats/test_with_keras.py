@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files that Keras wrote, read by Edgeling, and the other way round: same predictions, same training from there on."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Building, checking, printing, writing down, reading back, interpreting."""
 
 from __future__ import annotations

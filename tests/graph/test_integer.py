@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Our int8 arithmetic against TensorFlow Lite Micro's reference kernels, bit for bit."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The counter-based generator: known answers, and the statistics a shuffle and a mask rest on."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every operation has a row in every table, or an entry that says why not."""
 
 from __future__ import annotations

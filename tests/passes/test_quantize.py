@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Post-training quantisation: accuracy, what is absorbed, what is refused, and the same bits from the C."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Folding, fusing and removing change what a graph looks like, never what it means."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The page: legal HTML, nothing fetched, nothing of the data taken for markup, its numbers on it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Scales, ticks and bins, in numbers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Finite differences through the interpreter, in float64."""
 
 from __future__ import annotations

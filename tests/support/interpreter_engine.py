@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The training loop in plain NumPy around the interpreter: the reference the native engine is held to."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Calls one int8 kernel: `kernels_s8 KERNEL NUMBER...`, buffers on standard input one after the other, the result on
  * standard output. Every buffer has a heap block of its own size, so that the address sanitizer sees a step outside. */
 #include <stdio.h>

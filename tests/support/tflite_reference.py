@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs one int8 operator through TensorFlow Lite Micro's reference kernels: the independent judge of our integers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Programs written by hand, with answers known without Edgeling."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One cache for the whole session, away from the user's."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The tutorial networks as C, within what they may cost on a chip; int8 to the last bit everywhere."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The C that the toolchain itself brings is clean under strict warnings, with every compiler it may meet."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which compiler is chosen, and what is said when there is none or it fails."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The emulated Cortex-M: its counter, its stack gauge, its faults; and the firmware it runs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The native loader against hand-written programs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A proof says what ran, what it cost, and whether it was right; and can say no."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """WebAssembly: answers, fuel, sizes, traps."""
 
 from __future__ import annotations

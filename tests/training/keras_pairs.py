@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The same network twice: in Keras, and here with Keras's weights."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Edgeling learns as well as Keras: test scores over 20 seeds, on the same splits, compared by Welch's t-test.
 
 Keras's own layers, loss and optimizer run in one JAX loop for all seeds (``benchmarks/keras_seeds.py``); that the loop

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Initializers: Keras's names, defaults, configurations and distributions."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layers, activations, regularizers and losses: the same outputs and the same gradients as Keras's."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Optimizers, clipping, decay, schedules and weights of rows: the same training as Keras's, step after step."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is handed to fit, and what is said about it."""
 
 from __future__ import annotations

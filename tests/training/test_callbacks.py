@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Callbacks, driven by hand and by fits."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The native loop against the same graphs run by the interpreter, batch by batch."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The whole way of training: native epochs against the plain loop, seeds, hooks, interruptions, divergence."""
 
 from __future__ import annotations

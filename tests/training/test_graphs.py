@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The training step as a graph: its face, and its gradients against finite differences."""
 
 from __future__ import annotations

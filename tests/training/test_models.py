@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models: building, weights, configurations, predictions, what is refused, what is shown."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The two tutorial programs, word for word, with nothing changed but the import lines."""
 
 from __future__ import annotations

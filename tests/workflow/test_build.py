@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``edgeling.build`` and ``edgeling.verify``, on everything they take."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Artifacts whose hashes are right and whose contents are not: forged, not damaged."""
 
 from __future__ import annotations

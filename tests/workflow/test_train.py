@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Training on tables that strain the arithmetic."""
 
 from __future__ import annotations

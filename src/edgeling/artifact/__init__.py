@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The deployable folder ``NAME.edgeling/``: files, and a manifest with their sizes and hashes."""
 
 from edgeling.artifact.manifest import FORMAT_VERSION, MANIFEST

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Looking at a folder that another process may exchange meanwhile."""
 
 from __future__ import annotations

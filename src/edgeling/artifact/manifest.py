@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The manifest of an artifact: which files it has, how long they are, and their SHA-256.
 
 ``manifest.json`` is one JSON object::

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reading an artifact that may have been damaged, forged or made by someone hostile."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writing an artifact: all of it, or nothing."""
 
 from __future__ import annotations

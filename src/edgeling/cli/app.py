@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The verbs, gathered. Each is imported with its options only; what it works with loads when it runs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``edgeling build``: the C, in a folder, measured."""
 
 from __future__ import annotations

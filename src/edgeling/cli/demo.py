@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``edgeling demo``: the main job, on the Iris table inside the package."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Results as tables in a terminal of 80 columns: what the report says, at a glance. Drawn on standard error."""
 
 from __future__ import annotations

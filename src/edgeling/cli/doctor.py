@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``edgeling doctor``: is everything here that Edgeling needs?"""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``edgeling explain``: what a trained network answers on a table, and what it looks at."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``edgeling info``: what a file or a folder is."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A long run as a person watches it: a line a stage, a spinner on the one under way, the training in figures.
 
 Everything goes to standard error. Where that is no terminal, each stage is one plain line when it is done.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What every verb shares: one JSON object on standard output if asked, errors in one shape, and exit codes.
 
 0 done; 1 the input was wrong or a proof failed; 2 wrong usage; 130 stopped by Ctrl-C.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``edgeling predict``: answers for a table, as CSV or JSON."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``edgeling targets``: the chips Edgeling builds for."""
 
 from __future__ import annotations

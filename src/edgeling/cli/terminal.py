@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The terminal: what it can show, and the small drawings made of characters."""
 
 from __future__ import annotations

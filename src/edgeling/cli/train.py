@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``edgeling train``: the main job, on a person's own table."""
 
 from __future__ import annotations

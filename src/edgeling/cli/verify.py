@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``edgeling verify``: the C on an emulated chip, against the meaning of the graph."""
 
 from __future__ import annotations

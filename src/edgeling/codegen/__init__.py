@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From a graph to freestanding C99: schedule, memory plan, C writer, and the kernels under ``kernels/``."""
 
 from edgeling.codegen.generate import generate

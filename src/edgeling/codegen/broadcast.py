@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """NumPy broadcasting and sums over axes, brought down to the two or three loops that the kernels have."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The C call of every operation: which kernel header it needs, and the line that calls it.
 
 To add an operation, add its row here (what only training needs: ``calls_training.py``; int8: ``calls_int8.py``) and its

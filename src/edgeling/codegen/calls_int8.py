@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The C calls of the int8 operations."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The C calls of what only training needs: losses, metrics, penalties, dropout and the optimizer updates."""
 
 from __future__ import annotations

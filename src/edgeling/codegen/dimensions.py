@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Names for lengths: which axes of which values are the same dimension, and what to call it in C.
 
 Axes are joined where an operation makes them equal by rule, not where two lengths happen to agree.

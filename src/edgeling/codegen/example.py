@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The example next to a generated model: a ``main.c`` that calls it, and a Makefile that builds it."""
 
 from __future__ import annotations

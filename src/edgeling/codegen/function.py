@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One entry function as C text: buffers with their layouts, then one call a line."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From graphs to a C program."""
 
 from __future__ import annotations

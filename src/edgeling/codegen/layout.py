@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a program owns: its state struct (variables, then the arena) and its constant tables."""
 
 from __future__ import annotations

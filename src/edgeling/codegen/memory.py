@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where every value lives: liveness over the straight line, then offsets in one arena, greedy best fit.
 
 Largest first, smallest sufficient gap (Pisarchyk and Lee, "Efficient memory management for deep neural net inference",

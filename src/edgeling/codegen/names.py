@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """C identifiers for the values of a graph: readable, legal, and unique within what the compiler sees together."""
 
 from __future__ import annotations

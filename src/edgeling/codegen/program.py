@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What code generation hands to the toolchain: C files and how to call them."""
 
 from __future__ import annotations

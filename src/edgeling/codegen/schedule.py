@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From a graph to the straight line of calls that the C program makes.
 
 Reshapes disappear (they are another name for the same memory). Every output and every updated variable gets a value of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One call being written: a node, and the C expressions of everything it touches."""
 
 from __future__ import annotations

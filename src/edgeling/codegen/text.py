@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Numbers, arrays and comments as C text. The same value always gives the same text."""
 
 from __future__ import annotations

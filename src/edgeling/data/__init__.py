@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables: reading, checking, dividing, preparing, balancing, scoring."""
 
 from pathlib import Path

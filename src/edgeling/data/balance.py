@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Classes of unequal size: weights that make up for it, or rows drawn again or left out."""
 
 from __future__ import annotations

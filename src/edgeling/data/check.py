@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Looking at a table before learning from it: what each column is, what is dropped, what to be warned of."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From a table's columns to what the first layer sees: fitted on training rows, and made of graph nodes.
 
 A table is first *encoded*: one float32 a column, numbers as they are (NaN where missing) and categories as their

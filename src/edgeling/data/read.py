@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reading a table from a file: CSV here with the standard library, Parquet through polars.
 
 CSV is not left to polars because importing it takes longer than reading most tables people have at hand.

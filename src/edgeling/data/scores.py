@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How good predictions are: pure functions of what was true and what was predicted.
 
 Definitions are scikit-learn's (``sklearn.metrics``); where a ratio has nothing below its line it is 0.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Dividing rows into those learned from, those that decide when to stop, and those that judge."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A table in NumPy's terms: named columns of numbers or of categories."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a trained model pays attention to."""
 
 from edgeling.explain.importance import PermutationImportance, permutation_importance

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Permutation importance: how much worse a model does when one input column no longer tells it anything.
 
 Source: Breiman, "Random Forests", Machine Learning 45 (2001), section 10; with repeats, as in scikit-learn's

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Arrays as bytes: NumPy's ``.npz``, uncompressed, the same bytes for the same arrays, read without trust."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The outside of a model file: found, bounded, taken apart and put together without trust.
 
 A ``.keras`` file is a zip archive of three members. Nothing is ever unpacked to disk, so names that would leave a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From a description and a source of weights to a model. Weights are checked before a model of that size is made."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a model file says of training: optimizer, loss and metrics in the forms of Keras 3 and 2."""
 
 from __future__ import annotations

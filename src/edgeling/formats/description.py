@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a model file says of the layers: Keras's configuration, checked to be a plain chain of known layers.
 
 Nothing in it is ever executed: layers come from a table of classes by their names, functions likewise.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """HDF5 as Keras writes it: plain arrays in groups. Files are read by another process, see ``hdf5_dump``."""
 
 from __future__ import annotations

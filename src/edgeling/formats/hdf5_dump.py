@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run as a program: an HDF5 file on standard input, its arrays and texts as NumPy's ``.npz`` on standard output.
 
 The HDF5 library is not made for hostile files: a few changed bytes can crash it. So it reads them in a process of its

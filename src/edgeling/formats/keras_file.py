@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Keras's model files: ``.keras`` (Keras 3) in and out, ``.h5`` (Keras 2 and 3) in. Keras itself is not needed.
 
 A ``.keras`` file is a zip archive of ``metadata.json``, ``config.json`` (layers, and how the model was compiled) and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models that live in this process as Keras objects: in, and the trained weights back. Keras is not imported here."""
 
 from __future__ import annotations

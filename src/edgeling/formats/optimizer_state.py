@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What an optimizer remembers between steps, in the order in which Keras's files hold it.
 
 Keras keeps ``iteration``, ``learning_rate`` (unless it follows a schedule), then the slots of all trainable weights.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The graph: types, operations and their meaning, building, checking, printing, (de)serialising, interpreting."""
 
 from edgeling.graph.builder import GraphBuilder

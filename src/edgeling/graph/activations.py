@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The activation functions: value, derivative, and what the derivative is computed from.
 
 Formulas and constants are Keras 3's (``keras.activations``). ``alpha`` is leaky_relu's negative slope and elu's scale;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The attributes of a node: filled in, and of the kinds their defaults have. Generated C carries them, so that a string
 is one of the table's names and never somebody's text."""
 

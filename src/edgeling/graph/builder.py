@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Building graphs one operation at a time; every node is typed and checked as it is added."""
 
 from __future__ import annotations

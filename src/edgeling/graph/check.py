@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The legality check: what every graph promises to everyone who reads one."""
 
 from __future__ import annotations

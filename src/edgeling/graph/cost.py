@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What operations cost, before anything is built: arithmetic by kind, the same on every target.
 
 A guide for choosing sizes; what a chip really takes is measured on the built binary.

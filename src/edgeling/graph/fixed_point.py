@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fixed-point arithmetic on 32-bit integers, bit for bit as gemmlowp computes it.
 
 A ``Qm`` number is an int32 with ``m`` integer bits and ``31 - m`` fraction bits: it stands for ``raw / 2**(31 - m)``.

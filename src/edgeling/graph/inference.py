@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Type rules: from the types of a node's inputs and its attributes to the types of its outputs."""
 
 from __future__ import annotations

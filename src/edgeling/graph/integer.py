@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """TensorFlow Lite's int8 arithmetic, bit for bit as its reference kernels compute it.
 
 Real values and stored integers are related by ``real = scale * (stored - zero_point)``. These functions are the meaning

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Running a graph with NumPy: slow, plain, and the definition of what it means."""
 
 from __future__ import annotations

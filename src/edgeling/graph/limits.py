@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the constants of int8 nodes may hold, so that no sum leaves int32 and no shift its width, on any target."""
 
 from __future__ import annotations

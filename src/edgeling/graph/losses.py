@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The loss functions, a row of outputs at a time: value, and gradient with respect to the prediction.
 
 Formulas, clipping and constants are Keras 3's (``keras.losses``, ``keras.ops`` on JAX). Every function takes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What every operation means, in NumPy. This is the specification the C kernels are held to.
 
 A meaning takes the node's attributes and its input arrays, and gives one array, or a tuple of several. It computes in

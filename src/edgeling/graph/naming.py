@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Names that nobody has yet."""
 
 from __future__ import annotations

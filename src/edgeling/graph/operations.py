@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The operations a graph may hold. Every table keyed by operation (types, meaning, gradient, C call, cost, int8)
 has one row for each name here, or an entry that says why not; ``tests/graph/test_tables.py`` holds them to it."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A graph as text a person can read: one value a line."""
 
 from __future__ import annotations

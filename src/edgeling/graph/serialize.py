@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A graph as JSON plus arrays, and back. What is read is hostile until it has passed the legality check."""
 
 from __future__ import annotations

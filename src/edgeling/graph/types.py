@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What every value in a graph is: its element type, its quantisation, its shape."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the optimizer updates mean: Keras 3's rules (``keras.optimizers``), the scalars of a step computed once.
 
 Each takes (attributes, parameter, gradient, slots..., scalars...) and gives the new parameter and slots.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layers: Keras's names, arguments and defaults."""
 
 from edgeling.layers.base import Input, InputLayer, Layer

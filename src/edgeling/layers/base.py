@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What every layer shares: a name, weights made when the input's shape is known, and a trace of its operations."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Dense layers, activations, dropout, and reshaping to rows."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layers that bring values to a common scale."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models with Keras's face: made of layers, compiled to C when they train or predict."""
 
 from edgeling.models.saving import load_model

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a person sees while a model trains, and the table of its layers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The loop over epochs, as far as Python is in it: hooks, validation, display. Epochs themselves run natively."""
 
 from __future__ import annotations

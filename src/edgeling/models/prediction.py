@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Predictions of compiled networks. The weights stay variables, so that training does not compile anew."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A chain of layers that trains, predicts and becomes a graph."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compiled training, shared by every model of one structure: engines are made once and lent out with a state."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layers in a chain, and their weights: the part of a model that knows nothing of training."""
 
 from __future__ import annotations

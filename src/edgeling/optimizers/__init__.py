@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How weights move: Keras's optimizers, with its defaults and update rules."""
 
 from edgeling.optimizers import schedules

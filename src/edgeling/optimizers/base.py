@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What every optimizer shares: the learning rate, clipping, weight decay, and the order of a step."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The optimizers. Each row of arguments is Keras's; each operation is described in ``edgeling.graph.updates``."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Learning rates that change with the step: Keras's schedules as pure functions, one step or an array of them."""
 
 from __future__ import annotations

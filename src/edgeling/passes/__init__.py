@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Passes: functions from graph to graph. One that changes nothing gives the very same object back."""
 
 from edgeling.graph.types import Graph

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Steps a quantised input can take over: affine functions of columns, and imputation."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Removing what nobody reads.
 
 Requires: a legal graph. Ensures: every node, constant and type left is needed by an output or an update; inputs and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reverse-mode differentiation: a graph in, the same graph with its gradients as further outputs.
 
 Requires: pre-activations in reach, so differentiate before fusing activations whose derivative is computed from their

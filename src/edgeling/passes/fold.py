@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Computing at build time what does not depend on any input.
 
 Requires: a legal graph. Ensures: no node has only constants for inputs. The result is what the interpreter computes.

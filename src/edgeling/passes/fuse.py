@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fusing what surrounds a dense layer into it: fewer passes over memory, fewer constants, fewer instructions.
 
 Requires: a legal float graph; weights that are to be changed are constants. Ensures: the same function of the inputs

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The quantisation table: where each operation may stand in an int8 network, or why it may not."""
 
 from __future__ import annotations

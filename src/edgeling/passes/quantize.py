@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Post-training quantisation: a float network becomes an int8 one, float in and float out.
 
 Requires: an inference graph of one float input and one float output (nothing variable), folded and fused, made of

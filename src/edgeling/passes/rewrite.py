@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What rewriting passes share: who makes a value, who reads it, and replacing nodes in place."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Choosing scales and zero points for int8, from values seen on calibration rows."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Plots with two axes, as SVG: curves over epochs, predicted against true, histograms.
 
 Colours are CSS classes (``a`` and ``b`` for the two series), so that one drawing serves light, dark and print.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a report says, as plain values: everything optional may be left out, and its part of the page with it."""
 
 from __future__ import annotations

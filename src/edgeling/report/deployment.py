@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The sections about the program: the network, what it takes on each target, and how to get it again."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Drawings without axes, as SVG: bars with names, the confusion matrix, the network."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The top of the page: what the model is, how good, how large, and whether it is proven."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The sections about learning: data, training, evaluation, importance."""
 
 from __future__ import annotations

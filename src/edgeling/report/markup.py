@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """HTML and SVG from nested calls; whatever is not already markup is escaped."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The pieces every section is made of: section, figure, table."""
 
 from __future__ import annotations

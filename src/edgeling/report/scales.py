@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From data to pixels: linear and logarithmic scales, ticks at round numbers, histogram bins."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Numbers as people read them. A figure that is not known is a dash, and one that is not finite says so."""
 
 from __future__ import annotations

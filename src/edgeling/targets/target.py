@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a target is, and the table of those Edgeling knows (``targets.toml``)."""
 
 from __future__ import annotations

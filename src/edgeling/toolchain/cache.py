@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A folder of compiled results, found again by the hash of what they were made from.
 
 Every entry is a folder of its own, ``KEY/``, holding one file and its SHA-256. It is made beside its place under a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes Python callables out of C addresses: through ``c/python_call.c``, or ctypes where CPython's API is missing."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """C compilers: which there are on this machine, and how each is asked."""
 
 from __future__ import annotations

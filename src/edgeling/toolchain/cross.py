@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cross-compilation with the ``ziglang`` package: objects for any target, linked by its own linkers.
 
 Everything is compiled with ``-c`` and linked directly: linking through ``zig cc`` would first build a C library and

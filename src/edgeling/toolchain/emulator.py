@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs firmware on an emulated Cortex-M (unicorn) and counts what it does.
 
 Instructions are counted exactly: at every basic block the emulator enters, the number of instructions in it, decoded

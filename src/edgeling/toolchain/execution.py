@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a run of a program on some target gave, and how its rows go in and out as bytes."""
 
 from __future__ import annotations

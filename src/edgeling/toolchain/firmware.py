@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Builds a program into a firmware image for a Cortex-M, with the compiler of the ``ziglang`` package.
 
 The image is complete: it starts from its reset vector, fills its memory and waits in ``edgeling_ready``. Then

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is in a built ELF file: bytes to load, symbols, sections."""
 
 from __future__ import annotations

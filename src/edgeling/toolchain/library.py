@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A program as a shared library for this machine, out of the cache or compiled now.
 
 The library holds, besides the program's own functions, one generated function per entry point, which native.py calls::

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a program costs, read from the image it was linked into."""
 
 from __future__ import annotations

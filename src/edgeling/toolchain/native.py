@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs compiled programs in this process, on NumPy arrays, without copying.
 
 Calls made through :meth:`NativeProgram.function` and :meth:`NativeProgram.rows` hold Python's global lock: they are

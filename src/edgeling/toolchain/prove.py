@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs a program on a target against known answers, and says what it costs there."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Builds a program into a WebAssembly module and runs it on wasmtime.
 
 There is no harness: the module exports the entry (and ``NAME_init``), imports nothing, and the host puts state and

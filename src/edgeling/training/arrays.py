@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From what people hand to ``fit`` to float32 rows: conversion, checks, weights, and the split for validation.
 
 NumPy arrays, lists, and anything NumPy can read (pandas, Polars) are taken. Every refusal is a DataError.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The native training loop: one C library a network, holding its step, its evaluation and the loop around them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A network's graphs: one training step, the evaluation of one row, inference.
 
 Inputs, in this order: ``x`` [rows, ...], ``y`` [rows, outputs] ([rows, 1] class numbers where the loss is sparse),

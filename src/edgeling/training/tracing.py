@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How a network's layers become nodes of a graph: for training, for evaluation, for deployment."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """C for a target, written to a folder and measured: ``edgeling.build``; and run there: ``edgeling.verify``."""
 
 from __future__ import annotations

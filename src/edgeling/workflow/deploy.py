@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What can be deployed, whatever it came from: a graph for each precision, and rows to try it on."""
 
 from __future__ import annotations

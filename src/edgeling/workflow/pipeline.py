@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A trained pipeline: raw columns in, named answers out, whatever precision it is deployed in."""
 
 from __future__ import annotations

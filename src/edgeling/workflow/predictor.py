@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Answers from a graph: its C, compiled for this machine; the interpreter where there is no compiler."""
 
 from __future__ import annotations

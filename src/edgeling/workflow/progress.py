@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How a long run tells what it is doing. The base says nothing; the command line's draws."""
 
 from __future__ import annotations

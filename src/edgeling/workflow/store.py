@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pipelines as ``.edgeling`` folders, and back. Reading one back loads nothing that only training needs."""
 
 from __future__ import annotations

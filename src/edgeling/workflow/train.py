@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From a table to a trained, explained, compiled and proven pipeline."""
 
 from __future__ import annotations

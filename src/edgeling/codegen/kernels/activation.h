@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Activation functions and their derivatives; formulas and constants are Keras 3's.
  *
  * x, y, dy, v, dx: [size]. alpha: leaky_relu's negative slope, elu's scale; the others ignore it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What every kernel shares: how kernels are inlined, and the bits of a float.
  *
  * Kernels are always inlined, so that the constant sizes of a call reach the loops: that is how they are specialised.

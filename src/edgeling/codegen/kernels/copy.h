@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* y = x, [size] elements of one type. */
 #ifndef EDGELING_COPY_H
 #define EDGELING_COPY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A fully connected layer as in dense.h, for sizes worth tiles: y = activation(x kernel + bias).
  *
  * x [rows,inputs], kernel [inputs,outputs], bias [outputs], y [rows,outputs].

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fully connected layer on int8, the bits of TensorFlow Lite's FULLY_CONNECTED with per-channel weights.
  *
  *   x            int8   [rows,inputs]      any value

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* int8 to float: multiplier * 2^-fraction_bits * (x - zero_point), exact.
  *
  *   multiplier     1 to 2^16

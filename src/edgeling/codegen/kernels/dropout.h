@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Dropout masks, drawn so that every machine has the same bits (see philox.h). */
 #ifndef EDGELING_DROPOUT_H
 #define EDGELING_DROPOUT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Elementary functions in float32, without a C library and without branches, so that loops over them vectorise.
  *
  *   function          largest error seen against float64     special values

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Arithmetic element by element, with broadcasting.
  *
  * y [rows,columns]; an operand is FULL [rows,columns], ROW [1,columns], COLUMN [rows,1] or SCALAR [1,1].

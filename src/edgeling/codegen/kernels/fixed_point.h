@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fixed-point arithmetic on 32-bit integers, bit for bit as TensorFlow Lite's reference kernels (gemmlowp) compute it.
  *
  * A Qm number is an int32_t with m integer bits and 31 - m fraction bits: it stands for raw / 2^(31 - m).

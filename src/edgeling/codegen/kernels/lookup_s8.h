@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Any function of one int8 value: y = table[x].
  *
  *   x      int8  [size]

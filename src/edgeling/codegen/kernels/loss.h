@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Loss functions, a row of outputs at a time, and their gradients; formulas and clipping are Keras 3's.
  *
  * truth, prediction, gradient: [rows,columns]; sparse_categorical_crossentropy's truth is [rows,1], a class number.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Matrix products: y [m,n] = a b over k terms, a [m,k] and b [k,n]; _ta: a is given as [k,m]; _tb: b is given as [n,k].
  *
  * Plain loops, for small constant sizes, which compilers unroll whole; matmul_large.h is for the others.

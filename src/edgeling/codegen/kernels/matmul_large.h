@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Matrix products as in matmul.h, for sizes worth tiles: y [m,n] = a b over k terms; _ta: a [k,m]; _tb: b [n,k]. */
 #ifndef EDGELING_MATMUL_LARGE_H
 #define EDGELING_MATMUL_LARGE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Accuracy of each row: y [rows], 1 or 0, or the mean over the row's outputs.
  *
  * truth, prediction [rows,columns]; the sparse metric's truth is [rows,1].

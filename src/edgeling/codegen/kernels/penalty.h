@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* L1 and L2 penalties on weights. w, dw: [size]; y, dy: one value. dw may be w. */
 #ifndef EDGELING_PENALTY_H
 #define EDGELING_PENALTY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Counter-based randomness: Philox4x32-10 (Salmon et al., SC11). The same numbers as graph/random.py, bit for bit.
  *
  *   key      [2] words: seed, substream

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Preparation of a row of features, and batch normalisation.
  *
  * x [rows,columns]; parameters [columns]; y [rows,columns] unless said otherwise. y may be x where shapes agree.

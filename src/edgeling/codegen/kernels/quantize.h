@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* float to int8: clamp(round_half_away(x * 2^fraction_bits) + zero_point), a scale of 2^-fraction_bits a column.
  *
  *   x              float  [rows,columns]  anything, infinities and NaN included

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sums over [size], in 16 partial sums so that they vectorise without changing the order of additions. */
 #ifndef EDGELING_REDUCE_H
 #define EDGELING_REDUCE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Softmax and its logarithm over the last axis, and their gradients.
  *
  * x, y, dy, dx: [rows,columns]. y may be x; dx may be dy or y. A NaN in a row makes the whole row NaN.

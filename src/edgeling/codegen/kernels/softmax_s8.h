@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Softmax on int8, the bits of TensorFlow Lite's SOFTMAX.
  *
  *   multiplier          2^30 to 2^31 - 1, with left_shift: the input's scale in Q5

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* y [outer,inner] = sum of x [outer,summed,inner] over the middle. */
 #ifndef EDGELING_SUM_H
 #define EDGELING_SUM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The inner loops of matrix products on cores with vectors: tiles of rows by columns held in registers.
  *
  *   a      element (row, p) at a[row * a_row + p * a_step]

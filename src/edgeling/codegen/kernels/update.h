@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Optimizer updates, Keras 3's rules, and the scalars of a step.
  *
  * w, g and slots: [size]; scalars are pointers to one value. Results (names with `new_`) may be any of the inputs of

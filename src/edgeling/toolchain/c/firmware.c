@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a bare Cortex-M needs around a program: the vector table and the start-up. The generated harness includes this
  * file; the sections named .edgeling_harness are left out of what is measured.

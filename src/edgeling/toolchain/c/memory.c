@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The memory functions a compiler may call on its own, for targets without a C library. A program that needs one pays
  * for it: they are measured with the program.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The training loop around a compiled step: shuffle, gather, step, sum the logs, keep the last whole epoch.
  *
  * The step is a pointer, so one loop serves every network. Rows are float32, row-major:
