@@ -7,7 +7,7 @@ import inspect
 
 from edgeling.cli.demo import demo
 from edgeling.cli.train import train
-from edgeling.workflow.train import Settings
+from edgeling.workflow.settings import Settings
 
 
 def test_they_are_the_librarys() -> None:

@@ -19,8 +19,9 @@ from edgeling.artifact import read_artifact, write_artifact
 from edgeling.data import IRIS
 from edgeling.errors import ArtifactError, EdgelingError
 from edgeling.files.arrays import arrays_to_npz
+from edgeling.workflow.settings import Settings
 from edgeling.workflow.store import command_of
-from edgeling.workflow.train import Settings, importance_of, train
+from edgeling.workflow.train import importance_of, train
 
 JUNK = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.text(max_size=4), st.floats(), st.just([]), st.just({}),
@@ -30,7 +31,7 @@ JUNK = st.one_of(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    trained = train(IRIS, "species", settings=Settings(epochs=5, targets=("native",)))
+    trained = train(IRIS, "species", epochs=5, targets=("native",))
     return edgeling.save(trained, tmp_path_factory.mktemp("store") / "iris.edgeling")
 
 
@@ -81,7 +82,7 @@ def test_only_our_errors_come_out_of_a_forged_artifact(folder: Path, tmp_path_fa
 
 
 def test_a_loaded_pipeline_answers_as_the_one_that_was_saved(folder: Path) -> None:
-    trained = train(IRIS, "species", settings=Settings(epochs=5, targets=("native",)))
+    trained = train(IRIS, "species", epochs=5, targets=("native",))
     loaded = edgeling.load(folder)
     raw = trained.held_out[0]
     for precision in ("float32", "int8"):

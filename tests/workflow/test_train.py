@@ -8,7 +8,7 @@ import pytest
 
 from edgeling.data import from_arrays
 from edgeling.errors import GraphError
-from edgeling.workflow.train import Settings, train
+from edgeling.workflow.train import train
 
 
 @pytest.mark.parametrize("offset", [100, 400, 900, 1e5])
@@ -18,7 +18,7 @@ def test_columns_far_from_zero_are_computed_as_exactly_as_others(offset: float, 
     x = np.random.default_rng(0).normal(size=(200, 3))
     sums = x[:, 0] + x[:, 1]
     table = from_arrays(x + offset, sums if answers == "numbers" else np.where(sums > 0, "p", "q"))
-    trained = train(table, "target", settings=Settings(epochs=30, targets=("native",), seed=2))
+    trained = train(table, "target", epochs=30, targets=("native",), seed=2)
     assert trained.proofs["float32"]["native"].max_error < 2e-6
     assert trained.scores["float32"].get("accuracy", trained.scores["float32"].get("r2")) > 0.9
 
@@ -26,8 +26,8 @@ def test_columns_far_from_zero_are_computed_as_exactly_as_others(offset: float, 
 def test_where_int8_has_no_scale_auto_is_float32() -> None:
     x = np.random.default_rng(0).normal(size=(120, 2))
     table = from_arrays(x, (x[:, 0] + 4) * 4e37)
-    trained = train(table, "target", settings=Settings(epochs=30, targets=("native",)))
+    trained = train(table, "target", epochs=30, targets=("native",))
     assert trained.pipeline.precision == "float32"
     assert list(trained.proofs) == ["float32"]
     with pytest.raises(GraphError):
-        train(table, "target", settings=Settings(epochs=1, targets=("native",), precision="int8"))
+        train(table, "target", epochs=1, targets=("native",), precision="int8")

@@ -59,7 +59,7 @@ def train_and_show(
 
     folder = out or Path(identifier(table.stem) + SUFFIX)
     require_replaceable(folder)
-    trained = train_table(table, target, settings=_settings(seed, **choices), progress=RichProgress())
+    trained = train_table(table, target, **_settings(**choices), seed=seed, progress=RichProgress())
     command = command_of(trained, *begin)
     artifact = save(trained, folder, command)
     show_content(trained_content(trained, command), artifact)
@@ -68,16 +68,16 @@ def train_and_show(
 
 
 def _settings(
-    seed: int, precision: str, epochs: int, task: str = "", hidden: str = "", targets: str = EVERYWHERE
-) -> Any:
+    precision: str, epochs: int, task: str = "", hidden: str = "", targets: str = EVERYWHERE
+) -> dict[str, Any]:
+    """The options as the keyword arguments of ``edgeling.train``."""
     from edgeling.targets import get
-    from edgeling.workflow.train import Settings
 
     _require("task", task, ("", "binary", "multiclass", "regression"))
     _require("precision", precision, ("float32", "int8", "auto"))
-    sizes = _sizes(hidden) if hidden else None
     chips = tuple(get(name.strip()).name for name in targets.split(","))
-    return Settings(task=task or None, precision=precision, hidden=sizes, epochs=epochs, seed=seed, targets=chips)  # type: ignore[arg-type]
+    sizes = _sizes(hidden) if hidden else None
+    return {"task": task or None, "precision": precision, "hidden": sizes, "epochs": epochs, "targets": chips}
 
 
 def _require(option: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -62,7 +62,7 @@ def command_of(trained: Trained, *begin: str) -> str:
     Args:
         begin: how it begins; by default ``edgeling train`` with the table and its target.
     """
-    from edgeling.workflow.train import Settings
+    from edgeling.workflow.settings import Settings
 
     settings, usual = trained.settings, Settings()
     words = [*begin] or ["edgeling", "train", trained.source, "--target", trained.check.target]

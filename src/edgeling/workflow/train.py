@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -29,35 +29,11 @@ from edgeling.utils import set_random_seed
 from edgeling.workflow.deploy import PRECISIONS, PROOF_ROWS, deployable, identifier
 from edgeling.workflow.pipeline import Pipeline, decide, main_metric, whole_graph
 from edgeling.workflow.progress import Progress
+from edgeling.workflow.settings import DEFAULT_TARGETS, PrecisionChoice, Settings
 
 LARGEST_INT8_LOSS = 0.01  # of accuracy or R²: what "auto" gives up for a smaller program
 PATIENCE_EPOCHS = 40
 IMBALANCE = 3.0  # classes more unequal than this are weighted
-DEFAULT_TARGETS = ("native", "cortex-m4", "wasm32")
-
-PrecisionChoice = Literal["float32", "int8", "auto"]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a person can choose about a training run.
-
-    Attributes:
-        task: instead of the one told from the target column.
-        precision: what is deployed; "auto" takes int8 where it is smaller and loses at most ``LARGEST_INT8_LOSS``.
-        hidden: units of each hidden layer; None sizes them by the table.
-        epochs: at the most; training stops once the validation loss has not improved for a while.
-        targets: where the C is proven.
-    """
-
-    task: Task | None = None
-    precision: PrecisionChoice = "auto"
-    hidden: tuple[int, ...] | None = None
-    epochs: int = 500
-    batch_size: int = 16
-    learning_rate: float = 0.01
-    seed: int = 0
-    targets: tuple[str, ...] = DEFAULT_TARGETS
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +63,15 @@ def train(
     data: str | Path | Table,
     target: str,
     *,
+    task: Task | None = None,
+    precision: PrecisionChoice = "auto",
+    hidden: Sequence[int] | int | None = None,
+    epochs: int = 500,
+    batch_size: int = 16,
+    learning_rate: float = 0.01,
+    seed: int = 0,
+    targets: Sequence[str] | str = DEFAULT_TARGETS,
     name: str = "",
-    settings: Settings | None = None,
     progress: Progress | None = None,
 ) -> Trained:
     """Train a network on a table, and prove its C on the targets.
@@ -96,8 +79,12 @@ def train(
     Args:
         data: a CSV or Parquet file, or a table.
         target: the column to predict.
+        task: "binary", "multiclass" or "regression", instead of the one told from the target column.
+        precision: what is deployed; "auto" takes int8 where it is smaller and loses at most 1 % accuracy or R².
+        hidden: units of each hidden layer; None sizes them by the table.
+        epochs: at the most; training stops once the validation loss has not improved for a while.
+        targets: where the C is proven.
         name: of the program; by default the file's.
-        settings: what a person can choose; by default what ``edgeling train`` takes.
         progress: is told of every stage.
 
     Returns:
@@ -105,11 +92,16 @@ def train(
 
     Raises:
         DataError: the table cannot be learned from.
+        UnsupportedError: a setting of another kind, or out of range.
         TrainingError: the loss was not finite.
         CompilerNotFoundError: there is no C compiler.
         KeyboardInterrupt: nothing has been written.
     """
-    settings, progress = settings or Settings(), progress or Progress()
+    settings = Settings(task, precision, hidden, epochs, batch_size, learning_rate, seed, targets)  # type: ignore[arg-type]
+    return _train(data, target, name, settings, progress or Progress())
+
+
+def _train(data: str | Path | Table, target: str, name: str, settings: Settings, progress: Progress) -> Trained:
     with progress.stage("Reading the table") as stage:
         table = data if isinstance(data, Table) else read_table(data)
         checked = check(table, target, task=settings.task)
