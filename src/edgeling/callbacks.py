@@ -79,14 +79,12 @@ class History(Callback):
     Attributes:
         history: a list of values an epoch, by name.
         epoch: the epochs' numbers.
-        interrupted: Ctrl-C ended the fit; the weights are those of the last whole epoch.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
-        self.interrupted = False
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self.epoch.append(epoch)

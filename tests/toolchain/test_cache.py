@@ -128,6 +128,27 @@ def test_a_folder_that_cannot_be_made_falls_back_to_a_temporary_one(tmp_path, mo
 
 
 @pytest.mark.skipif(not Path("/proc/version").exists(), reason="needs a file system nobody can write to")
+@pytest.mark.parametrize("relative", ["cache", ".", "../cache", "~/cache"])
+def test_a_relative_cache_home_is_ignored_as_its_specification_says(tmp_path, monkeypatch, relative) -> None:
+    monkeypatch.delenv("EDGELING_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", relative)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    assert cache.cache_dir() == tmp_path / "home" / ".cache" / "edgeling"
+    assert {p.name for p in tmp_path.iterdir()} == {"home"}
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "chosen"))
+    assert cache.cache_dir() == tmp_path / "chosen" / "edgeling"
+
+
+def test_a_relative_home_leaves_the_folder_one_works_in_alone(tmp_path, monkeypatch) -> None:
+    monkeypatch.delenv("EDGELING_CACHE_DIR", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "relative")
+    monkeypatch.chdir(tmp_path)
+    assert cache.cache_dir().is_absolute()
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_read_only_file_system_falls_back_too(monkeypatch):
     monkeypatch.setenv("EDGELING_CACHE_DIR", "/proc")
     assert cache.get_or_make(KEY, "x", make_hello).read_bytes() == b"hello"

@@ -153,7 +153,7 @@ def test_terminate_on_nan_stops_quietly() -> None:
     assert len(history.epoch) < 200
 
 
-def test_ctrl_c_keeps_the_last_whole_epoch(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_keeps_the_last_whole_epoch_and_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = _model()
     _fit(whole, epochs=3)
     usual = Engine.run_epochs
@@ -164,22 +164,71 @@ def test_ctrl_c_keeps_the_last_whole_epoch(monkeypatch: pytest.MonkeyPatch, caps
 
     monkeypatch.setattr(Engine, "run_epochs", interrupted)
     model = _model()
-    history = _fit(model, epochs=1000)
-    assert len(history.history["loss"]) == 3
+    with pytest.raises(KeyboardInterrupt):
+        _fit(model, epochs=1000)
+    assert model.history
+    assert len(model.history.history["loss"]) == 3
     _same_weights(model, whole)
-    assert "after 3 whole epochs" in capsys.readouterr().err
 
 
-def test_ctrl_c_in_a_callback_returns_the_history_so_far() -> None:
-    class Impatient(Callback):
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            if epoch == 2:
-                raise KeyboardInterrupt
+class Impatient(Callback):
+    """Ctrl-C in a hook of the third epoch; notes which hooks are called."""
 
-    model, whole = _model(), _model()
-    assert _fit(model, epochs=9, callbacks=[Impatient()]).epoch == [0, 1]
-    _fit(whole, epochs=2)
+    def __init__(self, hook: str) -> None:
+        super().__init__()
+        self.called: list[str] = []
+        self.epoch = -1
+        for name in (hook, "on_train_end"):
+            setattr(self, name, lambda *_, name=name, **__: self._note(name, name == hook))
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._note("on_epoch_begin", False)
+
+    def _note(self, name: str, stops: bool) -> None:
+        self.called.append(name)
+        self.epoch += name == "on_epoch_begin"
+        if stops and self.called.count(name) >= 3:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("hook", "epochs"), [("on_epoch_begin", 2), ("on_epoch_end", 3), ("on_train_batch_end", 0)])
+def test_ctrl_c_in_a_callback_is_raised_after_the_last_whole_epoch(hook: str, epochs: int) -> None:
+    model, whole, impatient = _model(), _model(), Impatient(hook)
+    if epochs:
+        _fit(whole, batch_size=5, epochs=epochs)
+    with pytest.raises(KeyboardInterrupt):
+        _fit(model, batch_size=5, epochs=9, callbacks=[impatient])
     _same_weights(model, whole)
+    assert "on_train_end" not in impatient.called  # as in Keras
+    assert model.history
+    assert model.history.epoch == list(range(min(epochs, 2)))
+    _fit(model, epochs=9)  # and goes on
+    assert len(model.history.epoch) == 9
+
+
+def test_ctrl_c_ends_evaluate_and_predict(monkeypatch: pytest.MonkeyPatch) -> None:
+    from edgeling.models import prediction
+    from edgeling.training import engine
+
+    model = _model()
+    _fit(model, epochs=1)
+    whole = model.evaluate(X, Y, verbose=0), model.predict(X)
+    monkeypatch.setattr(engine, "_EVALUATED_ROWS", 7)
+    monkeypatch.setattr(prediction, "_CHUNK_ROWS", 7)
+    assert model.evaluate(X, Y, verbose=0) == pytest.approx(whole[0], rel=1e-6)
+    np.testing.assert_array_equal(model.predict(X), whole[1])
+    usual, calls = Engine._means, []
+
+    def stopped(self: Engine, *given: Any) -> Any:
+        calls.append(given)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return usual(self, *given)
+
+    monkeypatch.setattr(Engine, "_means", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        model.evaluate(X, Y, verbose=0)
+    assert len(calls) == 2
 
 
 def test_early_stopping_gives_the_best_weights_back() -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from time import perf_counter
@@ -96,6 +95,8 @@ class Fit:
 
         Raises:
             TrainingError: a loss that is not finite.
+            KeyboardInterrupt: Ctrl-C. The weights are those of the last whole epoch, the history is the model's; as
+                in Keras, ``on_train_end`` is not called.
         """
         self._callbacks.call("on_train_begin")
         self._session.push()
@@ -104,8 +105,6 @@ class Fit:
                 self._epoch_by_epoch()
             else:
                 self._all_at_once()
-        except KeyboardInterrupt:
-            self._interrupted()
         finally:
             if self._display:
                 self._display.close()
@@ -197,16 +196,11 @@ class Fit:
         return result
 
     def _stop_where_it_did(self, result: Epochs, epoch: int) -> None:
-        """Say so if Ctrl-C or a loss that is not finite stopped the run in this epoch."""
+        """Raise what stopped the run in this epoch, if Ctrl-C or a loss that is not finite did."""
         if result.interrupted:
-            self._interrupted()
+            raise KeyboardInterrupt
         if result.diverged:
             self._diverged(epoch)
-
-    def _interrupted(self) -> None:
-        done = len(self._history.epoch)
-        self._model.stop_training = self._history.interrupted = True
-        print(f"\nInterrupted: the weights are those after {self._epochs(done)} of this fit.", file=sys.stderr)
 
     def _diverged(self, epoch: int) -> None:
         self._model.stop_training = True
@@ -220,7 +214,3 @@ class Fit:
             remedy=f"a lower learning rate than {self._optimizer.learning_rate:g}, clipnorm=1.0 in the optimizer,"
             " inputs scaled to about -1 to 1, and check the targets",
         )
-
-    @staticmethod
-    def _epochs(count: int) -> str:
-        return "1 whole epoch" if count == 1 else f"{count} whole epochs"

@@ -117,12 +117,14 @@ class Sequential(Stack):
         """Train on rows ``x`` [rows, ...] and targets ``y`` [rows] or [rows, outputs].
 
         Every argument is Keras's. ``steps_per_epoch`` takes the first batches of every (shuffled) epoch;
-        ``validation_steps`` the first of validation. Ctrl-C keeps the last whole epoch and returns normally.
+        ``validation_steps`` the first of validation.
 
         Raises:
             DataError: data that cannot be learned from; the message says why and what to do.
             TrainingError: not compiled, or a loss that stopped being finite.
             CompilerNotFoundError: there is no C compiler.
+            KeyboardInterrupt: Ctrl-C. The weights are those of the last whole epoch, ``model.history`` tells how
+                many there were.
         """
         floats, loss = self._features(x), self._resolved_loss(y)
         data, validation = self._data(floats, y, sample_weight, loss), None

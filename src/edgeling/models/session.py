@@ -51,8 +51,12 @@ class Session:
         self._engine.load({**self._initial, **self.state()})
 
     def pull(self) -> None:
-        """Take the engine's state back to the model."""
-        self.restore(self._engine.weights())
+        """Take the engine's state back to the model: all of it, even if Ctrl-C comes meanwhile."""
+        try:
+            self.restore(self._engine.weights())
+        except KeyboardInterrupt:
+            self.restore(self._engine.weights())
+            raise
 
     def state(self) -> dict[str, Array]:
         """The model's weights and what its optimizer keeps, by name."""

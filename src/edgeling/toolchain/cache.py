@@ -142,10 +142,24 @@ def _hash(path: Path) -> str:
 
 def _user_cache_dir() -> Path:
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "edgeling" / "Cache"
+        return (_absolute("LOCALAPPDATA") or Path.home()) / "edgeling" / "Cache"
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "edgeling"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgeling"
+    return (_absolute("XDG_CACHE_HOME") or _absolute_home() / ".cache") / "edgeling"
+
+
+def _absolute(variable: str) -> Path | None:
+    """A folder named by a variable, unless it is empty or relative: the XDG Base Directory Specification has such a
+    path ignored, for it would mean another folder wherever a program is started."""
+    folder = Path(os.environ.get(variable, ""))
+    return folder if folder.is_absolute() else None
+
+
+def _absolute_home() -> Path:
+    home = Path.home()
+    if not home.is_absolute():  # HOME may be set to anything
+        raise RuntimeError("the home folder's path is relative")
+    return home
 
 
 def _is_writable(folder: Path) -> bool:

@@ -26,6 +26,7 @@ _PAUSED, _NOT_FINITE = 1, 2
 _MAX_LOGS = 32
 _SLICE_SECONDS = 0.05  # how long C may run before Python looks for Ctrl-C
 _FIRST_SLICE_STEPS = 2000
+_EVALUATED_ROWS = 65536  # between two of which Ctrl-C is seen
 
 
 @dataclass(frozen=True)
@@ -135,12 +136,19 @@ class Engine:
         """Mean loss and metrics over the rows: float32 [1 + metrics]."""
         if self._native is None:
             self._compile(None)
+        rows, chunks = len(data.x), range(0, len(data.x), _EVALUATED_ROWS)
+        parts = [self._means(data, slice(start, min(start + _EVALUATED_ROWS, rows))) for start in chunks]
+        if len(parts) == 1:
+            return parts[0]
+        shares = [min(_EVALUATED_ROWS, rows - start) / rows for start in chunks]
+        return np.average(np.asarray(parts, np.float64), axis=0, weights=shares).astype(np.float32)
+
+    def _means(self, data: TrainingData, chosen: slice) -> Array:
+        x, y, weight = data.x[chosen], data.y[chosen], data.sample_weight
+        weight = None if weight is None else weight[chosen]
         means = np.empty(self._log_count("evaluate"), np.float32)
-        weight = data.sample_weight
-        sizes = (len(data.x), data.x[0].size, data.y[0].size, means.size)
-        self._evaluate(
-            self._state_address, _address(data.x), _address(data.y), _address(weight), *sizes, means.ctypes.data
-        )
+        sizes = (len(x), x[0].size, y[0].size, means.size)
+        self._evaluate(self._state_address, _address(x), _address(y), _address(weight), *sizes, means.ctypes.data)
         return means
 
     def _compile(self, sizes: tuple[int, int] | None) -> None:

@@ -140,8 +140,6 @@ def _fit(
             validation_data=(x_validation, y_validation),
             callbacks=[EarlyStopping(patience=PATIENCE_EPOCHS, restore_best_weights=True), *callbacks],
         )  # fmt: skip
-    if history.interrupted:
-        raise KeyboardInterrupt
     return network, history.history, perf_counter() - start
 
 
