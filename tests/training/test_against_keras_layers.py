@@ -27,7 +27,8 @@ L = keras.layers
 
 ACTIVATIONS = [
     "linear", "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "swish", "softplus", "softsign", "sigmoid",
-    "hard_sigmoid", "tanh", "exponential", "softmax", "log_softmax",
+    "hard_sigmoid", "tanh", "exponential", "softmax", "log_softmax", "mish", "hard_silu", "hard_tanh",
+    "log_sigmoid", "celu", "squareplus", "sparse_plus", "sparse_sigmoid", "soft_shrink", "hard_shrink", "tanh_shrink",
 ]  # fmt: skip
 LAYERS = {
     "dense": lambda: [L.Dense(4, bias_initializer="random_normal")],

@@ -116,6 +116,8 @@ def _layer(given: Any) -> dict[str, Any]:
 
 def _activation(given: Any, layer: Any) -> Any:
     name = function_name(given)
+    if isinstance(name, Mapping) and name.get("class_name") == "Activation" and "module" not in name:
+        return name  # what activations.serialize wrote
     if name is not None and not isinstance(name, str):
         kind = name.get("class_name") if isinstance(name, Mapping) else None
         raise UnsupportedError(

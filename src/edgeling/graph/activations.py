@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The activation functions: value, derivative, and what the derivative is computed from.
 
-Formulas and constants are Keras 3's (``keras.activations``). ``alpha`` is leaky_relu's negative slope and elu's scale;
-the others ignore it.
+Formulas and constants are Keras 3's (``keras.activations``). ``alpha`` is the one number a function may be told:
+leaky_relu's negative slope, elu's and celu's scale, squareplus's b, the threshold of soft_shrink and hard_shrink.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from edgeling.graph.types import Array
 
 SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805
+GELU_SLOPE, GELU_CUBE = sqrt(2 / pi), 0.044715  # Hendrycks and Gimpel, 2016, section 2
+FAR = 1e18  # from here on x * x + b is x * x, and soon no float32 holds it
 _erf = np.frompyfunc(erf, 1, 1)
 
 
@@ -64,6 +66,43 @@ def _silu_derivative(x: Array, _: float) -> Array:
     return s * (1 + x * (1 - s))
 
 
+def _gelu_tanh_share(x: Array) -> Array:
+    """(1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) / 2, without cancellation."""
+    return sigmoid(2 * GELU_SLOPE * (x + GELU_CUBE * x * x * x))
+
+
+def _gelu_tanh_derivative(x: Array, _: float) -> Array:
+    near = np.clip(x, -10, 10)  # beyond, the derivative is 0 or 1 to the last bit, and no square overflows
+    s = _gelu_tanh_share(near)
+    return s + 2 * near * s * (1 - s) * GELU_SLOPE * (1 + 3 * GELU_CUBE * near * near)
+
+
+def _mish_derivative(x: Array, _: float) -> Array:
+    t = np.tanh(softplus(x))
+    return t + x * (1 - t * t) * sigmoid(x)
+
+
+def _hard_sigmoid(x: Array) -> Array:
+    return np.clip(x / 6 + 0.5, 0, 1)
+
+
+def _squareplus(x: Array, b: float) -> Array:
+    """(x + sqrt(x * x + b)) / 2, in the form that neither cancels nor overflows."""
+    near = np.minimum(np.abs(x), FAR)
+    root = np.maximum(np.sqrt(near * near + b), np.abs(x))
+    return np.where(x < 0, b / (root + np.abs(x)), x + root) / 2
+
+
+def _squareplus_derivative(y: Array, b: float) -> Array:
+    y = np.maximum(y, 1e-30)
+    return y / (y + b / 4 / y)
+
+
+def _sparse_plus(x: Array, _: float) -> Array:
+    near = np.clip(x, -1, 1) + 1
+    return np.where(x < 1, near * near / 4, x)
+
+
 ACTIVATIONS: dict[str, Activation] = {
     "linear": Activation(lambda x, _: x, lambda y, _: np.ones_like(y)),
     "relu": Activation(lambda x, _: np.maximum(x, 0), lambda y, _: (y > 0).astype(y.dtype)),
@@ -88,8 +127,38 @@ ACTIVATIONS: dict[str, Activation] = {
     "softsign": Activation(lambda x, _: x / (1 + np.abs(x)), lambda y, _: np.square(1 - np.abs(y))),
     "sigmoid": Activation(lambda x, _: sigmoid(x), lambda y, _: y * (1 - y)),
     "hard_sigmoid": Activation(
-        lambda x, _: np.clip(x / 6 + 0.5, 0, 1), lambda y, _: ((y > 0) & (y < 1)).astype(y.dtype) / 6
+        lambda x, _: _hard_sigmoid(x), lambda y, _: ((y > 0) & (y < 1)).astype(y.dtype) / 6
     ),
     "tanh": Activation(lambda x, _: np.tanh(x), lambda y, _: 1 - y * y),
     "exponential": Activation(lambda x, _: np.exp(x), lambda y, _: y),
+    "gelu_tanh": Activation(  # gelu(approximate=True)
+        lambda x, _: x * _gelu_tanh_share(x), _gelu_tanh_derivative, from_input=True
+    ),
+    "mish": Activation(lambda x, _: x * np.tanh(softplus(x)), _mish_derivative, from_input=True),
+    "hard_silu": Activation(
+        lambda x, _: x * _hard_sigmoid(x),
+        lambda x, _: _hard_sigmoid(x) + x * (np.abs(x) < 3) / 6,
+        from_input=True,
+    ),
+    "hard_tanh": Activation(lambda x, _: np.clip(x, -1, 1), lambda y, _: (np.abs(y) < 1).astype(y.dtype)),
+    "log_sigmoid": Activation(lambda x, _: -softplus(-x), lambda y, _: -np.expm1(y)),
+    "celu": Activation(
+        lambda x, a: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0) / a)),
+        lambda y, a: np.where(y > 0, 1, y / a + 1).astype(y.dtype),
+        default_alpha=1.0,
+    ),
+    "squareplus": Activation(_squareplus, _squareplus_derivative, default_alpha=4.0),
+    "sparse_plus": Activation(_sparse_plus, lambda x, _: np.clip((x + 1) / 2, 0, 1), from_input=True),
+    "sparse_sigmoid": Activation(
+        lambda x, _: np.clip((x + 1) / 2, 0, 1), lambda y, _: ((y > 0) & (y < 1)).astype(y.dtype) / 2
+    ),
+    "soft_shrink": Activation(
+        lambda x, a: x - np.clip(x, -a, a), lambda y, _: (y != 0).astype(y.dtype), default_alpha=0.5
+    ),
+    "hard_shrink": Activation(
+        lambda x, a: np.where(np.abs(x) <= a, 0, x).astype(x.dtype),
+        lambda y, _: (y != 0).astype(y.dtype),
+        default_alpha=0.5,
+    ),
+    "tanh_shrink": Activation(lambda x, _: x - np.tanh(x), lambda x, _: np.square(np.tanh(x)), from_input=True),
 }  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from edgeling import activations
 from edgeling.activations import Activation
 from edgeling.configurable import Configurable, refuse, serialize, snake_case
 from edgeling.errors import DataError, UnsupportedError
@@ -190,7 +191,7 @@ def assign(weights: Sequence[Weight], values: Sequence[Any], owner: str) -> None
 def _serialized(value: Any) -> Any:
     """An argument as plain data."""
     if isinstance(value, Activation):
-        return value.name
+        return activations.serialize(value)
     return serialize(value) if isinstance(value, Configurable) else value
 
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Activation functions and their derivatives; formulas and constants are Keras 3's.
  *
- * x, y, dy, v, dx: [size]. alpha: leaky_relu's negative slope, elu's scale; the others ignore it.
+ * x, y, dy, v, dx: [size]. alpha: leaky_relu's negative slope, elu's and celu's scale, squareplus's b, the threshold of
+ * soft_shrink and hard_shrink; the others ignore it.
  * y may be x; dx may be dy or v. NaN gives NaN.
  */
 #ifndef EDGELING_ACTIVATION_H
@@ -23,7 +24,19 @@ enum edgeling_activation_function {
     EDGELING_SIGMOID,
     EDGELING_HARD_SIGMOID,
     EDGELING_TANH,
-    EDGELING_EXPONENTIAL
+    EDGELING_EXPONENTIAL,
+    EDGELING_GELU_TANH,
+    EDGELING_MISH,
+    EDGELING_HARD_SILU,
+    EDGELING_HARD_TANH,
+    EDGELING_LOG_SIGMOID,
+    EDGELING_CELU,
+    EDGELING_SQUAREPLUS,
+    EDGELING_SPARSE_PLUS,
+    EDGELING_SPARSE_SIGMOID,
+    EDGELING_SOFT_SHRINK,
+    EDGELING_HARD_SHRINK,
+    EDGELING_TANH_SHRINK
 };
 
 #define EDGELING_SELU_ALPHA 1.67326324f
@@ -46,6 +59,25 @@ EDGELING_KERNEL float edgeling_elu(float x, float alpha) {
 EDGELING_KERNEL float edgeling_normal_cdf(float x) { return 0.5f * (1.0f + edgeling_erf(x * 0.707106781f)); }
 EDGELING_KERNEL float edgeling_normal_pdf(float x) { return edgeling_exp(-0.5f * x * x) * 0.398942280f; }
 
+/* (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2, without cancellation (Hendrycks and Gimpel, 2016) */
+EDGELING_KERNEL float edgeling_gelu_share(float x) {
+    return edgeling_sigmoid(1.59576912f * (x + 0.044715f * x * x * x));
+}
+
+EDGELING_KERNEL float edgeling_hard_sigmoid(float x) { return edgeling_clip_value(x * (1.0f / 6.0f) + 0.5f, 0.0f, 1.0f); }
+
+/* (x + sqrt(x * x + b)) / 2, in the form that neither cancels nor overflows */
+EDGELING_KERNEL float edgeling_squareplus(float x, float b) {
+    const float size = edgeling_absolute(x), near = edgeling_minimum(size, 1e18f);
+    const float root = edgeling_maximum(edgeling_sqrt(near * near + b), size);
+    return 0.5f * (x < 0.0f ? b / (root + size) : x + root);
+}
+
+EDGELING_KERNEL float edgeling_sparse_plus(float x) {
+    const float near = edgeling_clip_value(x, -1.0f, 1.0f) + 1.0f;
+    return x < 1.0f ? 0.25f * near * near : x;
+}
+
 EDGELING_KERNEL float edgeling_activate(int function, float alpha, float x) {
     switch (function) {
     case EDGELING_RELU: return edgeling_maximum(x, 0.0f);
@@ -58,9 +90,21 @@ EDGELING_KERNEL float edgeling_activate(int function, float alpha, float x) {
     case EDGELING_SOFTPLUS: return edgeling_softplus(x);
     case EDGELING_SOFTSIGN: return x / (1.0f + edgeling_absolute(x));
     case EDGELING_SIGMOID: return edgeling_sigmoid(x);
-    case EDGELING_HARD_SIGMOID: return edgeling_clip_value(x * (1.0f / 6.0f) + 0.5f, 0.0f, 1.0f);
+    case EDGELING_HARD_SIGMOID: return edgeling_hard_sigmoid(x);
     case EDGELING_TANH: return edgeling_tanh(x);
     case EDGELING_EXPONENTIAL: return edgeling_exp(x);
+    case EDGELING_GELU_TANH: return x * edgeling_gelu_share(x);
+    case EDGELING_MISH: return x * edgeling_tanh(edgeling_softplus(x));
+    case EDGELING_HARD_SILU: return x * edgeling_hard_sigmoid(x);
+    case EDGELING_HARD_TANH: return edgeling_clip_value(x, -1.0f, 1.0f);
+    case EDGELING_LOG_SIGMOID: return -edgeling_softplus(-x);
+    case EDGELING_CELU: return x > 0.0f ? x : alpha * edgeling_expm1(edgeling_minimum(x, 0.0f) / alpha);
+    case EDGELING_SQUAREPLUS: return edgeling_squareplus(x, alpha);
+    case EDGELING_SPARSE_PLUS: return edgeling_sparse_plus(x);
+    case EDGELING_SPARSE_SIGMOID: return edgeling_clip_value(0.5f * (x + 1.0f), 0.0f, 1.0f);
+    case EDGELING_SOFT_SHRINK: return x - edgeling_clip_value(x, -alpha, alpha);
+    case EDGELING_HARD_SHRINK: return edgeling_absolute(x) <= alpha ? 0.0f : x;
+    case EDGELING_TANH_SHRINK: return x - edgeling_tanh(x);
     default: return x;
     }
 }
@@ -70,7 +114,30 @@ EDGELING_KERNEL float edgeling_silu_derivative(float x) {
     return s * (1.0f + x * (1.0f - s));
 }
 
-/* v is the activation's input for gelu, silu and softplus, its output for the others. */
+/* Beyond 10 the derivative is 0 or 1 to the last bit, and no square overflows. */
+EDGELING_KERNEL float edgeling_gelu_tanh_derivative(float x) {
+    const float near = edgeling_clip_value(x, -10.0f, 10.0f);
+    const float s = edgeling_gelu_share(near);
+    return s + near * s * (1.0f - s) * (1.59576912f + 0.214064494f * near * near);
+}
+
+EDGELING_KERNEL float edgeling_mish_derivative(float x) {
+    const float t = edgeling_tanh(edgeling_softplus(x));
+    return t + x * (1.0f - t * t) * edgeling_sigmoid(x);
+}
+
+EDGELING_KERNEL float edgeling_squareplus_derivative(float y, float b) {
+    const float above = edgeling_maximum(y, 1e-30f);
+    return above / (above + 0.25f * b / above);
+}
+
+EDGELING_KERNEL float edgeling_square_tanh(float x) {
+    const float t = edgeling_tanh(x);
+    return t * t;
+}
+
+/* v is the activation's input for gelu, gelu_tanh, silu, hard_silu, mish, softplus, sparse_plus and tanh_shrink, its
+ * output for the others. */
 EDGELING_KERNEL float edgeling_activation_derivative(int function, float alpha, float v) {
     switch (function) {
     case EDGELING_RELU: return v > 0.0f ? 1.0f : 0.0f;
@@ -86,6 +153,19 @@ EDGELING_KERNEL float edgeling_activation_derivative(int function, float alpha, 
     case EDGELING_HARD_SIGMOID: return (v > 0.0f ? 1.0f / 6.0f : 0.0f) * (v < 1.0f ? 1.0f : 0.0f);
     case EDGELING_TANH: return 1.0f - v * v;
     case EDGELING_EXPONENTIAL: return v;
+    case EDGELING_GELU_TANH: return edgeling_gelu_tanh_derivative(v);
+    case EDGELING_MISH: return edgeling_mish_derivative(v);
+    case EDGELING_HARD_SILU:
+        return edgeling_hard_sigmoid(v) + v * (edgeling_absolute(v) < 3.0f ? 1.0f / 6.0f : 0.0f);
+    case EDGELING_HARD_TANH: return edgeling_absolute(v) < 1.0f ? 1.0f : 0.0f;
+    case EDGELING_LOG_SIGMOID: return -edgeling_expm1(v);
+    case EDGELING_CELU: return v > 0.0f ? 1.0f : v / alpha + 1.0f;
+    case EDGELING_SQUAREPLUS: return edgeling_squareplus_derivative(v, alpha);
+    case EDGELING_SPARSE_PLUS: return edgeling_clip_value(0.5f * (v + 1.0f), 0.0f, 1.0f);
+    case EDGELING_SPARSE_SIGMOID: return (v > 0.0f ? 0.5f : 0.0f) * (v < 1.0f ? 1.0f : 0.0f);
+    case EDGELING_SOFT_SHRINK: return edgeling_absolute(v) > 0.0f ? 1.0f : 0.0f;
+    case EDGELING_HARD_SHRINK: return edgeling_absolute(v) > 0.0f ? 1.0f : 0.0f;
+    case EDGELING_TANH_SHRINK: return edgeling_square_tanh(v);
     default: return 1.0f;
     }
 }
