@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edgeling.cli import display
 from edgeling.cli.live import RichProgress, TrainingLine
 from edgeling.cli.terminal import bar, one_line, sparkline
-from edgeling.explain import PermutationImportance
+from edgeling.explaining import PermutationImportance
 from edgeling.report.content import ClassScore, Content, DataSummary, Deployment, Evaluation
 
 HOSTILE = "a\x1b[31mb\nc\r[bold]d[/bold]:smile:\x07"

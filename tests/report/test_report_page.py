@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeling.explain import PermutationImportance
+from edgeling.explaining import PermutationImportance
 from edgeling.report.content import (
     ClassScore,
     Column,

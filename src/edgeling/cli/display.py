@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from edgeling.explain import PermutationImportance
+    from edgeling.explaining import PermutationImportance
     from edgeling.report.content import Content, Deployment, Evaluation
 
 __all__ = ["RichProgress", "show_content", "show_deployments", "show_mapping"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from edgeling.explain import PermutationImportance
+from edgeling.explaining import PermutationImportance
 from edgeling.graph.types import Array
 
 Task = Literal["binary", "multiclass", "regression"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeling.explain import PermutationImportance
+from edgeling.explaining import PermutationImportance
 from edgeling.graph.types import Array
 from edgeling.report import units
 from edgeling.report.charts import drawing, text, typeset

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edgeling.explain import PermutationImportance
+from edgeling.explaining import PermutationImportance
 from edgeling.graph.types import Array
 from edgeling.report import charts, diagrams, units
 from edgeling.report.content import ClassScore, Column, Content, DataSummary, Evaluation, TrainingSummary

@@ -17,7 +17,7 @@ from edgeling.callbacks import Callback, EarlyStopping
 from edgeling.data import Preparation, Split, Table, TableCheck, Task, balanced_class_weight, check, read_table, split
 from edgeling.data.scores import accuracy, r2_score
 from edgeling.errors import EdgelingError, GraphError, TargetError
-from edgeling.explain import PermutationImportance, permutation_importance
+from edgeling.explaining import PermutationImportance, permutation_importance
 from edgeling.graph.types import Array
 from edgeling.layers import Dense, Input
 from edgeling.models import Sequential

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a trained model pays attention to."""
 
-from edgeling.explain.importance import PermutationImportance, permutation_importance
+from edgeling.explaining.importance import PermutationImportance, permutation_importance
 
 __all__ = ["PermutationImportance", "permutation_importance"]

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.inspection import permutation_importance as sklearn_importance
 
 from edgeling.errors import DataError
-from edgeling.explain import importance, permutation_importance
+from edgeling.explaining import importance, permutation_importance
 
 NAMES = ("strong", "weak", "useless")
 WEIGHTS = np.array([3.0, 1.0, 0.0])
