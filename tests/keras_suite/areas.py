@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which of Keras's test files are run, and what of them is left out, by rules that can be read.
+
+Left out is what is no part of these areas: storage by Orbax, sparse gradients, layers for images, and of Dense the
+cases about its quantized and low-rank forms.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+AREAS: dict[str, tuple[str, ...]] = {
+    "layers": (
+        "layers/core/dense_test.py", "layers/core/input_layer_test.py", "layers/core/identity_test.py",
+        "layers/activations/*_test.py", "layers/normalization/batch_normalization_test.py",
+        "layers/regularization/*dropout_test.py", "layers/regularization/gaussian_noise_test.py",
+        "layers/regularization/activity_regularization_test.py", "layers/reshaping/flatten_test.py",
+        "layers/reshaping/reshape_test.py", "layers/preprocessing/normalization_test.py",
+        "layers/preprocessing/rescaling_test.py",
+    ),
+    "activations": ("activations/*_test.py",),
+    "losses": ("losses/*_test.py",),
+    "metrics": ("metrics/*_test.py",),
+    "optimizers": ("optimizers/*_test.py",),
+    "schedules": ("optimizers/schedules/*_test.py",),
+    "callbacks": ("callbacks/*_test.py",),
+    "initializers": ("initializers/*_test.py",),
+    "regularizers": ("regularizers/*_test.py",),
+    "Sequential": ("models/sequential_test.py",),
+    "trainer": ("trainers/trainer_test.py",),
+}  # fmt: skip
+LEFT_OUT = ("orbax_checkpoint_test.py", "optimizer_sparse_test.py", "spatial_dropout_test.py")
+LEFT_OUT_CASES = re.compile(r"test_\w*(quantize|lora|gptq|awq|int4|int8|float8)", re.IGNORECASE)
+
+
+def files_of(source: Path, area: str) -> list[Path]:
+    """The area's test files, in order."""
+    found = {path for pattern in AREAS[area] for path in source.glob(pattern)}
+    return sorted(path for path in found if path.name not in LEFT_OUT)

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The assertions Keras's cases are written with, and what they check of any object and any layer, for Edgeling."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl.testing import parameterized
+
+from edgeling import layers, models
+from edgeling.configurable import serialize
+from tests.keras_suite.outcomes import AcceptsError, InternalsError, NotThereError
+
+_REFUSALS = (ValueError, TypeError)
+
+
+class TestCase(parameterized.TestCase):
+    """Keras's ``testing.TestCase``."""
+
+    maxDiff = None
+
+    def get_temp_dir(self) -> str:
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        return folder
+
+    def convert_to_numpy(self, x: Any) -> np.ndarray:
+        return np.array(x)
+
+    def assertAllClose(
+        self, actual: Any, desired: Any, atol: float = 1e-6, rtol: float = 1e-6, msg: Any = None, **_: Any
+    ) -> None:
+        np.testing.assert_allclose(np.array(actual), np.array(desired), atol=atol, rtol=rtol, err_msg=msg or "")
+
+    def assertNotAllClose(self, x1: Any, x2: Any, atol: float = 1e-6, rtol: float = 1e-6, msg: Any = None) -> None:
+        assert not np.allclose(np.array(x1), np.array(x2), atol=atol, rtol=rtol), msg
+
+    def assertAlmostEqual(self, actual: Any, desired: Any, decimal: int = 3, msg: Any = None, **_: Any) -> None:
+        np.testing.assert_almost_equal(np.array(actual), np.array(desired), decimal=decimal, err_msg=msg or "")
+
+    def assertAllEqual(self, actual: Any, desired: Any, msg: Any = None) -> None:
+        np.testing.assert_array_equal(np.array(actual), np.array(desired), err_msg=msg or "")
+
+    def assertLen(self, iterable: Any, expected_len: int, msg: Any = None) -> None:
+        assert len(iterable) == expected_len, msg
+
+    def assertDType(self, x: Any, dtype: Any, msg: Any = None) -> None:
+        assert np.asarray(x).dtype == np.dtype(dtype), msg
+
+    def assertFileExists(self, path: Any) -> None:
+        assert Path(path).is_file(), path
+
+    def assertSparse(self, x: Any, sparse: bool = True) -> None:
+        raise InternalsError("sparse tensors")
+
+    def assertRagged(self, x: Any, ragged: bool = True) -> None:
+        raise InternalsError("ragged tensors")
+
+    def assertRaises(self, expected: Any, *args: Any, **kwargs: Any) -> Any:
+        """The kind of error must be right; ValueError and TypeError count as one kind."""
+        if not args:
+            return _raises(expected)
+        with _raises(expected):
+            args[0](*args[1:], **kwargs)
+        return None
+
+    def assertRaisesRegex(self, expected: Any, expected_regex: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Texts are our own, so they are not compared."""
+        del expected_regex
+        return TestCase.assertRaises(self, expected, *args, **kwargs)  # noqa: PT027
+
+    def run_class_serialization_test(self, instance: Any, custom_objects: Any = None) -> Any:
+        """The configuration survives two ways of being read back."""
+        config = instance.get_config()
+        assert _plain(type(instance).from_config(config).get_config()) == _plain(config)
+        if not hasattr(instance, "module"):
+            return type(instance).from_config(config)
+        revived = deserialize(json.loads(_plain(serialize(instance))))
+        assert _plain(revived.get_config()) == _plain(config)
+        return revived
+
+    def run_layer_test(self, layer_cls: Any, init_kwargs: Any = None, **expected: Any) -> None:
+        """Shapes, weights, values, serialization, a step of training: see :class:`LayerCheck`."""
+        LayerCheck(self, layer_cls, init_kwargs or {}, expected).run()
+
+
+@contextlib.contextmanager
+def _raises(expected: Any) -> Iterator[Any]:
+    kinds = expected if isinstance(expected, tuple) else (expected,)
+    kinds += _REFUSALS if any(issubclass(k, _REFUSALS) for k in kinds) else ()
+    seen = _Seen()
+    try:
+        yield seen
+    except (NotThereError, InternalsError):
+        raise
+    except kinds as error:
+        seen.exception = error
+        return
+    raise AcceptsError(f"nothing raised where Keras raises {expected}")
+
+
+class _Seen:
+    exception: BaseException | None = None
+
+
+def _plain(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=lambda x: x.tolist())
+
+
+def deserialize(description: Any, custom_objects: Any = None) -> Any:
+    """An object from what ``serialize`` gives, by the room it names."""
+    import importlib
+
+    if description["module"] == "keras":
+        return models.Sequential.from_config(description["config"])
+    room = importlib.import_module(f"edgeling.{description['module'].removeprefix('keras.')}")
+    if hasattr(room, description["class_name"]):
+        return getattr(room, description["class_name"]).from_config(description["config"])
+    return room.get(description)
+
+
+class LayerCheck:
+    """Keras's checks of any layer, as far as they are about what a person sees of it."""
+
+    def __init__(self, case: TestCase, layer_cls: Any, kwargs: dict[str, Any], expected: dict[str, Any]) -> None:
+        self._case, self._make, self._expected = case, lambda: layer_cls(**kwargs), expected
+        if expected.get("input_sparse") or expected.get("input_ragged"):
+            raise InternalsError("sparse and ragged tensors")
+
+    def run(self) -> None:
+        layer = self._make()
+        self._case.run_class_serialization_test(layer)
+        data = self._data()
+        if data is None:
+            return
+        layer.build(data.shape)
+        self._weights(layer)
+        model = models.Sequential([layers.Input(data.shape[1:]), layer])
+        self._output(model.predict(data))
+        if self._expected.get("run_training_check", True):
+            self._trains(data)
+
+    def _data(self) -> Any:
+        shape, data = self._expected.get("input_shape"), self._expected.get("input_data")
+        if isinstance(shape, (dict, list)) or isinstance(data, (dict, list)):
+            raise InternalsError("several inputs")
+        if shape is None:
+            return None if data is None else np.asarray(data)
+        return np.random.default_rng(0).uniform(0, 3, shape).astype(self._expected.get("input_dtype") or "float32")
+
+    def _weights(self, layer: Any) -> None:
+        assert layer.built
+        for kind in ("trainable_weights", "non_trainable_weights", "non_trainable_variables"):
+            count = self._expected.get(f"expected_num_{kind}")
+            if count is not None and hasattr(layer, kind):
+                self._case.assertLen(getattr(layer, kind), count)
+
+    def _output(self, output: Any) -> None:
+        wanted, shape = self._expected.get("expected_output"), self._expected.get("expected_output_shape")
+        if wanted is not None:
+            self._case.assertAllClose(output, wanted)
+        if shape is not None:
+            assert len(output.shape) == len(shape)
+            assert all(n in (None, got) for n, got in zip(shape, output.shape, strict=True))
+
+    def _trains(self, data: Any) -> None:
+        model = models.Sequential([layers.Input(data.shape[1:]), self._make(), layers.Flatten()])
+        model.compile(optimizer="sgd", loss="mse")
+        model.fit(data, np.zeros_like(model.predict(data)), verbose=0)

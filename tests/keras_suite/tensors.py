@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``keras.ops``, ``keras.random`` and what cases use of ``keras.backend``: NumPy, for the cases' own arrays."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from edgeling.training.tracing import Weight
+from tests.keras_suite.outcomes import InternalsError
+
+
+def tensor(values: Any, dtype: Any = None, **_: Any) -> np.ndarray:
+    """As Keras makes tensors: floats in single precision."""
+    array = np.asarray(values)
+    if dtype is not None:
+        return array.astype(_numpy_name(dtype))
+    return array.astype({"float64": "float32", "int64": "int32"}.get(array.dtype.name, array.dtype))
+
+
+def _numpy_name(dtype: Any) -> Any:
+    if dtype in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):
+        raise InternalsError(f"NumPy has no {dtype}")
+    return dtype
+
+
+def _made(function: Any) -> Any:
+    return lambda *a, dtype="float32", **k: tensor(function(*a, **k), dtype)
+
+
+def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = "float32", **_: Any) -> np.ndarray:
+    """[...] -> [..., num_classes]."""
+    return np.eye(num_classes, dtype=dtype)[np.asarray(x)]
+
+
+class Ops:
+    """NumPy under Keras's names."""
+
+    __path__ = ()
+
+    convert_to_tensor = staticmethod(tensor)
+    array = staticmethod(tensor)
+    convert_to_numpy = staticmethod(np.asarray)
+    cast = staticmethod(lambda x, dtype: np.asarray(x).astype(_numpy_name(dtype)))
+    shape = staticmethod(np.shape)
+    one_hot = staticmethod(one_hot)
+    zeros, ones, full = map(staticmethod, map(_made, (np.zeros, np.ones, np.full)))
+    zeros_like, ones_like = staticmethod(np.zeros_like), staticmethod(np.ones_like)
+    relu = staticmethod(lambda x: np.maximum(x, 0))
+    sigmoid = staticmethod(lambda x: 1 / (1 + np.exp(-x)))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or not hasattr(np, name):
+            raise InternalsError(f"keras.ops.{name}")
+        function = getattr(np, name)
+        return lambda *a, **k: _single(function(*a, **k)) if callable(function) else function
+
+
+def _single(value: Any) -> Any:
+    return tensor(value) if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+class Random:
+    """``keras.random``."""
+
+    __path__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        draws = np.random.default_rng(0)
+        made = {
+            "uniform": lambda shape, minval=0.0, maxval=1.0: draws.uniform(minval, maxval, shape),
+            "normal": lambda shape, mean=0.0, stddev=1.0: draws.normal(mean, stddev, shape),
+            "randint": lambda shape, minval, maxval: draws.integers(minval, maxval, shape),
+        }
+        if name not in made:
+            raise InternalsError(f"keras.random.{name}")
+        return lambda *a, dtype=None, seed=None, **k: tensor(made[name](*a, **k), dtype)
+
+
+class Variable(Weight):
+    """``keras.Variable``: the weight of a layer that optimizers are handed."""
+
+    def __init__(
+        self, initializer: Any, shape: Any = None, dtype: Any = None, trainable: bool = True, name: Any = None, **_: Any
+    ) -> None:
+        value = initializer(shape) if callable(initializer) else initializer
+        super().__init__(name or "variable", np.array(value, np.float32), trainable)
+
+
+class Backend:
+    """What is public of ``keras.backend`` and ``keras.config``; the rest is internals."""
+
+    Variable = Variable
+    SUPPORTS_SPARSE_TENSORS = SUPPORTS_RAGGED_TENSORS = False
+    convert_to_tensor = staticmethod(tensor)
+    convert_to_numpy = staticmethod(np.asarray)
+    cast = Ops.cast
+    shape = staticmethod(np.shape)
+    random = Random()
+    backend = staticmethod(lambda: "jax")
+    floatx = staticmethod(lambda: "float32")
+    epsilon = staticmethod(lambda: 1e-7)
+    image_data_format = staticmethod(lambda: "channels_last")
+    is_tensor = staticmethod(lambda x: isinstance(x, np.ndarray))
+    standardize_dtype = staticmethod(lambda dtype: np.dtype(_numpy_name(dtype)).name)
+    is_float_dtype = staticmethod(lambda dtype: "float" in str(dtype))
+    numpy = SimpleNamespace(zeros=_made(np.zeros))
+
+    __path__ = ()
+
+    @property
+    def config(self) -> Any:
+        return self
+
+    @config.setter
+    def config(self, _: Any) -> None:
+        """Importing a module sets it."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise InternalsError(f"keras.src.backend.{name}")
