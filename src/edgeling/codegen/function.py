@@ -14,7 +14,7 @@ from edgeling.codegen.names import Names
 from edgeling.codegen.program import EntryPoint, Port
 from edgeling.codegen.schedule import COPY, Schedule, schedule
 from edgeling.codegen.site import Site
-from edgeling.codegen.text import comment, shape_text, wrap_code
+from edgeling.codegen.text import shape_text, wrap_code
 from edgeling.graph.types import Graph, Node, TensorType
 
 
@@ -124,27 +124,3 @@ class _Writer:
 
 def _pointer(kind: TensorType) -> str:
     return f"{kind.dtype.c_name} *restrict"
-
-
-def describe(graph: Graph, function: Function) -> str:
-    """The comment above an entry function: what it computes, and what each argument is."""
-    description = graph.metadata.get("description") or f"Runs the graph {graph.name!r} once."
-    lines = [str(description), ""]
-    ports = [("in ", p) for p in function.entry.inputs] + [("out", p) for p in function.entry.outputs]
-    lines += [f"  {way} {p.name}: {p.type.dtype.c_name} {shape_text(p.type)}" for way, p in ports]
-    lines += [f"      {line}" for line in _columns(graph, "input_names", "input_units", "input features, in order")]
-    for key in ("output_names", "labels"):
-        lines += [f"      {line}" for line in _columns(graph, key, "", f"{key.replace('_', ' ')}, in order")]
-    return comment([line.rstrip() for line in lines])
-
-
-def _columns(graph: Graph, names_key: str, units_key: str, title: str) -> list[str]:
-    names = [str(name) for name in graph.metadata.get(names_key) or ()]
-    units = [str(unit or "") for unit in graph.metadata.get(units_key) or ()] if units_key else []
-    units += [""] * (len(names) - len(units))
-    if not names:
-        return []
-    rows = [
-        f"  {i}: {name}{f' ({unit})' if unit else ''}" for i, (name, unit) in enumerate(zip(names, units, strict=False))
-    ]
-    return [f"{title}:", *rows]

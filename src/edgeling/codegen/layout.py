@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edgeling.codegen.memory import WORD_BYTES, words_of
-from edgeling.codegen.names import Names
+from edgeling.codegen.names import Names, identifier
 from edgeling.codegen.text import initializer, shape_text
 from edgeling.errors import GraphError
 from edgeling.graph.types import Array, DType, Graph, TensorType
@@ -47,9 +47,13 @@ def state_members(graphs: Iterable[Graph]) -> dict[str, Member]:
 
 @dataclass
 class Tables:
-    """The ``static const`` arrays of a file; equal contents under one name are kept once."""
+    """The ``static const`` arrays of a file; equal contents under one name are kept once.
+
+    Their names begin with the program's, so that the sources of two programs may be compiled as one.
+    """
 
     names: Names
+    program: str
     _texts: list[str] = field(default_factory=list)
     _known: dict[tuple[str, str, bytes], str] = field(default_factory=dict)
     bytes: int = 0
@@ -70,7 +74,7 @@ class Tables:
         return self._known[key]
 
     def _add(self, name: str, c_type: str, array: Array, shape: str) -> str:
-        c_name = self.names.take(name)
+        c_name = self.names.take(f"{self.program}_{identifier(name)}")
         self._texts.append(f"static const {c_type} {c_name}[{array.size}] = {initializer(array)}; /* {shape} */\n")
         self.bytes += array.nbytes
         return c_name

@@ -10,8 +10,14 @@ from edgeling.graph.naming import unused
 _KEYWORDS = frozenset(
     """auto break case char const continue default do double else enum extern float for goto if inline int long
     register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
-    state main asm typeof int8_t uint8_t int16_t uint16_t int32_t uint32_t int64_t uint64_t""".split()  # noqa: SIM905
-)
+    state main asm typeof int8_t uint8_t int16_t uint16_t int32_t uint32_t int64_t uint64_t
+
+    alignas alignof and and_eq bitand bitor bool catch char8_t char16_t char32_t class co_await co_return co_yield
+    compl concept const_cast consteval constexpr constinit decltype delete dynamic_cast explicit export false friend
+    mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public reinterpret_cast
+    requires static_assert static_cast template this thread_local throw true try typeid typename using virtual wchar_t
+    xor xor_eq""".split()  # noqa: SIM905
+)  # C's, C23's and C++'s: headers are read by all of them
 # What <stdint.h> defines. What the kernels define begins with "edgeling".
 _RESERVED = re.compile(r"U?INT.*_(MAX|MIN|C)$|(PTRDIFF|SIG_ATOMIC|SIZE|WCHAR|WINT)_(MAX|MIN)$")
 

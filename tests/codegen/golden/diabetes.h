@@ -6,10 +6,21 @@
 #ifndef DIABETES_H
 #define DIABETES_H
 
-#include "edgeling/common.h"
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef union {
+    float f;
+    int32_t i;
+    uint32_t u;
+    int8_t b[4];
+} diabetes_word;
 
 typedef struct {
-    edgeling_word arena[10]; /* scratch, free between calls */
+    diabetes_word arena[10]; /* scratch, free between calls */
 } diabetes_state;
 
 /* Runs the graph 'diabetes' once.
@@ -17,6 +28,10 @@ typedef struct {
  *   in  x: float [1,8]
  *   out y: float [1,1]
  */
-void diabetes_run(diabetes_state *restrict state, const float *restrict x, float *restrict y);
+void diabetes_run(diabetes_state *state, const float *x, float *y);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* DIABETES_H */

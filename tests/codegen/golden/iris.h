@@ -6,10 +6,21 @@
 #ifndef IRIS_H
 #define IRIS_H
 
-#include "edgeling/common.h"
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef union {
+    float f;
+    int32_t i;
+    uint32_t u;
+    int8_t b[4];
+} iris_word;
 
 typedef struct {
-    edgeling_word arena[7]; /* scratch, free between calls */
+    iris_word arena[7]; /* scratch, free between calls */
 } iris_state;
 
 /* Which species an iris is, from four lengths of its flower.
@@ -26,6 +37,10 @@ typedef struct {
  *         1: versicolor
  *         2: virginica
  */
-void iris_run(iris_state *restrict state, const float *restrict x, float *restrict y);
+void iris_run(iris_state *state, const float *x, float *y);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* IRIS_H */

@@ -41,14 +41,6 @@
 #define EDGELING_LANES 1
 #endif
 
-/* One word of an arena: any 4-byte element, or four bytes. */
-typedef union {
-    float f;
-    int32_t i;
-    uint32_t u;
-    int8_t b[4];
-} edgeling_word;
-
 typedef union {
     float value;
     uint32_t bits;
