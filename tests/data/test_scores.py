@@ -35,22 +35,15 @@ def test_classification(pairs: np.ndarray) -> None:
     ours = scores.class_scores(matrix)
     theirs = metrics.precision_recall_fscore_support(true, predicted, labels=labels, zero_division=0)
     np.testing.assert_allclose([(s.precision, s.recall, s.f1, s.support) for s in ours], np.array(theirs).T)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes without a true row, which do not count
+        assert scores.balanced_accuracy(ours) == pytest.approx(metrics.balanced_accuracy_score(true, predicted))
     for average, found in (("macro", scores.macro_average(ours)), ("weighted", scores.weighted_average(ours))):
         expected = metrics.precision_recall_fscore_support(
             true, predicted, labels=labels, average=average, zero_division=0
         )
         np.testing.assert_allclose((found.precision, found.recall, found.f1), expected[:3])
         assert found.support == len(true)
-
-
-@settings(deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 8)), min_size=2, max_size=40))
-def test_roc_auc(pairs: list[tuple[int, int]]) -> None:
-    true, score = np.array(pairs).T
-    if len(set(true)) == 1:
-        assert np.isnan(scores.roc_auc(true, score))
-    else:
-        assert scores.roc_auc(true, score / 8) == pytest.approx(metrics.roc_auc_score(true, score / 8))
 
 
 @settings(deadline=None)

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from edgeling.explaining import PermutationImportance
 from edgeling.report.content import (
+    Calibration,
     ClassScore,
     Column,
     Content,
+    Curve,
     DataSummary,
     Deployment,
     Evaluation,
@@ -95,6 +97,9 @@ def full_content(name="Iris", labels=("setosa", "versicolor", "virginica"), feat
             tuple(ClassScore(label, 0.912, 0.823, 0.734, 111) for label in labels),
             np.array([[271, 2, 3], [4, 55, 6], [7, 8, 9]]),
             baseline={"accuracy": 0.811},
+            roc=tuple(Curve(label, np.array([0, 0.2, 1]), np.array([0, 0.7, 1]), 0.7512) for label in labels),
+            precision_recall=(Curve(name, np.array([0, 1]), np.array([1, 0.4]), 0.6543),),
+            calibration=Calibration(np.array([0.1, 0.9]), np.array([0.2, 0.8]), np.array([3, 30]), name),
         ),
         importance=PermutationImportance(features, np.array([0.321, -0.01]), np.array([0.05, 0.02]), 0.9333, 10),
         network=Network(
@@ -240,13 +245,33 @@ def test_a_bare_content_makes_a_page():
     assert "Bare" in reader.text
 
 
+def test_a_classifier_shows_its_curves():
+    reader = read(render(full_content(labels=("p", "q", "r"))))
+    assert {"roc-title", "precision-recall-title", "calibration-title"} <= set(reader.ids)
+    assert "Area: p 0.751, q 0.751 and r 0.751." in reader.text
+    assert "told 90.0 %, true in 80.0 % of 30 rows" in reader.text
+    many = tuple(Curve(f"class {i}", np.array([0, 1]), np.array([0, 1]), i / 20) for i in range(20))
+    content = full_content()
+    text = read(render(replace(content, evaluation=replace(content.evaluation, roc=many)))).text
+    assert "The 6 classes of 20 with the least area. Area: class 0 0" in text
+    assert "class 6" not in text
+
+
+def test_rows_that_may_have_been_trained_on_are_not_called_unseen():
+    content = full_content()
+    text = read(render(replace(content, evaluation=replace(content.evaluation, unseen=False, source="new.csv")))).text
+    assert "334 rows of new.csv" in text
+    assert "took no part" not in text
+    assert "never seen" not in text
+
+
 def test_regression_shows_its_plots():
     rng = np.random.default_rng(0)
     y = rng.normal(size=80)
     page = render(regression_content(y, y + rng.normal(size=80) * 0.1, y))
     reader = read(page)
-    assert page.count("<circle") == 80
-    assert {"scatter-title", "residuals-title", "target-title"} <= set(reader.ids)
+    assert page.count("<circle") == 160
+    assert {"scatter-title", "residual-scatter-title", "residuals-title", "target-title"} <= set(reader.ids)
     assert "43.21" in reader.text
     assert "0.5170" in reader.text
 

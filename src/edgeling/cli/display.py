@@ -103,7 +103,8 @@ def _name(text: str, width: int = NAME_WIDTH) -> Text:
 def _metrics(evaluation: Evaluation) -> Table:
     against = bool(evaluation.baseline)
     heads = ("model", "simplest guess") if against else ("model",)
-    table = _table(f"{evaluation.rows:,} rows never seen", *heads)
+    rows = f"{evaluation.rows:,} row{'s' * (evaluation.rows != 1)}"
+    table = _table(f"{rows} never seen" if evaluation.unseen else rows, *heads)
     for name, value in evaluation.metrics.items():
         guess = [units.metric(name, evaluation.baseline.get(name))] if against else []
         table.add_row(_name(units.metric_name(name), 40), units.metric(name, value), *guess)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from edgeling.data.probabilities import probability_scores
 from edgeling.graph.types import Array
 
 
@@ -54,19 +55,9 @@ def weighted_average(scores: Sequence[ClassScore]) -> ClassScore:
     return _average(scores, [score.support for score in scores])
 
 
-def roc_auc(y_true: Array, y_score: Array) -> float:
-    """Area under the ROC curve of a binary classifier, NaN if only one class is there.
-
-    The chance that a row of class 1 scores higher than one of class 0, ties counting half: the rank statistic of
-    Mann and Whitney (Hanley and McNeil, Radiology 143, 1982).
-    """
-    positive = np.asarray(y_true) == 1
-    positives, negatives = int(positive.sum()), int((~positive).sum())
-    if not positives or not negatives:
-        return float("nan")
-    _, where, counts = np.unique(np.asarray(y_score), return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[where]
-    return float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+def balanced_accuracy(scores: Sequence[ClassScore]) -> float:
+    """The mean recall of the classes that have rows."""
+    return float(np.mean([score.recall for score in scores if score.support]))
 
 
 def mean_absolute_error(y_true: Array, y_pred: Array) -> float:
@@ -91,13 +82,18 @@ def r2_score(y_true: Array, y_pred: Array) -> float:
     return 1 - residual / spread
 
 
-def classification_scores(y_true: Array, y_pred: Array, labels: Sequence[str]) -> dict[str, Any]:
-    """Every score of a classifier in plain values for ``--json`` and the report: ``accuracy``, ``classes`` (by label:
-    ``precision``, ``recall``, ``f1``, ``support``), ``macro_average``, ``weighted_average``, ``confusion_matrix``."""
+def classification_scores(
+    y_true: Array, y_pred: Array, labels: Sequence[str], probabilities: Array | None = None
+) -> dict[str, Any]:
+    """Every score of a classifier in plain values for ``--json`` and the report: ``accuracy``, ``balanced_accuracy``,
+    with probabilities [rows, classes] those of ``probability_scores``, then ``classes`` (by label: ``precision``,
+    ``recall``, ``f1``, ``support``), ``macro_average``, ``weighted_average``, ``confusion_matrix``."""
     matrix = confusion_matrix(y_true, y_pred, len(labels))
     scores = class_scores(matrix)
     return {
         "accuracy": accuracy(y_true, y_pred),
+        "balanced_accuracy": balanced_accuracy(scores),
+        **(probability_scores(y_true, probabilities) if probabilities is not None else {}),
         "classes": {label: vars(score).copy() for label, score in zip(labels, scores, strict=True)},
         "macro_average": vars(macro_average(scores)).copy(),
         "weighted_average": vars(weighted_average(scores)).copy(),

@@ -13,12 +13,14 @@ import numpy as np
 
 from edgeling.graph.types import Array
 from edgeling.report import units
+from edgeling.report.content import Curve
 from edgeling.report.markup import Markup, element, join
 from edgeling.report.scales import Scale, covering, histogram, linear, tick_text
 
 WIDTH, HEIGHT = 440, 260
 LEFT, RIGHT, TOP, BOTTOM = 54, 16, 24, 42
 LABEL_ROOM = 76  # right of curves, for their names
+NAMES = 104  # right of curves in the unit square
 MAX_POINTS = 1500
 
 
@@ -76,14 +78,69 @@ def scatter(key: str, title: str, true: Array, predicted: Array) -> Markup:
     low, high = float(min(true.min(), predicted.min())), float(max(true.max(), predicted.max()))
     x = Axis(linear(low, high, LEFT, WIDTH - RIGHT), "true")
     y = Axis(linear(low, high, HEIGHT - BOTTOM, TOP), "predicted")
-    chosen = np.linspace(0, len(true) - 1, min(len(true), MAX_POINTS)).astype(int)
-    points = [
-        element("circle", cx=x.scale(float(t)), cy=y.scale(float(p)), r=3)
-        for t, p in zip(true[chosen], predicted[chosen], strict=True)
-    ]
     ideal = _line(x.scale.start, y.scale.start, x.scale.end, y.scale.end, "ideal")
     description = f"{len(true)} rows; points on the diagonal are predicted exactly"
-    return drawing(key, title, description, WIDTH, HEIGHT, _axes(x, y), ideal, element("g", *points, class_="points a"))
+    return drawing(key, title, description, WIDTH, HEIGHT, _axes(x, y), ideal, _points(x, y, true, predicted))
+
+
+def residual_scatter(key: str, title: str, predicted: Array, residuals: Array) -> Markup:
+    """Residuals over predictions, with the line of no error; at most 1,500 rows, evenly chosen."""
+    x = Axis(linear(float(predicted.min()), float(predicted.max()), LEFT, WIDTH - RIGHT), "predicted")
+    low, high = min(0.0, float(residuals.min())), max(0.0, float(residuals.max()))
+    y = Axis(linear(low, high, HEIGHT - BOTTOM, TOP), "predicted \N{MINUS SIGN} true")
+    ideal = _line(x.scale.start, y.scale(0), x.scale.end, y.scale(0), "ideal")
+    description = f"{len(predicted)} rows; points on the line are predicted exactly"
+    return drawing(key, title, description, WIDTH, HEIGHT, _axes(x, y), ideal, _points(x, y, predicted, residuals))
+
+
+def _points(x: Axis, y: Axis, across: Array, up: Array) -> Markup:
+    chosen = np.linspace(0, len(across) - 1, min(len(across), MAX_POINTS)).astype(int)
+    pairs = zip(across[chosen], up[chosen], strict=True)
+    return element(
+        "g", *(element("circle", cx=x.scale(float(a)), cy=y.scale(float(b)), r=3) for a, b in pairs), class_="points a"
+    )
+
+
+def unit_curves(key: str, title: str, lines: Sequence[Curve], across: str, up: str, *, chance: bool = False) -> Markup:
+    """Curves within the unit square, a colour each, named at the right if they are several; ``chance`` draws the
+    diagonal."""
+    names = [text(WIDTH - NAMES, TOP + 8 + 16 * i, units.shorten(line.label, 15), "start", f"name s{i}")
+             for i, line in enumerate(lines)] if len(lines) > 1 else []  # fmt: skip
+    x, y = _unit_axes(across, up, WIDTH - (NAMES + 12 if names else RIGHT))
+    paths = (_path(line.x, line.y, x.scale, y.scale, f"curve s{i}") for i, line in enumerate(lines))
+    diagonal = _line(x.scale(0), y.scale(0), x.scale(1), y.scale(1), "ideal") if chance else None
+    description = "; ".join(f"{line.label}: area {units.figure(line.area, 3)}" for line in lines)
+    return drawing(key, title, description, WIDTH, HEIGHT, _axes(x, y), diagonal, *paths, *names)
+
+
+def calibration_chart(key: str, title: str, told: Array, true: Array, rows: Array) -> Markup:
+    """The share that came true over the probability told, a dot a bin, the larger the more rows it has."""
+    x, y = _unit_axes("probability told", "share that came true", WIDTH - RIGHT)
+    dots = [
+        element(
+            "circle", element("title", f"told {units.percent(t)}, true in {units.percent(s)} of {units.count(n)} rows"),
+            cx=x.scale(t), cy=y.scale(s), r=3 + 5 * (n / rows.max()) ** 0.5,
+        )
+        for t, s, n in zip(told.tolist(), true.tolist(), rows.tolist(), strict=True)
+    ]  # fmt: skip
+    diagonal = _line(x.scale(0), y.scale(0), x.scale(1), y.scale(1), "ideal")
+    line = _path(told, true, x.scale, y.scale, "curve thin")
+    description = "; ".join(
+        f"told {units.percent(t)}, came true in {units.percent(s)}" for t, s in zip(told, true, strict=True)
+    )
+    points = element("g", *dots, class_="points a")
+    return drawing(key, title, description, WIDTH, HEIGHT, _axes(x, y), diagonal, line, points)
+
+
+def _unit_axes(across: str, up: str, right: float) -> tuple[Axis, Axis]:
+    return Axis(linear(0, 1, LEFT, right), across), Axis(linear(0, 1, HEIGHT - BOTTOM, TOP), up)
+
+
+def _path(across: Array, up: Array, x: Scale, y: Scale, style: str) -> Markup:
+    """A line through points; of very many only some, the ends among them."""
+    chosen = np.unique(np.linspace(0, len(across) - 1, min(len(across), MAX_POINTS)).astype(int))
+    points = [f"{x(float(a)):.1f} {y(float(b)):.1f}" for a, b in zip(across[chosen], up[chosen], strict=True)]
+    return element("path", d="M" + "L".join(points) + ("h0" if len(points) == 1 else ""), class_=style)
 
 
 def histogram_chart(key: str, title: str, values: Array, label: str, *, zero: bool = False) -> Markup:

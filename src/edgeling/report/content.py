@@ -87,8 +87,32 @@ class ClassScore:
 
 
 @dataclass(frozen=True, eq=False)
+class Curve:
+    """A curve of one class: its points, [points] each, within 0 to 1, and the area under it."""
+
+    label: str
+    x: Array
+    y: Array
+    area: float
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Probabilities told and the shares that came true, a point a bin of ``rows`` rows, [bins] each.
+
+    Attributes:
+        meaning: whose probability, for people: "class 'yes'", "the class chosen".
+    """
+
+    told: Array
+    true: Array
+    rows: Array
+    meaning: str = ""
+
+
+@dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Results on held-out rows.
+    """Results on rows with known answers.
 
     Attributes:
         rows: number of rows evaluated.
@@ -97,6 +121,10 @@ class Evaluation:
         confusion: [classes, classes] counts, rows true, columns predicted, in the order of ``per_class``.
         y_true, y_predicted: for regression, [rows].
         baseline: metrics of the simplest guess (commonest class, mean), by the same names.
+        roc: true positive rate over false positive rate, of each class against the rest; of two classes one.
+        precision_recall: precision over recall, likewise.
+        unseen: whether it is known that training never saw these rows.
+        source: the file the rows are from, where it is not the table learned from.
     """
 
     rows: int
@@ -106,6 +134,11 @@ class Evaluation:
     y_true: Array | None = None
     y_predicted: Array | None = None
     baseline: Mapping[str, float] = field(default_factory=dict)
+    roc: tuple[Curve, ...] = ()
+    precision_recall: tuple[Curve, ...] = ()
+    calibration: Calibration | None = None
+    unseen: bool = True
+    source: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -133,7 +133,10 @@ def reproduction_section(content: Content) -> Markup | None:
     hashes = [(name, element("span", digest, class_="hash")) for name, digest in again.hashes.items()]
     return section(
         "How to reproduce",
-        paragraph("The same command on the same data gives the same bits on any machine."),
+        paragraph(
+            "The same command on the same data gives the same bits with the same compiler on the same kind of "
+            "processor; with others the last digits may differ."
+        ),
         element("pre", element("code", again.command)),
         paragraph(f"{facts}.", style="quiet") if facts else None,
         table(("File", "SHA-256"), hashes) if hashes else None,

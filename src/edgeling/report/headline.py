@@ -52,7 +52,7 @@ def _how_well(content: Content) -> Markup | None:
     if evaluation is None or name not in evaluation.metrics:
         return None
     value = _unbroken(units.metric(name, evaluation.metrics[name]))
-    rows = f"{plural(evaluation.rows, 'row')} it had never seen"
+    rows = plural(evaluation.rows, "row") + (" it had never seen" if evaluation.unseen else "")
     if content.task == "regression":
         return join(f"; on {rows} it reaches R² = ", strong(value))
     return join(", and is right on ", strong(value), f" of {rows}", _against_guessing(evaluation.baseline.get(name)))

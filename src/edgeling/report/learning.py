@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sections about learning: data, training, evaluation, importance."""
+"""The sections about learning: data, training, importance."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import numpy as np
 from edgeling.explaining import PermutationImportance
 from edgeling.graph.types import Array
 from edgeling.report import charts, diagrams, units
-from edgeling.report.content import ClassScore, Column, Content, DataSummary, Evaluation, TrainingSummary
+from edgeling.report.content import Column, Content, DataSummary, TrainingSummary
 from edgeling.report.markup import Markup, element, join
 from edgeling.report.parts import figure, listing, pair, paragraph, plural, section, table
 
 MAX_CLASS_BARS = 30
 MAX_IMPORTANCE_BARS = 20
-MAX_MATRIX_CLASSES = 60
 _PURPOSES = {"train": "training", "test": "testing"}
 OPEN_COLUMNS, MAX_COLUMNS = 25, 500
 
@@ -115,78 +114,6 @@ def _training_figure(training: TrainingSummary, name: str, key: str) -> Markup |
     title = f"{units.metric_name(name)} by epoch"
     drawing = charts.curves(key, title, series, best_epoch=training.best_epoch, percent=units.is_rate(name))
     return figure(drawing, f"{title}.")
-
-
-def evaluation_section(content: Content) -> Markup | None:
-    """Metrics and, per task, the confusion matrix and class scores or the residuals."""
-    evaluation = content.evaluation
-    if evaluation is None:
-        return None
-    intro = paragraph(f"Measured on {plural(evaluation.rows, 'row')} that took no part in training.")
-    if content.task == "regression":
-        metrics = element("div", _metrics(evaluation), class_="narrow")
-        return section("Evaluation", intro, metrics, pair(*_residuals(evaluation)))
-    return section("Evaluation", intro, pair(_confusion(evaluation), _class_tables(evaluation)))
-
-
-def _class_tables(evaluation: Evaluation) -> Markup:
-    return element("div", _metrics(evaluation), _class_scores(evaluation.per_class))
-
-
-def _metrics(evaluation: Evaluation) -> Markup | None:
-    if not evaluation.metrics:
-        return None
-    against = bool(evaluation.baseline)
-    rows = [
-        (
-            units.metric_name(name),
-            charts.typeset(units.metric(name, value)),
-            *([charts.typeset(units.metric(name, evaluation.baseline.get(name)))] if against else []),
-        )
-        for name, value in evaluation.metrics.items()
-    ]
-    return table(("Metric", "Model", *(["Simplest guess"] if against else [])), rows, numeric=(1, 2))
-
-
-def _confusion(evaluation: Evaluation) -> Markup | None:
-    if evaluation.confusion is None or not 1 < len(evaluation.confusion) <= MAX_MATRIX_CLASSES:
-        return None
-    labels = [score.label for score in evaluation.per_class]
-    if len(labels) != len(evaluation.confusion):
-        labels = [str(i) for i in range(len(evaluation.confusion))]
-    drawing = diagrams.confusion("confusion", "Confusion matrix", labels, evaluation.confusion)
-    return figure(
-        drawing, "Confusion matrix: what each row is, and what it was taken for. Right answers lie on the diagonal."
-    )
-
-
-def _class_scores(scores: Sequence[ClassScore]) -> Markup | None:
-    if not scores:
-        return None
-    rows = [
-        (s.label, units.percent(s.precision), units.percent(s.recall), units.percent(s.f1), units.count(s.support))
-        for s in scores
-    ]
-    return table(("Class", "Precision", "Recall", "F1", "Rows"), rows, numeric=(1, 2, 3, 4))
-
-
-def _residuals(evaluation: Evaluation) -> list[Markup]:
-    if evaluation.y_true is None or evaluation.y_predicted is None:
-        return []
-    true, predicted = (np.asarray(v, np.float64).ravel() for v in (evaluation.y_true, evaluation.y_predicted))
-    usable = np.isfinite(true) & np.isfinite(predicted)
-    true, predicted = true[usable], predicted[usable]
-    if not len(true):
-        return []
-    drawings = (
-        charts.scatter("scatter", "Predicted against true values", true, predicted),
-        charts.histogram_chart("residuals", "Residuals", predicted - true, "predicted \N{MINUS SIGN} true", zero=True),
-    )
-    captions = (
-        "Predicted against true; on the dashed line both are equal.",
-        "Residuals: how far predictions lie above or below the truth.",
-    )
-    return [figure(drawing, caption) for drawing, caption in zip(drawings, captions, strict=True)]
 
 
 def importance_section(content: Content) -> Markup | None:

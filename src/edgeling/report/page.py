@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from importlib import resources
 
-from edgeling.report import deployment, learning
+from edgeling.report import deployment, evaluation, learning
 from edgeling.report.content import Content
 from edgeling.report.headline import headline
 from edgeling.report.markup import Markup, element, join
@@ -16,7 +16,7 @@ def render(content: Content) -> str:
     sections = (
         learning.data_section,
         learning.training_section,
-        learning.evaluation_section,
+        evaluation.evaluation_section,
         learning.importance_section,
         deployment.network_section,
         deployment.deployment_section,

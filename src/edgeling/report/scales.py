@@ -11,6 +11,8 @@ import numpy as np
 
 from edgeling.graph.types import Array
 
+_TINY = 1e-290  # differences below it cannot be divided into steps
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -92,7 +94,8 @@ def histogram(values: Array) -> tuple[Array, Array]:
 
 def _apart(low: float, high: float) -> tuple[float, float]:
     """The same limits, moved apart if they are too near each other to divide by their distance."""
-    if high - low > 1e-12 * max(abs(low), abs(high)):
+    largest = max(abs(low), abs(high))
+    if high - low > max(1e-12 * largest, _TINY):
         return low, high
-    room = abs(low) * 0.1 or 1.0
+    room = 0.1 * largest if largest > _TINY else 1.0
     return low - room, high + room

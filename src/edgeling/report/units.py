@@ -13,8 +13,11 @@ UNKNOWN = "\N{EN DASH}"
 
 _METRICS = {
     "accuracy": "Accuracy",
+    "average_precision": "Average precision",
     "balanced_accuracy": "Balanced accuracy",
+    "expected_calibration_error": "Expected calibration error",
     "f1": "F1",
+    "log_loss": "Log loss",
     "loss": "Loss",
     "mae": "Mean absolute error",
     "mse": "Mean squared error",
@@ -22,7 +25,8 @@ _METRICS = {
     "rmse": "Root mean squared error",
     "roc_auc": "Area under the ROC curve",
 }
-_RATES = ("accuracy", "precision", "recall", "f1")
+_RATES = ("accuracy", "precision", "recall", "f1", "calibration_error")
+_FIGURES = ("average_precision",)  # the area under a curve, which nobody writes as per cent
 
 
 def count(value: int | None) -> str:
@@ -94,7 +98,7 @@ def latency(microseconds: float | None) -> str:
 
 def is_rate(name: str) -> bool:
     """Whether a metric is a share in 0 to 1, by its name."""
-    return any(rate in name for rate in _RATES)
+    return name not in _FIGURES and any(rate in name for rate in _RATES)
 
 
 def metric(name: str, value: float | None) -> str:

@@ -4,18 +4,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgeling import __version__, targets
+from edgeling.data.probabilities import class_calibration, one_against_rest, precision_recall_curve, roc_curve
+from edgeling.data.scores import classification_scores, regression_scores
 from edgeling.data.table import Column as TableColumn
+from edgeling.graph.types import Array
 from edgeling.report.content import (
+    Calibration,
     ClassScore,
     Column,
     Content,
+    Curve,
     DataSummary,
     Deployment,
     Evaluation,
@@ -25,7 +30,7 @@ from edgeling.report.content import (
     TrainingSummary,
 )
 from edgeling.toolchain.prove import Proof
-from edgeling.workflow.pipeline import Pipeline
+from edgeling.workflow.pipeline import Pipeline, shares
 from edgeling.workflow.train import Trained
 
 _KINDS = {"numeric": "number", "categorical": "category", "constant": "constant", "identifier": "identifier"}
@@ -93,20 +98,66 @@ def _training(trained: Trained) -> TrainingSummary:
     )
 
 
-def evaluation(pipeline: Pipeline, raw: Any, truth: Any, scores: Mapping[str, Any]) -> Evaluation:
-    """Results on rows with known answers."""
+def evaluation(
+    pipeline: Pipeline, raw: Array, truth: Array, scores: Mapping[str, Any], guess: float | None = None, **where: Any
+) -> Evaluation:
+    """Results on rows with known answers.
+
+    Args:
+        guess: what the simplest guess always answers: a label's position, or a number; by default the best one there
+            is for these rows.
+        where: ``unseen`` and ``source`` of the result.
+    """
+    answers = pipeline.answers(raw)
     if not pipeline.labels:
-        guess = np.full(len(truth), truth.mean())
-        baseline = {"mae": float(np.mean(np.abs(truth - guess))), "r2": 0.0}
-        return Evaluation(
-            len(raw), dict(scores), y_true=truth, y_predicted=pipeline.answers(raw)[:, 0], baseline=baseline
-        )
-    classes = tuple(ClassScore(label, **score) for label, score in scores["classes"].items())
-    metrics = {"accuracy": scores["accuracy"], "f1_macro": scores["macro_average"]["f1"]}
-    commonest = float(np.max(np.bincount(truth)) / len(truth))
+        constant = np.full(len(truth), truth.mean() if guess is None else guess)
+        baseline = regression_scores(truth, constant)
+        return Evaluation(len(raw), dict(scores), y_true=truth, y_predicted=answers[:, 0], baseline=baseline, **where)
+    commonest = int(np.argmax(np.bincount(truth)) if guess is None else guess)
+    told = shares(answers)
     return Evaluation(
-        len(raw), metrics, classes, np.asarray(scores["confusion_matrix"]), baseline={"accuracy": commonest}
-    )
+        rows=len(raw),
+        metrics=_headlines(scores),
+        per_class=tuple(ClassScore(label, **score) for label, score in scores["classes"].items()),
+        confusion=np.asarray(scores["confusion_matrix"]),
+        baseline=_guess_scores(truth, commonest, pipeline.labels),
+        roc=_curves(pipeline, truth, told, roc_curve),
+        precision_recall=_curves(pipeline, truth, told, precision_recall_curve),
+        calibration=_calibration(pipeline, truth, told),
+        **where,
+    )  # fmt: skip
+
+
+_HEADLINES = ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "average_precision", "log_loss",
+              "expected_calibration_error")  # fmt: skip
+
+
+def _headlines(scores: Mapping[str, Any]) -> dict[str, float]:
+    """The scores that are one number, those without a value left out."""
+    known = {**scores, "f1_macro": scores["macro_average"]["f1"]}
+    return {name: known[name] for name in _HEADLINES if name in known and np.isfinite(known[name])}
+
+
+def _guess_scores(truth: Array, guess: int, labels: Sequence[str]) -> dict[str, float]:
+    """What always answering one class, surely, would score."""
+    found = classification_scores(truth, np.full(len(truth), guess), labels)
+    return {"accuracy": found["accuracy"], "balanced_accuracy": found["balanced_accuracy"],
+            "f1_macro": found["macro_average"]["f1"]}  # fmt: skip
+
+
+def _curves(pipeline: Pipeline, truth: Array, told: Array, curve: Any) -> tuple[Curve, ...]:
+    if not np.isfinite(told).all():
+        return ()
+    found = one_against_rest(truth, told, curve)
+    return tuple(Curve(pipeline.labels[c], each.x, each.y, each.area) for c, each in found.items() if len(each.x))
+
+
+def _calibration(pipeline: Pipeline, truth: Array, told: Array) -> Calibration | None:
+    if not np.isfinite(told).all():
+        return None
+    found = class_calibration(truth, told)
+    meaning = f"class {pipeline.labels[1]}" if len(pipeline.labels) == 2 else "the class chosen"
+    return Calibration(found.told, found.true, found.rows, meaning)
 
 
 def _network(trained: Trained) -> Network:

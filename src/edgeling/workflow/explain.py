@@ -45,7 +45,7 @@ def explain(artifact: str | Path, table: str | Path, seed: int = 0) -> tuple[Con
         task=target.task,
         target=target.name,
         data=DataSummary(source=str(table), rows=len(raw)),
-        evaluation=evaluation(pipeline, raw, truth, scores),
+        evaluation=evaluation(pipeline, raw, truth, scores, unseen=False, source=Path(table).name),
         importance=importance,
         reproduction=Reproduction(command, seed, __version__),
     )

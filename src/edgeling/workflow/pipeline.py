@@ -83,9 +83,8 @@ class Pipeline:
         answers = self.answers(self.preparation.transform(self.read(table)))
         if not self.labels:
             return Predictions(answers[:, 0])
-        shares = np.concatenate([1 - answers, answers], axis=1) if answers.shape[1] == 1 else answers
         chosen = np.asarray(self.labels, dtype=object)[decide(answers)]
-        return Predictions(chosen, shares, self.labels)
+        return Predictions(chosen, shares(answers), self.labels)
 
     def read(self, table: Table | str | Path) -> Table:
         """A table, read so that the columns of categories are categories even where they look like numbers."""
@@ -106,12 +105,17 @@ class Pipeline:
         answers = self.answers(raw, precision)
         if not self.labels:
             return dict(regression_scores(truth, answers[:, 0]))
-        return classification_scores(truth, decide(answers), self.labels)
+        return classification_scores(truth, decide(answers), self.labels, shares(answers))
 
 
 def decide(answers: Array) -> Array:
     """The class chosen, int [rows]: the larger share; of a single probability, whether it is above one half."""
     return (answers[:, 0] > 0.5).astype(np.int64) if answers.shape[1] == 1 else np.argmax(answers, axis=1)
+
+
+def shares(answers: Array) -> Array:
+    """The probability of every class, [rows, classes], of a network's outputs [rows, 1 or classes]."""
+    return np.concatenate([1 - answers, answers], axis=1) if answers.shape[1] == 1 else answers
 
 
 def main_metric(scores: Mapping[str, Any]) -> tuple[str, float]:
