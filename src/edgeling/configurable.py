@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import cache
 from re import sub
 from typing import Any, ClassVar, Self, TypeVar
+
+import numpy as np
 
 from edgeling.errors import UnsupportedError
 
@@ -44,6 +46,32 @@ class Configurable:
         for key in config.keys() - kept.keys() - cls.ignored:
             refuse(cls.__name__, key, config[key])
         return cls(**kept)
+
+
+class OpaqueError(Exception):
+    """Something that only its owner can look into: no key can be made of it."""
+
+
+def key(value: Any) -> Hashable:
+    """What two values share exactly when they are alike: made of types and contents, never of names or addresses.
+
+    A class edited and run again has its old name and may lie where the old one lay.
+
+    Raises:
+        OpaqueError: a value of somebody else's class, or one that holds such a value.
+    """
+    kind = type(value)
+    if value is None or kind in (bool, int, float, str, bytes):
+        return kind, repr(value)  # for 1 == 1.0 == True, and 0.0 == -0.0
+    if kind in (list, tuple):
+        return (kind, *map(key, value))
+    if kind is dict:
+        return (kind, *((key(name), key(held)) for name, held in value.items()))
+    if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
+        return kind, value.dtype.str, value.shape, value.tobytes()
+    if kind.__module__.partition(".")[0] == __name__.partition(".")[0]:
+        return kind, key(value.signature() if hasattr(value, "signature") else vars(value))
+    raise OpaqueError(kind.__name__)
 
 
 @cache

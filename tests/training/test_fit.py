@@ -58,7 +58,7 @@ def test_the_native_loop_is_the_plain_one(monkeypatch: pytest.MonkeyPatch) -> No
     native = _rich()
     history = _fit(native, sample_weight=weights, **HOW).history
     monkeypatch.setattr(session, "Engine", InterpreterEngine)
-    session._kept.clear()
+    session._kept.compiled.clear()
     plain = _rich()
     expected = _fit(plain, sample_weight=weights, **HOW).history
     _same_weights(native, plain, 2e-5)
@@ -265,7 +265,7 @@ def test_training_without_a_compiler_says_what_to_install_and_predicting_goes_on
     compiled = _model().predict(X)
     monkeypatch.setattr(engine, "load", missing)
     monkeypatch.setattr(prediction, "load", missing)
-    session._kept.clear()
+    session._kept.compiled.clear()
     model = _model()
     with pytest.raises(CompilerNotFoundError, match="ziglang"):
         _fit(model)

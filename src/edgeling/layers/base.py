@@ -69,6 +69,11 @@ class Layer(Configurable):
         self.output_row: Shape | None = None
         self._weights: list[Weight] = []
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Whatever is set may change what is computed: what was compiled looks again."""
+        super().__setattr__(name, value)
+        Weight.changes += 1
+
     @property
     def built(self) -> bool:
         """Whether the input's shape is known, and the weights made."""
@@ -165,10 +170,9 @@ class Layer(Configurable):
             refuse(cls.__name__, key, config[key])
         return cls(**{k: v for k, v in config.items() if k in known})
 
-    def signature(self) -> str:
+    def signature(self) -> list[Any]:
         """What the compiled code depends on: not the name, not how weights begin."""
-        own = [getattr(self, key) for key in self.arguments if not key.endswith("initializer")]
-        return repr((type(self).__name__, id(type(self)), self.trainable, own))
+        return [self.trainable, *(getattr(self, key) for key in self.arguments if not key.endswith("initializer"))]
 
     def __call__(self, *_: Any) -> Any:
         raise UnsupportedError("layers are chained in a Sequential model", remedy="Sequential([Dense(8), Dense(1)])")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class Predictor:
         seen: ``Weight.changes`` when the weights were last copied.
     """
 
-    def __init__(self, network: Network, signature: str, output: tuple[int, ...]) -> None:
+    def __init__(self, network: Network, signature: Hashable, output: tuple[int, ...]) -> None:
         self._weights = {name: weight for weight, name in network.names.items()}
         self._copied: dict[str, Array] = {}
         self._output, self.signature, self.seen = output, signature, -1

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from pathlib import Path
 from threading import get_ident
 from typing import Any
@@ -14,17 +14,18 @@ from edgeling import losses, metrics, optimizers
 from edgeling.callbacks import Callback, CallbackList, History
 from edgeling.configurable import refuse
 from edgeling.errors import TrainingError, UnsupportedError
+from edgeling.graph import Graph
 from edgeling.graph.types import Array
 from edgeling.layers.base import Layer
 from edgeling.models import saving
 from edgeling.models.display import Display, numbers
 from edgeling.models.fitting import Fit, Plan, Report
 from edgeling.models.prediction import Predictor, not_ready
-from edgeling.models.session import Lent, Session, for_evaluation, for_training, lend
+from edgeling.models.session import Lent, Session, Traced, described, for_evaluation, for_training, lend
 from edgeling.models.stack import Stack
 from edgeling.training import arrays
 from edgeling.training.engine import TrainingData
-from edgeling.training.graphs import Objective
+from edgeling.training.graphs import Objective, evaluation_graph, inference_graph, training_graph
 from edgeling.training.tracing import Weight
 from edgeling.utils import next_seed
 
@@ -59,7 +60,7 @@ class Sequential(Stack):
     def _forget(self) -> None:
         super()._forget()
         self._optimizer_state: dict[str, Array] = {}
-        self._fitted: tuple[tuple[int, str], Lent] | None = None
+        self._fitted: tuple[tuple[int, Hashable], Lent] | None = None
         self._predictor: Predictor | None = None
         self._single = not_ready
 
@@ -92,7 +93,8 @@ class Sequential(Stack):
             _metric(identifier, 1, False)
         if loss not in (None, "crossentropy", "ce"):
             losses.get(loss)
-        self.optimizer, self.loss, self._optimizer_state = rule, loss, {}
+        self._forget()
+        self.optimizer, self.loss = rule, loss
         self._metrics, self._weighted_metrics = _as_list(metrics), _as_list(weighted_metrics)
 
     def fit(
@@ -157,9 +159,15 @@ class Sequential(Stack):
         self.calibration_rows = data.x[:CALIBRATION_ROWS]
 
         def session(batch_size: int, tail: int) -> Session:
-            signature, weighted = self._signature(objective), data.sample_weight is not None
-            key = ("fit", signature, optimizer.signature(), batch_size, tail, weighted)
-            lent = lend(key, lambda: for_training(self.network(), objective, optimizer, batch_size, weighted))
+            signature, network, weighted = self._signature(objective), self.network(), data.sample_weight is not None
+
+            def steps() -> Iterable[Graph]:
+                return (training_graph(network, objective, optimizer, n, weighted) for n in (batch_size, tail) if n)
+
+            parts = [optimizer, self._layers] if isinstance(signature, Traced) else optimizer
+            step = described(parts, steps, network.names.values())
+            key = ("fit", signature, step, batch_size, tail, weighted)
+            lent = lend(key, lambda: for_training(network, objective, optimizer, batch_size, weighted))
             self._fitted = (get_ident(), signature), lent
             return Session(lent, self._named_weights(), self._optimizer_state)
 
@@ -365,11 +373,14 @@ class Sequential(Stack):
     def _named_weights(self) -> dict[str, Weight]:
         return {name: weight for weight, name in self.network().names.items()}
 
-    def _signature(self, objective: Objective | None) -> str:
-        """Everything compiled code depends on, except the optimizer."""
-        row, _ = self._rows()
-        kinds = [id(type(x)) for x in (objective.loss, *objective.metrics)] if objective else []
-        return repr((row, [x.signature() for x in self._layers], objective, kinds))
+    def _signature(self, objective: Objective | None) -> Hashable:
+        """Everything that evaluation's code depends on, or without an objective prediction's."""
+        network = self.network()
+
+        def graphs() -> Iterable[Graph]:
+            return [evaluation_graph(network, objective) if objective else inference_graph(network, frozen=False)]
+
+        return described([network.input_shape, self._layers, objective], graphs, network.names.values())
 
 
 def _as_list(given: Any) -> list[Any]:

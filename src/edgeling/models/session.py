@@ -3,22 +3,26 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from threading import get_ident
+from hashlib import sha256
 from typing import Any, TypeVar
 
 import numpy as np
 
+from edgeling.configurable import OpaqueError, key
 from edgeling.graph import Graph
+from edgeling.graph.serialize import to_json
 from edgeling.graph.types import Array
 from edgeling.training.engine import Engine, Epochs, TrainingData
 from edgeling.training.graphs import Network, Objective, Rule, evaluation_graph, training_graph
 from edgeling.training.tracing import Weight
 
-_LIMIT = 32
+_LIMIT = 8
 NAME = "network"  # of every training program, so that models of one structure share one compiled library
 
 
@@ -30,8 +34,17 @@ class Lent:
     initial: Mapping[str, Array]
 
 
-_kept: OrderedDict[Any, Any] = OrderedDict()
 Compiled = TypeVar("Compiled")
+
+
+class _Kept(threading.local):
+    """What was compiled lately. Every thread has its own: an engine holds one state, and runs without Python's lock."""
+
+    def __init__(self) -> None:
+        self.compiled: OrderedDict[Hashable, Any] = OrderedDict()
+
+
+_kept = _Kept()
 
 
 class Session:
@@ -82,17 +95,43 @@ class Session:
         return self._engine.evaluate(data).tolist()
 
 
-def lend(key: Any, make: Callable[[], Compiled]) -> Compiled:
-    """What was compiled for that key, made if there is none; the least recently used are let go.
-
-    Every thread has its own: an engine holds one state, and runs without Python's lock.
-    """
-    key = get_ident(), key
-    compiled = _kept.pop(key, None) or make()
-    _kept[key] = compiled
-    while len(_kept) > _LIMIT:
-        _kept.popitem(last=False)
+def lend(key: Hashable, make: Callable[[], Compiled]) -> Compiled:
+    """What this thread compiled for that key, made if there is none; the least recently used are let go."""
+    kept = _kept.compiled
+    compiled = kept.pop(key, None) or make()
+    kept[key] = compiled
+    while len(kept) > _LIMIT:
+        kept.popitem(last=False)
     return compiled
+
+
+class Traced(tuple[str, ...]):
+    """A key made of graphs."""
+
+
+def described(parts: Any, graphs: Callable[[], Iterable[Graph]], weights: Collection[str]) -> Hashable:
+    """A key for what is compiled from ``parts``: made of them, or of the graphs where a part is somebody else's.
+
+    What another's class computes can depend on anything, such as a function defined anew a moment ago: only the graph
+    that it traces tells. That takes milliseconds, which our own need not.
+
+    Args:
+        graphs: trace them.
+        weights: variables whose contents do not matter.
+    """
+    try:
+        return key(parts)
+    except OpaqueError:
+        return Traced(_fingerprint(graph, weights) for graph in graphs())
+
+
+def _fingerprint(graph: Graph, weights: Collection[str]) -> str:
+    description, arrays = to_json(graph)
+    digest = sha256(json.dumps(description, default=repr).encode())
+    for name, array in arrays.items():
+        if name.removeprefix("variable/") not in weights:
+            digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def for_training(network: Network, objective: Objective, optimizer: Rule, batch_size: int, weighted: bool) -> Lent:

@@ -111,9 +111,9 @@ class Optimizer(Configurable):
         """The operation's attributes."""
         return {}
 
-    def signature(self) -> str:
+    def signature(self) -> dict[str, Any]:
         """What the compiled step depends on."""
-        return repr((type(self).__name__, id(type(self)), self._settings()))
+        return self._settings()
 
     def get_config(self) -> dict[str, Any]:
         """Keras's configuration."""
