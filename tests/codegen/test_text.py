@@ -45,13 +45,13 @@ def test_the_same_graphs_give_the_same_text():
 
 def test_only_the_kernels_that_are_used_are_carried_along():
     files = generate(TUTORIALS["diabetes"], "diabetes").files
-    names = {"activation", "common", "dense", "elementary"}
+    names = {"activation", "common", "dense", "elementary", "flash"}
     assert set(files) == {"diabetes.h", "diabetes.c", *(f"edgeling/{n}.h" for n in names)}
 
 
 def test_no_library_header_is_included():
     for text in generate(TUTORIALS["iris"], "iris").files.values():
-        assert set(re.findall(r"#include <(.*)>", text)) <= {"stdint.h"}
+        assert set(re.findall(r"#include <(.*)>", text)) <= {"stdint.h", "avr/pgmspace.h"}
 
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))

@@ -103,15 +103,17 @@ FLOAT_CALLS: Mapping[str, Call] = {
     "sum": Call("sum", sum_call),
     "activation": Call("activation", _activation("activation"), in_place=(0,)),
     "activation_gradient": Call("activation", _activation("activation_gradient"), in_place=(0, 1)),
-    "dense": Call(_sized("dense"), _dense),
+    "dense": Call(_sized("dense"), _dense, parameters=(1, 2)),
     "matmul": Call(_sized("matmul"), _matmul),
     "softmax": Call("softmax", _by_row("softmax"), in_place=(0,)),
     "softmax_gradient": Call("softmax", _by_row("softmax_gradient"), in_place=(0, 1)),
     "log_softmax": Call("softmax", _by_row("log_softmax"), in_place=(0,)),
     "log_softmax_gradient": Call("softmax", _by_row("log_softmax_gradient"), in_place=(0, 1)),
-    "batch_normalization": Call("prepare", _by_column("batch_normalization", "epsilon"), in_place=(0,)),
-    "impute": Call("prepare", _by_column("impute"), in_place=(0,)),
-    "standardize": Call("prepare", _by_column("standardize"), in_place=(0,)),
+    "batch_normalization": Call(
+        "prepare", _by_column("batch_normalization", "epsilon"), in_place=(0,), parameters=(1, 2, 3, 4)
+    ),
+    "impute": Call("prepare", _by_column("impute"), in_place=(0,), parameters=(1,)),
+    "standardize": Call("prepare", _by_column("standardize"), in_place=(0,), parameters=(1, 2)),
     "gather": Call("prepare", _gather),
     "one_hot": Call("prepare", _one_hot),
     "concatenate": Call("prepare", _concatenate),
@@ -130,3 +132,8 @@ def call_of(node: Node) -> Call:
     if node.operation not in CALLS:
         raise UnsupportedError("an operation needs a kernel to become C", received=node.operation)
     return CALLS[node.operation]
+
+
+def parameters_of(node: Node) -> tuple[int, ...]:
+    """The inputs that the kernel of a node reads as parameters; none where no kernel runs."""
+    return () if node.operation in NO_CALL else call_of(node).parameters

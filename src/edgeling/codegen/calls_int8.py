@@ -38,9 +38,9 @@ def _lookup(site: Site) -> str:
 
 
 INT8_CALLS: Mapping[str, Call] = {
-    "quantize": Call("quantize", _quantize),
+    "quantize": Call("quantize", _quantize, parameters=(1, 2, 3)),
     "dequantize": Call("dequantize", _dequantize),
-    "dense_int8": Call("dense_s8", _dense),
+    "dense_int8": Call("dense_s8", _dense, parameters=(1, 2, 3, 4)),
     "softmax_int8": Call("softmax_s8", _softmax, in_place=(0,)),
-    "lookup_int8": Call("lookup_s8", _lookup, in_place=(0,)),
+    "lookup_int8": Call("lookup_s8", _lookup, in_place=(0,), parameters=(1,)),
 }

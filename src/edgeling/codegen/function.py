@@ -85,22 +85,23 @@ class _Writer:
         row, types = call_of(node), self._work.types
         site = Site(
             node, tuple(types[i] for i in node.inputs), tuple(types[o] for o in node.outputs),
-            tuple(self._expression(i) for i in node.inputs), tuple(self._expression(o) for o in node.outputs),
+            tuple(self._expression(value, i in row.parameters) for i, value in enumerate(node.inputs)),
+            tuple(self._expression(o) for o in node.outputs),
             dimensions, self._tables.table,
         )  # fmt: skip
         self._headers.add(row.header_for(site))
         return row.line(site)
 
-    def _expression(self, value: str) -> str:
+    def _expression(self, value: str, parameter: bool = False) -> str:
         root = self._work.roots[value]
-        if root not in self._expressions:
-            self._expressions[root] = self._tables.constant(root, self._work.graph.constants[root])
+        if root in self._work.graph.constants:
+            return self._tables.constant(root, self._work.graph.constants[root], parameter)
         return self._expressions[root]
 
     def _prototype(
         self, function: str, state: str, inputs: list[tuple[str, Port]], outputs: list[tuple[str, Port]]
     ) -> str:
-        arguments = [f"{state} *restrict state"]
+        arguments = [f"{state} *EDGELING_RESTRICT state"]
         arguments += [f"const {_pointer(port.type)} {c_name}" for c_name, port in inputs]
         arguments += [f"{_pointer(port.type)} {c_name}" for c_name, port in outputs]
         return f"void {function}({', '.join(arguments)})"
@@ -123,4 +124,4 @@ class _Writer:
 
 
 def _pointer(kind: TensorType) -> str:
-    return f"{kind.dtype.c_name} *restrict"
+    return f"{kind.dtype.c_name} *EDGELING_RESTRICT"

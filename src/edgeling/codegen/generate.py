@@ -10,6 +10,7 @@ from importlib.resources import files
 
 import numpy as np
 
+from edgeling.codegen.calls import parameters_of
 from edgeling.codegen.example import example_files
 from edgeling.codegen.function import Function, write_function
 from edgeling.codegen.header import Memory, header, init_prototype
@@ -22,6 +23,13 @@ from edgeling.errors import GraphError
 from edgeling.graph.types import Graph
 
 RUN = "run"
+
+_IN_RAM = """\
+#ifdef EDGELING_READS_FLASH
+#error "compile this file apart from programs whose constants are read from flash"
+#endif
+#define EDGELING_PARAMETERS_IN_RAM
+"""
 
 
 def generate(graphs: Graph | Mapping[str, Graph], name: str, *, initial_values: bool = False) -> Program:
@@ -41,7 +49,7 @@ def generate(graphs: Graph | Mapping[str, Graph], name: str, *, initial_values: 
         raise GraphError("a program's name is a C identifier", received=repr(name), remedy=identifier(name))
     entries = {RUN: graphs} if isinstance(graphs, Graph) else dict(graphs)
     members = state_members(entries.values())
-    tables = Tables(Names(), name)
+    tables = Tables(Names(), name, all(map(_reads_constants_only, entries.values())))
     for suffix in ("state", "word", "init", *entries):
         tables.names.take(f"{name}_{suffix}")
     functions = {
@@ -49,6 +57,11 @@ def generate(graphs: Graph | Mapping[str, Graph], name: str, *, initial_values: 
         for suffix, graph in entries.items()
     }
     return _program(name, entries, functions, members, tables, initial_values)
+
+
+def _reads_constants_only(graph: Graph) -> bool:
+    """Whether every parameter of every kernel is a constant."""
+    return all(node.inputs[i] in graph.constants for node in graph.nodes for i in parameters_of(node))
 
 
 def _program(
@@ -79,7 +92,8 @@ def _program(
 def _source(name: str, functions: Mapping[str, Function], tables: Tables, init: str) -> str:
     headers = sorted(set().union(*(f.headers for f in functions.values())))
     includes = "".join(f'#include "edgeling/{header}.h"\n' for header in headers)
-    parts = [f'#include "{name}.h"\n', includes, tables.text, init, *(f.body for f in functions.values())]
+    place = "" if tables.parameters_in_flash else _IN_RAM
+    parts = [f'#include "{name}.h"\n', place, includes, tables.text, init, *(f.body for f in functions.values())]
     return "\n".join(part for part in parts if part)
 
 
@@ -89,7 +103,9 @@ def _init(name: str, members: Mapping[str, Member]) -> str:
         head = f"    for (int i = 0; i < {m.type.size}; i++) {{\n        state->{m.c_name}[i] = "
         if np.any(m.initial):
             values = initializer(m.initial, "        ").replace("\n}", "\n    }")
-            lines.append(f"    static const {m.type.dtype.c_name} {m.c_name}[{m.type.size}] = {values};\n")
+            lines.append(
+                f"    static const {m.type.dtype.c_name} {m.c_name}[{m.type.size}] EDGELING_CONSTANT = {values};\n"
+            )
             lines.append(f"{head}{m.c_name}[i];\n    }}\n")
         else:
             lines.append(f"{head}0;\n    }}\n")

@@ -88,7 +88,7 @@ def _padding(member: Member) -> str:
 
 def _described(graph: Graph, function: Function) -> str:
     """An entry function's prototype, under what it computes and what each argument is."""
-    prototype = function.prototype.replace(" *restrict ", " *")  # no part of the type, and unknown to C++
+    prototype = function.prototype.replace(" *EDGELING_RESTRICT ", " *")  # no part of the type
     return _description(graph, function) + wrap_code(prototype) + ";\n"
 
 

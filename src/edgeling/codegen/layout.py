@@ -50,32 +50,36 @@ class Tables:
     """The ``static const`` arrays of a file; equal contents under one name are kept once.
 
     Their names begin with the program's, so that the sources of two programs may be compiled as one.
+    ``parameters_in_flash``: every parameter of every kernel is such an array, so all of those may stay in flash.
     """
 
     names: Names
     program: str
+    parameters_in_flash: bool
     _texts: list[str] = field(default_factory=list)
     _known: dict[tuple[str, str, bytes], str] = field(default_factory=dict)
     bytes: int = 0
 
-    def constant(self, name: str, array: Array) -> str:
-        """The C name of a constant's array; it is added on first use."""
+    def constant(self, name: str, array: Array, parameter: bool) -> str:
+        """The C name of a constant's array, added on first use; ``parameter``: a kernel reads it as one."""
         kind = TensorType(array.shape, DType.of(array))
-        return self._once(name, kind.dtype.c_name, array, shape_text(kind))
+        return self._once(name, kind.dtype.c_name, array, shape_text(kind), parameter)
 
     def table(self, name: str, c_type: str, numbers: Sequence[int]) -> str:
         """The C name of an array of integers that a kernel needs beside its tensors."""
-        return self._once(name, c_type, np.asarray(numbers, np.int32), f"[{len(numbers)}]")
+        return self._once(name, c_type, np.asarray(numbers, np.int32), f"[{len(numbers)}]", True)
 
-    def _once(self, name: str, c_type: str, array: Array, shape: str) -> str:
-        key = (name, f"{c_type} {shape}", array.tobytes())
+    def _once(self, name: str, c_type: str, array: Array, shape: str, parameter: bool) -> str:
+        place = "EDGELING_FLASH" if parameter and self.parameters_in_flash else "EDGELING_CONSTANT"
+        key = (name, f"{c_type} {place} {shape}", array.tobytes())
         if key not in self._known:
-            self._known[key] = self._add(name, c_type, array, shape)
+            self._known[key] = self._add(name, c_type, place, array, shape)
         return self._known[key]
 
-    def _add(self, name: str, c_type: str, array: Array, shape: str) -> str:
+    def _add(self, name: str, c_type: str, place: str, array: Array, shape: str) -> str:
         c_name = self.names.take(f"{self.program}_{identifier(name)}")
-        self._texts.append(f"static const {c_type} {c_name}[{array.size}] = {initializer(array)}; /* {shape} */\n")
+        head = f"static const {c_type} {c_name}[{array.size}] {place}"
+        self._texts.append(f"{head} = {initializer(array)}; /* {shape} */\n")
         self.bytes += array.nbytes
         return c_name
 

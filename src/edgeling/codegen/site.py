@@ -89,11 +89,14 @@ class Call:
         line: the C statement for a site (several lines where an operation takes many inputs).
         in_place: inputs whose memory an output of the same size may take over, because the kernel reads each of
             their elements before it writes the same element of any output.
+        parameters: inputs the kernel reads with ``edgeling_read_*``, so that constants may stay in flash
+            (``kernels/flash.h``).
     """
 
     header: str | Callable[[Site], str]
     line: Line
     in_place: tuple[int, ...] = ()
+    parameters: tuple[int, ...] = ()
 
     def header_for(self, site: Site) -> str:
         """The header of one call."""

@@ -2,7 +2,7 @@
 
 #include "edgeling/dense.h"
 
-static const float diabetes_dense_1_kernel[80] = {
+static const float diabetes_dense_1_kernel[80] EDGELING_FLASH = {
     -0.5625f, -0.1875f, 0.1875f, 0.5625f, 0.9375f, -0.625f, -0.25f, 0.125f, 0.5f, 0.875f,
     -0.6875f, -0.3125f, 0.0625f, 0.4375f, 0.8125f, -0.75f, -0.375f, 0.0f, 0.375f, 0.75f,
     -0.8125f, -0.4375f, -0.0625f, 0.3125f, 0.6875f, -0.875f, -0.5f, -0.125f, 0.25f, 0.625f,
@@ -13,17 +13,17 @@ static const float diabetes_dense_1_kernel[80] = {
     0.5f, 0.875f, -0.6875f, -0.3125f, 0.0625f, 0.4375f, 0.8125f, -0.75f, -0.375f, 0.0f,
 }; /* [8,10] */
 
-static const float diabetes_dense_1_bias[10] = {
+static const float diabetes_dense_1_bias[10] EDGELING_FLASH = {
     -0.5625f, -0.1875f, 0.1875f, 0.5625f, 0.9375f, -0.625f, -0.25f, 0.125f, 0.5f, 0.875f,
 }; /* [10] */
 
-static const float diabetes_dense_2_kernel[10] = {
+static const float diabetes_dense_2_kernel[10] EDGELING_FLASH = {
     -0.5625f, -0.1875f, 0.1875f, 0.5625f, 0.9375f, -0.625f, -0.25f, 0.125f, 0.5f, 0.875f,
 }; /* [10,1] */
 
-static const float diabetes_dense_2_bias[1] = {-0.5625f}; /* [1] */
+static const float diabetes_dense_2_bias[1] EDGELING_FLASH = {-0.5625f}; /* [1] */
 
-void diabetes_run(diabetes_state *restrict state, const float *restrict x, float *restrict y) {
+void diabetes_run(diabetes_state *EDGELING_RESTRICT state, const float *EDGELING_RESTRICT x, float *EDGELING_RESTRICT y) {
     enum { BATCH = 1, X_COLUMNS = 8, DENSE_1_COLUMNS = 10, Y_COLUMNS = 1 };
     float *const dense_1 = (float *)(state->arena + 0); /* [1,10] */
 

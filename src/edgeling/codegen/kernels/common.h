@@ -4,13 +4,34 @@
  * Kernels are always inlined, so that the constant sizes of a call reach the loops: that is how they are specialised.
  * Integer kernels are plain `static inline`, for small cores, where the compiler weighs a copy against a call: inlining
  * them always moved instructions by 2% either way and made code slightly larger (Cortex-M4 and M0+).
- * Tensors are contiguous, last axis fastest; sizes are int and at least 1. Pointers marked restrict never overlap;
- * where a kernel's comment says "y may be x", the two are either the same or apart.
+ * Tensors are contiguous, last axis fastest; sizes are int and at least 1. Pointers marked EDGELING_RESTRICT never
+ * overlap; where a kernel's comment says "y may be x", the two are either the same or apart.
+ *
+ * C99 and later, and C++. `int` may have 16 bits, so literals that need more are of a type that has them.
  */
 #ifndef EDGELING_COMMON_H
 #define EDGELING_COMMON_H
 
 #include <stdint.h>
+
+#if !defined(__cplusplus) && !defined(_MSC_VER) && (!defined(__STDC_VERSION__) || __STDC_VERSION__ < 199901L)
+#error "Edgeling's C is C99: compile with -std=c99 or later"
+#endif
+
+/* C's restrict, which C++ only knows by other names. */
+#if defined(__GNUC__) || defined(_MSC_VER)
+#define EDGELING_RESTRICT __restrict
+#elif defined(__cplusplus)
+#define EDGELING_RESTRICT
+#else
+#define EDGELING_RESTRICT restrict
+#endif
+
+/* Where tables lie that are read as any other memory: whoever compiles may name a section,
+ * -DEDGELING_CONSTANT='__attribute__((section(".model")))'. flash.h has those that need instructions of their own. */
+#ifndef EDGELING_CONSTANT
+#define EDGELING_CONSTANT
+#endif
 
 #if defined(__GNUC__)
 #define EDGELING_KERNEL static inline __attribute__((always_inline))

@@ -5,25 +5,26 @@
 
 #include "common.h"
 
-EDGELING_KERNEL void edgeling_copy_float32(int size, const float *restrict x, float *restrict y) {
+EDGELING_KERNEL void edgeling_copy_float32(int size, const float *EDGELING_RESTRICT x, float *EDGELING_RESTRICT y) {
     for (int i = 0; i < size; i++) {
         y[i] = x[i];
     }
 }
 
-EDGELING_KERNEL void edgeling_copy_int32(int size, const int32_t *restrict x, int32_t *restrict y) {
+EDGELING_KERNEL void edgeling_copy_int32(int size, const int32_t *EDGELING_RESTRICT x, int32_t *EDGELING_RESTRICT y) {
     for (int i = 0; i < size; i++) {
         y[i] = x[i];
     }
 }
 
-EDGELING_KERNEL void edgeling_copy_uint32(int size, const uint32_t *restrict x, uint32_t *restrict y) {
+EDGELING_KERNEL void edgeling_copy_uint32(
+    int size, const uint32_t *EDGELING_RESTRICT x, uint32_t *EDGELING_RESTRICT y) {
     for (int i = 0; i < size; i++) {
         y[i] = x[i];
     }
 }
 
-EDGELING_KERNEL void edgeling_copy_int8(int size, const int8_t *restrict x, int8_t *restrict y) {
+EDGELING_KERNEL void edgeling_copy_int8(int size, const int8_t *EDGELING_RESTRICT x, int8_t *EDGELING_RESTRICT y) {
     for (int i = 0; i < size; i++) {
         y[i] = x[i];
     }

@@ -7,20 +7,21 @@
 #define EDGELING_DENSE_H
 
 #include "activation.h"
+#include "flash.h"
 
 #define EDGELING_DENSE_BLOCK 8
 
 /* At most EDGELING_DENSE_BLOCK neighbouring outputs of a row, so that each input is loaded once for all of them. */
 EDGELING_KERNEL void edgeling_dense_block(
-    int block, int inputs, int outputs, int function, float alpha, const float *restrict x,
-    const float *restrict kernel, const float *restrict bias, float *restrict y) {
+    int block, int inputs, int outputs, int function, float alpha, const float *EDGELING_RESTRICT x,
+    const float *EDGELING_RESTRICT kernel, const float *EDGELING_RESTRICT bias, float *EDGELING_RESTRICT y) {
     float sum[EDGELING_DENSE_BLOCK];
     for (int o = 0; o < block; o++) {
-        sum[o] = bias[o];
+        sum[o] = edgeling_read_float(bias + o);
     }
     for (int i = 0; i < inputs; i++) {
         for (int o = 0; o < block; o++) {
-            sum[o] += x[i] * kernel[i * outputs + o];
+            sum[o] += x[i] * edgeling_read_float(kernel + i * outputs + o);
         }
     }
     for (int o = 0; o < block; o++) {
@@ -29,8 +30,8 @@ EDGELING_KERNEL void edgeling_dense_block(
 }
 
 EDGELING_KERNEL void edgeling_dense_row(
-    int inputs, int outputs, int function, float alpha, const float *restrict x, const float *restrict kernel,
-    const float *restrict bias, float *restrict y) {
+    int inputs, int outputs, int function, float alpha, const float *EDGELING_RESTRICT x, const float *EDGELING_RESTRICT
+    kernel, const float *EDGELING_RESTRICT bias, float *EDGELING_RESTRICT y) {
     int o = 0;
     if (EDGELING_LANES == 1) { /* more sums than vectors have room for, but registers have */
         for (; o + EDGELING_DENSE_BLOCK <= outputs; o += EDGELING_DENSE_BLOCK) {
@@ -47,8 +48,8 @@ EDGELING_KERNEL void edgeling_dense_row(
 }
 
 EDGELING_KERNEL void edgeling_dense(
-    int rows, int inputs, int outputs, int function, float alpha, const float *restrict x,
-    const float *restrict kernel, const float *restrict bias, float *restrict y) {
+    int rows, int inputs, int outputs, int function, float alpha, const float *EDGELING_RESTRICT x,
+    const float *EDGELING_RESTRICT kernel, const float *EDGELING_RESTRICT bias, float *EDGELING_RESTRICT y) {
     for (int row = 0; row < rows; row++) {
         edgeling_dense_row(inputs, outputs, function, alpha, x + row * inputs, kernel, bias, y + row * outputs);
     }

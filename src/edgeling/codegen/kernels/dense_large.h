@@ -10,8 +10,8 @@
 #include "tile.h"
 
 EDGELING_KERNEL void edgeling_dense_large(
-    int rows, int inputs, int outputs, int function, float alpha, const float *restrict x,
-    const float *restrict kernel, const float *restrict bias, float *restrict y) {
+    int rows, int inputs, int outputs, int function, float alpha, const float *EDGELING_RESTRICT x,
+    const float *EDGELING_RESTRICT kernel, const float *EDGELING_RESTRICT bias, float *EDGELING_RESTRICT y) {
     if (EDGELING_LANES > 1) {
         const edgeling_strides s = {inputs, inputs, 1, outputs, 0, outputs};
         edgeling_tiles(rows, outputs, s, x, kernel, bias, y);

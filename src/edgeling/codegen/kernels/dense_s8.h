@@ -15,6 +15,7 @@
 #define EDGELING_DENSE_S8_H
 
 #include "fixed_point.h"
+#include "flash.h"
 
 static inline void edgeling_dense_s8(
     int rows, int inputs, int outputs, int32_t zero_point, int32_t minimum, int32_t maximum, const int8_t *x,
@@ -22,13 +23,13 @@ static inline void edgeling_dense_s8(
     for (int row = 0; row < rows; row++) {
         const int8_t *w = weights;
         for (int o = 0; o < outputs; o++) {
-            int32_t sum = bias[o];
+            int32_t sum = edgeling_read_int32(bias + o);
             for (int i = 0; i < inputs; i++) {
-                sum += x[i] * w[i];
+                sum += x[i] * edgeling_read_int8(w + i);
             }
             w += inputs;
-            sum = edgeling_multiply_high(sum, multiplier[o]);
-            sum = edgeling_divide_by_power_of_two(sum, right_shift[o]);
+            sum = edgeling_multiply_high(sum, edgeling_read_int32(multiplier + o));
+            sum = edgeling_divide_by_power_of_two(sum, edgeling_read_int8(right_shift + o));
             y[o] = edgeling_clamp_int8(sum + zero_point, minimum, maximum);
         }
         x += inputs;

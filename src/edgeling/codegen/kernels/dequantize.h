@@ -13,7 +13,8 @@
 #include "common.h"
 
 /* Cores without a float unit; a test may define this for any core. */
-#if !defined(EDGELING_SOFT_FLOAT) && (defined(__SOFTFP__) || defined(__riscv_float_abi_soft))
+#if !defined(EDGELING_SOFT_FLOAT) && \
+    (defined(__SOFTFP__) || defined(__riscv_float_abi_soft) || defined(__AVR__) || defined(__MSP430__))
 #define EDGELING_SOFT_FLOAT
 #endif
 
@@ -21,13 +22,13 @@ static inline float edgeling_dequantize_value(int32_t steps, int32_t multiplier,
     const uint32_t scale = (uint32_t)(127 - fraction_bits) << 23;
     const int32_t product = steps * multiplier;
 #ifdef EDGELING_SOFT_FLOAT
-    /* Move the leading one to bit 23, counting down the exponent. */
-    uint32_t bits = scale + (23u << 23), significand = (uint32_t)(product < 0 ? -product : product);
+    /* Move the leading one to bit 23, counting down the exponent from 23. */
+    uint32_t bits = scale + 0x0B800000u, significand = (uint32_t)(product < 0 ? -product : product);
     if (significand == 0u) {
         return 0.0f;
     }
     for (; significand < 0x800000u; significand <<= 1) {
-        bits -= 1u << 23;
+        bits -= 0x00800000u;
     }
     return edgeling_float_of((product < 0 ? 0x80000000u : 0u) + bits + (significand & 0x7FFFFFu));
 #else

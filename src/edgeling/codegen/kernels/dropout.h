@@ -8,8 +8,8 @@
 
 /* y [size]: 0 with probability `rate`, else scale = 1 / (1 - rate). seed, step: one value each. */
 EDGELING_KERNEL void edgeling_dropout_mask(
-    int size, float rate, float scale, uint32_t substream, const uint32_t *restrict seed, const uint32_t *restrict step,
-    float *restrict y) {
+    int size, float rate, float scale, uint32_t substream, const uint32_t *EDGELING_RESTRICT seed, const uint32_t
+    *EDGELING_RESTRICT step, float *EDGELING_RESTRICT y) {
     const uint32_t s = *seed, t = *step;
     for (int i = 0; i < size; i += 4) {
         uint32_t word[4];

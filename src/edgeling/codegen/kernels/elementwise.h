@@ -58,7 +58,8 @@ EDGELING_KERNEL void edgeling_divide(
 }
 
 /* y = x repeated */
-EDGELING_KERNEL void edgeling_broadcast(int rows, int columns, int layout, const float *restrict x, float *restrict y) {
+EDGELING_KERNEL void edgeling_broadcast(
+    int rows, int columns, int layout, const float *EDGELING_RESTRICT x, float *EDGELING_RESTRICT y) {
     for (int row = 0; row < rows; row++) {
         for (int c = 0; c < columns; c++) {
             y[row * columns + c] = x[edgeling_at(layout, columns, row, c)];

@@ -11,8 +11,9 @@
 
 #include "common.h"
 
-/* Cores whose multiplier gives 32 bits only; a test may define this for any core. */
-#if !defined(EDGELING_NO_LONG_MULTIPLY) && (defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__))
+/* Cores whose multiplier gives 32 bits at most; a test may define this for any core. */
+#if !defined(EDGELING_NO_LONG_MULTIPLY) && \
+    (defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__) || defined(__AVR__) || defined(__MSP430__))
 #define EDGELING_NO_LONG_MULTIPLY
 #endif
 
@@ -30,13 +31,13 @@ EDGELING_SHARED int32_t edgeling_multiply_high(int32_t a, int32_t b) {
     const int32_t a_high = a >> 16, b_high = b >> 16;
     const uint32_t a_low = (uint32_t)a & 0xFFFFu, b_low = (uint32_t)b & 0xFFFFu;
     const int32_t left = a_high * (int32_t)b_low;
-    const int32_t right = b_high * (int32_t)a_low + (int32_t)((a_low * b_low) >> 16) + (1 << 14);
+    const int32_t right = b_high * (int32_t)a_low + (int32_t)((a_low * b_low) >> 16) + 0x4000;
     const int32_t carry = ((left & 0x7FFF) + (right & 0x7FFF)) >> 15;
     return (int32_t)((uint32_t)(a_high * b_high) * 2u + (uint32_t)((left >> 15) + (right >> 15) + carry));
 }
 #else
 static inline int32_t edgeling_multiply_high(int32_t a, int32_t b) {
-    return (int32_t)(((int64_t)a * b + (1 << 30)) >> 31);
+    return (int32_t)(((int64_t)a * b + 0x40000000) >> 31);
 }
 #endif
 

@@ -8,11 +8,11 @@
 #ifndef EDGELING_LOOKUP_S8_H
 #define EDGELING_LOOKUP_S8_H
 
-#include "common.h"
+#include "flash.h"
 
 static inline void edgeling_lookup_s8(int size, const int8_t *x, const int8_t *table, int8_t *y) {
     for (int i = 0; i < size; i++) {
-        y[i] = table[(uint8_t)x[i]];
+        y[i] = edgeling_read_int8(table + (uint8_t)x[i]);
     }
 }
 

@@ -202,8 +202,8 @@ EDGELING_KERNEL float edgeling_loss_of_row(
 }
 
 EDGELING_KERNEL void edgeling_loss(
-    int rows, int columns, int function, int from_logits, float smoothing, float delta, const float *restrict truth,
-    const float *restrict prediction, float *restrict y) {
+    int rows, int columns, int function, int from_logits, float smoothing, float delta, const float *EDGELING_RESTRICT
+    truth, const float *EDGELING_RESTRICT prediction, float *EDGELING_RESTRICT y) {
     const int truth_columns = function == EDGELING_SPARSE_CATEGORICAL_CROSSENTROPY ? 1 : columns;
     for (int row = 0; row < rows; row++) {
         y[row] = edgeling_loss_of_row(
@@ -280,8 +280,8 @@ EDGELING_KERNEL void edgeling_mean_gradient(
 
 /* gradient = d_rows times the derivative of each row's loss with respect to its predictions */
 EDGELING_KERNEL void edgeling_loss_gradient(
-    int rows, int columns, int function, int from_logits, float smoothing, float delta, const float *restrict d_rows,
-    const float *restrict truth, const float *prediction, float *gradient) {
+    int rows, int columns, int function, int from_logits, float smoothing, float delta, const float *EDGELING_RESTRICT
+    d_rows, const float *EDGELING_RESTRICT truth, const float *prediction, float *gradient) {
     const int sparse = function == EDGELING_SPARSE_CATEGORICAL_CROSSENTROPY;
     const int truth_columns = sparse ? 1 : columns;
     for (int row = 0; row < rows; row++) {

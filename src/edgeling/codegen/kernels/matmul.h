@@ -9,8 +9,8 @@
 #include "common.h"
 
 EDGELING_KERNEL void edgeling_matmul_strided(
-    int m, int k, int n, int a_row, int a_step, int b_step, int b_column, const float *restrict a,
-    const float *restrict b, float *restrict y) {
+    int m, int k, int n, int a_row, int a_step, int b_step, int b_column, const float *EDGELING_RESTRICT a,
+    const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT y) {
     for (int row = 0; row < m; row++) {
         for (int c = 0; c < n; c++) {
             float sum = 0.0f;
@@ -23,22 +23,26 @@ EDGELING_KERNEL void edgeling_matmul_strided(
 }
 
 EDGELING_KERNEL void edgeling_matmul(
-    int m, int k, int n, const float *restrict a, const float *restrict b, float *restrict y) {
+    int m, int k, int n, const float *EDGELING_RESTRICT a, const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT y)
+    {
     edgeling_matmul_strided(m, k, n, k, 1, n, 1, a, b, y);
 }
 
 EDGELING_KERNEL void edgeling_matmul_ta(
-    int m, int k, int n, const float *restrict a, const float *restrict b, float *restrict y) {
+    int m, int k, int n, const float *EDGELING_RESTRICT a, const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT y)
+    {
     edgeling_matmul_strided(m, k, n, 1, m, n, 1, a, b, y);
 }
 
 EDGELING_KERNEL void edgeling_matmul_tb(
-    int m, int k, int n, const float *restrict a, const float *restrict b, float *restrict y) {
+    int m, int k, int n, const float *EDGELING_RESTRICT a, const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT y)
+    {
     edgeling_matmul_strided(m, k, n, k, 1, 1, k, a, b, y);
 }
 
 EDGELING_KERNEL void edgeling_matmul_ta_tb(
-    int m, int k, int n, const float *restrict a, const float *restrict b, float *restrict y) {
+    int m, int k, int n, const float *EDGELING_RESTRICT a, const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT y)
+    {
     edgeling_matmul_strided(m, k, n, 1, m, 1, k, a, b, y);
 }
 

@@ -12,14 +12,15 @@
 
 /* b [k,n] */
 EDGELING_KERNEL void edgeling_matmul_straight(
-    int m, int k, int n, int a_row, int a_step, const float *restrict a, const float *restrict b, float *restrict y) {
+    int m, int k, int n, int a_row, int a_step, const float *EDGELING_RESTRICT a, const float *EDGELING_RESTRICT b,
+    float *EDGELING_RESTRICT y) {
     const edgeling_strides s = {k, a_row, a_step, n, 0, n};
     edgeling_tiles(m, n, s, a, b, 0, y);
 }
 
 /* panel [terms,columns] = b [columns,k] transposed, from term p on */
 EDGELING_KERNEL void edgeling_pack(
-    int k, int terms, int columns, const float *restrict b, float *restrict panel) {
+    int k, int terms, int columns, const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT panel) {
     for (int c = 0; c < columns; c++) {
         for (int p = 0; p < terms; p++) {
             panel[p * EDGELING_PANEL_COLUMNS + c] = b[c * k + p];
@@ -31,7 +32,8 @@ EDGELING_KERNEL int edgeling_at_most(int x, int limit) { return x < limit ? x : 
 
 /* b [n,k]: transposed a panel at a time, so that the same tiles do the work */
 EDGELING_KERNEL void edgeling_matmul_panels(
-    int m, int k, int n, int a_row, int a_step, const float *restrict a, const float *restrict b, float *restrict y) {
+    int m, int k, int n, int a_row, int a_step, const float *EDGELING_RESTRICT a, const float *EDGELING_RESTRICT b,
+    float *EDGELING_RESTRICT y) {
     float panel[EDGELING_PANEL_TERMS * EDGELING_PANEL_COLUMNS];
     for (int c = 0; c < n; c += EDGELING_PANEL_COLUMNS) {
         const int columns = edgeling_at_most(n - c, EDGELING_PANEL_COLUMNS);
@@ -45,7 +47,8 @@ EDGELING_KERNEL void edgeling_matmul_panels(
 }
 
 EDGELING_KERNEL void edgeling_matmul_large(
-    int m, int k, int n, const float *restrict a, const float *restrict b, float *restrict y) {
+    int m, int k, int n, const float *EDGELING_RESTRICT a, const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT y)
+    {
     if (EDGELING_LANES > 1) {
         edgeling_matmul_straight(m, k, n, k, 1, a, b, y);
     } else {
@@ -54,7 +57,8 @@ EDGELING_KERNEL void edgeling_matmul_large(
 }
 
 EDGELING_KERNEL void edgeling_matmul_large_ta(
-    int m, int k, int n, const float *restrict a, const float *restrict b, float *restrict y) {
+    int m, int k, int n, const float *EDGELING_RESTRICT a, const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT y)
+    {
     if (EDGELING_LANES > 1) {
         edgeling_matmul_straight(m, k, n, 1, m, a, b, y);
     } else {
@@ -63,7 +67,8 @@ EDGELING_KERNEL void edgeling_matmul_large_ta(
 }
 
 EDGELING_KERNEL void edgeling_matmul_large_tb(
-    int m, int k, int n, const float *restrict a, const float *restrict b, float *restrict y) {
+    int m, int k, int n, const float *EDGELING_RESTRICT a, const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT y)
+    {
     if (EDGELING_LANES > 1) {
         edgeling_matmul_panels(m, k, n, k, 1, a, b, y);
     } else {
@@ -72,7 +77,8 @@ EDGELING_KERNEL void edgeling_matmul_large_tb(
 }
 
 EDGELING_KERNEL void edgeling_matmul_large_ta_tb(
-    int m, int k, int n, const float *restrict a, const float *restrict b, float *restrict y) {
+    int m, int k, int n, const float *EDGELING_RESTRICT a, const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT y)
+    {
     if (EDGELING_LANES > 1) {
         edgeling_matmul_panels(m, k, n, 1, m, a, b, y);
     } else {

@@ -35,8 +35,8 @@ EDGELING_KERNEL float edgeling_share_above(int columns, float threshold, const f
 }
 
 EDGELING_KERNEL void edgeling_metric(
-    int rows, int columns, int function, float threshold, const float *restrict truth, const float *restrict prediction,
-    float *restrict y) {
+    int rows, int columns, int function, float threshold, const float *EDGELING_RESTRICT truth, const float
+    *EDGELING_RESTRICT prediction, float *EDGELING_RESTRICT y) {
     for (int row = 0; row < rows; row++) {
         const float *p = prediction + row * columns;
         if (function == EDGELING_BINARY_ACCURACY) {

@@ -7,13 +7,14 @@
 #define EDGELING_PREPARE_H
 
 #include "elementary.h"
+#include "flash.h"
 
 /* y = fill where x is NaN, else x */
 EDGELING_KERNEL void edgeling_impute(int rows, int columns, const float *x, const float *fill, float *y) {
     for (int row = 0; row < rows; row++) {
         for (int c = 0; c < columns; c++) {
             const float value = x[row * columns + c];
-            y[row * columns + c] = value == value ? value : fill[c];
+            y[row * columns + c] = value == value ? value : edgeling_read_float(fill + c);
         }
     }
 }
@@ -23,7 +24,8 @@ EDGELING_KERNEL void edgeling_standardize(
     int rows, int columns, const float *x, const float *mean, const float *scale, float *y) {
     for (int row = 0; row < rows; row++) {
         for (int c = 0; c < columns; c++) {
-            y[row * columns + c] = (x[row * columns + c] - mean[c]) / scale[c];
+            const float centered = x[row * columns + c] - edgeling_read_float(mean + c);
+            y[row * columns + c] = centered / edgeling_read_float(scale + c);
         }
     }
 }
@@ -34,24 +36,27 @@ EDGELING_KERNEL void edgeling_batch_normalization(
     const float *variance, float *y) {
     for (int row = 0; row < rows; row++) {
         for (int c = 0; c < columns; c++) {
-            const float spread = edgeling_sqrt(variance[c] + epsilon);
-            y[row * columns + c] = gamma[c] * (x[row * columns + c] - mean[c]) / spread + beta[c];
+            const float spread = edgeling_sqrt(edgeling_read_float(variance + c) + epsilon);
+            const float centered = x[row * columns + c] - edgeling_read_float(mean + c);
+            y[row * columns + c] = edgeling_read_float(gamma + c) * centered / spread + edgeling_read_float(beta + c);
         }
     }
 }
 
 /* y [rows,chosen] = the columns of x named by indices [chosen], each in 0 .. columns - 1 */
 EDGELING_KERNEL void edgeling_gather(
-    int rows, int columns, int chosen, const int *restrict indices, const float *restrict x, float *restrict y) {
+    int rows, int columns, int chosen, const int *EDGELING_RESTRICT indices, const float *EDGELING_RESTRICT x, float
+    *EDGELING_RESTRICT y) {
     for (int row = 0; row < rows; row++) {
         for (int c = 0; c < chosen; c++) {
-            y[row * chosen + c] = x[row * columns + indices[c]];
+            y[row * chosen + c] = x[row * columns + edgeling_read_int(indices + c)];
         }
     }
 }
 
 /* y [rows,depth]: 1 in the column that equals the code x [rows,1], else 0 */
-EDGELING_KERNEL void edgeling_one_hot(int rows, int depth, const float *restrict x, float *restrict y) {
+EDGELING_KERNEL void edgeling_one_hot(
+    int rows, int depth, const float *EDGELING_RESTRICT x, float *EDGELING_RESTRICT y) {
     for (int row = 0; row < rows; row++) {
         for (int c = 0; c < depth; c++) {
             y[row * depth + c] = x[row] == (float)c ? 1.0f : 0.0f;
@@ -61,7 +66,7 @@ EDGELING_KERNEL void edgeling_one_hot(int rows, int depth, const float *restrict
 
 /* Puts x [rows,columns] into the columns of y [rows,whole] from `first` on. */
 EDGELING_KERNEL void edgeling_concatenate(
-    int rows, int columns, int whole, int first, const float *restrict x, float *restrict y) {
+    int rows, int columns, int whole, int first, const float *EDGELING_RESTRICT x, float *EDGELING_RESTRICT y) {
     for (int row = 0; row < rows; row++) {
         for (int c = 0; c < columns; c++) {
             y[row * whole + first + c] = x[row * columns + c];

@@ -15,6 +15,7 @@
 #define EDGELING_QUANTIZE_H
 
 #include "fixed_point.h"
+#include "flash.h"
 
 static inline int8_t edgeling_quantize_value(float x, int32_t fraction_bits, int32_t zero_point, int8_t missing) {
     const uint32_t bits = edgeling_bits_of(x), magnitude = bits & 0x7FFFFFFFu;
@@ -23,7 +24,7 @@ static inline int8_t edgeling_quantize_value(float x, int32_t fraction_bits, int
     }
     /* The 24-bit significand is 2^right times what it stands for in steps of the scale. */
     const int32_t right = 150 - fraction_bits - (int32_t)(magnitude >> 23);
-    int32_t steps = 1 << 23; /* or more: far beyond any zero point */
+    int32_t steps = 0x800000; /* or more: far beyond any zero point */
     if (right > 24) {
         steps = 0;
     } else if (right > 0) {
@@ -37,7 +38,8 @@ static inline void edgeling_quantize(
     const int8_t *missing, int8_t *y) {
     for (int row = 0; row < rows; row++) {
         for (int c = 0; c < columns; c++) {
-            y[c] = edgeling_quantize_value(x[c], fraction_bits[c], zero_point[c], missing[c]);
+            y[c] = edgeling_quantize_value(x[c], edgeling_read_int8(fraction_bits + c),
+                                           edgeling_read_int32(zero_point + c), edgeling_read_int8(missing + c));
         }
         x += columns;
         y += columns;

@@ -14,19 +14,21 @@
 #define EDGELING_SOFTMAX_S8_H
 
 #include "fixed_point.h"
+#include "flash.h"
 
 #define EDGELING_SOFTMAX_KEPT 16
 
 /* exp of a Q5 value not above 0, as Q0. */
 static inline int32_t edgeling_exp_on_negative_values(int32_t a) {
     /* exp(-1/4), exp(-1/2), exp(-1) ... exp(-16) */
-    static const int32_t factors[7] = {1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242};
-    const int32_t quarter = 1 << 24, exp_minus_eighth = 1895147668, one_third = 715827883;
+    static const int32_t factors[7] EDGELING_FLASH = {
+        1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242};
+    const int32_t quarter = 0x1000000, exp_minus_eighth = 1895147668, one_third = 715827883;
     if (a == 0) {
         return INT32_MAX;
     }
     const int32_t remainder = (a & (quarter - 1)) - quarter;
-    const int32_t x = remainder * 32 + (1 << 28);
+    const int32_t x = remainder * 32 + 0x10000000;
     const int32_t x2 = edgeling_multiply_high(x, x);
     const int32_t x3 = edgeling_multiply_high(x2, x), x4 = edgeling_multiply_high(x2, x2);
     const int32_t third = edgeling_multiply_high(edgeling_divide_by_power_of_two(x4, 2) + x3, one_third);
@@ -35,7 +37,7 @@ static inline int32_t edgeling_exp_on_negative_values(int32_t a) {
     uint32_t quarters = (uint32_t)(remainder - a) >> 24;
     for (const int32_t *factor = factors; quarters != 0u; factor++, quarters >>= 1) {
         if (quarters & 1u) {
-            result = edgeling_multiply_high(result, *factor);
+            result = edgeling_multiply_high(result, edgeling_read_int32(factor));
         }
     }
     return result;
@@ -46,7 +48,7 @@ static inline int32_t edgeling_one_over_one_plus(int32_t a) {
     const int32_t half_denominator = (int32_t)(((uint32_t)a + 0x80000000u) >> 1);
     int32_t x = 1515870810 + edgeling_multiply_high(half_denominator, -1010580540); /* 48/17 - 32/17 d, Q2 */
     for (int32_t step = 0; step < 3; step++) {
-        x += edgeling_multiply_high(x, (1 << 29) - edgeling_multiply_high(half_denominator, x)) * 4;
+        x += edgeling_multiply_high(x, 0x20000000 - edgeling_multiply_high(half_denominator, x)) * 4;
     }
     return x > INT32_MAX / 2 ? INT32_MAX : x * 2;
 }

@@ -6,7 +6,7 @@
 #include "reduce.h"
 
 EDGELING_KERNEL void edgeling_sum(
-    int outer, int summed, int inner, const float *restrict x, float *restrict y) {
+    int outer, int summed, int inner, const float *EDGELING_RESTRICT x, float *EDGELING_RESTRICT y) {
     for (int o = 0; o < outer; o++, x += summed * inner, y += inner) {
         if (inner == 1) {
             y[0] = edgeling_reduce_terms(summed, EDGELING_TERM_VALUE, x);

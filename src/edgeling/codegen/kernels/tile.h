@@ -25,11 +25,12 @@ typedef struct {
     typedef float edgeling_lanes_##width __attribute__((vector_size(4 * width), aligned(4), may_alias));              \
     EDGELING_KERNEL void edgeling_tile_##width(                                                                       \
         int rows, int vectors, edgeling_strides s, const float *a, const float *b, const float *start, float *y) {    \
+        const edgeling_lanes_##width zero = {0.0f};                                                                   \
         edgeling_lanes_##width sum[EDGELING_TILE_ROWS][EDGELING_TILE_VECTORS];                                        \
         for (int r = 0; r < rows; r++) {                                                                              \
             for (int v = 0; v < vectors; v++) {                                                                       \
                 sum[r][v] = start ? *(const edgeling_lanes_##width *)(start + r * s.start_row + v * width)            \
-                                  : (edgeling_lanes_##width){0.0f};                                                   \
+                                  : zero;                                                                             \
             }                                                                                                         \
         }                                                                                                             \
         for (int p = 0; p < s.k; p++) {                                                                               \
@@ -113,7 +114,8 @@ EDGELING_KERNEL void edgeling_tile_rows(
 
 /* y [m,n] = start + a b; narrow matrices take more rows at once, so that as many sums run */
 EDGELING_KERNEL void edgeling_tiles(
-    int m, int n, edgeling_strides s, const float *restrict a, const float *restrict b, const float *start, float *y) {
+    int m, int n, edgeling_strides s, const float *EDGELING_RESTRICT a, const float *EDGELING_RESTRICT b, const float
+    *start, float *y) {
     const int rows = n < 2 * EDGELING_LANES ? EDGELING_TILE_ROWS : EDGELING_TILE_ROWS / 2;
     const int whole = m - m % rows;
     for (int row = 0; row < whole; row += rows) {

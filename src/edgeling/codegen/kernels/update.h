@@ -167,7 +167,7 @@ EDGELING_KERNEL void edgeling_nadam_product(float beta_1, const float *product, 
 }
 
 /* sum += the sum of squares of x [size] */
-EDGELING_KERNEL void edgeling_add_squares(int size, const float *restrict x, float *restrict sum) {
+EDGELING_KERNEL void edgeling_add_squares(int size, const float *EDGELING_RESTRICT x, float *EDGELING_RESTRICT sum) {
     *sum += edgeling_reduce_terms(size, EDGELING_TERM_SQUARE, x);
 }
 
