@@ -97,6 +97,13 @@ class GraphBuilder:
         self._nodes.append(Node(operation, inputs, outputs, full))
         return outputs
 
+    def extend(self, node: Node, kinds: Sequence[TensorType], **attributes: Any) -> tuple[str, ...]:
+        """Give a node made before other attributes and further outputs of these types; give those outputs' names."""
+        outputs = tuple(self._declare(self.unique(f"{node.outputs[0]}_kept"), kind) for kind in kinds)
+        extended = Node(node.operation, node.inputs, (*node.outputs, *outputs), {**node.attributes, **attributes})
+        self._nodes[next(i for i, known in enumerate(self._nodes) if known is node)] = extended
+        return outputs
+
     def inline(self, graph: Graph, *inputs: str) -> tuple[str, ...]:
         """Append another graph's constants and nodes, fed with these values; give the names of its outputs.
 
@@ -140,11 +147,13 @@ class GraphBuilder:
         Raises:
             GraphError: it is not legal.
         """
-        return check(
-            Graph(
-                self.name, tuple(self._inputs), tuple(outputs), tuple(self._nodes), dict(self._types),
-                dict(self._constants), dict(self._variables), tuple(self._updates), dict(self._metadata),
-            )
+        return check(self.graph(outputs))
+
+    def graph(self, outputs: Sequence[str]) -> Graph:
+        """The graph as it is, unchecked: for one who changes it further."""
+        return Graph(
+            self.name, tuple(self._inputs), tuple(outputs), tuple(self._nodes), dict(self._types),
+            dict(self._constants), dict(self._variables), tuple(self._updates), dict(self._metadata),
         )  # fmt: skip
 
     def _declare(self, name: str, kind: TensorType) -> str:

@@ -9,12 +9,13 @@ from edgeling.errors import GraphError
 from edgeling.graph.attributes import complete_attributes
 from edgeling.graph.inference import infer
 from edgeling.graph.limits import check_limits
-from edgeling.graph.types import Graph, Node
+from edgeling.graph.types import Graph, Node, bodies
 
+MAX_NESTING = 4
 TEXT_LISTS = ("input_names", "input_units", "output_names", "labels")  # what generated headers show
 
 
-def check(graph: Graph) -> Graph:
+def check(graph: Graph, nesting: int = 0) -> Graph:
     """Give the graph back if it is legal.
 
     Legal: the name is a C identifier; every value is made once and before it is read; every node's types follow from
@@ -24,13 +25,15 @@ def check(graph: Graph) -> Graph:
     Raises:
         GraphError: the first rule broken.
     """
+    if nesting > MAX_NESTING:
+        raise GraphError(f"bodies are nested at most {MAX_NESTING} deep", received=graph.name)
     if not graph.name.isidentifier():
         raise GraphError("a graph's name is a C identifier", received=repr(graph.name))
     known: set[str] = set()
     for value in (*graph.inputs, *graph.constants, *graph.variables):
         _make(graph, value, known)
     for node in graph.nodes:
-        _check_node(graph, node, known)
+        _check_node(graph, node, known, nesting)
     _check_arrays(graph)
     _check_ends(graph, known)
     _check_metadata(graph)
@@ -45,10 +48,12 @@ def _make(graph: Graph, value: str, known: set[str]) -> None:
     known.add(value)
 
 
-def _check_node(graph: Graph, node: Node, known: set[str]) -> None:
+def _check_node(graph: Graph, node: Node, known: set[str], nesting: int) -> None:
     if missing := [i for i in node.inputs if i not in known]:
         raise GraphError(f"{node.operation} reads values made before it", received=repr(missing[0]))
     attributes = complete_attributes(node.operation, len(node.inputs), node.attributes)
+    for body in bodies(node).values():
+        check(body, nesting + 1)
     check_limits(node, graph)
     if missing := [name for name in attributes if name not in node.attributes]:
         raise GraphError(f"{node.operation} states all its attributes", received=f"none for {missing[0]!r}")

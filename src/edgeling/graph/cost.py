@@ -63,7 +63,13 @@ def _matmul(graph: Graph, node: Node) -> Cost:
     return Cost(inner * _elements(graph, node.output))
 
 
+def _scan(_: Graph, node: Node) -> Cost:
+    once, length = cost(node.attributes["body"]), int(node.attributes["length"])
+    return Cost(once.multiply_accumulates * length, once.elementary * length)
+
+
 COSTS: dict[str, Rule] = {
+    "scan": _scan,
     "dense": _dense,
     "dense_int8": _dense,
     "matmul": _matmul,

@@ -10,6 +10,7 @@ import numpy as np
 
 from edgeling.errors import GraphError
 from edgeling.graph import integer
+from edgeling.graph.scan import scan_types
 from edgeling.graph.types import Attribute, DType, TensorType
 
 Types = tuple[TensorType, ...]
@@ -216,6 +217,7 @@ TYPE_RULES: dict[str, Rule] = {
     "dense_int8": _dense_int8,
     "softmax_int8": _softmax_int8,
     "lookup_int8": _lookup_int8,
+    "scan": scan_types,
 }
 
 

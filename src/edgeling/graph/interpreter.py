@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from edgeling.errors import GraphError
-from edgeling.graph.meaning import evaluate
-from edgeling.graph.types import Array, DType, Graph
+from edgeling.graph.meaning import cast, run_nodes
+from edgeling.graph.types import Array, Graph
 
 
 @dataclass(frozen=True)
@@ -40,26 +39,14 @@ def run(
         GraphError: inputs of the wrong number or shape.
     """
     given = inputs if isinstance(inputs, Mapping) else dict(zip(graph.inputs, inputs, strict=True))
-    values = {name: _cast(graph, name, given[name], float64) for name in graph.inputs}
+    values = {name: cast(graph, name, given[name], float64) for name in graph.inputs}
     held = {**graph.variables, **(variables or {})}
     for name, array in (*graph.constants.items(), *held.items()):
-        values[name] = _cast(graph, name, array, float64)
-    for node in graph.nodes:
-        results = evaluate(node, (values[i] for i in node.inputs))
-        for output, result in zip(node.outputs, results, strict=True):
-            values[output] = _cast(graph, output, result, float64)
+        values[name] = cast(graph, name, array, float64)
+    run_nodes(graph, values, float64)
     updates = dict(graph.updates)
     after = {name: values[updates.get(name, name)] for name in graph.variables}
     return Run(tuple(values[o] for o in graph.outputs), after, values)
-
-
-def _cast(graph: Graph, name: str, array: ArrayLike, float64: bool) -> Array:
-    kind = graph.types[name]
-    wide = float64 and kind.dtype is DType.FLOAT32
-    cast = np.asarray(array).astype(np.float64 if wide else kind.dtype.numpy, copy=False)
-    if cast.shape != kind.shape:
-        raise GraphError(f"{name!r} has shape {kind.shape}", received=str(cast.shape))
-    return cast
 
 
 def run_rows(graph: Graph, rows: ArrayLike) -> Array:

@@ -7,15 +7,18 @@ the inputs' own precision, so the same graph runs in float64 for finite differen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from edgeling.errors import GraphError
 from edgeling.graph import integer, losses
 from edgeling.graph.activations import ACTIVATIONS, log_softmax
 from edgeling.graph.random import DROPOUT_STREAM, random_uniform
-from edgeling.graph.types import Array, Node
+from edgeling.graph.scan import Scan
+from edgeling.graph.types import Array, DType, Graph, Node
 from edgeling.graph.updates import UPDATE_MEANINGS
 
 Attributes = Mapping[str, Any]
@@ -137,3 +140,47 @@ def evaluate(node: Node, inputs: Iterable[Array]) -> tuple[Array, ...]:
     """The outputs of one node, in the precision its meaning computes in."""
     result = MEANINGS[node.operation](node.attributes, *inputs)
     return result if isinstance(result, tuple) else (result,)
+
+
+def run_nodes(graph: Graph, values: dict[str, Array], float64: bool) -> None:
+    """Add to ``values`` (inputs, constants and variables by name) what every node of a graph makes."""
+    for node in graph.nodes:
+        results = evaluate(node, (values[i] for i in node.inputs))
+        for output, result in zip(node.outputs, results, strict=True):
+            values[output] = cast(graph, output, result, float64)
+
+
+def cast(graph: Graph, name: str, array: ArrayLike, float64: bool) -> Array:
+    """An array as the value ``name`` is stored, or floats in double precision.
+
+    Raises:
+        GraphError: it has another shape.
+    """
+    kind = graph.types[name]
+    wide = float64 and kind.dtype is DType.FLOAT32
+    stored = np.asarray(array).astype(np.float64 if wide else kind.dtype.numpy, copy=False)
+    if stored.shape != kind.shape:
+        raise GraphError(f"{name!r} has shape {kind.shape}", received=str(stored.shape))
+    return stored
+
+
+def _run_body(body: Graph, inputs: Sequence[Array]) -> list[Array]:
+    float64 = any(array.dtype == np.float64 for array in inputs)
+    given = zip((*body.inputs, *body.constants), (*inputs, *body.constants.values()), strict=True)
+    values = {name: cast(body, name, array, float64) for name, array in given}
+    run_nodes(body, values, float64)
+    return [values[output] for output in body.outputs]
+
+
+def _scan(a: Attributes, *inputs: Array) -> tuple[Array, ...]:
+    scan = Scan.of(a)
+    carried, sequences, captured = scan.split_inputs(inputs)
+    results: dict[int, Sequence[Array]] = {}
+    for step in scan.steps:
+        slices = [np.take(x, step, axis) for x, axis in zip(sequences, scan.sequence_axes, strict=True)]
+        carried, results[step] = scan.split_outputs(_run_body(scan.body, [*carried, *slices, *captured]))
+    each = zip(*(results[step] for step in range(scan.length)), strict=True)
+    return (*carried, *(np.stack(made, axis) for made, axis in zip(each, scan.stack_axes, strict=True)))
+
+
+MEANINGS["scan"] = _scan  # the one meaning that runs others

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from edgeling.graph.types import Attribute
+from edgeling.graph.types import EMPTY_GRAPH, Attribute
 
 MANY = -1  # number of inputs: one or more
 
@@ -139,6 +139,13 @@ INT8 = {
     "lookup_int8": Operation("(x, table [256]): table[x], the table indexed by x's unsigned byte", 2),
 }  # fmt: skip
 
+REGIONS = {
+    "scan": Operation(
+        "(carried..., sequences..., captured...): a body graph run once a step; see `scan.py`",
+        MANY, {"body": EMPTY_GRAPH, "length": 1, "carried": 0, "axes": (0,), "reverse": False},
+    ),
+}  # fmt: skip
+
 OPERATIONS: Mapping[str, Operation] = {
-    **ELEMENTWISE, **LINEAR, **NORMALISING, **PREPARATION, **TRAINING, **UPDATES, **INT8,
+    **ELEMENTWISE, **LINEAR, **NORMALISING, **PREPARATION, **TRAINING, **UPDATES, **INT8, **REGIONS,
 }  # fmt: skip

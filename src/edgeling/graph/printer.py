@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from edgeling.graph.types import Graph, Node
+from edgeling.graph.types import Graph, Node, bodies
 
 
 def to_text(graph: Graph) -> str:
@@ -22,6 +22,8 @@ def _lines(graph: Graph) -> Iterator[str]:
             yield f"  {kind} {name}: {graph.types[name]}"
     for node in graph.nodes:
         yield f"  {_node(graph, node)}"
+        for body in bodies(node).values():
+            yield from (f"    {line}" for line in _lines(body))
     for variable, value in graph.updates:
         yield f"  update {variable} <- {value}"
     yield f"  return {', '.join(graph.outputs)}"
@@ -33,4 +35,6 @@ def _node(graph: Graph, node: Node) -> str:
 
 
 def _attributes(attributes: Mapping[str, Any]) -> str:
-    return "".join(f", {key}={value!r}" for key, value in attributes.items())
+    return "".join(
+        f", {key}={value.name if isinstance(value, Graph) else repr(value)}" for key, value in attributes.items()
+    )

@@ -8,7 +8,7 @@ from math import prod
 from typing import Any
 
 from edgeling.errors import GraphError
-from edgeling.graph.check import check
+from edgeling.graph.check import MAX_NESTING, check
 from edgeling.graph.types import Array, DType, Graph, Node, Quantization, TensorType
 
 FORMAT = 1
@@ -17,22 +17,28 @@ MAX_ELEMENTS = 1 << 28  # of one value: a gigabyte; what is larger is no network
 
 
 def to_json(graph: Graph) -> tuple[dict[str, Any], dict[str, Array]]:
-    """A JSON-ready description, and the arrays it refers to by name (``constant/...`` and ``variable/...``)."""
-    description = {
-        "format": FORMAT,
+    """A JSON-ready description, and the arrays it refers to by name (``constant/...`` and ``variable/...``).
+
+    Arrays of the body of node 3 begin with ``node/3/body/``.
+    """
+    arrays: dict[str, Array] = {}
+    return {"format": FORMAT, **_graph_to_json(graph, arrays, "")}, arrays
+
+
+def _graph_to_json(graph: Graph, arrays: dict[str, Array], prefix: str) -> dict[str, Any]:
+    arrays |= {f"{prefix}constant/{name}": array for name, array in graph.constants.items()}
+    arrays |= {f"{prefix}variable/{name}": array for name, array in graph.variables.items()}
+    return {
         "name": graph.name,
         "inputs": list(graph.inputs),
         "outputs": list(graph.outputs),
         "types": {name: _type_to_json(kind) for name, kind in graph.types.items()},
-        "nodes": [_node_to_json(node) for node in graph.nodes],
+        "nodes": [_node_to_json(node, arrays, f"{prefix}node/{i}/") for i, node in enumerate(graph.nodes)],
         "constants": list(graph.constants),
         "variables": list(graph.variables),
         "updates": [list(pair) for pair in graph.updates],
         "metadata": dict(graph.metadata),
     }
-    arrays = {f"constant/{name}": array for name, array in graph.constants.items()}
-    arrays |= {f"variable/{name}": array for name, array in graph.variables.items()}
-    return description, arrays
 
 
 def from_json(description: Mapping[str, Any], arrays: Mapping[str, Array]) -> Graph:
@@ -44,24 +50,26 @@ def from_json(description: Mapping[str, Any], arrays: Mapping[str, Array]) -> Gr
     if description.get("format") != FORMAT:
         raise GraphError(f"graph format {FORMAT} can be read", received=repr(description.get("format")))
     try:
-        return check(_build(description, arrays))
+        return check(_graph_from_json(description, arrays, ""))
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         if isinstance(error, GraphError):
             raise
         raise GraphError("a graph's description is whole", received=f"{type(error).__name__}: {error}") from None
 
 
-def _build(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Graph:
+def _graph_from_json(d: Mapping[str, Any], arrays: Mapping[str, Array], prefix: str) -> Graph:
+    if prefix.count("node/") > MAX_NESTING:
+        raise GraphError(f"bodies are nested at most {MAX_NESTING} deep", received=prefix)
     if len(d["nodes"]) > MAX_NODES:
         raise GraphError(f"a graph that is read has at most {MAX_NODES} nodes", received=str(len(d["nodes"])))
     return Graph(
         name=d["name"],
         inputs=tuple(d["inputs"]),
         outputs=tuple(d["outputs"]),
-        nodes=tuple(_node_from_json(node) for node in d["nodes"]),
+        nodes=tuple(_node_from_json(node, arrays, f"{prefix}node/{i}/") for i, node in enumerate(d["nodes"])),
         types={name: _type_from_json(kind) for name, kind in d["types"].items()},
-        constants={name: arrays[f"constant/{name}"] for name in d["constants"]},
-        variables={name: arrays[f"variable/{name}"] for name in d["variables"]},
+        constants={name: arrays[f"{prefix}constant/{name}"] for name in d["constants"]},
+        variables={name: arrays[f"{prefix}variable/{name}"] for name in d["variables"]},
         updates=tuple((variable, value) for variable, value in d["updates"]),
         metadata=dict(d["metadata"]),
     )
@@ -87,15 +95,25 @@ def _type_from_json(d: Mapping[str, Any]) -> TensorType:
     return TensorType(shape, DType(d["dtype"]), quantization)
 
 
-def _node_to_json(node: Node) -> dict[str, Any]:
+def _node_to_json(node: Node, arrays: dict[str, Array], prefix: str) -> dict[str, Any]:
+    def stored(key: str, value: Any) -> Any:
+        if isinstance(value, Graph):
+            return _graph_to_json(value, arrays, f"{prefix}{key}/")
+        return list(value) if isinstance(value, tuple) else value
+
     return {
         "operation": node.operation,
         "inputs": list(node.inputs),
         "outputs": list(node.outputs),
-        "attributes": {key: list(v) if isinstance(v, tuple) else v for key, v in node.attributes.items()},
+        "attributes": {key: stored(key, value) for key, value in node.attributes.items()},
     }
 
 
-def _node_from_json(d: Mapping[str, Any]) -> Node:
-    attributes = {key: tuple(v) if isinstance(v, list) else v for key, v in d["attributes"].items()}
+def _node_from_json(d: Mapping[str, Any], arrays: Mapping[str, Array], prefix: str) -> Node:
+    def read(key: str, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return _graph_from_json(value, arrays, f"{prefix}{key}/")
+        return tuple(value) if isinstance(value, list) else value
+
+    attributes = {key: read(key, value) for key, value in d["attributes"].items()}
     return Node(d["operation"], tuple(d["inputs"]), tuple(d["outputs"]), attributes)

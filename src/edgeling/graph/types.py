@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from math import prod
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
-Attribute = bool | int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...]
+Attribute: TypeAlias = "bool | int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...] | Graph"
 
 
 class DType(Enum):
@@ -121,3 +121,11 @@ class Graph:
     variables: Mapping[str, Array] = field(default_factory=dict)
     updates: tuple[tuple[str, str], ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+EMPTY_GRAPH = Graph("empty", (), (), (), {})  # stands where a body is asked for
+
+
+def bodies(node: Node) -> dict[str, Graph]:
+    """The graphs among a node's attributes, by attribute."""
+    return {key: value for key, value in node.attributes.items() if isinstance(value, Graph)}

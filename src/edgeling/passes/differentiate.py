@@ -7,7 +7,7 @@ input. Ensures: every node of the result is one the whole house can run; nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -16,9 +16,10 @@ from edgeling.graph.activations import ACTIVATIONS
 from edgeling.graph.builder import GraphBuilder
 from edgeling.graph.types import Graph, Node
 from edgeling.passes.dead import remove_dead
+from edgeling.passes.scan_gradient import downstream, scan_gradient
 
-# (builder, node, gradient of its output) -> gradient of each input, "" where there is none
-Gradient = Callable[[GraphBuilder, Node, str], Sequence[str]]
+# (builder, node, gradient of each output) -> gradient of each input; "" where there is none
+Gradient = Callable[..., Sequence[str]]
 
 
 def differentiate(graph: Graph, loss: str, with_respect_to: Sequence[str]) -> Graph:
@@ -35,8 +36,32 @@ def differentiate(graph: Graph, loss: str, with_respect_to: Sequence[str]) -> Gr
     Source: reverse accumulation (Griewank & Walther, "Evaluating Derivatives", 2008, ch. 3).
     """
     builder = GraphBuilder.of(graph)
-    wanted = _downstream(graph, with_respect_to)
-    gradients = {loss: builder.constant(np.ones(graph.types[loss].shape, np.float32), "one")}
+    one = builder.constant(np.ones(graph.types[loss].shape, np.float32), "one")
+    return _with_gradients(graph, builder, [(loss, one)], with_respect_to)
+
+
+def vector_jacobian(graph: Graph, outputs: Sequence[str], with_respect_to: Sequence[str]) -> Graph:
+    """Append the products of cotangents with the Jacobian of any number of outputs.
+
+    Args:
+        outputs: values of the graph, float; each gives one more input, its cotangent, of its type, in this order.
+        with_respect_to: values to differentiate by; each gives one more output, of its own type, in this order.
+
+    Raises:
+        UnsupportedError: an operation on the way has no gradient; the message says why.
+    """
+    builder = GraphBuilder.of(graph)
+    seeds = [(value, builder.input(builder.unique(f"d_{value}"), graph.types[value].shape)) for value in outputs]
+    return _with_gradients(graph, builder, seeds, with_respect_to)
+
+
+def _with_gradients(
+    graph: Graph, builder: GraphBuilder, seeds: Iterable[tuple[str, str]], with_respect_to: Sequence[str]
+) -> Graph:
+    wanted = downstream(graph, with_respect_to)
+    gradients: dict[str, str] = {}
+    for value, seed in seeds:
+        _accumulate(builder, gradients, value, seed)
     for node in reversed(graph.nodes):
         if wanted.intersection(node.outputs) and gradients.keys() & set(node.outputs):
             _back_through(builder, node, gradients, wanted)
@@ -44,23 +69,19 @@ def differentiate(graph: Graph, loss: str, with_respect_to: Sequence[str]) -> Gr
     return remove_dead(builder.build([*graph.outputs, *ends]))
 
 
-def _downstream(graph: Graph, sources: Sequence[str]) -> set[str]:
-    """The values that depend on any of the sources."""
-    reached = set(sources)
-    for node in graph.nodes:
-        if reached.intersection(node.inputs):
-            reached.update(node.outputs)
-    return reached
-
-
 def _back_through(builder: GraphBuilder, node: Node, gradients: dict[str, str], wanted: set[str]) -> None:
     rule = GRADIENTS[node.operation]
     if isinstance(rule, str):
         raise UnsupportedError(f"{node.operation} has no gradient: {rule}", remedy="differentiate before it")
-    for value, gradient in zip(node.inputs, rule(builder, node, gradients[node.output]), strict=True):
+    arriving = [gradients.get(output, "") for output in node.outputs]
+    for value, gradient in zip(node.inputs, rule(builder, node, *arriving), strict=True):
         if gradient and value in wanted:
-            before = gradients.get(value)
-            gradients[value] = builder.add("add", before, gradient) if before else gradient
+            _accumulate(builder, gradients, value, gradient)
+
+
+def _accumulate(builder: GraphBuilder, gradients: dict[str, str], value: str, gradient: str) -> None:
+    before = gradients.get(value)
+    gradients[value] = builder.add("add", before, gradient) if before else gradient
 
 
 def _zeros(builder: GraphBuilder, value: str) -> str:
@@ -174,6 +195,10 @@ def _concatenate(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
     return [b.add("gather", dy, indices=tuple(range(i, j))) for i, j in zip(starts, ends, strict=True)]
 
 
+def _scan(b: GraphBuilder, node: Node, *arriving: str) -> Sequence[str]:
+    return scan_gradient(vector_jacobian, b, node, arriving)
+
+
 _ONCE = "gradients are taken once"
 _LAST = "an update is the last thing a step does"
 _STEP = "its value does not depend continuously on its inputs"
@@ -194,6 +219,7 @@ GRADIENTS: Mapping[str, Gradient | str] = {
     "log_softmax": _softmax,
     "standardize": _standardize,
     "concatenate": _concatenate,
+    "scan": _scan,
     "loss": _loss,
     "penalty": _penalty,
     "batch_normalization": "it is the deployed form; training normalises with the batch's own moments",

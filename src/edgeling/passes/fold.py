@@ -14,10 +14,12 @@ import numpy as np
 from edgeling.graph.meaning import evaluate
 from edgeling.graph.types import Array, Graph, Node
 from edgeling.passes.dead import remove_dead
+from edgeling.passes.rewrite import in_bodies
 
 
 def fold(graph: Graph) -> Graph:
     """The graph with every node of constant inputs replaced by its value."""
+    graph = in_bodies(graph, fold)
     constants = dict(graph.constants)
     nodes: list[Node] = []
     for node in graph.nodes:

@@ -15,7 +15,7 @@ import numpy as np
 
 from edgeling.graph.naming import unused
 from edgeling.graph.types import Array, Graph, Node
-from edgeling.passes.rewrite import Uses, substitute
+from edgeling.passes.rewrite import Uses, in_bodies, substitute
 
 # A column standardised by (mean, scale) loses about |mean| / scale of its precision when folded into the weights, for
 # x * w then no longer has the mean removed first. Where the bound on that error would pass this, the subtraction stays
@@ -30,6 +30,7 @@ Columns = tuple[Array, Array]  # y = x * slope + offset, one each a column, in f
 def fuse(graph: Graph) -> Graph:
     """The graph with activations, batch normalisations and standardisations fused into dense nodes."""
     rules = (_columns_into_dense_before, _activation_into_dense, _columns_into_dense_after)
+    graph = in_bodies(graph, fuse)
     while (fused := _apply_first(graph, rules)) is not None:
         graph = fused
     return graph

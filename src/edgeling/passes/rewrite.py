@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from edgeling.graph.naming import unused
-from edgeling.graph.types import Array, Graph, Node, TensorType
+from edgeling.graph.types import Array, Graph, Node, TensorType, bodies
 from edgeling.passes.dead import remove_dead
 
 
@@ -24,6 +25,18 @@ class Uses:
     def read_once(self, value: str) -> bool:
         """Whether there is one reader only: an input of a node, an output of the graph, or an update."""
         return self._reads[value] == 1
+
+
+def in_bodies(graph: Graph, change: Callable[[Graph], Graph]) -> Graph:
+    """The graph with a pass applied to the body of every node that has one."""
+    nodes = tuple(_with_bodies(node, change) for node in graph.nodes)
+    return graph if all(map(operator.is_, nodes, graph.nodes)) else replace(graph, nodes=nodes)
+
+
+def _with_bodies(node: Node, change: Callable[[Graph], Graph]) -> Node:
+    changed = {key: change(body) for key, body in bodies(node).items()}
+    same = all(changed[key] is node.attributes[key] for key in changed)
+    return node if same else replace(node, attributes={**node.attributes, **changed})
 
 
 def substitute(graph: Graph, nodes: list[tuple[Node, Node | None]], constants: Mapping[str, Array]) -> Graph:
