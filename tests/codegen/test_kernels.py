@@ -125,6 +125,7 @@ def prepare_cases() -> Iterator[Case]:
     yield case("batch_normalization", normal(4, 2, 3), *[positive(2, 3, seed=s) for s in range(4)], epsilon=1e-5)
     yield case("gather", x, indices=(2, 0, 0, 1), absolute=0)
     yield case("gather", x, indices=(1,), absolute=0)
+    yield case("scatter", x, indices=(2, 0, 2), columns=4, absolute=0)
     yield case("one_hot", np.array([[0], [2], [1], [5], [-1], [np.nan], [0.5]], np.float32), depth=3, absolute=0)
     yield case("concatenate", x, normal(5, 1), normal(5, 7), absolute=0)
     yield case("concatenate", normal(2, 2, 3), normal(2, 2, 1), absolute=0)

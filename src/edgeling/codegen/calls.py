@@ -21,7 +21,10 @@ from edgeling.graph.types import Node
 LARGE_PRODUCT = 1024
 
 # Operations that need no call, and why.
-NO_CALL: Mapping[str, str] = {"reshape": "another name for the same memory: the schedule resolves it, nothing runs"}
+NO_CALL: Mapping[str, str] = {
+    "reshape": "another name for the same memory: the schedule resolves it, nothing runs",
+    "scan": "a loop around the calls of its body: `block.py` writes it",
+}
 
 
 def _elementwise(name: str, *attributes: str) -> Line:
@@ -77,6 +80,11 @@ def _gather(site: Site) -> str:
     return site.call("gather", site.length(0, 0), site.length(0, 1), site.output_length(1), columns)
 
 
+def _scatter(site: Site) -> str:
+    columns = site.table(f"{site.node.output}_columns", "int", site.attributes["indices"])
+    return site.call("scatter", site.length(0, 0), site.length(0, 1), site.output_length(1), columns)
+
+
 def _one_hot(site: Site) -> str:
     return site.call("one_hot", site.length(0, 0), site.output_length(1))
 
@@ -115,6 +123,7 @@ FLOAT_CALLS: Mapping[str, Call] = {
     "impute": Call("prepare", _by_column("impute"), in_place=(0,), parameters=(1,)),
     "standardize": Call("prepare", _by_column("standardize"), in_place=(0,), parameters=(1, 2)),
     "gather": Call("prepare", _gather),
+    "scatter": Call("prepare", _scatter),
     "one_hot": Call("prepare", _one_hot),
     "concatenate": Call("prepare", _concatenate),
     COPY: Call("copy", _copy),
@@ -134,6 +143,12 @@ def call_of(node: Node) -> Call:
     return CALLS[node.operation]
 
 
+<<<<<<< HEAD
 def parameters_of(node: Node) -> tuple[int, ...]:
     """The inputs that the kernel of a node reads as parameters; none where no kernel runs."""
     return () if node.operation in NO_CALL else call_of(node).parameters
+=======
+def in_place(node: Node) -> tuple[int, ...]:
+    """The inputs over which a node's outputs may be written."""
+    return () if node.operation in NO_CALL else call_of(node).in_place
+>>>>>>> 3a4b202 (Loops in C: scan becomes a for loop, its body planned in the same arena; gather has a gradient)

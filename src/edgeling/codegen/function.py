@@ -3,19 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from edgeling.codegen.calls import call_of
-from edgeling.codegen.dimensions import Dimensions
+from edgeling.codegen.block import BlockWriter, Planned, planned
 from edgeling.codegen.layout import Member, Tables
-from edgeling.codegen.memory import Plan, plan
+from edgeling.codegen.memory import Plan
 from edgeling.codegen.names import Names
 from edgeling.codegen.program import EntryPoint, Port
-from edgeling.codegen.schedule import COPY, Schedule, schedule
-from edgeling.codegen.site import Site
 from edgeling.codegen.text import shape_text, wrap_code
-from edgeling.graph.types import Graph, Node, TensorType
+from edgeling.graph.types import Graph, TensorType
 
 
 @dataclass(frozen=True)
@@ -39,36 +36,32 @@ class Function:
 
 def write_function(graph: Graph, function: str, state: str, members: Mapping[str, Member], tables: Tables) -> Function:
     """Write one graph as ``void FUNCTION(STATE *state, inputs..., outputs...)``."""
-    work = schedule(graph)
-    memory = plan(work, lambda node: call_of(node).in_place)
-    return _Writer(work, memory, members, tables).write(function, state)
+    return _Writer(planned(graph), members, tables).write(function, state)
 
 
 class _Writer:
-    def __init__(self, work: Schedule, memory: Plan, members: Mapping[str, Member], tables: Tables) -> None:
-        self._work, self._memory, self._members, self._tables = work, memory, members, tables
+    def __init__(self, block: Planned, members: Mapping[str, Member], tables: Tables) -> None:
+        self._block, self._work, self._members, self._tables = block, block.work, members, tables
         self._names = Names(tables.names)
         self._expressions: dict[str, str] = {}
-        self._headers: set[str] = set()
 
     def write(self, function: str, state: str) -> Function:
         graph = self._work.graph
         inputs = [self._port(name, name) for name in graph.inputs]
         outputs = [self._port(name, made) for name, made in zip(graph.outputs, self._work.outputs, strict=True)]
-        self._bind_state()
-        buffers = [self._buffer(value) for value in self._memory.offsets]
-        dimensions = Dimensions(self._work, self._names)
-        calls = [self._call(node, dimensions) for node in self._work.nodes]
-        calls += [self._call(Node(COPY, (value,), (variable,)), dimensions) for variable, value in self._memory.copied]
+        self._expressions |= {v: f"state->{self._members[v].c_name}" for v in graph.variables}
+        writer = BlockWriter(self._block, self._names, self._tables, self._expressions)
+        declarations, statements = writer.write()
         prototype = self._prototype(function, state, inputs, outputs)
         entry = EntryPoint(function, tuple(p for _, p in inputs), tuple(p for _, p in outputs))
-        body = self._body(prototype, dimensions, buffers, calls)
-        return Function(entry, prototype, body, frozenset(self._headers), self._memory)
+        body = self._body(prototype, declarations, statements)
+        return Function(entry, prototype, body, frozenset(writer.headers), self._block.memory)
 
     def _port(self, name: str, value: str) -> tuple[str, Port]:
         c_name = self._expressions[value] = self._names.take(name)
         return c_name, Port(name, self._work.types[value])
 
+<<<<<<< HEAD
     def _bind_state(self) -> None:
         for variable in self._work.graph.variables:
             self._expressions[variable] = f"state->{self._members[variable].c_name}"
@@ -98,6 +91,8 @@ class _Writer:
             return self._tables.constant(root, self._work.graph.constants[root], parameter)
         return self._expressions[root]
 
+=======
+>>>>>>> 3a4b202 (Loops in C: scan becomes a for loop, its body planned in the same arena; gather has a gradient)
     def _prototype(
         self, function: str, state: str, inputs: list[tuple[str, Port]], outputs: list[tuple[str, Port]]
     ) -> str:
@@ -106,17 +101,13 @@ class _Writer:
         arguments += [f"{_pointer(port.type)} {c_name}" for c_name, port in outputs]
         return f"void {function}({', '.join(arguments)})"
 
-    def _body(self, prototype: str, dimensions: Dimensions, buffers: list[str], calls: list[str]) -> str:
-        lengths = ", ".join(f"{name} = {length}" for name, length in dimensions.named.items())
-        head = [f"enum {{ {lengths} }};"] if lengths else []
-        head += buffers
-        head += [f"(void){name};" for name in self._unused((*buffers, *calls))]
-        statements = [line for call in calls for line in call.split("\n")]
+    def _body(self, prototype: str, declarations: list[str], statements: list[str]) -> str:
+        head = [*declarations, *(f"(void){name};" for name in self._unused((*declarations, *statements)))]
         lines = [*head, "", *statements] if head else statements
         text = "\n".join(wrap_code(line, "    ") for line in lines)
         return f"{wrap_code(prototype)} {{\n{text}\n}}\n"
 
-    def _unused(self, lines: tuple[str, ...]) -> list[str]:
+    def _unused(self, lines: Sequence[str]) -> list[str]:
         """Arguments that a compiler would complain of."""
         read = {self._work.roots[value] for node in self._work.nodes for value in node.inputs}
         state = [] if any("state->" in line for line in lines) else ["state"]

@@ -9,7 +9,7 @@ ones afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from edgeling.codegen.schedule import Schedule
@@ -25,7 +25,7 @@ class Interval:
 
     value: str
     words: int
-    dtype: DType
+    dtypes: frozenset[DType]
     start: int
     end: int
 
@@ -34,9 +34,17 @@ class Interval:
 
         Floats never share with integers, alive or not: C's aliasing rules let a compiler exchange such accesses.
         """
-        mixed = (self.dtype is DType.FLOAT32) != (other.dtype is DType.FLOAT32)
-        bytes_involved = DType.INT8 in (self.dtype, other.dtype)
-        return (self.start <= other.end and other.start <= self.end) or (mixed and not bytes_involved)
+        words = (self.dtypes | other.dtypes) - {DType.INT8}
+        mixed = DType.FLOAT32 in words and len(words) > 1
+        return (self.start <= other.end and other.start <= self.end) or mixed
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Memory that one call needs while it runs, and what it holds there."""
+
+    words: int
+    dtypes: frozenset[DType]
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,7 @@ class Plan:
         in_variable: value -> the variable in whose memory it is made.
         copied: (variable, value) pairs to copy when everything has run.
         buffers: the lives of what shares no memory, each a value and those that take its memory over.
+        scratch: offset of the scratch of a node, by its place in the schedule.
     """
 
     offsets: Mapping[str, int]
@@ -56,6 +65,7 @@ class Plan:
     in_variable: Mapping[str, str]
     copied: tuple[tuple[str, str], ...]
     buffers: tuple[Interval, ...]
+    scratch: Mapping[int, int]
 
     @property
     def least_words(self) -> int:
@@ -69,11 +79,12 @@ def words_of(kind: TensorType) -> int:
     return -(-kind.bytes // WORD_BYTES)
 
 
-def plan(work: Schedule, in_place: InPlace) -> Plan:
+def plan(work: Schedule, in_place: InPlace, scratch: Mapping[int, Scratch] | None = None) -> Plan:
     """Plan the memory of a schedule.
 
     Args:
         in_place: for a node, the inputs over which its outputs may be written.
+        scratch: what nodes need while they run, by their place in the schedule.
     """
     reads = _reads(work)
     in_variable = {
@@ -85,14 +96,16 @@ def plan(work: Schedule, in_place: InPlace) -> Plan:
     elsewhere = set(in_variable) | set(work.outputs)
     ends = {value: len(work.nodes) for _, value in copied}
     intervals = tuple(
-        Interval(output, words_of(work.types[output]), work.types[output].dtype, at,
+        Interval(output, words_of(work.types[output]), frozenset({work.types[output].dtype}), at,
                  ends.get(output, max(reads.get(output, ()), default=at)))
         for at, node in enumerate(work.nodes) for output in node.outputs if output not in elsewhere
     )  # fmt: skip
     hosts = _hosts(work, {i.value: i for i in intervals}, in_place)
-    buffers = _buffers(intervals, hosts)
+    shelves = {at: Interval(f"scratch of call {at}", s.words, s.dtypes, at, at) for at, s in (scratch or {}).items()}
+    buffers = (*_buffers(intervals, hosts), *shelves.values())
     offsets, words = _place(buffers)
-    return Plan({i.value: offsets[hosts[i.value]] for i in intervals}, words, in_variable, copied, tuple(buffers))
+    places = {i.value: offsets[hosts[i.value]] for i in intervals}
+    return Plan(places, words, in_variable, copied, buffers, {at: offsets[s.value] for at, s in shelves.items()})
 
 
 def _reads(work: Schedule) -> dict[str, list[int]]:
@@ -140,7 +153,7 @@ def _buffers(intervals: tuple[Interval, ...], hosts: Mapping[str, str]) -> list[
     return list(buffers.values())
 
 
-def _place(buffers: list[Interval]) -> tuple[dict[str, int], int]:
+def _place(buffers: Sequence[Interval]) -> tuple[dict[str, int], int]:
     offsets: dict[str, int] = {}
     placed: list[Interval] = []
     for buffer in sorted(buffers, key=lambda b: (-b.words, b.start)):

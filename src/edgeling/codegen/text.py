@@ -60,7 +60,9 @@ def initializer(array: Array, indent: str = "    ") -> str:
 
 def wrap_code(line: str, indent: str = "") -> str:
     """A line of C, broken between words where it is too long."""
-    return fill(line, LINE + 4, initial_indent=indent, subsequent_indent=indent + "    ", break_long_words=False,
+    text = line.lstrip(" ")
+    indent += line[: len(line) - len(text)]
+    return fill(text, LINE + 4, initial_indent=indent, subsequent_indent=indent + "    ", break_long_words=False,
                 break_on_hyphens=False)  # fmt: skip
 
 

@@ -73,7 +73,7 @@ COSTS: dict[str, Rule] = {
     "dense": _dense,
     "dense_int8": _dense,
     "matmul": _matmul,
-    **dict.fromkeys(("reshape", "broadcast", "gather", "concatenate"), _moved),
+    **dict.fromkeys(("reshape", "broadcast", "gather", "scatter", "concatenate"), _moved),
     **dict.fromkeys(("softmax", "log_softmax", "sum", "norm"), _each_input),
     **dict.fromkeys(("loss", "loss_gradient", "metric", "penalty"), _each_input),
     **dict.fromkeys(

@@ -88,6 +88,13 @@ def _gather(types: Types, attributes: Mapping[str, Any]) -> Types:
     return _float((x.shape[0], len(attributes["indices"])))
 
 
+def _scatter(types: Types, attributes: Mapping[str, Any]) -> Types:
+    (x,), columns, indices = types, attributes["columns"], attributes["indices"]
+    fits = len(x.shape) == 2 and x.shape[1] == len(indices) and all(0 <= i < columns for i in indices)
+    require(fits, f"scatter takes a matrix, and as many indices below {columns} as it has columns", types)
+    return _float((x.shape[0], columns))
+
+
 def _one_hot(types: Types, attributes: Mapping[str, Any]) -> Types:
     require(len(types[0].shape) == 2 and types[0].shape[1] == 1, "one_hot takes [n,1]", types)
     return _float((types[0].shape[0], attributes["depth"]))
@@ -193,6 +200,7 @@ TYPE_RULES: dict[str, Rule] = {
     "broadcast": _to_shape,
     "reshape": _reshape,
     "gather": _gather,
+    "scatter": _scatter,
     "one_hot": _one_hot,
     "concatenate": _concatenate,
     "loss": _rows,

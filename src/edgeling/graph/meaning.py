@@ -58,6 +58,13 @@ def _batch_normalization(a: Attributes, x: Array, gamma: Array, beta: Array, mea
     return gamma * (x - mean) / np.sqrt(variance + a["epsilon"]) + beta
 
 
+def _scatter(a: Attributes, x: Array) -> Array:
+    y = np.zeros((len(x), a["columns"]), x.dtype)
+    for column, index in enumerate(a["indices"]):
+        y[:, index] += x[:, column]
+    return y
+
+
 def _one_hot(a: Attributes, x: Array) -> Array:
     return (x == np.arange(a["depth"])).astype(x.dtype)
 
@@ -118,6 +125,7 @@ MEANINGS: dict[str, Meaning] = {
     "impute": lambda _, x, fill: np.where(np.isnan(x), fill, x),
     "standardize": lambda _, x, mean, scale: (x - mean) / scale,
     "gather": lambda a, x: x[:, list(a["indices"])],
+    "scatter": _scatter,
     "one_hot": _one_hot,
     "concatenate": lambda _, *xs: np.concatenate(xs, axis=-1),
     "loss": _loss,

@@ -82,9 +82,11 @@ PREPARATION = {
     "impute": Operation("(x, fill): fill where x is NaN", 2),
     "standardize": Operation("(x, mean, scale): (x - mean) / scale", 3),
     "gather": Operation("the columns of [n, c] named by indices", 1, {"indices": (0,)}),
+    "scatter": Operation("[n, k] added into the columns, named by indices, of zeros [n, columns]", 1,
+                         {"indices": (0,), "columns": 1}),
     "one_hot": Operation("[n, 1] codes to [n, depth]; a code outside is all zeros", 1, {"depth": 1}),
     "concatenate": Operation("[n, ...] side by side along the last axis", MANY),
-}
+}  # fmt: skip
 
 TRAINING = {
     "loss": Operation("(y_true, y_pred) -> [n] loss of each row", 2, LOSS_ATTRIBUTES),

@@ -125,7 +125,7 @@ def _check_counts(scan: Scan, types: Sequence[TensorType]) -> None:
     _require(not (body.variables or body.updates), "a body keeps nothing", str(list(body.variables)))
     _require(1 <= scan.length <= MAX_LENGTH, f"a scan has 1 to {MAX_LENGTH} steps", str(scan.length))
     _require(len(body.inputs) == len(types), f"the body takes {len(types)} values", str(len(body.inputs)))
-    fits = 0 <= scan.carried <= len(body.outputs) and 0 <= scan.scanned
+    fits = 0 <= scan.carried <= len(body.outputs) and scan.scanned >= 0
     fits = fits and scan.carried + scan.scanned <= len(types)
     _require(fits, "carried values and axes are those of inputs and outputs", f"{scan.carried}, {scan.axes}")
 

@@ -195,6 +195,11 @@ def _concatenate(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
     return [b.add("gather", dy, indices=tuple(range(i, j))) for i, j in zip(starts, ends, strict=True)]
 
 
+def _gather(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    columns = b.type_of(node.inputs[0]).shape[1]
+    return [b.add("scatter", dy, indices=node.attributes["indices"], columns=columns)]
+
+
 def _scan(b: GraphBuilder, node: Node, *arriving: str) -> Sequence[str]:
     return scan_gradient(vector_jacobian, b, node, arriving)
 
@@ -219,12 +224,14 @@ GRADIENTS: Mapping[str, Gradient | str] = {
     "log_softmax": _softmax,
     "standardize": _standardize,
     "concatenate": _concatenate,
+    "gather": _gather,
+    "scatter": lambda b, node, dy: [b.add("gather", dy, indices=node.attributes["indices"])],
     "scan": _scan,
     "loss": _loss,
     "penalty": _penalty,
     "batch_normalization": "it is the deployed form; training normalises with the batch's own moments",
     "clip": "it limits gradients, which are not differentiated",
-    **dict.fromkeys(("impute", "gather", "one_hot", "metric", "dropout_mask", "count"), _STEP),
+    **dict.fromkeys(("impute", "one_hot", "metric", "dropout_mask", "count"), _STEP),
     **dict.fromkeys(
         ("activation_gradient", "softmax_gradient", "log_softmax_gradient", "loss_gradient", "penalty_gradient"), _ONCE
     ),

@@ -24,6 +24,7 @@ QUANTIZATION: Mapping[str, str] = {
     **dict.fromkeys(("quantize", "dense_int8", "lookup_int8", "softmax_int8", "dequantize"), _INT8),
     **dict.fromkeys(("log_softmax", "matmul", "sum", "broadcast", "reshape", "reciprocal_sqrt"), _LATER),
     "scan": _LATER,
+    "scatter": _TRAINING,
     **dict.fromkeys(
         (
             "activation_gradient", "softmax_gradient", "log_softmax_gradient", "loss", "loss_gradient", "metric",

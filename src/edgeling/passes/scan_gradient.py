@@ -61,13 +61,15 @@ class _Ways:
         cotangents: by the number of the body's output, the joint graph's input that brings its gradient.
         gradients: by the body's input, the value that is its gradient; inputs without one are left out.
         back: the nodes of the way back.
-        kept: what they read of the way there, neither sliced nor captured.
+        stacked: what they read of the way there and the scan stacks anyway, with its number among the results.
+        kept: what else they read of it, neither sliced nor captured.
     """
 
     joint: Graph
     cotangents: dict[int, str]
     gradients: dict[str, str]
     back: tuple[Node, ...]
+    stacked: dict[str, int]
     kept: tuple[str, ...]
 
     def there(self, body: Graph) -> Graph:
@@ -89,9 +91,11 @@ def _divide(vector_jacobian: VectorJacobian, scan: Scan, arriving: Sequence[str]
     found = zip(floats, joint.outputs[len(body.outputs) :], strict=True)
     back = tuple(node for node in joint.nodes if depends.intersection(node.outputs))
     at_hand = {*depends, *joint.constants, *body.inputs[scan.carried :]}
-    read = dict.fromkeys(i for node in back for i in node.inputs)
+    read = [v for v in dict.fromkeys(i for node in back for i in node.inputs) if v not in at_hand]
+    results = {value: i for i, value in enumerate(body.outputs[scan.carried :])}
+    stacked = {value: results[value] for value in read if value in results}
     gradients = {name: gradient for name, gradient in found if gradient in depends}
-    return _Ways(joint, cotangents, gradients, back, tuple(v for v in read if v not in at_hand))
+    return _Ways(joint, cotangents, gradients, back, stacked, tuple(v for v in read if v not in results))
 
 
 class _Backwards:
@@ -114,10 +118,12 @@ class _Backwards:
         initial = [self._arriving[i] or self._zeros(ways.cotangents[i]) for i in carried]
         initial += [self._zeros(name) for name in self._summed]
         body = self._body(carried, stacks)
-        axes = [scan.stack_axes[i - scan.carried] for i in stacks] + [0] * len(kept) + list(scan.sequence_axes)
+        axes = [scan.stack_axes[i - scan.carried] for i in stacks] + [scan.stack_axes[i] for i in ways.stacked.values()]
+        axes += [0] * len(kept) + list(scan.sequence_axes)
         axes += [scan.sequence_axes[self._slices.index(name)] for name in self._sliced]
         loop = Scan(body, scan.length, len(initial), tuple(axes), not scan.reverse)
-        given = (*initial, *(self._arriving[i] for i in stacks), *kept, *sequences, *captured)
+        stacked = [node.outputs[scan.carried + i] for i in ways.stacked.values()]
+        given = (*initial, *(self._arriving[i] for i in stacks), *stacked, *kept, *sequences, *captured)
         made = iter(self._builder.add_many("scan", *given, name=f"{node.outputs[0]}_back", **loop.attributes))
         ends = [self._carried[i] for i in carried] + self._summed + self._sliced
         found = dict(zip(ends, made, strict=True))
@@ -133,7 +139,7 @@ class _Backwards:
         ]
         made += [ways.gradients[name] for name in self._sliced]
         inputs = [ways.cotangents[i] for i in carried] + sums + [ways.cotangents[i] for i in stacks]
-        inputs += [*ways.kept, *self._slices, *self._captured]
+        inputs += [*ways.stacked, *ways.kept, *self._slices, *self._captured]
         return prune_types(remove_dead(replace(builder.graph(made), inputs=tuple(inputs))))
 
     def _carried_gradient(self, builder: GraphBuilder, index: int) -> str:

@@ -54,6 +54,19 @@ EDGELING_KERNEL void edgeling_gather(
     }
 }
 
+/* y [rows,whole] = 0, then the columns of x [rows,columns] are added into those named by indices [columns] */
+EDGELING_KERNEL void edgeling_scatter(
+    int rows, int columns, int whole, const int *restrict indices, const float *restrict x, float *restrict y) {
+    for (int i = 0; i < rows * whole; i++) {
+        y[i] = 0.0f;
+    }
+    for (int row = 0; row < rows; row++) {
+        for (int c = 0; c < columns; c++) {
+            y[row * whole + indices[c]] += x[row * columns + c];
+        }
+    }
+}
+
 /* y [rows,depth]: 1 in the column that equals the code x [rows,1], else 0 */
 EDGELING_KERNEL void edgeling_one_hot(
     int rows, int depth, const float *EDGELING_RESTRICT x, float *EDGELING_RESTRICT y) {

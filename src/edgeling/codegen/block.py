@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A straight line of calls as C text, and the loops among them: what stands between the braces.
+
+A graph is planned from the inside out: the body of a ``scan`` is scheduled and given memory first, and asks for what it
+needs as scratch of the node it belongs to. Then it is written from the outside in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeling.codegen.calls import call_of, in_place
+from edgeling.codegen.dimensions import Dimensions
+from edgeling.codegen.layout import Tables
+from edgeling.codegen.loops import Loop, LoopText
+from edgeling.codegen.memory import Plan, Scratch, plan
+from edgeling.codegen.names import Names
+from edgeling.codegen.schedule import COPY, Schedule, schedule
+from edgeling.codegen.site import Site
+from edgeling.codegen.text import literal, shape_text
+from edgeling.graph.types import DType, Graph, Node
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A graph in the order it runs, with a place for every value.
+
+    Attributes:
+        loops: by the place of a ``scan`` among the scheduled nodes, the loop and its planned body.
+    """
+
+    work: Schedule
+    memory: Plan
+    loops: Mapping[int, tuple[Loop, Planned]]
+
+
+def planned(graph: Graph) -> Planned:
+    """Schedule a legal graph and plan its memory, bodies first."""
+    work = schedule(graph)
+    inner = {}
+    for at, node in enumerate(work.nodes):
+        if node.operation == "scan":
+            loop = Loop.of(node)
+            inner[at] = loop, planned(loop.graph())
+    scratch = {at: _scratch(loop, body) for at, (loop, body) in inner.items()}
+    return Planned(work, plan(work, in_place, scratch), inner)
+
+
+def _scratch(loop: Loop, body: Planned) -> Scratch:
+    held = frozenset[DType]().union(loop.copied_dtypes, *(buffer.dtypes for buffer in body.memory.buffers))
+    return Scratch(body.memory.words + loop.copied_words, held)
+
+
+class BlockWriter:
+    """Writes one planned graph.
+
+    Args:
+        names: of the C scope it stands in.
+        expressions: C expressions of its inputs, outputs and variables, by value.
+        base: the word of the arena its memory begins at.
+
+    Attributes:
+        headers: the kernel headers its calls need, filled while writing.
+    """
+
+    def __init__(
+        self, block: Planned, names: Names, tables: Tables, expressions: dict[str, str], base: int = 0
+    ) -> None:  # fmt: skip
+        self._block, self._work, self._memory = block, block.work, block.memory
+        self._names, self._tables, self._base = names, tables, base
+        self._expressions = dict(expressions)
+        self._dimensions = Dimensions(self._work, names)
+        self.headers: set[str] = set()
+
+    def write(self) -> tuple[list[str], list[str]]:
+        """Declarations, and statements."""
+        for value, variable in self._memory.in_variable.items():
+            self._expressions[value] = self._expressions[variable]
+        buffers = [self._buffer(value) for value in self._memory.offsets]
+        statements = [line for at, node in enumerate(self._work.nodes) for line in self._statements(at, node)]
+        copies = (Node(COPY, (value,), (variable,)) for variable, value in self._memory.copied)
+        statements += [line for copy in copies for line in self._call(copy)]
+        lengths = ", ".join(f"{name} = {length}" for name, length in self._dimensions.named.items())
+        return [*([f"enum {{ {lengths} }};"] if lengths else []), *buffers], statements
+
+    def _buffer(self, value: str) -> str:
+        kind, offset = self._work.types[value], self._base + self._memory.offsets[value]
+        c_name = self._expressions[value] = self._names.take(value)
+        c_type = kind.dtype.c_name
+        return f"{c_type} *const {c_name} = ({c_type} *)(state->arena + {offset}); /* {shape_text(kind)} */"
+
+    def _statements(self, at: int, node: Node) -> list[str]:
+        return self._loop(at, node) if at in self._block.loops else self._call(node)
+
+    def _call(self, node: Node) -> list[str]:
+        row, types = call_of(node), self._work.types
+        site = Site(
+            node, tuple(types[i] for i in node.inputs), tuple(types[o] for o in node.outputs),
+            tuple(map(self._expression, node.inputs)), tuple(map(self._expression, node.outputs)),
+            self._dimensions, self._tables.table,
+        )  # fmt: skip
+        self.headers.add(row.header_for(site))
+        return row.line(site).split("\n")
+
+    def _loop(self, at: int, node: Node) -> list[str]:
+        loop, body = self._block.loops[at]
+        base = self._base + self._memory.scratch[at]
+        made = [self._expression(o) for o in node.outputs]
+        given = [*made[: loop.scan.carried], *map(self._expression, node.inputs[loop.scan.carried :])]
+        text = LoopText(loop, self._names, given, made, body.work.outputs, base + body.memory.words)
+        writer = BlockWriter(body, self._names, self._tables, text.expressions, base)
+        declarations, statements = writer.write()
+        self.headers |= writer.headers | {"slice"}
+        start = [line for pair in zip(node.inputs, node.outputs[: loop.scan.carried], strict=False)
+                 for line in self._start(*pair)]  # fmt: skip
+        inside = [*text.declarations, *declarations, *text.before, *statements, *text.after]
+        return [*start, text.head, *(f"    {line}" for line in inside), "}"]
+
+    def _start(self, initial: str, carried: str) -> list[str]:
+        """What is carried into the first step; one number for all elements needs no table."""
+        root = self._work.roots[initial]
+        array = self._work.graph.constants.get(root)
+        if array is None or array.size == 0 or np.any(array != array.flat[0]):
+            return self._call(Node(COPY, (initial,), (carried,)))
+        kind = self._work.types[carried]
+        number = literal(array.flat[0], kind.dtype)
+        return [f"edgeling_fill_{kind.dtype.value}({kind.size}, {number}, {self._expression(carried)});"]
+
+    def _expression(self, value: str) -> str:
+        root = self._work.roots[value]
+        if root not in self._expressions:
+            self._expressions[root] = self._tables.constant(root, self._work.graph.constants[root])
+        return self._expressions[root]
