@@ -176,3 +176,15 @@ def test_passes_reach_into_bodies() -> None:
     (node,) = optimize(graph).nodes
     assert [n.operation for n in node.attributes["body"].nodes] == ["dense"]
     assert optimize(optimize(graph)) is not graph
+
+
+def test_bodies_hold_the_constants_they_would_capture() -> None:
+    b = GraphBuilder("rnn")
+    h, x = b.input("h", ARRAYS[0].shape), b.input("x", ARRAYS[1].shape)
+    constants = [b.constant(a, f"c{i}") for i, a in enumerate(ARRAYS[2:])]
+    how = {"body": BODY, "length": STEPS, "carried": 1, "axes": (1, 1)}
+    graph = b.build(b.add_many("scan", h, x, *constants, **how))
+    folded = fold(graph)
+    assert not folded.constants
+    for got, wanted in zip(run(check(folded), ARRAYS[:2]).outputs, run(graph, ARRAYS[:2]).outputs, strict=True):
+        np.testing.assert_array_equal(got, wanted)

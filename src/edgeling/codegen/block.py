@@ -99,8 +99,8 @@ class BlockWriter:
         row, types = call_of(node), self._work.types
         site = Site(
             node, tuple(types[i] for i in node.inputs), tuple(types[o] for o in node.outputs),
-            tuple(map(self._expression, node.inputs)), tuple(map(self._expression, node.outputs)),
-            self._dimensions, self._tables.table,
+            tuple(self._expression(value, i in row.parameters) for i, value in enumerate(node.inputs)),
+            tuple(map(self._expression, node.outputs)), self._dimensions, self._tables.table,
         )  # fmt: skip
         self.headers.add(row.header_for(site))
         return row.line(site).split("\n")
@@ -129,8 +129,8 @@ class BlockWriter:
         number = literal(array.flat[0], kind.dtype)
         return [f"edgeling_fill_{kind.dtype.value}({kind.size}, {number}, {self._expression(carried)});"]
 
-    def _expression(self, value: str) -> str:
+    def _expression(self, value: str, parameter: bool = False) -> str:
         root = self._work.roots[value]
-        if root not in self._expressions:
-            self._expressions[root] = self._tables.constant(root, self._work.graph.constants[root])
+        if root in self._work.graph.constants:
+            return self._tables.constant(root, self._work.graph.constants[root], parameter)
         return self._expressions[root]

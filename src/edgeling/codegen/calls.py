@@ -143,12 +143,11 @@ def call_of(node: Node) -> Call:
     return CALLS[node.operation]
 
 
-<<<<<<< HEAD
 def parameters_of(node: Node) -> tuple[int, ...]:
     """The inputs that the kernel of a node reads as parameters; none where no kernel runs."""
     return () if node.operation in NO_CALL else call_of(node).parameters
-=======
+
+
 def in_place(node: Node) -> tuple[int, ...]:
     """The inputs over which a node's outputs may be written."""
     return () if node.operation in NO_CALL else call_of(node).in_place
->>>>>>> 3a4b202 (Loops in C: scan becomes a for loop, its body planned in the same arena; gather has a gradient)

@@ -61,38 +61,6 @@ class _Writer:
         c_name = self._expressions[value] = self._names.take(name)
         return c_name, Port(name, self._work.types[value])
 
-<<<<<<< HEAD
-    def _bind_state(self) -> None:
-        for variable in self._work.graph.variables:
-            self._expressions[variable] = f"state->{self._members[variable].c_name}"
-        for value, variable in self._memory.in_variable.items():
-            self._expressions[value] = self._expressions[variable]
-
-    def _buffer(self, value: str) -> str:
-        kind, offset = self._work.types[value], self._memory.offsets[value]
-        c_name = self._expressions[value] = self._names.take(value)
-        c_type = kind.dtype.c_name
-        return f"{c_type} *const {c_name} = ({c_type} *)(state->arena + {offset}); /* {shape_text(kind)} */"
-
-    def _call(self, node: Node, dimensions: Dimensions) -> str:
-        row, types = call_of(node), self._work.types
-        site = Site(
-            node, tuple(types[i] for i in node.inputs), tuple(types[o] for o in node.outputs),
-            tuple(self._expression(value, i in row.parameters) for i, value in enumerate(node.inputs)),
-            tuple(self._expression(o) for o in node.outputs),
-            dimensions, self._tables.table,
-        )  # fmt: skip
-        self._headers.add(row.header_for(site))
-        return row.line(site)
-
-    def _expression(self, value: str, parameter: bool = False) -> str:
-        root = self._work.roots[value]
-        if root in self._work.graph.constants:
-            return self._tables.constant(root, self._work.graph.constants[root], parameter)
-        return self._expressions[root]
-
-=======
->>>>>>> 3a4b202 (Loops in C: scan becomes a for loop, its body planned in the same arena; gather has a gradient)
     def _prototype(
         self, function: str, state: str, inputs: list[tuple[str, Port]], outputs: list[tuple[str, Port]]
     ) -> str:

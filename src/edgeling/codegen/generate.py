@@ -20,7 +20,7 @@ from edgeling.codegen.names import Names, identifier
 from edgeling.codegen.program import Program
 from edgeling.codegen.text import initializer
 from edgeling.errors import GraphError
-from edgeling.graph.types import Graph
+from edgeling.graph.types import Graph, bodies
 
 RUN = "run"
 
@@ -60,8 +60,9 @@ def generate(graphs: Graph | Mapping[str, Graph], name: str, *, initial_values: 
 
 
 def _reads_constants_only(graph: Graph) -> bool:
-    """Whether every parameter of every kernel is a constant."""
-    return all(node.inputs[i] in graph.constants for node in graph.nodes for i in parameters_of(node))
+    """Whether every parameter of every kernel is a constant, in bodies too."""
+    here = all(node.inputs[i] in graph.constants for node in graph.nodes for i in parameters_of(node))
+    return here and all(_reads_constants_only(body) for node in graph.nodes for body in bodies(node).values())
 
 
 def _program(

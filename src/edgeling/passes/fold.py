@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Computing at build time what does not depend on any input.
 
-Requires: a legal graph. Ensures: no node has only constants for inputs. The result is what the interpreter computes.
+Requires: a legal graph. Ensures: no node has only constants for inputs, and no body captures a constant: it holds it
+itself. The result is what the interpreter computes.
 Gives the same object back where nothing folded.
 """
 
 from __future__ import annotations
 
+import operator
 from dataclasses import replace
 
 import numpy as np
 
 from edgeling.graph.meaning import evaluate
+from edgeling.graph.scan import Scan
 from edgeling.graph.types import Array, Graph, Node
 from edgeling.passes.dead import remove_dead
 from edgeling.passes.rewrite import in_bodies
@@ -19,7 +22,7 @@ from edgeling.passes.rewrite import in_bodies
 
 def fold(graph: Graph) -> Graph:
     """The graph with every node of constant inputs replaced by its value."""
-    graph = in_bodies(graph, fold)
+    graph = in_bodies(_with_own_constants(graph), fold)
     constants = dict(graph.constants)
     nodes: list[Node] = []
     for node in graph.nodes:
@@ -36,3 +39,23 @@ def fold(graph: Graph) -> Graph:
 def _own(graph: Graph, name: str, array: Array) -> Array:
     kind = graph.types[name]
     return np.ascontiguousarray(array, kind.dtype.numpy).reshape(kind.shape)
+
+
+def _with_own_constants(graph: Graph) -> Graph:
+    nodes = tuple(_holding(graph, node) if node.operation == "scan" else node for node in graph.nodes)
+    same = all(map(operator.is_, nodes, graph.nodes))
+    return graph if same else remove_dead(replace(graph, nodes=nodes))
+
+
+def _holding(graph: Graph, node: Node) -> Node:
+    """A scan whose body holds the constants it would capture."""
+    scan = Scan.of(node.attributes)
+    body, first = scan.body, scan.carried + scan.scanned
+    held = {at for at in range(first, len(node.inputs)) if node.inputs[at] in graph.constants}
+    if not held:
+        return node
+    constants = {body.inputs[at]: graph.constants[node.inputs[at]] for at in sorted(held)}
+    inputs = tuple(value for at, value in enumerate(body.inputs) if at not in held)
+    changed = replace(scan, body=replace(body, inputs=inputs, constants={**body.constants, **constants}))
+    given = tuple(value for at, value in enumerate(node.inputs) if at not in held)
+    return replace(node, inputs=given, attributes=changed.attributes)
