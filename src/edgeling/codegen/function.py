@@ -11,7 +11,7 @@ from edgeling.codegen.layout import Member, Tables
 from edgeling.codegen.memory import Plan
 from edgeling.codegen.names import Names
 from edgeling.codegen.program import EntryPoint, Port
-from edgeling.codegen.text import shape_text, wrap_code
+from edgeling.codegen.text import wrap_code
 from edgeling.graph.types import Graph, TensorType
 
 
