@@ -17,7 +17,7 @@ STRICT = ("-std=c99", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-I.
 
 def check(compiler, name: str, files: dict[str, str], folder, *flags: str) -> None:
     write_sources(folder, files)
-    run([*compiler.command, *flags, *STRICT, name, "-o", f"{name}.o"], folder, f"compiling {name}")
+    run(folder, f"compiling {name}", [*compiler.command, *flags, *STRICT, name, "-o", f"{name}.o"])
 
 
 @pytest.mark.parametrize("find", [host_compiler, zig])

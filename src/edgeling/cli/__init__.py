@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: one short file a verb, each over the public API."""
 
+import signal
+import sys
+from typing import Any, NoReturn
+
 
 def main() -> None:
     """Entry point of the ``edgeling`` command."""
-    import sys
-
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) is signal.SIG_DFL:  # not what nohup has it ignore
+            signal.signal(number, _leave)
     try:
         from edgeling.cli.app import app
 
@@ -13,3 +19,8 @@ def main() -> None:
     except KeyboardInterrupt:  # while the verbs were still loading
         sys.stderr.write("Stopped.\n")
         raise SystemExit(130) from None
+
+
+def _leave(number: int, _: Any) -> NoReturn:
+    """Asked to end: clear up first, as after Ctrl-C."""
+    raise SystemExit(128 + number)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 from edgeling.errors import UnsupportedError
 from edgeling.formats.archive import malformed
 from edgeling.graph.types import Array
+from edgeling.system import processes
 
 _READER = Path(__file__).with_name("hdf5_dump.py")
 _TIMEOUT_SECONDS = 120
@@ -73,15 +73,13 @@ def read(content: bytes) -> Contents:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     command = [sys.executable, "-P", str(_READER)]
     try:
-        done = subprocess.run(
-            command, input=content, capture_output=True, env=environment, timeout=_TIMEOUT_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired as error:
+        (done,) = processes.run([command], given=content, environment=environment, timeout_seconds=_TIMEOUT_SECONDS)
+    except TimeoutError as error:
         raise malformed(f"weights that take longer than {_TIMEOUT_SECONDS} s to read") from error
-    if done.returncode:
-        lines = done.stderr.decode(errors="replace").strip().splitlines() if done.returncode > 0 else []
+    if done.status:
+        lines = done.errors.decode(errors="replace").strip().splitlines() if done.status > 0 else []
         raise malformed(f"weights that cannot be read ({lines[-1] if lines else 'the HDF5 library crashed'})")
-    with np.load(io.BytesIO(done.stdout), allow_pickle=False) as arrays:
+    with np.load(io.BytesIO(done.output), allow_pickle=False) as arrays:
         return Contents({name: arrays[name] for name in arrays.files})
 
 

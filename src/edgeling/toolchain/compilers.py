@@ -7,7 +7,6 @@ import os
 import platform
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from edgeling.errors import CompilerNotFoundError, ToolchainError
+from edgeling.system import processes
 
 FREESTANDING = ("-std=c99", "-fno-strict-aliasing", "-fno-math-errno", "-fno-trapping-math")
 """For every compilation. The memory plan keeps C's aliasing rules by itself (``codegen/memory.py``); that no compiler
@@ -145,31 +145,26 @@ def write_sources(folder: Path, files: Mapping[str, str]) -> None:
         path.write_text(text, "utf-8")
 
 
-def run(command: Sequence[str], workspace: Path, purpose: str) -> str:
-    """Runs a tool in ``workspace``, where it also keeps its own caches; returns what it said.
+def run(workspace: Path, purpose: str, *commands: Sequence[str]) -> None:
+    """Runs tools side by side in ``workspace``, where they also keep their own caches and temporary files.
 
     Raises:
-        ToolchainError: it failed (with the first lines of its complaint), could not start, or took too long.
+        ToolchainError: one failed (with the first lines of its complaint), could not start, or took too long.
     """
-    tool_cache = str(workspace / "tool-cache")
-    settings = {"ZIG_GLOBAL_CACHE_DIR": tool_cache, "ZIG_LOCAL_CACHE_DIR": tool_cache, "LC_ALL": "C"}
+    places = ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR", "TMPDIR")
+    settings = {**dict.fromkeys(places, str(workspace / "tool-cache")), "LC_ALL": "C"}
+    (workspace / "tool-cache").mkdir(exist_ok=True)
     try:
-        done = subprocess.run(
-            command,
-            cwd=workspace,
-            env=os.environ | settings,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIMEOUT_SECONDS,
-            stdin=subprocess.DEVNULL,
-            check=False,
+        ended = processes.run(
+            commands, timeout_seconds=_TIMEOUT_SECONDS, folder=workspace, environment=os.environ | settings
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except TimeoutError as error:
+        raise ToolchainError(f"{purpose} must end", received=str(error), remedy="a smaller network") from error
+    except OSError as error:
         raise ToolchainError(f"{purpose} must succeed", received=str(error)) from error
-    if done.returncode:
-        raise _failure(purpose, done.stderr or done.stdout, done.returncode, shutil.disk_usage(workspace).free)
-    return done.stdout
+    if failed := next((done for done in ended if done.status), None):
+        said = (failed.errors or failed.output).decode(errors="replace")
+        raise _failure(purpose, said, failed.status, shutil.disk_usage(workspace).free)
 
 
 def _failure(purpose: str, said: str, status: int, free_bytes: int) -> ToolchainError:

@@ -61,7 +61,7 @@ def compiler_rt(target: Target) -> Path:
     def make(workspace: Path, result: Path) -> None:
         source = Path(program).parent / "lib" / "compiler_rt.zig"
         command = [program, "build-lib", str(source), *options, f"-femit-bin={result}"]
-        run(command, workspace, f"building compiler_rt for {target.name}")
+        run(workspace, f"building compiler_rt for {target.name}", command)
 
     return cache.get_or_make(cache.key_of(["compiler_rt", zig().identity, *options]), "compiler_rt.a", make)
 
@@ -77,7 +77,7 @@ def link(linker: str, arguments: Sequence[str], target: Target, workspace: Path,
     command = [zig().command[0], linker, "--gc-sections", *arguments, "-o", str(result)]
     for help_with in (memory_object, compiler_rt, None):
         try:
-            run(command, workspace, f"linking for {target.name}")
+            run(workspace, f"linking for {target.name}", command)
             return
         except ToolchainError as error:
             if help_with is None or "undefined symbol" not in error.received:
@@ -89,5 +89,5 @@ def _compile(target: Target, unit: str, workspace: Path, *extra: str) -> str:
     made = f"{unit}.o"
     command = [*zig().command, *flags(target), *extra, "-I.", "-c", unit, "-o", made]
     with _ONE_AT_A_TIME:
-        run(command, workspace, f"compiling {unit} for {target.name}")
+        run(workspace, f"compiling {unit} for {target.name}", command)
     return made

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 from edgeling.codegen.program import EntryPoint, Port, Program
@@ -95,14 +93,9 @@ def _compile(files: Mapping[str, str], units: list[str], purpose: str) -> Path:
     # Linking through `zig cc` would first build a C library that a program does not need.
     link = [compiler.command[0], "ld.lld"] if compiler.is_zig and sys.platform == "linux" else list(compiler.command)
 
-    def compile_unit(workspace: Path, unit: str) -> str:
-        run([*compiler.command, *flags, "-c", unit, "-o", f"{unit}.o"], workspace, purpose)
-        return f"{unit}.o"
-
     def make(workspace: Path, result: Path) -> None:
         write_sources(workspace, files)
-        with ThreadPoolExecutor(len(units)) as pool:
-            objects = list(pool.map(partial(compile_unit, workspace), units))
-        run([*link, "-shared", *objects, "-o", str(result)], workspace, purpose)
+        run(workspace, purpose, *([*compiler.command, *flags, "-c", unit, "-o", f"{unit}.o"] for unit in units))
+        run(workspace, purpose, [*link, "-shared", *(f"{unit}.o" for unit in units), "-o", str(result)])
 
     return cache.get_or_make(key, _LIBRARY, make)
