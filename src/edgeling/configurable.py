@@ -9,12 +9,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import cache
+from math import inf, isfinite
+from numbers import Integral
 from re import sub
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, SupportsFloat, TypeVar
 
 import numpy as np
 
-from edgeling.errors import UnsupportedError
+from edgeling.errors import DataError, UnsupportedError
 
 Kind = TypeVar("Kind")
 
@@ -87,6 +89,59 @@ def refuse(owner: str, argument: str, value: Any, remedy: str = "leave it out") 
     """
     if value is not None and value is not False:
         raise UnsupportedError(f"{owner} does not support {argument}", received=repr(value), remedy=remedy)
+
+
+def refuse_overriding(owner: type, methods: Iterable[str], remedy: str) -> None:
+    """Raise if a user's class gives methods that Keras would call and compiled code does not: they would be ignored.
+
+    Raises:
+        UnsupportedError: it does; as soon as the class is made.
+    """
+    given = sorted(vars(owner).keys() & set(methods))
+    if given and owner.__module__.split(".")[0] != "edgeling":
+        raise UnsupportedError(
+            f"{', '.join(given)} of a {owner.__mro__[1].__name__} cannot be written in Python, for training and"
+            " prediction are compiled to C",
+            received=f"class {owner.__name__}",
+            remedy=remedy,
+        )
+
+
+def whole(name: str, value: Any, least: int = 1) -> int:
+    """A whole number that an argument must be, from ``least`` up.
+
+    Raises:
+        DataError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise DataError(f"{name} is a whole number from {least} up", received=repr(value), remedy=f"{name}={least + 1}")
+    return int(value)
+
+
+def number(name: str, value: Any, least: float = -inf, most: float = inf) -> float:
+    """A finite number that an argument must be, within limits that belong to it.
+
+    Raises:
+        DataError: it is not.
+    """
+    if isinstance(value, (bool, str)) or not isinstance(value, SupportsFloat) or not least <= float(value) <= most:
+        bounds = f" from {least:g}" * (least > -inf) + f" to {most:g}" * (most < inf)
+        raise DataError(f"{name} is a number{bounds}", received=repr(value))
+    if not isfinite(float(value)):
+        raise DataError(f"{name} is finite", received=repr(value))
+    return float(value)
+
+
+def require_float32(owner: str, dtype: Any) -> None:
+    """Raise unless a dtype is left open or float32 (its name, NumPy's type, or Keras's policy of it).
+
+    Raises:
+        UnsupportedError: another one.
+    """
+    given = dtype.get("config", {}).get("name") if isinstance(dtype, Mapping) else getattr(dtype, "name", dtype)
+    given = getattr(given, "__name__", given)
+    if given not in (None, "float32"):
+        raise UnsupportedError(f"{owner} computes in float32", received=f"dtype={dtype!r}", remedy="leave dtype out")
 
 
 def serialize(value: Configurable) -> dict[str, Any]:

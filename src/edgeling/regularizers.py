@@ -6,7 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from edgeling.configurable import Configurable, resolve, table_of
+import numpy as np
+from numpy.typing import ArrayLike
+
+from edgeling.configurable import Configurable, number, refuse_overriding, resolve, table_of
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,23 @@ class Regularizer(Configurable):
     """Adds ``l1 * sum|w| + l2 * sum w^2`` to the loss."""
 
     module: ClassVar[str] = "keras.regularizers"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        refuse_overriding(cls, ("__call__",), "L1, L2 or L1L2, or factors() giving (l1, l2)")
+
+    def __post_init__(self) -> None:
+        for name in ("l1", "l2"):
+            if hasattr(self, name):
+                given = getattr(self, name)
+                default = type(self).__dataclass_fields__[name].default
+                object.__setattr__(self, name, number(name, default if given is None else given, 0.0))
+
+    def __call__(self, x: ArrayLike) -> float:
+        """The penalty on one weight of any shape."""
+        weight = np.asarray(x, np.float64)
+        l1, l2 = self.factors()
+        return float(np.float32(l1 * np.abs(weight).sum() + l2 * np.square(weight).sum()))
 
     def factors(self) -> tuple[float, float]:
         """(l1, l2)."""
@@ -40,10 +60,6 @@ class L1L2(Regularizer):
 
     l1: float = 0.0
     l2: float = 0.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "l1", self.l1 or 0.0)
-        object.__setattr__(self, "l2", self.l2 or 0.0)
 
 
 l1, l2 = L1, L2

@@ -6,15 +6,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from math import prod
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 
 from edgeling import activations
 from edgeling.activations import Activation
-from edgeling.configurable import Configurable, refuse, serialize, snake_case
+from edgeling.configurable import Configurable, refuse, refuse_overriding, require_float32, serialize, snake_case
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
+from edgeling.layers.eager import call, refuse_symbols
+from edgeling.regularizers import Regularizer
+from edgeling.training.arrays import numbers
 from edgeling.training.tracing import Tracer, Weight
 
 Shape = tuple[int, ...]
@@ -61,13 +65,24 @@ class Layer(Configurable):
             if key not in self.refused:
                 raise TypeError(f"{type(self).__name__} has no argument {key!r}")
             refuse(type(self).__name__, key, value)
-        _check_dtype(dtype)
+        require_float32(type(self).__name__, dtype)
+        if name is not None and not (isinstance(name, str) and name):
+            raise DataError("a layer's name is text", received=repr(name), remedy="name='hidden'")
         self.name = name or automatic_name(type(self).__name__)
         self.trainable = bool(trainable)
         self.declared = _declared(input_shape, input_dim, batch_input_shape)
         self.input_row: Shape | None = None
         self.output_row: Shape | None = None
         self._weights: list[Weight] = []
+        self._calls = 0
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        refuse_overriding(
+            cls, ("call", "__call__", "compute_output_spec"),
+            "the layers of edgeling.layers (Rescaling, Activation, Dense...), or trace(tracer, x), which writes graph"
+            " operations",
+        )  # fmt: skip
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Whatever is set may change what is computed: what was compiled looks again."""
@@ -108,7 +123,28 @@ class Layer(Configurable):
 
     def trace(self, tracer: Tracer, x: str) -> str:
         """Append the layer's operations to a graph; gives its output."""
-        raise NotImplementedError
+        raise UnsupportedError(
+            "a layer of one's own says what it computes", received=f"{type(self).__name__} without trace()",
+            remedy="the layers of edgeling.layers, or trace(tracer, x), which writes graph operations",
+        )  # fmt: skip
+
+    def penalize(self, tracer: Tracer) -> None:
+        """Add the penalties on the weights that training moves to the loss."""
+        for weight, regularizer in self._regularized():
+            tracer.penalize(weight, *regularizer.factors())
+
+    def _regularized(self) -> list[tuple[Weight, Regularizer]]:
+        found = [(w, getattr(self, f"{w.name}_regularizer", None)) for w in self.trainable_weights]
+        return [(weight, regularizer) for weight, regularizer in found if regularizer]
+
+    @property
+    def losses(self) -> list[float]:
+        """The penalties on the weights, as they are now."""
+        return [regularizer(weight.value) for weight, regularizer in self._regularized()]
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """``(None, features)`` -> ``(None, ...)``: the shape of a batch of output rows."""
+        return (tuple(input_shape)[0], *self.output_shape_of(_row(input_shape)))
 
     @property
     def weights(self) -> list[Weight]:
@@ -121,6 +157,13 @@ class Layer(Configurable):
         return self.weights
 
     @property
+    def dtype(self) -> str:
+        """Always "float32"."""
+        return "float32"
+
+    compute_dtype = variable_dtype = dtype
+
+    @property
     def trainable_weights(self) -> list[Weight]:
         """Those that gradients move; none if the layer is not trainable."""
         return [w for w in self.weights if w.trainable and self.trainable]
@@ -129,6 +172,16 @@ class Layer(Configurable):
     def non_trainable_weights(self) -> list[Weight]:
         """The others."""
         return [w for w in self.weights if not (w.trainable and self.trainable)]
+
+    @property
+    def trainable_variables(self) -> list[Weight]:
+        """As :attr:`trainable_weights`."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Weight]:
+        """As :attr:`non_trainable_weights`."""
+        return self.non_trainable_weights
 
     @property
     def output_shape(self) -> tuple[int | None, ...]:
@@ -174,8 +227,21 @@ class Layer(Configurable):
         """What the compiled code depends on: not the name, not how weights begin."""
         return [self.trainable, *(getattr(self, key) for key in self.arguments if not key.endswith("initializer"))]
 
-    def __call__(self, *_: Any) -> Any:
-        raise UnsupportedError("layers are chained in a Sequential model", remedy="Sequential([Dense(8), Dense(1)])")
+    def __call__(self, x: Any, training: bool = False) -> Array:
+        """The layer's output for a batch of rows, [rows, ...]: interpreted with NumPy. Builds the layer.
+
+        Raises:
+            DataError: rows of another shape than the layer is built for.
+            UnsupportedError: a symbolic input; layers are chained in a Sequential model.
+        """
+        refuse_symbols(x)
+        batch = numbers(x, "x", finite=False)
+        if not self.built:
+            self.build(batch.shape)
+        if batch.shape[1:] != self.input_row:
+            raise DataError(f"layer {self.name!r} takes rows of shape {self.input_row}", received=str(batch.shape))
+        self._calls += 1
+        return call([self], {w: f"weight_{i}" for i, w in enumerate(self.weights)}, batch, bool(training), self._calls)
 
 
 def assign(weights: Sequence[Weight], values: Sequence[Any], owner: str) -> None:
@@ -199,15 +265,9 @@ def _serialized(value: Any) -> Any:
     return serialize(value) if isinstance(value, Configurable) else value
 
 
-def _check_dtype(dtype: Any) -> None:
-    name = dtype.get("config", {}).get("name") if isinstance(dtype, dict) else getattr(dtype, "name", dtype)
-    if name not in (None, "float32"):
-        raise UnsupportedError("layers compute in float32", received=repr(dtype), remedy="leave dtype out")
-
-
 def _declared(shape: Any, dimension: Any, batch_shape: Any) -> Shape | None:
     if shape is not None:
-        return _row((None, *shape))
+        return _row((None, *shape) if isinstance(shape, (tuple, list)) else shape)
     if dimension is not None:
         return _row((None, dimension))
     return None if batch_shape is None else _row(batch_shape)
@@ -219,14 +279,15 @@ def _row(input_shape: Sequence[int | None]) -> Shape:
     Raises:
         UnsupportedError: a length is not known, or not positive.
     """
-    row = tuple(input_shape)[1:]
-    if not row or any(n is None or int(n) < 1 for n in row):
+    shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else ()
+    row = [n for n in shape[1:] if isinstance(n, Integral) and not isinstance(n, bool) and n > 0]
+    if not row or len(row) != len(shape) - 1:
         raise UnsupportedError(
-            "every length of a row's shape is known and positive",
-            received=str(tuple(input_shape)),
+            "every length of a row's shape is known, whole and positive",
+            received=repr(input_shape),
             remedy="give all lengths, such as shape=(4,)",
         )
-    return tuple(int(n) for n in row if n is not None)
+    return tuple(map(int, row))
 
 
 def size(row: Shape) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgeling import activations, initializers, regularizers
+from edgeling.configurable import number, whole
 from edgeling.errors import UnsupportedError
 from edgeling.layers.base import Layer, Shape, size
 from edgeling.training.tracing import Tracer
@@ -36,9 +37,8 @@ class Dense(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if int(units) != units or units < 1:
-            raise UnsupportedError("a dense layer has a whole, positive number of units", received=repr(units))
-        self.units, self.activation, self.use_bias = int(units), activations.get(activation), bool(use_bias)
+        self.units = whole("units", units)
+        self.activation, self.use_bias = activations.get(activation), bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
@@ -57,19 +57,13 @@ class Dense(Layer):
         return (self.units,)
 
     def trace(self, tracer: Tracer, x: str) -> str:
-        self._penalize(tracer)
+        self.penalize(tracer)
         if self.use_bias:
             bias = tracer.value(self.bias)
         else:
             bias = tracer.builder.constant(np.zeros(self.units, np.float32), "no_bias")
         y = tracer.builder.add("dense", x, tracer.value(self.kernel), bias)
         return self.activation.trace(tracer.builder, y)
-
-    def _penalize(self, tracer: Tracer) -> None:
-        if self.kernel_regularizer:
-            tracer.penalize(self.kernel, *self.kernel_regularizer.factors())
-        if self.bias_regularizer and self.use_bias:
-            tracer.penalize(self.bias, *self.bias_regularizer.factors())
 
 
 class Activation(Layer):
@@ -154,23 +148,23 @@ class Softmax(Layer):
 class Dropout(Layer):
     """While training, sets a share ``rate`` of the inputs to zero and scales up the rest.
 
-    What is dropped follows the seed of the fit and the step; ``seed`` is kept for model files and changes nothing.
+    What is dropped follows the step and ``seed``; without one, the seed of the fit.
     """
 
     arguments = ("rate", "noise_shape", "seed")
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not 0 <= rate < 1:
+        if not 0 <= number("rate", rate) < 1:
             raise UnsupportedError("a dropout rate lies from 0 to below 1", received=str(rate))
         if noise_shape is not None:
             raise UnsupportedError("dropout draws every element by itself", received=f"noise_shape={noise_shape}")
-        self.rate, self.noise_shape, self.seed = float(rate), None, seed
+        self.rate, self.noise_shape, self.seed = float(rate), None, None if seed is None else whole("seed", seed, 0)
 
     def trace(self, tracer: Tracer, x: str) -> str:
         if not tracer.training or not self.rate:
             return x
-        mask = tracer.mask(tracer.builder.type_of(x).shape, self.rate)
+        mask = tracer.mask(tracer.builder.type_of(x).shape, self.rate, self.seed)
         return tracer.builder.add("multiply", x, mask)
 
 

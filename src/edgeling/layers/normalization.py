@@ -73,7 +73,7 @@ class BatchNormalization(Layer):
         )
 
     def trace(self, tracer: Tracer, x: str) -> str:
-        self._penalize(tracer)
+        self.penalize(tracer)
         mean, variance = tracer.value(self.moving_mean), tracer.value(self.moving_variance)
         if not tracer.training:
             affine = self._gamma(tracer, x), self._beta(tracer, x)
@@ -111,12 +111,6 @@ class BatchNormalization(Layer):
     def _beta(self, tracer: Tracer, x: str) -> str:
         zeros = np.zeros(tracer.builder.type_of(x).shape[1:], np.float32)
         return tracer.value(self.beta) if self.center else tracer.builder.constant(zeros, "no_center")
-
-    def _penalize(self, tracer: Tracer) -> None:
-        if self.gamma_regularizer and self.scale:
-            tracer.penalize(self.gamma, *self.gamma_regularizer.factors())
-        if self.beta_regularizer and self.center:
-            tracer.penalize(self.beta, *self.beta_regularizer.factors())
 
 
 class Normalization(Layer):

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from edgeling.errors import DataError
 from edgeling.graph import DType, GraphBuilder
 from edgeling.graph.types import Array
 
@@ -42,9 +44,41 @@ class Weight:
         """Of the value."""
         return self.value.shape
 
+    @property
+    def dtype(self) -> str:
+        """Always "float32"."""
+        return "float32"
+
+    @property
+    def ndim(self) -> int:
+        """Of the value."""
+        return self.value.ndim
+
     def numpy(self) -> Array:
         """A copy of the values."""
         return self.value.copy()
+
+    def assign(self, value: ArrayLike) -> None:
+        """Replace the values.
+
+        Raises:
+            DataError: another shape, or not numbers.
+        """
+        try:
+            given = np.array(value, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"the weight {self.path} holds numbers", received=str(error)) from None
+        if given.shape != self.shape:
+            raise DataError(f"the weight {self.path} has shape {self.shape}", received=str(given.shape))
+        self.value = given
+
+    def assign_add(self, value: ArrayLike) -> None:
+        """Add to the values."""
+        self.assign(self.value + np.asarray(value, np.float32))
+
+    def assign_sub(self, value: ArrayLike) -> None:
+        """Subtract from the values."""
+        self.assign(self.value - np.asarray(value, np.float32))
 
     def __array__(self, dtype: object = None, copy: bool | None = None) -> Array:
         return np.array(self.value, dtype=dtype)  # type: ignore[call-overload]
@@ -84,7 +118,7 @@ class Tracer:
         for weight, name in names.items():
             declare(weight.value, name)
         self.penalties: list[str] = []
-        self._random: tuple[str, str] | None = None
+        self._seed = self._step = ""
         self._masks = 0
 
     def run(self, layers: Sequence[Traceable], x: str) -> str:
@@ -109,12 +143,21 @@ class Tracer:
         """Say what a weight that no gradient moves becomes after the step."""
         self.builder.update(self.value(weight), value)
 
-    def mask(self, shape: Sequence[int], rate: float) -> str:
-        """Dropout's mask: 0, or 1 / (1 - rate). Every call has numbers of its own."""
-        if self._random is None:
-            self._random = self.builder.input("seed", (), DType.UINT32), self._count_steps()
+    def mask(self, shape: Sequence[int], rate: float, seed: int | None = None) -> str:
+        """Dropout's mask: 0, or 1 / (1 - rate). Every call has numbers of its own.
+
+        Args:
+            seed: where the numbers come from; the seed of the run if there is none.
+        """
+        self._step = self._step or self._count_steps()
+        if seed is not None:
+            source = self.builder.constant(np.uint32(seed % 2**32), "dropout_seed")
+        else:
+            self._seed = source = self._seed or self.builder.input("seed", (), DType.UINT32)
         self._masks += 1
-        return self.builder.add("dropout_mask", *self._random, shape=tuple(shape), rate=rate, stream=self._masks - 1)
+        return self.builder.add(
+            "dropout_mask", source, self._step, shape=tuple(shape), rate=rate, stream=self._masks - 1
+        )
 
     def _count_steps(self) -> str:
         step = self.builder.variable(np.uint32(0), "step")
