@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self, SupportsFloat, TypeVar
 
 import numpy as np
 
-from edgeling.errors import DataError, UnsupportedError
+from edgeling.errors import UnsupportedError
 
 Kind = TypeVar("Kind")
 
@@ -111,10 +111,12 @@ def whole(name: str, value: Any, least: int = 1) -> int:
     """A whole number that an argument must be, from ``least`` up.
 
     Raises:
-        DataError: it is not.
+        UnsupportedError: it is not.
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise DataError(f"{name} is a whole number from {least} up", received=repr(value), remedy=f"{name}={least + 1}")
+        raise UnsupportedError(
+            f"{name} is a whole number from {least} up", received=repr(value), remedy=f"{name}={least + 1}"
+        )
     return int(value)
 
 
@@ -122,13 +124,13 @@ def number(name: str, value: Any, least: float = -inf, most: float = inf) -> flo
     """A finite number that an argument must be, within limits that belong to it.
 
     Raises:
-        DataError: it is not.
+        UnsupportedError: it is not.
     """
     if isinstance(value, (bool, str)) or not isinstance(value, SupportsFloat) or not least <= float(value) <= most:
         bounds = f" from {least:g}" * (least > -inf) + f" to {most:g}" * (most < inf)
-        raise DataError(f"{name} is a number{bounds}", received=repr(value))
+        raise UnsupportedError(f"{name} is a number{bounds}", received=repr(value))
     if not isfinite(float(value)):
-        raise DataError(f"{name} is finite", received=repr(value))
+        raise UnsupportedError(f"{name} is finite", received=repr(value))
     return float(value)
 
 

@@ -144,7 +144,7 @@ class Layer(Configurable):
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """``(None, features)`` -> ``(None, ...)``: the shape of a batch of output rows."""
-        return (tuple(input_shape)[0], *self.output_shape_of(_row(input_shape)))
+        return (next(iter(input_shape)), *self.output_shape_of(_row(input_shape)))
 
     @property
     def weights(self) -> list[Weight]:
@@ -280,14 +280,14 @@ def _row(input_shape: Sequence[int | None]) -> Shape:
         UnsupportedError: a length is not known, or not positive.
     """
     shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else ()
-    row = [n for n in shape[1:] if isinstance(n, Integral) and not isinstance(n, bool) and n > 0]
+    row = [int(n) for n in shape[1:] if isinstance(n, Integral) and not isinstance(n, bool) and int(n) > 0]
     if not row or len(row) != len(shape) - 1:
         raise UnsupportedError(
             "every length of a row's shape is known, whole and positive",
             received=repr(input_shape),
             remedy="give all lengths, such as shape=(4,)",
         )
-    return tuple(map(int, row))
+    return tuple(row)
 
 
 def size(row: Shape) -> int:

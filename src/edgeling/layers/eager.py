@@ -43,7 +43,7 @@ def call(layers: Sequence[Traceable], names: Mapping[Weight, str], x: Array, tra
     builder = GraphBuilder("call")
     value = builder.input("x", x.shape)
     graph = builder.build([Tracer(builder, names, training=training).run(layers, value)])
-    given = {"x": x, "seed": np.uint32(next_seed() if "seed" in graph.inputs else 0)}
+    given: dict[str, Array] = {"x": x, "seed": np.asarray(next_seed() if "seed" in graph.inputs else 0)}
     steps = {"step": np.uint32(step)} if "step" in graph.variables else {}
     done = run(graph, given, steps)
     moved = {name for name, _ in graph.updates}

@@ -12,11 +12,12 @@ import numpy as np
 
 from edgeling import losses, metrics, optimizers
 from edgeling.callbacks import Callback, CallbackList, History
-from edgeling.configurable import refuse
+from edgeling.configurable import refuse, refuse_overriding
 from edgeling.errors import TrainingError, UnsupportedError
 from edgeling.graph import Graph
 from edgeling.graph.types import Array
 from edgeling.layers.base import Layer
+from edgeling.layers.eager import call, refuse_symbols
 from edgeling.models import saving
 from edgeling.models.display import Display, numbers
 from edgeling.models.fitting import Fit, Plan, Report
@@ -31,6 +32,10 @@ from edgeling.utils import next_seed
 
 DEFAULT_BATCH_SIZE = 32
 CALIBRATION_ROWS = 1000
+_NEVER_CALLED = (
+    "call", "__call__", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics",
+    "make_train_function", "make_test_function", "make_predict_function",
+)  # fmt: skip
 
 
 class Sequential(Stack):
@@ -48,7 +53,7 @@ class Sequential(Stack):
     """
 
     def __init__(self, layers: Iterable[Layer] | None = None, trainable: bool = True, name: str | None = None) -> None:
-        self.stop_training = False
+        self.stop_training, self._calls = False, 0
         self.history: History | None = None
         self.optimizer: optimizers.Optimizer | None = None
         self.loss: Any = None
@@ -56,6 +61,10 @@ class Sequential(Stack):
         self._weighted_metrics: list[Any] = []
         self.calibration_rows: Array | None = None  # some of the rows last fitted, for int8; never saved
         super().__init__(layers, trainable, name)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        refuse_overriding(cls, _NEVER_CALLED, "layers in a chain, compile() with a loss and metrics, and callbacks")
 
     def _forget(self) -> None:
         super()._forget()
@@ -255,14 +264,29 @@ class Sequential(Stack):
     predict_on_batch = predict
 
     def __call__(self, x: Any, training: bool = False) -> Array:
-        """As :meth:`predict`."""
-        return self.predict(x)
+        """As :meth:`predict`; while ``training`` dropout drops, and statistics are the batch's own and move.
+
+        The latter is interpreted with NumPy, not compiled.
+        """
+        refuse_symbols(x)
+        if not training:
+            return self.predict(x)
+        row = self._built_for(x)
+        self._calls += 1
+        return call(self._layers, self.network().names, arrays.features(x, row, finite=False), True, self._calls)
+
+    def _built_for(self, x: Any) -> tuple[int, ...]:
+        """The shape of a row; a model that is not built takes it from the data."""
+        if not self.built and self._layers:
+            known = self._input.declared if self._input else None
+            self.build((None, *arrays.features(x, known, finite=False).shape[1:]))
+        return self._rows()[0]
 
     def _predict(self, x: Any, limit: int | None) -> Array:
-        row, output = self._rows()
+        row = self._built_for(x)
         floats = arrays.features(x, row, finite=False)[:limit]
         if self._predictor is None or self._predictor.seen != Weight.changes:
-            self._follow(output)
+            self._follow(self._rows()[1])
         assert self._predictor
         return self._predictor.rows(floats)
 

@@ -158,6 +158,11 @@ class Stack:
             layer.trainable = bool(value)
 
     @property
+    def losses(self) -> list[float]:
+        """The penalties on weights, layer by layer, as they are now."""
+        return [loss for layer in self._layers for loss in layer.losses]
+
+    @property
     def non_trainable_weights(self) -> list[Weight]:
         """The others: moving statistics, and those of layers that are not trainable."""
         moved = set(self.trainable_weights)
