@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from edgeling.data import IRIS, Table, check, from_arrays, infer_task, read_table
+from edgeling.data import IRIS, Table, check, from_arrays, from_data, infer_task, read_table
 from edgeling.data.check import is_constant
-from edgeling.data.table import column_of, distinct_values
+from edgeling.data.table import distinct_values
 from edgeling.errors import DataError
 from edgeling.graph.types import Array
 
@@ -21,7 +21,7 @@ ROWS = 60
 
 
 def table(**columns: object) -> Table:
-    return Table(tuple(column_of(name, np.asarray(values)) for name, values in columns.items()))
+    return from_data(columns)
 
 
 def cycle(*values: object, rows: int = ROWS) -> Array:
@@ -73,7 +73,7 @@ def test_iris() -> None:
     ],
 )
 def test_infer_task(values: Array, task: str) -> None:
-    assert infer_task(column_of("y", values)) == task
+    assert infer_task(from_data({"y": values}).column("y")) == task
 
 
 def test_the_task_can_be_forced() -> None:
@@ -168,8 +168,8 @@ def test_constant_regression_targets_are_refused() -> None:
 
 
 def test_numbers_too_small_for_float32_are_constant() -> None:
-    assert is_constant(column_of("x", np.arange(9) * 1e-46))
-    assert not is_constant(column_of("x", np.arange(9) * 1e-30))
+    assert is_constant(from_data({"x": np.arange(9) * 1e-46}).column("x"))
+    assert not is_constant(from_data({"x": np.arange(9) * 1e-30}).column("x"))
 
 
 # -------------------------------------------------------------------------------------------------- from_arrays

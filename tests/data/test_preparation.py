@@ -12,15 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from edgeling.data import CategoricalFeature, NumericFeature, Preparation, Table, Target, check, from_arrays
-from edgeling.data.table import column_of
+from edgeling.data import CategoricalFeature, NumericFeature, Preparation, Table, Target, check, from_arrays, from_data
 from edgeling.errors import ArtifactError, DataError
 from edgeling.graph import GraphBuilder, run
 from edgeling.graph.types import Array
 
 
 def table(**columns: object) -> Table:
-    return Table(tuple(column_of(name, np.asarray(values)) for name, values in columns.items()))
+    return from_data(columns)
 
 
 FLOWERS = table(

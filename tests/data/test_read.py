@@ -7,7 +7,6 @@ import contextlib
 import os
 import subprocess
 import sys
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +91,7 @@ def test_the_quick_answer_agrees_with_the_pattern(monkeypatch: pytest.MonkeyPatc
     for cell in cells:
         quick = read(tmp_path, f"a,b\n{cell},1\n").column("a").is_numeric
         with monkeypatch.context() as patch:
-            patch.setattr("edgeling.data.read._all_numbers", lambda _: False)
+            patch.setattr("edgeling.data.delimited.TextCells.plain_numbers", lambda *_: None)
             assert read(tmp_path, f"a,b\n{cell},1\n").column("a").is_numeric == quick, cell
 
 
@@ -111,7 +110,7 @@ def test_numbers_beyond_float32_are_refused_by_place(tmp_path: Path, cell: str) 
 
 
 def test_chunks_are_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgeling.data.read._CHUNK_ROWS", 3)
+    monkeypatch.setattr("edgeling.data.delimited._CHUNK_ROWS", 3)
     table = read(tmp_path, "a,b\n" + "".join(f"{i},k{i % 2}\n" for i in range(10)))
     assert table.column("a").values.tolist() == list(range(10))
     assert table.column("b").values.tolist() == [0, 1] * 5
@@ -129,8 +128,6 @@ REFUSED = {
     "repeated names": ("a,b,a\n1,2,3\n", "'a' more than once"),
     "NUL bytes": (b"a,b\n1,\x00\n", "NUL"),
     "picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "table.csv"),
-    "another encoding": ("naïve,b\n1,2\n".encode("latin-1"), "utf-8"),
-    "UTF-16": ("a,b\n1,2\n".encode("utf-16"), "utf-8"),
     "endless cell": ('a,b\n1,"' + "x" * 200_000, "field"),
 }
 
@@ -152,11 +149,11 @@ def test_not_a_file(tmp_path: Path) -> None:
     for path, word in ((tmp_path, "folder"), (tmp_path / "none.csv", "none.csv"), (Path(os.devnull), os.devnull)):
         with pytest.raises(DataError, match=word):
             read_table(path)
-    assert "parquet" in refusal(tmp_path, "x", "table.xlsx").rule
+    assert "parquet" in refusal(tmp_path, b"x\0", "table.png").rule
 
 
 def test_too_large_a_table_is_refused_while_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgeling.data.read.MAX_CELLS", 10)
+    monkeypatch.setattr("edgeling.data.delimited.MAX_CELLS", 10)
     assert "10 cells" in refusal(tmp_path, "a,b\n" + "1,2\n" * 10).rule
 
 
@@ -264,7 +261,6 @@ def test_parquet_of_nested_columns_infinities_or_no_rows(tmp_path: Path) -> None
     for columns, word in (
         ({"a": [[1], [2]], "b": [1, 2]}, "'a'"),
         ({"a": [1.0, float("inf")], "b": [1, 2]}, "'a', row 2"),
-        ({"a": [timedelta(1), timedelta(2)], "b": [1, 2]}, "'a'"),
         ({"a": [], "b": []}, "without any"),
     ):
         with pytest.raises(DataError) as caught:

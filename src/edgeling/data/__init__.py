@@ -5,10 +5,12 @@ from pathlib import Path
 
 from edgeling.data.balance import balanced_class_weight, oversample, undersample
 from edgeling.data.check import ColumnCheck, TableCheck, Task, check, infer_task
+from edgeling.data.frames import from_arrays, from_data
 from edgeling.data.preparation import CategoricalFeature, NumericFeature, Preparation, Target
 from edgeling.data.read import read_table
+from edgeling.data.reading import Reading, ReadingOptions, Role
 from edgeling.data.split import Split, split
-from edgeling.data.table import Column, Table, from_arrays
+from edgeling.data.table import Column, Table
 
 IRIS = Path(__file__).with_name("iris.csv")
 """R. A. Fisher's irises (1936): 150 flowers, four lengths in cm, three species (scikit-learn's copy)."""
@@ -22,12 +24,16 @@ __all__ = [
     "Preparation",
     "Split",
     "Table",
+    "Reading",
+    "ReadingOptions",
+    "Role",
     "TableCheck",
     "Target",
     "Task",
     "balanced_class_weight",
     "check",
     "from_arrays",
+    "from_data",
     "infer_task",
     "oversample",
     "read_table",

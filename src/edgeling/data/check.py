@@ -10,11 +10,12 @@ from typing import Any, Literal
 import numpy as np
 
 from edgeling.data.table import Column, Table, distinct_values
+from edgeling.data.words import are_truth_values
 from edgeling.errors import DataError
 from edgeling.graph.types import Array
 
 Task = Literal["binary", "multiclass", "regression"]
-Kind = Literal["numeric", "categorical", "constant", "identifier"]
+Kind = Literal["numeric", "categorical", "boolean", "date", "constant", "identifier"]
 
 MAX_INFERRED_CLASSES = 20
 """A target of more distinct whole numbers than this is taken for a quantity (scikit-learn's digits have 10)."""
@@ -31,7 +32,7 @@ class ColumnCheck:
     """What one column is.
 
     Attributes:
-        kind: ``constant`` and ``identifier`` columns are not learned from.
+        kind: ``constant`` and ``identifier`` columns are not learned from; ``date`` is one with a time of day too.
         missing: number of rows without a value.
         distinct: number of different values.
         dropped: why it is not learned from; empty if it is.
@@ -106,6 +107,7 @@ def check(table: Table, target: str, *, task: Task | None = None) -> TableCheck:
     known = _known_rows(table.column(target))
     table, lost = table.take(known), int(np.count_nonzero(~known))
     answer = table.column(target)
+    _require_no_dates(answer)
     task = task or infer_task(answer)
     counts = _count_classes(answer) if task != "regression" else {}
     _require_target(answer, task, counts)
@@ -113,7 +115,7 @@ def check(table: Table, target: str, *, task: Task | None = None) -> TableCheck:
         task = "binary"  # which is what two classes are, whatever they were called
     columns = tuple(check_column(column) for column in table.columns if column.name != target)
     _require_features(columns)
-    warnings = _warnings(table.rows, lost, columns, counts)
+    warnings = (*table.notes, *_warnings(table.rows, lost, columns, counts))
     return TableCheck(table, target, task, columns, tuple(counts), counts, lost, warnings)
 
 
@@ -142,14 +144,20 @@ def class_codes(column: Column) -> tuple[tuple[str, ...], Array]:
 def check_column(column: Column) -> ColumnCheck:
     """What a column is, and whether to learn from it."""
     missing = int(np.count_nonzero(column.missing))
-    values = column.present.astype(np.float32) if column.is_numeric else column.present
+    values = column.present.astype(np.float32) if column.is_numeric and not column.temporal else column.present
     distinct = len(distinct_values(values))
     if is_constant(column):
         reason = "every row has the same value" if distinct else "every row is missing"
         return ColumnCheck(column.name, "constant", missing, distinct, reason)
     if reason := _identifier(column, distinct):
         return ColumnCheck(column.name, "identifier", missing, distinct, reason)
-    return ColumnCheck(column.name, "numeric" if column.is_numeric else "categorical", missing, distinct)
+    return ColumnCheck(column.name, _kind(column), missing, distinct)
+
+
+def _kind(column: Column) -> Kind:
+    if column.categories is not None:
+        return "boolean" if are_truth_values(column.categories) else "categorical"
+    return "date" if column.temporal else "numeric"
 
 
 def is_constant(column: Column) -> bool:
@@ -158,7 +166,7 @@ def is_constant(column: Column) -> bool:
     A column that is missing in some rows and otherwise constant is constant too: its absence is not a feature.
     """
     values = column.present
-    if not column.is_numeric or not len(values):
+    if not column.is_numeric or column.temporal or not len(values):
         return len(distinct_values(values)) <= 1
     held, limits = values.astype(np.float32).astype(np.float64), np.finfo(np.float32)
     noise = max(10 * float(limits.eps) * float(np.abs(held).max()), float(limits.tiny))
@@ -168,6 +176,8 @@ def is_constant(column: Column) -> bool:
 def _identifier(column: Column, distinct: int) -> str:
     """Why a column names its row rather than describes it, or nothing."""
     values = column.present
+    if column.temporal:
+        return ""
     if column.is_numeric:
         counting = len(values) > 2 and bool(np.all(np.diff(values) == 1)) and values[0] in (0, 1)
         return "it only counts the rows" if counting else ""
@@ -182,6 +192,15 @@ def _require_two_columns(table: Table) -> None:
             "a table needs a target and at least one other column",
             received=f"only the column {', '.join(table.names)!r}",
             remedy="separate the columns with commas, semicolons or tabs",
+        )
+
+
+def _require_no_dates(target: Column) -> None:
+    if target.temporal:
+        raise DataError(
+            "a target is a number or a class",
+            received=f"dates in {target.name!r}, such as {target.text(target.values[0])}",
+            remedy="a column of the days until then, or reading the column as categories",
         )
 
 

@@ -3,19 +3,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from numbers import Number
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from edgeling.data.dates import date_text
 from edgeling.errors import DataError
 from edgeling.graph.types import Array
 
 ABSENT = -1
 """The code of a missing category."""
+
+Temporal = Literal["", "date", "timestamp"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,15 +30,19 @@ class Column:
         values: float64 [rows] with NaN where missing; or, of a column of text, int32 [rows] positions in
             ``categories``, ``ABSENT`` where missing.
         categories: the distinct texts, sorted; ``None`` for a column of numbers.
+        temporal: whether the numbers are moments, in seconds since 1970-01-01 00:00, with a time of day or without.
+        form: how the cells were written, where new ones could be read otherwise: ``decimal comma``, ``day first``...
     """
 
     name: str
     values: Array
     categories: tuple[str, ...] | None = None
+    temporal: Temporal = ""
+    form: str = ""
 
     @property
     def is_numeric(self) -> bool:
-        """Whether it holds numbers, not categories."""
+        """Whether it holds numbers (moments among them), not categories."""
         return self.categories is None
 
     @property
@@ -54,7 +61,9 @@ class Column:
 
     def text(self, value: Any) -> str:
         """One of ``values`` (not a missing one) as text."""
-        return number_text(float(value)) if self.categories is None else self.categories[int(value)]
+        if self.categories is not None:
+            return self.categories[int(value)]
+        return date_text(float(value), self.temporal) if self.temporal else number_text(float(value))
 
     def take(self, rows: Array) -> Column:
         """The same column with only these rows (positions, or bool [rows])."""
@@ -63,9 +72,14 @@ class Column:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Columns of equal length with distinct names."""
+    """Columns of equal length with distinct names.
+
+    Attributes:
+        notes: how cells were read where a person should know; sentences.
+    """
 
     columns: tuple[Column, ...]
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         _require_distinct_names([column.name for column in self.columns])
@@ -89,58 +103,25 @@ class Table:
         Raises:
             DataError: there is none; the message offers the nearest name.
         """
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise _no_such_column(name, self.names)
+        found = self._by_name.get(name)
+        if found is None:
+            raise _no_such_column(name, self.names)
+        return found
+
+    @cached_property
+    def _by_name(self) -> dict[str, Column]:
+        return {column.name: column for column in self.columns}
 
     def select(self, names: Iterable[str]) -> Table:
         """Only these columns, in this order."""
-        return Table(tuple(self.column(name) for name in names))
+        return replace(self, columns=tuple(self.column(name) for name in names))
 
     def take(self, rows: Array) -> Table:
         """Only these rows (positions, or bool [rows])."""
-        return Table(tuple(column.take(rows) for column in self.columns))
+        return replace(self, columns=tuple(column.take(rows) for column in self.columns))
 
 
-def from_arrays(
-    X: ArrayLike,  # noqa: N803  (the field's name for a feature matrix)
-    y: ArrayLike,
-    feature_names: Sequence[str] | None = None,
-    *,
-    target: str = "target",
-) -> Table:
-    """A table of arrays: the columns of ``X`` [rows, features], then ``y`` [rows] as the column ``target``.
-
-    Columns that are numbers (or bools) become float64, anything else categories of its text.
-
-    Raises:
-        DataError: shapes or names that do not go together, or an infinity.
-    """
-    features, labels = np.asarray(X), np.asarray(y)
-    _require_shapes(features, labels)
-    names = list(feature_names) if feature_names is not None else _default_names(features.shape[1])
-    if len(names) != features.shape[1]:
-        raise DataError(
-            "feature_names names every column of X", received=f"{len(names)} names, {features.shape[1]} columns"
-        )
-    columns = [column_of(name, features[:, i]) for i, name in enumerate(names)]
-    return Table((*columns, column_of(target, labels.reshape(-1))))
-
-
-def column_of(name: str, values: Array) -> Column:
-    """A column from an array [rows] of numbers, of bools, or of anything else by its text (``None``: missing).
-
-    Raises:
-        DataError: a value float32 cannot hold.
-    """
-    if values.dtype.kind in "biuf" or all(isinstance(value, Number) for value in values):
-        return numeric_column(name, values.astype(np.float64))
-    texts = np.array(["" if value is None else str(value) for value in values], dtype=np.dtypes.StringDType())
-    return categorical_column(name, texts, texts == "")
-
-
-def numeric_column(name: str, values: Array) -> Column:
+def numeric_column(name: str, values: Array, form: str = "") -> Column:
     """A column of float64 [rows], NaN where missing.
 
     Raises:
@@ -153,15 +134,7 @@ def numeric_column(name: str, values: Array) -> Column:
             received=f"{number_text(values[beyond[0]])} in column {name!r}, row {beyond[0] + 1}",
             remedy="correct the cell, or leave it empty if the value is unknown",
         )
-    return Column(name, values)
-
-
-def categorical_column(name: str, texts: Array, missing: Array) -> Column:
-    """A column of categories from texts (StringDType [rows]) and where they are missing (bool [rows])."""
-    categories, codes = np.unique(texts[~missing], return_inverse=True)
-    values = np.full(len(texts), ABSENT, np.int32)
-    values[~missing] = codes
-    return Column(name, values, tuple(categories.tolist()))
+    return Column(name, values, form=form)
 
 
 def distinct_values(values: Array) -> Array:
@@ -178,25 +151,11 @@ def number_text(value: float) -> str:
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
 
 
-def _default_names(count: int) -> list[str]:
-    return [f"feature_{i}" for i in range(count)]
-
-
-def _require_shapes(features: Array, labels: Array) -> None:
-    rows_agree = labels.ndim in (1, 2) and labels.size == len(labels) == len(features) if features.ndim else False
-    if features.ndim != 2 or not rows_agree:
-        raise DataError(
-            "X is [rows, features] and y is [rows]",
-            received=f"X of shape {features.shape}, y of shape {labels.shape}",
-            remedy="reshape them; one feature is X.reshape(-1, 1)",
-        )
-
-
 def _require_distinct_names(names: Sequence[str]) -> None:
-    repeated = [name for i, name in enumerate(names) if name in names[:i]]
-    if repeated:
+    if len(set(names)) < len(names):
+        repeated = Counter(names).most_common(1)[0][0]
         raise DataError(
-            "column names must differ", received=f"{repeated[0]!r} more than once", remedy="rename one of them"
+            "column names must differ", received=f"{repeated!r} more than once", remedy="rename one of them"
         )
 
 

@@ -33,7 +33,14 @@ from edgeling.toolchain.prove import Proof
 from edgeling.workflow.pipeline import Pipeline, shares
 from edgeling.workflow.train import Trained
 
-_KINDS = {"numeric": "number", "categorical": "category", "constant": "constant", "identifier": "identifier"}
+_KINDS = {
+    "numeric": "number",
+    "categorical": "category",
+    "boolean": "yes or no",
+    "date": "date",
+    "constant": "constant",
+    "identifier": "identifier",
+}
 
 
 def trained_content(trained: Trained, command: str) -> Content:

@@ -1,0 +1,365 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables of text: cells between separators, one row a line, as the csv module of Python's library reads them.
+
+Large tables whose text leaves no doubt (every quote encloses a whole cell, every line has as many separators) are cut
+up by polars, which gives the same cells twenty times sooner; importing it takes longer than reading a small table.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgeling.data.cells import Cells
+from edgeling.data.number_forms import PLAIN
+from edgeling.data.words import is_missing
+from edgeling.errors import DataError
+from edgeling.graph.types import Array
+
+if TYPE_CHECKING:
+    import polars
+
+MAX_CELLS = 200_000_000
+"""More than this would not fit the memory of an ordinary workstation."""
+LARGE_CHARACTERS = 4_000_000
+"""From this size on, importing polars pays."""
+
+_SEPARATORS = (",", ";", "\t", "|")
+_SNIFFED_CHARACTERS = 262_144
+_SNIFFED_LINES = 30
+_CHUNK_ROWS = 50_000
+_TEXT = np.dtypes.StringDType()
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What a text holds before its cells are understood.
+
+    Attributes:
+        columns: by name, in the file's order.
+        separator: of cells.
+        notes: sentences about how it was cut up.
+    """
+
+    columns: dict[str, Cells]
+    separator: str
+    notes: tuple[str, ...] = ()
+
+
+def cut_up(name: str, text: str, separator: str = "", comment: str = "") -> Grid:
+    """The columns of a text.
+
+    Args:
+        separator: of cells; by default the one of ``, ; tab |`` that cuts the first rows alike.
+        comment: lines that begin with it are left out; by default ``#`` where the text begins with it.
+
+    Raises:
+        DataError: no header, no rows, rows of another width, or more cells than memory holds.
+    """
+    named = re.match(r"sep=(.)\r?\n", text)  # a line that Excel understands
+    if named:
+        text, separator = text[named.end() :], separator or named[1]
+    try:
+        lines = _Lines(text, separator, comment)
+        header = _header(lines.header)
+        columns = (_quickly(lines, len(header)) or _carefully(lines, len(header))) if header else []
+    except csv.Error as error:
+        raise DataError(
+            "a table of text has a header and rows separated by comma, semicolon, tab or |",
+            received=f"{name!r}: {error}",
+            remedy="export the table as CSV, each cell with a quote or a separator in it enclosed in quotes",
+        ) from error
+    if not columns:
+        raise DataError("a table needs rows below its header", received=f"the header {', '.join(header[:20])!r} alone")
+    _require_distinct(header)
+    return Grid(dict(zip(header, columns, strict=True)), lines.separator, tuple(lines.notes))
+
+
+@dataclass
+class _Lines:
+    """A text without its comments, its separator, its header, and where its rows begin."""
+
+    text: str
+    separator: str
+    comment: str
+    notes: list[str] = field(default_factory=list)
+    header: list[str] = field(default_factory=list)
+    body: str = ""
+    comments: int = 0
+
+    def __post_init__(self) -> None:
+        self.text = self.text.lstrip("\r\n")
+        last = self._leave_out_comments(self.comment or "#") if self.comment or self.text.startswith("#") else ""
+        start = self.text[:_SNIFFED_CHARACTERS].splitlines(keepends=True)[:_SNIFFED_LINES]
+        self.separator = self.separator or max(_SEPARATORS, key=lambda s: _agreement(start, s))
+        self.header, self.body = self._first_row()
+        if named := self._names_in(last):
+            self.header, self.body = named, self.text
+        elif not last and "\n#" in self.body and self._has_notes_among_rows():
+            self._leave_out_comments("#")
+            self.header, self.body = self._first_row()
+
+    def _leave_out_comments(self, mark: str) -> str:
+        """Drop comment lines; a quoted cell may hold what looks like one. Returns the last of those at the top."""
+        kept: list[str] = []
+        top, count, inside = "", 0, False
+        for line in self.text.splitlines(keepends=True):
+            if not inside and line.startswith(mark):
+                top = line if not kept else top
+                count += 1
+            else:
+                kept.append(line)
+                inside ^= line.count('"') % 2 == 1
+        self.text, self.comments = "".join(kept), count
+        if count:
+            self.notes.append(
+                f"comments are left out: {count:,} {'line' if count == 1 else 'lines'} beginning with {mark!r}"
+            )
+        return top.removeprefix(mark).strip()
+
+    def _has_notes_among_rows(self) -> bool:
+        """Whether no line that begins with # is as wide as a row."""
+        lines = [line for line in self.body.split("\n") if line.startswith("#")]
+        return all(len(row) != len(self.header) for row in _reader(lines, self.separator))
+
+    def _first_row(self) -> tuple[list[str], str]:
+        start = self.text[:_SNIFFED_CHARACTERS]
+        stream = io.StringIO(start if "\n" in start[_SNIFFED_CHARACTERS // 2 :] else self.text, newline="")
+        row = next((row for row in _reader(stream, self.separator) if any(cell.strip() for cell in row)), [])
+        return row, self.text[stream.tell() :]
+
+    def _names_in(self, comment: str) -> list[str]:
+        """Column names in the last comment above the rows, ``#x,y``: where it is alone, or stands above numbers."""
+        names = next(iter(_reader([comment], self.separator)), []) if comment else []
+        if len(names) != len(self.header) or len(names) < 2 or _looks_like_data([name.strip() for name in names]):
+            return []
+        if self.comments == 1:
+            self.notes.clear()
+            return names
+        return names if _looks_like_data([cell.strip() for cell in self.header]) else []
+
+
+def _reader(lines: Iterable[str], separator: str) -> Iterator[list[str]]:
+    return csv.reader(lines, delimiter=separator, skipinitialspace=separator != "\t")
+
+
+def _agreement(lines: Sequence[str], separator: str) -> tuple[bool, int]:
+    """Whether a separator cuts all rows into the same number of cells above one, and that of the first row."""
+    widths = [len(row) for row in _reader(lines, separator) if row] or [0]
+    cut = widths[:-1] if len(widths) > 2 else widths  # the last may end in the middle
+    return len(set(cut)) == 1 and widths[0] > 1, widths[0]
+
+
+def _header(cells: Sequence[str]) -> list[str]:
+    names = [cell.strip() or f"column_{i + 1}" for i, cell in enumerate(cells)]
+    if _looks_like_data(names):
+        raise DataError(
+            "the first line must name the columns",
+            received=f"{', '.join(names[:6])[:200]!r}",
+            remedy="put a line of column names at the top of the file",
+        )
+    return names
+
+
+def _looks_like_data(names: Sequence[str]) -> bool:
+    """Whether a first line is a row: a fraction in it, or whole numbers other than a plain 0, 1, 2, ..."""
+    numbers = [name for name in names if PLAIN.fullmatch(name)]
+    counted = list(names) == [str(i) for i in range(len(names))]
+    return any("." in number for number in numbers) or (bool(numbers) and numbers == list(names) and not counted)
+
+
+def _require_distinct(names: Sequence[str]) -> None:
+    if len(set(names)) < len(names):
+        repeated = Counter(names).most_common(1)[0][0]
+        raise DataError(
+            "column names must differ", received=f"{repeated!r} more than once", remedy="rename one of them"
+        )
+
+
+def require_memory(cells: int) -> None:
+    """Raise a DataError for a table of more cells than memory holds."""
+    if cells > MAX_CELLS:
+        raise DataError(f"a table has at most {MAX_CELLS:,} cells", remedy="train on a sample of the rows")
+
+
+# ------------------------------------------------------------------------------------------------------- carefully
+
+
+def _carefully(lines: _Lines, width: int) -> list[Cells]:
+    reader = _reader(io.StringIO(lines.body, newline=""), lines.separator)
+    # Blank lines are no rows, unless they can be a missing value of a single column.
+    rows = (row for row in reader if len(row) > 1 or any(cell.strip() for cell in row))
+    chunks = list(_chunks(rows, width))
+    return [TextCells(np.concatenate(parts)) for parts in zip(*chunks, strict=True)]
+
+
+def _chunks(rows: Iterator[list[str]], width: int) -> Iterator[list[Array]]:
+    """Columns of a bounded number of rows at a time: lists of Python strings are far larger than arrays."""
+    start, size = 1, max(1, min(_CHUNK_ROWS, 10_000_000 // width))
+    while chunk := list(itertools.islice(rows, size)):
+        _require_width(chunk, width, start)
+        start += len(chunk)
+        require_memory(start * width)
+        yield [np.strings.strip(np.array(cells, dtype=_TEXT)) for cells in zip(*chunk, strict=True)]
+
+
+def _require_width(chunk: Sequence[Sequence[str]], width: int, start: int) -> None:
+    for number, row in enumerate(chunk, start):
+        if len(row) != width:
+            raise DataError(
+                "every row has as many cells as the header",
+                received=f"{len(row)} cells in row {number} and {width} names",
+                remedy="quote cells that hold the separator, complete the row, or say which character separates",
+            )
+
+
+class TextCells:
+    """A column held by NumPy: StringDType [rows], without spaces around."""
+
+    def __init__(self, texts: Array) -> None:
+        self._texts = texts
+
+    def sample(self) -> list[str]:
+        return list(dict.fromkeys(self._texts[:300].tolist()))
+
+    def plain_numbers(self, extra: Sequence[str]) -> tuple[Array, Counter[str]] | None:
+        """NumPy reads all that ``PLAIN`` matches, and besides 1_000 and nan."""
+        texts = self._texts
+        missing = texts == ""
+        words: Counter[str] = Counter()
+        try:
+            values = np.where(missing, "nan", texts).astype(np.float64)
+        except ValueError:
+            if (found := self._sentinels(extra)) is None:
+                return None
+            missing, words = found
+            try:
+                values = np.where(missing, "nan", texts).astype(np.float64)
+            except ValueError:
+                return None
+        if (np.strings.find(texts, "_") >= 0).any() or not _only_missing(
+            texts[np.isnan(values) & ~missing], extra, words
+        ):
+            return None
+        return without(values, extra, words), words
+
+    def _sentinels(self, extra: Sequence[str]) -> tuple[Array, Counter[str]] | None:
+        """Where the words for missing values are, if a first look says that numbers stand beside them."""
+        head = [word for word in self.sample() if word and not is_missing(word, extra)]
+        if not all(PLAIN.fullmatch(word) for word in head):
+            return None
+        distinct, codes = self.distinct()
+        gone = np.array([is_missing(word, extra) for word in distinct])
+        counts = np.bincount(codes, minlength=len(distinct)).tolist()
+        return gone[codes], Counter({w: n for w, n, g in zip(distinct, counts, gone, strict=True) if g and w})
+
+    def distinct(self) -> tuple[list[str], Array]:
+        return self._distinct
+
+    @cached_property
+    def _distinct(self) -> tuple[list[str], Array]:
+        found, codes = np.unique(self._texts, return_inverse=True)
+        return found.tolist(), codes
+
+
+def _only_missing(texts: Array, extra: Sequence[str], words: Counter[str]) -> bool:
+    """Count what NumPy took for NaN; whether it means a missing value here too."""
+    words.update(texts.tolist())
+    return all(is_missing(word, extra) for word in words)
+
+
+def without(values: Array, extra: Sequence[str], words: Counter[str]) -> Array:
+    """Numbers that stand for a missing value, such as -999, made NaN and counted."""
+    for word in extra:
+        if PLAIN.fullmatch(word) and (hit := values == float(word)).any():
+            values = np.where(hit, np.nan, values)
+            words[word] += int(hit.sum())
+    return values
+
+
+# --------------------------------------------------------------------------------------------------------- quickly
+
+
+def _quickly(lines: _Lines, width: int) -> list[Cells] | None:
+    """The same cells by polars; ``None`` where the text is small, or a cell could be read in two ways."""
+    text, separator = lines.body, lines.separator
+    if len(text) < LARGE_CHARACTERS or width < 2 or not separator.isascii() or not _is_clear(text, separator, width):
+        return None
+    import polars
+
+    require_memory(text.count("\n") * width)
+    try:
+        frame = polars.read_csv(
+            text.encode(), has_header=False, separator=separator, quote_char='"' if '"' in text else None,
+            infer_schema=False, new_columns=[str(i) for i in range(width)],
+        )  # fmt: skip
+    except polars.exceptions.PolarsError:
+        return None
+    if frame.width != width or frame.height != text.count("\n") + (not text.endswith("\n")) - _inside(text):
+        return None
+    return [SeriesCells(series) for series in frame.get_columns()]
+
+
+def _is_clear(text: str, separator: str, width: int) -> bool:
+    """Whether every line has as many separators, blank lines and lone carriage returns are not there, and quotes
+    enclose whole cells."""
+    if text.count("\r") != text.count("\r\n") or "\n\n" in text or "\n\r" in text or text.startswith(("\n", "\r")):
+        return False
+    bare = _quoted(separator).sub("", text) if '"' in text else text
+    lines = bare.count("\n") + (not bare.endswith("\n"))
+    if '"' in bare or bare.count(separator) != lines * (width - 1):
+        return False
+    return all(line.count(separator) == width - 1 for line in bare.splitlines()) if '"' in text else True
+
+
+def _quoted(separator: str) -> re.Pattern[str]:
+    s = re.escape(separator)
+    return re.compile(rf'(?:(?<=[{s}\n])|\A)"(?:[^"]|"")*+"(?=[{s}\r\n]|\Z)')
+
+
+def _inside(text: str) -> int:
+    """Line ends inside quoted cells."""
+    return sum(cell.count("\n") for cell in re.findall(r'"(?:[^"]|"")*+"', text)) if '"' in text else 0
+
+
+class SeriesCells:
+    """A column held by polars."""
+
+    def __init__(self, series: polars.Series) -> None:
+        self._series = series.fill_null("").str.strip_chars()
+
+    def sample(self) -> list[str]:
+        return list(dict.fromkeys(self._series.head(300).to_list()))
+
+    def plain_numbers(self, extra: Sequence[str]) -> tuple[Array, Counter[str]] | None:
+        import polars
+
+        if self._texts_ahead(extra):
+            return None
+        values = self._series.cast(polars.Float64, strict=False)
+        unread = self._series.filter((values.is_null() | values.is_nan()) & (self._series != ""))
+        words: Counter[str] = Counter()
+        if unread.len():
+            counted = unread.value_counts()
+            if counted.height > 1000 or not all(is_missing(word, extra) for word in counted[:, 0]):
+                return None
+            words.update(dict(zip(*counted.get_columns(), strict=True)))
+        return without(values.fill_null(float("nan")).to_numpy(), extra, words), words
+
+    def _texts_ahead(self, extra: Sequence[str]) -> bool:
+        return any(word and not is_missing(word, extra) and not PLAIN.fullmatch(word) for word in self.sample())
+
+    def distinct(self) -> tuple[list[str], Array]:
+        import polars
+
+        found = self._series.unique().sort()
+        return found.to_list(), self._series.cast(polars.Enum(found)).to_physical().to_numpy()
