@@ -34,6 +34,8 @@ def test_it_reads_what_the_standard_library_writes(value: object) -> None:
         ("[" * 100_000, "recursion"),
         ("{", "Expecting"),
         (b"\xff", "utf-8"),
+        (r'["\ud800"]', "surrogates"),
+        (r'{"\uDfff": 1}', "surrogates"),
     ],
 )
 def test_whatever_is_not_strict_json_is_a_value_error(text: str | bytes, words: str) -> None:

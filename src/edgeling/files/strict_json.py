@@ -4,26 +4,33 @@
 from __future__ import annotations
 
 import json
+import re
 from math import isinf
 from typing import Any, NoReturn
+
+_SURROGATE = re.compile(r"\\ud[89a-f]|[\ud800-\udfff]", re.IGNORECASE)
 
 
 def parse(text: str | bytes) -> Any:
     """Plain values of JSON (bytes: in UTF-8).
 
     Raises:
-        ValueError: not JSON; a name twice in one object; NaN, infinity or a number that float64 cannot hold; nesting
-            deeper than Python follows.
+        ValueError: not JSON; a name twice in one object; NaN, infinity or a number that float64 cannot hold; half a
+            surrogate pair, which is no text; nesting deeper than Python follows.
     """
     try:
-        return json.loads(
-            text if isinstance(text, str) else text.decode(),
+        decoded = text if isinstance(text, str) else text.decode()
+        value = json.loads(
+            decoded,
             object_pairs_hook=_no_repeats,
             parse_constant=_no_constants,
             parse_float=_finite,
         )
+        if _SURROGATE.search(decoded):
+            json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as error:
         raise ValueError(str(error)) from error
+    return value
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

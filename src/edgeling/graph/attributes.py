@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The attributes of a node: filled in, and of the kinds their defaults have. Generated C carries them, so that a string
-is one of the table's names and never somebody's text."""
+"""The attributes of a node: filled in, of the kinds their defaults have, and within what kernels rely on. Generated C
+carries them, so that a string is one of the table's names and never somebody's text."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 
 from edgeling.errors import GraphError
 from edgeling.graph.activations import ACTIVATIONS
+from edgeling.graph.integer import INT8_MAX, INT8_MIN, LARGEST_ZERO_POINT
+from edgeling.graph.limits import MAX_ELEMENTS
 from edgeling.graph.losses import LOSSES, METRICS
 from edgeling.graph.operations import MANY, OPERATIONS
-from edgeling.graph.types import LARGEST_FLOAT32, Attribute
+from edgeling.graph.types import LARGEST_FLOAT32, Attribute, Graph
 
 FUNCTIONS: Mapping[str, Collection[str]] = {
     **dict.fromkeys(("activation", "activation_gradient", "dense"), ACTIVATIONS),
@@ -19,13 +21,34 @@ FUNCTIONS: Mapping[str, Collection[str]] = {
     "metric": METRICS,
 }
 
+LARGEST_RATE = 1 - 2.0**-24  # of dropout: the largest float32 below 1, whose complement can be divided by
+# Least and largest value by operation and attribute, of each element where it is a tuple.
+RANGES: Mapping[str, Mapping[str, tuple[float, float]]] = {
+    **{key: {"label_smoothing": (0, 1), "delta": (0, LARGEST_FLOAT32)} for key in ("loss", "loss_gradient")},
+    **{key: {"shape": (1, MAX_ELEMENTS)} for key in ("broadcast", "reshape")},
+    "dropout_mask": {"shape": (1, MAX_ELEMENTS), "rate": (0, LARGEST_RATE), "stream": (0, 2**32 - 1)},
+    "one_hot": {"depth": (1, MAX_ELEMENTS)},
+    "scatter": {"columns": (1, MAX_ELEMENTS)},
+    "dense_int8": {
+        "zero_point": (-LARGEST_ZERO_POINT, LARGEST_ZERO_POINT),
+        "minimum": (INT8_MIN, INT8_MAX),
+        "maximum": (INT8_MIN, INT8_MAX),
+    },
+    "softmax_int8": {
+        "multiplier": (2**30, 2**31 - 1),
+        "left_shift": (0, 31),
+        "minimum_difference": (-(31 << 26), 0),
+    },
+}
+_INT32 = (-(2**31), 2**31 - 1)  # what any other integer may be
+
 
 def complete_attributes(operation: str, inputs: int, attributes: Mapping[str, Any]) -> dict[str, Attribute]:
     """The attributes with defaults filled in.
 
     Raises:
-        GraphError: an unknown operation or attribute, a value of another kind than the default, a function that is
-            not in its table, or a wrong number of inputs.
+        GraphError: an unknown operation or attribute, a value of another kind than the default or out of its range,
+            a function that is not in its table, or a wrong number of inputs.
     """
     if operation not in OPERATIONS:
         raise GraphError("a node's operation is one of the table's", received=repr(operation))
@@ -37,7 +60,8 @@ def complete_attributes(operation: str, inputs: int, attributes: Mapping[str, An
     for name, value in attributes.items():
         if not _fits(value, spec.attributes[name]):
             kind = type(spec.attributes[name]).__name__
-            raise GraphError(f"{name!r} of {operation} is a {kind}", received=repr(value))
+            raise GraphError(f"{name!r} of {operation} is a {kind}", received=repr(value)[:200])
+        _require_range(operation, name, value)
     complete = {**spec.attributes, **attributes}
     if operation in FUNCTIONS and complete["function"] not in FUNCTIONS[operation]:
         raise GraphError(
@@ -56,3 +80,14 @@ def _fits(value: Any, default: Attribute) -> bool:
     if isinstance(default, tuple):
         return isinstance(value, tuple) and all(_fits(element, default[0]) for element in value)
     return isinstance(value, type(default)) and not isinstance(value, bool)
+
+
+def _require_range(operation: str, name: str, value: Any) -> None:
+    default = OPERATIONS[operation].attributes[name]
+    first = default[0] if isinstance(default, tuple) else default
+    usual = _INT32 if isinstance(first, int) else (-LARGEST_FLOAT32, LARGEST_FLOAT32)
+    if isinstance(first, str | Graph):
+        return
+    least, largest = RANGES.get(operation, {}).get(name, usual)
+    if not all(least <= element <= largest for element in (value if isinstance(value, tuple) else (value,))):
+        raise GraphError(f"{name!r} of {operation} lies between {least} and {largest}", received=repr(value)[:200])

@@ -13,6 +13,7 @@ from edgeling.errors import GraphError
 from edgeling.graph.attributes import complete_attributes
 from edgeling.graph.check import check
 from edgeling.graph.inference import infer
+from edgeling.graph.limits import check_type
 from edgeling.graph.naming import unused
 from edgeling.graph.types import Array, DType, Graph, Node, Quantization, TensorType
 
@@ -159,6 +160,7 @@ class GraphBuilder:
     def _declare(self, name: str, kind: TensorType) -> str:
         if name in self._types:
             raise GraphError("every value has its own name", received=repr(name))
+        check_type(kind)
         self._types[name] = kind
         return name
 

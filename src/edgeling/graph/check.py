@@ -3,38 +3,43 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from edgeling.errors import GraphError
 from edgeling.graph.attributes import complete_attributes
 from edgeling.graph.inference import infer
-from edgeling.graph.limits import check_limits
+from edgeling.graph.limits import check_limits, check_type
 from edgeling.graph.types import Graph, Node, bodies
 
 MAX_NESTING = 4
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 TEXT_LISTS = ("input_names", "input_units", "output_names", "labels")  # what generated headers show
 
 
 def check(graph: Graph, nesting: int = 0) -> Graph:
     """Give the graph back if it is legal.
 
-    Legal: the name is a C identifier; every value is made once and before it is read; every node's types follow from
-    its inputs' types; arrays have the declared shape and dtype; updates name variables, once each, with values of
-    their type.
+    Legal: the name is a C identifier; every value is made once and before it is read, and of a type that can be;
+    every node's types follow from its inputs' types; attributes and the constants of int8 nodes are within what
+    kernels rely on; arrays have the declared shape and dtype; updates name variables, once each, with values of their
+    type. The C of a legal graph neither reads nor writes out of bounds, and overflows no integer.
 
     Raises:
         GraphError: the first rule broken.
     """
     if nesting > MAX_NESTING:
         raise GraphError(f"bodies are nested at most {MAX_NESTING} deep", received=graph.name)
-    if not graph.name.isidentifier():
+    if not _IDENTIFIER.fullmatch(graph.name):
         raise GraphError("a graph's name is a C identifier", received=repr(graph.name))
+    for kind in graph.types.values():
+        check_type(kind)
     known: set[str] = set()
     for value in (*graph.inputs, *graph.constants, *graph.variables):
         _make(graph, value, known)
+    _check_arrays(graph)
     for node in graph.nodes:
         _check_node(graph, node, known, nesting)
-    _check_arrays(graph)
     _check_ends(graph, known)
     _check_metadata(graph)
     return graph
@@ -54,7 +59,6 @@ def _check_node(graph: Graph, node: Node, known: set[str], nesting: int) -> None
     attributes = complete_attributes(node.operation, len(node.inputs), node.attributes)
     for body in bodies(node).values():
         check(body, nesting + 1)
-    check_limits(node, graph)
     if missing := [name for name in attributes if name not in node.attributes]:
         raise GraphError(f"{node.operation} states all its attributes", received=f"none for {missing[0]!r}")
     inferred = infer(node.operation, tuple(graph.types[i] for i in node.inputs), attributes)
@@ -65,6 +69,7 @@ def _check_node(graph: Graph, node: Node, known: set[str], nesting: int) -> None
         declared = graph.types[output]
         if (declared.shape, declared.dtype) != (kind.shape, kind.dtype):
             raise GraphError(f"{output!r} of {node.operation} is {kind}", received=str(declared))
+    check_limits(node, graph)
 
 
 def _check_arrays(graph: Graph) -> None:

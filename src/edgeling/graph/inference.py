@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Type rules: from the types of a node's inputs and its attributes to the types of its outputs."""
+"""Type rules: from the types of a node's inputs and its attributes to the types of its outputs.
+
+Generated C is called with bare pointers, so that a type let through here is memory read or written out of bounds there.
+Every rule therefore holds to what the operation's kernel relies on: element types (one table for all operations, in
+which what is not said is float32), ranks, and every length. What attributes may hold is in ``attributes.py``, what the
+constants of int8 nodes may hold in ``limits.py``.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +16,30 @@ import numpy as np
 
 from edgeling.errors import GraphError
 from edgeling.graph import integer
+from edgeling.graph.limits import check_type
+from edgeling.graph.losses import LOSSES
 from edgeling.graph.scan import scan_types
 from edgeling.graph.types import Attribute, DType, TensorType
 
 Types = tuple[TensorType, ...]
 Rule = Callable[[Types, Mapping[str, Any]], Types]
 SCALAR = TensorType(())
+
+_FLOAT, _INT8, _INT32, _UINT32 = DType.FLOAT32, DType.INT8, DType.INT32, DType.UINT32
+ANY = tuple(DType)
+# The element types of each input, in order, of the operations that do not take float32 alone; none where the rule
+# itself says.
+ELEMENT_TYPES: Mapping[str, tuple[tuple[DType, ...], ...]] = {
+    "scan": (),
+    "reshape": (ANY,),
+    "dropout_mask": ((_UINT32,), (_UINT32,)),
+    "count": ((_UINT32,),),
+    "quantize": ((_FLOAT,), (_INT8,), (_INT32,), (_INT8,)),
+    "dequantize": ((_INT8,),),
+    "dense_int8": ((_INT8,), (_INT8,), (_INT32,), (_INT32,), (_INT8,)),
+    "softmax_int8": ((_INT8,),),
+    "lookup_int8": ((_INT8,), (_INT8,)),
+}
 
 
 def require(holds: bool, rule: str, types: Types) -> None:
@@ -24,11 +48,26 @@ def require(holds: bool, rule: str, types: Types) -> None:
         raise GraphError(rule, received=", ".join(map(str, types)))
 
 
+def _require_element_types(operation: str, types: Types) -> None:
+    taken = ELEMENT_TYPES.get(operation, ((_FLOAT,),) * len(types))
+    fits = all(t.dtype in allowed for t, allowed in zip(types, taken, strict=bool(taken)))
+    require(fits, "takes " + ", ".join("/".join(d.value for d in allowed) for allowed in taken), types)
+
+
 def _float(shape: Sequence[int]) -> Types:
     return (TensorType(tuple(shape)),)
 
 
+def _int8(shape: Sequence[int]) -> Types:
+    return (TensorType(tuple(shape), DType.INT8),)
+
+
 def _same(types: Types, _: Mapping[str, Any]) -> Types:
+    return (types[0],)
+
+
+def _clip(types: Types, attributes: Mapping[str, Any]) -> Types:
+    require(attributes["minimum"] <= attributes["maximum"], "minimum and maximum are in order", types)
     return (types[0],)
 
 
@@ -37,11 +76,28 @@ def _same_pair(types: Types, _: Mapping[str, Any]) -> Types:
     return (types[0],)
 
 
-def _broadcast(types: Types, _: Mapping[str, Any]) -> Types:
+def _last_axis(rule: Rule) -> Rule:
+    """Of operations over the last axis, which a scalar does not have."""
+
+    def checked(types: Types, attributes: Mapping[str, Any]) -> Types:
+        require(len(types[0].shape) >= 1, "the first input has an axis", types)
+        return rule(types, attributes)
+
+    return checked
+
+
+def _broadcast_binary(types: Types, _: Mapping[str, Any]) -> Types:
     try:
         return _float(np.broadcast_shapes(types[0].shape, types[1].shape))
     except ValueError:
         raise GraphError("the shapes broadcast", received=", ".join(map(str, types))) from None
+
+
+def _broadcast(types: Types, attributes: Mapping[str, Any]) -> Types:
+    shape = tuple(attributes["shape"])
+    result = _broadcast_binary((types[0], TensorType(shape)), attributes)
+    require(result[0].shape == shape, f"the input broadcasts to {list(shape)}", types)
+    return result
 
 
 def _dense(types: Types, _: Mapping[str, Any]) -> Types:
@@ -60,17 +116,14 @@ def _matmul(types: Types, attributes: Mapping[str, Any]) -> Types:
 
 
 def _sum(types: Types, attributes: Mapping[str, Any]) -> Types:
-    (x,) = types
-    require(all(0 <= axis < len(x.shape) for axis in attributes["axes"]), "sum's axes exist", types)
-    return _float([1 if i in attributes["axes"] else n for i, n in enumerate(x.shape)])
-
-
-def _to_shape(types: Types, attributes: Mapping[str, Any]) -> Types:
-    return (TensorType(tuple(attributes["shape"]), types[0].dtype),)
+    (x,), axes = types, attributes["axes"]
+    require(all(0 <= axis < len(x.shape) for axis in axes), "sum's axes exist", types)
+    require(len(set(axes)) == len(axes), "sum's axes are named once", types)
+    return _float([1 if i in axes else n for i, n in enumerate(x.shape)])
 
 
 def _reshape(types: Types, attributes: Mapping[str, Any]) -> Types:
-    (result,) = _to_shape(types, attributes)
+    result = TensorType(tuple(attributes["shape"]), types[0].dtype)
     require(result.size == types[0].size, "reshape keeps the number of elements", (*types, result))
     return (result,)
 
@@ -102,28 +155,58 @@ def _one_hot(types: Types, attributes: Mapping[str, Any]) -> Types:
 
 def _concatenate(types: Types, _: Mapping[str, Any]) -> Types:
     heads = {t.shape[:-1] for t in types}
-    require(len(heads) == 1, "concatenate's inputs differ only in their last axis", types)
+    fits = len(heads) == 1 and all(t.shape for t in types)
+    require(fits, "concatenate's inputs differ only in their last axis", types)
     return _float((*types[0].shape[:-1], sum(t.shape[-1] for t in types)))
 
 
-def _rows(types: Types, _: Mapping[str, Any]) -> Types:
+def _rows(types: Types, attributes: Mapping[str, Any]) -> Types:
+    """Of a loss or a metric: (y_true, y_pred) -> one value a row."""
     truth, prediction = types[-2:]
-    require(len(prediction.shape) == 2 and truth.shape[0] == prediction.shape[0], "one row each", types)
+    function = attributes["function"]
+    sparse = LOSSES[function].sparse if function in LOSSES else function == "sparse_categorical_accuracy"
+    require(len(prediction.shape) == 2, "the prediction is a matrix", types)
+    wanted = (prediction.shape[0], 1) if sparse else prediction.shape
+    require(truth.shape == wanted, f"the truth of {function} is {list(wanted)}", types)
     return _float(prediction.shape[:1])
 
 
-def _last(types: Types, _: Mapping[str, Any]) -> Types:
+def _loss_gradient(types: Types, attributes: Mapping[str, Any]) -> Types:
+    require(types[:1] == _rows(types, attributes), "one gradient a row", types)
     return (types[-1],)
+
+
+def _scalars(count: int) -> Rule:
+    """The last ``count`` inputs are scalars; gives the first input's type."""
+
+    def rule(types: Types, _: Mapping[str, Any]) -> Types:
+        require(all(t.shape == () for t in types[len(types) - count :]), f"the last {count} are scalars", types)
+        return (types[0],)
+
+    return rule
 
 
 def _scalar(_: Types, __: Mapping[str, Any]) -> Types:
     return (SCALAR,)
 
 
+def _penalty_gradient(types: Types, _: Mapping[str, Any]) -> Types:
+    require(types[0].shape == (), "the gradient of a penalty is a scalar", types)
+    return (types[1],)
+
+
+def _dropout_mask(types: Types, attributes: Mapping[str, Any]) -> Types:
+    require(all(t.shape == () for t in types), "seed and step are scalars", types)
+    return _float(attributes["shape"])
+
+
 def _update(slots: int) -> Rule:
+    """(parameter, gradient, slots..., scalars...) -> (parameter, slots...)."""
+
     def rule(types: Types, _: Mapping[str, Any]) -> Types:
-        updated = (types[0], *types[2 : 2 + slots])
+        updated, scalars = (types[0], *types[2 : 2 + slots]), types[2 + slots :]
         require(all(t == types[0] for t in (*updated, types[1])), "slots and gradient have w's type", types)
+        require(bool(scalars) and all(t.shape == () for t in scalars), "what follows the slots are scalars", types)
         return updated
 
     return rule
@@ -135,81 +218,68 @@ def rmsprop_slots(attributes: Mapping[str, Any]) -> int:
 
 
 def _rmsprop(types: Types, attributes: Mapping[str, Any]) -> Types:
-    return _update(rmsprop_slots(attributes))(types, attributes)
-
-
-def _has_dtypes(types: Types, *dtypes: DType) -> None:
-    require([t.dtype for t in types] == list(dtypes), f"takes {', '.join(d.value for d in dtypes)}", types)
-
-
-def _int8(shape: Sequence[int]) -> Types:
-    return (TensorType(tuple(shape), DType.INT8),)
+    slots = rmsprop_slots(attributes)
+    require(len(types) == slots + 3, f"takes w, its gradient, {slots} slots and lr", types)
+    return _update(slots)(types, attributes)
 
 
 def _quantize(types: Types, attributes: Mapping[str, Any]) -> Types:
-    _has_dtypes(types, DType.FLOAT32, DType.INT8, DType.INT32, DType.INT8)
+    require(len(types[0].shape) == 2, "quantize takes a matrix", types)
     _per_column(types, attributes)
     return _int8(types[0].shape)
 
 
 def _dequantize(types: Types, attributes: Mapping[str, Any]) -> Types:
-    _has_dtypes(types, DType.INT8)
     integer.split_scale(attributes["scale"], attributes["zero_point"])
     return _float(types[0].shape)
 
 
 def _dense_int8(types: Types, attributes: Mapping[str, Any]) -> Types:
-    _has_dtypes(types, DType.INT8, DType.INT8, DType.INT32, DType.INT32, DType.INT8)
     x, weights, *channels = types
     fits = len(x.shape) == len(weights.shape) == 2 and x.shape[1] == weights.shape[1]
     fits = fits and all(c.shape == weights.shape[:1] for c in channels)
     require(fits, "takes [n,i], [o,i] and three of [o]", types)
-    limits = -128 <= attributes["minimum"] <= attributes["maximum"] <= 127
-    require(limits, "minimum and maximum are int8, in order", types)
-    largest = integer.LARGEST_ZERO_POINT
-    require(abs(attributes["zero_point"]) <= largest, f"zero_point lies between {-largest} and {largest}", types)
+    _clip(types, attributes)
     return _int8((x.shape[0], weights.shape[0]))
 
 
 def _softmax_int8(types: Types, attributes: Mapping[str, Any]) -> Types:
-    _has_dtypes(types, DType.INT8)
-    require(
-        1 <= types[0].shape[-1] <= integer.MAXIMUM_CLASSES, f"takes at most {integer.MAXIMUM_CLASSES} classes", types
-    )
-    shift, least = attributes["left_shift"], attributes["minimum_difference"]
-    require(2**30 <= attributes["multiplier"] < 2**31, "multiplier lies between 2**30 and 2**31", types)
-    require(0 <= shift <= 31, "left_shift lies between 0 and 31", types)
-    require(-(31 << 26) <= least << shift <= 0, "minimum_difference, shifted, lies between -31 * 2**26 and 0", types)
+    most = integer.MAXIMUM_CLASSES
+    require(types[0].shape[-1] <= most, f"takes at most {most} classes", types)
+    shifted = attributes["minimum_difference"] << attributes["left_shift"]
+    require(shifted >= -(31 << 26), "minimum_difference, shifted, lies between -31 * 2**26 and 0", types)
     return _int8(types[0].shape)
 
 
 def _lookup_int8(types: Types, _: Mapping[str, Any]) -> Types:
-    _has_dtypes(types, DType.INT8, DType.INT8)
     require(types[1].shape == (256,), "the table has 256 entries", types)
     return _int8(types[0].shape)
 
 
 TYPE_RULES: dict[str, Rule] = {
-    **dict.fromkeys(("add", "subtract", "multiply", "divide"), _broadcast),
-    **dict.fromkeys(("square", "reciprocal_sqrt", "clip", "activation", "softmax", "log_softmax"), _same),
-    **dict.fromkeys(("activation_gradient", "softmax_gradient", "log_softmax_gradient"), _same_pair),
-    **dict.fromkeys(("batch_normalization", "standardize", "impute"), _per_column),
+    **dict.fromkeys(("add", "subtract", "multiply", "divide"), _broadcast_binary),
+    **dict.fromkeys(("square", "reciprocal_sqrt", "activation"), _same),
+    "clip": _clip,
+    **dict.fromkeys(("softmax", "log_softmax"), _last_axis(_same)),
+    "activation_gradient": _same_pair,
+    **dict.fromkeys(("softmax_gradient", "log_softmax_gradient"), _last_axis(_same_pair)),
+    **dict.fromkeys(("batch_normalization", "standardize", "impute"), _last_axis(_per_column)),
     "dense": _dense,
     "matmul": _matmul,
     "sum": _sum,
-    "broadcast": _to_shape,
+    "broadcast": _broadcast,
     "reshape": _reshape,
     "gather": _gather,
     "scatter": _scatter,
     "one_hot": _one_hot,
     "concatenate": _concatenate,
     "loss": _rows,
-    "loss_gradient": _last,
+    "loss_gradient": _loss_gradient,
     "metric": _rows,
     "penalty": _scalar,
-    "penalty_gradient": _last,
-    "dropout_mask": lambda _, attributes: _float(attributes["shape"]),
-    "count": lambda _, __: (TensorType((), DType.UINT32),),
+    "penalty_gradient": _penalty_gradient,
+    "dropout_mask": _dropout_mask,
+    "count": _scalars(1),
     "sgd_update": _update(0),
     "momentum_update": _update(1),
     "rmsprop_update": _rmsprop,
@@ -218,25 +288,32 @@ TYPE_RULES: dict[str, Rule] = {
     "amsgrad_update": _update(3),
     "adamax_update": _update(2),
     "nadam_update": _update(2),
-    "decay": _same,
-    **dict.fromkeys(("power_step", "adam_alpha", "adamax_alpha", "nadam_product", "norm", "clip_scale"), _scalar),
+    "decay": _scalars(1),
+    "adam_alpha": _scalars(3),
+    **dict.fromkeys(("adamax_alpha", "nadam_product"), _scalars(2)),
+    **dict.fromkeys(("power_step", "clip_scale"), _scalars(1)),
+    "norm": _scalar,
     "quantize": _quantize,
     "dequantize": _dequantize,
     "dense_int8": _dense_int8,
-    "softmax_int8": _softmax_int8,
+    "softmax_int8": _last_axis(_softmax_int8),
     "lookup_int8": _lookup_int8,
     "scan": scan_types,
 }
 
 
 def infer(operation: str, types: Types, attributes: Mapping[str, Attribute]) -> Types:
-    """Types of the outputs of one node.
+    """Types of the outputs of one node; a quantisation is not among what is inferred.
 
     Raises:
-        GraphError: the inputs' types break the operation's rule.
+        GraphError: the inputs' types break the operation's rule, or an output is of no legal type.
     """
+    bare = tuple(TensorType(t.shape, t.dtype) for t in types)
     try:
-        return TYPE_RULES[operation](types, attributes)
-    except (GraphError, ValueError, IndexError) as error:
-        received = getattr(error, "received", ", ".join(map(str, types)))
-        raise GraphError(f"{operation}: {getattr(error, 'rule', error)}", received=received) from None
+        _require_element_types(operation, bare)
+        outputs = TYPE_RULES[operation](bare, attributes)
+        for output in outputs:
+            check_type(output)
+    except GraphError as error:
+        raise GraphError(f"{operation}: {error.rule}", received=error.received) from None
+    return outputs

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the constants of int8 nodes may hold, so that no sum leaves int32 and no shift its width, on any target."""
+"""How large values may be, and what the constants of int8 nodes may hold, so that no size and no sum leaves int32 and
+no shift its width, on any target."""
 
 from __future__ import annotations
 
@@ -9,8 +10,11 @@ import numpy as np
 
 from edgeling.errors import GraphError
 from edgeling.graph.fixed_point import INT32_MAX
-from edgeling.graph.integer import INT8_MAX, LARGEST_EXPONENT, LARGEST_ZERO_POINT
-from edgeling.graph.types import Array, Graph, Node
+from edgeling.graph.integer import FLOAT32_BITS, INT8_MAX, LARGEST_EXPONENT, LARGEST_ZERO_POINT
+from edgeling.graph.types import LARGEST_FLOAT32, Array, Graph, Node, Quantization, TensorType
+
+MAX_ELEMENTS = 1 << 28  # of one value: a gigabyte; what is larger is no network for an edge, but an attack
+MAX_RANK = 16
 
 # By operation and position among the inputs: least and largest element. All these inputs are constants.
 LIMITS: Mapping[str, Mapping[int, tuple[int, int]]] = {
@@ -21,8 +25,32 @@ LIMITS: Mapping[str, Mapping[int, tuple[int, int]]] = {
 LARGEST_SUM = INT32_MAX - LARGEST_ZERO_POINT
 
 
+def check_type(kind: TensorType) -> None:
+    """Raise a GraphError unless a value of this type can be: kernels are made for lengths of one and more."""
+    whole = all(type(length) is int and length >= 1 for length in kind.shape)
+    if not (whole and len(kind.shape) <= MAX_RANK and kind.size <= MAX_ELEMENTS):
+        raise GraphError(
+            f"a shape has at most {MAX_RANK} lengths of one or more, and at most {MAX_ELEMENTS} elements",
+            received=str(kind)[:200],
+        )
+    if kind.quantization is not None:
+        _check_quantization(kind, kind.quantization)
+
+
+def _check_quantization(kind: TensorType, q: Quantization) -> None:
+    on_axis = q.axis is None or 0 <= q.axis < len(kind.shape)
+    length = kind.shape[q.axis] if on_axis and q.axis is not None else 1
+    counts = len(q.scale) in (1, length) and len(q.zero_point) in (1, length)
+    scales = all(0 < scale <= LARGEST_FLOAT32 for scale in q.scale)
+    if not (on_axis and counts and scales and all(abs(point) < 1 << FLOAT32_BITS for point in q.zero_point)):
+        raise GraphError(
+            "a quantisation has positive scales and whole zero points, one or as many as its axis is long",
+            received=str(q)[:200],
+        )
+
+
 def check_limits(node: Node, graph: Graph) -> None:
-    """Raise a GraphError if a constant of an int8 node is out of its limits."""
+    """Raise a GraphError if a constant of an int8 node, whose types have been checked, is out of its limits."""
     for index, (least, largest) in LIMITS.get(node.operation, {}).items():
         name = node.inputs[index]
         values = graph.constants.get(name)

@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import prod
 from typing import Any
 
 from edgeling.errors import GraphError
 from edgeling.graph.check import MAX_NESTING, check
-from edgeling.graph.types import Array, DType, Graph, Node, Quantization, TensorType
+from edgeling.graph.cost import cost
+from edgeling.graph.types import Array, DType, Graph, Node, Quantization, TensorType, bodies
 
 FORMAT = 1
-MAX_NODES = 1000  # compilers take more than linear time over one long function
-MAX_ELEMENTS = 1 << 28  # of one value: a gigabyte; what is larger is no network for an edge, but an attack
+# What is read may be hostile. These are far above any network for an edge.
+MAX_NODES = 1000  # with those of bodies; compilers take more than linear time over one long function
+MAX_TOTAL_BYTES = 1 << 30  # of all values together
+MAX_OPERATIONS = 1 << 33  # multiplications and elementary operations of one run: seconds
 
 
 def to_json(graph: Graph) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -41,38 +43,59 @@ def _graph_to_json(graph: Graph, arrays: dict[str, Array], prefix: str) -> dict[
     }
 
 
-def from_json(description: Mapping[str, Any], arrays: Mapping[str, Array]) -> Graph:
+def from_json(description: Any, arrays: Mapping[str, Array]) -> Graph:
     """The graph described, checked.
 
     Raises:
-        GraphError: the description is malformed, of a newer format, or of a graph that is not legal.
+        GraphError: the description is malformed, of a newer format, or of a graph that is not legal, or that takes
+            more memory or time to run than any network for an edge.
     """
-    if description.get("format") != FORMAT:
-        raise GraphError(f"graph format {FORMAT} can be read", received=repr(description.get("format")))
+    version = _kept(description, dict).get("format")
+    if version != FORMAT:
+        raise GraphError(f"graph format {FORMAT} can be read", received=repr(version)[:200])
     try:
-        return check(_graph_from_json(description, arrays, ""))
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
-        if isinstance(error, GraphError):
-            raise
-        raise GraphError("a graph's description is whole", received=f"{type(error).__name__}: {error}") from None
+        graph = check(_Reader(arrays).graph(description, ""))
+    except KeyError as error:
+        raise GraphError("a graph's description is whole", received=f"none for {str(error)[:200]}") from None
+    _require_affordable(graph)
+    return graph
 
 
-def _graph_from_json(d: Mapping[str, Any], arrays: Mapping[str, Array], prefix: str) -> Graph:
-    if prefix.count("node/") > MAX_NESTING:
-        raise GraphError(f"bodies are nested at most {MAX_NESTING} deep", received=prefix)
-    if len(d["nodes"]) > MAX_NODES:
-        raise GraphError(f"a graph that is read has at most {MAX_NODES} nodes", received=str(len(d["nodes"])))
-    return Graph(
-        name=d["name"],
-        inputs=tuple(d["inputs"]),
-        outputs=tuple(d["outputs"]),
-        nodes=tuple(_node_from_json(node, arrays, f"{prefix}node/{i}/") for i, node in enumerate(d["nodes"])),
-        types={name: _type_from_json(kind) for name, kind in d["types"].items()},
-        constants={name: arrays[f"{prefix}constant/{name}"] for name in d["constants"]},
-        variables={name: arrays[f"{prefix}variable/{name}"] for name in d["variables"]},
-        updates=tuple((variable, value) for variable, value in d["updates"]),
-        metadata=dict(d["metadata"]),
-    )
+def _require_affordable(graph: Graph) -> None:
+    size, work = _total_bytes(graph), cost(graph)
+    if size > MAX_TOTAL_BYTES:
+        raise GraphError(
+            f"the values of a graph that is read have at most {MAX_TOTAL_BYTES:,} bytes", received=f"{size:,}"
+        )
+    if (count := work.multiply_accumulates + work.elementary) > MAX_OPERATIONS:
+        raise GraphError(f"a graph that is read takes at most {MAX_OPERATIONS:,} operations", received=f"{count:,}")
+
+
+def _total_bytes(graph: Graph) -> int:
+    inner = (body for node in graph.nodes for body in bodies(node).values())
+    return sum(kind.bytes for kind in graph.types.values()) + sum(map(_total_bytes, inner))
+
+
+def _kept(value: Any, kind: type[Any]) -> Any:
+    """The value, if it is of this kind itself: a number that stands for a truth value is not."""
+    if type(value) is not kind:
+        raise GraphError(f"a graph's description has a {kind.__name__} here", received=repr(value)[:200])
+    return value
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    return tuple(_kept(value, str) for value in _kept(values, list))
+
+
+def _whole(values: Any) -> tuple[int, ...]:
+    return tuple(_kept(value, int) for value in _kept(values, list))
+
+
+def _pair(value: Any) -> tuple[str, str]:
+    pair = _texts(value)
+    if len(pair) != 2:
+        raise GraphError("an update names a variable and a value", received=repr(value)[:200])
+    return pair[0], pair[1]
 
 
 def _type_to_json(kind: TensorType) -> dict[str, Any]:
@@ -84,15 +107,17 @@ def _type_to_json(kind: TensorType) -> dict[str, Any]:
 
 
 def _type_from_json(d: Mapping[str, Any]) -> TensorType:
-    shape = tuple(int(n) for n in d["shape"])
-    if any(n < 0 for n in shape) or prod(shape) > MAX_ELEMENTS:
-        raise GraphError(f"a shape has no negative length and at most {MAX_ELEMENTS} elements", received=str(shape))
-    q = d.get("quantization")
-    quantization = None
-    if q is not None:
-        axis = None if q["axis"] is None else int(q["axis"])
-        quantization = Quantization(tuple(map(float, q["scale"])), tuple(map(int, q["zero_point"])), axis)
-    return TensorType(shape, DType(d["dtype"]), quantization)
+    dtype, q = _kept(d["dtype"], str), d.get("quantization")
+    if dtype not in {kind.value for kind in DType}:
+        raise GraphError(f"an element type is one of {', '.join(t.value for t in DType)}", received=repr(dtype)[:200])
+    quantization = None if q is None else _quantization_from_json(_kept(q, dict))
+    return TensorType(_whole(d["shape"]), DType(dtype), quantization)
+
+
+def _quantization_from_json(d: Mapping[str, Any]) -> Quantization:
+    axis = None if d["axis"] is None else _kept(d["axis"], int)
+    scale = tuple(_kept(value, float) for value in _kept(d["scale"], list))
+    return Quantization(scale, _whole(d["zero_point"]), axis)
 
 
 def _node_to_json(node: Node, arrays: dict[str, Array], prefix: str) -> dict[str, Any]:
@@ -109,11 +134,40 @@ def _node_to_json(node: Node, arrays: dict[str, Array], prefix: str) -> dict[str
     }
 
 
-def _node_from_json(d: Mapping[str, Any], arrays: Mapping[str, Array], prefix: str) -> Node:
-    def read(key: str, value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return _graph_from_json(value, arrays, f"{prefix}{key}/")
-        return tuple(value) if isinstance(value, list) else value
+class _Reader:
+    """Builds the graph described, and those inside it, without believing anything."""
 
-    attributes = {key: read(key, value) for key, value in d["attributes"].items()}
-    return Node(d["operation"], tuple(d["inputs"]), tuple(d["outputs"]), attributes)
+    def __init__(self, arrays: Mapping[str, Array]) -> None:
+        self._arrays, self._nodes = arrays, 0
+
+    def graph(self, d: Mapping[str, Any], prefix: str) -> Graph:
+        """``prefix`` is where its arrays are named from."""
+        nodes = _kept(d["nodes"], list)
+        self._count(len(nodes), prefix)
+        return Graph(
+            name=_kept(d["name"], str),
+            inputs=_texts(d["inputs"]),
+            outputs=_texts(d["outputs"]),
+            nodes=tuple(self._node(_kept(node, dict), f"{prefix}node/{i}/") for i, node in enumerate(nodes)),
+            types={name: _type_from_json(_kept(kind, dict)) for name, kind in _kept(d["types"], dict).items()},
+            constants={name: self._arrays[f"{prefix}constant/{name}"] for name in _texts(d["constants"])},
+            variables={name: self._arrays[f"{prefix}variable/{name}"] for name in _texts(d["variables"])},
+            updates=tuple(_pair(pair) for pair in _kept(d["updates"], list)),
+            metadata=dict(_kept(d["metadata"], dict)),
+        )
+
+    def _count(self, nodes: int, prefix: str) -> None:
+        self._nodes += nodes
+        if self._nodes > MAX_NODES:
+            raise GraphError(f"a graph that is read has at most {MAX_NODES} nodes", received=str(self._nodes))
+        if prefix.count("node/") > MAX_NESTING:
+            raise GraphError(f"bodies are nested at most {MAX_NESTING} deep", received=prefix[:200])
+
+    def _node(self, d: Mapping[str, Any], prefix: str) -> Node:
+        def read(key: str, value: Any) -> Any:
+            if isinstance(value, dict):
+                return self.graph(value, f"{prefix}{key}/")
+            return tuple(value) if isinstance(value, list) else value
+
+        attributes = {key: read(key, value) for key, value in _kept(d["attributes"], dict).items()}
+        return Node(_kept(d["operation"], str), _texts(d["inputs"]), _texts(d["outputs"]), attributes)

@@ -107,5 +107,5 @@ def identifier(text: str) -> str:
     """A name for a program as close to ``text`` as can be: a C identifier, and no header of C's own."""
     safe = re.sub("[^a-z0-9]+", "_", text.lower())[:MAX_NAME].strip("_")
     if not safe or safe[0].isdigit() or safe.startswith("edgeling"):
-        safe = f"model_{safe}".rstrip("_")
+        safe = f"model_{safe}"[:MAX_NAME].rstrip("_")
     return f"{safe}_model" if safe in _HEADERS or names.identifier(safe) != safe else safe

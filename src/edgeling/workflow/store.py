@@ -19,8 +19,9 @@ from edgeling.files.arrays import arrays_to_npz
 from edgeling.graph import Graph
 from edgeling.graph.cost import cost
 from edgeling.graph.serialize import from_json, to_json
+from edgeling.graph.types import TensorType
 from edgeling.toolchain.prove import Proof
-from edgeling.workflow.deploy import PRECISIONS, Deployable
+from edgeling.workflow.deploy import PRECISIONS, Deployable, identifier
 from edgeling.workflow.pipeline import Pipeline, synthetic_rows
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _assemble(artifact: Artifact, preparation: Preparation, graphs: Mapping[str,
     name, precision = details.get("program"), details.get("precision")
     if (
         not isinstance(name, str)
-        or not name.isidentifier()
+        or name != identifier(name)
         or not isinstance(precision, str)
         or precision not in graphs
     ):
@@ -159,10 +160,12 @@ def _require_shape(graph: Graph, preparation: Preparation) -> None:
     inputs, outputs = graph.inputs, graph.outputs
     classes = len(preparation.target.labels)
     expected = (1, classes if classes > 2 else 1)
-    takes_raw = len(inputs) == 1 and graph.types[inputs[0]].shape == (1, preparation.raw_size)
-    if not takes_raw or len(outputs) != 1 or graph.types[outputs[0]].shape != expected or graph.variables:
+    ends = [graph.types[end] for end in (*inputs, *outputs)]
+    wanted = [TensorType((1, preparation.raw_size)), TensorType(expected)]
+    if len(inputs) != 1 or ends != wanted or graph.variables:
         raise ArtifactError(
-            f"the graph takes [1,{preparation.raw_size}] and gives {list(expected)}", received=f"graph {graph.name!r}"
+            f"the graph takes {wanted[0]} and gives {wanted[1]}, and keeps nothing",
+            received=f"{', '.join(map(str, ends))} of {graph.name!r}",
         )
 
 

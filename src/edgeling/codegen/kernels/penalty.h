@@ -8,8 +8,8 @@
 /* y = l1 sum |w| + l2 sum w^2 */
 EDGELING_KERNEL void edgeling_penalty(
     int size, float l1, float l2, const float *EDGELING_RESTRICT w, float *EDGELING_RESTRICT y) {
-    const float absolute = l1 > 0.0f ? l1 * edgeling_reduce_terms(size, EDGELING_TERM_ABSOLUTE, w) : 0.0f;
-    const float squares = l2 > 0.0f ? l2 * edgeling_reduce_terms(size, EDGELING_TERM_SQUARE, w) : 0.0f;
+    const float absolute = l1 == 0.0f ? 0.0f : l1 * edgeling_reduce_terms(size, EDGELING_TERM_ABSOLUTE, w);
+    const float squares = l2 == 0.0f ? 0.0f : l2 * edgeling_reduce_terms(size, EDGELING_TERM_SQUARE, w);
     *y = absolute + squares;
 }
 
