@@ -150,3 +150,35 @@ def test_labels_that_are_no_text_are_refused(folder: Path, tmp_path: Path) -> No
     preparation["target"]["labels"][0] = "\ud800"
     with pytest.raises(ArtifactError):
         edgeling.load(forge(folder, tmp_path / "iris.edgeling", "preparation.json", preparation))
+
+
+@pytest.mark.parametrize("root", [[], [1], 5, "graph", None, True, {}])
+def test_a_graph_whose_root_is_no_graph_is_refused(folder: Path, tmp_path: Path, root: object) -> None:
+    with pytest.raises(ArtifactError, match="legal graphs"):
+        edgeling.load(forge(folder, tmp_path / "iris.edgeling", "graph_float32.json", root))
+
+
+def retyped(folder: Path, value: str, **kind: object) -> dict:
+    """The float32 graph with another type for one value, an input (``x``) or what the first layer gives (``h``)."""
+    graph = json.loads((folder / "graph_float32.json").read_bytes())
+    (first, *_) = [node for node in graph["nodes"] if node["operation"] == "dense"]
+    name = {"x": graph["inputs"][0], "h": first["outputs"][0], "y": graph["outputs"][0]}[value]
+    graph["types"][name].update(kind)
+    return graph
+
+
+@pytest.mark.parametrize("value", ["x", "h", "y"])
+@pytest.mark.parametrize("kind", [{"dtype": "int8"}, {"dtype": "uint32"}, {"shape": [1, 1]}, {"shape": [2, 4]}])
+def test_a_value_of_another_type_than_its_operation_gives_is_refused(folder, tmp_path, value, kind) -> None:
+    with pytest.raises(ArtifactError, match=r"legal graphs|the graph takes"):
+        edgeling.load(forge(folder, tmp_path / "iris.edgeling", "graph_float32.json", retyped(folder, value, **kind)))
+
+
+def test_a_program_named_like_one_of_our_own_files_is_refused(folder: Path, tmp_path: Path) -> None:
+    artifact = read_artifact(folder)
+    own = {"format", "format_version", "edgeling_version", "created", "name", "files"}
+    for name in ("edgeling_rows", "stdint", "int", "größe", "a" * 300):
+        entries = {k: v for k, v in artifact.manifest.items() if k not in own} | {"program": name}
+        write_artifact(tmp_path / "iris.edgeling", entries, artifact.files)
+        with pytest.raises(ArtifactError, match="names the program"):
+            edgeling.load(tmp_path / "iris.edgeling")

@@ -149,7 +149,9 @@ def _assemble(artifact: Artifact, preparation: Preparation, graphs: Mapping[str,
         or not isinstance(precision, str)
         or precision not in graphs
     ):
-        raise ArtifactError("a manifest names the program and one of its precisions", received=repr((name, precision)))
+        raise ArtifactError(
+            "a manifest names the program and one of its precisions", received=repr((name, precision))[:200]
+        )
     for graph in graphs.values():
         _require_shape(graph, preparation)
     deployable = Deployable(name, graphs, synthetic_rows(preparation))

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One legal node of every operation, from which the tests of type rules make all the illegal ones.
+
+An operation without a row here is tried on matrices [2,3] of float32 with its default attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from edgeling.graph.operations import MANY, OPERATIONS
+from edgeling.graph.types import Array, DType, TensorType
+
+FLOAT, INT8, UINT32 = DType.FLOAT32, DType.INT8, DType.UINT32
+Given = TensorType | Array  # what the caller hands over, or a constant
+
+
+@dataclass(frozen=True)
+class Example:
+    """The inputs of a node, and its attributes besides the defaults."""
+
+    inputs: tuple[Given, ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def t(*shape: int, dtype: DType = FLOAT) -> TensorType:
+    return TensorType(shape, dtype)
+
+
+def example(*inputs: Given, **attributes: Any) -> Example:
+    return Example(inputs, attributes)
+
+
+M, R, S = t(2, 3), t(3), t()  # a matrix, a row, a scalar
+STEP = t(dtype=UINT32)
+WHOLE_INT8 = (
+    np.array([[1, -127, 3], [4, 5, 127]], np.int8), np.array([5, -6], np.int32),
+    np.array([2**30, 2**31 - 1], np.int32), np.array([0, 31], np.int8),
+)  # fmt: skip
+
+EXAMPLES: Mapping[str, Example] = {
+    "clip": example(M, minimum=-1.0, maximum=1.0),
+    "dense": example(M, t(3, 4), t(4)),
+    "matmul": example(M, t(3, 4)),
+    "broadcast": example(t(1, 3), shape=(2, 3)),
+    "reshape": example(M, shape=(3, 2)),
+    **dict.fromkeys(("batch_normalization",), example(M, R, R, R, R)),
+    "impute": example(M, R),
+    "standardize": example(M, R, R),
+    "gather": example(M, indices=(2, 0)),
+    "one_hot": example(t(2, 1), depth=3),
+    "loss_gradient": example(t(2), M, M),
+    "penalty_gradient": example(S, M),
+    "dropout_mask": example(STEP, STEP, shape=(2, 3)),
+    "count": example(STEP),
+    "sgd_update": example(M, M, S),
+    "momentum_update": example(M, M, M, S),
+    "rmsprop_update": example(M, M, M, M, M, S, centered=True, momentum=0.5),
+    "adagrad_update": example(M, M, M, S),
+    "adam_update": example(M, M, M, M, S),
+    "amsgrad_update": example(M, M, M, M, M, S),
+    "adamax_update": example(M, M, M, M, S),
+    "nadam_update": example(M, M, M, M, S, S, S, S),
+    "decay": example(M, S),
+    "power_step": example(S),
+    "adam_alpha": example(S, S, S),
+    "adamax_alpha": example(S, S),
+    "nadam_product": example(S, S),
+    "clip_scale": example(S),
+    "quantize": example(M, np.array([3, -100, 100], np.int8), np.array([0, 2**22, -(2**22)], np.int32),
+                        np.array([0, 1, -128], np.int8)),
+    "dequantize": example(t(2, 3, dtype=INT8), scale=0.5, zero_point=-3),
+    "dense_int8": example(t(2, 3, dtype=INT8), *WHOLE_INT8, zero_point=2**22),
+    "softmax_int8": example(t(2, 3, dtype=INT8), multiplier=2**30, left_shift=20, minimum_difference=-1984),
+    "lookup_int8": example(t(2, 3, dtype=INT8), np.arange(256, dtype=np.uint8).view(np.int8)),
+}  # fmt: skip
+
+# What an attribute may be set to by somebody who means no good.
+ODD_ATTRIBUTES: tuple[Any, ...] = (
+    None, True, "x", "", 0, 1, -1, 2, 7, 2**31 - 1, 2**31, -(2**31) - 1, 2**32, 2**70, 0.0, 0.5, -0.5, 1.0, 3e38, 1e39,
+    float("nan"), float("inf"), (), (0,), (1,), (-1,), (2, 3), (3, 2), (6,), (-2, -3), (1, 6, 1), (0, 0), (1, 0), (5,),
+    (2**31,), (2**40, 2**40), (2**70,), (1.5,), ("x",), (True,), (None,), ((1,),), [1], {},
+)  # fmt: skip
+
+
+def example_of(operation: str) -> Example:
+    """The row of an operation, or the usual one."""
+    count = OPERATIONS[operation].inputs
+    return EXAMPLES.get(operation, Example((M,) * (2 if count == MANY else count)))
