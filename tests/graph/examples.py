@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from edgeling.graph import Graph, GraphBuilder
 from edgeling.graph.operations import MANY, OPERATIONS
 from edgeling.graph.types import Array, DType, TensorType
 
@@ -42,6 +43,20 @@ WHOLE_INT8 = (
     np.array([2**30, 2**31 - 1], np.int32), np.array([0, 31], np.int8),
 )  # fmt: skip
 
+
+def scan_body() -> Graph:
+    """Carries a row on, and keeps it: (carried, slice, slice of another sequence, captured) -> (carried, result)."""
+    b = GraphBuilder("body")
+    carried, x, _, captured = (
+        b.input("carried", (3,)),
+        b.input("slice", (3,)),
+        b.input("five", (5,)),
+        b.input("c", (3,)),
+    )
+    following = b.add("add", b.add("multiply", carried, captured), x)
+    return b.build([following, b.add("square", following)])
+
+
 EXAMPLES: Mapping[str, Example] = {
     "clip": example(M, minimum=-1.0, maximum=1.0),
     "dense": example(M, t(3, 4), t(4)),
@@ -53,6 +68,8 @@ EXAMPLES: Mapping[str, Example] = {
     "standardize": example(M, R, R),
     "gather": example(M, indices=(2, 0)),
     "one_hot": example(t(2, 1), depth=3),
+    "scatter": example(M, indices=(2, 0, 2), columns=4),
+    "scan": example(R, M, t(2, 5), R, body=scan_body(), length=2, carried=1, axes=(0, 0, 1)),
     "loss_gradient": example(t(2), M, M),
     "penalty_gradient": example(S, M),
     "dropout_mask": example(STEP, STEP, shape=(2, 3)),

@@ -24,11 +24,12 @@ from tests.fuzz.mutate import mutate_array, mutate_json
 from tests.graph.examples import ODD_ATTRIBUTES, M, R, S, example_of, t
 from tests.support.sanitized import missing, run_sanitized
 
-DRAWN, FORGED, TRIES = 120, 60, 8000
+DRAWN, FORGED, TRIES = 60, 40, 8000
 LARGEST_BYTES = 1 << 20
 needs_sanitizers = pytest.mark.skipif(bool(missing()), reason=missing())
 INPUTS = (
-    M, M, R, S, S, t(2, 1), t(3, 4), t(4), t(2, 3, dtype=DType.INT8), t(dtype=DType.UINT32), t(2, 3, dtype=DType.INT32),
+    M, M, R, S, S, t(2, 1), t(3, 4), t(4), t(2, 5), t(2, 3, dtype=DType.INT8), t(dtype=DType.UINT32),
+    t(2, 3, dtype=DType.INT32),
 )  # fmt: skip
 
 

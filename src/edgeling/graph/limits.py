@@ -27,7 +27,7 @@ LARGEST_SUM = INT32_MAX - LARGEST_ZERO_POINT
 
 def check_type(kind: TensorType) -> None:
     """Raise a GraphError unless a value of this type can be: kernels are made for lengths of one and more."""
-    whole = all(type(length) is int and length >= 1 for length in kind.shape)
+    whole = all(isinstance(length, int | np.integer) and length >= 1 for length in kind.shape)
     if not (whole and len(kind.shape) <= MAX_RANK and kind.size <= MAX_ELEMENTS):
         raise GraphError(
             f"a shape has at most {MAX_RANK} lengths of one or more, and at most {MAX_ELEMENTS} elements",
