@@ -325,7 +325,7 @@ def test_calibration_rows_are_checked():
 
 def proof(graph: Graph, rows: np.ndarray, target: str, tolerance: float = 0.0) -> Proof:
     rows = rows.astype(np.float32)
-    return prove(generate(graph, "net"), get(target), [rows], [run_rows(graph, rows)], tolerance)
+    return prove(generate(graph, "net"), get(target), [rows], run_rows(graph, rows), tolerance)
 
 
 @pytest.mark.parametrize("target", ["native", "cortex-m0plus", "cortex-m4", "wasm32"])

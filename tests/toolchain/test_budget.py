@@ -25,7 +25,7 @@ def rows_of(name: str) -> np.ndarray:
 @pytest.mark.parametrize("name", TUTORIALS)
 def test_float_on_the_m4_beats_naive_c_in_three_kilobytes(name):
     graph, rows = TUTORIALS[name], rows_of(name)
-    proof = prove(generate(graph, "network"), get("cortex-m4"), [rows], [run_rows(graph, rows)], 1e-6)
+    proof = prove(generate(graph, "network"), get("cortex-m4"), [rows], run_rows(graph, rows), 1e-6)
     assert proof.matches
     assert proof.instructions <= NAIVE_INSTRUCTIONS[name]
     assert proof.flash_bytes <= 3 * 1024
@@ -36,15 +36,15 @@ def test_float_on_the_m4_beats_naive_c_in_three_kilobytes(name):
 def test_int8_bits_are_the_interpreters_on_every_target(name, target):
     rows = rows_of(name)
     graph = optimize(quantize(TUTORIALS[name], rows))
-    assert prove(generate(graph, "network"), get(target), [rows], [run_rows(graph, rows)], 0).matches
+    assert prove(generate(graph, "network"), get(target), [rows], run_rows(graph, rows), 0).matches
 
 
 @pytest.mark.parametrize("name", TUTORIALS)
 def test_int8_costs_less_than_float_without_a_float_unit(name):
     rows, target = rows_of(name), get("cortex-m0plus")
     exact, small = TUTORIALS[name], optimize(quantize(TUTORIALS[name], rows))
-    float32 = prove(generate(exact, "network"), target, [rows], [run_rows(exact, rows)], 1e-5)
-    int8 = prove(generate(small, "network"), target, [rows], [run_rows(small, rows)], 0)
+    float32 = prove(generate(exact, "network"), target, [rows], run_rows(exact, rows), 1e-5)
+    int8 = prove(generate(small, "network"), target, [rows], run_rows(small, rows), 0)
     assert float32.matches
     assert 4 * int8.instructions < float32.instructions
     assert int8.flash_bytes < float32.flash_bytes

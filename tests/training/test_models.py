@@ -76,7 +76,7 @@ def test_without_a_shape_the_first_rows_give_it(by: str) -> None:
 
 def test_predictions_are_those_of_the_graph_from_any_input() -> None:
     model = _every_layer()
-    expected = run_rows(inference_graph(model), X)
+    (expected,) = run_rows(inference_graph(model), X)
     np.testing.assert_allclose(model.predict(X), expected, rtol=1e-5, atol=1e-7)
     for given in (X.astype(np.float64), X.tolist(), np.asfortranarray(X), X[::-1][::-1]):
         np.testing.assert_array_equal(model.predict(given), model.predict(X))

@@ -89,7 +89,7 @@ def test_a_live_keras_model_builds_and_means_what_keras_means() -> None:
     assert proof.matches
     from edgeling.formats.live_keras import from_keras
 
-    ours = run_rows(inference_graph(from_keras(theirs)), X)
+    (ours,) = run_rows(inference_graph(from_keras(theirs)), X)
     np.testing.assert_allclose(ours, theirs.predict(X, verbose=0), rtol=1e-5, atol=1e-6)
 
 

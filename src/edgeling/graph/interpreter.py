@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from edgeling.errors import UnsupportedError
+from edgeling.graph.batch import with_batch
 from edgeling.graph.meaning import cast, run_nodes
 from edgeling.graph.types import Array, Graph
+
+_CHUNK_ROWS = 1024  # interpreted at once; bounds the memory of intermediate values
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,31 @@ def run(
     return Run(tuple(values[o] for o in graph.outputs), after, values)
 
 
-def run_rows(graph: Graph, rows: ArrayLike) -> Array:
-    """Interpret a graph of one input and one output, both of leading batch 1, on each row of ``rows``."""
-    (name,) = graph.inputs
-    shaped = np.asarray(rows).reshape(-1, *graph.types[name].shape)
-    return np.concatenate([run(graph, [row]).outputs[0] for row in shaped])
+def run_rows(graph: Graph, *inputs: ArrayLike) -> tuple[Array, ...]:
+    """Interpret a graph whose inputs have a leading batch of one on every row.
+
+    Args:
+        inputs: for each input of the graph, ``[rows, ...]`` of its size a row.
+
+    Returns:
+        Of each output, the answers of all rows, ``[rows, ...]``. Where the graph keeps state, its variables live on
+        from row to row; else many rows are computed at once.
+    """
+    arrays = [
+        np.asarray(x).reshape(-1, *graph.types[name].shape[1:]) for name, x in zip(graph.inputs, inputs, strict=True)
+    ]
+    rows = len(arrays[0])
+    chunks = [[x[at : at + _CHUNK_ROWS] for x in arrays] for at in range(0, rows, _CHUNK_ROWS)] or [arrays]
+    try:
+        answers = [run(with_batch(graph, len(chunk[0])), chunk).outputs for chunk in chunks]
+    except UnsupportedError:
+        answers = list(_one_by_one(graph, arrays))
+    return tuple(np.concatenate(parts) for parts in zip(*answers, strict=True))
+
+
+def _one_by_one(graph: Graph, arrays: Sequence[Array]) -> Iterator[tuple[Array, ...]]:
+    held: Mapping[str, ArrayLike] = graph.variables
+    for row in range(len(arrays[0])):
+        result = run(graph, [x[row : row + 1] for x in arrays], held)
+        held = result.variables
+        yield tuple(np.reshape(y, (1, *y.shape[1:])) for y in result.outputs)

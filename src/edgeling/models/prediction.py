@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from edgeling.codegen import generate
 from edgeling.errors import CompilerNotFoundError
-from edgeling.graph import Graph, run
+from edgeling.graph import Graph, run_rows
 from edgeling.graph.types import Array
 from edgeling.models.session import NAME, lend
 from edgeling.passes import optimize
@@ -83,10 +84,7 @@ class Predictor:
                     self._native.variable(name, self._graph.types[name])[...] = weight.value
 
     def _interpret(self, x: Array) -> Array:
-        (name,) = self._graph.inputs
-        shape = self._graph.types[name].shape
-        answers = [run(self._graph, [row.reshape(shape)], self._copied).outputs[0] for row in x]
-        return np.concatenate(answers) if answers else np.empty((0, *self._output), np.float32)
+        return run_rows(replace(self._graph, variables={**self._graph.variables, **self._copied}), x)[0]
 
 
 def _compile(network: Network) -> tuple[Graph, NativeProgram | None]:

@@ -74,9 +74,9 @@ class Deployable:
             TargetError: no such target.
         """
         expected = run_rows(self.graphs[precision], self.rows)
-        scale = max(1.0, float(np.max(np.abs(expected), initial=0)))
+        scale = max(1.0, *(float(np.max(np.abs(y), initial=0)) for y in expected))
         tolerance = FLOAT32_TOLERANCE * scale if precision == "float32" else 0.0
-        return prove(self.program(precision), targets.get(target), [self.rows], [expected], tolerance)
+        return prove(self.program(precision), targets.get(target), [self.rows], expected, tolerance)
 
 
 def deployable(

@@ -30,7 +30,7 @@ class Predictor:
         x = np.ascontiguousarray(rows, np.float32)
         self._require_width(x)
         if self._native is None:
-            return run_rows(self._graph, x)
+            return run_rows(self._graph, x)[0]
         (entry,) = self._program.entries
         answers = np.empty((len(x), entry.outputs[0].type.size), np.float32)
         self._native.rows(entry.function)(x, answers)

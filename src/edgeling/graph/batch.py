@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many rows at once: a graph of one row becomes the same graph of ``n``, through the type rules.
+
+A value is *batched* if it depends on an input; its first axis, of length one, is then the batch's. What a row's answer
+is does not depend on its neighbours: an operation that would mix rows (a sum over the first axis) is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from edgeling.errors import GraphError, UnsupportedError
+from edgeling.graph.check import check
+from edgeling.graph.inference import infer
+from edgeling.graph.naming import unused
+from edgeling.graph.scan import Scan
+from edgeling.graph.types import Graph, Node, TensorType
+
+# Operations over the last axis, which must not be the batch's; the others' shapes tell.
+_OVER_LAST_AXIS = {"softmax", "log_softmax", "softmax_gradient", "log_softmax_gradient", "concatenate", "softmax_int8"}
+
+
+def with_batch(graph: Graph, rows: int) -> Graph:
+    """The graph that answers ``rows`` rows in one run.
+
+    Requires: every input has a first axis of length one; no variable is updated (what lives on from row to row cannot
+    be computed for all at once).
+    Ensures: inputs and outputs have ``rows`` as their first axis; each row's answer is that of ``graph``.
+
+    Raises:
+        UnsupportedError: an operation mixes rows, or the graph keeps state.
+    """
+    if graph.updates:
+        raise _refused("a graph that keeps state runs row by row", str([name for name, _ in graph.updates]))
+    return check(_Batching(graph, rows, frozenset(graph.inputs)).run())
+
+
+def _refused(rule: str, received: str) -> UnsupportedError:
+    return UnsupportedError(rule, received=received, remedy="run it row by row")
+
+
+def _mixed(node: Node) -> UnsupportedError:
+    return _refused("each row is answered for itself", f"{node.operation} that makes {node.outputs[0]!r}")
+
+
+@dataclass
+class _Batching:
+    """One graph, or one body, being rewritten: values named in ``batched`` have the batch's first axis."""
+
+    graph: Graph
+    rows: int
+    given: frozenset[str]
+    types: dict[str, TensorType] = field(default_factory=dict)
+    batched: set[str] = field(default_factory=set)
+    nodes: list[Node] = field(default_factory=list)
+
+    def run(self) -> Graph:
+        graph = self.graph
+        self.types = dict(graph.types)
+        for name in self.given:
+            self._mark(name)
+        for node in graph.nodes:
+            self._node(node)
+        outputs = tuple(self.broadcast(output) for output in graph.outputs)
+        return replace(graph, outputs=outputs, nodes=tuple(self.nodes), types=self.types)
+
+    def broadcast(self, value: str) -> str:
+        """A batched value; one that is the same for every row is repeated."""
+        if value in self.batched:
+            return value
+        self._require_row(value)
+        return self._add("broadcast", (value,), f"{value}_rows", shape=(self.rows, *self.types[value].shape[1:]))
+
+    def _add(self, operation: str, inputs: tuple[str, ...], name: str, **attributes: Any) -> str:
+        name = unused(name, self.types)
+        (self.types[name],) = infer(operation, tuple(self.types[i] for i in inputs), attributes)
+        self.nodes.append(Node(operation, inputs, (name,), attributes))
+        self.batched.add(name)
+        return name
+
+    def _mark(self, name: str) -> None:
+        """An input: its first axis becomes the batch's."""
+        self._require_row(name)
+        kind = self.types[name]
+        self.types[name] = replace(kind, shape=(self.rows, *kind.shape[1:]))
+        self.batched.add(name)
+
+    def _require_row(self, name: str) -> None:
+        if self.types[name].shape[:1] != (1,):
+            raise _refused(f"{name!r} has a first axis of length one", str(self.types[name]))
+
+    def _node(self, node: Node) -> None:
+        if not self.batched.intersection(node.inputs):
+            self.nodes.append(node)
+            return
+        node = self._scan(node) if node.operation == "scan" else self._plain(node)
+        for output, kind in zip(node.outputs, self._inferred(node), strict=True):
+            row = self.graph.types[output]
+            if row.shape[:1] != (1,) or kind.shape != (self.rows, *row.shape[1:]):
+                raise _mixed(node)
+            self.types[output] = replace(row, shape=kind.shape)
+            self.batched.add(output)
+        self.nodes.append(node)
+
+    def _inferred(self, node: Node) -> tuple[TensorType, ...]:
+        try:
+            return infer(node.operation, tuple(self.types[i] for i in node.inputs), node.attributes)
+        except GraphError:  # legal for one row only
+            raise _mixed(node) from None
+
+    def _plain(self, node: Node) -> Node:
+        row = self.graph.types[node.outputs[0]]
+        ranks = {len(self.types[i].shape) for i in node.inputs if i in self.batched}
+        over_rows = node.operation in _OVER_LAST_AXIS and min(ranks) < 2
+        if over_rows or (node.operation in ("add", "subtract", "multiply", "divide") and ranks != {len(row.shape)}):
+            raise _mixed(node)
+        if node.operation == "concatenate":
+            node = replace(node, inputs=tuple(map(self.broadcast, node.inputs)))
+        if "shape" in node.attributes:
+            shape = (self.rows, *node.attributes["shape"][1:])
+            return replace(node, attributes={**node.attributes, "shape": shape})
+        return node
+
+    def _scan(self, node: Node) -> Node:
+        """A loop: what is carried is batched where it begins so, or becomes so in the body."""
+        scan = Scan.of(node.attributes)
+        carried, sequences, captured = scan.split_inputs(node.inputs)
+        if any(axis == 0 for axis in scan.axes):
+            raise _mixed(node)
+        carried = tuple(map(self.broadcast, carried))
+        given = (*carried, *sequences, *captured)
+        inside = frozenset(
+            name for name, value in zip(scan.body.inputs, given, strict=True) if value in self.batched
+        )  # fmt: skip
+        body = _Batching(scan.body, self.rows, inside).run()
+        return replace(node, inputs=given, attributes=replace(scan, body=body).attributes)

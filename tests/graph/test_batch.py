@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many rows at once give what each gives alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgeling.errors import UnsupportedError
+from edgeling.graph import GraphBuilder, run, run_rows
+from edgeling.graph.batch import with_batch
+from tests.support.recurrent import add_lstm
+
+RNG = np.random.default_rng(0)
+
+
+def normal(*shape: int) -> np.ndarray:
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+def network():
+    """Preparation, layers, a softmax, and a constant that every row gets."""
+    b = GraphBuilder("net")
+    x = b.input("x", (1, 4))
+    filled = b.add("impute", x, b.constant(normal(4)))
+    code = b.add("one_hot", b.add("gather", filled, indices=(0,)), depth=3)
+    scaled = b.add(
+        "standardize", b.add("gather", filled, indices=(1, 2, 3)), b.constant(normal(3)), b.constant([1, 2, 3.0])
+    )
+    joined = b.add("concatenate", scaled, code, b.constant(normal(1, 2)))
+    h = b.add("dense", joined, b.constant(normal(8, 6)), b.constant(normal(6)), function="tanh")
+    h = b.add("reshape", b.add("reshape", h, shape=(1, 2, 3)), shape=(1, 6))
+    h = b.add("add", b.add("multiply", h, b.constant(normal(1, 6))), b.constant(normal(6)))
+    y = b.add("softmax", b.add("matmul", h, b.constant(normal(6, 3))))
+    return b.build([y, b.add("sum", h, axes=(1,)), b.add("add", b.constant(normal(1, 2)), b.constant(normal(1, 2)))])
+
+
+def lstm():
+    b = GraphBuilder("lstm")
+    x = b.input("x", (1, 5, 3))
+    weights = tuple(b.constant(normal(*s)) for s in ((3, 8), (2, 8), (8,)))
+    return b.build([add_lstm(b, x, 2, weights, reverse=True)])
+
+
+@settings(max_examples=12, deadline=None)
+@given(rows=st.integers(1, 9), which=st.sampled_from([network, lstm]))
+def test_each_row_is_answered_as_alone(rows: int, which) -> None:
+    graph = which()
+    x = np.random.default_rng(rows).normal(size=(rows, *graph.types["x"].shape[1:])).astype(np.float32)
+    together = run(with_batch(graph, rows), [x]).outputs
+    alone = [run(graph, [row[None]]).outputs for row in x]
+    for got, wanted in zip(together, zip(*alone, strict=True), strict=True):
+        np.testing.assert_allclose(got, np.concatenate(wanted), rtol=1e-5, atol=1e-6)
+
+
+def graph_of(build, shape=(1, 3)):
+    b = GraphBuilder("g")
+    return b.build([build(b, b.input("x", shape))])
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        graph_of(lambda b, x: b.add("sum", x, axes=(0,))),
+        graph_of(lambda b, x: b.add("reshape", x, shape=(3,))),
+        graph_of(lambda b, x: b.add("reshape", x, shape=(3, 1))),
+        graph_of(lambda b, x: b.add("matmul", x, x, transpose_a=True)),
+        graph_of(lambda b, x: b.add("add", x, b.constant(np.ones((2, 3))))),
+        graph_of(lambda b, x: b.add("norm", x)),
+        graph_of(lambda b, x: b.add("softmax", x), (1,)),
+        graph_of(lambda b, x: b.add("add", x, b.constant(np.ones((1, 4)))), (1,)),
+        graph_of(lambda b, x: b.add("square", x), (2, 3)),
+    ],
+    ids=lambda graph: graph.nodes[0].operation,
+)
+def test_what_would_mix_rows_is_refused(graph) -> None:
+    with pytest.raises(UnsupportedError, match="row"):
+        with_batch(graph, 4)
+
+
+def test_state_is_refused() -> None:
+    b = GraphBuilder("g")
+    v = b.variable(np.zeros((1, 2)), "v")
+    total = b.add("add", v, b.input("x", (1, 2)))
+    b.update(v, total)
+    with pytest.raises(UnsupportedError, match="state"):
+        with_batch(b.build([total]), 4)
+
+
+def test_many_ports_and_state_run_row_by_row() -> None:
+    """A running total of two inputs' products: each row sees what the rows before it left."""
+    b = GraphBuilder("totals")
+    v, x, y = b.variable(np.zeros((1, 2)), "v"), b.input("x", (1, 2)), b.input("y", (1, 1))
+    total = b.add("add", v, b.add("multiply", x, y), name="total")
+    b.update(v, total)
+    graph = b.build([total, b.add("square", y)])
+    x, y = normal(1500, 2), normal(1500, 1)
+    totals, squares = run_rows(graph, x, y)
+    np.testing.assert_allclose(totals, np.cumsum((x * y).astype(np.float64), axis=0), rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(squares, y * y)
+
+
+def test_more_rows_than_are_run_at_once() -> None:
+    graph, x = network(), normal(2100, 4)
+    for got, wanted in zip(run_rows(graph, x), run(with_batch(graph, 2100), [x]).outputs, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
