@@ -128,6 +128,10 @@ def prepare_cases() -> Iterator[Case]:
     yield case("scatter", x, indices=(2, 0, 2), columns=4, absolute=0)
     yield case("one_hot", np.array([[0], [2], [1], [5], [-1], [np.nan], [0.5]], np.float32), depth=3, absolute=0)
     yield case("concatenate", x, normal(5, 1), normal(5, 7), absolute=0)
+    moments = np.concatenate([EXTREME, normal(40, scale=1e7), np.arange(-3, 3) * 1440, [1e9, -1e9, -0.5, 59.9]])
+    column = moments.astype(np.float32)[:, None]
+    yield case("calendar", column, parts=(0, 1, 2, 3), absolute=0)
+    yield case("calendar", column, parts=(5, 4, 3, 2, 1, 0), units_per_day=1440, epoch_days=19723, absolute=0)
     yield case("concatenate", normal(2, 2, 3), normal(2, 2, 1), absolute=0)
 
 

@@ -85,6 +85,12 @@ def _scatter(site: Site) -> str:
     return site.call("scatter", site.length(0, 0), site.length(0, 1), site.output_length(1), columns)
 
 
+def _calendar(site: Site) -> str:
+    parts = site.table(f"{site.node.output}_parts", "int", site.attributes["parts"])
+    counted = str(site.attributes["units_per_day"]), str(site.attributes["epoch_days"])
+    return site.call("calendar", site.length(0, 0), site.output_length(1), *counted, parts)
+
+
 def _one_hot(site: Site) -> str:
     return site.call("one_hot", site.length(0, 0), site.output_length(1))
 
@@ -124,6 +130,7 @@ FLOAT_CALLS: Mapping[str, Call] = {
     "standardize": Call("prepare", _by_column("standardize"), in_place=(0,), parameters=(1, 2)),
     "gather": Call("prepare", _gather),
     "scatter": Call("prepare", _scatter),
+    "calendar": Call("calendar", _calendar),
     "one_hot": Call("prepare", _one_hot),
     "concatenate": Call("prepare", _concatenate),
     COPY: Call("copy", _copy),

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from edgeling.errors import GraphError
-from edgeling.graph import integer
+from edgeling.graph import calendar, integer
 from edgeling.graph.limits import check_type
 from edgeling.graph.losses import LOSSES
 from edgeling.graph.scan import scan_types
@@ -148,6 +148,17 @@ def _scatter(types: Types, attributes: Mapping[str, Any]) -> Types:
     return _float((x.shape[0], columns))
 
 
+def _calendar(types: Types, attributes: Mapping[str, Any]) -> Types:
+    (x,) = types
+    parts, units, epoch = attributes["parts"], attributes["units_per_day"], attributes["epoch_days"]
+    require(len(x.shape) == 2 and x.shape[1] == 1, "calendar takes [n,1]", types)
+    require(bool(parts) and all(0 <= part < len(calendar.PARTS) for part in parts), "calendar's parts exist", types)
+    counted = 1 <= units <= calendar.DAY_MINUTES and calendar.DAY_MINUTES % units == 0
+    require(counted, "units_per_day divides the minutes of a day", types)
+    require(abs(epoch) <= calendar.LARGEST_EPOCH_DAYS, "epoch_days lies within ten million days", types)
+    return _float((x.shape[0], len(parts)))
+
+
 def _one_hot(types: Types, attributes: Mapping[str, Any]) -> Types:
     require(len(types[0].shape) == 2 and types[0].shape[1] == 1, "one_hot takes [n,1]", types)
     return _float((types[0].shape[0], attributes["depth"]))
@@ -271,6 +282,7 @@ TYPE_RULES: dict[str, Rule] = {
     "reshape": _reshape,
     "gather": _gather,
     "scatter": _scatter,
+    "calendar": _calendar,
     "one_hot": _one_hot,
     "concatenate": _concatenate,
     "loss": _rows,

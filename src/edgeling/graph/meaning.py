@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from edgeling.errors import GraphError
 from edgeling.graph import integer, losses
 from edgeling.graph.activations import ACTIVATIONS, log_softmax
+from edgeling.graph.calendar import calendar_parts
 from edgeling.graph.random import DROPOUT_STREAM, random_uniform
 from edgeling.graph.scan import Scan
 from edgeling.graph.types import Array, DType, Graph, Node
@@ -126,6 +127,7 @@ MEANINGS: dict[str, Meaning] = {
     "standardize": lambda _, x, mean, scale: (x - mean) / scale,
     "gather": lambda a, x: x[:, list(a["indices"])],
     "scatter": _scatter,
+    "calendar": lambda a, x: calendar_parts(x, a["parts"], a["units_per_day"], a["epoch_days"]),
     "one_hot": _one_hot,
     "concatenate": lambda _, *xs: np.concatenate(xs, axis=-1),
     "loss": _loss,

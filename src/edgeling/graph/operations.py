@@ -84,6 +84,10 @@ PREPARATION = {
     "gather": Operation("the columns of [n, c] named by indices", 1, {"indices": (0,)}),
     "scatter": Operation("[n, k] added into the columns, named by indices, of zeros [n, columns]", 1,
                          {"indices": (0,), "columns": 1}),
+    "calendar": Operation(
+        "the parts (0 year, 1 month, 2 day, 3 weekday, 4 hour, 5 minute) of [n, 1] counts of units_per_day since "
+        "epoch_days after 1970-01-01", 1, {"parts": (0,), "units_per_day": 1, "epoch_days": 0},
+    ),
     "one_hot": Operation("[n, 1] codes to [n, depth]; a code outside is all zeros", 1, {"depth": 1}),
     "concatenate": Operation("[n, ...] side by side along the last axis", MANY),
 }  # fmt: skip

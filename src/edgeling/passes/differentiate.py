@@ -231,7 +231,7 @@ GRADIENTS: Mapping[str, Gradient | str] = {
     "penalty": _penalty,
     "batch_normalization": "it is the deployed form; training normalises with the batch's own moments",
     "clip": "it limits gradients, which are not differentiated",
-    **dict.fromkeys(("impute", "one_hot", "metric", "dropout_mask", "count"), _STEP),
+    **dict.fromkeys(("impute", "calendar", "one_hot", "metric", "dropout_mask", "count"), _STEP),
     **dict.fromkeys(
         ("activation_gradient", "softmax_gradient", "log_softmax_gradient", "loss_gradient", "penalty_gradient"), _ONCE
     ),

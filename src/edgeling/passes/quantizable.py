@@ -16,8 +16,8 @@ QUANTIZATION: Mapping[str, str] = {
     **dict.fromkeys(("dense", "activation", "softmax"), LAYER),
     **dict.fromkeys(
         (
-            "gather", "impute", "standardize", "one_hot", "concatenate", "batch_normalization", "add", "subtract",
-            "multiply", "divide", "clip", "square",
+            "gather", "impute", "standardize", "calendar", "one_hot", "concatenate", "batch_normalization", "add",
+            "subtract", "multiply", "divide", "clip", "square",
         ),
         PREPARATION,
     ),
