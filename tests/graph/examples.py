@@ -67,6 +67,7 @@ EXAMPLES: Mapping[str, Example] = {
     "impute": example(M, R),
     "standardize": example(M, R, R),
     "gather": example(M, indices=(2, 0)),
+    "calendar": example(t(2, 1), parts=(0, 3, 5), units_per_day=1440),
     "one_hot": example(t(2, 1), depth=3),
     "scatter": example(M, indices=(2, 0, 2), columns=4),
     "scan": example(R, M, t(2, 5), R, body=scan_body(), length=2, carried=1, axes=(0, 0, 1)),

@@ -9,6 +9,7 @@ from typing import Any
 
 from edgeling.errors import GraphError
 from edgeling.graph.activations import ACTIVATIONS
+from edgeling.graph.calendar import DAY_MINUTES, LARGEST_EPOCH_DAYS, PARTS
 from edgeling.graph.integer import INT8_MAX, INT8_MIN, LARGEST_ZERO_POINT
 from edgeling.graph.limits import MAX_ELEMENTS
 from edgeling.graph.losses import LOSSES, METRICS
@@ -28,6 +29,11 @@ RANGES: Mapping[str, Mapping[str, tuple[float, float]]] = {
     **{key: {"shape": (1, MAX_ELEMENTS)} for key in ("broadcast", "reshape")},
     "dropout_mask": {"shape": (1, MAX_ELEMENTS), "rate": (0, LARGEST_RATE), "stream": (0, 2**32 - 1)},
     "one_hot": {"depth": (1, MAX_ELEMENTS)},
+    "calendar": {
+        "parts": (0, len(PARTS) - 1),
+        "units_per_day": (1, DAY_MINUTES),
+        "epoch_days": (-LARGEST_EPOCH_DAYS, LARGEST_EPOCH_DAYS),
+    },
     "scatter": {"columns": (1, MAX_ELEMENTS)},
     "dense_int8": {
         "zero_point": (-LARGEST_ZERO_POINT, LARGEST_ZERO_POINT),
