@@ -89,9 +89,10 @@ def test_a_baseline_must_be_beaten_and_first_epochs_may_be_skipped() -> None:
     assert _drive(EarlyStopping(patience=1, start_from_epoch=3), [1, 2, 3, 4, 5, 6]).weights == [4]
 
 
-def test_a_name_that_is_not_logged_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
-    _drive(EarlyStopping("val_auc"), [1, 2, 3])
-    assert capsys.readouterr().err.count("'val_auc' is not logged; there is val_loss") == 1
+def test_a_name_that_is_not_logged_is_said_once() -> None:
+    with pytest.warns(UserWarning, match="'val_auc' is not logged; there is val_loss") as said:
+        _drive(EarlyStopping("val_auc"), [1, 2, 3])
+    assert len(said) == 1
 
 
 def test_plateaus_reduce_the_rate_down_to_the_least() -> None:
@@ -119,10 +120,38 @@ def test_wrong_arguments_are_refused() -> None:
         EarlyStopping(mode="up")
     with pytest.raises(UnsupportedError, match="below 1"):
         ReduceLROnPlateau(factor=1.0)
-    with pytest.raises(UnsupportedError, match="end of epochs"):
-        ModelCheckpoint("x.keras", save_freq=10)
+    with pytest.raises(UnsupportedError, match="save_freq is a whole number"):
+        ModelCheckpoint("x.keras", save_freq="batch")
+    with pytest.raises(UnsupportedError, match=r"\.keras"):
+        ModelCheckpoint("x.h5")
+    with pytest.raises(UnsupportedError, match="patience"):
+        EarlyStopping(patience=2.5)
+    with pytest.raises(UnsupportedError, match=r"callbacks are objects.*print"):
+        _model().fit(X, Y, verbose=0, callbacks=[print])
     with pytest.raises(TypeError, match="on_sunday"):
         LambdaCallback(on_sunday=print)
+
+
+def test_hooks_of_functions_always_get_logs() -> None:
+    seen: list[str] = []
+    hooks = ("on_train_begin", "on_train_end", "on_epoch_begin", "on_epoch_end")
+    functions = {h: (lambda *a, h=h: seen.append(f"{h} {type(a[-1]).__name__}")) for h in hooks}
+    _model().fit(X, Y, verbose=0, callbacks=LambdaCallback(**functions))
+    assert seen == ["on_train_begin dict", "on_epoch_begin dict", "on_epoch_end dict", "on_train_end dict"]
+
+
+def test_checkpoints_are_written_every_few_batches(tmp_path: Path) -> None:
+    path = tmp_path / "{epoch}-{batch}.keras"
+    _model().fit(X, Y, batch_size=5, epochs=3, verbose=0, callbacks=ModelCheckpoint(path, save_freq=3))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["1-3.keras", "2-2.keras", "3-1.keras", "3-4.keras"]
+
+
+def test_the_learning_rate_is_a_number_that_may_be_assigned() -> None:
+    model = _model()
+    rate = model.optimizer.learning_rate
+    assert (float(rate), rate.value, rate.numpy(), rate * 2) == (rate, rate, rate, 2 * float(rate))
+    rate.assign(0.25)
+    assert model.optimizer.learning_rate == 0.25
 
 
 def _model() -> Sequential:
@@ -180,7 +209,8 @@ def test_a_table_of_epochs_is_written_and_appended(tmp_path: Path) -> None:
     model.fit(X, Y, epochs=1, verbose=0, callbacks=[CSVLogger(path, append=True)])
     with path.open() as file:
         header, *lines = csv.reader(file)
-    assert header == ["epoch", "loss", "mae"]
+    assert header == ["epoch", "loss", "mae", "val_loss", "val_mae"]  # as Keras writes it
+    assert lines[0][3:] == ["NA", "NA"]
     assert [line[0] for line in lines] == ["0", "1", "0"]
     assert [float(line[1]) for line in lines[:2]] == history.history["loss"]
 

@@ -122,7 +122,7 @@ class Fit:
             start = perf_counter()
             self._callbacks.call("on_epoch_begin", epoch)
             self._session.push()
-            result = self._batch_by_batch(epoch) if self._callbacks.wants_batches else self._native(epoch, 1)
+            result = self._batch_by_batch(epoch) if self._callbacks.wants_batches() else self._native(epoch, 1)
             self._stop_where_it_did(result, epoch)
             if not len(result.logs):
                 return
@@ -134,7 +134,7 @@ class Fit:
         if self._plan.validates(epoch):
             assert self._plan.validation
             logs |= {f"val_{k}": v for k, v in self._report(self._session.evaluate(self._plan.validation)).items()}
-        self._callbacks.call("on_epoch_end", epoch, logs)
+        self._callbacks.call("on_epoch_end", epoch, logs=logs)
         self._history.on_epoch_end(epoch, logs)
         if self._display:
             self._display.epoch(epoch, logs, perf_counter() - start, self._plan.steps)
@@ -177,7 +177,7 @@ class Fit:
             if not len(result.logs):
                 return result
             sums, seen = sums + result.logs[0] * float(len(chosen)), seen + len(chosen)
-            self._callbacks.call("on_train_batch_end", batch, self._report((sums / seen).tolist()))
+            self._callbacks.call("on_train_batch_end", batch, logs=self._report((sums / seen).tolist()))
             if self._model.stop_training:
                 break
         return Epochs(np.asarray([sums / seen]))
@@ -206,7 +206,7 @@ class Fit:
         self._model.stop_training = True
         quiet = [c for c in self._callbacks.callbacks if isinstance(c, TerminateOnNaN)]
         if quiet:
-            self._callbacks.call("on_epoch_end", epoch, {"loss": float("nan")})
+            self._callbacks.call("on_epoch_end", epoch, logs={"loss": float("nan")})
             return
         raise TrainingError(
             "the loss stays a finite number",

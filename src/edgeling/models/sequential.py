@@ -213,7 +213,7 @@ class Sequential(Stack):
         session = Session(self._evaluator(objective), self._named_weights(), {})
         session.push()
         logs = Report(reported)(session.evaluate(data))
-        hooks.call("on_test_end", logs)
+        hooks.call("on_test_end", logs=logs)
         if verbose in ("auto", 1, 2):
             print(f"{len(data.x)} rows  {numbers(logs)}")
         return logs if return_dict else _flat(logs)

@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from edgeling.configurable import Configurable, refuse, serialize, snake_case
+from edgeling.configurable import Configurable, number, refuse, refuse_overriding, serialize, snake_case
 from edgeling.errors import TrainingError, UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.graph.types import Array
 from edgeling.optimizers import schedules
+from edgeling.optimizers.rate import LearningRate
+from edgeling.optimizers.stepping import Steps
+from edgeling.training.tracing import Weight
 
 _UNSUPPORTED = ("loss_scale_factor", "gradient_accumulation_steps", "ema_overwrite_frequency", "use_ema")
 
@@ -42,29 +45,45 @@ class Optimizer(Configurable):
         name: str | None = None,
         **refused: Any,
     ) -> None:
-        self._check(refused, (clipnorm, clipvalue, global_clipnorm))
+        clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        self._check(refused, clips)
+        for key, value in {"weight_decay": weight_decay, **clips}.items():
+            if value is not None:
+                number(key, value, 0.0)
         self._learning_rate = _rate(learning_rate)
         self.weight_decay, self.clipnorm, self.clipvalue = weight_decay, clipnorm, clipvalue
         self.global_clipnorm, self.name = global_clipnorm, name or snake_case(type(self).__name__)
         self.iterations = 0
+        self._by_hand = Steps()
 
-    def _check(self, refused: Mapping[str, Any], clips: tuple[float | None, ...]) -> None:
+    def _check(self, refused: Mapping[str, Any], clips: Mapping[str, Any]) -> None:
         for key in refused.keys() - self.ignored:
             if key not in _UNSUPPORTED:
                 raise TypeError(f"{type(self).__name__} has no argument {key!r}")
             refuse(type(self).__name__, key, refused[key])
-        if sum(clip is not None for clip in clips) > 1:
-            raise TrainingError("only one of clipnorm, clipvalue and global_clipnorm can be set", received=str(clips))
+        if sum(clip is not None for clip in clips.values()) > 1:
+            raise TrainingError(f"only one of {', '.join(clips)} can be set", received=str(clips))
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        refuse_overriding(
+            cls, ("build", "update_step", "apply", "apply_gradients", "stateless_apply"),
+            "an optimizer of edgeling.optimizers, or trace(builder, learning_rate, gradients), which writes graph"
+            " operations",
+        )  # fmt: skip
 
     @property
-    def learning_rate(self) -> float:
-        """The rate of the next step."""
-        if isinstance(self._learning_rate, schedules.LearningRateSchedule):
-            return float(self._learning_rate(self.iterations))
-        return self._learning_rate
+    def learning_rate(self) -> LearningRate:
+        """The rate of the next step; ``.assign(rate)`` sets it too."""
+        following = isinstance(self._learning_rate, schedules.LearningRateSchedule)
+        rate = self._learning_rate(self.iterations) if following else self._learning_rate
+        return LearningRate(float(rate), self._set_learning_rate)
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
+        self._set_learning_rate(value)
+
+    def _set_learning_rate(self, value: Any) -> None:
         if isinstance(self._learning_rate, schedules.LearningRateSchedule):
             raise TrainingError(
                 "a learning rate that follows a schedule cannot be set",
@@ -98,6 +117,21 @@ class Optimizer(Configurable):
             )
             for held, value in zip((variable, *slots), updated, strict=True):
                 builder.update(held, value)
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Weight]]) -> int:
+        """One step by hand: (gradient, weight) of each weight, ``layer.kernel`` for example. Gives :attr:`iterations`.
+
+        Raises:
+            DataError: no gradients, or one of another shape than its weight.
+        """
+        pairs = list(grads_and_vars)
+        self.apply([gradient for gradient, _ in pairs], [weight for _, weight in pairs])
+        return self.iterations
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Weight]) -> None:
+        """As :meth:`apply_gradients`, gradients and weights apart."""
+        self._by_hand.step(self, list(grads), list(trainable_variables))
+        self.iterations += 1
 
     def slots(self) -> list[tuple[str, float]]:
         """Name and initial value of what is kept for each weight, in the operation's order."""
@@ -174,7 +208,7 @@ def _rate(given: Any) -> Any:
             "a learning rate is a number or a schedule", received=repr(given),
             remedy="a subclass of LearningRateSchedule, or the callback LearningRateScheduler",
         )  # fmt: skip
-    rate = float(given)
-    if not np.isfinite(rate) or rate < 0:
+    rate = number("learning_rate", given)
+    if rate < 0:
         raise TrainingError("a learning rate is a number from zero up", received=str(given))
     return rate

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Optimizers' steps by hand, and regularizers called with arrays, against Keras."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from edgeling import optimizers, regularizers
+from edgeling.errors import DataError, EdgelingError
+from edgeling.layers import Dense
+from edgeling.training.tracing import Weight
+
+keras: Any = pytest.importorskip("keras")
+pytestmark = pytest.mark.keras
+
+RNG = np.random.default_rng(11)
+VALUES = [RNG.normal(size=shape).astype(np.float32) for shape in ((3, 2), (2,), ())]
+GRADIENTS = [[RNG.normal(size=v.shape).astype(np.float32) for v in VALUES] for _ in range(4)]
+SETTINGS: dict[str, dict[str, Any]] = {
+    "SGD": {"momentum": 0.9, "nesterov": True}, "RMSprop": {"centered": True}, "Adagrad": {},
+    "Adam": {"amsgrad": True, "global_clipnorm": 1.0}, "AdamW": {}, "Adamax": {}, "Nadam": {"clipvalue": 0.3},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_steps_by_hand_are_keras_steps(name: str) -> None:
+    ours, theirs = (getattr(k.optimizers, name)(learning_rate=0.1, **SETTINGS[name]) for k in (KERAS, keras))
+    mine = [Weight(f"w{i}", v) for i, v in enumerate(VALUES)]
+    their = [keras.Variable(v) for v in VALUES]
+    for gradients in GRADIENTS:
+        assert ours.apply_gradients(zip(gradients, mine, strict=True)) == ours.iterations
+        theirs.apply_gradients(zip(gradients, their, strict=True))
+    for a, b in zip(mine, their, strict=True):
+        # Four steps, each a few float32 operations on numbers around one; 1e-5 is some 80 units in the last place.
+        assert_allclose(a.value, np.asarray(b), rtol=1e-5, atol=1e-6)
+
+
+def test_gradients_must_fit_their_weights() -> None:
+    weight = Weight("w", np.zeros(3, np.float32))
+    for gradients in ([np.zeros(2)], [None], []):
+        with pytest.raises(DataError, match="gradient"):
+            optimizers.SGD().apply(gradients, [weight])
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"), [("L1", {"l1": 0.3}), ("L2", {"l2": 0.3}), ("L1L2", {"l1": 0.1, "l2": 2.0})]
+)
+def test_regularizers_of_arrays_are_keras(kind: str, settings: dict[str, float]) -> None:
+    ours, theirs = (getattr(k.regularizers, kind)(**settings) for k in (KERAS, keras))
+    assert_allclose(ours(VALUES[0]), float(theirs(VALUES[0])), rtol=1e-6)
+
+
+class KERAS:
+    """Edgeling by Keras's module names."""
+
+    optimizers, regularizers = optimizers, regularizers
+
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "a step of one's own": (lambda: type("Mine", (optimizers.SGD,), {"update_step": print}), "update_step of a SGD"),
+    "weight decay": (lambda: optimizers.SGD(weight_decay=-1.0), "weight_decay is a number from 0"),
+    "clipping": (lambda: optimizers.SGD(clipnorm="1"), "clipnorm is a number from 0"),
+    "rate": (lambda: optimizers.SGD(learning_rate="fast"), "learning_rate is a number.*'fast'"),
+    "text as penalty": (lambda: regularizers.L1("a"), "l1 is a number from 0; received 'a'"),
+    "penalty below zero": (lambda: regularizers.L2(-0.1), "l2 is a number from 0; received -0.1"),
+    "infinite penalty": (lambda: regularizers.L2(float("inf")), "l2 is finite"),
+    "a weight's shape": (lambda: Weight("w", np.zeros(3, np.float32)).assign(np.zeros(2)), r"w has shape \(3,\)"),
+    "a weight's text": (lambda: Weight("w", np.zeros(3, np.float32)).assign("text"), "w holds numbers"),
+    "units": (lambda: Dense(True), "units is a whole number.*True"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_has_no_meaning_is_refused(name: str) -> None:
+    attempt, message = REFUSED[name]
+    with pytest.raises(EdgelingError, match=message):
+        attempt()
