@@ -6,7 +6,7 @@ Formulas are those of a row; ``mean`` and ``sum`` go over its columns. Probabili
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,12 +18,19 @@ from edgeling.graph import GraphBuilder
 from edgeling.graph.losses import LOSSES, Options
 from edgeling.graph.types import Array
 
-_OPTIONS = ("from_logits", "label_smoothing", "delta")
+_OPTIONS = tuple(field.name for field in fields(Options))
+REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None)
+_EACH_ROW = ("none", None)
 
 
 @dataclass(frozen=True)
 class Loss(Configurable):
-    """One value a row; a batch's loss is ``sum(value * sample_weight) / rows``.
+    """One value a row, and how a batch's values become one (``reduction``, Keras's names):
+
+    - ``"sum_over_batch_size"``, ``"mean"``: ``sum(value * sample_weight) / rows``;
+    - ``"sum"``: ``sum(value * sample_weight)``;
+    - ``"mean_with_sample_weight"``: ``sum(value * sample_weight) / sum(sample_weight)``;
+    - ``"none"``, ``None``: all values, which only a call gives; ``fit`` refuses it.
 
     Attributes:
         sparse: ``y_true`` holds class numbers, [n, 1], not one column an output.
@@ -36,18 +43,20 @@ class Loss(Configurable):
     signed: ClassVar[bool] = False
 
     name: str | None = field(default=None, kw_only=True)
-    reduction: str = field(default="sum_over_batch_size", kw_only=True)
+    reduction: str | None = field(default="sum_over_batch_size", kw_only=True)
     dtype: Any = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or snake_case(type(self).__name__))
-        if self.reduction not in ("sum_over_batch_size", "mean"):
+        if self.reduction not in REDUCTIONS:
             raise UnsupportedError(
-                "a loss is averaged over the rows",
-                received=f"reduction={self.reduction!r}",
-                remedy="leave reduction at 'sum_over_batch_size'",
-            )
+                "a reduction is one of Keras's", received=f"reduction={self.reduction!r}",
+                remedy=f"one of {', '.join(map(repr, REDUCTIONS))}",
+            )  # fmt: skip
         refuse(type(self).__name__, "ignore_class", getattr(self, "ignore_class", None))
+        axis = getattr(self, "axis", -1)
+        if axis not in (-1, 1):
+            raise UnsupportedError("a loss goes over the last axis", received=f"axis={axis!r}")
 
     @property
     def function(self) -> str:
@@ -63,19 +72,45 @@ class Loss(Configurable):
         """Append the loss to a graph: [n, k] and [n, k] (sparse: [n, 1] and [n, k]) -> [n]."""
         return builder.add("loss", y_true, y_pred, name="loss_rows", function=self.function, **self.options)
 
-    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """The loss of a batch of rows, [n, k] each."""
-        rows = self.rows(np.asarray(y_true, np.float32), np.asarray(y_pred, np.float32))
-        weights = 1.0 if sample_weight is None else np.asarray(sample_weight, np.float32)
-        return float(np.mean(rows * weights))
+    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
+        """The loss of a batch of rows, [n, k] each: one number, or with ``reduction=None`` one a row."""
+        return reduced(self.rows(y_true, y_pred), sample_weight, self.reduction)
 
-    def rows(self, y_true: Array, y_pred: Array) -> Array:
+    def rows(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
         """The loss of each row, [n]."""
-        if self.signed and np.isin(y_true, (0, 1)).all():
-            y_true = 2 * y_true - 1
-        if self.sparse and y_true.ndim < y_pred.ndim:
-            y_true = y_true[:, None]
-        return LOSSES[self.function].value(y_true, y_pred, Options(**self.options))
+        truth, prediction = np.asarray(y_true, np.float32), np.asarray(y_pred, np.float32)
+        if self.sparse:
+            truth = truth[..., None] if truth.ndim < prediction.ndim else truth
+        else:
+            truth, prediction = same_rank(truth, prediction)
+        if self.signed and np.isin(truth, (0, 1)).all():
+            truth = 2 * truth - 1
+        return LOSSES[self.function].value(truth, prediction, Options(**self.options))
+
+
+def same_rank(first: Array, second: Array) -> tuple[Array, Array]:
+    """Two arrays, one of which has a last axis of length 1 more, brought to one rank (Keras's rule)."""
+    if first.ndim == second.ndim + 1 and first.shape[-1] == 1:
+        return (first, second[..., None]) if second.ndim == 1 else (first[..., 0], second)
+    if second.ndim == first.ndim + 1 and second.shape[-1] == 1:
+        return (first[..., None], second) if first.ndim == 1 else (first, second[..., 0])
+    return first, second
+
+
+def reduced(values: Array, sample_weight: ArrayLike | None, reduction: str | None) -> Any:
+    """Values of rows, weighted and made one as a reduction says; float32."""
+    weights = None if sample_weight is None else np.asarray(sample_weight, np.float32)
+    if weights is not None:
+        values, weights = same_rank(values, weights)
+        values = values * weights
+    if reduction in _EACH_ROW or values.ndim == 0:
+        return values
+    total = values.sum(dtype=np.float64)
+    if reduction == "sum":
+        return np.float32(total)
+    by_weight = reduction == "mean_with_sample_weight" and weights is not None
+    count = weights.sum(dtype=np.float64) if by_weight and weights is not None else values.size
+    return np.float32(total / count if count else 0.0)
 
 
 class MeanSquaredError(Loss):
@@ -88,6 +123,17 @@ class MeanAbsoluteError(Loss):
 
 class MeanSquaredLogarithmicError(Loss):
     """``mean((log(y_true + 1) - log(y_pred + 1))^2)``."""
+
+
+class MeanAbsolutePercentageError(Loss):
+    """``100 * mean(|y_true - y_pred| / |y_true|)``."""
+
+
+@dataclass(frozen=True)
+class CosineSimilarity(Loss):
+    """``-sum(y_true * y_pred)``, both divided by their length: -1 where they point the same way."""
+
+    axis: int = -1
 
 
 class LogCosh(Loss):
@@ -105,18 +151,62 @@ class Huber(Loss):
 class BinaryCrossentropy(Loss):
     """``-mean(y_true * log(y_pred) + (1 - y_true) * log(1 - y_pred))``: independent yes/no outputs."""
 
-    ignored = frozenset({"dtype", "axis"})
     from_logits: bool = False
     label_smoothing: float = 0.0
+    axis: int = -1
+
+
+@dataclass(frozen=True)
+class BinaryFocalCrossentropy(Loss):
+    """Binary cross-entropy, times ``(1 - p) ** gamma`` of the truth's probability p (Lin et al., ICCV 2017).
+
+    ``apply_class_balancing``: ones weigh ``alpha``, zeros ``1 - alpha``.
+    """
+
+    apply_class_balancing: bool = False
+    alpha: float = 0.25
+    gamma: float = 2.0
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    axis: int = -1
 
 
 @dataclass(frozen=True)
 class CategoricalCrossentropy(Loss):
     """``-sum(y_true * log(y_pred))``, ``y_true`` one-hot; ``y_pred`` is divided by its sum."""
 
-    ignored = frozenset({"dtype", "axis"})
     from_logits: bool = False
     label_smoothing: float = 0.0
+    axis: int = -1
+
+
+@dataclass(frozen=True)
+class CategoricalFocalCrossentropy(Loss):
+    """Cross-entropy of classes, each class's part times ``alpha * (1 - p) ** gamma``; ``y_true`` one-hot."""
+
+    alpha: float = 0.25
+    gamma: float = 2.0
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    axis: int = -1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if np.ndim(self.alpha):
+            raise UnsupportedError("alpha is one number for all classes", received=repr(self.alpha), remedy="0.25")
+
+
+@dataclass(frozen=True)
+class CategoricalGeneralizedCrossEntropy(Loss):
+    """``(1 - p ** q) / q`` of the truth's probability p, class numbers from 0 (Zhang and Sabuncu, NeurIPS 2018)."""
+
+    sparse = True
+    q: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.q < 1:
+            raise UnsupportedError("q lies between 0 and 1", received=f"q={self.q}")
 
 
 @dataclass(frozen=True)
@@ -126,6 +216,7 @@ class SparseCategoricalCrossentropy(Loss):
     sparse = True
     from_logits: bool = False
     ignore_class: int | None = None
+    axis: int = -1
 
 
 class KLDivergence(Loss):
@@ -161,7 +252,7 @@ class LossFunction:
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, **options: Any) -> Array:
         """[n, k] and [n, k] -> [n]."""
-        return self.loss_class(**options).rows(np.asarray(y_true, np.float32), np.asarray(y_pred, np.float32))
+        return self.loss_class(**options).rows(y_true, y_pred)
 
 
 mean_squared_error, mean_absolute_error = LossFunction(MeanSquaredError), LossFunction(MeanAbsoluteError)
@@ -171,17 +262,23 @@ binary_crossentropy, categorical_crossentropy = LossFunction(BinaryCrossentropy)
 sparse_categorical_crossentropy = LossFunction(SparseCategoricalCrossentropy)
 hinge, squared_hinge = LossFunction(Hinge), LossFunction(SquaredHinge)
 categorical_hinge = LossFunction(CategoricalHinge)
+mean_absolute_percentage_error = LossFunction(MeanAbsolutePercentageError)
+cosine_similarity = LossFunction(CosineSimilarity)
+binary_focal_crossentropy = LossFunction(BinaryFocalCrossentropy)
+categorical_focal_crossentropy = LossFunction(CategoricalFocalCrossentropy)
+categorical_generalized_cross_entropy = LossFunction(CategoricalGeneralizedCrossEntropy)
 
 CLASSES: tuple[type[Loss], ...] = (
-    MeanSquaredError, MeanAbsoluteError, MeanSquaredLogarithmicError, LogCosh, Huber, BinaryCrossentropy,
-    CategoricalCrossentropy, SparseCategoricalCrossentropy, KLDivergence, Poisson, Hinge, SquaredHinge,
-    CategoricalHinge,
+    MeanSquaredError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredLogarithmicError, LogCosh, Huber,
+    CosineSimilarity, BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy,
+    CategoricalFocalCrossentropy, CategoricalGeneralizedCrossEntropy, SparseCategoricalCrossentropy, KLDivergence,
+    Poisson, Hinge, SquaredHinge, CategoricalHinge,
 )  # fmt: skip
 ALIASES: dict[str, type[Loss]] = {
     "bce": BinaryCrossentropy, "BCE": BinaryCrossentropy, "kld": KLDivergence, "KLD": KLDivergence,
     "kl_divergence": KLDivergence, "mae": MeanAbsoluteError, "MAE": MeanAbsoluteError, "mse": MeanSquaredError,
     "MSE": MeanSquaredError, "msle": MeanSquaredLogarithmicError, "MSLE": MeanSquaredLogarithmicError,
-    "logcosh": LogCosh,
+    "logcosh": LogCosh, "mape": MeanAbsolutePercentageError, "MAPE": MeanAbsolutePercentageError,
 }  # fmt: skip
 TABLE = table_of(CLASSES, **ALIASES)
 

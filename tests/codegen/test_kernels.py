@@ -144,7 +144,7 @@ def _truth(name: str, shape: tuple[int, int], seed: int) -> Array:
         return np.eye(k, dtype=np.float32)[rng.integers(0, k, n)]
     if "hinge" in name:
         return rng.choice([-1.0, 1.0], shape).astype(np.float32)
-    if name == "binary_crossentropy":
+    if name.startswith("binary"):
         return rng.integers(0, 2, shape).astype(np.float32)
     return np.abs(rng.normal(size=shape)).astype(np.float32)
 
@@ -156,9 +156,19 @@ def loss_cases() -> Iterator[Case]:
             variants = [{"from_logits": f, "label_smoothing": s} for f in (False, True) for s in (0.0, 0.1)]
         if name == "huber":
             variants = [{"delta": 0.3}, {"delta": 1.0}]
+        if "focal" in name:
+            variants = [{**v, "gamma": g} for v, g in zip(variants, (2.0, 1.5, 0.0, 3.0), strict=True)]
+        if name == "binary_focal_crossentropy":
+            variants += [{"from_logits": False, "apply_class_balancing": True, "alpha": 0.7}]
+        if name == "categorical_generalized_cross_entropy":
+            variants = [{"q": 0.3}, {"q": 0.7}]
         for seed, options in enumerate(variants):
-            is_probability = "crossentropy" in name and not options["from_logits"]
-            is_probability = is_probability or name in ("kl_divergence", "poisson")
+            is_probability = "crossentropy" in name and not options.get("from_logits")
+            is_probability = is_probability or name in (
+                "kl_divergence",
+                "poisson",
+                "categorical_generalized_cross_entropy",
+            )
             p = probabilities(*shape, seed=seed) if is_probability else normal(*shape, seed=seed)
             if shape[1] == 1 and is_probability:
                 p = np.float32(0.5) * probabilities(shape[0], 2, seed=seed)[:, :1]

@@ -101,6 +101,9 @@ OPTIONS = [{}, {"from_logits": True}, {"label_smoothing": 0.1}, {"from_logits": 
 LOSS_CASES = [(f, {}) for f in LOSSES if "crossentropy" not in f] + [("huber", {"delta": 0.4})]
 LOSS_CASES += [(f, o) for f in ("binary_crossentropy", "categorical_crossentropy") for o in OPTIONS]
 LOSS_CASES += [("sparse_categorical_crossentropy", o) for o in OPTIONS[:2]]
+FOCAL_OPTIONS = [{**o, "gamma": g} for o, g in zip(OPTIONS, (2.0, 1.5, 0.0, 3.0), strict=True)]
+FOCAL_OPTIONS.append({"apply_class_balancing": True, "alpha": 0.7})
+LOSS_CASES += [(f, o) for f in ("binary_focal_crossentropy", "categorical_focal_crossentropy") for o in FOCAL_OPTIONS]
 
 
 @pytest.mark.parametrize(("function", "options"), LOSS_CASES)

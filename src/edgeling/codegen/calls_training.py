@@ -11,15 +11,37 @@ from edgeling.codegen.text import float_literal
 _ALL = tuple(range(16))  # inputs of an update: it reads every element of all of them before it writes it
 
 
-def _loss(name: str) -> Line:
+# Losses with kernels of their own in focal.h: function -> kernel, and the attributes it takes.
+_FOCAL: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "binary_focal_crossentropy": (
+        "binary_focal", ("from_logits", "label_smoothing", "apply_class_balancing", "alpha", "gamma"),
+    ),
+    "categorical_focal_crossentropy": ("categorical_focal", ("from_logits", "label_smoothing", "alpha", "gamma")),
+    "categorical_generalized_cross_entropy": ("generalized", ("q",)),
+}  # fmt: skip
+
+
+def _loss_header(site: Site) -> str:
+    return "focal" if site.attributes["function"] in _FOCAL else "loss"
+
+
+def _loss(kind: str) -> Line:
+    """``kind``: "loss" or "gradient"."""
+
     def line(site: Site) -> str:
-        options = site.flag("from_logits"), site.float("label_smoothing"), site.float("delta")
         truth = len(site.x) - 2
-        return site.call(
-            name, site.length(truth, 0), site.length(truth + 1, 1), site.function(), *options
-        )  # fmt: skip
+        sizes = site.length(truth, 0), site.length(truth + 1, 1)
+        if site.attributes["function"] in _FOCAL:
+            name, attributes = _FOCAL[site.attributes["function"]]
+            return site.call(f"{name}_{kind}", *sizes, *(_number(site, a) for a in attributes))
+        options = site.flag("from_logits"), site.float("label_smoothing"), site.float("delta")
+        return site.call("loss" if kind == "loss" else "loss_gradient", *sizes, site.function(), *options)
 
     return line
+
+
+def _number(site: Site, attribute: str) -> str:
+    return (site.flag if isinstance(site.attributes[attribute], bool) else site.float)(attribute)
 
 
 def _metric(site: Site) -> str:
@@ -78,8 +100,8 @@ def _scalar(name: str, *attributes: str) -> Call:
 
 
 TRAINING_CALLS: Mapping[str, Call] = {
-    "loss": Call("loss", _loss("loss")),
-    "loss_gradient": Call("loss", _loss("loss_gradient"), in_place=(2,)),
+    "loss": Call(_loss_header, _loss("loss")),
+    "loss_gradient": Call(_loss_header, _loss("gradient"), in_place=(2,)),
     "metric": Call("metric", _metric),
     "penalty": Call("penalty", _penalty("penalty", 0)),
     "penalty_gradient": Call("penalty", _penalty("penalty_gradient", 1), in_place=(1,)),

@@ -8,7 +8,7 @@ Formulas, clipping and constants are Keras 3's (``keras.losses``, ``keras.ops`` 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 
 import numpy as np
@@ -26,6 +26,10 @@ class Options:
     from_logits: bool = False
     label_smoothing: float = 0.0
     delta: float = 1.0
+    alpha: float = 0.25
+    gamma: float = 2.0
+    apply_class_balancing: bool = False
+    q: float = 0.5
 
 
 Function = Callable[[Array, Array, Options], Array]
@@ -137,6 +141,85 @@ def _kl_gradient(t: Array, p: Array, _: Options) -> Array:
     return -np.clip(t, EPSILON, 1) / np.clip(p, EPSILON, 1) * _inside(p, EPSILON, 1)
 
 
+def _relative(t: Array, p: Array) -> Array:
+    return (p - t) / np.maximum(np.abs(t), EPSILON)
+
+
+def _normalized(x: Array) -> tuple[Array, Array]:
+    """Rows of length one, and what they were divided by: their length, 1e-7 at least."""
+    length = np.maximum(np.sqrt(np.sum(x * x, axis=-1, keepdims=True)), EPSILON)
+    return x / length, length
+
+
+def _cosine(t: Array, p: Array, _: Options) -> Array:
+    return -np.sum(_normalized(t)[0] * _normalized(p)[0], axis=-1)
+
+
+def _cosine_gradient(t: Array, p: Array, _: Options) -> Array:
+    a, (b, length) = _normalized(t)[0], _normalized(p)
+    along = np.sum(a * b, axis=-1, keepdims=True) * (length > EPSILON)
+    return (along * b - a) / length
+
+
+def _power(x: Array, exponent: float) -> Array:
+    """x ** exponent for x >= 0, an array of x's precision whatever the exponent is."""
+    return np.power(x, np.asarray(exponent, x.dtype))
+
+
+def _binary_focal(t: Array, p: Array, o: Options) -> Array:
+    """The cross-entropy times (1 - probability of the truth) ** gamma (Lin et al., ICCV 2017)."""
+    smooth, p = _smooth_binary(t, o), sigmoid(p) if o.from_logits else p
+    wrong = smooth * (1 - p) + (1 - smooth) * p
+    return _balance(smooth, o) * _power(wrong, o.gamma) * _binary(t, p, replace(o, from_logits=False))
+
+
+def _binary_focal_gradient(t: Array, p: Array, o: Options) -> Array:
+    smooth, p = _smooth_binary(t, o), sigmoid(p) if o.from_logits else p
+    plain, wrong = replace(o, from_logits=False), smooth * (1 - p) + (1 - smooth) * p
+    slope = o.gamma * _power(wrong, o.gamma - 1) * (1 - 2 * smooth) if o.gamma else np.zeros_like(p)
+    d = slope * _binary(t, p, plain) + _power(wrong, o.gamma) * _binary_gradient(t, p, plain)
+    return _balance(smooth, o) * d * (p * (1 - p) if o.from_logits else 1)
+
+
+def _balance(t: Array, o: Options) -> Array | float:
+    return t * o.alpha + (1 - t) * (1 - o.alpha) if o.apply_class_balancing else 1.0
+
+
+def _shares(p: Array, o: Options) -> tuple[Array, Array]:
+    """Each class's share of its row, and the row's total (1 of logits, whose softmax is taken)."""
+    p = np.exp(log_softmax(p)) if o.from_logits else p
+    total = np.sum(p, axis=-1, keepdims=True)
+    return p / total, total
+
+
+def _categorical_focal(t: Array, p: Array, o: Options) -> Array:
+    share = np.clip(_shares(p, o)[0], EPSILON, 1 - EPSILON)
+    return -o.alpha * np.sum(_smooth_classes(t, p.shape[-1], o) * _power(1 - share, o.gamma) * np.log(share), axis=-1)
+
+
+def _categorical_focal_gradient(t: Array, p: Array, o: Options) -> Array:
+    share, total = _shares(p, o)
+    c = np.clip(share, EPSILON, 1 - EPSILON)
+    slope = o.gamma * _power(1 - c, o.gamma - 1) * np.log(c) if o.gamma else np.zeros_like(c)
+    d_share = slope - _power(1 - c, o.gamma) / c
+    d_share *= o.alpha * _smooth_classes(t, p.shape[-1], o) * _inside(share, EPSILON, 1 - EPSILON)
+    d = d_share - np.sum(d_share * share, axis=-1, keepdims=True)
+    return share * d if o.from_logits else d / total
+
+
+def _chosen(labels: Array, p: Array) -> Array:
+    return np.sum(_one_hot(labels, p) * p, axis=-1)
+
+
+def _generalized(t: Array, p: Array, o: Options) -> Array:
+    """(1 - p ** q) / q of the truth's probability (Zhang and Sabuncu, NeurIPS 2018)."""
+    return (1 - _power(_chosen(t, p), o.q)) / o.q
+
+
+def _generalized_gradient(t: Array, p: Array, o: Options) -> Array:
+    return -_one_hot(t, p) * _power(_chosen(t, p), o.q - 1)[..., None]
+
+
 LOSSES: dict[str, Loss] = {
     "mean_squared_error": elementwise(lambda t, p, _: np.square(p - t), lambda t, p, _: 2 * (p - t)),
     "mean_absolute_error": elementwise(lambda t, p, _: np.abs(p - t), lambda t, p, _: np.sign(p - t)),
@@ -163,6 +246,14 @@ LOSSES: dict[str, Loss] = {
         sparse=True,
     ),
     "categorical_hinge": Loss(_categorical_hinge, _categorical_hinge_gradient),
+    "mean_absolute_percentage_error": elementwise(
+        lambda t, p, _: 100 * np.abs(_relative(t, p)),
+        lambda t, p, _: 100 * np.sign(p - t) / np.maximum(np.abs(t), EPSILON),
+    ),
+    "cosine_similarity": Loss(_cosine, _cosine_gradient),
+    "binary_focal_crossentropy": elementwise(_binary_focal, _binary_focal_gradient),
+    "categorical_focal_crossentropy": Loss(_categorical_focal, _categorical_focal_gradient),
+    "categorical_generalized_cross_entropy": Loss(_generalized, _generalized_gradient, sparse=True),
     "kl_divergence": Loss(_kl, _kl_gradient),
 }  # fmt: skip
 

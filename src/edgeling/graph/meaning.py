@@ -71,7 +71,7 @@ def _one_hot(a: Attributes, x: Array) -> Array:
 
 
 def _options(a: Attributes) -> losses.Options:
-    return losses.Options(a["from_logits"], a["label_smoothing"], a["delta"])
+    return losses.Options(**{key: value for key, value in a.items() if key != "function"})
 
 
 def _loss(a: Attributes, y_true: Array, y_pred: Array) -> Array:

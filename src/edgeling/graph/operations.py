@@ -41,6 +41,10 @@ LOSS_ATTRIBUTES: Mapping[str, Attribute] = {
     "from_logits": False,
     "label_smoothing": 0.0,
     "delta": 1.0,
+    "alpha": 0.25,
+    "gamma": 2.0,
+    "apply_class_balancing": False,
+    "q": 0.5,
 }
 ACTIVATION_ATTRIBUTES: Mapping[str, Attribute] = {"function": "linear", "alpha": 0.0}
 

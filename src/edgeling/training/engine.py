@@ -7,6 +7,7 @@ import ctypes
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files as resources
+from itertools import count
 from math import prod
 from time import monotonic
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 
 from edgeling.codegen import generate
 from edgeling.codegen.generate import kernel_text
-from edgeling.codegen.program import EntryPoint, Program
+from edgeling.codegen.program import EntryPoint, Port, Program
 from edgeling.errors import UnsupportedError
 from edgeling.graph.types import Array, Graph, TensorType
 from edgeling.passes import optimize
@@ -39,6 +40,21 @@ class TrainingData:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """Rows in the order in which they were seen, for metrics that are no mean over rows.
+
+    Attributes:
+        y: float32 [rows, outputs] or [rows, 1].
+        predictions: float32 [rows, outputs].
+        sample_weight: [rows], or None.
+    """
+
+    y: Array
+    predictions: Array
+    sample_weight: Array | None = None
+
+
+@dataclass(frozen=True)
 class Epochs:
     """What a run of epochs gave.
 
@@ -46,11 +62,13 @@ class Epochs:
         logs: float32 [whole epochs, 1 + metrics]: loss first, means over each epoch's rows.
         interrupted: Ctrl-C stopped the run; the weights are those at the end of the last whole epoch.
         diverged: the loss of a batch in the next epoch was not finite; likewise.
+        kept: what the last epoch's steps predicted, if the training graph gives predictions.
     """
 
     logs: Array
     interrupted: bool = False
     diverged: bool = False
+    kept: Kept | None = None
 
 
 class _Run(ctypes.Structure):
@@ -58,8 +76,9 @@ class _Run(ctypes.Structure):
 
     _fields_ = [
         *((name, ctypes.c_void_p) for name in ("state", "last_good", "x", "y", "sample_weight", "learning_rates")),
-        *((name, ctypes.c_void_p) for name in ("batch_x", "batch_y", "batch_weight", "logs", "order")),
-        *((name, ctypes.c_int64) for name in ("variables_bytes", "learning_rate_count", "step")),
+        *((name, ctypes.c_void_p) for name in ("batch_x", "batch_y", "batch_weight", "logs")),
+        *((name, ctypes.c_void_p) for name in ("kept_prediction", "kept_y", "kept_weight", "order")),
+        *((name, ctypes.c_int64) for name in ("variables_bytes", "learning_rate_count", "step", "kept")),
         *((name, ctypes.c_int32) for name in ("rows", "batch_size", "log_count")),
         *((name, ctypes.c_int32) for name in ("batches_per_epoch", "shuffle", "epochs", "epoch", "batch")),
         *((name, ctypes.c_uint32) for name in ("seed", "first_epoch")),
@@ -169,7 +188,7 @@ class Engine:
         if self._evaluation_graph:
             self._evaluate = self._native.symbol(f"{self._name}_evaluate_rows")
             pointer, integer = ctypes.c_void_p, ctypes.c_int32
-            self._evaluate.argtypes = (*[pointer] * 4, *[integer] * 4, pointer)
+            self._evaluate.argtypes = (*[pointer] * 4, *[integer] * 5, pointer, pointer)
 
     def _graphs(self, sizes: tuple[int, int] | None) -> dict[str, Graph]:
         graphs = {}
@@ -178,7 +197,7 @@ class Engine:
             graphs = {n: optimize(self._training_graph(s)) for n, s in zip(names, sizes, strict=True) if s}
         if self._evaluation_graph:
             graphs["evaluate"] = self._evaluation_graph
-        most = max(len(graph.outputs) for graph in graphs.values())
+        most = max(sum(graph.types[o].shape == () for o in graph.outputs) for graph in graphs.values())
         if most > _MAX_LOGS:
             raise UnsupportedError(f"there are at most {_MAX_LOGS - 1} metrics", received=f"{most - 1}")
         return graphs
@@ -188,9 +207,16 @@ class Engine:
             self._variables[name][...] = weights[name]
 
     def _log_count(self, entry: str) -> int:
+        return sum(port.type.shape == () for port in self._outputs(entry))
+
+    def _prediction_size(self, entry: str) -> int:
+        """Columns of the predictions an entry gives; 0 if it gives none."""
+        return sum(prod(port.type.shape[1:]) for port in self._outputs(entry) if port.type.shape)
+
+    def _outputs(self, entry: str) -> tuple[Port, ...]:
         assert self._native
-        (port_count,) = (len(e.outputs) for e in self._native.program.entries if e.function == f"{self._name}_{entry}")
-        return port_count
+        (outputs,) = (e.outputs for e in self._native.program.entries if e.function == f"{self._name}_{entry}")
+        return outputs
 
     def _run_of(
         self, data: TrainingData, batch_size: int, epochs: int, learning_rates: Array, steps: int | None
@@ -200,6 +226,7 @@ class Engine:
         logs = np.empty((epochs, log_count), np.float32)
         order = np.empty(rows, np.int32)
         gathered = np.empty(batch_size * (x_size + y_size + 1), np.float32)
+        kept = self._room_to_keep(data)
         variables_bytes = sum(view.nbytes for view in self._variables.values())
         last_good = self._state[:variables_bytes].copy()
         rates = np.atleast_1d(np.ascontiguousarray(learning_rates, np.float32))
@@ -210,11 +237,19 @@ class Engine:
             x=_address(data.x), y=_address(data.y), sample_weight=_address(data.sample_weight), rows=rows,
             batch_x=start, batch_y=start + 4 * batch_size * x_size,
             batch_weight=start + 4 * batch_size * (x_size + y_size),
-            order=order.ctypes.data, logs=logs.ctypes.data, log_count=log_count,
+            kept_prediction=_address(kept and kept.predictions), kept_y=_address(kept and kept.y),
+            kept_weight=_address(kept and kept.sample_weight), order=order.ctypes.data, logs=logs.ctypes.data, log_count=log_count,
             learning_rates=rates.ctypes.data, learning_rate_count=rates.size,
             batch_size=batch_size, batches_per_epoch=min(steps or batches, batches), epochs=epochs,
         )  # fmt: skip
-        return _PreparedRun(fields, logs, last_good, (data, order, gathered, rates))
+        return _PreparedRun(fields, logs, last_good, (data, order, gathered, rates), kept)
+
+    def _room_to_keep(self, data: TrainingData) -> Kept | None:
+        width = self._prediction_size("train")
+        if not width:
+            return None
+        weights = None if data.sample_weight is None else np.empty(len(data.x), np.float32)
+        return Kept(np.empty(data.y.shape, np.float32), np.empty((len(data.x), width), np.float32), weights)
 
     def _drive(self, run: _PreparedRun) -> Epochs:
         status, budget = _PAUSED, _FIRST_SLICE_STEPS
@@ -228,7 +263,7 @@ class Engine:
             return Epochs(run.logs[: run.fields.epoch], interrupted=True)
         if status == _NOT_FINITE:
             self._restore(run)
-        return Epochs(run.logs[: run.fields.epoch], diverged=status == _NOT_FINITE)
+        return Epochs(run.logs[: run.fields.epoch], diverged=status == _NOT_FINITE, kept=run.seen())
 
     def _restore(self, run: _PreparedRun) -> None:
         self._state[: run.last_good.size] = run.last_good
@@ -240,6 +275,14 @@ class _PreparedRun:
     logs: Array
     last_good: Array
     keep: Any  # arrays C points into
+    kept: Kept | None
+
+    def seen(self) -> Kept | None:
+        """The rows that were kept of the epoch that ended last."""
+        if self.kept is None:
+            return None
+        rows, weights = slice(self.fields.kept), self.kept.sample_weight
+        return Kept(self.kept.y[rows], self.kept.predictions[rows], None if weights is None else weights[rows])
 
 
 def _address(array: Array | None) -> int | None:
@@ -264,24 +307,27 @@ def _loop_source(program: Program) -> str:
     if "train" in entries:
         tail = "train_tail" if "train_tail" in entries else "train"
         x_size, y_size = (prod(port.type.shape[1:]) for port in entries["train"].inputs[:2])
+        width = sum(prod(port.type.shape[1:]) for port in entries["train"].outputs if port.type.shape)
         parts.append(
             f"int32_t {name}_fit(edgeling_run *run, int64_t step_budget) {{\n"
-            f"    const edgeling_network net = {{step_{name}_train, step_{name}_{tail}, {x_size}, {y_size}}};\n"
+            f"    const edgeling_network net = {{step_{name}_train, step_{name}_{tail}, {x_size}, {y_size}, {width}}};\n"
             f"    return edgeling_fit(run, net, step_budget);\n}}\n"
         )
     if "evaluate" in entries:
         parts.append(
             f"void {name}_evaluate_rows(void *state, const float *x, const float *y, const float *sample_weight,\n"
-            f"                          int32_t rows, int32_t x_size, int32_t y_size, int32_t logs, float *means) {{\n"
-            f"    edgeling_evaluate(state, step_{name}_evaluate, x, y, sample_weight, rows, x_size, y_size, logs,"
-            f" means);\n}}\n"
+            f"                          int32_t rows, int32_t x_size, int32_t y_size, int32_t width, int32_t logs,\n"
+            f"                          float *predictions, float *means) {{\n"
+            f"    edgeling_evaluate(state, step_{name}_evaluate, x, y, sample_weight, rows, x_size, y_size, width, logs,"
+            f" predictions, means);\n}}\n"
         )
     return "\n".join(parts)
 
 
 def _adapter(name: str, entry: EntryPoint) -> str:
     arguments = ["state", *(f"batch->{port.name}" for port in entry.inputs)]
-    arguments += [f"&logs[{i}]" for i in range(len(entry.outputs))]
+    logs = count()
+    arguments += ["batch->prediction" if port.type.shape else f"&logs[{next(logs)}]" for port in entry.outputs]
     return (
         f"static void step_{entry.function}(void *state, const edgeling_batch *batch, float *logs) {{\n"
         f"    {entry.function}({', '.join(arguments)});\n}}\n"

@@ -3,7 +3,7 @@
 
 Inputs, in this order: ``x`` [rows, ...], ``y`` [rows, outputs] ([rows, 1] class numbers where the loss is sparse),
 ``sample_weight`` [rows] if there is one, and while training ``learning_rate`` and (with dropout) ``seed``, scalars.
-Outputs: ``loss`` and every metric, scalars: means over the rows. Variables: the weights in the network's order, then
+Outputs: ``loss`` and every metric, scalars: means over the rows; the predictions if they are asked for. Variables: the weights in the network's order, then
 what the optimizer keeps.
 """
 
@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from edgeling.graph import Graph, GraphBuilder
+from edgeling.graph.types import LARGEST_FLOAT32
 from edgeling.passes import differentiate
 from edgeling.training.tracing import Traceable, Tracer, Weight
 
 LEARNING_RATE = "learning_rate"
+_LEAST_WEIGHT = 1e-30  # of a batch: one whose rows all weigh nothing has loss 0
 
 
 class Rows(Protocol):
@@ -29,6 +31,14 @@ class Rows(Protocol):
 
     def trace(self, builder: GraphBuilder, y_true: str, y_pred: str) -> str:
         """Append the nodes; give the name of the value of each row, [rows]."""
+
+
+class Loss(Rows, Protocol):
+    """What is asked of a loss besides."""
+
+    @property
+    def reduction(self) -> str | None:
+        """How the values of a batch become one; see :class:`edgeling.losses.Loss`."""
 
 
 class Rule(Protocol):
@@ -66,12 +76,14 @@ class Objective:
     Attributes:
         target_width: columns of ``y``.
         binary_labels: every label of the data set is 0 or 1; signed losses and metrics see -1 and 1 instead.
+        keeps_predictions: the graphs give their predictions, [rows, outputs], as their last output.
     """
 
-    loss: Rows
+    loss: Loss
     metrics: Sequence[Rows] = field(default_factory=tuple)
     target_width: int = 1
     binary_labels: bool = False
+    keeps_predictions: bool = False
 
 
 def training_graph(
@@ -79,7 +91,7 @@ def training_graph(
 ) -> Graph:
     """One step on ``batch_size`` rows: forward, loss, gradients, update.
 
-    The loss is ``sum(rows * sample_weight) / batch_size`` plus the penalties, as in Keras.
+    The loss is ``sum(rows * sample_weight) / batch_size`` (or as its reduction says) plus the penalties, as in Keras.
     """
     builder = GraphBuilder(network.name)
     outputs = _score(builder, network, objective, batch_size, has_sample_weight, training=True)
@@ -124,7 +136,7 @@ def inference_graph(model: Model | Network, *, frozen: bool = True, metadata: Ma
 def _score(
     builder: GraphBuilder, network: Network, objective: Objective, batch: int, weighted: bool, *, training: bool
 ) -> list[str]:
-    """The graph up to its outputs: the loss, then the metrics."""
+    """The graph up to its outputs: the loss, the metrics, the predictions."""
     x = builder.input("x", (batch, *network.input_shape))
     y = builder.input("y", (batch, objective.target_width))
     sample_weight = builder.input("sample_weight", (batch,)) if weighted else ""
@@ -134,14 +146,12 @@ def _score(
     prediction = tracer.run(network.layers, x)
     truths = _Truths(builder, y, objective.binary_labels)
     rows = objective.loss.trace(builder, truths.of(objective.loss), prediction)
-    if sample_weight:
-        rows = builder.add("multiply", rows, sample_weight)
-    losses = [_mean(builder, rows, "loss"), *tracer.penalties]
+    losses = [_reduced(builder, rows, sample_weight, objective.loss.reduction), *tracer.penalties]
     loss = losses[0]
     for penalty in losses[1:]:
         loss = builder.add("add", loss, penalty, name="loss")
     metrics = [_mean(builder, m.trace(builder, truths.of(m), prediction), "metric") for m in objective.metrics]
-    return [loss, *metrics]
+    return [loss, *metrics, *([prediction] if objective.keeps_predictions else [])]
 
 
 class _Truths:
@@ -160,8 +170,25 @@ class _Truths:
         return self._signed
 
 
+def _reduced(builder: GraphBuilder, rows: str, sample_weight: str, reduction: str | None) -> str:
+    """The loss of a batch from those of its rows [n], weighted if there are weights."""
+    if sample_weight:
+        rows = builder.add("multiply", rows, sample_weight)
+    if reduction == "sum":
+        return _total(builder, rows, "loss")
+    if reduction == "mean_with_sample_weight" and sample_weight:
+        total, weight = _total(builder, rows, "total"), _total(builder, sample_weight, "weight")
+        some = builder.add("clip", weight, minimum=_LEAST_WEIGHT, maximum=LARGEST_FLOAT32)
+        return builder.add("divide", total, some, name="loss")
+    return _mean(builder, rows, "loss")
+
+
+def _total(builder: GraphBuilder, rows: str, name: str) -> str:
+    """The sum of [n], a scalar."""
+    return builder.add("reshape", builder.add("sum", rows, axes=(0,)), shape=(), name=name)
+
+
 def _mean(builder: GraphBuilder, rows: str, name: str) -> str:
     """The mean of [n], a scalar."""
     (count,) = builder.type_of(rows).shape
-    total = builder.add("reshape", builder.add("sum", rows, axes=(0,)), shape=())
-    return builder.add("multiply", total, builder.constant(1 / count, "share"), name=name)
+    return builder.add("multiply", _total(builder, rows, "total"), builder.constant(1 / count, "share"), name=name)

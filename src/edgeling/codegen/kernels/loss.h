@@ -23,7 +23,9 @@ enum edgeling_loss_function {
     EDGELING_CATEGORICAL_CROSSENTROPY,
     EDGELING_SPARSE_CATEGORICAL_CROSSENTROPY,
     EDGELING_CATEGORICAL_HINGE,
-    EDGELING_KL_DIVERGENCE
+    EDGELING_KL_DIVERGENCE,
+    EDGELING_MEAN_ABSOLUTE_PERCENTAGE_ERROR,
+    EDGELING_COSINE_SIMILARITY
 };
 
 /* Keras's epsilon, and one minus it, rounded once. */
@@ -81,6 +83,8 @@ EDGELING_KERNEL float edgeling_loss_value(
     case EDGELING_MEAN_SQUARED_LOGARITHMIC_ERROR: return log_ratio * log_ratio;
     case EDGELING_BINARY_CROSSENTROPY:
         return edgeling_binary_value(from_logits, edgeling_smooth_binary(t, smoothing), p);
+    case EDGELING_MEAN_ABSOLUTE_PERCENTAGE_ERROR:
+        return 100.0f * edgeling_absolute((p - t) / edgeling_maximum(edgeling_absolute(t), EDGELING_EPSILON));
     case EDGELING_HINGE: return margin;
     case EDGELING_SQUARED_HINGE: return margin * margin;
     default: return p - t * edgeling_log(p + EDGELING_EPSILON); /* EDGELING_POISSON */
@@ -99,6 +103,8 @@ EDGELING_KERNEL float edgeling_loss_derivative(
         return 2.0f * (edgeling_log_1(p) - edgeling_log_1(t)) / (p + 1.0f) * (p >= EDGELING_EPSILON ? 1.0f : 0.0f);
     case EDGELING_BINARY_CROSSENTROPY:
         return edgeling_binary_derivative(from_logits, edgeling_smooth_binary(t, smoothing), p);
+    case EDGELING_MEAN_ABSOLUTE_PERCENTAGE_ERROR:
+        return 100.0f * edgeling_sign(p - t) / edgeling_maximum(edgeling_absolute(t), EDGELING_EPSILON);
     case EDGELING_HINGE: return t * p < 1.0f ? -t : 0.0f;
     case EDGELING_SQUARED_HINGE: return -2.0f * t * edgeling_maximum(1.0f - t * p, 0.0f);
     default: return 1.0f - t / (p + EDGELING_EPSILON); /* EDGELING_POISSON */
@@ -172,6 +178,24 @@ EDGELING_KERNEL float edgeling_kl_value(int columns, const float *truth, const f
     return loss;
 }
 
+/* One over the length of a row, of 1e-7 at least. */
+EDGELING_KERNEL float edgeling_inverse_length(int columns, const float *x) {
+    float squares = 0.0f;
+    for (int c = 0; c < columns; c++) {
+        squares += x[c] * x[c];
+    }
+    return 1.0f / edgeling_maximum(edgeling_sqrt(squares), EDGELING_EPSILON);
+}
+
+EDGELING_KERNEL float edgeling_cosine(int columns, const float *truth, const float *p) {
+    const float a = edgeling_inverse_length(columns, truth), b = edgeling_inverse_length(columns, p);
+    float cosine = 0.0f;
+    for (int c = 0; c < columns; c++) {
+        cosine += truth[c] * a * (p[c] * b);
+    }
+    return cosine;
+}
+
 EDGELING_KERNEL float edgeling_mean_value(
     int columns, int function, int from_logits, float smoothing, float delta, const float *truth, const float *p) {
     float sum = 0.0f;
@@ -197,6 +221,9 @@ EDGELING_KERNEL float edgeling_loss_of_row(
     }
     if (function == EDGELING_KL_DIVERGENCE) {
         return edgeling_kl_value(columns, truth, p);
+    }
+    if (function == EDGELING_COSINE_SIMILARITY) {
+        return -edgeling_cosine(columns, truth, p);
     }
     return edgeling_mean_value(columns, function, from_logits, smoothing, delta, truth, p);
 }
@@ -268,6 +295,15 @@ EDGELING_KERNEL void edgeling_kl_gradient(
     }
 }
 
+EDGELING_KERNEL void edgeling_cosine_gradient(
+    int columns, float d, const float *truth, const float *p, float *gradient) {
+    const float a = edgeling_inverse_length(columns, truth), b = edgeling_inverse_length(columns, p);
+    const float along = b < 1.0f / EDGELING_EPSILON ? edgeling_cosine(columns, truth, p) : 0.0f;
+    for (int c = 0; c < columns; c++) {
+        gradient[c] = d * ((along * (p[c] * b) - truth[c] * a) * b);
+    }
+}
+
 EDGELING_KERNEL void edgeling_mean_gradient(
     int columns, int function, int from_logits, float smoothing, float delta, float d, const float *truth,
     const float *p, float *gradient) {
@@ -298,6 +334,8 @@ EDGELING_KERNEL void edgeling_loss_gradient(
             edgeling_categorical_hinge_gradient(columns, d, t, p, g);
         } else if (function == EDGELING_KL_DIVERGENCE) {
             edgeling_kl_gradient(columns, d, t, p, g);
+        } else if (function == EDGELING_COSINE_SIMILARITY) {
+            edgeling_cosine_gradient(columns, d, t, p, g);
         } else {
             edgeling_mean_gradient(columns, function, from_logits, smoothing, delta, d, t, p, g);
         }

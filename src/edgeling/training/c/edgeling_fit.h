@@ -6,6 +6,8 @@
  *   batch_x [batch_size][x_size], batch_y, batch_weight: where shuffled rows are gathered
  *   learning_rates [learning_rate_count]: one for every step of the run, or a single one for all
  *   logs [epochs][log_count]: means over the rows of an epoch
+ *   kept_prediction [rows][prediction_size], kept_y [rows][y_size], kept_weight [rows]: what an epoch's steps saw, in
+ *   their order, and predicted before they moved the weights; null where nobody asks
  *   variables [variables_bytes]: the head of the state; last_good: its copy at the end of the last whole epoch
  */
 #ifndef EDGELING_FIT_H
@@ -19,6 +21,7 @@
 typedef struct {
     const float *x, *y, *sample_weight, *learning_rate;
     const uint32_t *seed;
+    float *prediction; /* where the step leaves its predictions, if it gives them */
 } edgeling_batch;
 
 typedef void (*edgeling_step)(void *state, const edgeling_batch *batch, float *logs);
@@ -26,7 +29,7 @@ typedef void (*edgeling_step)(void *state, const edgeling_batch *batch, float *l
 /* What the loop is compiled for: the steps of a full batch and of the rest, and the lengths of a row. */
 typedef struct {
     edgeling_step full, tail;
-    int32_t x_size, y_size;
+    int32_t x_size, y_size, prediction_size;
 } edgeling_network;
 
 enum { EDGELING_MAX_LOGS = 32 };
@@ -36,8 +39,9 @@ typedef struct {
     void *state, *last_good;
     const float *x, *y, *sample_weight, *learning_rates;
     float *batch_x, *batch_y, *batch_weight, *logs;
+    float *kept_prediction, *kept_y, *kept_weight;
     int32_t *order;
-    int64_t variables_bytes, learning_rate_count, step;
+    int64_t variables_bytes, learning_rate_count, step, kept;
     int32_t rows, batch_size, log_count, batches_per_epoch, shuffle;
     int32_t epochs, epoch, batch; /* how many to run, and where the run is */
     uint32_t seed, first_epoch;
@@ -73,7 +77,7 @@ static void edgeling_gather(const float *from, float *to, const int32_t *order, 
 
 static edgeling_batch edgeling_take(edgeling_run *run, edgeling_network net, int32_t count) {
     const int64_t start = (int64_t)run->batch * run->batch_size;
-    edgeling_batch batch = {run->x + start * net.x_size, run->y + start * net.y_size, 0, run->learning_rates, &run->seed};
+    edgeling_batch batch = {run->x + start * net.x_size, run->y + start * net.y_size, 0, run->learning_rates, &run->seed, 0};
     if (run->sample_weight) batch.sample_weight = run->sample_weight + start;
     if (run->learning_rate_count > 1) batch.learning_rate += run->step;
     if (!run->shuffle) return batch;
@@ -85,7 +89,18 @@ static edgeling_batch edgeling_take(edgeling_run *run, edgeling_network net, int
     return batch;
 }
 
+/* Keep the truth and the weights of a batch beside the predictions its step is going to leave. */
+static void edgeling_keep(edgeling_run *run, edgeling_network net, edgeling_batch *batch, int32_t count) {
+    if (!run->kept_prediction) return;
+    const size_t rows = (size_t)count, size = sizeof(float);
+    memcpy(run->kept_y + run->kept * net.y_size, batch->y, rows * (size_t)net.y_size * size);
+    if (batch->sample_weight) memcpy(run->kept_weight + run->kept, batch->sample_weight, rows * size);
+    batch->prediction = run->kept_prediction + run->kept * net.prediction_size;
+    run->kept += count;
+}
+
 static void edgeling_begin_epoch(edgeling_run *run) {
+    run->kept = 0;
     for (int32_t i = 0; i < run->log_count; ++i) run->sums[i] = 0.0;
     if (run->shuffle) edgeling_shuffle(run->order, run->rows, run->seed, run->first_epoch + (uint32_t)run->epoch);
 }
@@ -128,7 +143,8 @@ static int32_t edgeling_fit_steps(edgeling_run *run, edgeling_network net, int64
         if (run->batch == 0) edgeling_begin_epoch(run);
         const int64_t left = run->rows - (int64_t)run->batch * run->batch_size;
         const int32_t count = left < run->batch_size ? (int32_t)left : run->batch_size;
-        const edgeling_batch batch = edgeling_take(run, net, count);
+        edgeling_batch batch = edgeling_take(run, net, count);
+        edgeling_keep(run, net, &batch, count);
         (count < run->batch_size ? net.tail : net.full)(run->state, &batch, logs);
         if (!edgeling_is_finite(logs[0])) return EDGELING_NOT_FINITE;
         for (int32_t i = 0; i < run->log_count; ++i) run->sums[i] += (double)logs[i] * count;
@@ -146,14 +162,16 @@ static int32_t edgeling_fit(edgeling_run *run, edgeling_network net, int64_t ste
     return status;
 }
 
-/* Mean logs over rows, a row at a time: x [rows][x_size], y [rows][y_size], sample_weight [rows] or null. */
+/* Mean logs over rows, a row at a time: x [rows][x_size], y [rows][y_size], sample_weight [rows] or null,
+ * predictions [rows][prediction_size], or null where the step gives none. */
 static void edgeling_evaluate(void *state, edgeling_step row_step, const float *x, const float *y,
                               const float *sample_weight, int32_t rows, int32_t x_size, int32_t y_size,
-                              int32_t log_count, float *means) {
+                              int32_t prediction_size, int32_t log_count, float *predictions, float *means) {
     double sums[EDGELING_MAX_LOGS] = {0.0};
     float logs[EDGELING_MAX_LOGS];
     for (int64_t row = 0; row < rows; ++row) {
-        const edgeling_batch one = {x + row * x_size, y + row * y_size, sample_weight ? sample_weight + row : 0, 0, 0};
+        const edgeling_batch one = {x + row * x_size, y + row * y_size, sample_weight ? sample_weight + row : 0, 0, 0,
+                                    predictions ? predictions + row * prediction_size : 0};
         row_step(state, &one, logs);
         for (int32_t i = 0; i < log_count; ++i) sums[i] += (double)logs[i];
     }
