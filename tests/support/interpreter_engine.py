@@ -9,7 +9,7 @@ import numpy as np
 
 from edgeling.graph import Graph, run
 from edgeling.graph.random import permutation
-from edgeling.training.engine import Epochs, TrainingData
+from edgeling.training.engine import Epochs, Kept, TrainingData
 
 
 class InterpreterEngine:
@@ -36,15 +36,20 @@ class InterpreterEngine:
             rows = len(data.x)
             order = permutation(rows, seed=seed, step=epoch) if shuffle else np.arange(rows)
             batches = [order[i : i + batch_size] for i in range(0, rows, batch_size)][:steps_per_epoch]
-            sums, seen = 0.0, 0
+            sums, seen, predictions = 0.0, 0, []
             for batch in batches:
-                outputs = self._step(data, batch, rates[step % len(rates)], seed)
+                outputs, predicted = self._step(data, batch, rates[step % len(rates)], seed)
                 if not np.isfinite(outputs[0]):
                     self._weights = before
                     return Epochs(np.array(logs, np.float32), diverged=True)
+                predictions += predicted
                 sums, seen, step = sums + outputs * len(batch), seen + len(batch), step + 1
             logs.append(sums / seen)
-        return Epochs(np.array(logs, np.float32))
+        return Epochs(np.array(logs, np.float32), kept=self._kept(data, np.concatenate(batches), predictions))
+
+    def _kept(self, data: TrainingData, order: Any, predictions: list[Any]) -> Kept | None:
+        weight = None if data.sample_weight is None else data.sample_weight[order]
+        return Kept(data.y[order], np.concatenate(predictions), weight) if predictions else None
 
     def _step(self, data: TrainingData, batch: Any, rate: Any, seed: int) -> Any:
         graph = self._graphs.get(len(batch)) or self._training_graph(len(batch))
@@ -54,9 +59,12 @@ class InterpreterEngine:
             given["sample_weight"] = data.sample_weight[batch]
         result = run(graph, {k: v for k, v in given.items() if k in graph.inputs}, self._weights)
         self._weights |= result.variables
-        return np.array([float(o) for o in result.outputs])
+        return _divided(result.outputs)
 
     def evaluate(self, data: TrainingData) -> Any:
+        return self.evaluate_rows(data)[0]
+
+    def evaluate_rows(self, data: TrainingData) -> tuple[Any, Any]:
         graph = self._evaluation_graph
         assert graph
         held = {k: v for k, v in self._weights.items() if k in graph.variables}
@@ -64,4 +72,11 @@ class InterpreterEngine:
             run(graph, [data.x[i : i + 1], data.y[i : i + 1], data.sample_weight[i : i + 1]], held).outputs
             for i in range(len(data.x))
         ]
-        return np.mean(np.array(rows, np.float64), axis=0).astype(np.float32)
+        logs, predictions = zip(*map(_divided, rows), strict=True)
+        means = np.mean(np.array(logs, np.float64), axis=0).astype(np.float32)
+        return means, np.concatenate([p for part in predictions for p in part]) if any(predictions) else None
+
+
+def _divided(outputs: Any) -> tuple[Any, list[Any]]:
+    """The logs, and the predictions if there are any."""
+    return np.array([float(o) for o in outputs if o.ndim == 0]), [o for o in outputs if o.ndim]

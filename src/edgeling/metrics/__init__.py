@@ -90,7 +90,18 @@ _FUNCTIONS: dict[Any, type[Metric]] = {
 }
 _OF_LOSSES = {c.loss_class: c for c in CLASSES if issubclass(c, LossMetric) and c is not RootMeanSquaredError}
 
-__all__ = [*(c.__name__ for c in CLASSES), *(f.__name__ for f in _FUNCTIONS), "Metric", "NativeMetric", "get"]  # noqa: PLE0604
+__all__ = [
+    "AUC", "Accuracy", "BinaryAccuracy", "BinaryCrossentropy", "BinaryIoU", "CategoricalAccuracy",
+    "CategoricalCrossentropy", "CategoricalHinge", "ConcordanceCorrelation", "CosineSimilarity", "F1Score",
+    "FBetaScore", "FalseNegatives", "FalsePositives", "Hinge", "IoU", "KLDivergence", "LogCoshError", "Mean",
+    "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanIoU", "MeanMetricWrapper", "MeanSquaredError",
+    "MeanSquaredLogarithmicError", "Metric", "NativeMetric", "OneHotIoU", "OneHotMeanIoU", "PearsonCorrelation",
+    "Poisson", "Precision", "PrecisionAtRecall", "R2Score", "Recall", "RecallAtPrecision", "RootMeanSquaredError",
+    "SensitivityAtSpecificity", "SparseCategoricalAccuracy", "SparseCategoricalCrossentropy",
+    "SparseTopKCategoricalAccuracy", "SpecificityAtSensitivity", "SquaredHinge", "Sum", "TopKCategoricalAccuracy",
+    "TrueNegatives", "TruePositives", "binary_accuracy", "categorical_accuracy", "deserialize", "get",
+    "sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy", "top_k_categorical_accuracy",
+]  # fmt: skip
 
 
 def get(identifier: Any, width: int | None = None, sparse: bool = False) -> Metric:

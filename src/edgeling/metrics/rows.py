@@ -43,8 +43,9 @@ class NativeMetric(RowMetric):
         """What is reported, from the mean over the rows."""
         return mean
 
-    def __repr__(self) -> str:  # what the compiled code depends on
-        return f"{type(self).__name__}({self.get_config()})"
+    def signature(self) -> dict[str, Any]:
+        """What the compiled code depends on."""
+        return {key: value for key, value in self.get_config().items() if key != "name"}
 
 
 class Accuracy(RowMetric):

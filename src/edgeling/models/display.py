@@ -10,13 +10,15 @@ from typing import Any
 _REFRESH_PER_SECOND = 12
 
 
-def numbers(logs: dict[str, float]) -> str:
+def numbers(logs: dict[str, Any]) -> str:
     """``loss 0.1234 · accuracy 0.9667``: loss first, then metrics, then validation."""
     names = sorted(logs, key=lambda n: (n.startswith("val_"), not n.endswith("loss"), n))
     return " · ".join(f"{name} {_short(logs[name])}" for name in names)
 
 
-def _short(value: float) -> str:
+def _short(value: Any) -> str:
+    if getattr(value, "ndim", 0):
+        return f"[{' '.join(map(_short, value))}]"
     return f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.3e}"
 
 

@@ -13,33 +13,11 @@ import numpy as np
 from edgeling.callbacks import CallbackList, History, TerminateOnNaN
 from edgeling.errors import TrainingError
 from edgeling.graph.random import permutation
-from edgeling.graph.types import Array
-from edgeling.metrics import Metric
 from edgeling.models.display import Display
+from edgeling.models.reporting import Logs, Report
 from edgeling.models.session import Session
 from edgeling.optimizers import Optimizer
 from edgeling.training.engine import Epochs, TrainingData
-
-
-@dataclass(frozen=True)
-class Report:
-    """Names and final values of the loss and of metrics."""
-
-    reported: list[Metric]
-
-    def __call__(self, means: list[float]) -> dict[str, float]:
-        logs = {"loss": means[0]}
-        for metric, mean in zip(self.reported, means[1:], strict=True):
-            logs[str(metric.name)] = metric.result(mean)
-        return logs
-
-    def by_name(self, means: Array) -> dict[str, list[float]]:
-        """The same of many epochs, float32 [epochs, 1 + metrics]: a list of each."""
-        loss, *columns = means.T.tolist()
-        logs = {"loss": loss}
-        for metric, column in zip(self.reported, columns, strict=True):
-            logs[str(metric.name)] = [metric.result(mean) for mean in column]
-        return logs
 
 
 @dataclass(frozen=True)
@@ -50,6 +28,7 @@ class Plan:
         first_epoch, last_epoch: as in ``range``.
         steps: batches an epoch.
         validation_freq: every how many epochs, or after which (counted from 1).
+        validation_batch_size: of what losses that are no mean over rows are reduced over.
     """
 
     batch_size: int
@@ -60,6 +39,7 @@ class Plan:
     steps: int
     validation: TrainingData | None = None
     validation_freq: int | Collection[int] = 1
+    validation_batch_size: int = 32
 
     def validates(self, epoch: int) -> bool:
         """Whether validation follows this epoch (counted from 0)."""
@@ -101,7 +81,7 @@ class Fit:
         self._callbacks.call("on_train_begin")
         self._session.push()
         try:
-            if self._callbacks.callbacks or self._display or self._plan.validation:
+            if self._callbacks.callbacks or self._display or self._plan.validation or self._report.streams:
                 self._epoch_by_epoch()
             else:
                 self._all_at_once()
@@ -122,7 +102,8 @@ class Fit:
             start = perf_counter()
             self._callbacks.call("on_epoch_begin", epoch)
             self._session.push()
-            result = self._batch_by_batch(epoch) if self._callbacks.wants_batches() else self._native(epoch, 1)
+            self._report.begin()
+            result = self._batch_by_batch(epoch) if self._callbacks.wants_batches() else self._whole_epoch(epoch)
             self._stop_where_it_did(result, epoch)
             if not len(result.logs):
                 return
@@ -130,14 +111,22 @@ class Fit:
             if self._model.stop_training:
                 return
 
-    def _end_epoch(self, epoch: int, logs: dict[str, float], start: float) -> None:
+    def _end_epoch(self, epoch: int, logs: Logs, start: float) -> None:
         if self._plan.validates(epoch):
             assert self._plan.validation
-            logs |= {f"val_{k}": v for k, v in self._report(self._session.evaluate(self._plan.validation)).items()}
+            seen = self._session.evaluate(self._plan.validation)
+            validated = self._report.evaluated(*seen, self._plan.validation_batch_size)
+            logs |= {f"val_{k}": v for k, v in validated.items()}
         self._callbacks.call("on_epoch_end", epoch, logs=logs)
         self._history.on_epoch_end(epoch, logs)
         if self._display:
             self._display.epoch(epoch, logs, perf_counter() - start, self._plan.steps)
+
+    def _whole_epoch(self, epoch: int) -> Epochs:
+        result = self._native(epoch, 1)
+        if len(result.logs):
+            self._report.add(result.kept, self._plan.batch_size)
+        return result
 
     def _native(self, epoch: int, count: int) -> Epochs:
         """Run whole epochs; fewer than asked for if the run was stopped."""
@@ -176,6 +165,7 @@ class Fit:
             result = self._one_batch(chosen, epoch)
             if not len(result.logs):
                 return result
+            self._report.add(result.kept, len(chosen))
             sums, seen = sums + result.logs[0] * float(len(chosen)), seen + len(chosen)
             self._callbacks.call("on_train_batch_end", batch, logs=self._report((sums / seen).tolist()))
             if self._model.stop_training:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +14,8 @@ from edgeling.errors import ArtifactError, DataError, UnsupportedError
 from edgeling.files.arrays import arrays_to_npz, npz_to_arrays
 from edgeling.files.whole import write_file
 from edgeling.graph.types import Array
+from edgeling.metrics import CLASSES, MeanMetricWrapper
+from edgeling.metrics import get as get_metric
 
 # File formats know models, not the other way round: the format's module is looked up when it is needed.
 _KERAS = "edgeling.formats.keras_file"
@@ -87,12 +90,22 @@ def compile_config(optimizer: Any, loss: Any, metrics: list[Any], weighted_metri
         "optimizer": serialize(optimizer),
         "loss": _plain(loss),
         "loss_weights": None,
-        "metrics": [_plain(m) for m in metrics] or None,
-        "weighted_metrics": [_plain(m) for m in weighted_metrics] or None,
+        "metrics": [_plain(m) for m in metrics if _is_known(m)] or None,
+        "weighted_metrics": [_plain(m) for m in weighted_metrics if _is_known(m)] or None,
         "run_eagerly": False,
         "steps_per_execution": 1,
         "jit_compile": True,
     }
+
+
+def _is_known(metric: Any) -> bool:
+    """Whether a file can hold a metric; code of one's own is left out, for it is never run from a file."""
+    found = get_metric(metric, 1)
+    if type(found) in CLASSES and not isinstance(found, MeanMetricWrapper):
+        return True
+    rule = f"the metric {found.name!r} is code, which is not saved"
+    warnings.warn(f"{rule}: compile the model again when it was loaded", stacklevel=4)
+    return False
 
 
 def _plain(value: Any) -> Any:

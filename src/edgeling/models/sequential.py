@@ -8,9 +8,7 @@ from pathlib import Path
 from threading import get_ident
 from typing import Any
 
-import numpy as np
-
-from edgeling import losses, metrics, optimizers
+from edgeling import losses, optimizers
 from edgeling.callbacks import Callback, CallbackList, History
 from edgeling.configurable import refuse, refuse_overriding
 from edgeling.errors import TrainingError, UnsupportedError
@@ -20,8 +18,9 @@ from edgeling.layers.base import Layer
 from edgeling.layers.eager import call, refuse_symbols
 from edgeling.models import saving
 from edgeling.models.display import Display, numbers
-from edgeling.models.fitting import Fit, Plan, Report
+from edgeling.models.fitting import Fit, Plan
 from edgeling.models.prediction import Predictor, not_ready
+from edgeling.models.reporting import Report, metric_names
 from edgeling.models.session import Lent, Session, Traced, described, for_evaluation, for_training, lend
 from edgeling.models.stack import Stack
 from edgeling.training import arrays
@@ -98,8 +97,7 @@ class Sequential(Stack):
         refuse("compile", "run_eagerly", run_eagerly)
         rule = optimizers.get(optimizer)
         loss = loss[0] if isinstance(loss, (list, tuple)) and len(loss) == 1 else loss
-        for identifier in (*_as_list(metrics), *_as_list(weighted_metrics)):
-            _metric(identifier, 1, False)
+        metric_names(_as_list(metrics), _as_list(weighted_metrics))  # refuses what is not there
         if loss not in (None, "crossentropy", "ce"):
             losses.get(loss)
         self._forget()
@@ -150,7 +148,7 @@ class Sequential(Stack):
         steps = -(-len(data.x) // batch_size)
         plan = Plan(
             batch_size, initial_epoch, max(epochs, initial_epoch), bool(shuffle), next_seed(),
-            min(steps_per_epoch or steps, steps), validation, validation_freq,
+            min(steps_per_epoch or steps, steps), validation, validation_freq, validation_batch_size or batch_size,
         )  # fmt: skip
         return self._fit(data, plan, loss, _as_list(callbacks), 1 if verbose == "auto" else int(verbose))
 
@@ -158,9 +156,8 @@ class Sequential(Stack):
         self, data: TrainingData, plan: Plan, loss: losses.Loss, callbacks: list[Callback], verbose: int
     ) -> History:
         optimizer, history = self._compiled(), History()
-        if self._weighted_metrics and data.sample_weight is not None:
-            raise UnsupportedError("metrics are means over rows", received="weighted_metrics with weights")
-        objective, reported = self._objective(loss, data)
+        report = self._report(loss, data, plan.validation)
+        objective = report.objective(data.y)
         params = {"verbose": verbose, "epochs": plan.last_epoch, "steps": plan.steps}
         history.set_params(params)
         history.set_model(self)
@@ -181,7 +178,7 @@ class Sequential(Stack):
             return Session(lent, self._named_weights(), self._optimizer_state)
 
         Fit(
-            self, optimizer, session, Report(reported), data, plan,
+            self, optimizer, session, report, data, plan,
             CallbackList(callbacks, self, params), history,
             Display(verbose, plan.first_epoch, plan.last_epoch) if verbose else None,
         ).run()  # fmt: skip
@@ -207,12 +204,12 @@ class Sequential(Stack):
         data = self._data(floats, y, sample_weight, loss)
         if steps:
             data = _head(data, steps * (batch_size or DEFAULT_BATCH_SIZE))
-        objective, reported = self._objective(loss, data)
+        report = self._report(loss, data)
         hooks = CallbackList(_as_list(callbacks), self, {})
         hooks.call("on_test_begin")
-        session = Session(self._evaluator(objective), self._named_weights(), {})
+        session = Session(self._evaluator(report.objective(data.y)), self._named_weights(), {})
         session.push()
-        logs = Report(reported)(session.evaluate(data))
+        logs = report.evaluated(*session.evaluate(data), batch_size or DEFAULT_BATCH_SIZE)
         hooks.call("on_test_end", logs=logs)
         if verbose in ("auto", 1, 2):
             print(f"{len(data.x)} rows  {numbers(logs)}")
@@ -337,7 +334,7 @@ class Sequential(Stack):
     @property
     def metrics_names(self) -> list[str]:
         """Names of what is logged, the loss first."""
-        return ["loss", *(str(_metric(m, 1, False).name) for m in (*self._metrics, *self._weighted_metrics))]
+        return ["loss", *metric_names(self._metrics, self._weighted_metrics)]
 
     def _evaluator(self, objective: Objective) -> Lent:
         signature = self._signature(objective)
@@ -376,23 +373,10 @@ class Sequential(Stack):
         target_width = arrays.raw_targets(y).shape[1] if alias else None
         return losses.get(self.loss, self._width(), target_width)
 
-    def _objective(self, loss: losses.Loss, data: TrainingData) -> tuple[Objective, list[metrics.Metric]]:
-        """The loss with the metrics it is reported with.
-
-        Raises:
-            UnsupportedError: a metric that needs targets of another form than the loss's.
-        """
-        resolved = [_metric(m, self._width(), loss.sparse) for m in (*self._metrics, *self._weighted_metrics)]
-        for metric in resolved:
-            if metric.sparse != loss.sparse and self._width() > 1:
-                form = "class numbers" if metric.sparse else "one column a class"
-                raise UnsupportedError(
-                    f"the metric {metric.name!r} takes {form}", received=f"loss={loss.name!r}",
-                    remedy="metrics=['accuracy']",
-                )  # fmt: skip
-        signed = loss.signed or any(m.signed for m in resolved)
-        binary = signed and bool(np.isin(data.y, (0, 1)).all())
-        return Objective(loss, tuple(resolved), data.y.shape[1], binary), resolved
+    def _report(self, loss: losses.Loss, *data: TrainingData | None) -> Report:
+        """The loss with the metrics it is reported with, for these rows."""
+        has_weights = any(part is not None and part.sample_weight is not None for part in data)
+        return Report(loss, self._metrics, self._weighted_metrics, self._width(), has_weights)
 
     def _named_weights(self) -> dict[str, Weight]:
         return {name: weight for weight, name in self.network().names.items()}
@@ -413,11 +397,7 @@ def _as_list(given: Any) -> list[Any]:
     return list(given) if isinstance(given, (list, tuple)) else [given]
 
 
-def _metric(identifier: Any, width: int, sparse: bool) -> metrics.Metric:
-    return metrics.get(identifier, width, sparse)
-
-
-def _flat(logs: dict[str, float]) -> Any:
+def _flat(logs: dict[str, Any]) -> Any:
     return list(logs.values()) if len(logs) > 1 else logs["loss"]
 
 

@@ -18,7 +18,7 @@ from edgeling.configurable import OpaqueError, key
 from edgeling.graph import Graph
 from edgeling.graph.serialize import to_json
 from edgeling.graph.types import Array
-from edgeling.training.engine import Engine, Epochs, TrainingData
+from edgeling.training.engine import Engine, Epochs, Kept, TrainingData
 from edgeling.training.graphs import Network, Objective, Rule, evaluation_graph, training_graph
 from edgeling.training.tracing import Weight
 
@@ -88,11 +88,13 @@ class Session:
         """See :meth:`edgeling.training.engine.Engine.run_epochs`."""
         return self._engine.run_epochs(data, **how)
 
-    def evaluate(self, data: TrainingData) -> list[float]:
-        """Mean loss and metrics, with the weights the engine holds."""
+    def evaluate(self, data: TrainingData) -> tuple[list[float], Kept | None]:
+        """Mean loss and metrics, with the weights the engine holds; and the predictions, if they are asked for."""
+        weighted = data
         if data.sample_weight is None:
-            data = TrainingData(data.x, data.y, np.ones(len(data.x), np.float32))
-        return self._engine.evaluate(data).tolist()
+            weighted = TrainingData(data.x, data.y, np.ones(len(data.x), np.float32))
+        means, predictions = self._engine.evaluate_rows(weighted)
+        return means.tolist(), None if predictions is None else Kept(data.y, predictions, data.sample_weight)
 
 
 def lend(key: Hashable, make: Callable[[], Compiled]) -> Compiled:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files as resources
 from itertools import count
@@ -153,21 +153,29 @@ class Engine:
 
     def evaluate(self, data: TrainingData) -> Array:
         """Mean loss and metrics over the rows: float32 [1 + metrics]."""
+        return self.evaluate_rows(data)[0]
+
+    def evaluate_rows(self, data: TrainingData) -> tuple[Array, Array | None]:
+        """As :meth:`evaluate`, and the predictions [rows, outputs] if the evaluation graph gives them."""
         if self._native is None:
             self._compile(None)
-        rows, chunks = len(data.x), range(0, len(data.x), _EVALUATED_ROWS)
-        parts = [self._means(data, slice(start, min(start + _EVALUATED_ROWS, rows))) for start in chunks]
+        rows, width = len(data.x), self._prediction_size("evaluate")
+        predictions = np.empty((rows, width), np.float32) if width else None
+        chunks = [slice(start, min(start + _EVALUATED_ROWS, rows)) for start in range(0, rows, _EVALUATED_ROWS)]
+        parts = [self._means(data, chosen, predictions) for chosen in chunks]
         if len(parts) == 1:
-            return parts[0]
-        shares = [min(_EVALUATED_ROWS, rows - start) / rows for start in chunks]
-        return np.average(np.asarray(parts, np.float64), axis=0, weights=shares).astype(np.float32)
+            return parts[0], predictions
+        shares = [(chosen.stop - chosen.start) / rows for chosen in chunks]
+        means = np.average(np.asarray(parts, np.float64), axis=0, weights=shares)
+        return means.astype(np.float32), predictions
 
-    def _means(self, data: TrainingData, chosen: slice) -> Array:
+    def _means(self, data: TrainingData, chosen: slice, predictions: Array | None) -> Array:
         x, y, weight = data.x[chosen], data.y[chosen], data.sample_weight
-        weight = None if weight is None else weight[chosen]
+        given = (x, y, None if weight is None else weight[chosen])
+        out = None if predictions is None else predictions[chosen]
         means = np.empty(self._log_count("evaluate"), np.float32)
-        sizes = (len(x), x[0].size, y[0].size, means.size)
-        self._evaluate(self._state_address, _address(x), _address(y), _address(weight), *sizes, means.ctypes.data)
+        sizes = (len(x), x[0].size, y[0].size, 0 if out is None else out.shape[1], means.size)
+        self._evaluate(self._state_address, *map(_address, given), *sizes, _address(out), means.ctypes.data)
         return means
 
     def _compile(self, sizes: tuple[int, int] | None) -> None:
@@ -197,7 +205,7 @@ class Engine:
             graphs = {n: optimize(self._training_graph(s)) for n, s in zip(names, sizes, strict=True) if s}
         if self._evaluation_graph:
             graphs["evaluate"] = self._evaluation_graph
-        most = max(sum(graph.types[o].shape == () for o in graph.outputs) for graph in graphs.values())
+        most = max(sum(len(graph.types[o].shape) < 2 for o in graph.outputs) for graph in graphs.values())
         if most > _MAX_LOGS:
             raise UnsupportedError(f"there are at most {_MAX_LOGS - 1} metrics", received=f"{most - 1}")
         return graphs
@@ -207,11 +215,11 @@ class Engine:
             self._variables[name][...] = weights[name]
 
     def _log_count(self, entry: str) -> int:
-        return sum(port.type.shape == () for port in self._outputs(entry))
+        return sum(map(_is_log, self._outputs(entry)))
 
     def _prediction_size(self, entry: str) -> int:
         """Columns of the predictions an entry gives; 0 if it gives none."""
-        return sum(prod(port.type.shape[1:]) for port in self._outputs(entry) if port.type.shape)
+        return _prediction_size(self._outputs(entry))
 
     def _outputs(self, entry: str) -> tuple[Port, ...]:
         assert self._native
@@ -237,8 +245,7 @@ class Engine:
             x=_address(data.x), y=_address(data.y), sample_weight=_address(data.sample_weight), rows=rows,
             batch_x=start, batch_y=start + 4 * batch_size * x_size,
             batch_weight=start + 4 * batch_size * (x_size + y_size),
-            kept_prediction=_address(kept and kept.predictions), kept_y=_address(kept and kept.y),
-            kept_weight=_address(kept and kept.sample_weight), order=order.ctypes.data, logs=logs.ctypes.data, log_count=log_count,
+            **_places(kept), order=order.ctypes.data, logs=logs.ctypes.data, log_count=log_count,
             learning_rates=rates.ctypes.data, learning_rate_count=rates.size,
             batch_size=batch_size, batches_per_epoch=min(steps or batches, batches), epochs=epochs,
         )  # fmt: skip
@@ -285,6 +292,22 @@ class _PreparedRun:
         return Kept(self.kept.y[rows], self.kept.predictions[rows], None if weights is None else weights[rows])
 
 
+def _is_log(port: Port) -> bool:
+    """A number, [] or [1] (a reshape is only another name); predictions are a matrix."""
+    return len(port.type.shape) < 2
+
+
+def _prediction_size(outputs: Sequence[Port]) -> int:
+    return sum(prod(port.type.shape[1:]) for port in outputs if not _is_log(port))
+
+
+def _places(kept: Kept | None) -> dict[str, int | None]:
+    if kept is None:
+        return {}
+    arrays = {"kept_prediction": kept.predictions, "kept_y": kept.y, "kept_weight": kept.sample_weight}
+    return {name: _address(array) for name, array in arrays.items()}
+
+
 def _address(array: Array | None) -> int | None:
     return None if array is None else array.ctypes.data
 
@@ -307,10 +330,11 @@ def _loop_source(program: Program) -> str:
     if "train" in entries:
         tail = "train_tail" if "train_tail" in entries else "train"
         x_size, y_size = (prod(port.type.shape[1:]) for port in entries["train"].inputs[:2])
-        width = sum(prod(port.type.shape[1:]) for port in entries["train"].outputs if port.type.shape)
+        width = _prediction_size(entries["train"].outputs)
         parts.append(
             f"int32_t {name}_fit(edgeling_run *run, int64_t step_budget) {{\n"
-            f"    const edgeling_network net = {{step_{name}_train, step_{name}_{tail}, {x_size}, {y_size}, {width}}};\n"
+            f"    const edgeling_network net = {{step_{name}_train, step_{name}_{tail}, {x_size}, {y_size},"
+            f" {width}}};\n"
             f"    return edgeling_fit(run, net, step_budget);\n}}\n"
         )
     if "evaluate" in entries:
@@ -318,8 +342,8 @@ def _loop_source(program: Program) -> str:
             f"void {name}_evaluate_rows(void *state, const float *x, const float *y, const float *sample_weight,\n"
             f"                          int32_t rows, int32_t x_size, int32_t y_size, int32_t width, int32_t logs,\n"
             f"                          float *predictions, float *means) {{\n"
-            f"    edgeling_evaluate(state, step_{name}_evaluate, x, y, sample_weight, rows, x_size, y_size, width, logs,"
-            f" predictions, means);\n}}\n"
+            f"    edgeling_evaluate(state, step_{name}_evaluate, x, y, sample_weight, rows, x_size, y_size, width,"
+            f" logs, predictions, means);\n}}\n"
         )
     return "\n".join(parts)
 
@@ -327,7 +351,7 @@ def _loop_source(program: Program) -> str:
 def _adapter(name: str, entry: EntryPoint) -> str:
     arguments = ["state", *(f"batch->{port.name}" for port in entry.inputs)]
     logs = count()
-    arguments += ["batch->prediction" if port.type.shape else f"&logs[{next(logs)}]" for port in entry.outputs]
+    arguments += [f"&logs[{next(logs)}]" if _is_log(port) else "batch->prediction" for port in entry.outputs]
     return (
         f"static void step_{entry.function}(void *state, const edgeling_batch *batch, float *logs) {{\n"
         f"    {entry.function}({', '.join(arguments)});\n}}\n"

@@ -3,8 +3,8 @@
 
 Inputs, in this order: ``x`` [rows, ...], ``y`` [rows, outputs] ([rows, 1] class numbers where the loss is sparse),
 ``sample_weight`` [rows] if there is one, and while training ``learning_rate`` and (with dropout) ``seed``, scalars.
-Outputs: ``loss`` and every metric, scalars: means over the rows; the predictions if they are asked for. Variables: the weights in the network's order, then
-what the optimizer keeps.
+Outputs: ``loss`` and every metric, scalars: means over the rows; the predictions if they are asked for. Variables: the
+weights in the network's order, then what the optimizer keeps.
 """
 
 from __future__ import annotations
@@ -104,7 +104,10 @@ def training_graph(
 
 
 def evaluation_graph(network: Network, objective: Objective, batch_size: int = 1) -> Graph:
-    """Loss and metrics, the network as deployed. ``sample_weight`` is always an input (ones where there is none)."""
+    """Loss and metrics, the network as deployed. ``sample_weight`` is always an input (ones where there is none).
+
+    The loss is the mean over the rows whatever its reduction is: of one row the others make no sense.
+    """
     builder = GraphBuilder(network.name)
     outputs = _score(builder, network, objective, batch_size, True, training=False)
     return builder.build(outputs)
@@ -146,7 +149,8 @@ def _score(
     prediction = tracer.run(network.layers, x)
     truths = _Truths(builder, y, objective.binary_labels)
     rows = objective.loss.trace(builder, truths.of(objective.loss), prediction)
-    losses = [_reduced(builder, rows, sample_weight, objective.loss.reduction), *tracer.penalties]
+    reduction = objective.loss.reduction if training else "mean"  # of one row; its caller has the batches
+    losses = [_reduced(builder, rows, sample_weight, reduction), *tracer.penalties]
     loss = losses[0]
     for penalty in losses[1:]:
         loss = builder.add("add", loss, penalty, name="loss")

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From what the compiled code counts and keeps to what people read: the loss and every metric, by name.
+
+Metrics that have a kernel and weigh all rows alike are means the compiled code gives. The others take in the
+predictions that it keeps: of training those that each step made before it moved the weights, as in Keras.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgeling import losses, metrics
+from edgeling.errors import UnsupportedError
+from edgeling.graph.types import Array
+from edgeling.training.engine import Kept
+from edgeling.training.graphs import Objective
+
+Logs = dict[str, Any]
+_MEANS = ("sum_over_batch_size", "mean")
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A metric as it is reported.
+
+    Attributes:
+        name: in the logs, where no other has it.
+        weighted: by the weights of rows.
+        native: the compiled code gives its mean.
+    """
+
+    name: str
+    metric: metrics.Metric
+    weighted: bool
+    native: bool
+
+
+class Report:
+    """The loss and its metrics, over one epoch or evaluation at a time.
+
+    Args:
+        plain, weighted: identifiers of ``compile``'s metrics and weighted_metrics.
+        width: columns of the model's output.
+        has_weights: whether rows have weights.
+
+    Raises:
+        UnsupportedError: a metric that needs targets of another form than the loss's; a loss without a reduction.
+    """
+
+    def __init__(
+        self, loss: losses.Loss, plain: Sequence[Any], weighted: Sequence[Any], width: int, has_weights: bool
+    ) -> None:
+        if loss.reduction in ("none", None):
+            raise UnsupportedError(
+                "training makes one number small", received=f"reduction={loss.reduction!r}", remedy="reduction='sum'"
+            )
+        self.loss = loss
+        parts = [[metrics.get(m, width, loss.sparse) for m in part] for part in (plain, weighted)]
+        metrics_of = [(metric, by_weight) for by_weight, part in enumerate(parts) for metric in part]
+        self.reported = []
+        for name, (metric, by_weight) in zip(unique_names(*parts), metrics_of, strict=True):
+            _require_form(metric, loss, width)
+            native = _is_native(metric) and not (by_weight and has_weights)
+            self.reported.append(Reported(name, metric, bool(by_weight), native))
+        self._native = [r.metric for r in self.reported if r.native]
+        self._streaming = [r for r in self.reported if not r.native]
+
+    @property
+    def streams(self) -> bool:
+        """Whether a metric takes in predictions."""
+        return bool(self._streaming)
+
+    def objective(self, y: Array) -> Objective:
+        """What the compiled code computes, for targets like these."""
+        signed = self.loss.signed or any(m.signed for m in self._native)
+        binary = signed and bool(np.isin(y, (0, 1)).all())
+        keeps = self.streams or self.loss.reduction not in _MEANS
+        return Objective(self.loss, tuple(self._native), y.shape[1], binary, keeps)  # type: ignore[arg-type]
+
+    def begin(self) -> None:
+        """Forget the epoch before."""
+        for each in self._streaming:
+            each.metric.reset_state()
+
+    def add(self, kept: Kept | None, batch_size: int) -> None:
+        """Take in rows that were seen in batches of this size."""
+        for each in self._streaming:
+            assert kept
+            rows = len(kept.y)
+            for start in range(0, rows, rows if each.metric.additive else batch_size):
+                batch = slice(start, rows if each.metric.additive else start + batch_size)
+                weight = kept.sample_weight[batch] if each.weighted and kept.sample_weight is not None else None
+                weights = () if weight is None else (weight,)
+                each.metric.update_state(kept.y[batch], kept.predictions[batch], *weights)
+
+    def __call__(self, means: Sequence[float]) -> Logs:
+        """Everything by name, the loss first."""
+        rest = iter(means[1:])
+        return {
+            "loss": means[0],
+            **{r.name: _of_mean(r, next(rest)) if r.native else _result(r) for r in self.reported},
+        }
+
+    def by_name(self, means: Array) -> dict[str, list[float]]:
+        """The same of many epochs, float32 [epochs, 1 + metrics]: a list of each."""
+        loss, *columns = means.T.tolist()
+        named = zip(self.reported, columns, strict=True)
+        return {"loss": loss, **{r.name: [_of_mean(r, mean) for mean in column] for r, column in named}}
+
+    def evaluated(self, means: Sequence[float], kept: Kept | None, batch_size: int) -> Logs:
+        """Everything by name, of rows taken in at once; the loss as of batches of this size."""
+        self.begin()
+        self.add(kept, batch_size)
+        logs = self(means)
+        if self.loss.reduction not in _MEANS:
+            assert kept
+            logs["loss"] = self._batched(means[0], kept, batch_size)
+        return logs
+
+    def _batched(self, mean: float, kept: Kept, batch_size: int) -> float:
+        """The mean over batches, each weighing as many rows as it has, of their reduced losses; and the penalties."""
+        rows = self.loss.rows(kept.y, kept.predictions)
+        weights = kept.sample_weight
+        penalties = mean - float(losses.reduced(rows, weights, "sum_over_batch_size"))
+        total = 0.0
+        for start in range(0, len(rows), batch_size):
+            part = slice(start, start + batch_size)
+            weight = None if weights is None else weights[part]
+            total += float(losses.reduced(rows[part], weight, self.loss.reduction)) * len(rows[part])
+        return total / len(rows) + penalties
+
+
+def metric_names(plain: Iterable[Any], weighted: Iterable[Any]) -> list[str]:
+    """What metrics are called in the logs.
+
+    Raises:
+        UnsupportedError: no such metric.
+    """
+    return unique_names(*([metrics.get(m, 1) for m in part] for part in (plain, weighted)))
+
+
+def unique_names(plain: Iterable[metrics.Metric], weighted: Iterable[metrics.Metric]) -> list[str]:
+    """Names by Keras's rule: the second ``auc`` is ``auc_1``, and a weighted one ``weighted_auc``."""
+    seen: Counter[str] = Counter()
+
+    def unused(name: str) -> str:
+        seen[name] += 1
+        return name if seen[name] == 1 else f"{name}_{seen[name] - 1}"
+
+    names = [unused(str(m.name)) for m in plain]
+    return names + [unused(str(m.name) if str(m.name) not in seen else f"weighted_{m.name}") for m in weighted]
+
+
+def _is_native(metric: metrics.Metric) -> bool:
+    """Of our own classes, for a subclass may override what the kernel computes."""
+    return isinstance(metric, metrics.NativeMetric) and type(metric) in metrics.CLASSES
+
+
+def _require_form(metric: metrics.Metric, loss: losses.Loss, width: int) -> None:
+    if metric.sparse is not None and metric.sparse != loss.sparse and width > 1:
+        form = "class numbers" if metric.sparse else "one column a class"
+        raise UnsupportedError(
+            f"the metric {metric.name!r} takes {form}", received=f"loss={loss.name!r}", remedy="metrics=['accuracy']"
+        )
+
+
+def _of_mean(reported: Reported, mean: float) -> float:
+    assert isinstance(reported.metric, metrics.NativeMetric)
+    return reported.metric.of_mean(mean)
+
+
+def _result(reported: Reported) -> Any:
+    """A number, or an array."""
+    result = reported.metric.result()
+    return float(result) if np.ndim(result) == 0 else np.asarray(result)

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Losses called by themselves: Keras's reductions, shapes and weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+keras = pytest.importorskip("keras")
+
+from edgeling import losses  # noqa: E402
+from edgeling.errors import UnsupportedError  # noqa: E402
+
+pytestmark = pytest.mark.keras
+
+NUMBER = st.integers(1, 9).map(lambda n: n / 10)
+SHAPES = [((4,), (4,)), ((4,), (4, 1)), ((4, 1), (4,)), ((4, 3), (4, 3)), ((2, 4, 3), (2, 4, 3)), ((4, 1), (4, 1))]
+WEIGHTS: list[Any] = [None, 2.0, [0.0, 1.0, 0.5, 3.0], [[0.0], [1.0], [0.5], [3.0]], [0.0, 0.0, 0.0, 0.0]]
+ELEMENTWISE = ["MeanSquaredError", "MeanAbsolutePercentageError", "Huber", "LogCosh", "Poisson", "CosineSimilarity"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(ELEMENTWISE), st.sampled_from(SHAPES), st.sampled_from(WEIGHTS),
+    st.sampled_from(losses.REDUCTIONS), st.lists(NUMBER, min_size=24, max_size=24),
+)  # fmt: skip
+def test_a_loss_reduces_rows_of_any_shape_as_kerass(
+    name: str, shapes: Any, weights: Any, reduction: str | None, numbers: list[float]
+) -> None:
+    drawn = np.asarray(numbers, np.float32)
+    truth, prediction = np.resize(drawn, shapes[0]), np.resize(drawn[::-1], shapes[1])
+    if truth.ndim == 3 and weights is not None and np.ndim(weights):
+        weights = np.resize(np.asarray(weights), (2, 4))
+    how = {"sample_weight": weights}
+    try:
+        expected = np.asarray(getattr(keras.losses, name)(reduction=reduction)(truth, prediction, **how))
+    except ValueError:  # weights that fit no row
+        return
+    got = getattr(losses, name)(reduction=reduction)(truth, prediction, **how)
+    assert np.asarray(got).dtype == np.float32
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.booleans(), st.booleans(), st.sampled_from([0.0, 0.2]), st.sampled_from([0.0, 0.5, 2.0, 3.0]),
+    st.lists(NUMBER, min_size=12, max_size=12),
+)  # fmt: skip
+def test_focal_losses_are_kerass(
+    balanced: bool, from_logits: bool, smoothing: float, gamma: float, numbers: list[float]
+) -> None:
+    p = np.reshape(np.asarray(numbers, np.float32), (4, 3))
+    shared = {"gamma": gamma, "from_logits": from_logits, "label_smoothing": smoothing, "alpha": 0.4}
+    cases = {
+        "BinaryFocalCrossentropy": ((p > 0.5).astype(np.float32), {**shared, "apply_class_balancing": balanced}),
+        "CategoricalFocalCrossentropy": (np.eye(3, dtype=np.float32)[[0, 2, 1, 0]], shared),
+    }
+    for name, (truth, options) in cases.items():
+        theirs, ours = getattr(keras.losses, name)(**options), getattr(losses, name)(**options)
+        np.testing.assert_allclose(ours(truth, p), np.asarray(theirs(truth, p)), rtol=1e-5)
+        again = losses.get(keras.saving.serialize_keras_object(theirs))
+        assert again == ours
+        assert {k: v for k, v in ours.get_config().items() if k != "dtype"} == theirs.get_config()
+
+
+def test_a_generalized_cross_entropy_is_kerass() -> None:
+    p = np.asarray([[0.2, 0.8], [0.6, 0.4]], np.float32)
+    for q in (0.2, 0.7):
+        expected = keras.losses.CategoricalGeneralizedCrossEntropy(q)(np.asarray([1, 0]), p)
+        got = losses.CategoricalGeneralizedCrossEntropy(q)([[1], [0]], p)
+        assert got == pytest.approx(float(expected), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["dice", "Tversky", "ctc", "circle"])
+def test_losses_over_whole_batches_are_refused_by_name(name: str) -> None:
+    with pytest.raises(UnsupportedError, match=name):
+        losses.get(name)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: losses.BinaryCrossentropy(axis=0), lambda: losses.CategoricalFocalCrossentropy(alpha=[0.1, 0.9]),
+        lambda: losses.CategoricalGeneralizedCrossEntropy(1.0), lambda: losses.Huber(reduction="average"),
+    ],
+)  # fmt: skip
+def test_arguments_that_mean_nothing_here_are_refused(wrong: Any) -> None:
+    with pytest.raises(UnsupportedError, match="received"):
+        wrong()
