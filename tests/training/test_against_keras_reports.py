@@ -161,3 +161,12 @@ def test_files_hold_streaming_metrics_both_ways(tmp_path: Path) -> None:
     theirs.save(tmp_path / "theirs.keras")
     again = load_model(tmp_path / "theirs.keras")
     assert again.evaluate(X, ONE_HOT, **how) == ours.evaluate(X, ONE_HOT, **how)
+
+
+def test_callbacks_are_told_which_way_is_better() -> None:
+    _, ours = _pair()
+    ours.compile("sgd", "categorical_crossentropy", metrics=["AUC", "mape", share], weighted_metrics=["recall"])
+    directions = [ours.metric_direction(n) for n in ("loss", "AUC", "mape", "recall", "share", "nope")]
+    assert directions == ["down", "up", "down", "up", None, None]
+    with pytest.raises(UnsupportedError, match="mode='min'"):
+        ours.fit(X, ONE_HOT, callbacks=[callbacks.EarlyStopping("share")], **HOW)

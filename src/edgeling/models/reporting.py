@@ -135,13 +135,14 @@ class Report:
         return total / len(rows) + penalties
 
 
-def metric_names(plain: Iterable[Any], weighted: Iterable[Any]) -> list[str]:
-    """What metrics are called in the logs.
+def metric_directions(plain: Iterable[Any], weighted: Iterable[Any]) -> dict[str, str | None]:
+    """Whether larger is better ("up"), smaller ("down") or nobody knows, of each metric by its name in the logs.
 
     Raises:
         UnsupportedError: no such metric.
     """
-    return unique_names(*([metrics.get(m, 1) for m in part] for part in (plain, weighted)))
+    parts = [[metrics.get(m, 1) for m in part] for part in (plain, weighted)]
+    return dict(zip(unique_names(*parts), (m.direction for part in parts for m in part), strict=True))
 
 
 def unique_names(plain: Iterable[metrics.Metric], weighted: Iterable[metrics.Metric]) -> list[str]:

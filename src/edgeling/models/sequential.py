@@ -20,7 +20,7 @@ from edgeling.models import saving
 from edgeling.models.display import Display, numbers
 from edgeling.models.fitting import Fit, Plan
 from edgeling.models.prediction import Predictor, not_ready
-from edgeling.models.reporting import Report, metric_names
+from edgeling.models.reporting import Report, metric_directions
 from edgeling.models.session import Lent, Session, Traced, described, for_evaluation, for_training, lend
 from edgeling.models.stack import Stack
 from edgeling.training import arrays
@@ -97,7 +97,7 @@ class Sequential(Stack):
         refuse("compile", "run_eagerly", run_eagerly)
         rule = optimizers.get(optimizer)
         loss = loss[0] if isinstance(loss, (list, tuple)) and len(loss) == 1 else loss
-        metric_names(_as_list(metrics), _as_list(weighted_metrics))  # refuses what is not there
+        metric_directions(_as_list(metrics), _as_list(weighted_metrics))  # refuses what is not there
         if loss not in (None, "crossentropy", "ce"):
             losses.get(loss)
         self._forget()
@@ -334,7 +334,11 @@ class Sequential(Stack):
     @property
     def metrics_names(self) -> list[str]:
         """Names of what is logged, the loss first."""
-        return ["loss", *metric_names(self._metrics, self._weighted_metrics)]
+        return ["loss", *metric_directions(self._metrics, self._weighted_metrics)]
+
+    def metric_direction(self, name: str) -> str | None:
+        """Whether a larger value of the loss or metric of that name is better ("up"), a smaller ("down"), or None."""
+        return {"loss": "down", **metric_directions(self._metrics, self._weighted_metrics)}.get(name)
 
     def _evaluator(self, objective: Objective) -> Lent:
         signature = self._signature(objective)
