@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looking at a folder that another process may exchange meanwhile."""
+"""Looking at a folder that another process may exchange meanwhile, or was killed while exchanging."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from edgeling.errors import ArtifactError
+from edgeling.system.workshop import abandoned
 
 Result = TypeVar("Result")
+OLD = "old"
+"""How names begin, in a writer's workshop, of a folder moved away to make room for the new one."""
+
 Identity = tuple[int, int] | None  # device and number on it; None where nothing is
 
 
@@ -27,6 +31,8 @@ def steadily(look: Callable[[Path], Result], folder: Path, absent: Callable[[Pat
     while True:
         with _held(folder) as before:
             if before is None:
+                if recover(folder):
+                    continue
                 return absent(folder)
             try:
                 return look(folder)
@@ -59,3 +65,18 @@ def _identity(folder: Path) -> Identity:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+def recover(folder: Path) -> bool:
+    """Puts back what a writer moved away before it was killed, where names cannot be exchanged in one step.
+
+    Returns:
+        whether there was something to put back.
+    """
+    with suppress(OSError):
+        if not os.path.lexists(folder):
+            for shop in abandoned(folder.parent, folder.name):
+                for old in shop.glob(f"{OLD}*"):
+                    os.rename(old, folder)
+                    return True
+    return False

@@ -8,18 +8,16 @@ import errno
 import itertools
 import json
 import os
-import shutil
 import signal
-import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edgeling import __version__
-from edgeling.artifact.folder import steadily
+from edgeling.artifact.folder import OLD, recover, steadily
 from edgeling.artifact.manifest import (
     FORMAT,
     FORMAT_VERSION,
@@ -32,6 +30,9 @@ from edgeling.artifact.manifest import (
     require_names,
 )
 from edgeling.errors import ArtifactError
+from edgeling.files.whole import sync, sync_folder, write_new
+from edgeling.system.exchange import exchange
+from edgeling.system.workshop import sweep, workshop
 
 _IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST)
 """What systems say when a folder would be renamed onto one that holds something."""
@@ -40,9 +41,9 @@ _IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST)
 def write_artifact(path: str | Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> Path:
     """Write a ``.edgeling`` folder: the files, and a manifest with their sizes and hashes.
 
-    The folder appears whole or not at all: it is written beside its place under another name and then renamed. An
-    artifact that is already there is replaced, and stays as it was if anything fails. Ctrl-C takes effect when the
-    folder is whole. Of two writers at once one wins, whole.
+    The folder appears whole or not at all, whatever happens meanwhile: it is written beside its place under another
+    name, is on the disk, and is then exchanged in one step with the artifact that is already there, if any. Ctrl-C
+    takes effect when the folder is whole. Of two writers at once one wins, whole.
 
     Args:
         path: the folder; the one it lies in must exist.
@@ -182,30 +183,56 @@ def _interrupts_held() -> Iterator[None]:
 
 def _replace(path: Path, contents: Mapping[str, bytes]) -> None:
     """Build the folder in a workshop beside ``path`` and exchange the two."""
-    workshop = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
-        new = workshop / "new"
+    recover(path)
+    sweep(path.parent, path.name)
+    with workshop(path.parent, path.name) as shop:
+        new = shop / "new"
         for name, content in contents.items():
-            place = new / name
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(content)
-        _swap(path, new, workshop)
-    finally:
-        shutil.rmtree(workshop, ignore_errors=True)
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            write_new(new / name, content)
+        for name in contents:  # after all are written: the first sync takes most of them to the disk
+            sync(new / name)
+        for folder in (new, *(new / name for name in _folders(contents)), shop):
+            sync_folder(folder)
+        _swap(path, new, shop)
+        sync_folder(path.parent)
 
 
-def _swap(path: Path, new: Path, workshop: Path) -> None:
-    """Rename ``new`` to ``path``, moving away what is there; put that back if it does not come to the end."""
+def _folders(names: Iterable[str]) -> set[str]:
+    """Every folder that the names mention."""
+    return {str(folder) for name in names for folder in PurePosixPath(name).parents} - {"."}
+
+
+def _swap(path: Path, new: Path, shop: Path) -> None:
+    """``new`` under the name of ``path``; what is there, if anything, into the shop. In one step, or if it has to be in
+    two, such that :func:`recover` brings back what was there."""
     for attempt in itertools.count():
-        old = workshop / f"old{attempt}"
+        old = shop / f"{OLD}{attempt}"
         try:
-            _rename_if_there(path, old)
-            if _renamed(new, path):
-                return
+            if not _exchanged(new, path):
+                _rename_if_there(path, old)
+                if not _renamed(new, path):
+                    continue
         except BaseException:
             with contextlib.suppress(OSError):  # fails, as it should, if ``path`` holds a whole folder again
                 os.rename(old, path)
             raise
+        return
+
+
+def _exchanged(new: Path, path: Path) -> bool:
+    """Whether the two could be exchanged; what came out must be fit to be thrown away."""
+    try:
+        done = exchange(new, path)
+    except FileNotFoundError:
+        return False
+    if done:
+        try:
+            _require_replaceable(new)
+        except ArtifactError:  # somebody put something there a moment ago
+            exchange(new, path)
+            raise
+    return done
 
 
 def _renamed(source: Path, destination: Path) -> bool:
