@@ -12,6 +12,7 @@ from edgeling.codegen import generate
 from edgeling.graph.builder import GraphBuilder
 from edgeling.graph.interpreter import Run, run
 from edgeling.graph.types import Array, DType, Graph
+from edgeling.targets import Target
 from edgeling.toolchain.native import NativeProgram, load
 
 
@@ -37,9 +38,10 @@ def case(operation: str, *inputs: Array, relative: float = 2e-6, absolute: float
     return Case(b.build(outputs), tuple(stored), relative, absolute, title)
 
 
-def compile_cases(cases: Sequence[Case], name: str = "cases") -> NativeProgram:
+def compile_cases(cases: Sequence[Case], name: str = "cases", target: Target | None = None) -> NativeProgram:
     """One program with an entry ``NAME_cN`` for the N-th case; variables do not meet."""
-    return load(generate({f"c{i}": apart(c.graph, f"c{i}_") for i, c in enumerate(cases)}, name, initial_values=True))
+    graphs = {f"c{i}": apart(c.graph, f"c{i}_") for i, c in enumerate(cases)}
+    return load(generate(graphs, name, initial_values=True, target=target))
 
 
 def apart(graph: Graph, prefix: str) -> Graph:
@@ -74,9 +76,9 @@ def run_case(native: NativeProgram, index: int, item: Case) -> tuple[list[Array]
     return outputs, variables
 
 
-def check(cases: Sequence[Case], steps: int = 1) -> None:
-    """Every case's C gives what the interpreter gives, ``steps`` times in a row."""
-    native = compile_cases(cases)
+def check(cases: Sequence[Case], steps: int = 1, target: Target | None = None) -> None:
+    """Every case's C, with the kernels of a target, gives what the interpreter gives, ``steps`` times in a row."""
+    native = compile_cases(cases, target=target)
     for index, item in enumerate(cases):
         held: Mapping[str, Array] = item.graph.variables
         for step in range(steps):

@@ -18,6 +18,7 @@ from edgeling.graph.activations import ACTIVATIONS
 from edgeling.graph.losses import LOSSES, METRICS
 from edgeling.graph.operations import OPERATIONS
 from edgeling.graph.types import Array
+from edgeling.toolchain.native import THIS_MACHINE
 from tests.codegen.harness import Case, case, check
 
 EXTREME = np.array(
@@ -265,6 +266,17 @@ FAMILIES = {
 @pytest.mark.parametrize("family", FAMILIES)
 def test_kernels_give_what_the_meaning_gives(family):
     check([item for cases in FAMILIES[family] for item in cases()])
+
+
+def test_products_with_the_kernels_of_this_machine():
+    cases = [*dense_cases(), *matmul_cases()]
+    for m, k, n, flips in product((4, 5, 11, 12, 13, 31), (1, 3, 6), (1, 4, 7, 15, 16, 31, 33, 70), range(4)):
+        a, b = normal(m, k), normal(k, n, seed=1)
+        how = {"transpose_a": bool(flips & 1), "transpose_b": bool(flips & 2)}
+        flipped = (a.T.copy() if flips & 1 else a), (b.T.copy() if flips & 2 else b)
+        if (m + k + n + flips) % 3 == 0:
+            cases.append(case("matmul", *flipped, absolute=1e-5, **how))
+    check(cases, target=THIS_MACHINE)
 
 
 def test_every_float_operation_is_tried():

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from edgeling.codegen.calls import call_of
-from edgeling.codegen.memory import Plan, plan, words_of
+from edgeling.codegen import block
+from edgeling.codegen.calls import CALLS
+from edgeling.codegen.memory import Plan, words_of
 from edgeling.codegen.schedule import Schedule, schedule
 from edgeling.graph.builder import GraphBuilder
 from edgeling.graph.types import DType, Graph
@@ -20,8 +21,8 @@ SEED = st.integers(0, 10**9)
 
 
 def planned(graph: Graph) -> tuple[Schedule, Plan]:
-    work = schedule(graph)
-    return work, plan(work, lambda node: call_of(node).in_place)
+    made = block.planned(graph, None)
+    return made.work, made.memory
 
 
 # A failure names its seed: shrinking would only compile the same graphs over and over.
@@ -66,7 +67,7 @@ def _assert_taken_over(work: Schedule, early: str, late: str, lives: dict[str, t
     assert lives[early][1] == at
     used = [i for i, x in enumerate(node.inputs) if work.roots[x] == early]
     assert used
-    assert set(used) <= set(call_of(node).in_place)
+    assert set(used) <= set(CALLS[node.operation][-1].in_place)
     assert work.types[early].size == work.types[late].size
 
 

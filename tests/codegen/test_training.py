@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 
 from edgeling.codegen import generate
-from edgeling.codegen.calls import call_of
-from edgeling.codegen.memory import plan
-from edgeling.codegen.schedule import schedule
+from edgeling.codegen.block import planned
 from edgeling.graph.builder import GraphBuilder
 from edgeling.graph.types import DType, Graph
 from edgeling.passes import differentiate
@@ -90,9 +88,7 @@ def test_thirty_steps_stay_with_the_interpreter(rule):
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("task", TASKS)
 def test_variables_are_updated_where_they_lie(task, rule):
-    work = schedule(step_graph(task, rule))
-    memory = plan(work, lambda node: call_of(node).in_place)
-    assert memory.copied == ()
+    assert planned(step_graph(task, rule), None).memory.copied == ()
 
 
 def test_a_step_says_nothing_twice():

@@ -15,7 +15,7 @@ from edgeling.passes.differentiate import GRADIENTS
 from edgeling.passes.quantizable import QUANTIZATION
 
 # The schedule adds copies of its own, which no graph holds.
-C_CALLS = {name: call.line for name, call in CALLS.items() if name != COPY} | dict(NO_CALL)
+C_CALLS = {name: call[-1].line for name, call in CALLS.items() if name != COPY} | dict(NO_CALL)
 TABLES = {
     "types": TYPE_RULES, "meaning": MEANINGS, "gradient": GRADIENTS, "int8": QUANTIZATION, "C call": C_CALLS,
     "cost": COSTS,

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeling.codegen.calls import call_of, in_place
+from edgeling.codegen.calls import call_of
 from edgeling.codegen.dimensions import Dimensions
 from edgeling.codegen.layout import Tables
 from edgeling.codegen.loops import Loop, LoopText
 from edgeling.codegen.memory import Plan, Scratch, plan
 from edgeling.codegen.names import Names
 from edgeling.codegen.schedule import COPY, Schedule, schedule
-from edgeling.codegen.site import Site
+from edgeling.codegen.site import Call, Setting, Site
 from edgeling.codegen.text import literal, shape_text
 from edgeling.graph.types import DType, Graph, Node
+from edgeling.targets import Target
 
 
 @dataclass(frozen=True)
@@ -29,27 +30,45 @@ class Planned:
     """A graph in the order it runs, with a place for every value.
 
     Attributes:
-        loops: by the place of a ``scan`` among the scheduled nodes, the loop and its planned body.
+        calls: by the place of a node in the schedule, what is called.
+        loops: by the place of a ``scan``, the loop and its planned body.
     """
 
     work: Schedule
     memory: Plan
+    calls: Mapping[int, Chosen]
     loops: Mapping[int, tuple[Loop, Planned]]
 
 
-def planned(graph: Graph) -> Planned:
-    """Schedule a legal graph and plan its memory, bodies first."""
+@dataclass(frozen=True)
+class Chosen:
+    """A kernel, and what it was chosen by."""
+
+    call: Call
+    setting: Setting
+
+
+def planned(graph: Graph, target: Target | None) -> Planned:
+    """Schedule a legal graph, choose its kernels for a target and plan its memory, bodies first."""
     work = schedule(graph)
-    inner = {}
-    for at, node in enumerate(work.nodes):
-        if node.operation == "scan":
-            loop = Loop.of(node)
-            inner[at] = loop, planned(loop.graph())
-    scratch = {at: _scratch(loop, body) for at, (loop, body) in inner.items()}
-    return Planned(work, plan(work, in_place, scratch), inner)
+    calls = {at: _choose(work, node, target) for at, node in enumerate(work.nodes) if node.operation != "scan"}
+    loops = {at: Loop.of(node) for at, node in enumerate(work.nodes) if node.operation == "scan"}
+    inner = {at: (loop, planned(loop.graph(), target)) for at, loop in loops.items()}
+    scratch = {at: _scratch_of_loop(loop, body) for at, (loop, body) in inner.items()}
+    for at, chosen in calls.items():
+        if floats := chosen.call.scratch_floats(chosen.setting):
+            scratch[at] = Scratch(floats, frozenset({DType.FLOAT32}))
+    in_place = [calls[at].call.in_place if at in calls else () for at in range(len(work.nodes))]
+    return Planned(work, plan(work, in_place, scratch), calls, inner)
 
 
-def _scratch(loop: Loop, body: Planned) -> Scratch:
+def _choose(work: Schedule, node: Node, target: Target | None) -> Chosen:
+    types = work.types
+    setting = Setting(node, tuple(types[i] for i in node.inputs), tuple(types[o] for o in node.outputs), target)
+    return Chosen(call_of(setting), setting)
+
+
+def _scratch_of_loop(loop: Loop, body: Planned) -> Scratch:
     held = frozenset[DType]().union(loop.copied_dtypes, *(buffer.dtypes for buffer in body.memory.buffers))
     return Scratch(body.memory.words + loop.copied_words, held)
 
@@ -81,8 +100,7 @@ class BlockWriter:
             self._expressions[value] = self._expressions[variable]
         buffers = [self._buffer(value) for value in self._memory.offsets]
         statements = [line for at, node in enumerate(self._work.nodes) for line in self._statements(at, node)]
-        copies = (Node(COPY, (value,), (variable,)) for variable, value in self._memory.copied)
-        statements += [line for copy in copies for line in self._call(copy)]
+        statements += [line for variable, value in self._memory.copied for line in self._copy(value, variable)]
         lengths = ", ".join(f"{name} = {length}" for name, length in self._dimensions.named.items())
         return [*([f"enum {{ {lengths} }};"] if lengths else []), *buffers], statements
 
@@ -93,17 +111,23 @@ class BlockWriter:
         return f"{c_type} *const {c_name} = ({c_type} *)(state->arena + {offset}); /* {shape_text(kind)} */"
 
     def _statements(self, at: int, node: Node) -> list[str]:
-        return self._loop(at, node) if at in self._block.loops else self._call(node)
+        if at in self._block.loops:
+            return self._loop(at, node)
+        scratch = self._memory.scratch.get(at)
+        place = "" if scratch is None else f"(float *)(state->arena + {self._base + scratch})"
+        return self._call(self._block.calls[at], place)
 
-    def _call(self, node: Node) -> list[str]:
-        row, types = call_of(node), self._work.types
-        site = Site(
-            node, tuple(types[i] for i in node.inputs), tuple(types[o] for o in node.outputs),
-            tuple(self._expression(value, i in row.parameters) for i, value in enumerate(node.inputs)),
-            tuple(map(self._expression, node.outputs)), self._dimensions, self._tables.table,
-        )  # fmt: skip
-        self.headers.add(row.header_for(site))
-        return row.line(site).split("\n")
+    def _call(self, chosen: Chosen, scratch: str = "") -> list[str]:
+        call, node = chosen.call, chosen.setting.node
+        x = tuple(self._expression(value, i in call.parameters) for i, value in enumerate(node.inputs))
+        y = tuple(map(self._expression, node.outputs))
+        site = Site(**vars(chosen.setting), x=x, y=y, dimensions=self._dimensions, table=self._tables.table,
+                    scratch=scratch)  # fmt: skip
+        self.headers.add(call.header)
+        return call.line(site).split("\n")
+
+    def _copy(self, source: str, copy: str) -> list[str]:
+        return self._call(_choose(self._work, Node(COPY, (source,), (copy,)), None))
 
     def _loop(self, at: int, node: Node) -> list[str]:
         loop, body = self._block.loops[at]
@@ -124,7 +148,7 @@ class BlockWriter:
         root = self._work.roots[initial]
         array = self._work.graph.constants.get(root)
         if array is None or array.size == 0 or np.any(array != array.flat[0]):
-            return self._call(Node(COPY, (initial,), (carried,)))
+            return self._copy(initial, carried)
         kind = self._work.types[carried]
         number = literal(array.flat[0], kind.dtype)
         return [f"edgeling_fill_{kind.dtype.value}({kind.size}, {number}, {self._expression(carried)});"]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The C call of every operation: which kernel header it needs, and the line that calls it.
 
-To add an operation, add its row here (what only training needs: ``calls_training.py``; int8: ``calls_int8.py``) and its
-kernel under ``kernels/``.
+A row may list several kernels, in order: the first that is right for the target and the sizes is called; the last is
+right everywhere. To add an operation, add its row here (products: ``calls_products.py``; what only training needs:
+``calls_training.py``; int8: ``calls_int8.py``) and its kernel under ``kernels/``.
 """
 
 from __future__ import annotations
@@ -11,14 +12,12 @@ from collections.abc import Mapping
 
 from edgeling.codegen.broadcast import binary_call, broadcast_call, sum_call
 from edgeling.codegen.calls_int8 import INT8_CALLS
+from edgeling.codegen.calls_products import DENSE_CALLS, MATMUL_CALLS
 from edgeling.codegen.calls_training import TRAINING_CALLS
 from edgeling.codegen.schedule import COPY
-from edgeling.codegen.site import Call, Line, Site
+from edgeling.codegen.site import Call, Line, Setting, Site
 from edgeling.errors import UnsupportedError
 from edgeling.graph.types import Node
-
-# From this many products on, tiles held in registers beat plain loops (which compilers unroll whole if they are small).
-LARGE_PRODUCT = 1024
 
 # Operations that need no call, and why.
 NO_CALL: Mapping[str, str] = {
@@ -48,27 +47,6 @@ def _by_column(name: str, *attributes: str) -> Line:
 
 def _activation(name: str) -> Line:
     return lambda site: site.call(name, site.size(), site.function(), site.float("alpha"))
-
-
-def _products(site: Site) -> int:
-    """How many multiplications a matrix product takes."""
-    return site.output_types[0].size * site.input_types[0].size // site.output_types[0].shape[0]
-
-
-def _sized(name: str) -> Line:
-    """The name, with ``_large`` where tiles are worth their code."""
-    return lambda site: name + ("_large" if _products(site) >= LARGE_PRODUCT else "")
-
-
-def _dense(site: Site) -> str:
-    sizes = site.length(0, 0), site.length(0, 1), site.length(1, 1)
-    return site.call(_sized("dense")(site), *sizes, site.function(), site.float("alpha"))
-
-
-def _matmul(site: Site) -> str:
-    flip_a, flip_b = bool(site.attributes["transpose_a"]), bool(site.attributes["transpose_b"])
-    name = _sized("matmul")(site) + ("_ta" if flip_a else "") + ("_tb" if flip_b else "")
-    return site.call(name, site.output_length(0), site.length(0, 0 if flip_a else 1), site.output_length(1))
 
 
 def _copy(site: Site) -> str:
@@ -108,7 +86,7 @@ def _binary(name: str) -> Call:
     return Call("elementwise", lambda site: binary_call(site, name), in_place=(0, 1))
 
 
-FLOAT_CALLS: Mapping[str, Call] = {
+FLOAT_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     **{name: _binary(name) for name in ("add", "subtract", "multiply", "divide")},
     "square": Call("elementwise", _elementwise("square"), in_place=(0,)),
     "reciprocal_sqrt": Call("elementwise", _elementwise("reciprocal_sqrt", "epsilon"), in_place=(0,)),
@@ -117,8 +95,8 @@ FLOAT_CALLS: Mapping[str, Call] = {
     "sum": Call("sum", sum_call),
     "activation": Call("activation", _activation("activation"), in_place=(0,)),
     "activation_gradient": Call("activation", _activation("activation_gradient"), in_place=(0, 1)),
-    "dense": Call(_sized("dense"), _dense, parameters=(1, 2)),
-    "matmul": Call(_sized("matmul"), _matmul),
+    "dense": DENSE_CALLS,
+    "matmul": MATMUL_CALLS,
     "softmax": Call("softmax", _by_row("softmax"), in_place=(0,)),
     "softmax_gradient": Call("softmax", _by_row("softmax_gradient"), in_place=(0, 1)),
     "log_softmax": Call("softmax", _by_row("log_softmax"), in_place=(0,)),
@@ -136,25 +114,24 @@ FLOAT_CALLS: Mapping[str, Call] = {
     COPY: Call("copy", _copy),
 }
 
-CALLS: Mapping[str, Call] = {**FLOAT_CALLS, **TRAINING_CALLS, **INT8_CALLS}
+CALLS: Mapping[str, tuple[Call, ...]] = {
+    name: row if isinstance(row, tuple) else (row,)
+    for name, row in {**FLOAT_CALLS, **TRAINING_CALLS, **INT8_CALLS}.items()
+}
 
 
-def call_of(node: Node) -> Call:
-    """The row of a node's operation.
+def call_of(setting: Setting) -> Call:
+    """The kernel for a setting: the first candidate of the operation's row that is right for it.
 
     Raises:
         UnsupportedError: the operation has no kernel.
     """
-    if node.operation not in CALLS:
-        raise UnsupportedError("an operation needs a kernel to become C", received=node.operation)
-    return CALLS[node.operation]
+    operation = setting.node.operation
+    if operation not in CALLS:
+        raise UnsupportedError("an operation needs a kernel to become C", received=operation)
+    return next(call for call in CALLS[operation] if call.fits(setting))
 
 
 def parameters_of(node: Node) -> tuple[int, ...]:
-    """The inputs that the kernel of a node reads as parameters; none where no kernel runs."""
-    return () if node.operation in NO_CALL else call_of(node).parameters
-
-
-def in_place(node: Node) -> tuple[int, ...]:
-    """The inputs over which a node's outputs may be written."""
-    return () if node.operation in NO_CALL else call_of(node).in_place
+    """The inputs that the portable kernel of a node reads as parameters; none where no kernel runs."""
+    return () if node.operation in NO_CALL else CALLS[node.operation][-1].parameters

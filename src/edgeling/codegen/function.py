@@ -13,6 +13,7 @@ from edgeling.codegen.names import Names
 from edgeling.codegen.program import EntryPoint, Port
 from edgeling.codegen.text import wrap_code
 from edgeling.graph.types import Graph, TensorType
+from edgeling.targets import Target
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,11 @@ class Function:
     plan: Plan
 
 
-def write_function(graph: Graph, function: str, state: str, members: Mapping[str, Member], tables: Tables) -> Function:
-    """Write one graph as ``void FUNCTION(STATE *state, inputs..., outputs...)``."""
-    return _Writer(planned(graph), members, tables).write(function, state)
+def write_function(
+    graph: Graph, function: str, state: str, members: Mapping[str, Member], tables: Tables, target: Target | None
+) -> Function:
+    """Write one graph as ``void FUNCTION(STATE *state, inputs..., outputs...)``, with the kernels of a target."""
+    return _Writer(planned(graph, target), members, tables).write(function, state)
 
 
 class _Writer:

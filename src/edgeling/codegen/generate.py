@@ -21,6 +21,7 @@ from edgeling.codegen.program import Program
 from edgeling.codegen.text import initializer
 from edgeling.errors import GraphError
 from edgeling.graph.types import Graph, bodies
+from edgeling.targets import Target
 
 RUN = "run"
 
@@ -32,7 +33,13 @@ _IN_RAM = """\
 """
 
 
-def generate(graphs: Graph | Mapping[str, Graph], name: str, *, initial_values: bool = False) -> Program:
+def generate(
+    graphs: Graph | Mapping[str, Graph],
+    name: str,
+    *,
+    initial_values: bool = False,
+    target: Target | None = None,
+) -> Program:
     """Write graphs as one freestanding C99 program.
 
     Args:
@@ -40,6 +47,7 @@ def generate(graphs: Graph | Mapping[str, Graph], name: str, *, initial_values: 
             variables that have the same name, and share one arena.
         name: a C identifier; files, functions and the state struct carry it.
         initial_values: also write ``NAME_init``, which fills the variables. Big variables make big source text.
+        target: whose kernels are called; None: C for any compiler and core.
 
     Raises:
         GraphError: ``name`` is no identifier, or two graphs disagree about a variable.
@@ -53,7 +61,7 @@ def generate(graphs: Graph | Mapping[str, Graph], name: str, *, initial_values: 
     for suffix in ("state", "word", "init", *entries):
         tables.names.take(f"{name}_{suffix}")
     functions = {
-        suffix: write_function(graph, f"{name}_{suffix}", f"{name}_state", members, tables)
+        suffix: write_function(graph, f"{name}_{suffix}", f"{name}_state", members, tables, target)
         for suffix, graph in entries.items()
     }
     return _program(name, entries, functions, members, tables, initial_values)

@@ -9,14 +9,14 @@ ones afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from edgeling.codegen.schedule import Schedule
-from edgeling.graph.types import DType, Node, TensorType
+from edgeling.graph.types import DType, TensorType
 
 WORD_BYTES = 4
-InPlace = Callable[[Node], tuple[int, ...]]
+InPlace = Sequence[tuple[int, ...]]  # by place in the schedule
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def plan(work: Schedule, in_place: InPlace, scratch: Mapping[int, Scratch] | Non
     """Plan the memory of a schedule.
 
     Args:
-        in_place: for a node, the inputs over which its outputs may be written.
+        in_place: for each node, the inputs over which its outputs may be written.
         scratch: what nodes need while they run, by their place in the schedule.
     """
     reads = _reads(work)
@@ -122,11 +122,11 @@ def _overwrites(
     """Whether ``value`` may be made in the variable's memory."""
     made = next(at for at, node in enumerate(work.nodes) if value in node.outputs)
     last = max(reads.get(variable, ()), default=-1)
-    return last < made or (last == made and _may_take(work, work.nodes[made], variable, value, in_place))
+    return last < made or (last == made and _may_take(work, made, variable, value, in_place))
 
 
-def _may_take(work: Schedule, node: Node, source: str, value: str, in_place: InPlace) -> bool:
-    allowed = in_place(node)
+def _may_take(work: Schedule, at: int, source: str, value: str, in_place: InPlace) -> bool:
+    allowed, node = in_place[at], work.nodes[at]
     used = [index for index, name in enumerate(node.inputs) if work.roots[name] == source]
     same = work.types[source].size == work.types[value].size and work.types[source].dtype == work.types[value].dtype
     return same and all(index in allowed for index in used)
@@ -138,7 +138,7 @@ def _hosts(work: Schedule, lives: Mapping[str, Interval], in_place: InPlace) -> 
     for at, node in enumerate(work.nodes):
         free = [r for r in dict.fromkeys(work.roots[i] for i in node.inputs) if r in lives and lives[r].end == at]
         for output in (o for o in node.outputs if o in lives):
-            taken = next((r for r in free if _may_take(work, node, r, output, in_place)), None)
+            taken = next((r for r in free if _may_take(work, at, r, output, in_place)), None)
             hosts[output] = hosts[taken] if taken else output
             free = [r for r in free if r != taken]
     return hosts

@@ -10,31 +10,45 @@ from typing import Any
 from edgeling.codegen.dimensions import Dimensions
 from edgeling.codegen.text import float_literal
 from edgeling.graph.types import Node, TensorType
+from edgeling.targets import Target
 
 Line = Callable[["Site"], str]  # the C statement for a site
 TableMaker = Callable[[str, str, Sequence[int]], str]
 
 
 @dataclass(frozen=True)
-class Site:
-    """What a row of the call table sees.
+class Setting:
+    """What a kernel is chosen by.
 
     Attributes:
         node: the node.
         input_types, output_types: of its values, in order.
-        x: C expressions (pointers) of its inputs, in order.
-        y: C expressions (pointers) of its outputs, in order.
-        dimensions: names of lengths.
-        table: ``table(name, c_type, numbers)`` adds a ``static const`` array to the file and gives its name.
+        target: what the C is for; None: C for any compiler and core.
     """
 
     node: Node
     input_types: tuple[TensorType, ...]
     output_types: tuple[TensorType, ...]
+    target: Target | None
+
+
+@dataclass(frozen=True)
+class Site(Setting):
+    """What a row of the call table sees when its call is written.
+
+    Attributes:
+        x: C expressions (pointers) of its inputs, in order.
+        y: C expressions (pointers) of its outputs, in order.
+        dimensions: names of lengths.
+        table: ``table(name, c_type, numbers)`` adds a ``static const`` array to the file and gives its name.
+        scratch: C expression (a pointer) of the scratch it asked for.
+    """
+
     x: tuple[str, ...]
     y: tuple[str, ...]
     dimensions: Dimensions
     table: TableMaker
+    scratch: str
 
     @property
     def attributes(self) -> Mapping[str, Any]:
@@ -80,24 +94,32 @@ class Site:
         return f"edgeling_{function}({', '.join((*arguments, *self.x, *self.y))});"
 
 
+def _always(_: Setting) -> bool:
+    return True
+
+
+def _nothing(_: Setting) -> int:
+    return 0
+
+
 @dataclass(frozen=True)
 class Call:
-    """A row of the call table.
+    """A kernel that may do the work of an operation.
 
     Attributes:
-        header: the kernel header, ``kernels/HEADER.h``, or how to choose it for a site.
+        header: the kernel header, ``kernels/HEADER.h``.
         line: the C statement for a site (several lines where an operation takes many inputs).
         in_place: inputs whose memory an output of the same size may take over, because the kernel reads each of
             their elements before it writes the same element of any output.
         parameters: inputs the kernel reads with ``edgeling_read_*``, so that constants may stay in flash
             (``kernels/flash.h``).
+        fits: whether it is right for a setting.
+        scratch_floats: how much memory it needs while it runs.
     """
 
-    header: str | Callable[[Site], str]
+    header: str
     line: Line
     in_place: tuple[int, ...] = ()
     parameters: tuple[int, ...] = ()
-
-    def header_for(self, site: Site) -> str:
-        """The header of one call."""
-        return self.header if isinstance(self.header, str) else self.header(site)
+    fits: Callable[[Setting], bool] = _always
+    scratch_floats: Callable[[Setting], int] = _nothing

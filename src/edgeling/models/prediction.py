@@ -16,7 +16,7 @@ from edgeling.graph import Graph, run_rows
 from edgeling.graph.types import Array
 from edgeling.models.session import NAME, lend
 from edgeling.passes import optimize
-from edgeling.toolchain.native import NativeProgram, load
+from edgeling.toolchain.native import THIS_MACHINE, NativeProgram, load
 from edgeling.training.graphs import Network, inference_graph
 from edgeling.training.tracing import Weight
 
@@ -90,7 +90,7 @@ class Predictor:
 def _compile(network: Network) -> tuple[Graph, NativeProgram | None]:
     graph = optimize(inference_graph(network, frozen=False))
     try:
-        return graph, load(generate(graph, NAME))
+        return graph, load(generate(graph, NAME, target=THIS_MACHINE))
     except CompilerNotFoundError as error:
         warnings.warn(f"predictions are interpreted, which is slow: {error}", RuntimeWarning, stacklevel=5)
         return graph, None

@@ -24,6 +24,7 @@ class Target:
         cpu: the cross-compiler's processor and its features.
         float_unit: what the hardware computes with: ``none``, ``single`` or ``double``.
         instruction_set: the architecture's own name.
+        has_vectors: whether the core computes on several floats at once.
         flash_base, flash_bytes: where read-only memory lies; 0 bytes means it has no bound worth naming.
         ram_base, ram_bytes: the same for writable memory.
         clock_hz: the clock a latency estimate assumes; 0 where instructions say nothing about time.
@@ -37,6 +38,7 @@ class Target:
     cpu: str
     float_unit: str
     instruction_set: str
+    has_vectors: bool = False
     flash_base: int = 0
     flash_bytes: int = 0
     ram_base: int = 0

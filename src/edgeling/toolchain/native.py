@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 from edgeling.codegen.program import EntryPoint, Program
 from edgeling.errors import ToolchainError
 from edgeling.graph.types import TensorType
+from edgeling.targets import get
 from edgeling.toolchain import calls
 from edgeling.toolchain.library import compile_program, rows_symbol
 
 Function = Callable[..., None]
 
+THIS_MACHINE = get("native")
 _ALIGNMENT_BYTES = 64  # a cache line, and the widest vector register
 
 

@@ -20,7 +20,7 @@ from edgeling.codegen.program import EntryPoint, Port, Program
 from edgeling.errors import UnsupportedError
 from edgeling.graph.types import Array, Graph, TensorType
 from edgeling.passes import optimize
-from edgeling.toolchain.native import NativeProgram, load
+from edgeling.toolchain.native import THIS_MACHINE, NativeProgram, load
 
 # As in c/edgeling_fit.h, whose buffers hold so many logs and no more.
 _PAUSED, _NOT_FINITE = 1, 2
@@ -182,7 +182,7 @@ class Engine:
         """Compile for a batch size and a rest, keeping the variables' contents."""
         self._weights = self.weights()
         graphs = self._graphs(sizes)
-        program = generate(graphs, self._name)
+        program = generate(graphs, self._name, target=THIS_MACHINE)
         self._native = load(program, _loop_files(program))
         self._sizes = sizes
         self._state = self._native.state

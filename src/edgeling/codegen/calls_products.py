@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernels of matrix products: which is right for how many rows and products, on cores with vectors and without."""
+
+from __future__ import annotations
+
+from edgeling.codegen.site import Call, Line, Setting, Site
+
+# From this many products on, tiles held in registers beat plain loops (which compilers unroll whole if they are small).
+LARGE_PRODUCT = 1024
+# A panel is worth its copy from this many rows on.
+PANEL_ROWS = 4
+# As in gemm.h.
+GEMM_COLUMNS, GEMM_ROWS = 32, 12
+
+
+def _products(setting: Setting) -> int:
+    """How many multiplications a matrix product takes."""
+    return setting.output_types[0].size * _terms(setting)
+
+
+def _terms(setting: Setting) -> int:
+    """How many products an element of the result is the sum of."""
+    flipped = setting.node.attributes.get("transpose_a", False)
+    return setting.input_types[0].shape[0 if flipped else 1]
+
+
+def _is_large(setting: Setting) -> bool:
+    return _products(setting) >= LARGE_PRODUCT
+
+
+def _has_panels(setting: Setting) -> bool:
+    """Whether the target has vectors, and enough rows share a panel."""
+    target = setting.target
+    return target is not None and target.has_vectors and setting.output_types[0].shape[0] >= PANEL_ROWS
+
+
+def _panel_floats(setting: Setting) -> int:
+    return (_terms(setting) + 1 + GEMM_ROWS) * GEMM_COLUMNS
+
+
+def _dense(name: str) -> Line:
+    def line(site: Site) -> str:
+        sizes = site.length(0, 0), site.length(0, 1), site.length(1, 1)
+        return site.call(name, *sizes, site.function(), site.float("alpha"), *_scratch(site))
+
+    return line
+
+
+def _scratch(site: Site) -> tuple[str, ...]:
+    return (site.scratch,) if site.scratch else ()
+
+
+def _matmul_sizes(site: Site) -> tuple[str, ...]:
+    return site.output_length(0), site.length(0, 0 if site.attributes["transpose_a"] else 1), site.output_length(1)
+
+
+def _matmul(name: str) -> Line:
+    def line(site: Site) -> str:
+        flips = [suffix for suffix in ("a", "b") if site.attributes[f"transpose_{suffix}"]]
+        return site.call("_t".join([name, *flips]), *_matmul_sizes(site))
+
+    return line
+
+
+def _matmul_gemm(site: Site) -> str:
+    return site.call(
+        "matmul_gemm", *_matmul_sizes(site), site.flag("transpose_a"), site.flag("transpose_b"), *_scratch(site)
+    )
+
+
+DENSE_CALLS = (
+    Call("gemm", _dense("dense_gemm"), fits=_has_panels, scratch_floats=_panel_floats),
+    Call("dense_large", _dense("dense_large"), parameters=(1, 2), fits=_is_large),
+    Call("dense", _dense("dense"), parameters=(1, 2)),
+)
+MATMUL_CALLS = (
+    Call("gemm", _matmul_gemm, fits=_has_panels, scratch_floats=_panel_floats),
+    Call("matmul_large", _matmul("matmul_large"), fits=_is_large),
+    Call("matmul", _matmul("matmul")),
+)

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Matrix products of several rows on cores with vectors.
+ *
+ *   dense   y [rows,outputs] = activation(x kernel + bias): x [rows,inputs], kernel [inputs,outputs], bias [outputs]
+ *   matmul  y [m,n] = a b over k terms, a [m,k] and b [k,n]; _ta: a is given as [k,m]; _tb: b is given as [n,k]
+ *   scratch [(k + 1 + EDGELING_GEMM_ROWS) * EDGELING_GEMM_COLUMNS]
+ *
+ * A panel of b, as wide as one or two vectors, is copied so that its terms lie side by side, under one row of what the
+ * sums start from; then tiles of rows run down it. Every element is summed in the order of its terms, whatever the
+ * tile: an answer does not depend on how many rows there are.
+ *
+ * Written with GCC's and Clang's vector types; where there are none, or no vectors, the plain loops do the work.
+ */
+#ifndef EDGELING_GEMM_H
+#define EDGELING_GEMM_H
+
+#include "dense.h"
+#include "matmul.h"
+
+#define EDGELING_GEMM_COLUMNS 32 /* of a panel, at most */
+#define EDGELING_GEMM_ROWS 12    /* of a tile, at most */
+
+#if EDGELING_LANES > 1
+
+#define EDGELING_GEMM_FUNCTION static __attribute__((noinline, unused))
+
+/* element (row, p) of a lies at a[row * a_row + p * a_step] */
+typedef struct {
+    int k, a_row, a_step, y_row;
+} edgeling_gemm_strides;
+
+typedef float edgeling_vector_4 __attribute__((vector_size(16), aligned(4), may_alias));
+#if EDGELING_LANES >= 8
+typedef float edgeling_vector_8 __attribute__((vector_size(32), aligned(4), may_alias));
+#endif
+#if EDGELING_LANES >= 16
+typedef float edgeling_vector_16 __attribute__((vector_size(64), aligned(4), may_alias));
+#endif
+
+/* The sums of a few rows over a panel of `vectors` vectors of `lanes`. */
+#define EDGELING_GEMM_TILE(lanes, vectors, rows)                                                                      \
+    EDGELING_GEMM_FUNCTION void edgeling_gemm_tile_##lanes##_##vectors##_##rows(                                      \
+        edgeling_gemm_strides s, const float *a, const float *panel, float *y) {                                      \
+        edgeling_vector_##lanes sum[rows][vectors];                                                                   \
+        for (int r = 0; r < (rows); r++) {                                                                            \
+            for (int v = 0; v < (vectors); v++) {                                                                     \
+                sum[r][v] = *(const edgeling_vector_##lanes *)(panel + v * (lanes));                                  \
+            }                                                                                                         \
+        }                                                                                                             \
+        for (int p = 0; p < s.k; p++) {                                                                               \
+            panel += (vectors) * (lanes);                                                                             \
+            for (int r = 0; r < (rows); r++) {                                                                        \
+                for (int v = 0; v < (vectors); v++) {                                                                 \
+                    sum[r][v] += a[r * s.a_row] * *(const edgeling_vector_##lanes *)(panel + v * (lanes));            \
+                }                                                                                                     \
+            }                                                                                                         \
+            a += s.a_step;                                                                                            \
+        }                                                                                                             \
+        for (int r = 0; r < (rows); r++) {                                                                            \
+            for (int v = 0; v < (vectors); v++) {                                                                     \
+                *(edgeling_vector_##lanes *)(y + r * s.y_row + v * (lanes)) = sum[r][v];                              \
+            }                                                                                                         \
+        }                                                                                                             \
+    }
+
+#define EDGELING_GEMM_RUN(lanes, vectors, rows)                                                                       \
+    for (; row + (rows) <= m; row += (rows)) {                                                                        \
+        edgeling_gemm_tile_##lanes##_##vectors##_##rows(s, a + row * s.a_row, panel, y + row * s.y_row);              \
+    }
+
+/* All m rows over a panel of one width; `most` rows at once, as many as registers hold the sums of. */
+#define EDGELING_GEMM_WIDTH(lanes, vectors, most)                                                                     \
+    EDGELING_GEMM_TILE(lanes, vectors, most)                                                                          \
+    EDGELING_GEMM_TILE(lanes, vectors, 4)                                                                             \
+    EDGELING_GEMM_TILE(lanes, vectors, 2)                                                                             \
+    EDGELING_GEMM_TILE(lanes, vectors, 1)                                                                             \
+    EDGELING_GEMM_FUNCTION void edgeling_gemm_rows_##lanes##_##vectors(                                               \
+        int m, edgeling_gemm_strides s, const float *a, const float *panel, float *y) {                               \
+        int row = 0;                                                                                                  \
+        EDGELING_GEMM_RUN(lanes, vectors, most)                                                                       \
+        EDGELING_GEMM_RUN(lanes, vectors, 4)                                                                          \
+        EDGELING_GEMM_RUN(lanes, vectors, 2)                                                                          \
+        EDGELING_GEMM_RUN(lanes, vectors, 1)                                                                          \
+    }
+
+EDGELING_GEMM_WIDTH(4, 1, 12)
+#if EDGELING_LANES == 4
+EDGELING_GEMM_WIDTH(4, 2, 6)
+#endif
+#if EDGELING_LANES >= 8
+EDGELING_GEMM_WIDTH(8, 1, 12)
+#endif
+#if EDGELING_LANES == 8
+EDGELING_GEMM_WIDTH(8, 2, 6)
+#endif
+#if EDGELING_LANES >= 16
+EDGELING_GEMM_WIDTH(16, 1, 12)
+EDGELING_GEMM_WIDTH(16, 2, 12)
+#endif
+
+/* The width of the next panel: two vectors while there are columns for more than one, then the smallest that fits. */
+EDGELING_KERNEL int edgeling_gemm_width(int columns) {
+    int width = 4;
+    while (width < columns && width < 2 * EDGELING_LANES) {
+        width *= 2;
+    }
+    return width;
+}
+
+EDGELING_GEMM_FUNCTION void edgeling_gemm_rows(
+    int width, int m, edgeling_gemm_strides s, const float *a, const float *panel, float *y) {
+    switch (width) {
+#if EDGELING_LANES >= 16
+    case 32:
+        edgeling_gemm_rows_16_2(m, s, a, panel, y);
+        break;
+    case 16:
+        edgeling_gemm_rows_16_1(m, s, a, panel, y);
+        break;
+#endif
+#if EDGELING_LANES == 8
+    case 16:
+        edgeling_gemm_rows_8_2(m, s, a, panel, y);
+        break;
+#endif
+#if EDGELING_LANES >= 8
+    case 8:
+        edgeling_gemm_rows_8_1(m, s, a, panel, y);
+        break;
+#else
+    case 8:
+        edgeling_gemm_rows_4_2(m, s, a, panel, y);
+        break;
+#endif
+    default:
+        edgeling_gemm_rows_4_1(m, s, a, panel, y);
+        break;
+    }
+}
+
+/* panel [k,width] = `columns` columns of b [k,n], zeros beside them */
+EDGELING_GEMM_FUNCTION void edgeling_gemm_pack(
+    int width, int columns, int k, int n, const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT panel) {
+    for (int p = 0; p < k; p++) {
+        if (columns == width) {
+            for (int c = 0; c < width; c += 4) {
+                *(edgeling_vector_4 *)(panel + c) = *(const edgeling_vector_4 *)(b + c);
+            }
+        } else {
+            for (int c = 0; c < width; c++) {
+                panel[c] = c < columns ? b[c] : 0.0f;
+            }
+        }
+        panel += width;
+        b += n;
+    }
+}
+
+/* Four columns of b [n,k] from term p on: as many terms of four columns of the panel. */
+EDGELING_KERNEL void edgeling_gemm_transpose(
+    int width, int k, const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT panel) {
+    for (int p = 0; p < 4; p++) {
+        const edgeling_vector_4 term = {b[p], b[k + p], b[2 * k + p], b[3 * k + p]};
+        *(edgeling_vector_4 *)(panel + p * width) = term;
+    }
+}
+
+/* panel [k,width] = `columns` rows of b [n,k], transposed, zeros beside them */
+EDGELING_GEMM_FUNCTION void edgeling_gemm_pack_transposed(
+    int width, int columns, int k, const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT panel) {
+    int c = 0;
+    for (; c + 4 <= columns; c += 4) {
+        int p = 0;
+        for (; p + 4 <= k; p += 4) {
+            edgeling_gemm_transpose(width, k, b + c * k + p, panel + p * width + c);
+        }
+        for (; p < k; p++) {
+            for (int j = c; j < c + 4; j++) {
+                panel[p * width + j] = b[j * k + p];
+            }
+        }
+    }
+    for (; c < width; c++) {
+        for (int p = 0; p < k; p++) {
+            panel[p * width + c] = c < columns ? b[c * k + p] : 0.0f;
+        }
+    }
+}
+
+/* The m rows of y under a panel that is wider than the columns left: through a tile in scratch. */
+EDGELING_GEMM_FUNCTION void edgeling_gemm_edge(
+    int width, int columns, int m, edgeling_gemm_strides s, const float *a, const float *panel, float *tile, float *y) {
+    edgeling_gemm_strides to_tile = s;
+    to_tile.y_row = width;
+    for (int row = 0; row < m; row += EDGELING_GEMM_ROWS) {
+        const int rows = m - row < EDGELING_GEMM_ROWS ? m - row : EDGELING_GEMM_ROWS;
+        edgeling_gemm_rows(width, rows, to_tile, a + row * s.a_row, panel, tile);
+        for (int r = 0; r < rows; r++) {
+            for (int c = 0; c < columns; c++) {
+                y[(row + r) * s.y_row + c] = tile[r * width + c];
+            }
+        }
+    }
+}
+
+/* y [m,n] = start + a b; start [n], or 0 (null): from zero */
+EDGELING_GEMM_FUNCTION void edgeling_gemm(
+    int m, int k, int n, int transposed_a, int transposed_b, float *scratch, const float *a, const float *b,
+    const float *start, float *y) {
+    const edgeling_gemm_strides s = {k, transposed_a ? 1 : k, transposed_a ? m : 1, n};
+    int width = 0;
+    for (int c = 0; c < n; c += width) {
+        width = edgeling_gemm_width(n - c);
+        const int columns = n - c < width ? n - c : width;
+        for (int i = 0; i < width; i++) {
+            scratch[i] = start && i < columns ? start[c + i] : 0.0f;
+        }
+        if (transposed_b) {
+            edgeling_gemm_pack_transposed(width, columns, k, b + c * k, scratch + width);
+        } else {
+            edgeling_gemm_pack(width, columns, k, n, b + c, scratch + width);
+        }
+        if (columns == width) {
+            edgeling_gemm_rows(width, m, s, a, scratch, y + c);
+        } else {
+            edgeling_gemm_edge(width, columns, m, s, a, scratch, scratch + (k + 1) * width, y + c);
+        }
+    }
+}
+
+#endif
+
+EDGELING_KERNEL void edgeling_dense_gemm(
+    int rows, int inputs, int outputs, int function, float alpha, float *EDGELING_RESTRICT scratch,
+    const float *EDGELING_RESTRICT x, const float *EDGELING_RESTRICT kernel, const float *EDGELING_RESTRICT bias,
+    float *EDGELING_RESTRICT y) {
+#if EDGELING_LANES > 1
+    edgeling_gemm(rows, inputs, outputs, 0, 0, scratch, x, kernel, bias, y);
+    edgeling_activation(rows * outputs, function, alpha, y, y);
+#else
+    (void)scratch;
+    edgeling_dense(rows, inputs, outputs, function, alpha, x, kernel, bias, y);
+#endif
+}
+
+EDGELING_KERNEL void edgeling_matmul_gemm(
+    int m, int k, int n, int transposed_a, int transposed_b, float *EDGELING_RESTRICT scratch,
+    const float *EDGELING_RESTRICT a, const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT y) {
+#if EDGELING_LANES > 1
+    edgeling_gemm(m, k, n, transposed_a, transposed_b, scratch, a, b, 0, y);
+#else
+    (void)scratch;
+    edgeling_matmul_strided(m, k, n, transposed_a ? 1 : k, transposed_a ? m : 1, transposed_b ? 1 : n,
+                            transposed_b ? k : 1, a, b, y);
+#endif
+}
+
+#endif
