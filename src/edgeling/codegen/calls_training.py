@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edgeling.codegen.site import Call, Line, Site
+from edgeling.codegen.site import Call, Line, Setting, Site
 from edgeling.codegen.text import float_literal
 
 _ALL = tuple(range(16))  # inputs of an update: it reads every element of all of them before it writes it
@@ -21,21 +21,29 @@ _FOCAL: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-def _loss_header(site: Site) -> str:
-    return "focal" if site.attributes["function"] in _FOCAL else "loss"
+def _is_focal(setting: Setting) -> bool:
+    return setting.node.attributes["function"] in _FOCAL
 
 
-def _loss(kind: str) -> Line:
+def _loss_sizes(site: Site) -> tuple[str, str]:
+    truth = len(site.x) - 2
+    return site.length(truth, 0), site.length(truth + 1, 1)
+
+
+def _focal(kind: str) -> Line:
     """``kind``: "loss" or "gradient"."""
 
     def line(site: Site) -> str:
-        truth = len(site.x) - 2
-        sizes = site.length(truth, 0), site.length(truth + 1, 1)
-        if site.attributes["function"] in _FOCAL:
-            name, attributes = _FOCAL[site.attributes["function"]]
-            return site.call(f"{name}_{kind}", *sizes, *(_number(site, a) for a in attributes))
+        name, attributes = _FOCAL[site.attributes["function"]]
+        return site.call(f"{name}_{kind}", *_loss_sizes(site), *(_number(site, a) for a in attributes))
+
+    return line
+
+
+def _loss(name: str) -> Line:
+    def line(site: Site) -> str:
         options = site.flag("from_logits"), site.float("label_smoothing"), site.float("delta")
-        return site.call("loss" if kind == "loss" else "loss_gradient", *sizes, site.function(), *options)
+        return site.call(name, *_loss_sizes(site), site.function(), *options)
 
     return line
 
@@ -99,9 +107,12 @@ def _scalar(name: str, *attributes: str) -> Call:
     return Call("update", lambda site: site.call(name, *(site.float(a) for a in attributes)), _ALL)
 
 
-TRAINING_CALLS: Mapping[str, Call] = {
-    "loss": Call(_loss_header, _loss("loss")),
-    "loss_gradient": Call(_loss_header, _loss("gradient"), in_place=(2,)),
+TRAINING_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
+    "loss": (Call("focal", _focal("loss"), fits=_is_focal), Call("loss", _loss("loss"))),
+    "loss_gradient": (
+        Call("focal", _focal("gradient"), in_place=(2,), fits=_is_focal),
+        Call("loss", _loss("loss_gradient"), in_place=(2,)),
+    ),
     "metric": Call("metric", _metric),
     "penalty": Call("penalty", _penalty("penalty", 0)),
     "penalty_gradient": Call("penalty", _penalty("penalty_gradient", 1), in_place=(1,)),
