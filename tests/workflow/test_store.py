@@ -21,7 +21,7 @@ from edgeling.errors import ArtifactError, EdgelingError
 from edgeling.files.arrays import arrays_to_npz
 from edgeling.workflow.settings import Settings
 from edgeling.workflow.store import command_of
-from edgeling.workflow.train import importance_of, train
+from edgeling.workflow.train import train
 
 JUNK = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.text(max_size=4), st.floats(), st.just([]), st.just({}),
@@ -121,7 +121,7 @@ def test_importance_stays_finite_where_the_truth_is_constant() -> None:
     preparation = SimpleNamespace(names=("a", "b"))
     pipeline = SimpleNamespace(labels=(), answers=lambda raw: raw[:, :1], preparation=preparation)
     raw = np.arange(20, dtype=np.float32).reshape(10, 2)
-    found = importance_of(pipeline, raw, np.full(10, 3.0))
+    found = pipeline.importance(raw, np.full(10, 3.0))
     assert found.baseline == 0
     np.testing.assert_array_equal(found.mean, [0, 0])
 

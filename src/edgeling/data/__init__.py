@@ -5,10 +5,12 @@ from pathlib import Path
 
 from edgeling.data.balance import balanced_class_weight, oversample, undersample
 from edgeling.data.check import ColumnCheck, TableCheck, Task, check, infer_task
+from edgeling.data.features import CategoricalFeature, DateFeature, NumericFeature
 from edgeling.data.frames import from_arrays, from_data
-from edgeling.data.preparation import CategoricalFeature, NumericFeature, Preparation, Target
-from edgeling.data.read import read_table
+from edgeling.data.preparation import Preparation, Target
+from edgeling.data.read import read_table, table_and_target, table_of
 from edgeling.data.reading import Reading, ReadingOptions, Role
+from edgeling.data.source import table_stem
 from edgeling.data.split import Split, split
 from edgeling.data.table import Column, Table
 
@@ -20,6 +22,7 @@ __all__ = [
     "CategoricalFeature",
     "Column",
     "ColumnCheck",
+    "DateFeature",
     "NumericFeature",
     "Preparation",
     "Split",
@@ -37,6 +40,9 @@ __all__ = [
     "infer_task",
     "oversample",
     "read_table",
+    "table_and_target",
+    "table_of",
+    "table_stem",
     "split",
     "undersample",
 ]

@@ -78,9 +78,24 @@ def from_data(
     return _table(_columns_of(data, names), reading or Reading(), roles or {})
 
 
-def has_names(data: Any) -> bool:
-    """Whether columns come with names of their own, rather than by their place."""
-    return isinstance(data, Mapping) or hasattr(data, "columns") or _field_names(data) is not None or _is_records(data)
+def with_target(table: Table, values: Any) -> tuple[Table, str]:
+    """A table with one more column, the target, and what that is called: as the series is, or ``target``.
+
+    Raises:
+        DataError: it has not one value a row, or a column is called so already.
+    """
+    name = series_name(values) or "target"
+    if name in table:
+        raise DataError("column names must differ", received=f"{name!r} more than once", remedy="rename the target")
+    shape = np.shape(values)
+    if len(shape) == 2 and shape[1] == 1:
+        values = np.asarray(values).reshape(-1)
+    if len(shape) not in (1, 2) or np.shape(values) != (table.rows,):
+        raise DataError(
+            "the target has one value a row", received=f"shape {shape} for {table.rows} rows", remedy="y.reshape(-1)"
+        )
+    target = from_data({name: values})
+    return Table((*table.columns, *target.columns), notes=(*table.notes, *target.notes)), name
 
 
 def default_names(count: int) -> list[str]:
@@ -134,11 +149,6 @@ def _is_records(data: Any) -> bool:
 def _of_records(rows: Sequence[Mapping[Any, Any]]) -> tuple[list[Any], list[Any]]:
     names = list(dict.fromkeys(name for row in rows for name in row))
     return names, [[row.get(name) for row in rows] for name in names]
-
-
-def _field_names(data: Any) -> tuple[str, ...] | None:
-    """Of NumPy's structured arrays."""
-    return getattr(getattr(data, "dtype", None), "names", None)
 
 
 def _of_array(data: Any, names: Sequence[str] | None) -> dict[str, Any]:

@@ -1,50 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a table's columns to what the first layer sees: fitted on training rows, and made of graph nodes.
 
-A table is first *encoded*: one float32 a column, numbers as they are (NaN where missing) and categories as their
-position in the training rows' sorted categories (-1 where missing or never seen). That vector is what a deployed
-network takes. The rest, imputing, standardising and one-hot encoding, is part of the network's graph.
+A table is first *encoded*: one float32 a column, numbers as they are (NaN where missing), dates as a count of days or
+minutes, and categories as their position in the training rows' sorted categories (-1 where missing or never seen). That
+vector is what a deployed network takes. The rest, the parts of dates, imputing, standardising and one-hot encoding, is
+part of the network's graph.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from edgeling.data.check import TableCheck, Task, is_constant
-from edgeling.data.table import ABSENT, Column, Table, distinct_values
+from edgeling.data.features import (
+    CategoricalFeature,
+    DateFeature,
+    Feature,
+    NumericFeature,
+    feature_from_json,
+    finite,
+    fit_feature,
+    float32,
+    numbers_of,
+    require,
+    statistics,
+    text,
+    texts,
+)
+from edgeling.data.reading import Reading, Role
+from edgeling.data.table import ABSENT, Column, Table
+from edgeling.data.words import are_truth_values, truth
 from edgeling.errors import ArtifactError, DataError
 from edgeling.graph import GraphBuilder
-from edgeling.graph.types import LARGEST_FLOAT32, Array
-
-
-@dataclass(frozen=True)
-class NumericFeature:
-    """A column of numbers: ``(x - mean) / scale``, after ``fill`` in place of a missing one.
-
-    ``fill`` is the median, ``scale`` the standard deviation (of the population, as scikit-learn's
-    ``StandardScaler``), both of the training rows.
-    """
-
-    name: str
-    fill: float
-    mean: float
-    scale: float
-
-
-@dataclass(frozen=True)
-class CategoricalFeature:
-    """A column of texts: one number for each category of the training rows, 1 where it is that one."""
-
-    name: str
-    categories: tuple[str, ...]
-
-
-Feature = NumericFeature | CategoricalFeature
+from edgeling.graph.types import Array
 
 
 @dataclass(frozen=True)
@@ -72,14 +65,18 @@ class Preparation:
         target: what is predicted.
         imputes: whether missing numbers are filled. Only if some were missing in the table learned from: otherwise
             the network has no node for it, and a missing number is an error.
+        columns: every column of the table learned from but the target, which is what an array without names holds.
+        reading: how cells were understood, for new tables to be read alike.
     """
 
     features: tuple[Feature, ...]
     target: Target
     imputes: bool
+    columns: tuple[str, ...] = ()
+    reading: Reading = field(default_factory=Reading)
 
     @classmethod
-    def fit(cls, check: TableCheck, train: Array) -> Preparation:
+    def fit(cls, check: TableCheck, train: Array, reading: Reading | None = None) -> Preparation:
         """Learn medians, means, deviations and categories from the training rows alone.
 
         Columns that are constant in those rows are left out.
@@ -87,6 +84,7 @@ class Preparation:
         Args:
             check: of the whole table.
             train: positions of the training rows.
+            reading: how the table was read.
 
         Raises:
             DataError: every column is constant in the training rows.
@@ -96,7 +94,8 @@ class Preparation:
         if not columns:
             raise DataError("a table needs a column that differs among the training rows", remedy="add rows")
         imputes = any(column.is_numeric and bool(column.missing.any()) for column in table.columns)
-        return cls(tuple(map(_fit_feature, columns)), _fit_target(check, train), imputes)
+        others = tuple(column.name for column in check.columns)
+        return cls(tuple(map(fit_feature, columns)), _fit_target(check, train), imputes, others, reading or Reading())
 
     @property
     def raw_size(self) -> int:
@@ -106,7 +105,7 @@ class Preparation:
     @property
     def prepared_size(self) -> int:
         """Length of the vector the first layer sees."""
-        return len(self.numeric) + sum(len(feature.categories) for _, feature in self.categorical)
+        return len(self.prepared_names)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -115,9 +114,20 @@ class Preparation:
 
     @property
     def prepared_names(self) -> tuple[str, ...]:
-        """What each number the first layer sees stands for: ``column`` or ``column=category``."""
+        """What each number the first layer sees stands for: ``column``, ``column.part`` or ``column=category``."""
+        parts = (f"{feature.name}.{part}" for _, feature in self.dates for part in feature.parts)
         indicators = (f"{feature.name}={c}" for _, feature in self.categorical for c in feature.categories)
-        return (*(feature.name for feature in self.numeric.values()), *indicators)
+        return (*(self.features[i].name for i in self.numbers), *parts, *indicators)
+
+    @cached_property
+    def numbers(self) -> tuple[int, ...]:
+        """Where in the raw vector the numbers and the counts of dates are."""
+        return tuple(i for i, f in enumerate(self.features) if not isinstance(f, CategoricalFeature))
+
+    @cached_property
+    def dates(self) -> tuple[tuple[int, DateFeature], ...]:
+        """The dates of which the calendar tells more than their count, each with its position in the raw vector."""
+        return tuple((i, f) for i, f in enumerate(self.features) if isinstance(f, DateFeature) and f.parts)
 
     @cached_property
     def numeric(self) -> dict[int, NumericFeature]:
@@ -137,14 +147,18 @@ class Preparation:
         Raises:
             DataError: a column is not there, holds text instead of numbers, or lacks a number that is needed.
         """
+        _require_columns(table, self.names)
         return np.stack([self._encode(feature, table.column(feature.name)) for feature in self.features], axis=1)
 
     def _encode(self, feature: Feature, column: Column) -> Array:
         if isinstance(feature, CategoricalFeature):
             return _positions(column, feature.categories).astype(np.float32)
-        _require_numbers(column)
+        column = _as_numbers(column)
+        _require_kind(column, date=isinstance(feature, DateFeature))
         if not self.imputes:
             _require_no_missing(column)
+        if isinstance(feature, DateFeature):
+            return feature.encode(column.values)
         return column.values.astype(np.float32)
 
     def encode_target(self, table: Table) -> Array:
@@ -157,17 +171,18 @@ class Preparation:
         _require_no_missing(column)
         if self.target.task != "regression":
             return _require_known(_positions(column, self.target.labels), column, self.target.labels)
-        _require_numbers(column)
+        _require_kind(column, date=False)
         return ((column.values - self.target.mean) / self.target.scale).astype(np.float32)
 
     # ------------------------------------------------------------------------------------------------- preparing
 
     def prepare(self, raw: Array) -> Array:
         """What the first layer sees of raw vectors: float32 [rows, prepared_size], bit for bit as the graph does it."""
-        numbers, parts = raw[:, list(self.numeric)], []
+        parts: list[Array] = []
+        numbers = np.concatenate([raw[:, list(self.numbers)], *(f.expand(raw[:, [i]]) for i, f in self.dates)], axis=1)
         if self.imputes:
             numbers = np.where(np.isnan(numbers), self._parameter("fill"), numbers)
-        if self.numeric:
+        if self.numbers:
             parts.append((numbers - self._parameter("mean")) / self._parameter("scale"))
         parts += [raw[:, [i]] == np.arange(len(feature.categories)) for i, feature in self.categorical]
         return np.concatenate(parts, axis=1, dtype=np.float32)
@@ -181,19 +196,27 @@ class Preparation:
         Returns:
             The name of the value [batch, prepared_size].
         """
-        parts = [self._trace_numbers(builder, x)] if self.numeric else []
+        parts = [self._trace_numbers(builder, x)] if self.numbers else []
         for i, feature in self.categorical:
             code = builder.add("gather", x, indices=(i,))
             parts.append(builder.add("one_hot", code, depth=len(feature.categories)))
         return builder.add("concatenate", *parts) if len(parts) > 1 else parts[0]
 
     def _trace_numbers(self, builder: GraphBuilder, x: str) -> str:
+        raw = x
         if self.categorical:
-            x = builder.add("gather", x, indices=tuple(self.numeric))
+            x = builder.add("gather", x, indices=self.numbers)
+        if self.dates:
+            x = builder.add("concatenate", x, *(self._trace_date(builder, raw, i, f) for i, f in self.dates))
         if self.imputes:
             x = builder.add("impute", x, builder.constant(self._parameter("fill"), name="fill"))
         mean = builder.constant(self._parameter("mean"), name="mean")
         return builder.add("standardize", x, mean, builder.constant(self._parameter("scale"), name="scale"))
+
+    def _trace_date(self, builder: GraphBuilder, x: str, place: int, feature: DateFeature) -> str:
+        count = builder.add("gather", x, indices=(place,)) if self.raw_size > 1 else x
+        units, epoch = feature.units_per_day, feature.epoch_days
+        return builder.add("calendar", count, parts=feature.part_codes, units_per_day=units, epoch_days=epoch)
 
     def trace_answer(self, builder: GraphBuilder, y: str) -> str:
         """Add the nodes that take a network's answer [batch, 1] back to the target's unit; none for classes."""
@@ -203,7 +226,7 @@ class Preparation:
         return builder.add("add", scaled, builder.constant([self.target.mean], name="target_mean"))
 
     def _parameter(self, name: str) -> Array:
-        return np.array([getattr(feature, name) for feature in self.numeric.values()], np.float32)
+        return numbers_of(self.features, name)
 
     # ---------------------------------------------------------------------------------------------------- keeping
 
@@ -213,7 +236,17 @@ class Preparation:
             "features": [asdict(feature) for feature in self.features],
             "target": asdict(self.target),
             "imputes": self.imputes,
+            "columns": list(self.columns),
+            "reading": self.reading.to_json(),
         }
+
+    def roles(self) -> dict[str, Role]:
+        """What the columns of a new table are known to be."""
+        kinds: dict[type, Literal["number", "category", "date"]] = {
+            NumericFeature: "number", CategoricalFeature: "category", DateFeature: "date"
+        }  # fmt: skip
+        known = {f.name: Role(kinds[type(f)], getattr(f, "form", "")) for f in self.features}
+        return {**known, self.target.name: Role("category" if self.target.labels else "number")}
 
     @classmethod
     def from_json(cls, value: Any) -> Preparation:
@@ -223,59 +256,76 @@ class Preparation:
             ArtifactError: anything else.
         """
         try:
-            features = tuple(_feature_from_json(feature) for feature in value["features"])
+            features = tuple(feature_from_json(feature) for feature in value["features"])
             target, imputes = _target_from_json(value["target"]), value["imputes"]
-            _require(bool(features) and isinstance(imputes, bool))
-            _require(len({feature.name for feature in features} | {target.name}) == len(features) + 1)
+            require(bool(features) and isinstance(imputes, bool))
+            require(len({feature.name for feature in features} | {target.name}) == len(features) + 1)
+            columns, reading = texts(value["columns"]), Reading.from_json(value["reading"])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ArtifactError(
                 "a preparation lists features and a target",
                 received=f"one that is malformed ({error})",
                 remedy="train again, or copy the folder again",
             ) from error
-        return cls(features, target, imputes)
-
-
-def _fit_feature(column: Column) -> Feature:
-    if column.categories is not None:
-        seen = distinct_values(column.present)
-        return CategoricalFeature(column.name, tuple(column.categories[i] for i in seen))
-    fill, mean, scale = map(_float32, _statistics(column.present))
-    return NumericFeature(column.name, fill, mean, scale)
+        return cls(features, target, imputes, columns, reading)
 
 
 def _fit_target(check: TableCheck, train: Array) -> Target:
     if check.task != "regression":
         return Target(check.target, check.task, check.labels)
     column = check.table.take(train).column(check.target)
-    _, mean, scale = map(_float32, _statistics(column.values))
+    _, mean, scale = map(float32, statistics(column.values))
     return Target(check.target, check.task, mean=mean, scale=1.0 if is_constant(column) else scale)
 
 
-def _statistics(values: Array) -> tuple[float, float, float]:
-    middle = np.sort(values)[(len(values) - 1) // 2 : len(values) // 2 + 1]  # np.median would load numpy.ma
-    return float(middle.mean()), float(values.mean()), float(values.std())
-
-
-def _float32(value: float) -> float:
-    """Rounded as the device holds it, so that what is written down is what is used."""
-    return float(np.float32(value))
-
-
 def _positions(column: Column, categories: tuple[str, ...]) -> Array:
-    """int32 [rows]: where each cell's text is in ``categories``, ``ABSENT`` where missing or not among them."""
+    """int32 [rows]: where each cell's text is in ``categories``, ``ABSENT`` where missing or not among them.
+
+    Where the categories say yes and no, any word for it does.
+    """
     position = {category: i for i, category in enumerate(categories)}
+    by_truth = {truth(c): i for c, i in position.items()} if are_truth_values(categories) else {}
     found = np.full(len(column.values), ABSENT, np.int32)
     distinct, codes = np.unique(column.present, return_inverse=True)
-    found[~column.missing] = np.array([position.get(column.text(v), ABSENT) for v in distinct], np.int32)[codes]
+    texts = (column.text(value) for value in distinct)
+    places = [position.get(text, by_truth.get(truth(text), ABSENT) if by_truth else ABSENT) for text in texts]
+    found[~column.missing] = np.array(places, np.int32)[codes]
     return found
 
 
-def _require_numbers(column: Column) -> None:
+def _as_numbers(column: Column) -> Column:
+    """Words for yes and no as 1 and 0, where numbers are asked for."""
+    said = [truth(category) for category in column.categories or ()]
+    if not said or None in said:
+        return column
+    return Column(column.name, np.where(column.missing, np.nan, np.array(said, np.float64)[column.values]))
+
+
+def _require_columns(table: Table, names: tuple[str, ...]) -> None:
+    """Every column that was learned from, told at once."""
+    gone = [name for name in names if name not in table]
+    if len(gone) > 1:
+        shown = ", ".join(map(repr, gone[:10])) + (f" and {len(gone) - 10} more" if len(gone) > 10 else "")
+        there = ", ".join(map(repr, table.names[:10])) + (", ..." if len(table.names) > 10 else "")
+        raise DataError(
+            f"a table has the columns that were learned from; there is none named {shown}",
+            received=f"the columns {there}",
+            remedy="name the columns as in training",
+        )
+
+
+def _require_kind(column: Column, *, date: bool) -> None:
     if column.categories:
         raise DataError(
-            "a column that held numbers in training holds numbers",
+            f"a column that held {'dates' if date else 'numbers'} in training holds {'dates' if date else 'numbers'}",
             received=f"text in column {column.name!r}, such as {column.categories[0]!r}",
+            remedy="correct the column",
+        )
+    if bool(column.temporal) != date and not column.missing.all():
+        held, holds = ("dates", "numbers") if date else ("numbers", "dates")
+        raise DataError(
+            f"a column that held {held} in training holds {held}",
+            received=f"{holds} in column {column.name!r}, such as {column.text(column.present[0])}",
             remedy="correct the column",
         )
 
@@ -300,37 +350,8 @@ def _require_known(codes: Array, column: Column, labels: tuple[str, ...]) -> Arr
     return codes
 
 
-def _feature_from_json(value: Mapping[str, Any]) -> Feature:
-    if "categories" in value:
-        return CategoricalFeature(_text(value["name"]), _texts(value["categories"]))
-    scale = _finite(value["scale"])
-    _require(scale > 0)
-    return NumericFeature(_text(value["name"]), _finite(value["fill"]), _finite(value["mean"]), scale)
-
-
 def _target_from_json(value: Mapping[str, Any]) -> Target:
-    task, labels, scale = value["task"], _texts(value["labels"]), _finite(value["scale"])
-    _require(task in ("binary", "multiclass", "regression") and scale > 0)
-    _require(not labels if task == "regression" else len(labels) >= 2)
-    return Target(_text(value["name"]), task, labels, _finite(value["mean"]), scale)
-
-
-def _text(value: Any) -> str:
-    _require(isinstance(value, str))
-    value.encode()  # half a surrogate pair is no text
-    return str(value)
-
-
-def _texts(values: Any) -> tuple[str, ...]:
-    _require(isinstance(values, list | tuple) and len(set(values)) == len(values))
-    return tuple(map(_text, values))
-
-
-def _finite(value: Any) -> float:
-    _require(isinstance(value, int | float) and abs(value) <= LARGEST_FLOAT32)
-    return float(value)
-
-
-def _require(holds: bool) -> None:
-    if not holds:
-        raise ValueError("a value of the wrong kind")
+    task, labels, scale = value["task"], texts(value["labels"]), finite(value["scale"])
+    require(task in ("binary", "multiclass", "regression") and scale > 0)
+    require(not labels if task == "regression" else len(labels) >= 2)
+    return Target(text(value["name"]), task, labels, finite(value["mean"]), scale)

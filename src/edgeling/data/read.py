@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import PurePath
+from typing import Any
 
 from edgeling.data.cells import understand
 from edgeling.data.delimited import cut_up
 from edgeling.data.encoding import decode
-from edgeling.data.frames import from_data
+from edgeling.data.frames import from_data, with_target
 from edgeling.data.json_lines import read_json
 from edgeling.data.native_files import read_native
 from edgeling.data.reading import Reading, Role
@@ -28,8 +29,40 @@ _KINDS = {
 _MARKS = {b"PAR1": "parquet", b"ARRO": "arrow", b"\xff\xff\xff\xff": "arrow", b"\xd0\xcf\x11\xe0": "excel"}
 
 
+def table_of(
+    data: Any,
+    *,
+    reading: Reading | None = None,
+    roles: Mapping[str, Role] | None = None,
+    names: Sequence[str] | None = None,
+) -> Table:
+    """A table of whatever holds one: a file by its path, a DataFrame, a dict of columns, an array, or a ``Table``.
+
+    Args:
+        names: of the columns of an array.
+
+    Raises:
+        DataError, UnsupportedError: as :func:`read_table` and :func:`from_data`.
+    """
+    if isinstance(data, Table):
+        return data
+    if isinstance(data, str | PurePath):
+        return read_table(data, reading=reading, roles=roles)
+    return from_data(data, reading, roles, names)
+
+
+def table_and_target(data: Any, target: Any, reading: Reading | None = None) -> tuple[Table, str]:
+    """A table to learn from, and the name of its target, which may be given by its values instead.
+
+    Raises:
+        DataError, UnsupportedError: as :func:`table_of`; or the target has not one value a row.
+    """
+    table = table_of(data, reading=reading)
+    return (table, target) if isinstance(target, str) else with_target(table, target)
+
+
 def read_table(
-    path: str | Path,
+    path: str | PurePath,
     *,
     reading: Reading | None = None,
     roles: Mapping[str, Role] | None = None,

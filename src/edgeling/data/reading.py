@@ -67,6 +67,18 @@ class Reading:
         if self.encoding:
             _require_encoding(self.encoding)
 
+    def over(self, other: Reading) -> Reading:
+        """What is said here, and where nothing is said, what is said there."""
+        return Reading(
+            self.encoding or other.encoding,
+            self.separator or other.separator,
+            self.comment or other.comment,
+            self.decimal or other.decimal,
+            tuple(dict.fromkeys((*other.missing, *self.missing))),
+            other.day_first if self.day_first is None else self.day_first,
+            self.sheet or other.sheet,
+        )
+
     def to_json(self) -> dict[str, Any]:
         """What predicting has to know again; the rest is told anew from each file."""
         return {name: value for name, value in asdict(self).items() if name in ("missing", "decimal", "day_first")}

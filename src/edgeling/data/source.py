@@ -46,7 +46,7 @@ class Source:
     path: Path | None = None
 
 
-def open_source(path: str | Path) -> Source:
+def open_source(path: str | PurePath) -> Source:
     """Read a file whole, unpacked if it is packed; ``-`` is standard input.
 
     Raises:
@@ -65,7 +65,7 @@ def open_source(path: str | Path) -> Source:
     return _unpacked(path.name, path.suffix.lower(), content, path)
 
 
-def table_stem(path: str | Path) -> str:
+def table_stem(path: str | PurePath) -> str:
     """The name of a table without its endings: ``flowers`` of ``flowers.csv.gz``."""
     name = PurePath(path)
     return "table" if str(path) == STDIN else PurePath(name.stem).stem if name.suffix.lower() in _PACKED else name.stem

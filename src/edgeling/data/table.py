@@ -108,6 +108,9 @@ class Table:
             raise _no_such_column(name, self.names)
         return found
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
     @cached_property
     def _by_name(self) -> dict[str, Column]:
         return {column.name: column for column in self.columns}

@@ -4,24 +4,27 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
+from typing import Any, Unpack
 
 from edgeling import __version__
-from edgeling.errors import DataError
+from edgeling.data import Reading, ReadingOptions
 from edgeling.report.content import Content, DataSummary, Reproduction
 from edgeling.workflow.content import evaluation
+from edgeling.workflow.pipeline import Pipeline
 from edgeling.workflow.store import load
-from edgeling.workflow.train import importance_of
 
 
-def explain(artifact: str | Path, table: str | Path, seed: int = 0) -> tuple[Content, dict[str, Any]]:
+def explain(
+    artifact: str | Path | Pipeline, table: Any, seed: int = 0, **reading: Unpack[ReadingOptions]
+) -> tuple[Content, dict[str, Any]]:
     """Score a pipeline on a table with known answers, and measure the importance of its columns.
 
     Args:
-        artifact: an ``.edgeling`` folder.
-        table: a CSV or Parquet file with the target, best of rows not trained on.
+        artifact: an ``.edgeling`` folder, or a pipeline.
+        table: with the target, best of rows not trained on: a file by its path, a DataFrame, or a dict of columns.
         seed: of the orders in which columns are shuffled.
+        reading: how a file is written, as :func:`edgeling.train` takes it.
 
     Returns:
         What a report shows, and the same figures in plain values (``rows``, ``metrics``, ``importance``).
@@ -30,22 +33,20 @@ def explain(artifact: str | Path, table: str | Path, seed: int = 0) -> tuple[Con
         ArtifactError: the folder cannot be read.
         DataError: the table cannot, or lacks the target or a column.
     """
-    pipeline = load(artifact)
-    read = pipeline.read(table)
-    read = read.take(~read.column(pipeline.preparation.target.name).missing)  # as training does
-    if not read.rows:
-        raise DataError("the target must be known in some rows", received="none", remedy="another table")
-    raw, truth = pipeline.preparation.transform(read), pipeline.truth(read)
+    pipeline = artifact if isinstance(artifact, Pipeline) else load(artifact)
+    raw, truth = pipeline.known_rows(pipeline.read(table, Reading(**reading)))  # type: ignore[arg-type]
     scores = pipeline.scores(raw, truth)
-    importance = importance_of(pipeline, raw, truth, seed)
+    importance = pipeline.importance(raw, truth, seed)
     target = pipeline.preparation.target
-    command = shlex.join(["edgeling", "explain", str(artifact), str(table), "--seed", str(seed)])
+    folder = pipeline.name if isinstance(artifact, Pipeline) else str(artifact)
+    source = str(table) if isinstance(table, str | PurePath) else "a table"
+    command = shlex.join(["edgeling", "explain", folder, source, "--seed", str(seed)])
     content = Content(
         name=pipeline.name,
         task=target.task,
         target=target.name,
-        data=DataSummary(source=str(table), rows=len(raw)),
-        evaluation=evaluation(pipeline, raw, truth, scores, unseen=False, source=Path(table).name),
+        data=DataSummary(source=source, rows=len(raw)),
+        evaluation=evaluation(pipeline, raw, truth, scores, unseen=False, source=PurePath(source).name),
         importance=importance,
         reproduction=Reproduction(command, seed, __version__),
     )

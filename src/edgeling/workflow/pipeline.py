@@ -3,23 +3,27 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgeling.data import Preparation, Table, read_table
-from edgeling.data.preparation import CategoricalFeature, Feature
-from edgeling.data.scores import classification_scores, regression_scores
+from edgeling.data import Preparation, Reading, Table, table_of
+from edgeling.data.features import CategoricalFeature, DateFeature, Feature
+from edgeling.data.scores import accuracy, classification_scores, r2_score, regression_scores
+from edgeling.errors import DataError
 from edgeling.graph import Graph, GraphBuilder
 from edgeling.graph.random import random_uniform
 from edgeling.graph.types import Array
 from edgeling.passes.rewrite import rename
 from edgeling.workflow.deploy import PROOF_ROWS, Deployable
 from edgeling.workflow.predictor import Predictor
+
+if TYPE_CHECKING:
+    from edgeling.explaining import PermutationImportance
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +39,21 @@ class Predictions:
     values: Array
     probabilities: Array | None = None
     labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """What a pipeline makes of rows whose answers are known.
+
+    Attributes:
+        rows: how many.
+        metrics: every score, by the names ``--json`` uses.
+        importance: how much of the main score is lost where a column is shuffled.
+    """
+
+    rows: int
+    metrics: Mapping[str, Any]
+    importance: PermutationImportance
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +93,16 @@ class Pipeline:
         """The network's outputs for raw vectors: float32 [rows, raw_size] -> float32 [rows, outputs]."""
         return self._predictors[precision or self.precision](raw)
 
-    def predict(self, table: Table | str | Path) -> Predictions:
-        """Answers for a table, or a file holding one. Columns are found by name.
+    def predict(self, table: Any) -> Predictions:
+        """Answers for a table: a file by its path, a pandas or polars DataFrame, a dict of columns, or an array.
+
+        Columns are found by name, in any order; those of an array by their place among the columns of training.
 
         Raises:
             DataError: the table cannot be read, or lacks a column.
+
+        Warns:
+            UserWarning: it has columns that were not there in training.
         """
         answers = self.answers(self.preparation.transform(self.read(table)))
         if not self.labels:
@@ -86,13 +110,54 @@ class Pipeline:
         chosen = np.asarray(self.labels, dtype=object)[decide(answers)]
         return Predictions(chosen, shares(answers), self.labels)
 
-    def read(self, table: Table | str | Path) -> Table:
-        """A table, read so that the columns of categories are categories even where they look like numbers."""
-        if isinstance(table, Table):
-            return table
-        features = [*self.preparation.features]
-        categorical = [f.name for f in features if isinstance(f, CategoricalFeature)]
-        return read_table(table, categorical=categorical)
+    def read(self, table: Any, reading: Reading | None = None) -> Table:
+        """A table, read as the one that was learned from: every column as what it held there.
+
+        Args:
+            reading: what is known of how a file is written, besides what was known in training.
+        """
+        known = self.preparation
+        whole = (reading or Reading()).over(known.reading)
+        read = table_of(table, reading=whole, roles=known.roles(), names=known.columns or None)
+        expected = {*known.columns, known.target.name}
+        strangers = [name for name in read.names if name not in expected]
+        if strangers and known.columns:
+            shown = ", ".join(map(repr, strangers[:10])) + (", ..." if len(strangers) > 10 else "")
+            warnings.warn(f"columns that were not there in training are ignored: {shown}", UserWarning, stacklevel=3)
+        return read
+
+    def explain(self, table: Any, seed: int = 0) -> Explanation:
+        """Score answers on a table with known ones, and measure how much each column matters.
+
+        Args:
+            table: as ``predict`` takes it, with the target, best of rows not trained on.
+            seed: of the orders in which columns are shuffled.
+
+        Raises:
+            DataError: the table cannot be read, or lacks the target or a column.
+        """
+        raw, truth = self.known_rows(self.read(table))
+        return Explanation(len(raw), self.scores(raw, truth), self.importance(raw, truth, seed))
+
+    def known_rows(self, table: Table) -> tuple[Array, Array]:
+        """The raw vectors and the truth of those rows whose target is known.
+
+        Raises:
+            DataError: it is known in none.
+        """
+        table = table.take(~table.column(self.preparation.target.name).missing)  # as training does
+        if not table.rows:
+            raise DataError("the target must be known in some rows", received="none", remedy="another table")
+        return self.preparation.transform(table), self.truth(table)
+
+    def importance(self, raw: Array, truth: Array, seed: int = 0) -> PermutationImportance:
+        """Permutation importance of the raw columns, in accuracy or R² lost."""
+        from edgeling.explaining import permutation_importance
+
+        def score(y: Array, answers: Array) -> float:
+            return accuracy(y, decide(answers)) if self.labels else r2_score(y, answers[:, 0])
+
+        return permutation_importance(self.answers, raw, truth, self.preparation.names, score, seed=seed)
 
     def truth(self, table: Table) -> Array:
         """The target of a table: label positions [rows], or numbers in the target's unit."""
@@ -145,6 +210,8 @@ def whole_graph(name: str, preparation: Preparation, network: Graph) -> Graph:
 
 def _codes(feature: Feature) -> str:
     """What a number means where it stands for a category; nothing for a column of numbers."""
+    if isinstance(feature, DateFeature):
+        return feature.description
     if not isinstance(feature, CategoricalFeature):
         return ""
     return ", ".join(f"{code} = {name}" for code, name in enumerate(feature.categories)) + ", -1 = unknown"
@@ -160,6 +227,9 @@ def synthetic_rows(preparation: Preparation) -> Array:
     for i, feature in enumerate(preparation.features):
         if isinstance(feature, CategoricalFeature):
             rows[:, i] = np.floor(drawn[:, i] * (len(feature.categories) + 1)) - 1
+        elif isinstance(feature, DateFeature):
+            rows[:, i] = np.floor(feature.mean[0] + (6 * drawn[:, i] - 3) * feature.scale[0])
         else:
-            rows[:, i] = feature.mean + (6 * drawn[:, i] - 3) * feature.scale
+            with np.errstate(over="ignore"):  # of scales near the end of float32
+                rows[:, i] = feature.mean + (6 * drawn[:, i] - 3) * feature.scale
     return rows

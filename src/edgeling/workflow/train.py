@@ -6,18 +6,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import PurePath
 from time import perf_counter
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from edgeling import targets
 from edgeling.callbacks import Callback, EarlyStopping
-from edgeling.data import Preparation, Split, Table, TableCheck, Task, balanced_class_weight, check, read_table, split
-from edgeling.data.scores import accuracy, r2_score
+from edgeling.data import (
+    Preparation,
+    Reading,
+    ReadingOptions,
+    Split,
+    TableCheck,
+    Task,
+    balanced_class_weight,
+    check,
+    split,
+    table_and_target,
+    table_stem,
+)  # fmt: skip
 from edgeling.errors import EdgelingError, GraphError, TargetError
-from edgeling.explaining import PermutationImportance, permutation_importance
+from edgeling.explaining import PermutationImportance
 from edgeling.graph.types import Array
 from edgeling.layers import Dense, Input
 from edgeling.models import Sequential
@@ -27,7 +38,7 @@ from edgeling.toolchain.prove import Proof
 from edgeling.training.graphs import inference_graph
 from edgeling.utils import set_random_seed
 from edgeling.workflow.deploy import PRECISIONS, PROOF_ROWS, deployable, identifier
-from edgeling.workflow.pipeline import Pipeline, decide, main_metric, whole_graph
+from edgeling.workflow.pipeline import Pipeline, main_metric, whole_graph
 from edgeling.workflow.progress import Progress
 from edgeling.workflow.settings import DEFAULT_TARGETS, PrecisionChoice, Settings
 
@@ -60,8 +71,8 @@ class Trained:
 
 
 def train(
-    data: str | Path | Table,
-    target: str,
+    data: Any,
+    target: Any,
     *,
     task: Task | None = None,
     precision: PrecisionChoice = "auto",
@@ -73,12 +84,13 @@ def train(
     targets: Sequence[str] | str = DEFAULT_TARGETS,
     name: str = "",
     progress: Progress | None = None,
+    **reading: Unpack[ReadingOptions],
 ) -> Trained:
     """Train a network on a table, and prove its C on the targets.
 
     Args:
-        data: a CSV or Parquet file, or a table.
-        target: the column to predict.
+        data: a file by its path, a pandas or polars DataFrame, a dict of columns, or an array [rows, columns].
+        target: the name of the column to predict; or its values, one a row.
         task: "binary", "multiclass" or "regression", instead of the one told from the target column.
         precision: what is deployed; "auto" takes int8 where it is smaller and loses at most 1 % accuracy or R².
         hidden: units of each hidden layer; None sizes them by the table.
@@ -86,6 +98,8 @@ def train(
         targets: where the C is proven.
         name: of the program; by default the file's.
         progress: is told of every stage.
+        reading: how a file is written, where that cannot be told from it: encoding, separator, comment, decimal,
+            missing, day_first, sheet (see ``edgeling.data.Reading``).
 
     Returns:
         Everything that was found out; nothing is written before ``save``.
@@ -98,18 +112,19 @@ def train(
         KeyboardInterrupt: nothing has been written.
     """
     settings = Settings(task, precision, hidden, epochs, batch_size, learning_rate, seed, targets)  # type: ignore[arg-type]
-    return _train(data, target, name, settings, progress or Progress())
+    return _train(data, target, name, settings, Reading(**reading), progress or Progress())  # type: ignore[arg-type]
 
 
-def _train(data: str | Path | Table, target: str, name: str, settings: Settings, progress: Progress) -> Trained:
+def _train(data: Any, target: Any, name: str, settings: Settings, reading: Reading, progress: Progress) -> Trained:
     with progress.stage("Reading the table") as stage:
-        table = data if isinstance(data, Table) else read_table(data)
+        table, target = table_and_target(data, target, reading)
         checked = check(table, target, task=settings.task)
         stage.done(f"{checked.table.rows} rows, {len(checked.features)} columns, {checked.task}")
     parts = split(checked.table.rows, checked.codes, seed=settings.seed)
-    preparation = Preparation.fit(checked, parts.train)
+    preparation = Preparation.fit(checked, parts.train, reading)
     network, history, seconds = _fit(checked, parts, preparation, settings, progress)
-    label = identifier(name or ("model" if isinstance(data, Table) else Path(data).stem))
+    is_file = isinstance(data, str | PurePath)
+    label = identifier(name or (table_stem(data) if is_file else "model"))
     pipeline = _pipeline(label, checked, parts, preparation, network, settings, progress)
     raw, truth = _held_out(checked, pipeline, parts.test)
     with progress.stage("Evaluating on held-out rows") as stage:
@@ -118,7 +133,7 @@ def _train(data: str | Path | Table, target: str, name: str, settings: Settings,
     proofs = _prove(pipeline, settings.targets, progress)
     pipeline = replace(pipeline, precision=_chosen(scores, proofs))
     importance = _importance(pipeline, raw, truth, settings, progress)
-    source = "a table" if isinstance(data, Table) else str(data)
+    source = str(data) if is_file else "a table"
     return Trained(
         source, settings, checked, parts, pipeline, network, history, seconds, scores, importance, proofs, (raw, truth)
     )
@@ -234,20 +249,9 @@ def _importance(
     pipeline: Pipeline, raw: Array, truth: Array, settings: Settings, progress: Progress
 ) -> PermutationImportance:
     with progress.stage("Asking what matters") as stage:
-        found = importance_of(pipeline, raw, truth, settings.seed)
+        found = pipeline.importance(raw, truth, settings.seed)
         stage.done(f"{found.feature_names[found.ranking[0]]} most of all")
     return found
-
-
-def importance_of(pipeline: Pipeline, raw: Array, truth: Array, seed: int = 0) -> PermutationImportance:
-    """Permutation importance of the raw columns, in accuracy or R² lost."""
-
-    def score(y: Array, answers: Array) -> float:
-        if pipeline.labels:
-            return accuracy(y, decide(answers))
-        return r2_score(y, answers[:, 0])
-
-    return permutation_importance(pipeline.answers, raw, truth, pipeline.preparation.names, score, seed=seed)
 
 
 def _prove(pipeline: Pipeline, targets: Sequence[str], progress: Progress) -> dict[str, dict[str, Proof]]:
