@@ -7,7 +7,7 @@ Each is called with an array, ``gelu(x, approximate=True)``, and gives one; or w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -99,9 +99,13 @@ def _relu(
     return above - np.float32(negative_slope) * np.maximum(threshold - floats, 0) if negative_slope else above
 
 
-def _over_axis(name: str, x: ArrayLike, axis: int = -1) -> Array:
-    moved = np.moveaxis(np.asarray(x, np.float32), axis, -1)
-    return np.moveaxis(np.asarray(MEANINGS[name]({}, moved)), -1, axis)
+def _over_axis(name: str, x: ArrayLike, axis: int | Sequence[int] = -1) -> Array:
+    """Over one axis, or over several as if they were one."""
+    axes = tuple(axis) if isinstance(axis, Sequence) else (axis,)
+    last = tuple(range(-len(axes), 0))
+    moved = np.moveaxis(np.asarray(x, np.float32), axes, last)
+    flat = moved.reshape(*moved.shape[: moved.ndim - len(axes)], -1)
+    return np.moveaxis(np.asarray(MEANINGS[name]({}, flat)).reshape(moved.shape), last, axes)
 
 
 def glu(x: ArrayLike, axis: int = -1) -> Array:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from edgeling.configurable import Configurable, resolve, table_of
+from edgeling.configurable import Configurable, number, require_float32, resolve, table_of
 from edgeling.errors import UnsupportedError
 from edgeling.graph.random import INITIALIZER_STREAM, random_uniform
 from edgeling.graph.types import Array
@@ -31,6 +31,7 @@ class Initializer(Configurable):
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Array:
         """Values of a new weight, float32 of that shape."""
+        require_float32(type(self).__name__, dtype)
         given = getattr(self, "seed", None)
         seed = next_seed() if given is None else int(given)
         return np.asarray(self.draw(tuple(shape), seed), dtype=np.float32).reshape(tuple(shape))
@@ -190,6 +191,11 @@ class VarianceScaling(Initializer):
     distribution: str = "truncated_normal"
     seed: int | None = None
 
+    def __post_init__(self) -> None:
+        if number("scale", self.scale) <= 0:
+            raise UnsupportedError("scale is positive", received=str(self.scale))
+        scaled((1, 1), 0, self.scale, self.mode, self.distribution)
+
     def draw(self, shape: tuple[int, ...], seed: int) -> Array:
         return scaled(shape, seed, self.scale, self.mode, self.distribution)
 
@@ -241,6 +247,38 @@ class LecunNormal(_Scaled):
     """Klambauer et al., NIPS 2017."""
 
 
+@dataclass(frozen=True)
+class Given(Initializer):
+    """Values as they are given: an array, or what a function of the shape gives. Model files hold the weights only.
+
+    Raises:
+        UnsupportedError: when called, if they have another shape.
+    """
+
+    values: Any
+
+    def draw(self, shape: tuple[int, ...], seed: int) -> Array:
+        values = np.asarray(self.values(shape) if callable(self.values) else self.values, np.float32)
+        if values.shape != shape:
+            raise UnsupportedError(f"an initializer gives the shape {shape}", received=str(values.shape))
+        return values
+
+    def get_config(self) -> dict[str, Any]:
+        """None: code and arrays are not part of a description.
+
+        Raises:
+            UnsupportedError: always.
+        """
+        raise UnsupportedError(
+            "a model file holds initializers of edgeling.initializers", received=repr(self.values)[:80],
+            remedy="the initializer's name, such as 'glorot_uniform'",
+        )  # fmt: skip
+
+
+def _is_function(identifier: Any) -> bool:
+    return callable(identifier) and not isinstance(identifier, (type, Initializer))
+
+
 _TABLE = table_of(
     [
         Zeros, Ones, Constant, Identity, RandomUniform, RandomNormal, TruncatedNormal, Orthogonal, VarianceScaling,
@@ -252,9 +290,11 @@ _TABLE = table_of(
 
 
 def get(identifier: Any) -> Initializer:
-    """An initializer from its name, class, description or itself.
+    """An initializer from its name, class, description, itself, an array of the values, or a function of the shape.
 
     Raises:
         UnsupportedError: no such initializer.
     """
+    if isinstance(identifier, np.ndarray) or _is_function(identifier):
+        return Given(identifier)
     return resolve("initializer", Initializer, _TABLE, identifier)

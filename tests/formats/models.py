@@ -35,6 +35,8 @@ def varied(optimizer: Any = "adam") -> Sequential:
             layers.BatchNormalization(center=False),
             layers.LeakyReLU(),
             layers.ELU(),
+            layers.Identity(),
+            layers.Reshape((2, -1)),
             layers.Flatten(),
             layers.Activation("tanh"),
             layers.Dense(3),

@@ -107,6 +107,12 @@ def _registered(*_: Any, **__: Any) -> Any:
     return lambda thing: thing
 
 
+def _set_policy(policy: Any) -> None:
+    if policy != "float32":
+        raise NotThereError(f"a policy of {policy}")
+
+
+_POLICIES = SimpleNamespace(dtype_policy=SimpleNamespace(dtype_policy=lambda: "float32", set_dtype_policy=_set_policy))
 _FALSE = {name: lambda: False for name in ("uses_gpu", "uses_tpu", "jax_uses_gpu", "jax_uses_tpu", "torch_uses_gpu")}
 _FALSE |= {name: lambda: False for name in ("tensorflow_uses_gpu", "tensorflow_uses_tpu")}
 MODULES: dict[str, Any] = {
@@ -117,7 +123,8 @@ SPECIAL: dict[str, Any] = {
     "convert_to_tensor": tensors.tensor, "Variable": tensors.Variable, "name_scope": _scope, "device": _scope,
     "TestCase": cases.TestCase, "custom_object_scope": _scope, "CustomObjectScope": _scope,
     "serialize_keras_object": _serialize, "deserialize_keras_object": cases.deserialize,
-    "register_keras_serializable": _registered, "tree": SimpleNamespace(map_structure=lambda f, x: f(x)),
+    "register_keras_serializable": _registered, "dtype_policies": _POLICIES,
+    "tree": SimpleNamespace(map_structure=lambda f, x: f(x)),
     **_FALSE,
 }  # fmt: skip
 

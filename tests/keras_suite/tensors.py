@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from edgeling.training.tracing import Weight
 from tests.keras_suite.outcomes import InternalsError
@@ -79,7 +80,7 @@ class Random:
         return lambda *a, dtype=None, seed=None, **k: tensor(made[name](*a, **k), dtype)
 
 
-class Variable(Weight):
+class Variable(NDArrayOperatorsMixin, Weight):  # type: ignore[misc]
     """``keras.Variable``: the weight of a layer that optimizers are handed."""
 
     def __init__(
@@ -87,6 +88,10 @@ class Variable(Weight):
     ) -> None:
         value = initializer(shape) if callable(initializer) else initializer
         super().__init__(name or "variable", np.array(value, np.float32), trainable)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        plain = (x.value if isinstance(x, Variable) else x for x in inputs)
+        return getattr(ufunc, method)(*plain, **options)
 
 
 class Backend:

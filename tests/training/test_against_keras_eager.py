@@ -60,6 +60,39 @@ def test_a_model_called_while_training_uses_and_moves_the_batchs_statistics() ->
     assert_allclose(ours(X), ours.predict(X), **CLOSE)
 
 
+def test_rows_of_several_dimensions_are_trained_as_in_keras() -> None:
+    def make(k: Any) -> Any:
+        chain = [
+            k.layers.Input((3, 4)), k.layers.Dense(5, "relu"), k.layers.BatchNormalization(), k.layers.Identity(),
+            k.layers.Reshape((5, -1)), k.layers.Dense(2), k.layers.Flatten(), k.layers.Dense(1),
+        ]  # fmt: skip
+        model = k.Sequential(chain)
+        model.compile("sgd", "mse")
+        return model
+
+    ours, theirs = make(KERAS), make(keras)
+    theirs.set_weights(ours.get_weights())
+    x = np.random.default_rng(5).normal(size=(8, 3, 4)).astype(np.float32)
+    losses = [
+        m.fit(x, x[:, 0, 0], epochs=2, batch_size=4, shuffle=False, verbose=0).history["loss"] for m in (ours, theirs)
+    ]
+    assert_allclose(*losses, rtol=1e-4)  # four steps, each through a variance of twelve float32 values
+    assert_allclose(ours.predict(x), theirs.predict(x, verbose=0), rtol=1e-3, atol=1e-4)
+
+
+def test_normalization_adapts_to_batches_as_to_a_table() -> None:
+    batches = [X[:2], X[2:4], X[4:]]
+    moments = []
+    for given in (X, batches, iter(batches), [(b, b[:, 0]) for b in batches]):
+        layer = layers.Normalization()
+        layer.adapt(given)
+        moments.append((layer.mean, layer.variance))
+    assert moments[1:] == moments[:1] * 3
+    for wrong in ([], iter([]), [X, X[:, :2]], [42]):
+        with pytest.raises(DataError):
+            layers.Normalization().adapt(wrong)
+
+
 def test_a_model_called_while_training_drops() -> None:
     model = Sequential([layers.Input((50,)), layers.Dropout(0.5)])
     ones = np.ones((20, 50), np.float32)

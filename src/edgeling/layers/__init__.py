@@ -2,7 +2,18 @@
 """Layers: Keras's names, arguments and defaults."""
 
 from edgeling.layers.base import Input, InputLayer, Layer
-from edgeling.layers.core import ELU, Activation, Dense, Dropout, Flatten, LeakyReLU, ReLU, Softmax
+from edgeling.layers.core import (
+    ELU,
+    Activation,
+    Dense,
+    Dropout,
+    Flatten,
+    Identity,
+    LeakyReLU,
+    ReLU,
+    Reshape,
+    Softmax,
+)
 from edgeling.layers.normalization import BatchNormalization, Normalization, Rescaling
 from edgeling.layers.registry import get
 
@@ -13,6 +24,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "Flatten",
+    "Identity",
     "Input",
     "InputLayer",
     "Layer",
@@ -20,6 +32,7 @@ __all__ = [
     "Normalization",
     "ReLU",
     "Rescaling",
+    "Reshape",
     "Softmax",
     "get",
 ]

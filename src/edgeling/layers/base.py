@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from math import prod
@@ -13,7 +14,7 @@ import numpy as np
 
 from edgeling import activations
 from edgeling.activations import Activation
-from edgeling.configurable import Configurable, refuse, refuse_overriding, require_float32, serialize, snake_case
+from edgeling.configurable import Configurable, refuse, refuse_overriding, require_float32, serialize, snake_case, whole
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.layers.eager import call, refuse_symbols
@@ -48,6 +49,7 @@ class Layer(Configurable):
 
     module = "keras.layers"
     arguments: ClassVar[tuple[str, ...]] = ()
+    takes_vectors: ClassVar[bool] = False  # a call with one dimension means one row
     refused: ClassVar[tuple[str, ...]] = ("activity_regularizer", "input_tensor", "weights")
 
     def __init__(
@@ -236,6 +238,8 @@ class Layer(Configurable):
         """
         refuse_symbols(x)
         batch = numbers(x, "x", finite=False)
+        if batch.ndim == 1 and self.takes_vectors:
+            return self(batch[None], training)[0]
         if not self.built:
             self.build(batch.shape)
         if batch.shape[1:] != self.input_row:
@@ -299,7 +303,7 @@ class InputLayer(Layer):
     """States the shape of one row; computes nothing."""
 
     arguments = ("batch_shape",)
-    ignored = frozenset({"dtype", "sparse", "ragged", "optional"})
+    refused = (*Layer.refused, "sparse", "ragged", "optional")
 
     def __init__(
         self,
@@ -310,18 +314,34 @@ class InputLayer(Layer):
         name: str | None = None,
         **others: Any,
     ) -> None:
-        given = others.pop("input_shape", None) if shape is None else shape
+        old = others.pop("input_shape", None)
+        if old is not None:
+            warnings.warn("InputLayer: say shape instead of input_shape", UserWarning, stacklevel=2)
+        given = shape if old is None else old
+        if batch_shape is not None and (given is not None or batch_size is not None):
+            raise UnsupportedError(
+                "an input states shape and batch_size, or batch_shape",
+                received=f"shape={given}, batch_size={batch_size}, batch_shape={batch_shape}",
+                remedy="shape=(4,)",
+            )
         super().__init__(name=name, dtype=dtype, input_shape=given, batch_input_shape=batch_shape, **others)
         if self.declared is None:
             raise UnsupportedError("an input states the shape of its rows", remedy="Input(shape=(4,))")
-        self.batch_shape = (batch_size if batch_shape is None else batch_shape[0], *self.declared)
+        rows = batch_size if batch_shape is None else tuple(batch_shape)[0]  # noqa: RUF015
+        self.batch_shape = (None if rows is None else whole("batch_size", rows), *self.declared)
 
     def trace(self, tracer: Tracer, x: str) -> str:
         return x
 
 
 def Input(  # noqa: N802 - Keras's name
-    shape: Sequence[int | None] | None = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None
+    shape: Sequence[int | None] | None = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    sparse: bool | None = None,
+    batch_shape: Sequence[int | None] | None = None,
+    name: str | None = None,
+    **others: Any,
 ) -> InputLayer:
     """The shape of one row: ``Sequential([Input((4,)), Dense(3)])``."""
-    return InputLayer(shape=shape, batch_size=batch_size, dtype=dtype, name=name)
+    return InputLayer(shape, batch_size, dtype, batch_shape, name, sparse=sparse, **others)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,12 +12,13 @@ import numpy as np
 from edgeling import activations, initializers, regularizers
 from edgeling.configurable import number, whole
 from edgeling.errors import UnsupportedError
+from edgeling.graph import GraphBuilder
 from edgeling.layers.base import Layer, Shape, size
-from edgeling.training.tracing import Tracer
+from edgeling.training.tracing import Tracer, Weight
 
 
 class Dense(Layer):
-    """``activation(x @ kernel + bias)``: [rows, inputs] -> [rows, units]."""
+    """``activation(x @ kernel + bias)``: [rows, ..., inputs] -> [rows, ..., units]."""
 
     arguments = (
         "units", "activation", "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer",
@@ -43,31 +46,35 @@ class Dense(Layer):
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.bias: Weight | None = None
 
     def make(self, row: Shape) -> None:
-        if len(row) != 1:
-            raise UnsupportedError(
-                "a dense layer takes rows of one dimension", received=str(row), remedy="put Flatten() before it"
-            )
-        self.kernel = self.add_weight("kernel", self.kernel_initializer((row[0], self.units)))
+        self.kernel = self.add_weight("kernel", self.kernel_initializer((row[-1], self.units)))
         if self.use_bias:
             self.bias = self.add_weight("bias", self.bias_initializer((self.units,)))
 
     def output_shape_of(self, row: Shape) -> Shape:
-        return (self.units,)
+        return (*row[:-1], self.units)
 
     def trace(self, tracer: Tracer, x: str) -> str:
         self.penalize(tracer)
-        if self.use_bias:
-            bias = tracer.value(self.bias)
-        else:
-            bias = tracer.builder.constant(np.zeros(self.units, np.float32), "no_bias")
-        y = tracer.builder.add("dense", x, tracer.value(self.kernel), bias)
-        return self.activation.trace(tracer.builder, y)
+        b, shape = tracer.builder, tracer.builder.type_of(x).shape
+        bias = tracer.value(self.bias) if self.bias else b.constant(np.zeros(self.units, np.float32), "no_bias")
+        y = b.add("dense", as_matrix(b, x), tracer.value(self.kernel), bias)
+        y = y if len(shape) == 2 else b.add("reshape", y, shape=(*shape[:-1], self.units))
+        return self.activation.trace(b, y)
+
+
+def as_matrix(builder: GraphBuilder, x: str) -> str:
+    """[rows, ..., columns] -> [rows * ..., columns]."""
+    *rows, columns = builder.type_of(x).shape
+    return x if len(rows) == 1 else builder.add("reshape", x, shape=(prod(rows), columns))
 
 
 class Activation(Layer):
     """An activation function as a layer."""
+
+    takes_vectors = True
 
     arguments = ("activation",)
 
@@ -82,13 +89,16 @@ class Activation(Layer):
 class ReLU(Layer):
     """``max(x, 0)``; with ``max_value=6`` relu6, with a ``negative_slope`` leaky."""
 
+    takes_vectors = True
     arguments = ("max_value", "negative_slope", "threshold")
 
     def __init__(
         self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.max_value, self.negative_slope, self.threshold = max_value, negative_slope or 0.0, threshold or 0.0
+        self.max_value = None if max_value is None else number("max_value", max_value, 0.0)
+        self.negative_slope = number("negative_slope", negative_slope, 0.0)
+        self.threshold = number("threshold", threshold, 0.0)
         if self.threshold or max_value not in (None, 6) or (max_value and self.negative_slope):
             raise UnsupportedError(
                 "ReLU is relu, relu6 or leaky",
@@ -105,11 +115,12 @@ class ReLU(Layer):
 class LeakyReLU(Layer):
     """``x`` above zero, ``negative_slope * x`` below."""
 
+    takes_vectors = True
     arguments = ("negative_slope",)
 
     def __init__(self, negative_slope: float = 0.3, *, alpha: float | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.negative_slope = float(negative_slope if alpha is None else alpha)
+        self.negative_slope = number("negative_slope", negative_slope if alpha is None else alpha, 0.0)
 
     def trace(self, tracer: Tracer, x: str) -> str:
         return activations.Activation("leaky_relu", self.negative_slope).trace(tracer.builder, x)
@@ -118,11 +129,12 @@ class LeakyReLU(Layer):
 class ELU(Layer):
     """``x`` above zero, ``alpha * (exp(x) - 1)`` below."""
 
+    takes_vectors = True
     arguments = ("alpha",)
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.alpha = float(alpha)
+        self.alpha = number("alpha", alpha)
 
     def trace(self, tracer: Tracer, x: str) -> str:
         return activations.Activation("elu", self.alpha).trace(tracer.builder, x)
@@ -131,6 +143,7 @@ class ELU(Layer):
 class Softmax(Layer):
     """Softmax over the last axis."""
 
+    takes_vectors = True
     arguments = ("axis",)
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
@@ -166,6 +179,41 @@ class Dropout(Layer):
             return x
         mask = tracer.mask(tracer.builder.type_of(x).shape, self.rate, self.seed)
         return tracer.builder.add("multiply", x, mask)
+
+
+class Identity(Layer):
+    """Gives what it gets."""
+
+    takes_vectors = True
+
+    def trace(self, tracer: Tracer, x: str) -> str:
+        return x
+
+
+class Reshape(Layer):
+    """Rows of one shape to rows of another: ``target_shape`` without the batch; one length may be -1."""
+
+    arguments = ("target_shape",)
+
+    def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.target_shape = tuple(whole("a length of target_shape", n, -1) for n in target_shape)
+        if 0 in self.target_shape or self.target_shape.count(-1) > 1 or not self.target_shape:
+            raise UnsupportedError(
+                "target_shape has positive lengths, and at most one -1", received=str(self.target_shape)
+            )
+
+    def output_shape_of(self, row: Shape) -> Shape:
+        known = prod(n for n in self.target_shape if n != -1)
+        rest = size(row) // known
+        shape = tuple(rest if n == -1 else n for n in self.target_shape)
+        if prod(shape) != size(row):
+            raise UnsupportedError(f"rows of shape {row} become {self.target_shape}", received=f"{size(row)} values")
+        return shape
+
+    def trace(self, tracer: Tracer, x: str) -> str:
+        batch, *row = tracer.builder.type_of(x).shape
+        return tracer.builder.add("reshape", x, shape=(batch, *self.output_shape_of(tuple(row))))
 
 
 class Flatten(Layer):

@@ -6,12 +6,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from edgeling import initializers, regularizers
+from edgeling.configurable import number
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.layers.base import Layer, Shape
+from edgeling.layers.core import as_matrix
+from edgeling.training.arrays import numbers, stacked
 from edgeling.training.tracing import Tracer, Weight
 
 _SMALLEST_DEVIATION = 1e-7  # keras.backend.epsilon()
@@ -47,7 +49,8 @@ class BatchNormalization(Layer):
     ) -> None:
         kwargs.pop("renorm_momentum", None)
         super().__init__(**kwargs)
-        self.axis, self.momentum, self.epsilon = axis, float(momentum), float(epsilon)
+        self.axis, self.momentum = axis, number("momentum", momentum, 0.0, 1.0)
+        self.epsilon = number("epsilon", epsilon, 0.0)
         self.center, self.scale = bool(center), bool(scale)
         self.beta_initializer = initializers.get(beta_initializer)
         self.gamma_initializer = initializers.get(gamma_initializer)
@@ -57,23 +60,29 @@ class BatchNormalization(Layer):
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
 
     def make(self, row: Shape) -> None:
-        if len(row) != 1 or self.axis not in (-1, 1):
+        if self.axis not in (-1, len(row)):
             raise UnsupportedError(
-                "batch normalisation is over the columns of rows of one dimension",
+                "batch normalisation is over the last axis",
                 received=f"rows {row}, axis={self.axis}",
-                remedy="put Flatten() before it",
+                remedy="axis=-1, or put Flatten() before it",
             )
+        columns = row[-1:]
         if self.scale:
-            self.gamma = self.add_weight("gamma", self.gamma_initializer(row))
+            self.gamma = self.add_weight("gamma", self.gamma_initializer(columns))
         if self.center:
-            self.beta = self.add_weight("beta", self.beta_initializer(row))
-        self.moving_mean = self.add_weight("moving_mean", self.moving_mean_initializer(row), trainable=False)
+            self.beta = self.add_weight("beta", self.beta_initializer(columns))
+        self.moving_mean = self.add_weight("moving_mean", self.moving_mean_initializer(columns), trainable=False)
         self.moving_variance = self.add_weight(
-            "moving_variance", self.moving_variance_initializer(row), trainable=False
+            "moving_variance", self.moving_variance_initializer(columns), trainable=False
         )
 
     def trace(self, tracer: Tracer, x: str) -> str:
         self.penalize(tracer)
+        shape = tracer.builder.type_of(x).shape
+        y = self._of_matrix(tracer, as_matrix(tracer.builder, x))
+        return y if len(shape) == 2 else tracer.builder.add("reshape", y, shape=shape)
+
+    def _of_matrix(self, tracer: Tracer, x: str) -> str:
         mean, variance = tracer.value(self.moving_mean), tracer.value(self.moving_variance)
         if not tracer.training:
             affine = self._gamma(tracer, x), self._beta(tracer, x)
@@ -129,14 +138,14 @@ class Normalization(Layer):
         self.mean, self.variance = (None if v is None else np.asarray(v, np.float64).tolist() for v in (mean, variance))
         self.axis, self.invert = axis, False
 
-    def adapt(self, data: ArrayLike) -> None:
-        """Take mean and variance from the rows of a table, [rows, columns].
+    def adapt(self, data: Any) -> None:
+        """Take mean and variance from the rows of a table, [rows, columns], or of batches of such rows.
 
         Raises:
             DataError: not a table, no rows, or NaN or an infinity among them.
         """
-        table = np.asarray(data, np.float64)
-        if table.ndim != 2 or not len(table) or not np.isfinite(table).all():
+        table = np.asarray(numbers(stacked(data), "x"), np.float64)
+        if table.ndim != 2:
             raise DataError("adapt takes a table of finite numbers", received=f"shape {table.shape}")
         self.mean = table.mean(axis=0).astype(np.float32).tolist()
         self.variance = table.var(axis=0).astype(np.float32).tolist()
@@ -169,11 +178,12 @@ class Normalization(Layer):
 class Rescaling(Layer):
     """``x * scale + offset``."""
 
+    takes_vectors = True
     arguments = ("scale", "offset")
 
     def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.scale, self.offset = float(scale), float(offset)
+        self.scale, self.offset = number("scale", scale), number("offset", offset)
 
     def trace(self, tracer: Tracer, x: str) -> str:
         y = tracer.builder.add("multiply", x, tracer.number(self.scale, "scale"))

@@ -7,12 +7,23 @@ from typing import Any
 
 from edgeling.configurable import find
 from edgeling.layers.base import InputLayer, Layer
-from edgeling.layers.core import ELU, Activation, Dense, Dropout, Flatten, LeakyReLU, ReLU, Softmax
+from edgeling.layers.core import (
+    ELU,
+    Activation,
+    Dense,
+    Dropout,
+    Flatten,
+    Identity,
+    LeakyReLU,
+    ReLU,
+    Reshape,
+    Softmax,
+)
 from edgeling.layers.normalization import BatchNormalization, Normalization, Rescaling
 
 _CLASSES: tuple[type[Layer], ...] = (
     InputLayer, Dense, Activation, ReLU, LeakyReLU, ELU, Softmax, Dropout, Flatten, BatchNormalization, Normalization,
-    Rescaling,
+    Rescaling, Identity, Reshape,
 )  # fmt: skip
 TABLE: dict[str, type[Layer]] = {c.__name__: c for c in _CLASSES}
 

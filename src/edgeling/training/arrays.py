@@ -37,14 +37,39 @@ def numbers(values: Any, what: str, finite: bool = True) -> Floats:
     return floats
 
 
+def is_batch(value: Any) -> bool:
+    """Whether one element of a list is a batch of rows: an array, or a tuple that begins with one."""
+    first = value[0] if isinstance(value, tuple) and value else value
+    return len(getattr(first, "shape", ())) > 1
+
+
+def stacked(x: Any) -> Any:
+    """Batches of rows as one array; anything else as it is.
+
+    Raises:
+        DataError: no batches, or batches of rows of different shapes.
+    """
+    if hasattr(x, "__array__") or hasattr(x, "toarray") or not hasattr(x, "__iter__"):
+        return x
+    parts = x if isinstance(x, (list, tuple)) else list(x)
+    if parts and not all(map(is_batch, parts)):
+        return parts
+    arrays = [numbers(part[0] if isinstance(part, tuple) else part, "x", finite=False) for part in parts]
+    if len({array.shape[1:] for array in arrays}) != 1:
+        raise DataError("batches hold rows of one shape", received=str(sorted({a.shape[1:] for a in arrays})))
+    return np.concatenate(arrays)
+
+
 def _numeric(values: Any, what: str) -> NDArray[Any]:
     if hasattr(values, "toarray"):  # SciPy's sparse matrices
         values = values.toarray()
     try:
+        if hasattr(values, "detach"):  # PyTorch's tensors, which may lie elsewhere or be asked for gradients
+            values = values.detach().cpu().numpy()
         array = np.asarray(values)
         if array.dtype.kind == "O":
             array = np.asarray([list(r) if np.ndim(r) else r for r in array], dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(f"{what} holds numbers in rows of one length", received=str(error)) from None
     if array.dtype.kind not in "fiub":
         raise DataError(
