@@ -19,6 +19,7 @@ from edgeling.artifact import read_artifact, write_artifact
 from edgeling.data import IRIS
 from edgeling.errors import ArtifactError, EdgelingError
 from edgeling.files.arrays import arrays_to_npz
+from edgeling.workflow.pipeline import Pipeline
 from edgeling.workflow.settings import Settings
 from edgeling.workflow.store import command_of
 from edgeling.workflow.train import train
@@ -121,7 +122,7 @@ def test_importance_stays_finite_where_the_truth_is_constant() -> None:
     preparation = SimpleNamespace(names=("a", "b"))
     pipeline = SimpleNamespace(labels=(), answers=lambda raw: raw[:, :1], preparation=preparation)
     raw = np.arange(20, dtype=np.float32).reshape(10, 2)
-    found = pipeline.importance(raw, np.full(10, 3.0))
+    found = Pipeline.importance(pipeline, raw, np.full(10, 3.0))  # type: ignore[arg-type]
     assert found.baseline == 0
     np.testing.assert_array_equal(found.mean, [0, 0])
 

@@ -9,11 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from edgeling.cli.output import Json, Seed, print_json, reported, say
+from edgeling.cli.reading import Table, reads_tables
 
 
+@reads_tables
 def explain(
     artifact: Annotated[Path, typer.Argument(help="An .edgeling folder.")],
-    table: Annotated[Path, typer.Argument(help="A table with the target, best of rows not trained on.")],
+    table: Annotated[Path, typer.Argument(help=Table + " With the target, best of rows not trained on.")],
+    reading: dict[str, Any],
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
     seed: Seed = 0,
     as_json: Json = False,
@@ -28,7 +31,7 @@ def explain(
         from edgeling.workflow.explain import explain as explain_table
         from edgeling.workflow.files import written_whole
 
-        content, results = explain_table(artifact, table, seed)
+        content, results = explain_table(artifact, table, seed, **reading)
         with written_whole(out) as file:
             file.write(render(content))
         show_content(content, None)

@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from edgeling.cli.output import Json, print_json, reported
+from edgeling.cli.reading import reads_tables
 
 
+@reads_tables
 def info(
-    path: Annotated[Path, typer.Argument(help="An .edgeling folder, a table, or a .keras file.")],
+    path: Annotated[Path, typer.Argument(help="An .edgeling folder, a .keras file, or a table; - is standard input.")],
+    reading: dict[str, Any],
     target: Annotated[str, typer.Option(help="Of a table: the column to predict, to check it in full.")] = "",
     as_json: Json = False,
 ) -> None:
@@ -21,7 +25,7 @@ def info(
     Example: edgeling info flowers.edgeling
     """
     with reported(as_json):
-        found = describe(path, target)
+        found = describe(path, target, reading)
         if as_json:
             print_json(found)
         else:
@@ -30,13 +34,13 @@ def info(
             show_mapping(found)
 
 
-def describe(path: Path, target: str = "") -> dict[str, Any]:
+def describe(path: Path, target: str = "", reading: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Plain values about whatever lies at ``path``."""
     if path.suffix in (".keras", ".h5"):
         return _describe_model(path)
     if path.is_dir() or path.suffix == ".edgeling":
         return _describe_artifact(path)
-    return _describe_table(path, target)
+    return _describe_table(path, target, reading or {})
 
 
 def _describe_artifact(path: Path) -> dict[str, Any]:
@@ -67,12 +71,12 @@ def _describe_model(path: Path) -> dict[str, Any]:
     return {"file": path, "parameters": model.count_params(), "layers": layers}
 
 
-def _describe_table(path: Path, target: str) -> dict[str, Any]:
-    from edgeling.data import check, read_table
+def _describe_table(path: Path, target: str, reading: Mapping[str, Any]) -> dict[str, Any]:
+    from edgeling.data import Reading, check, read_table
     from edgeling.data.check import check_column
 
-    table = read_table(path)
+    table = read_table(path, reading=Reading(**reading))
     if target:
         return {"file": path, **check(table, target).to_json()}
     columns = [vars(check_column(column)).copy() for column in table.columns]
-    return {"file": path, "rows": table.rows, "columns": columns}
+    return {"file": path, "rows": table.rows, "columns": columns, "warnings": list(table.notes)}

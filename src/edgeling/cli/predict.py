@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from edgeling.cli.output import Json, print_json, reported
+from edgeling.cli.reading import Table, reads_tables
+from edgeling.cli.spreadsheet import cell
 
 if TYPE_CHECKING:
     from edgeling.workflow.pipeline import Predictions
 
 
+@reads_tables
 def predict(
     artifact: Annotated[Path, typer.Argument(help="An .edgeling folder.")],
-    table: Annotated[Path, typer.Argument(help="A CSV or Parquet file with the same columns; the target may lack.")],
+    table: Annotated[Path, typer.Argument(help=Table + " The columns are those of training; the target may lack.")],
+    reading: dict[str, Any],
     out: Annotated[Path | None, typer.Option(help="A CSV file to write instead of standard output.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -31,7 +35,7 @@ def predict(
         from edgeling.workflow.store import load
 
         pipeline = load(artifact)
-        found = pipeline.predict(table)
+        found = pipeline.predict(table, **reading)
         target = pipeline.preparation.target.name
         if out is not None:
             _write_file(out, found, target)
@@ -56,7 +60,7 @@ def _write_file(path: Path, found: Predictions, target: str) -> None:
 
 def _write_csv(file: TextIO, found: Predictions, target: str) -> None:
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([target, *(f"probability_{label}" for label in found.labels)])
+    writer.writerow([cell(target), *(cell(f"probability_{label}") for label in found.labels)])
     writer.writerows(_rows(found))
 
 
@@ -64,5 +68,6 @@ def _rows(found: Predictions) -> Iterator[list[Any]]:
     if found.probabilities is None:
         yield from ([f"{value:.7g}"] for value in found.values)
         return
+    shown = {label: cell(label) for label in found.labels}
     for value, shares in zip(found.values, found.probabilities, strict=True):
-        yield [value, *(f"{share:.6f}" for share in shares)]
+        yield [shown[value], *(f"{share:.6f}" for share in shares)]

@@ -10,13 +10,16 @@ import typer
 
 from edgeling.cli.build import Artifact, For, Precision
 from edgeling.cli.output import Json, print_json, reported
+from edgeling.cli.reading import reads_tables
 
 if TYPE_CHECKING:
     from edgeling.graph.types import Array
 
 
+@reads_tables
 def verify(
     artifact: Artifact,
+    reading: dict[str, Any],
     target: For = "cortex-m4",
     data: Annotated[Path | None, typer.Option(help="A table whose rows to run; by default rows are made up.")] = None,
     precision: Precision = "auto",
@@ -34,7 +37,7 @@ def verify(
         from edgeling.workflow.store import proof_json
 
         source = opened(artifact)
-        proof = verify_c(source, target, precision=precision, rows=_rows(source, data) if data else None)
+        proof = verify_c(source, target, precision=precision, rows=_rows(source, data, reading) if data else None)
         show_deployments([deployment(proof.precision, target, proof, {})])
         if as_json:
             print_json({"artifact": artifact, "precision": proof.precision, "targets": {target: proof_json(proof)}})
@@ -42,10 +45,11 @@ def verify(
             raise typer.Exit(1)
 
 
-def _rows(source: Any, table: Path) -> Array:
+def _rows(source: Any, table: Path, reading: dict[str, Any]) -> Array:
+    from edgeling.data import Reading
     from edgeling.errors import UnsupportedError
     from edgeling.workflow.pipeline import Pipeline
 
     if not isinstance(source, Pipeline):
         raise UnsupportedError("a table is matched to a trained pipeline by its columns", received="a bare network")
-    return source.preparation.transform(source.read(table))
+    return source.preparation.transform(source.read(table, Reading(**reading)))

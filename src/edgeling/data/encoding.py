@@ -61,7 +61,7 @@ def _western(name: str, content: bytes, error: UnicodeDecodeError) -> tuple[str,
         text = content.decode(_WESTERN)
     except UnicodeDecodeError:
         raise _not_text(name, f"bytes that are not utf-8: {error}") from error
-    sample = next(word for word in text.split() if not word.isascii())[:30]
+    sample = next((word for word in text.split() if not word.isascii()), "")[:30]
     return text, f"the file is not UTF-8: it is read as Windows-1252 (Latin-1), in which it says {sample!r}"
 
 

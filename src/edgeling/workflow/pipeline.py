@@ -7,11 +7,11 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from edgeling.data import Preparation, Reading, Table, table_of
+from edgeling.data import Preparation, Reading, ReadingOptions, Table, table_of
 from edgeling.data.features import CategoricalFeature, DateFeature, Feature
 from edgeling.data.scores import accuracy, classification_scores, r2_score, regression_scores
 from edgeling.errors import DataError
@@ -93,10 +93,11 @@ class Pipeline:
         """The network's outputs for raw vectors: float32 [rows, raw_size] -> float32 [rows, outputs]."""
         return self._predictors[precision or self.precision](raw)
 
-    def predict(self, table: Any) -> Predictions:
+    def predict(self, table: Any, **reading: Unpack[ReadingOptions]) -> Predictions:
         """Answers for a table: a file by its path, a pandas or polars DataFrame, a dict of columns, or an array.
 
         Columns are found by name, in any order; those of an array by their place among the columns of training.
+        ``reading`` says how a file is written, as :func:`edgeling.train` takes it, besides what was said there.
 
         Raises:
             DataError: the table cannot be read, or lacks a column.
@@ -104,7 +105,7 @@ class Pipeline:
         Warns:
             UserWarning: it has columns that were not there in training.
         """
-        answers = self.answers(self.preparation.transform(self.read(table)))
+        answers = self.answers(self.preparation.transform(self.read(table, Reading(**reading))))  # type: ignore[arg-type]
         if not self.labels:
             return Predictions(answers[:, 0])
         chosen = np.asarray(self.labels, dtype=object)[decide(answers)]
