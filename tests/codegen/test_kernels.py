@@ -242,6 +242,17 @@ def update_cases() -> Iterator[Case]:
         yield case("adamax_update", w, g, m, u, lr)
         p1, p2, p3 = (np.float32(x).reshape(()) for x in (0.96**3, 0.8, 0.999**3))
         yield case("nadam_update", w, g, m, v, lr, p1, p2, p3, relative=2e-5)
+        yield case("lion_update", w, g, m, lr)
+        yield case("adadelta_update", w, g, v, u, lr)
+        for power in (0.5, 0.0, 0.7):
+            yield case("ftrl_update", w, g, v, m, lr, power=power, relative=2e-5, absolute=3e-5)
+        yield case("ftrl_update", w, g, v, m, lr, l1=0.5, l2=0.1, l2_shrinkage=0.2, beta=0.3, relative=1e-5)
+        yield case("lamb_update", w, g, m, v, lr, p2, p3, relative=1e-5)
+        yield case("lamb_update", w * 0, g, m, v, lr, p2, p3, relative=1e-5)
+        time = np.float32(7).reshape(())
+        means = (v.mean(axis=1), v.mean(axis=0)) if v.ndim == 2 else ()
+        yield case("adafactor_update", w, g, *means, v, lr, time, relative=1e-5)
+        yield case("adafactor_update", w, 9 * g, *means, v, lr, time / 7, clip_threshold=0.5, relative=1e-5)
         yield case("decay", w, lr, rate=0.1)
         yield case("norm", w, g, m)
     for p in (1.0, 0.5, 1e-30, 0.0):

@@ -30,6 +30,11 @@ OPTIMIZERS = [
     optimizers.AdamW(),
     optimizers.Adamax(),
     optimizers.Nadam(clipnorm=1.0),
+    optimizers.Lion(0.01),
+    optimizers.Adadelta(1.0),
+    optimizers.Ftrl(0.1, l1_regularization_strength=0.01),
+    optimizers.Lamb(0.01),
+    optimizers.Adafactor(0.05),
 ]
 
 

@@ -28,7 +28,7 @@ DRAWN, FORGED, TRIES = 60, 40, 8000
 LARGEST_BYTES = 1 << 20
 needs_sanitizers = pytest.mark.skipif(bool(missing()), reason=missing())
 INPUTS = (
-    M, M, R, S, S, t(2, 1), t(3, 4), t(4), t(2, 5), t(2, 3, dtype=DType.INT8), t(dtype=DType.UINT32),
+    M, M, R, t(2), S, S, t(2, 1), t(3, 4), t(4), t(2, 5), t(2, 3, dtype=DType.INT8), t(dtype=DType.UINT32),
     t(2, 3, dtype=DType.INT32),
 )  # fmt: skip
 
@@ -49,7 +49,7 @@ def _one_more(b: GraphBuilder, pool: list[str], dice: random.Random) -> tuple[st
     names = [_pick(b, pool, given, dice) for given in example.inputs]
     attributes = dict(example.attributes)
     for name in OPERATIONS[operation].attributes:
-        if dice.random() < 0.2:
+        if dice.random() < min(0.2, 0.6 / len(OPERATIONS[operation].attributes)):
             attributes[name] = dice.choice(ODD_ATTRIBUTES)
     try:
         return b.add_many(operation, *names, **attributes)

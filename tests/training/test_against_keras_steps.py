@@ -10,6 +10,7 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
+from edgeling import optimizers as our_optimizers  # noqa: E402
 from edgeling.optimizers import get as optimizer_of  # noqa: E402
 from edgeling.optimizers import schedules as our_schedules  # noqa: E402
 from tests.training.keras_pairs import (  # noqa: E402
@@ -40,6 +41,19 @@ OPTIMIZERS = {
     "adamw": lambda: Opt.AdamW(0.01, weight_decay=0.1),
     "adamax": lambda: Opt.Adamax(0.01),
     "nadam": lambda: Opt.Nadam(0.01),
+    "lion": lambda: Opt.Lion(0.002, weight_decay=0.01),
+    "adadelta": lambda: Opt.Adadelta(1.0),
+    "ftrl": lambda: Opt.Ftrl(0.1),
+    "ftrl, regularised": lambda: Opt.Ftrl(
+        0.1,
+        learning_rate_power=-0.4,
+        l1_regularization_strength=0.01,
+        l2_regularization_strength=0.1,
+        l2_shrinkage_regularization_strength=0.05,
+        beta=0.1,
+    ),
+    "lamb": lambda: Opt.Lamb(0.01, weight_decay=0.1),
+    "adafactor": lambda: Opt.Adafactor(0.05),
     "weight decay": lambda: Opt.SGD(0.05, weight_decay=0.2),
     "clipnorm": lambda: Opt.SGD(0.05, clipnorm=0.3),
     "clipvalue": lambda: Opt.SGD(0.05, clipvalue=0.05),
@@ -151,6 +165,24 @@ def test_callbacks_change_the_learning_rate_as_kerass_do() -> None:
     assert got["learning_rate"] == pytest.approx(expected["learning_rate"], rel=1e-6)
     assert got["loss"] == pytest.approx(expected["loss"], rel=1e-5)
     assert_same(ours.get_weights(), model.get_weights(), 1e-5)
+
+
+@pytest.mark.parametrize("excluded", [{"var_names": ["bias", "nothing"]}, {"var_list": 0}])
+def test_weights_that_do_not_decay(excluded: dict[str, Any]) -> None:
+    model, ours = _pair()
+    compile_both(model, ours, Opt.AdamW(0.01, weight_decay=0.5), "sparse_categorical_crossentropy")
+    for side, optimizer in ((model, model.optimizer), (ours, ours.optimizer)):
+        told = {"var_list": [side.layers[0].kernel]} if "var_list" in excluded else excluded
+        optimizer.exclude_from_weight_decay(**told)
+    assert_same_step(model, ours, rows(0), _labels())
+    gradients = [np.ones(w.shape, np.float32) for w in ours.trainable_weights]
+    before = [w.numpy() for w in ours.trainable_weights]
+    by_hand = our_optimizers.SGD(0.1, weight_decay=1.0)
+    by_hand.exclude_from_weight_decay(var_names=["^bias$"])
+    by_hand.apply(gradients, ours.trainable_weights)
+    for old, weight in zip(before, ours.trainable_weights, strict=True):
+        expected = (old if weight.name == "bias" else 0.9 * old) - 0.1
+        np.testing.assert_allclose(weight.numpy(), expected, rtol=0, atol=3 * 2**-24)  # three roundings below 1
 
 
 SCHEDULES = {

@@ -315,7 +315,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "loss function": (lambda: losses.get(lambda t, p: 0), "lambda"),
     "reduction": (lambda: losses.MeanSquaredError(reduction="product"), "reduction"),
     "metric": (lambda: metrics.get("perplexity", 1, False), "'perplexity'"),
-    "optimizer": (lambda: optimizers.get("ftrl"), "'ftrl'"),
+    "optimizer": (lambda: optimizers.get("muon"), "'muon'"),
     "ema": (lambda: optimizers.Adam(use_ema=True), "use_ema"),
     "layer in a file": (lambda: layers.get({"class_name": "Conv2D", "config": {}}), "'Conv2D'"),
     "setting in a file": (lambda: layers.get({"class_name": "Dense", "config": {"units": 2, "lora_rank": 4}}), "lora"),

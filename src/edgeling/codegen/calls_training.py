@@ -98,6 +98,13 @@ def _rmsprop(site: Site) -> str:
     return f"edgeling_rmsprop_update({', '.join((site.size(), *numbers, *pointers))});"
 
 
+def _adafactor(site: Site) -> str:
+    numbers = (site.float(a) for a in ("decay", "epsilon_1", "epsilon_2", "clip_threshold"))
+    if len(site.input_types[0].shape) == 2:
+        return site.call("adafactor_matrix", site.length(0, 0), site.length(0, 1), *numbers)
+    return site.call("adafactor_vector", site.size(), *numbers)
+
+
 def _norm(site: Site) -> str:
     parts = [f"edgeling_add_squares({site.size(i)}, {x}, {site.y[0]});" for i, x in enumerate(site.x)]
     return "\n".join([f"*{site.y[0]} = 0.0f;", *parts, f"*{site.y[0]} = edgeling_sqrt(*{site.y[0]});"])
@@ -126,6 +133,11 @@ TRAINING_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "amsgrad_update": Call("update", _update("amsgrad_update", "-beta_1", "-beta_2", "epsilon"), _ALL),
     "adamax_update": Call("update", _update("adamax_update", "-beta_1", "beta_2", "epsilon"), _ALL),
     "nadam_update": Call("update", _update("nadam_update", "beta_1", "-beta_1", "-beta_2", "epsilon"), _ALL),
+    "lion_update": Call("update_more", _update("lion_update", "beta_1", "-beta_1", "beta_2", "-beta_2"), _ALL),
+    "adadelta_update": Call("update_more", _update("adadelta_update", "rho", "-rho", "epsilon"), _ALL),
+    "ftrl_update": Call("update_more", _update("ftrl_update", "power", "l1", "l2", "l2_shrinkage", "beta"), _ALL),
+    "lamb_update": Call("update_more", _update("lamb_update", "-beta_1", "-beta_2", "epsilon")),
+    "adafactor_update": Call("update_more", _adafactor),
     "decay": Call("update", _update("decay", "rate"), (0,)),
     "power_step": _scalar("power_step", "beta"),
     "adam_alpha": _scalar("adam_alpha"),

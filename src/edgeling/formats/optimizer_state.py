@@ -27,24 +27,39 @@ _GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
     "AdamW": _MOMENTS,
     "Adamax": (("momentum", "norm"),),
     "Nadam": _MOMENTS,
+    "Lion": (("momentum",),),
+    "Adadelta": (("accumulated_grad", "accumulated_delta_var"),),
+    "Ftrl": (("accumulator", "linear"),),
+    "Lamb": (("momentum", "velocity"),),
+    "Adafactor": (("rows", "columns", "velocity"),),
 }
 _POWERS = {"Adam": ("beta_1", "beta_2"), "AdamW": ("beta_1", "beta_2"), "Adamax": ("beta_1",), "Nadam": ("beta_2",)}
+_POWERS["Lamb"] = ("beta_1", "beta_2")
+_OF_MATRICES, _NOTHING = ("rows", "columns"), ""  # of a vector Adafactor keeps a zero in the place of each
 _PRODUCT = "u_product"  # Nadam's, kept last
 Shape = tuple[int, ...]
 
 
 def layout(model: Sequential, optimizer: Optimizer) -> list[tuple[str, Shape, float]]:
     """Edgeling's variables in Keras's order, after iteration and learning rate: name, shape, value before step 1."""
-    network, initial = model.network(), dict(optimizer.slots())
+    network = model.network()
     shapes = {name: weight.shape for weight, name in network.names.items()}
     slots = [
-        (f"{weight}_{slot}", shapes[weight], initial[slot])
+        entry
         for group in _GROUPS[type(optimizer).__name__]
         for weight in network.trainable()
-        for slot in group
-        if slot in initial
+        for name in group
+        for entry in _entry(optimizer, weight, shapes[weight], name)
     ]
     return [*slots, *([(_PRODUCT, (), 1.0)] if type(optimizer).__name__ == "Nadam" else [])]
+
+
+def _entry(optimizer: Optimizer, weight: str, shape: Shape, name: str) -> list[tuple[str, Shape, float]]:
+    """A slot as it stands in the layout, if the optimizer keeps it for a weight of that shape."""
+    kept = {slot.name: slot for slot in optimizer.slots_of(shape)}
+    if name in kept:
+        return [(f"{weight}_{name}", kept[name].shape, kept[name].initial)]
+    return [(_NOTHING, (), 0.0)] if name in _OF_MATRICES else []
 
 
 def state_arrays(model: Sequential, optimizer: Optimizer) -> list[Array]:
@@ -71,7 +86,8 @@ def restore_state(model: Sequential, optimizer: Optimizer, read: Callable[[Seque
         raise malformed("an optimizer's state that is not finite", "train again, or compile again")
     optimizer.iterations = int(iterations)
     held = zip(slots, arrays[len(scalars) - 1 :], strict=True)
-    model.optimizer_state.update({name: np.asarray(a, np.float32) for (name, _, _), a in held}, **_powers(optimizer))
+    state = {name: np.asarray(a, np.float32) for (name, _, _), a in held if name != _NOTHING}
+    model.optimizer_state.update(state, **_powers(optimizer))
 
 
 def _powers(optimizer: Optimizer) -> dict[str, Array]:
@@ -79,8 +95,9 @@ def _powers(optimizer: Optimizer) -> dict[str, Array]:
     bases: dict[str, float] = {f"{beta}_power": getattr(optimizer, beta) for beta in _POWERS.get(kind, ())}
     if kind == "Nadam":
         bases["decay_power"] = NADAM_DECAY
+    counted = {"time": np.asarray(optimizer.iterations, np.float32)} if kind == "Adafactor" else {}
     powers = {name: base**optimizer.iterations for name, base in bases.items()}
-    return {name: np.asarray(0 if p < SMALLEST_POWER else p, np.float32) for name, p in powers.items()}
+    return counted | {name: np.asarray(0 if p < SMALLEST_POWER else p, np.float32) for name, p in powers.items()}
 
 
 def _scheduled(optimizer: Optimizer) -> bool:

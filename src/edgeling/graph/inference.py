@@ -231,6 +231,17 @@ def _rmsprop(types: Types, attributes: Mapping[str, Any]) -> Types:
     return _update(slots)(types, attributes)
 
 
+def _adafactor(types: Types, _: Mapping[str, Any]) -> Types:
+    w, g, *slots, lr, step = types
+    require(len(w.shape) in (1, 2) and g == w, "takes a vector or a matrix, and its gradient", types)
+    means = [TensorType(w.shape[:1]), TensorType(w.shape[1:])] if len(w.shape) == 2 else []
+    require(
+        slots == [*means, w], "the slots are the means of rows and columns (of a matrix), then one of w's type", types
+    )
+    require(lr.shape == step.shape == (), "lr and t are scalars", types)
+    return (w, *slots)
+
+
 def _quantize(types: Types, attributes: Mapping[str, Any]) -> Types:
     require(len(types[0].shape) == 2, "quantize takes a matrix", types)
     _per_column(types, attributes)
@@ -297,6 +308,11 @@ TYPE_RULES: dict[str, Rule] = {
     "amsgrad_update": _update(3),
     "adamax_update": _update(2),
     "nadam_update": _update(2),
+    "lion_update": _update(1),
+    "adadelta_update": _update(2),
+    "ftrl_update": _update(2),
+    "lamb_update": _update(2),
+    "adafactor_update": _adafactor,
     "decay": _scalars(1),
     "adam_alpha": _scalars(3),
     **dict.fromkeys(("adamax_alpha", "nadam_product"), _scalars(2)),

@@ -123,6 +123,19 @@ UPDATES = {
     "nadam_update": _update(
         2, 4, "slots: m, v; scalars: lr, 0.96 ** t, u_product, beta_2 ** t", **_ADAM
     ),
+    "lion_update": _update(1, 1, "slots: m; scalars: lr", beta_1=0.9, beta_2=0.99),
+    "adadelta_update": _update(
+        2, 1, "slots: mean of squared gradients, of squared steps; scalars: lr", rho=0.95, epsilon=1e-7
+    ),
+    "ftrl_update": _update(
+        2, 1, "slots: accumulator, linear; scalars: lr",
+        power=0.5, l1=0.0, l2=0.0, l2_shrinkage=0.0, beta=0.0,
+    ),
+    "lamb_update": _update(2, 3, "slots: m, v; scalars: lr, beta_1 ** t, beta_2 ** t", **_ADAM),
+    "adafactor_update": Operation(
+        "of a matrix (w, g, means of rows [n], of columns [k], v, lr, t), of a vector (w, g, v, lr, t)",
+        MANY, {"decay": -0.8, "epsilon_1": 1e-30, "epsilon_2": 1e-3, "clip_threshold": 1.0},
+    ),
     "decay": Operation("(w, lr): w - w * rate * lr, decoupled weight decay", 2, {"rate": 0.0}),
     "power_step": Operation("beta ** t from beta ** (t - 1): p * beta, 0 once below 1e-30", 1, {"beta": 0.9}),
     "adam_alpha": Operation("(lr, beta_1 ** t, beta_2 ** t): lr * sqrt(1 - beta_2 ** t) / (1 - beta_1 ** t)", 3),

@@ -75,6 +75,57 @@ def _nadam(
     return w - m_hat * lr / (np.sqrt(v / (1 - beta_2_power)) + a["epsilon"]), m, v
 
 
+def _lion(a: Attributes, w: Array, g: Array, m: Array, lr: Array) -> tuple[Array, ...]:
+    step = np.sign(a["beta_1"] * m + (1 - a["beta_1"]) * g)
+    return w - lr * step, a["beta_2"] * m + (1 - a["beta_2"]) * g
+
+
+def _adadelta(a: Attributes, w: Array, g: Array, squares: Array, steps: Array, lr: Array) -> tuple[Array, ...]:
+    rho = a["rho"]
+    squares = rho * squares + (1 - rho) * g * g
+    step = np.sqrt(steps + a["epsilon"]) * g / np.sqrt(squares + a["epsilon"])
+    return w - lr * step, squares, rho * steps + (1 - rho) * step * step
+
+
+def _ftrl(a: Attributes, w: Array, g: Array, accumulator: Array, linear: Array, lr: Array) -> tuple[Array, ...]:
+    total = accumulator + g * g
+    after, before = (np.power(x, np.asarray(a["power"], w.dtype)) for x in (total, accumulator))
+    linear = linear + (g + 2 * a["l2_shrinkage"] * w) - (after - before) / lr * w
+    quadratic = after / lr + 2 * (a["l2"] + a["beta"] / (2 * lr))
+    return (np.clip(linear, -a["l1"], a["l1"]) - linear) / quadratic, total, linear
+
+
+def _norm(x: Array) -> Array:
+    return np.sqrt(np.sum(x * x))
+
+
+def _lamb(
+    a: Attributes, w: Array, g: Array, m: Array, v: Array, lr: Array, power_1: Array, power_2: Array
+) -> tuple[Array, ...]:
+    m, v = _moments(a, g, m, v)
+    step = m / (1 - power_1) / (np.sqrt(v / (1 - power_2)) + a["epsilon"])
+    lengths = _norm(w), _norm(step)
+    ratio = lengths[0] / lengths[1] if min(lengths) > 0 else 1.0
+    return w - ratio * lr * step, m, v
+
+
+def _adafactor(a: Attributes, w: Array, g: Array, *rest: Array) -> tuple[Array, ...]:
+    *slots, lr, t = rest
+    kept = 1 - np.power(t, np.asarray(a["decay"], w.dtype))
+    squares = g * g + a["epsilon_1"]
+    if w.ndim == 2:
+        means = [np.mean(squares, axis=1), np.mean(squares, axis=0)]
+        r, c = (kept * old + (1 - kept) * new for old, new in zip(slots, means, strict=False))
+        slots = [r, c, np.outer(r / np.mean(r), c).astype(w.dtype)]
+    else:
+        slots = [kept * slots[0] + (1 - kept) * squares]
+    step = g / np.sqrt(slots[-1])
+    size = w.size**0.5
+    step = step / np.maximum(1, _norm(step) / size / a["clip_threshold"])
+    rate = np.maximum(a["epsilon_2"], _norm(w) / size) * np.minimum(lr, 1 / np.sqrt(t))
+    return (w - rate * step, *slots)
+
+
 def _power(power: Array, factor: float | Array) -> Array:
     product = np.asarray(power * factor, dtype=power.dtype)
     return np.where(product < SMALLEST_POWER, np.zeros_like(product), product)
@@ -89,6 +140,11 @@ UPDATE_MEANINGS: dict[str, Callable[..., Any]] = {
     "amsgrad_update": _amsgrad,
     "adamax_update": _adamax,
     "nadam_update": _nadam,
+    "lion_update": _lion,
+    "adadelta_update": _adadelta,
+    "ftrl_update": _ftrl,
+    "lamb_update": _lamb,
+    "adafactor_update": _adafactor,
     "decay": lambda a, w, lr: w - w * (a["rate"] * lr),
     "power_step": lambda a, p: _power(p, a["beta"]),
     "adam_alpha": lambda _, lr, p1, p2: lr * np.sqrt(1 - p2) / (1 - p1),

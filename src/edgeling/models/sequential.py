@@ -166,14 +166,15 @@ class Sequential(Stack):
 
         def session(batch_size: int, tail: int) -> Session:
             signature, network, weighted = self._signature(objective), self.network(), data.sample_weight is not None
+            rule = optimizer.bound(network.names)
 
             def steps() -> Iterable[Graph]:
-                return (training_graph(network, objective, optimizer, n, weighted) for n in (batch_size, tail) if n)
+                return (training_graph(network, objective, rule, n, weighted) for n in (batch_size, tail) if n)
 
-            parts = [optimizer, self._layers] if isinstance(signature, Traced) else optimizer
+            parts = [rule, self._layers] if isinstance(signature, Traced) else rule
             step = described(parts, steps, network.names.values())
             key = ("fit", signature, step, batch_size, tail, weighted)
-            lent = lend(key, lambda: for_training(network, objective, optimizer, batch_size, weighted))
+            lent = lend(key, lambda: for_training(network, objective, rule, batch_size, weighted))
             self._fitted = (get_ident(), signature), lent
             return Session(lent, self._named_weights(), self._optimizer_state)
 

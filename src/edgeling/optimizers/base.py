@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from copy import copy
+from re import search
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -16,6 +18,15 @@ from edgeling.optimizers import schedules
 from edgeling.optimizers.rate import LearningRate
 from edgeling.optimizers.stepping import Steps
 from edgeling.training.tracing import Weight
+
+
+class Slot(NamedTuple):
+    """What an optimizer keeps for one weight: its name, shape, and the value it begins with."""
+
+    name: str
+    shape: tuple[int, ...]
+    initial: float
+
 
 _UNSUPPORTED = ("loss_scale_factor", "gradient_accumulation_steps", "ema_overwrite_frequency", "use_ema")
 
@@ -55,6 +66,9 @@ class Optimizer(Configurable):
         self.global_clipnorm, self.name = global_clipnorm, name or snake_case(type(self).__name__)
         self.iterations = 0
         self._by_hand = Steps()
+        self._excluded: list[Weight] = []
+        self._excluded_names: list[str] = []
+        self._undecayed: frozenset[str] = frozenset()
 
     def _check(self, refused: Mapping[str, Any], clips: Mapping[str, Any]) -> None:
         for key in refused.keys() - self.ignored:
@@ -109,8 +123,8 @@ class Optimizer(Configurable):
         clipped = self._clipped(builder, gradients)
         scalars = self.scalars(builder, learning_rate)
         for variable, gradient in clipped.items():
-            shape = builder.type_of(variable).shape
-            slots = [builder.variable(np.full(shape, v, np.float32), f"{variable}_{s}") for s, v in self.slots()]
+            kept = self.slots_of(builder.type_of(variable).shape)
+            slots = [builder.variable(np.full(s.shape, s.initial, np.float32), f"{variable}_{s.name}") for s in kept]
             weight = self._decayed(builder, variable, learning_rate)
             updated = builder.add_many(
                 self.operation, weight, gradient, *slots, *scalars, name=f"{variable}_next", **self.attributes()
@@ -134,8 +148,39 @@ class Optimizer(Configurable):
         self.iterations += 1
 
     def slots(self) -> list[tuple[str, float]]:
-        """Name and initial value of what is kept for each weight, in the operation's order."""
+        """Name and initial value of what is kept for each weight, of its shape, in the operation's order."""
         return []
+
+    def slots_of(self, shape: tuple[int, ...]) -> list[Slot]:
+        """What is kept for a weight of that shape, in the operation's order."""
+        return [Slot(name, shape, initial) for name, initial in self.slots()]
+
+    def exclude_from_weight_decay(
+        self, var_list: Iterable[Weight] | None = None, var_names: Iterable[str] | None = None
+    ) -> None:
+        """Say which weights do not decay, before training begins.
+
+        Args:
+            var_list: the weights themselves: ``[layer.bias]``.
+            var_names: regular expressions, found in the short names of weights: ``["bias"]``.
+        """
+        self._excluded, self._excluded_names = list(var_list or ()), list(var_names or ())
+
+    def bound(self, names: Mapping[Weight, str]) -> Self:
+        """The same rule for the weights of a graph, by which it knows those that do not decay.
+
+        Args:
+            names: the graph's name of every weight.
+        """
+        if not (self._excluded or self._excluded_names):
+            return self
+        rule = copy(self)
+        rule._undecayed = frozenset(name for weight, name in names.items() if self._is_excluded(weight))
+        return rule
+
+    def _is_excluded(self, weight: Weight) -> bool:
+        named = any(search(pattern, weight.name) for pattern in self._excluded_names)
+        return named or any(weight is excluded for excluded in self._excluded)
 
     def scalars(self, builder: GraphBuilder, learning_rate: str) -> tuple[str, ...]:
         """Values the operation takes last, computed once a step."""
@@ -147,7 +192,7 @@ class Optimizer(Configurable):
 
     def signature(self) -> dict[str, Any]:
         """What the compiled step depends on."""
-        return self._settings()
+        return {**self._settings(), "undecayed": sorted(self._undecayed)}
 
     def get_config(self) -> dict[str, Any]:
         """Keras's configuration."""
@@ -185,7 +230,7 @@ class Optimizer(Configurable):
         return gradients
 
     def _decayed(self, builder: GraphBuilder, weight: str, learning_rate: str) -> str:
-        if not self.weight_decay:
+        if not self.weight_decay or weight in self._undecayed:
             return weight
         return builder.add("decay", weight, learning_rate, rate=float(self.weight_decay))
 

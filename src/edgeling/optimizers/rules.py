@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from edgeling.configurable import resolve, table_of
 from edgeling.errors import TrainingError
 from edgeling.graph import GraphBuilder
 from edgeling.graph.updates import NADAM_DECAY
@@ -184,20 +183,3 @@ class Nadam(_Moments):
         product = builder.add("nadam_product", held, decay_power, name="u_product_next", beta_1=self.beta_1)
         builder.update(held, product)
         return learning_rate, decay_power, product, _power(builder, "beta_2_power", self.beta_2)
-
-
-TABLE: dict[str, type[Optimizer]] = table_of(
-    [SGD, RMSprop, Adagrad, Adam, AdamW, Adamax, Nadam],
-    sgd=SGD, rmsprop=RMSprop, adamw=AdamW,
-)  # fmt: skip
-
-
-def get(identifier: Any) -> Optimizer:
-    """An optimizer from its name, class, description or itself.
-
-    Raises:
-        UnsupportedError: no such optimizer.
-    """
-    if isinstance(identifier, str):
-        identifier = identifier if identifier in TABLE else identifier.lower()
-    return resolve("optimizer", Optimizer, TABLE, identifier)

@@ -238,8 +238,9 @@ GRADIENTS: Mapping[str, Gradient | str] = {
     **dict.fromkeys(
         (
             "sgd_update", "momentum_update", "rmsprop_update", "adagrad_update", "adam_update", "amsgrad_update",
-            "adamax_update", "nadam_update", "decay", "power_step", "adam_alpha", "adamax_alpha", "nadam_product",
-            "norm", "clip_scale",
+            "adamax_update", "nadam_update", "lion_update", "adadelta_update", "ftrl_update", "lamb_update",
+            "adafactor_update", "decay", "power_step", "adam_alpha", "adamax_alpha", "nadam_product", "norm",
+            "clip_scale",
         ),
         _LAST,
     ),

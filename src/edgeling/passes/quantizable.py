@@ -29,8 +29,9 @@ QUANTIZATION: Mapping[str, str] = {
         (
             "activation_gradient", "softmax_gradient", "log_softmax_gradient", "loss", "loss_gradient", "metric",
             "penalty", "penalty_gradient", "dropout_mask", "count", "sgd_update", "momentum_update", "rmsprop_update",
-            "adagrad_update", "adam_update", "amsgrad_update", "adamax_update", "nadam_update", "decay", "power_step",
-            "adam_alpha", "adamax_alpha", "nadam_product", "norm", "clip_scale",
+            "adagrad_update", "adam_update", "amsgrad_update", "adamax_update", "nadam_update", "lion_update",
+            "adadelta_update", "ftrl_update", "lamb_update", "adafactor_update", "decay", "power_step", "adam_alpha",
+            "adamax_alpha", "nadam_product", "norm", "clip_scale",
         ),
         _TRAINING,
     ),

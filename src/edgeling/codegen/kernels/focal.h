@@ -8,17 +8,7 @@
 #define EDGELING_FOCAL_H
 
 #include "loss.h"
-
-/* x to the power of e, for x >= 0. */
-EDGELING_KERNEL float edgeling_power(float x, float e) {
-    if (e == 2.0f) {
-        return x * x;
-    }
-    if (e == 1.0f) {
-        return x;
-    }
-    return e == 0.0f ? 1.0f : edgeling_exp(e * edgeling_log(x));
-}
+#include "power.h"
 
 /* The weight of an output among ones and zeros. */
 EDGELING_KERNEL float edgeling_balance(int balanced, float alpha, float t) {
