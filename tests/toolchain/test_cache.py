@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeling.errors import ToolchainError
-from edgeling.toolchain import cache, library
+from edgeling.system import private
+from edgeling.toolchain import cache, cache_folder, cache_limit, library
 from edgeling.toolchain.native import load
 from tests.support.tiny_programs import dense
 
@@ -74,13 +76,21 @@ def test_a_damaged_entry_is_made_again(folder, damage):
     assert list(folder.iterdir()) == [path.parent]
 
 
-def test_what_a_killed_process_left_is_swept_away_once_it_is_old(folder):
-    folder.mkdir()
-    for name, age_hours in (("making-old", 25), ("making-new", 1)):
-        (folder / name / "entry").mkdir(parents=True)
-        os.utime(folder / name, (time.time() - age_hours * 3600,) * 2)
+def test_what_a_killed_process_left_is_swept_away_and_what_another_makes_is_not(folder):
+    script = (
+        "import os, sys\nfrom edgeling.toolchain import cache\n"
+        "def make(workspace, result):\n    print('making', flush=True)\n    sys.stdin.read()\n"
+        "cache.get_or_make('k' * 64, 'x', make)\n"
+    )
+    command, pipe = [sys.executable, "-c", script], subprocess.PIPE
+    maker = subprocess.Popen(command, env=python_environment(), stdin=pipe, stdout=pipe)
+    assert maker.stdout.readline() == b"making\n"
     path = cache.get_or_make(KEY, "x", make_hello)
-    assert {entry.name for entry in folder.iterdir()} == {"making-new", path.parent.name}
+    assert len(list(folder.iterdir())) == 2
+    maker.kill()
+    maker.communicate()
+    cache.get_or_make(cache.key_of(["other"]), "x", make_hello)
+    assert {entry.name for entry in folder.iterdir()} == {path.parent.name, cache.key_of(["other"])[:40]}
 
 
 def test_a_failure_to_make_leaves_nothing(folder):
@@ -125,6 +135,7 @@ def test_a_folder_that_cannot_be_made_falls_back_to_a_temporary_one(tmp_path, mo
     assert path.read_bytes() == b"hello"
     assert not path.is_relative_to(tmp_path / "file")
     assert stat.S_IMODE(cache.cache_dir().stat().st_mode) == 0o700
+    assert str(tmp_path / "file") in cache_folder.place().why_temporary
 
 
 @pytest.mark.skipif(not Path("/proc/version").exists(), reason="needs a file system nobody can write to")
@@ -186,7 +197,7 @@ def test_processes_that_make_and_damage_the_same_entries_all_succeed(folder):
         for _ in range(4)
     ]
     assert [process.communicate(timeout=60)[1] for process in running] == [""] * 4
-    assert not [path for path in folder.iterdir() if path.name.startswith("making-")]
+    assert not [path for path in folder.iterdir() if path.name.startswith(".making")]
 
 
 def test_processes_that_compile_the_same_program_all_run_it(folder):
@@ -222,3 +233,161 @@ def test_compiled_once_found_again(folder, monkeypatch):
     assert library.compile_program(dense()) == path
     with pytest.raises(ToolchainError, match="a compiler was started"):
         library.compile_program(dense("other"))
+
+
+# ------------------------------------------------------------------------------------------ other users of the machine
+
+posix = pytest.mark.skipif(not private.HAS_OWNERS, reason="owners and permissions are POSIX's")
+
+
+@pytest.fixture
+def planted(folder):
+    """An entry that answers to the right key, as somebody else who may write into the folder could leave it."""
+    path = cache.get_or_make(KEY, "x", lambda workspace, result: result.write_bytes(b"evil"))
+    assert cache.get_or_make(KEY, "x", never) == path
+    return path
+
+
+@posix
+@pytest.mark.parametrize(("place", "mode"), [(".", 0o777), (".", 0o775), (".", 0o1777), ("..", 0o777)])
+def test_a_folder_that_others_may_write_is_not_used_and_that_is_said(folder, planted, place, mode):
+    (folder / place).chmod(mode)
+    with pytest.warns(UserWarning, match=r"may be written by others.*set EDGELING_CACHE_DIR"):
+        path = cache.get_or_make(KEY, "x", make_hello)
+    assert path.read_bytes() == b"hello"
+    assert not path.is_relative_to(folder)
+    assert cache_folder.place().is_exposed
+    assert planted.read_bytes() == b"evil"
+
+
+@posix
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives things away")
+def test_a_folder_of_another_user_is_not_used(folder, planted):
+    os.chown(folder, 65534, 65534)
+    with pytest.warns(UserWarning, match="belongs to another user"):
+        assert cache.get_or_make(KEY, "x", make_hello).read_bytes() == b"hello"
+
+
+@posix
+@pytest.mark.parametrize("place", ["entry", "file", "hash"])
+def test_an_entry_that_others_may_write_is_made_again(planted, place):
+    {"entry": planted.parent, "file": planted, "hash": planted.parent / "sha256"}[place].chmod(0o722)
+    assert cache.get_or_make(KEY, "x", make_hello).read_bytes() == b"hello"
+    assert stat.S_IMODE(planted.parent.stat().st_mode) == 0o700
+
+
+@posix
+@pytest.mark.parametrize("what", ["file", "entry"])
+def test_a_link_is_no_entry(folder, planted, what):
+    moved = planted if what == "file" else planted.parent
+    moved.rename(folder / "elsewhere")
+    moved.symlink_to(folder / "elsewhere")
+    assert cache.get_or_make(KEY, "x", make_hello).read_bytes() == b"hello"
+    assert not planted.is_symlink()
+    assert not planted.parent.is_symlink()
+
+
+def test_an_entry_under_the_name_of_another_is_none(folder, planted):
+    other = cache.key_of(["other"])
+    planted.parent.rename(folder / other[:40])
+    assert cache.get_or_make(other, "x", make_hello).read_bytes() == b"hello"
+
+
+@posix
+def test_what_is_made_is_private_whatever_the_mask(folder):
+    mask = os.umask(0)
+    try:
+        path = cache.get_or_make(KEY, "x", make_hello)
+    finally:
+        os.umask(mask)
+    modes = [stat.S_IMODE(p.stat().st_mode) for p in (folder, path.parent, path, path.parent / "sha256")]
+    assert modes == [0o700, 0o700, 0o700, 0o600]
+    assert cache.get_or_make(KEY, "x", never) == path
+
+
+@posix
+def test_without_any_safe_folder_nothing_is_compiled(tmp_path, folder, monkeypatch):
+    folder.mkdir()
+    folder.chmod(0o777)
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "tmp").chmod(0o777)
+    monkeypatch.setattr(cache_folder.tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setattr(cache_folder, "_temporary_dir", cache_folder._temporary_dir.__wrapped__)
+    with pytest.raises(ToolchainError, match=r"nobody else can change.*may be written by others.*mkdir -m 700"):
+        cache.get_or_make(KEY, "x", never)
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_user_without_a_home_has_a_temporary_folder(monkeypatch):
+    monkeypatch.delenv("EDGELING_CACHE_DIR", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert cache.get_or_make(KEY, "x", make_hello).read_bytes() == b"hello"
+
+
+FORKED = """
+import os, sys
+from pathlib import Path
+from edgeling.toolchain import cache
+folder = cache.cache_dir()
+child = os.fork()
+if child: os.waitpid(child, 0)
+assert folder.exists()
+if child: print(folder)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_temporary_folder_goes_with_its_process_and_not_with_a_fork_of_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("EDGELING_CACHE_DIR", "/dev/null/cache")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert Path(run_python(FORKED).strip()).parent == tmp_path
+    assert list(tmp_path.iterdir()) == []
+
+
+# ------------------------------------------------------------------------------------------------- how much it holds
+
+
+def age(path: Path, hours: float) -> None:
+    os.utime(path.parent / "sha256", (time.time() - hours * 3600,) * 2)
+
+
+def make_large(workspace: Path, result: Path) -> None:
+    result.write_bytes(bytes(range(256)) * 256)
+
+
+def test_what_was_not_used_for_longest_makes_room(folder, monkeypatch):
+    keys = [cache.key_of([str(i)]) for i in range(6)]
+    paths = [cache.get_or_make(key, "x", make_large) for key in keys[:5]]
+    for hours, path in enumerate(reversed(paths)):
+        age(path, 10 + hours)  # the first is the oldest
+    cache.get_or_make(keys[0], "x", never)  # used just now
+    size = cache_limit.entries(folder)[0].size_bytes
+    assert size >= 65536
+    monkeypatch.setenv("EDGELING_CACHE_BYTES", str(3 * size))
+    paths.append(cache.get_or_make(keys[5], "x", make_large))
+    assert {path for path in paths if path.exists()} == {paths[0], paths[4], paths[5]}
+    assert sum(entry.size_bytes for entry in cache_limit.entries(folder)) <= 3 * size
+    assert len(list(folder.iterdir())) == 3
+
+
+def test_what_was_just_asked_for_stays_however_little_room_there_is(folder, monkeypatch):
+    monkeypatch.setenv("EDGELING_CACHE_BYTES", "0")
+    paths = [cache.get_or_make(cache.key_of([str(i)]), "x", make_large) for i in range(3)]
+    assert all(path.exists() for path in paths)
+    age(paths[1], 1)
+    cache.get_or_make(cache.key_of(["3"]), "x", make_large)
+    assert [path.exists() for path in paths] == [True, False, True]
+
+
+@pytest.mark.parametrize("given", ["1G", "-1", "many"])
+def test_a_limit_is_a_number_of_bytes(monkeypatch, given):
+    monkeypatch.setenv("EDGELING_CACHE_BYTES", given)
+    with pytest.raises(ToolchainError, match="EDGELING_CACHE_BYTES is a number"):
+        cache_limit.limit_bytes()

@@ -8,10 +8,8 @@ import errno
 import itertools
 import json
 import os
-import signal
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -32,6 +30,7 @@ from edgeling.artifact.manifest import (
 from edgeling.errors import ArtifactError
 from edgeling.files.whole import sync, sync_folder, write_new
 from edgeling.system.exchange import exchange
+from edgeling.system.interrupts import interrupts_held
 from edgeling.system.workshop import sweep, workshop
 
 _IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST)
@@ -61,7 +60,7 @@ def write_artifact(path: str | Path, manifest: Mapping[str, Any], files: Mapping
     contents = {**files, MANIFEST: _manifest(path, manifest, files)}
     _require_room(path, contents)
     try:
-        with _interrupts_held():
+        with interrupts_held():
             _replace(path, contents)
     except OSError as error:
         raise ArtifactError(
@@ -159,26 +158,6 @@ def _listed(folder: Path) -> set[str]:
     mine = isinstance(manifest, dict) and manifest.get("format") == FORMAT
     files = manifest.get("files") if mine else None
     return {MANIFEST, *files} if isinstance(files, dict) else set()
-
-
-@contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Ctrl-C takes effect at the end: in between it would also interrupt the clearing up.
-
-    Python lets only the main thread do this, and only there does Ctrl-C arrive.
-    """
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or before is None:
-        yield
-        return
-    received: list[int] = []
-    signal.signal(signal.SIGINT, lambda number, _: received.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-        if received:
-            signal.raise_signal(signal.SIGINT)
 
 
 def _replace(path: Path, contents: Mapping[str, bytes]) -> None:

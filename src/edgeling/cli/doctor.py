@@ -48,9 +48,19 @@ def _compiler() -> str:
 
 
 def _cache() -> str:
-    from edgeling.toolchain.cache import cache_dir
+    from edgeling.toolchain.cache_folder import place
 
-    return str(cache_dir())
+    found = place()
+    return f"{found.folder}, until the end, for {found.why_temporary}" if found.why_temporary else str(found.folder)
+
+
+def _cache_use() -> str:
+    from edgeling.toolchain.cache_folder import place
+    from edgeling.toolchain.cache_limit import entries, limit_bytes
+
+    found = entries(place().folder)
+    used = sum(entry.size_bytes for entry in found) / 2**20
+    return f"{used:.1f} of {limit_bytes() / 2**20:.0f} MiB, {len(found)} compiled programs"
 
 
 def _package(name: str) -> Callable[[], str]:
@@ -69,6 +79,7 @@ PROBES: dict[str, Callable[[], str]] = {
     "wasm_runtime": _package("wasmtime"),
     "numpy": _package("numpy"),
     "cache": _cache,
+    "cache_use": _cache_use,
 }
 
 

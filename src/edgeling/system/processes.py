@@ -12,10 +12,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from time import monotonic
+
+from edgeling.system.interrupts import interrupts_held
 
 Process = subprocess.Popen[bytes]
 _running: set[Process] = set()
+_starting = Lock()  # while one is running and not yet among those
+_STARTING_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,9 @@ def run(
     """
     end, started = monotonic() + timeout_seconds, []
     try:
-        for command in commands:
-            started.append(_start(command, folder, environment))  # noqa: PERF401  (each is remembered at once)
+        with interrupts_held():  # between starting one and remembering it
+            for command in commands:
+                started.append(_start(command, folder, environment))  # noqa: PERF401
         return [_finish(process, given, max(0.0, end - monotonic())) for process in started]
     except BaseException as error:
         for process in started:
@@ -61,10 +67,11 @@ def run(
 
 def _start(command: Sequence[str], folder: Path | None, environment: Mapping[str, str] | None) -> Process:
     pipe = subprocess.PIPE
-    process = subprocess.Popen(
-        command, cwd=folder, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
-    )
-    _running.add(process)
+    with _starting:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+        )
+        _running.add(process)
     return process
 
 
@@ -90,9 +97,19 @@ def _kill(process: Process) -> None:
 @atexit.register
 def _kill_all() -> None:
     """What daemon threads are still waiting for when Python ends."""
+    held = _starting.acquire(timeout=_STARTING_SECONDS)
     for process in list(_running):
         _kill(process)
+    if held:
+        _starting.release()
+
+
+def _forget() -> None:
+    """A fork of this process has none of its own to end."""
+    global _starting
+    _starting = Lock()
+    _running.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_running.clear)  # a child of ours has none of its own to end
+    os.register_at_fork(after_in_child=_forget)

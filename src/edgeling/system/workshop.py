@@ -29,11 +29,13 @@ def workshop(parent: Path, name: str) -> Iterator[Path]:
         OSError: it cannot be made.
     """
     folder, lock = _made(parent, name)
+    maker = os.getpid()
     try:
         try:
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            if os.getpid() == maker:  # else a fork of the maker, which leaves the block too
+                shutil.rmtree(folder, ignore_errors=True)
     finally:
         os.close(lock)  # whatever interrupts the removal, the next maker can go on with it
 

@@ -15,6 +15,7 @@ from edgeling.codegen.program import EntryPoint, Port
 from edgeling.errors import ToolchainError
 from edgeling.graph.types import DType
 from edgeling.toolchain.library import compile_glue
+from edgeling.toolchain.loading import open_library
 
 _METH_FASTCALL = 0x80
 _MAX_PORTS = 64  # as in python_call.c
@@ -106,7 +107,7 @@ def _glue() -> ctypes.CDLL | None:
         addresses = [address(getattr(ctypes.pythonapi, name)) for name in _Api._functions]
     except AttributeError:
         return None
-    library = ctypes.CDLL(str(compile_glue()))
+    library = open_library(compile_glue())
     api = _Api.in_dll(library, "edgeling_python")
     for i, value in enumerate([*addresses, *map(id, _Api._objects_)]):
         setattr(api, f"slot{i}", value)

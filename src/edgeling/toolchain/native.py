@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Mapping
-from functools import cache as memoize
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +20,7 @@ from edgeling.graph.types import TensorType
 from edgeling.targets import get
 from edgeling.toolchain import calls
 from edgeling.toolchain.library import compile_program, rows_symbol
+from edgeling.toolchain.loading import open_library
 
 Function = Callable[..., None]
 
@@ -41,7 +40,7 @@ def load(program: Program, extra_files: Mapping[str, str] | None = None) -> Nati
         CompilerNotFoundError: there is no C compiler.
         ToolchainError: it does not compile or does not load.
     """
-    return NativeProgram(program, _open(compile_program(program, extra_files)))
+    return NativeProgram(program, open_library(compile_program(program, extra_files)))
 
 
 class NativeProgram:
@@ -101,7 +100,7 @@ class NativeProgram:
         return self._bound(entry_name, takes_rows=True)
 
     def address(self, entry_name: str) -> int:
-        """The entry's C function pointer."""
+        """The entry's C function pointer, good for as long as this program is held."""
         return calls.address(self.symbol(self._entry(entry_name).function))
 
     def symbol(self, name: str) -> Any:
@@ -130,18 +129,6 @@ class NativeProgram:
                 entry, run, self.state, takes_rows=takes_rows, keep=self._library
             )
         return self._functions[name, takes_rows]
-
-
-@memoize
-def _open(path: Path) -> ctypes.CDLL:
-    try:
-        return ctypes.CDLL(str(path))
-    except OSError as error:
-        raise ToolchainError(
-            "a compiled program must load",
-            received=str(error),
-            remedy="set EDGELING_CACHE_DIR to a folder on a file system that programs may run from",
-        ) from error
 
 
 def _aligned_zeros(size: int) -> NDArray[np.uint8]:
