@@ -64,7 +64,7 @@ class _Maker:
 
     def product(self) -> None:
         a = self.pick()
-        other = self.pick(*[(r, self.shape(a)[1]) for r in (1, 2, ROWS, 5)])
+        other = self.pick(*[(r, self.shape(a)[1]) for r in (1, 2, ROWS, 5)]) or a
         self.keep(self.limit(self.b.add("matmul", a, other, transpose_b=True)))
 
     def shaped(self) -> None:

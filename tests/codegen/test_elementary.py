@@ -19,6 +19,7 @@ from edgeling.graph.types import Array
 ERF = np.frompyfunc(math.erf, 1, 1)
 REFERENCES = {
     "exp": np.exp,
+    "exp_below": np.exp,
     "expm1": np.expm1,
     "log": np.log,
     "log1p": np.log1p,
@@ -58,7 +59,12 @@ def values(name: str) -> Array:
     near = np.linspace(-100, 100, 300_001).astype(np.float32)
     close = np.linspace(-2, 2, 300_001).astype(np.float32)
     x = np.concatenate([spread, near, close, np.array([0.0, -0.0, np.inf, -np.inf, np.nan], np.float32)])
-    return x[~(x < 0)] if name == "log1p" else x
+    return x[~outside(name, x)]
+
+
+def outside(name: str, x: Array) -> Array:
+    """What a function is not made for."""
+    return {"log1p": (x < 0) | (x > 1), "expm1": x > 0, "exp_below": x > 0}.get(name, np.zeros(x.shape, bool))
 
 
 def applied(functions: ctypes.CDLL, name: str, x: Array) -> Array:

@@ -89,8 +89,9 @@ def _hard_sigmoid(x: Array) -> Array:
 def _squareplus(x: Array, b: float) -> Array:
     """(x + sqrt(x * x + b)) / 2, in the form that neither cancels nor overflows."""
     near = np.minimum(np.abs(x), FAR)
-    root = np.maximum(np.sqrt(near * near + b), np.abs(x))
-    return np.where(x < 0, b / (root + np.abs(x)), x + root) / 2
+    root = np.sqrt(near * near + b)
+    above = np.where(np.abs(x) > near, x, (x + root) / 2)
+    return np.where(x < 0, b / 2 / (root + np.abs(x)), above)
 
 
 def _squareplus_derivative(y: Array, b: float) -> Array:

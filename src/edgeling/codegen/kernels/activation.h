@@ -43,12 +43,12 @@ enum edgeling_activation_function {
 #define EDGELING_SELU_SCALE 1.05070099f
 
 EDGELING_KERNEL float edgeling_sigmoid(float x) {
-    const float small = edgeling_exp(-edgeling_absolute(x));
+    const float small = edgeling_exp_below(-edgeling_absolute(x));
     return (x < 0.0f ? small : 1.0f) / (1.0f + small);
 }
 
 EDGELING_KERNEL float edgeling_softplus(float x) {
-    return edgeling_maximum(x, 0.0f) + edgeling_log1p(edgeling_exp(-edgeling_absolute(x)));
+    return edgeling_maximum(x, 0.0f) + edgeling_log1p(edgeling_exp_below(-edgeling_absolute(x)));
 }
 
 EDGELING_KERNEL float edgeling_elu(float x, float alpha) {
@@ -57,7 +57,7 @@ EDGELING_KERNEL float edgeling_elu(float x, float alpha) {
 }
 
 EDGELING_KERNEL float edgeling_normal_cdf(float x) { return 0.5f * (1.0f + edgeling_erf(x * 0.707106781f)); }
-EDGELING_KERNEL float edgeling_normal_pdf(float x) { return edgeling_exp(-0.5f * x * x) * 0.398942280f; }
+EDGELING_KERNEL float edgeling_normal_pdf(float x) { return edgeling_exp_below(-0.5f * x * x) * 0.398942280f; }
 
 /* (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2, without cancellation (Hendrycks and Gimpel, 2016) */
 EDGELING_KERNEL float edgeling_gelu_share(float x) {
@@ -69,8 +69,9 @@ EDGELING_KERNEL float edgeling_hard_sigmoid(float x) { return edgeling_clip_valu
 /* (x + sqrt(x * x + b)) / 2, in the form that neither cancels nor overflows */
 EDGELING_KERNEL float edgeling_squareplus(float x, float b) {
     const float size = edgeling_absolute(x), near = edgeling_minimum(size, 1e18f);
-    const float root = edgeling_maximum(edgeling_sqrt(near * near + b), size);
-    return 0.5f * (x < 0.0f ? b / (root + size) : x + root);
+    const float root = edgeling_sqrt(near * near + b);
+    const float above = size > near ? x : 0.5f * (x + root);
+    return x < 0.0f ? 0.5f * b / (root + size) : above;
 }
 
 EDGELING_KERNEL float edgeling_sparse_plus(float x) {

@@ -81,6 +81,8 @@ EDGELING_KERNEL float edgeling_float_of(uint32_t bits) {
 
 EDGELING_KERNEL float edgeling_absolute(float x) { return edgeling_float_of(edgeling_bits_of(x) & 0x7FFFFFFFu); }
 
+EDGELING_KERNEL int edgeling_is_nan(float x) { return (edgeling_bits_of(x) & 0x7FFFFFFFu) > 0x7F800000u; }
+
 /* The larger and the smaller of two; NaN in the first argument is kept. */
 EDGELING_KERNEL float edgeling_maximum(float x, float y) { return x < y ? y : x; }
 EDGELING_KERNEL float edgeling_minimum(float x, float y) { return x > y ? y : x; }
@@ -93,7 +95,7 @@ EDGELING_KERNEL float edgeling_clip_value(float x, float low, float high) {
 /* -1, 0 or 1; NaN is kept. */
 EDGELING_KERNEL float edgeling_sign(float x) {
     const float sign = (x > 0.0f ? 1.0f : 0.0f) - (x < 0.0f ? 1.0f : 0.0f);
-    return x == x ? sign : x;
+    return edgeling_is_nan(x) ? x : sign;
 }
 
 #endif

@@ -3,29 +3,37 @@
  *
  *   function          largest error seen against float64     special values
  *   edgeling_exp      1.0 ulp                                overflow: inf; results below 2^-126: 0
- *   edgeling_expm1    1.5 ulp                                overflow: inf; -inf: -1
+ *   edgeling_exp_below 1.0 ulp for x <= 0                    results below 2^-126: 0; above 0 it is not made for
+ *   edgeling_expm1    1.5 ulp for x <= 0                     -inf: -1; above 0 it is not made for
  *   edgeling_log      0.8 ulp                                0: -inf; below 0: NaN; inf: inf
- *   edgeling_log1p    1.3 ulp for x >= 0                     inf: inf; below 0 it is not made for
+ *   edgeling_log1p    1.3 ulp for 0 <= x <= 1                outside it is not made for
  *   edgeling_tanh     2.5 ulp                                inf: 1; -inf: -1
  *   edgeling_erf      1.2 ulp                                inf: 1; -inf: -1
  *   edgeling_sqrt     1 ulp, exact with a hardware unit      below 0: NaN; inf: inf; denormals: 0 without hardware
  *
  * NaN gives NaN everywhere. Polynomials are least-maximum fits of this project; erf's forms follow N. Juffa.
+ *
+ * Nothing here depends on the order in which a compiler adds, on whether it rounds in between, or on what it takes for
+ * equal: where a rounding is meant it is read off the bits. So flags that let it reorder (-funsafe-math-optimizations)
+ * or compute in wider registers (x87) cost accuracy, a few units in the sixth digit, and nothing else. Only flags that
+ * let it assume there is no NaN are refused, for then it may drop every question whether there is one.
  */
 #ifndef EDGELING_ELEMENTARY_H
 #define EDGELING_ELEMENTARY_H
 
 #include "common.h"
 
-#if defined(__FAST_MATH__)
-#error "Edgeling's functions need IEEE arithmetic: compile without -ffast-math"
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ > 0) || defined(_M_FP_FAST)
+#error "Edgeling's floats need NaN and infinity: compile without -ffast-math, or add -fno-finite-math-only"
 #endif
 
 #define EDGELING_LOG2_E 1.44269504f
 #define EDGELING_LN2_HIGH 0.693359375f           /* few bits, so that n * high is exact */
 #define EDGELING_LN2_LOW -2.12194440e-4f         /* ln 2 - high */
-#define EDGELING_ROUNDER 12582912.0f             /* 1.5 * 2^23: adding it rounds to an integer, kept in the low bits */
+#define EDGELING_ROUNDER 12582912.0f             /* 1.5 * 2^23: a sum with it has an integer in its low bits */
+#define EDGELING_ROUNDER_BITS 0x4B400000u
 #define EDGELING_LARGEST_EXPONENT 88.7228394f    /* ln 2^128: from here on exp is infinite */
+#define EDGELING_SMALLEST_EXPONENT -87.3365402f  /* ln 2^-126 */
 #define EDGELING_SMALLEST_NORMAL 1.17549435e-38f /* 2^-126 */
 
 /* x = n ln 2 + r with |r| <= ln 2 / 2. */
@@ -35,11 +43,10 @@ typedef struct {
 } edgeling_reduced;
 
 EDGELING_KERNEL edgeling_reduced edgeling_reduce(float x) {
-    const float shifted = x * EDGELING_LOG2_E + EDGELING_ROUNDER;
-    const float n = shifted - EDGELING_ROUNDER;
     edgeling_reduced reduced;
+    reduced.n = edgeling_bits_of(x * EDGELING_LOG2_E + EDGELING_ROUNDER) - EDGELING_ROUNDER_BITS;
+    const float n = (float)(int32_t)reduced.n;
     reduced.r = (x - n * EDGELING_LN2_HIGH) - n * EDGELING_LN2_LOW;
-    reduced.n = edgeling_bits_of(shifted) - edgeling_bits_of(EDGELING_ROUNDER);
     return reduced;
 }
 
@@ -53,20 +60,28 @@ EDGELING_KERNEL float edgeling_expm1_near_zero(float r) {
     return q * (r * r) + r;
 }
 
+/* exp(x) for x <= 0. What a NaN leaves in n does not matter: it times anything is NaN. */
+EDGELING_KERNEL float edgeling_exp_below(float x) {
+    const edgeling_reduced reduced = edgeling_reduce(x);
+    const float scale = edgeling_float_of((reduced.n + 127u) << 23); /* 2^n */
+    const float result = scale * (edgeling_expm1_near_zero(reduced.r) + 1.0f);
+    return x < EDGELING_SMALLEST_EXPONENT ? 0.0f : result;
+}
+
 EDGELING_KERNEL float edgeling_exp(float x) {
     const edgeling_reduced reduced = edgeling_reduce(x);
     const float fraction = edgeling_expm1_near_zero(reduced.r) + 1.0f;
     const float scaled = edgeling_float_of(edgeling_bits_of(fraction) + (reduced.n << 23));
-    const float positive = x > -87.3365402f ? scaled : 0.0f;
+    const float positive = x > EDGELING_SMALLEST_EXPONENT ? scaled : 0.0f;
     return x < EDGELING_LARGEST_EXPONENT ? positive : x + EDGELING_INFINITY;
 }
 
 EDGELING_KERNEL float edgeling_expm1(float x) {
     const float bounded = x < -20.0f ? -20.0f : x;
     const edgeling_reduced reduced = edgeling_reduce(bounded);
-    const float half = edgeling_float_of((reduced.n + 126u) << 23); /* 2^(n - 1), so that 2^128 is never needed */
-    const float result = (half * edgeling_expm1_near_zero(reduced.r) + (half - 0.5f)) * 2.0f;
-    return x < EDGELING_LARGEST_EXPONENT ? result : x + EDGELING_INFINITY;
+    const float scale = edgeling_float_of((reduced.n + 127u) << 23); /* 2^n */
+    const float near = edgeling_expm1_near_zero(reduced.r);
+    return reduced.n == 0u ? near : scale * near + (scale - 1.0f);
 }
 
 EDGELING_KERNEL float edgeling_log(float x) {
@@ -94,9 +109,13 @@ EDGELING_KERNEL float edgeling_log(float x) {
 }
 
 EDGELING_KERNEL float edgeling_log1p(float x) {
-    const float w = 1.0f + x;
-    const float result = edgeling_log(w) + (x - (w - 1.0f)) / w;
-    return x < EDGELING_INFINITY ? result : x;
+    const float s = x / (2.0f + x); /* the logarithm is 2 atanh(s), and 2 s is x - s x */
+    const float square = s * s;
+    float q = 2.801198661e-1f;
+    q = q * square + 2.800180614e-1f;
+    q = q * square + 4.002152681e-1f;
+    q = q * square + 6.666641831e-1f;
+    return x - s * (x - square * q);
 }
 
 EDGELING_KERNEL float edgeling_with_sign_of(float magnitude, float sign) {
@@ -126,7 +145,7 @@ EDGELING_KERNEL float edgeling_erf(float x) {
     far = far * bounded - 1.06777877e-1f;
     far = far * bounded - 6.34846687e-1f;
     far = far * bounded - 1.28717512e-1f;
-    far = 1.0f - edgeling_exp(far * bounded - bounded);
+    far = 1.0f - edgeling_exp_below(far * bounded - bounded);
     return t > 0.927734375f ? edgeling_with_sign_of(far, x) : near;
 }
 

@@ -119,9 +119,9 @@ EDGELING_KERNEL float edgeling_class_truth(int sparse, float smoothing, int colu
 
 /* log(sum of exp(p - largest)) */
 EDGELING_KERNEL float edgeling_log_sum_exp(int columns, float largest, const float *p) {
-    float sum = edgeling_exp(p[0] - largest);
+    float sum = edgeling_exp_below(p[0] - largest);
     for (int c = 1; c < columns; c++) {
-        sum += edgeling_exp(p[c] - largest);
+        sum += edgeling_exp_below(p[c] - largest);
     }
     return edgeling_log(sum);
 }
@@ -248,7 +248,7 @@ EDGELING_KERNEL void edgeling_categorical_logits_gradient(
     }
     for (int c = 0; c < columns; c++) {
         const float t = edgeling_class_truth(sparse, smoothing, columns, truth, c);
-        gradient[c] = d * (edgeling_exp((p[c] - largest) - log_sum) * weight - t);
+        gradient[c] = d * (edgeling_exp_below((p[c] - largest) - log_sum) * weight - t);
     }
 }
 

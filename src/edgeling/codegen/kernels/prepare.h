@@ -14,7 +14,7 @@ EDGELING_KERNEL void edgeling_impute(int rows, int columns, const float *x, cons
     for (int row = 0; row < rows; row++) {
         for (int c = 0; c < columns; c++) {
             const float value = x[row * columns + c];
-            y[row * columns + c] = value == value ? value : edgeling_read_float(fill + c);
+            y[row * columns + c] = edgeling_is_nan(value) ? edgeling_read_float(fill + c) : value;
         }
     }
 }

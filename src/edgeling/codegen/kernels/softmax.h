@@ -39,7 +39,7 @@ EDGELING_KERNEL void edgeling_shift_rows(int rows, int columns, const float *x, 
 EDGELING_KERNEL void edgeling_softmax(int rows, int columns, const float *x, float *y) {
     edgeling_shift_rows(rows, columns, x, y);
     for (int i = 0; i < rows * columns; i++) {
-        y[i] = edgeling_exp(y[i]);
+        y[i] = edgeling_exp_below(y[i]);
     }
     for (int row = 0; row < rows; row++) {
         const float scale = 1.0f / edgeling_row_sum(columns, y + row * columns);
@@ -65,9 +65,9 @@ EDGELING_KERNEL void edgeling_softmax_gradient(int rows, int columns, const floa
 EDGELING_KERNEL void edgeling_log_softmax(int rows, int columns, const float *x, float *y) {
     edgeling_shift_rows(rows, columns, x, y);
     for (int row = 0; row < rows; row++, y += columns) {
-        float sum = edgeling_exp(y[0]);
+        float sum = edgeling_exp_below(y[0]);
         for (int c = 1; c < columns; c++) {
-            sum += edgeling_exp(y[c]);
+            sum += edgeling_exp_below(y[c]);
         }
         const float log_sum = edgeling_log(sum);
         for (int c = 0; c < columns; c++) {
