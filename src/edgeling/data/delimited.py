@@ -271,6 +271,30 @@ class TextCells:
         return found.tolist(), codes
 
 
+class CodedCells:
+    """A column of which each distinct text is held once.
+
+    Args:
+        distinct: sorted.
+        codes: int [rows] positions in them.
+    """
+
+    def __init__(self, distinct: list[str], codes: Array) -> None:
+        present = np.bincount(codes, minlength=len(distinct)) > 0
+        self._distinct = [word for word, there in zip(distinct, present, strict=True) if there]
+        self._codes = (np.cumsum(present) - 1)[codes]
+
+    def sample(self) -> list[str]:
+        return self._distinct[:300]
+
+    def plain_numbers(self, extra: Sequence[str]) -> tuple[Array, Counter[str]] | None:
+        del extra
+        return None
+
+    def distinct(self) -> tuple[list[str], Array]:
+        return self._distinct, self._codes
+
+
 def _only_missing(texts: Array, extra: Sequence[str], words: Counter[str]) -> bool:
     """Count what NumPy took for NaN; whether it means a missing value here too."""
     words.update(texts.tolist())

@@ -143,7 +143,9 @@ def feature_from_json(value: Mapping[str, Any]) -> Feature:
         KeyError, TypeError, ValueError, OverflowError: anything else.
     """
     if "categories" in value:
-        return CategoricalFeature(text(value["name"]), texts(value["categories"]))
+        categories = texts(value["categories"])
+        require(len(categories) > 0)
+        return CategoricalFeature(text(value["name"]), categories)
     name, form = text(value["name"]), text(value["form"])
     if "unit" in value:
         return _date_from_json(value, name, form)

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from edgeling.data.cells import Cells, Understood, understand
 from edgeling.data.dates import DAY_SECONDS
-from edgeling.data.delimited import SeriesCells, TextCells, require_memory
+from edgeling.data.delimited import CodedCells, SeriesCells, TextCells, require_memory
 from edgeling.data.reading import Reading, Role
 from edgeling.data.table import Column, Table, numeric_column
 from edgeling.errors import DataError
@@ -338,7 +338,26 @@ def _from_polars(name: str, series: polars.Series, as_text: bool) -> Column | Ce
         return numeric_column(
             name, (series.to_physical().cast(polars.Float64) / scale).fill_null(float("nan")).to_numpy()
         )
+    if kind in (polars.Categorical, polars.Enum):
+        return _from_codes(series)
     return SeriesCells(series.cast(polars.String))
+
+
+def _from_codes(series: polars.Series) -> Cells:
+    """Each category is looked at once, however many rows have it."""
+    import polars
+
+    pairs = polars.DataFrame({"code": series.to_physical(), "text": series}).unique("code")
+    words = ["" if text is None else text.strip() for text in pairs["text"].cast(polars.String).to_list()]
+    codes = series.to_physical().fill_null(0).to_numpy()
+    null = series.is_null().to_numpy()
+    distinct = sorted({*words, ""})
+    place = {word: i for i, word in enumerate(distinct)}
+    known = [(code, place[word]) for code, word in zip(pairs["code"], words, strict=True) if code is not None]
+    table = np.zeros(1 + max((code for code, _ in known), default=0), np.int64)
+    for code, where in known:
+        table[code] = where
+    return CodedCells(distinct, np.where(null, place[""], table[codes]))
 
 
 def _require_shapes(features: Array, labels: Array) -> None:

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from edgeling.data.delimited import require_memory
+from edgeling.data.parquet_size import unpacked_bytes
 from edgeling.data.source import LARGEST_RATIO, SMALL_BYTES, Source, limit_bytes, too_large
 from edgeling.errors import DataError, UnsupportedError
 
@@ -31,6 +33,7 @@ def read_native(source: Source, kind: str, sheet: str = "") -> tuple[polars.Data
         UnsupportedError: a package that reads it is not installed.
     """
     frame, notes = _READERS[kind](source, sheet)
+    _require_texts(source, frame)
     if not frame.height or not frame.width:
         raise DataError("a table needs rows", received=f"{source.name!r} without any", remedy="export it again")
     return frame, notes
@@ -57,6 +60,7 @@ def _parquet(source: Source, _: str) -> tuple[polars.DataFrame, tuple[str, ...]]
     import polars
 
     with _readable(source, "a Parquet file"):
+        _require_budget(source, unpacked_bytes(source.content))
         return _scanned(source, polars.scan_parquet(io.BytesIO(source.content))), ()
 
 
@@ -64,6 +68,7 @@ def _arrow(source: Source, _: str) -> tuple[polars.DataFrame, tuple[str, ...]]:
     import polars
 
     with _readable(source, "an Arrow file"):
+        _require_budget(source, _arrow_bytes(source.content))
         if source.content[:6] == b"ARROW1":
             return _scanned(source, polars.scan_ipc(io.BytesIO(source.content))), ()
         return polars.read_ipc_stream(io.BytesIO(source.content)), ()
@@ -75,10 +80,29 @@ def _scanned(source: Source, scan: polars.LazyFrame) -> polars.DataFrame:
 
     rows, width = int(scan.select(polars.len()).collect().item()), len(scan.collect_schema())
     require_memory(rows * width)
-    limit = _RICHER * limit_bytes(len(source.content))
-    if rows * width * _CELL_BYTES > limit:
-        raise too_large(source.name, limit)
+    _require_budget(source, rows * width * _CELL_BYTES)
     return scan.collect()
+
+
+def _require_budget(source: Source, size: int) -> None:
+    limit = _RICHER * limit_bytes(len(source.content))
+    if size > limit:
+        raise too_large(source.name, limit)
+
+
+def _require_texts(source: Source, frame: polars.DataFrame) -> None:
+    """A text said once and meant by a million rows takes room only now that rows are taken one by one."""
+    import polars
+
+    texts = [column for column in frame.get_columns() if column.dtype == polars.String]
+    _require_budget(source, sum(int(column.str.len_bytes().sum()) for column in texts))
+
+
+def _arrow_bytes(content: bytes) -> int:
+    """What packed buffers say they unpack to: each begins with its length, then the mark of LZ4 or Zstandard."""
+    marks = re.finditer(rb"\x04\x22\x4d\x18|\x28\xb5\x2f\xfd", content)
+    said = (int.from_bytes(content[m.start() - 8 : m.start()], "little") for m in marks if m.start() % 8 == 0)
+    return sum(size for size in said if size < 2**40)  # larger ones are no lengths but what packing made of data
 
 
 def _excel(source: Source, sheet: str) -> tuple[polars.DataFrame, tuple[str, ...]]:
