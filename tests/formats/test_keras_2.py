@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,10 @@ import pytest
 
 from edgeling.errors import UnsupportedError
 from edgeling.formats.keras_file import load_keras, save_keras
+from tests.support.shared import needs, shared_data
 
-SHARED = Path(os.environ.get("EDGELING_SHARED", Path(__file__).parents[3] / "shared"))
-TINY = SHARED / "data" / "mlperf_tiny"
-pytestmark = pytest.mark.skipif(not TINY.is_dir(), reason="needs the shared data folder; set EDGELING_SHARED")
+TINY = shared_data("mlperf_tiny")
+pytestmark = needs(TINY)
 
 
 def sounds() -> np.ndarray:

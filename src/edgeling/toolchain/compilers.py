@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import shlex
 import shutil
 import sys
@@ -108,22 +107,6 @@ def _named(command: str) -> Compiler:
             remedy="unset the variable to let Edgeling look for one",
         )
     return Compiler((program, *words[1:]))
-
-
-@memoize
-def cpu_identity() -> str:
-    """What ``-march=native`` depends on: the processor's model and features."""
-    try:
-        text = Path("/proc/cpuinfo").read_text("utf-8").split("\n\n", 1)[0]
-    except OSError:
-        return f"{platform.machine()} {platform.processor()}"
-    kept = ("model name", "flags", "Features", "CPU part", "isa")
-    return "\n".join(line for line in text.splitlines() if line.startswith(kept))
-
-
-def native_cpu_flag() -> str:
-    """``-march=native``, which on 64-bit Arm is spelt ``-mcpu=native`` by every compiler."""
-    return "-mcpu=native" if platform.machine().lower() in {"arm64", "aarch64"} else "-march=native"
 
 
 def resource(name: str) -> str:

@@ -18,13 +18,12 @@ from edgeling.codegen.program import EntryPoint, Port, Program
 from edgeling.toolchain import cache
 from edgeling.toolchain.compilers import (
     HOST,
-    cpu_identity,
     host_compiler,
-    native_cpu_flag,
     resource,
     run,
     write_sources,
 )
+from edgeling.toolchain.processor import architecture_flag, cpu_identity
 
 _UNIT = "edgeling_rows.c"
 _LIBRARY = "program.dll" if sys.platform == "win32" else "program.so"
@@ -88,7 +87,7 @@ def _argument(port: Port, const: str, index: int) -> str:
 
 def _compile(files: Mapping[str, str], units: list[str], purpose: str) -> Path:
     compiler = host_compiler()
-    flags = (*HOST, native_cpu_flag(), "-fno-semantic-interposition", "-I.")
+    flags = (*HOST, architecture_flag(compiler.is_zig), "-fno-semantic-interposition", "-I.")
     key = cache.key_of(["library", compiler.identity, cpu_identity(), *flags, *units], files)
     # Linking through `zig cc` would first build a C library that a program does not need.
     link = [compiler.command[0], "ld.lld"] if compiler.is_zig and sys.platform == "linux" else list(compiler.command)
