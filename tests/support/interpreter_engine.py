@@ -57,9 +57,13 @@ class InterpreterEngine:
         given = {"x": data.x[batch], "y": data.y[batch], "learning_rate": rate, "seed": np.uint32(seed)}
         if data.sample_weight is not None:
             given["sample_weight"] = data.sample_weight[batch]
-        result = run(graph, {k: v for k, v in given.items() if k in graph.inputs}, self._weights)
-        self._weights |= result.variables
-        return _divided(result.outputs)
+        outputs, variables = self._run(graph, {k: v for k, v in given.items() if k in graph.inputs}, self._weights)
+        self._weights |= variables
+        return _divided(outputs)
+
+    def _run(self, graph: Graph, given: Any, held: Any) -> tuple[Any, dict[str, Any]]:
+        result = run(graph, given, held)
+        return result.outputs, result.variables
 
     def evaluate(self, data: TrainingData) -> Any:
         return self.evaluate_rows(data)[0]
@@ -68,8 +72,9 @@ class InterpreterEngine:
         graph = self._evaluation_graph
         assert graph
         held = {k: v for k, v in self._weights.items() if k in graph.variables}
+        arrays = data.x, data.y, data.sample_weight
         rows = [
-            run(graph, [data.x[i : i + 1], data.y[i : i + 1], data.sample_weight[i : i + 1]], held).outputs
+            self._run(graph, {name: a[i : i + 1] for name, a in zip(graph.inputs, arrays, strict=True)}, held)[0]
             for i in range(len(data.x))
         ]
         logs, predictions = zip(*map(_divided, rows), strict=True)

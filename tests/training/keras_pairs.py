@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
+from edgeling import callbacks as our_callbacks
 from edgeling.models import Sequential
 from edgeling.optimizers import get as optimizer_of
+from tests.support.rounding import Bound, prediction_bound, training_bounds
 
 FEATURES = 5
 ROWS = 12
@@ -37,24 +40,58 @@ def rows(seed: int = 0, count: int = ROWS, features: int = FEATURES) -> Any:
     return np.random.default_rng(seed).normal(size=(count, features)).astype(np.float32)
 
 
-def relative_error(ours: Any, theirs: Any) -> float:
-    """The largest difference as a share of the largest value."""
-    ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
-    assert ours.shape == theirs.shape
-    return float(np.max(np.abs(ours - theirs)) / max(np.max(np.abs(theirs)), 1e-12))
+def assert_same_answers(model: Any, ours: Sequential, x: Any) -> None:
+    """Both predict the same, up to rounding."""
+    assert_within([prediction_bound(ours, x)], [ours.predict(x, verbose=0)], [model.predict(x, verbose=0)])
 
 
-def assert_same(ours: Any, theirs: Any, tolerance: float) -> None:
-    for mine, other in zip(ours, theirs, strict=True):
-        assert relative_error(mine, other) <= tolerance
-
-
-def assert_same_step(model: Any, ours: Sequential, x: Any, y: Any, tolerance: float = 1e-5, **weights: Any) -> None:
-    """One step on one batch moves every weight by the same amount, and reports the same."""
-    before = model.get_weights()
+def assert_same_step(model: Any, ours: Sequential, x: Any, y: Any, **weights: Any) -> None:
+    """One step on one batch moves every weight by the same amount, and reports the same, up to rounding."""
+    allowed = training_bounds(ours, lambda twin: np.ravel(twin.train_on_batch(x, y, **weights)))
     theirs, mine = model.train_on_batch(x, y, **weights), ours.train_on_batch(x, y, **weights)
-    assert relative_error(np.ravel(mine), np.ravel(theirs)) <= tolerance
-    for start, after, other in zip(before, ours.get_weights(), model.get_weights(), strict=True):
-        assert after.dtype == np.float32
-        scale = max(np.max(np.abs(other - start)), 1e-3)
-        assert np.max(np.abs(after - other)) <= tolerance * scale + 1.2e-7 * np.max(np.abs(other))
+    assert all(weight.dtype == np.float32 for weight in ours.get_weights())
+    assert_within(allowed, [*np.ravel(mine), *ours.get_weights()], [*np.ravel(theirs), *model.get_weights()])
+
+
+def assert_same_fit(
+    model: Any, ours: Sequential, x: Any, y: Any, callbacks: Callable[[Any], list[Any]] = lambda module: [], **how: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A whole fit leaves the same weights and the same history, up to rounding; learning rates are not compared.
+
+    Args:
+        callbacks: from the module they come from to a list of them, new ones for each fit.
+    """
+
+    def fit(one: Any) -> dict[str, Any]:
+        return one.fit(x, y, callbacks=callbacks(our_callbacks), **how).history
+
+    allowed = training_bounds(ours, lambda twin: list(_losses(fit(twin)).values()), samples=6)
+    expected = model.fit(x, y, callbacks=callbacks(keras.callbacks), **how).history
+    got = fit(ours)
+    assert got.keys() == expected.keys()
+    theirs, mine = _losses(expected), _losses(got)
+    assert_within(
+        allowed, [*mine.values(), *ours.get_weights()], [*(theirs[key] for key in mine), *model.get_weights()]
+    )
+    return expected, got
+
+
+def weight_bounds(ours: Sequential, *data: Any, **how: Any) -> list[Bound]:
+    """Of the weights that a fit will leave."""
+
+    def fit(twin: Sequential) -> list[Any]:
+        twin.fit(*data, **how)
+        return []
+
+    return training_bounds(ours, fit, samples=6)
+
+
+def _losses(history: dict[str, Any]) -> dict[str, Any]:
+    return {key: values for key, values in history.items() if key != "learning_rate"}
+
+
+def assert_within(allowed: list[Bound], ours: list[Any], theirs: list[Any]) -> None:
+    """Both sides' results, in order, lie no further from the double precision's than rounding explains."""
+    for bound, mine, other in zip(allowed, ours, theirs, strict=True):
+        bound.require(other, "Keras")
+        bound.require(mine, "Edgeling")

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far float32 may be from the truth: the same graph in double precision, and again with every rounding drawn.
+
+Monte Carlo arithmetic (D. S. Parker, "Monte Carlo Arithmetic", 1997): each operand of each operation is changed by a
+random share of an ulp, more where many terms are summed, and so is each result. The spread of a few such runs is what
+roundings of any order of sums, with or without fused products, do to each result: that of the largest summands where
+they cancel, and no more than an ulp or two where nothing does. It depends on no machine, for no float32 is computed.
+
+Two correct implementations lie within ``FACTOR`` spreads of the double precision's result, and so may differ by twice
+that. A wrong formula does not: ``tests/support/test_rounding.py`` shows it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from edgeling.graph import Graph
+from edgeling.graph.meaning import evaluate
+from edgeling.graph.types import Array, DType, Node
+from edgeling.models import session
+from edgeling.training.graphs import inference_graph
+from tests.support.interpreter_engine import InterpreterEngine
+
+UNIT = 2.0**-24  # half an ulp of 1: what one rounding to float32 may cost
+ELEMENTARY = 4  # ulps that an elementary function may be off, ours and others
+FACTOR, SAMPLES = 4.0, 10
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The result in double precision, and how far float32 may be from each element."""
+
+    exact: Array
+    spread: Array
+
+    @property
+    def room(self) -> Array:
+        """What rounding may cost, the one of the result itself and of numbers below float32's least included."""
+        return FACTOR * self.spread + 2 * UNIT * np.abs(self.exact) + 2.0**-126
+
+    def error(self, found: Any) -> float:
+        """The largest error in units of what is allowed: at most 1 where the result is right."""
+        difference = np.abs(np.asarray(found, np.float64).reshape(self.exact.shape) - self.exact)
+        return float(np.max(difference / self.room, initial=0.0))
+
+    def require(self, found: Any, what: str = "") -> None:
+        """AssertionError where a result is further from the double precision's than rounding explains."""
+        assert self.error(found) <= 1, f"{what}: {self.error(found):.3g} times what rounding may cost"
+
+
+def bounds(run: Callable[[np.random.Generator | None], Sequence[Array]], samples: int = SAMPLES) -> list[Bound]:
+    """A bound for each result of ``run``, which takes the dice for its roundings, or None for double precision."""
+    exact = [np.asarray(value, np.float64) for value in run(None)]
+    drawn = [run(np.random.default_rng(seed)) for seed in range(samples)]
+    spreads = [
+        np.sqrt(np.mean([np.square(np.asarray(d[i], np.float64) - e) for d in drawn], axis=0))
+        for i, e in enumerate(exact)
+    ]
+    return [Bound(e, s) for e, s in zip(exact, spreads, strict=True)]
+
+
+def run_rounded(graph: Graph, given: dict[str, Any], dice: np.random.Generator | None) -> dict[str, Array]:
+    """Every value of a graph from its inputs and variables, in double precision, roundings drawn from the dice."""
+    values = {
+        name: _wide(graph, name, array) for name, array in {**graph.constants, **graph.variables, **given}.items()
+    }
+    for node in graph.nodes:
+        operands = [_drawn(values[name], _terms(graph, node), dice) for name in node.inputs]
+        summand = _summand(node, operands)
+        for name, result in zip(node.outputs, evaluate(node, operands), strict=True):
+            made = _drawn(_wide(graph, name, result), ELEMENTARY**2, dice)
+            values[name] = made if summand is None or dice is None else _off(made, summand, dice)
+    return values
+
+
+def _wide(graph: Graph, name: str, array: Any) -> Array:
+    kind = graph.types[name]
+    return np.asarray(array, np.float64 if kind.dtype is DType.FLOAT32 else kind.dtype.numpy).reshape(kind.shape)
+
+
+def _terms(graph: Graph, node: Node) -> float:
+    """How many terms a result of the node may be the sum of."""
+    largest = max((graph.types[name].size for name in node.inputs), default=1)
+    rows = [graph.types[name].shape for name in (*node.inputs, *node.outputs)]
+    longest = max((max(shape, default=1) for shape in rows), default=1)
+    return min(largest, longest) if node.operation not in ("sum", "penalty", "norm") else largest
+
+
+def _summand(node: Node, operands: Sequence[Array]) -> Array | None:
+    """The largest number within an operation from which a smaller result is left; None where there is none."""
+    function = node.attributes.get("function", "")
+    if node.operation == "log_softmax" or (node.operation == "loss" and function == "log_cosh"):
+        return np.asarray(1.0)  # the sum of exponentials whose logarithm is taken, or log 2
+    if function not in ("gelu", "gelu_tanh", "tanh_shrink", "squareplus") or node.operation == "activation_gradient":
+        return np.abs(operands[0]) if node.operation == "activation_gradient" else None
+    return np.abs(operands[0] @ operands[1] + operands[2] if node.operation == "dense" else operands[0])
+
+
+def _off(array: Array, summand: Array, dice: np.random.Generator) -> Array:
+    return array + ELEMENTARY * UNIT * summand * dice.uniform(-1, 1, array.shape)
+
+
+def _drawn(array: Array, terms: float, dice: np.random.Generator | None) -> Array:
+    """Each element changed by up to ``sqrt(terms)`` roundings: so many of random sign add up to ``terms`` in a sum.
+
+    Numbers of few bits stay: labels, the ends of what saturates, and their sums are exact in any order.
+    """
+    if dice is None or array.dtype.kind != "f":
+        return array
+    rounded = array * (1 + UNIT * (1 + np.sqrt(terms)) * dice.uniform(-1, 1, array.shape))
+    return np.where(np.rint(array * 256) == array * 256, array, rounded)
+
+
+class RoundedEngine(InterpreterEngine):
+    """Trains in double precision, with roundings drawn from ``dice``."""
+
+    dice: np.random.Generator | None = None
+
+    def _run(self, graph: Graph, given: dict[str, Any], held: dict[str, Any]) -> tuple[list[Array], dict[str, Array]]:
+        values = run_rounded(graph, {**held, **given}, self.dice)
+        updates = dict(graph.updates)
+        return [values[o] for o in graph.outputs], {v: values[updates.get(v, v)] for v in graph.variables}
+
+
+@contextmanager
+def trained_rounded(dice: np.random.Generator | None) -> Iterator[None]:
+    """Models compiled inside train in double precision."""
+    engine = type("Engine", (RoundedEngine,), {"dice": dice})
+    with patch.object(session, "Engine", engine), patch.object(session, "_kept", type(session._kept)()):
+        yield
+
+
+def training_bounds(model: Any, train: Callable[[Any], Sequence[Any]], samples: int = SAMPLES) -> list[Bound]:
+    """Bounds of what ``train`` gives for a copy of the model, then of its weights."""
+
+    def run(dice: np.random.Generator | None) -> list[Array]:
+        with trained_rounded(dice):
+            twin = copy.deepcopy(model)
+            logs = [np.asarray(value, np.float64) for value in train(twin)]
+            return [*logs, *(np.asarray(w.value, np.float64) for w in twin.weights)]
+
+    return bounds(run, samples)
+
+
+def prediction_bound(model: Any, x: Array) -> Bound:
+    """Of what a built model answers for rows."""
+    graph = inference_graph(model)
+
+    def run(dice: np.random.Generator | None) -> list[Array]:
+        answers = (run_rounded(graph, {graph.inputs[0]: row[None]}, dice)[graph.outputs[0]] for row in x)
+        return [np.concatenate(list(answers))]
+
+    return bounds(run)[0]
