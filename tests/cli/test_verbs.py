@@ -98,9 +98,10 @@ def test_build_writes_and_measures(trained, target: str, precision: str) -> None
 
 def test_the_example_builds_and_runs(trained) -> None:
     trained.json("build", "flowers.edgeling", "--for", "native", "--out", "firmware")
-    done = subprocess.run(["make"], cwd=trained.folder / "firmware", capture_output=True, text=True, check=False)
+    folder = trained.folder / "firmware" / "example"
+    done = subprocess.run(["make"], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    program = next(p for p in (trained.folder / "firmware").iterdir() if p.is_file() and p.stat().st_mode & 0o100)
+    program = next(p for p in folder.iterdir() if p.is_file() and p.stat().st_mode & 0o100)
     assert subprocess.run([program], capture_output=True, text=True, check=True).stdout
 
 

@@ -142,7 +142,9 @@ def test_the_example_builds_and_runs(name, tmp_path):
     if shutil.which("make") is None or shutil.which("gcc") is None:
         pytest.skip("make and gcc are not installed")
     strict = f"CFLAGS={' '.join(WARNINGS)} -O2"
-    subprocess.run(["make", "-s", "CC=gcc", strict], cwd=tmp_path, check=True)
+    subprocess.run(["make", "-s", "CC=gcc", strict], cwd=tmp_path / "example", check=True)
     x = np.linspace(-1, 1, graph.types["x"].size, dtype=np.float32)
-    said = subprocess.run([tmp_path / "example", *map(str, x)], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        [tmp_path / "example" / "example", *map(str, x)], capture_output=True, text=True, check=True
+    ).stdout
     np.testing.assert_allclose([float(w) for w in said.split()], run(graph, [x[None]]).outputs[0][0], 1e-5)

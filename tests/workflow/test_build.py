@@ -33,7 +33,9 @@ def test_a_build_writes_the_c_and_says_what_it_takes(model, tmp_path) -> None:
     assert built.matches
     assert 0 < built.flash_weights_bytes + built.flash_code_bytes == built.flash_bytes < 3000
     assert built.precision == "float32"
-    assert {"my_model.c", "my_model.h", "main.c"} <= {p.name for p in (tmp_path / "firmware").iterdir()}
+    assert {"my_model.c", "my_model.h", "example", "edgeling-build.json"} <= {
+        p.name for p in (tmp_path / "firmware").iterdir()
+    }
     assert (tmp_path / "firmware" / "my_model.c").read_text() == built.files["my_model.c"]
 
 
@@ -111,10 +113,28 @@ def test_a_folder_that_cannot_be_written(model, tmp_path) -> None:
     assert (tmp_path / "file").read_text() == "in the way"
 
 
-def test_a_program_too_large_for_the_chip_is_refused() -> None:
+def test_the_c_of_a_program_too_large_for_the_chip_is_written_and_proven_all_the_same(tmp_path) -> None:
     huge = Sequential([Input((200,)), Dense(300), Dense(10)])
-    with pytest.raises(TargetError):
-        edgeling.build(huge, target="cortex-m0plus")
+    built = edgeling.build(huge, target="cortex-m0plus", out=tmp_path / "firmware", name="huge")
+    weights_bytes = 4 * (200 * 300 + 300 + 300 * 10 + 10)
+    assert not built.fits
+    assert built.matches
+    assert weights_bytes - 128 * 1024 < built.flash_excess_bytes < weights_bytes - 128 * 1024 + 8 * 1024
+    assert (tmp_path / "firmware" / "huge.c").exists()
+
+
+def test_a_chip_is_as_large_as_one_says(model) -> None:
+    tight = edgeling.build(model, target="cortex-m4", flash_bytes=1000, ram_bytes=1100)
+    assert tight.flash_excess_bytes > 0
+    assert tight.ram_excess_bytes > 0
+    needed = {"flash_bytes": 1000 + tight.flash_excess_bytes, "ram_bytes": 1100 + tight.ram_excess_bytes}
+    assert edgeling.build(model, target="cortex-m4", **needed).fits
+    for size in needed:
+        short = edgeling.verify(model, target="cortex-m4", **{**needed, size: needed[size] - 8})
+        assert not short.fits
+        assert short.matches
+    with pytest.raises(TargetError, match="no bound"):
+        edgeling.build(model, target="wasm32", ram_bytes=1000)
 
 
 @pytest.mark.parametrize(

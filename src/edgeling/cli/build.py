@@ -4,37 +4,112 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeling.cli.output import Json, print_json, reported
+from edgeling.cli.output import Json, print_json, reported, say
+from edgeling.cli.reading import reads_tables
+from edgeling.cli.sizes import Flash, Ram, size_bytes
 
-Artifact = Annotated[Path, typer.Argument(help="An .edgeling folder (or a .keras file).")]
-Precision = Annotated[str, typer.Option(help="float32, int8, or auto: the one train chose; of a .keras file float32.")]
+if TYPE_CHECKING:
+    from edgeling.graph.types import Array
+    from edgeling.toolchain.prove import Proof
+
+TOO_LARGE = 3  # the exit code of what was done for a chip that has not the memory
+
+Artifact = Annotated[Path, typer.Argument(help="An .edgeling folder, or a .keras or .h5 file.")]
+Precision = Annotated[
+    str,
+    typer.Option(help="float32, int8, or auto: int8 if --calibration or --io ask for it, else what train chose."),
+]
 For = Annotated[str, typer.Option("--for", help="The target; edgeling targets lists them.")]
+Calibration = Annotated[
+    Path | None,
+    typer.Option(help="A table whose rows decide the scales of int8: the model's columns, no others."),
+]
 
 
+@reads_tables
 def build(
     artifact: Artifact,
+    reading: dict[str, Any],
     target: For = "cortex-m4",
     out: Annotated[Path, typer.Option(help="The folder for the C.")] = Path("firmware"),
     precision: Precision = "auto",
+    name: Annotated[str, typer.Option(help="What files and functions are called; by default as the artifact.")] = "",
+    calibration: Calibration = None,
+    io: Annotated[str, typer.Option(help="float32, or int8: what the caller's buffers hold.")] = "float32",
+    selftest: Annotated[bool, typer.Option(help="Write NAME_selftest too, with inputs and answers in flash.")] = False,
+    flash: Flash = "",
+    ram: Ram = "",
+    force: Annotated[bool, typer.Option(help="Replace files in the folder that are edited or somebody's own.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write the C99 of a trained network, with an example main.c, and measure the binary on the target.
+    """Write the C99 of a trained network, with an example, and measure the binary on the target.
+
+    Exits 3 if the target has not the memory; the C is written all the same.
 
     Example: edgeling build flowers.edgeling --for cortex-m4 --out firmware/
     """
     with reported(as_json):
-        from edgeling.cli.display import show_deployments
         from edgeling.workflow.build import build as build_c
-        from edgeling.workflow.content import deployment
-        from edgeling.workflow.store import proof_json
+        from edgeling.workflow.build import opened
 
-        built = build_c(artifact, target, out=out, precision=precision)
-        show_deployments([deployment(built.precision, target, built, {})])
+        if io not in ("float32", "int8"):
+            raise typer.BadParameter(f"{io!r} is not one of float32, int8", param_hint="--io")
+        sizes = {"flash_bytes": size_bytes("flash", flash), "ram_bytes": size_bytes("ram", ram)}
+        rows = rows_of(opened(artifact), calibration, reading) if calibration else None
+        built = build_c(
+            artifact, target, out=out, precision=precision, name=name, calibration_data=rows, io=io, selftest=selftest,
+            force=force, **sizes,
+        )  # fmt: skip
+        for path in built.kept:
+            say(f"Left: {out / path}, of an earlier build, for it was edited since")
+        show_proof(target, built.precision, built)
         if as_json:
-            figures = proof_json(built)
-            files = sorted(built.files)
-            print_json({"artifact": out, "precision": built.precision, "files": files, "targets": {target: figures}})
+            print_json({**_told(built), "artifact": out, "targets": {target: figures(built)}})
+        raise_exit(built)
+
+
+def _told(built: Any) -> dict[str, Any]:
+    said = ("name", "precision", "io", "model_hash", "kept")
+    return {**{key: getattr(built, key) for key in said}, "files": sorted(built.files)}
+
+
+def show_proof(target: str, precision: str, proof: Proof) -> None:
+    """One program on one target, as a table."""
+    from edgeling.cli.display import show_deployments
+    from edgeling.workflow.content import deployment
+
+    show_deployments([deployment(precision, target, proof, {})])
+
+
+def figures(proof: Proof) -> dict[str, Any]:
+    """A proof in plain values."""
+    from edgeling.workflow.store import proof_json
+
+    return proof_json(proof)
+
+
+def raise_exit(proof: Proof) -> None:
+    """1 where the C differs from what the network means, 3 where the chip has not the memory."""
+    if not proof.matches:
+        raise typer.Exit(1)
+    if not proof.fits:
+        raise typer.Exit(TOO_LARGE)
+
+
+def rows_of(source: Any, table: Path, reading: dict[str, Any]) -> Array:
+    """A table's rows as a model takes them: by the names of a pipeline's columns, or all columns in order.
+
+    Raises:
+        DataError: the table cannot be read, lacks a column, or has others than a bare model takes.
+    """
+    from edgeling.data import Reading, read_table
+    from edgeling.workflow.pipeline import Pipeline
+    from edgeling.workflow.rows import all_columns
+
+    if isinstance(source, Pipeline):
+        return source.preparation.transform(source.read(table, Reading(**reading)))
+    return all_columns(read_table(table, reading=Reading(**reading)), source)

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The example next to a generated model: a ``main.c`` that calls it, and a Makefile that builds it."""
+"""The example next to a generated model: a ``main.c`` that calls it, and a Makefile that builds it.
+
+They stand in a folder of their own, for build systems take every C file beside the model's into the firmware.
+"""
 
 from __future__ import annotations
 
 from edgeling.codegen.program import EntryPoint, Port
-from edgeling.graph.types import DType
+from edgeling.graph.types import DType, TensorType
+
+FOLDER = "example"
 
 _MAIN = """\
 /* An example: takes the inputs of {function} from the command line, in order (0 where none is given),
@@ -19,7 +24,7 @@ int main(int count, char **words) {{
 {declarations}
     int next = 1;
 {init}{reads}
-    {function}(&state, {arguments});
+{calls}
 {prints}
     return 0;
 }}
@@ -29,8 +34,8 @@ _MAKEFILE = """\
 # make && ./example NUMBERS...
 CFLAGS ?= -std=c99 -O2 -Wall -Wextra
 
-example: main.c {name}.c {name}.h
-	$(CC) $(CFLAGS) main.c {name}.c -o example
+example: main.c ../{name}.c ../{name}.h
+	$(CC) $(CFLAGS) -I.. main.c ../{name}.c -o example
 
 clean:
 	rm -f example
@@ -45,17 +50,43 @@ def example_files(name: str, entry: EntryPoint, has_init: bool) -> dict[str, str
     """
     inputs = [(f"in_{i}", port) for i, port in enumerate(entry.inputs)]
     outputs = [(f"out_{i}", port) for i, port in enumerate(entry.outputs)]
-    declarations = [f"    static {p.type.dtype.c_name} {c}[{p.type.size}]; /* {p.name} */" for c, p in inputs + outputs]
+    said = inputs, outputs
+    before, after = "", ""
+    buffers = inputs + outputs
+    if _is_stored(entry):
+        said = [("values", _as_float(inputs[0][1]))], [("answers", _as_float(outputs[0][1]))]
+        before, after = _checked(name, f"{name}_quantize(values, in_0)"), f"    {name}_dequantize(out_0, answers);\n"
+        buffers = [*said[0], *buffers, *said[1]]
+    call = f"{entry.function}(&state, {', '.join(c for c, _ in inputs + outputs)})"
+    run = _checked(name, call) if entry.returns == "int" else f"    {call};\n"
     main = _MAIN.format(
         name=name,
         function=entry.function,
-        declarations="\n".join(declarations),
+        declarations="\n".join(
+            f"    static {p.type.dtype.c_name} {c}[{p.type.size}]; /* {p.name} */" for c, p in buffers
+        ),
         init=f"    {name}_init(&state);\n" if has_init else "",
-        reads="\n".join(_read(c, p) for c, p in inputs),
-        arguments=", ".join(c for c, _ in inputs + outputs),
-        prints="\n".join(_print(c, p) for c, p in outputs),
+        reads="\n".join(_read(c, p) for c, p in said[0]),
+        calls=f"{before}{run}{after}".rstrip("\n"),
+        prints="\n".join(_print(c, p) for c, p in said[1]),
     )
-    return {"main.c": main, "Makefile": _MAKEFILE.format(name=name)}
+    return {f"{FOLDER}/main.c": main, f"{FOLDER}/Makefile": _MAKEFILE.format(name=name)}
+
+
+def _is_stored(entry: EntryPoint) -> bool:
+    """Whether a deployed network's buffers hold int8: then there are functions that convert."""
+    return entry.returns == "int" and entry.inputs[0].type.dtype is DType.INT8
+
+
+def _as_float(port: Port) -> Port:
+    return Port(port.name, TensorType(port.type.shape))
+
+
+def _checked(name: str, call: str) -> str:
+    return (
+        f"    if ({call} != {name.upper()}_OK) {{\n"
+        f'        fprintf(stderr, "an input has no answer: it is NaN or infinite\\n");\n        return 1;\n    }}\n'
+    )
 
 
 def _read(c_name: str, port: Port) -> str:

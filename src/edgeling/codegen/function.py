@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgeling.codegen.block import BlockWriter, Planned, planned
+from edgeling.codegen.extras import refusal
+from edgeling.codegen.interface import Interface
 from edgeling.codegen.layout import Member, Tables
 from edgeling.codegen.memory import Plan
 from edgeling.codegen.names import Names
@@ -14,6 +16,8 @@ from edgeling.codegen.program import EntryPoint, Port
 from edgeling.codegen.text import wrap_code
 from edgeling.graph.types import Graph, TensorType
 from edgeling.targets import Target
+
+Ports = list[tuple[str, Port]]  # with their names in C
 
 
 @dataclass(frozen=True)
@@ -36,47 +40,65 @@ class Function:
 
 
 def write_function(
-    graph: Graph, function: str, state: str, members: Mapping[str, Member], tables: Tables, target: Target | None
+    graph: Graph,
+    function: str,
+    program: str,
+    members: Mapping[str, Member],
+    tables: Tables,
+    target: Target | None,
+    interface: Interface | None = None,
 ) -> Function:
-    """Write one graph as ``void FUNCTION(STATE *state, inputs..., outputs...)``, with the kernels of a target."""
-    return _Writer(planned(graph, target), members, tables).write(function, state)
+    """Write one graph as ``void FUNCTION(PROGRAM_state *state, inputs..., outputs...)``, with the kernels of a target.
+
+    Args:
+        interface: of a deployed network, whose function returns a status: ``PROGRAM_OK``, or what it does not answer.
+    """
+    return _Writer(planned(graph, target), members, tables, interface).write(function, program)
 
 
 class _Writer:
-    def __init__(self, block: Planned, members: Mapping[str, Member], tables: Tables) -> None:
+    def __init__(
+        self, block: Planned, members: Mapping[str, Member], tables: Tables, interface: Interface | None
+    ) -> None:
         self._block, self._work, self._members, self._tables = block, block.work, members, tables
+        self._interface = interface
         self._names = Names(tables.names)
         self._expressions: dict[str, str] = {}
 
-    def write(self, function: str, state: str) -> Function:
+    def write(self, function: str, program: str) -> Function:
         graph = self._work.graph
         inputs = [self._port(name, name) for name in graph.inputs]
         outputs = [self._port(name, made) for name, made in zip(graph.outputs, self._work.outputs, strict=True)]
         self._expressions |= {v: f"state->{self._members[v].c_name}" for v in graph.variables}
         writer = BlockWriter(self._block, self._names, self._tables, self._expressions)
         declarations, statements = writer.write()
-        prototype = self._prototype(function, state, inputs, outputs)
-        entry = EntryPoint(function, tuple(p for _, p in inputs), tuple(p for _, p in outputs))
+        returns = "void" if self._interface is None else "int"
+        prototype = self._prototype(f"{returns} {function}", f"{program}_state", inputs, outputs)
+        entry = EntryPoint(function, tuple(p for _, p in inputs), tuple(p for _, p in outputs), returns)
+        headers = frozenset(writer.headers)
+        if self._interface is not None:
+            (x, _), (y, _) = *inputs, *outputs
+            refused = refusal(program, graph, self._interface, self._tables, x, y)
+            statements, headers = [*refused, *statements, f"return {program.upper()}_OK;"], headers | {"answer"}
         body = self._body(prototype, declarations, statements)
-        return Function(entry, prototype, body, frozenset(writer.headers), self._block.memory)
+        return Function(entry, prototype, body, headers, self._block.memory)
 
     def _port(self, name: str, value: str) -> tuple[str, Port]:
         c_name = self._expressions[value] = self._names.take(name)
         return c_name, Port(name, self._work.types[value])
 
-    def _prototype(
-        self, function: str, state: str, inputs: list[tuple[str, Port]], outputs: list[tuple[str, Port]]
-    ) -> str:
+    def _prototype(self, function: str, state: str, inputs: Ports, outputs: Ports) -> str:
         arguments = [f"{state} *EDGELING_RESTRICT state"]
         arguments += [f"const {_pointer(port.type)} {c_name}" for c_name, port in inputs]
         arguments += [f"{_pointer(port.type)} {c_name}" for c_name, port in outputs]
-        return f"void {function}({', '.join(arguments)})"
+        return f"{function}({', '.join(arguments)})"
 
     def _body(self, prototype: str, declarations: list[str], statements: list[str]) -> str:
         head = [*declarations, *(f"(void){name};" for name in self._unused((*declarations, *statements)))]
         lines = [*head, "", *statements] if head else statements
         text = "\n".join(wrap_code(line, "    ") for line in lines)
-        return f"{wrap_code(prototype)} {{\n{text}\n}}\n"
+        once = "" if self._interface is None else "EDGELING_ONCE "
+        return f"{wrap_code(once + prototype)} {{\n{text}\n}}\n"
 
     def _unused(self, lines: Sequence[str]) -> list[str]:
         """Arguments that a compiler would complain of."""

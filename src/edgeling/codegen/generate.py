@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -12,14 +12,18 @@ import numpy as np
 
 from edgeling.codegen.calls import parameters_of
 from edgeling.codegen.example import example_files
+from edgeling.codegen.extras import Extra, extras
+from edgeling.codegen.facts import RESERVED
 from edgeling.codegen.function import Function, write_function
 from edgeling.codegen.header import Memory, header, init_prototype
+from edgeling.codegen.interface import Interface
 from edgeling.codegen.layout import Member, Tables, state_members
 from edgeling.codegen.memory import WORD_BYTES, words_of
 from edgeling.codegen.names import Names, identifier
 from edgeling.codegen.program import Program
 from edgeling.codegen.text import initializer
 from edgeling.errors import GraphError
+from edgeling.graph.fingerprint import fingerprint
 from edgeling.graph.types import Graph, bodies
 from edgeling.targets import Target
 
@@ -39,6 +43,7 @@ def generate(
     *,
     initial_values: bool = False,
     target: Target | None = None,
+    interface: Interface | None = None,
 ) -> Program:
     """Write graphs as one freestanding C99 program.
 
@@ -48,6 +53,8 @@ def generate(
         name: a C identifier; files, functions and the state struct carry it.
         initial_values: also write ``NAME_init``, which fills the variables. Big variables make big source text.
         target: whose kernels are called; None: C for any compiler and core.
+        interface: for one graph of one input and one output that is to be deployed: the header tells all about it,
+            ``NAME_run`` returns a status, and functions for its users stand beside it.
 
     Raises:
         GraphError: ``name`` is no identifier, or two graphs disagree about a variable.
@@ -58,13 +65,14 @@ def generate(
     entries = {RUN: graphs} if isinstance(graphs, Graph) else dict(graphs)
     members = state_members(entries.values())
     tables = Tables(Names(), name, all(map(_reads_constants_only, entries.values())))
-    for suffix in ("state", "word", "init", *entries):
+    for suffix in {*RESERVED, *entries}:
         tables.names.take(f"{name}_{suffix}")
     functions = {
-        suffix: write_function(graph, f"{name}_{suffix}", f"{name}_state", members, tables, target)
+        suffix: write_function(graph, f"{name}_{suffix}", name, members, tables, target, interface)
         for suffix, graph in entries.items()
     }
-    return _program(name, entries, functions, members, tables, initial_values)
+    more = extras(name, entries[RUN], interface, tables) if interface else []
+    return _program(name, entries, functions, members, tables, initial_values, interface, more)
 
 
 def _reads_constants_only(graph: Graph) -> bool:
@@ -80,30 +88,34 @@ def _program(
     members: Mapping[str, Member],
     tables: Tables,
     initial_values: bool,
+    interface: Interface | None,
+    more: Sequence[Extra],
 ) -> Program:
     planned_words = max(f.plan.words for f in functions.values())
     arena_words = max(planned_words, 0 if members else 1)  # C has no empty structs
     variable_words = sum(words_of(m.type) for m in members.values())
     state_bytes = (variable_words + arena_words) * WORD_BYTES
     init = _init(name, members) if initial_values else ""
+    memory = Memory(members, arena_words, state_bytes, tables.bytes)
+    headers = set().union(*(f.headers for f in functions.values()), *(extra.headers for extra in more))
+    bodies = [init, *(f.body for f in functions.values()), *(extra.definition for extra in more)]
     texts = {
-        f"{name}.h": header(name, graphs, functions, Memory(members, arena_words, state_bytes, tables.bytes), init),
-        f"{name}.c": _source(name, functions, tables, init),
-        **_kernels({"common"}.union(*(f.headers for f in functions.values()))),
+        f"{name}.h": header(name, graphs, functions, memory, init, interface, more),
+        f"{name}.c": _source(name, headers, tables, bodies),
+        **_kernels({"common", *headers}),
     }
     return Program(
         name, texts, tuple(f.entry for f in functions.values()), state_bytes, planned_words * WORD_BYTES,
         tables.bytes, {variable: m.offset for variable, m in members.items()},
         example_files(name, functions[next(iter(functions))].entry, bool(init)), f"{name}_init" if init else "",
+        tuple(extra.entry for extra in more), fingerprint(graphs[RUN]) if interface else "",
     )  # fmt: skip
 
 
-def _source(name: str, functions: Mapping[str, Function], tables: Tables, init: str) -> str:
-    headers = sorted(set().union(*(f.headers for f in functions.values())))
-    includes = "".join(f'#include "edgeling/{header}.h"\n' for header in headers)
+def _source(name: str, headers: Iterable[str], tables: Tables, bodies: Sequence[str]) -> str:
+    includes = "".join(f'#include "edgeling/{header}.h"\n' for header in sorted(headers))
     place = "" if tables.parameters_in_flash else _IN_RAM
-    parts = [f'#include "{name}.h"\n', place, includes, tables.text, init, *(f.body for f in functions.values())]
-    return "\n".join(part for part in parts if part)
+    return "\n".join(part for part in (f'#include "{name}.h"\n', place, includes, tables.text, *bodies) if part)
 
 
 def _init(name: str, members: Mapping[str, Member]) -> str:

@@ -4,14 +4,17 @@ the headers of any programs, of any versions of Edgeling, may be included togeth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from edgeling.codegen.extras import Extra, missing_note
+from edgeling.codegen.facts import facts, model_macro
 from edgeling.codegen.function import Function
+from edgeling.codegen.interface import Interface
 from edgeling.codegen.layout import Member
 from edgeling.codegen.memory import WORD_BYTES, words_of
 from edgeling.codegen.text import comment, shape_text, wrap_code
-from edgeling.graph.types import Graph
+from edgeling.graph.types import DType, Graph
 
 _EXTERN_C = """\
 #ifdef __cplusplus
@@ -35,24 +38,34 @@ class Memory:
     constant_bytes: int
 
 
-def header(name: str, graphs: Mapping[str, Graph], functions: Mapping[str, Function], memory: Memory, init: str) -> str:
-    """The text of ``NAME.h``."""
-    guard = f"{name.upper()}_H"
-    prototypes = [_described(graph, functions[suffix]) for suffix, graph in graphs.items()]
+def header(
+    name: str,
+    graphs: Mapping[str, Graph],
+    functions: Mapping[str, Function],
+    memory: Memory,
+    init: str,
+    interface: Interface | None = None,
+    more: Sequence[Extra] = (),
+) -> str:
+    """The text of ``NAME.h``.
+
+    Args:
+        init: the text of ``NAME_init``, or nothing.
+        interface: of a deployed network; then there is one graph, and ``more`` are its other functions.
+    """
+    prototypes = [_described(name, graph, functions[suffix], interface) for suffix, graph in graphs.items()]
+    prototypes += [extra.declaration for extra in more]
     if init:
         told = comment(["To be called once, before anything else: fills the variables."])
         prototypes.insert(0, f"{told}{init_prototype(name)};\n")
-    return "\n".join(
-        [
-            comment(_facts(name, memory)) + f"#ifndef {guard}\n#define {guard}\n",
-            "#include <stdint.h>\n",
-            _EXTERN_C,
-            _state(name, memory),
-            *prototypes,
-            _END_EXTERN_C,
-            f"#endif /* {guard} */\n",
-        ]
-    )
+    blocks = [_EXTERN_C, _state(name, memory), *prototypes, _END_EXTERN_C]
+    if interface is not None:
+        (graph,) = graphs.values()
+        blocks = [*facts(name, graph, interface, memory.state_bytes, memory.constant_bytes), *blocks]
+        blocks.append(_one_model(name, graph))
+    guard = f"{name.upper()}_H"
+    begin, end = f"#ifndef {guard}\n#define {guard}\n", f"#endif /* {guard} */\n"
+    return "\n".join([comment(_facts(name, memory)) + begin, "#include <stdint.h>\n", *blocks, end])
 
 
 def init_prototype(name: str) -> str:
@@ -68,6 +81,15 @@ def _facts(name: str, memory: Memory) -> list[str]:
         "Tensors are contiguous, last axis fastest. Pointers given to one call must not overlap.",
         f"Functions are re-entrant: everything that is kept lies in the {name}_state the caller owns.",
     ]
+
+
+def _one_model(name: str, graph: Graph) -> str:
+    """The same header twice is nothing; another model's of the same name would be passed over in silence."""
+    macro = model_macro(name, graph)
+    return (
+        f"#define {macro}\n#elif !defined({macro})\n"
+        f'#error "two models are named {name}: build one of them with --name"\n'
+    )
 
 
 def _state(name: str, memory: Memory) -> str:
@@ -86,13 +108,13 @@ def _padding(member: Member) -> str:
     return f", {member.c_name}_padding[{extra}]" if extra else ""
 
 
-def _described(graph: Graph, function: Function) -> str:
+def _described(name: str, graph: Graph, function: Function, interface: Interface | None) -> str:
     """An entry function's prototype, under what it computes and what each argument is."""
     prototype = function.prototype.replace(" *EDGELING_RESTRICT ", " *")  # no part of the type
-    return _description(graph, function) + wrap_code(prototype) + ";\n"
+    return _description(name, graph, function, interface) + wrap_code(prototype) + ";\n"
 
 
-def _description(graph: Graph, function: Function) -> str:
+def _description(name: str, graph: Graph, function: Function, interface: Interface | None) -> str:
     description = graph.metadata.get("description") or f"Runs the graph {graph.name!r} once."
     lines = [str(description), ""]
     ports = [("in ", p) for p in function.entry.inputs] + [("out", p) for p in function.entry.outputs]
@@ -100,7 +122,28 @@ def _description(graph: Graph, function: Function) -> str:
     lines += [f"      {line}" for line in _columns(graph, "input_names", "input_units", "input features, in order")]
     for key in ("output_names", "labels"):
         lines += [f"      {line}" for line in _columns(graph, key, "", f"{key.replace('_', ' ')}, in order")]
+    if interface is not None:
+        lines += ["", *_status(name, graph, interface)]
     return comment([line.rstrip() for line in lines])
+
+
+def _status(name: str, graph: Graph, interface: Interface) -> list[str]:
+    upper = name.upper()
+    if graph.types[graph.inputs[0]].dtype is not DType.FLOAT32:
+        return [f"Gives {upper}_OK: every input has an answer."]
+    told = [
+        f"Gives {upper}_OK, or {upper}_NOT_FINITE where an input is {missing_note(interface)}:",
+        "then every output is NaN.",
+    ]
+    allowed = interface.may_be_missing
+    if any(allowed):
+        columns = "any column" if all(allowed) else f"columns {_positions(allowed)}"
+        told.append(f"NaN stands for a missing value in {columns}.")
+    return told
+
+
+def _positions(flags: Sequence[bool]) -> str:
+    return ", ".join(str(i) for i, flag in enumerate(flags) if flag)
 
 
 def _columns(graph: Graph, names_key: str, units_key: str, title: str) -> list[str]:

@@ -67,7 +67,8 @@ class Tables:
 
     def table(self, name: str, c_type: str, numbers: Sequence[int]) -> str:
         """The C name of an array of integers that a kernel needs beside its tensors."""
-        return self._once(name, c_type, np.asarray(numbers, np.int32), f"[{len(numbers)}]", True)
+        stored = np.asarray(numbers, np.int8 if c_type == "int8_t" else np.int32)
+        return self._once(name, c_type, stored, f"[{len(numbers)}]", True)
 
     def _once(self, name: str, c_type: str, array: Array, shape: str, parameter: bool) -> str:
         place = "EDGELING_FLASH" if parameter and self.parameters_in_flash else "EDGELING_CONSTANT"

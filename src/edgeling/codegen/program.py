@@ -19,11 +19,18 @@ class Port:
 
 @dataclass(frozen=True)
 class EntryPoint:
-    """A C function ``void function(NAME_state *state, const IN *in..., OUT *out...)``, inputs first, in order."""
+    """A C function ``function(NAME_state *state, const IN *in..., OUT *out...)``, inputs first, in order.
+
+    Attributes:
+        returns: ``void``, or ``int``: the status of a deployed network's functions.
+        takes_state: whether there is a first argument ``state``.
+    """
 
     function: str
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+    returns: str = "void"
+    takes_state: bool = True
 
 
 @dataclass(frozen=True)
@@ -34,14 +41,16 @@ class Program:
         name: C identifier; ``NAME.h`` and ``NAME.c`` are among the files, and ``NAME_state`` is the state struct
             (an array of 4-byte words, so its size is ``state_bytes`` on every target).
         files: relative path to text. Kernel headers lie under ``edgeling/``.
-        examples: files that go beside them for people (``main.c``, ``Makefile``), no part of the program.
-        entries: the callable functions.
+        examples: files that go beside them for people (under ``example/``), no part of the program.
+        entries: the graphs' functions.
         state_bytes: variables plus arena, what the caller must own.
         arena_bytes: the scratch part of the state.
         constant_bytes: weights and tables, which live in flash.
         variable_offsets: byte offset in the state of every variable, in order.
         initializer: the function ``void NAME_init(NAME_state *state)`` that fills them; empty if there is none, and the
             caller does.
+        extras: the functions of a deployed network beside its run.
+        model_hash: of a deployed network: SHA-256 of its graph and weights.
     """
 
     name: str
@@ -53,6 +62,8 @@ class Program:
     variable_offsets: Mapping[str, int] = field(default_factory=dict)
     examples: Mapping[str, str] = field(default_factory=dict)
     initializer: str = ""
+    extras: tuple[EntryPoint, ...] = ()
+    model_hash: str = ""
 
     @property
     def files_and_examples(self) -> dict[str, str]:

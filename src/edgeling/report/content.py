@@ -178,6 +178,7 @@ class Deployment:
         rows: number of rows compared.
         metrics: by name, of this program on the held-out rows.
         latency_us: estimated microseconds an inference at ``clock_hz``.
+        flash_excess_bytes, ram_excess_bytes: by how much it is too large for the target; 0 where it fits.
         note: the core and what it was run on, for people: "Cortex-M4F, emulated".
     """
 
@@ -196,6 +197,8 @@ class Deployment:
     rows: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
+    flash_excess_bytes: int = 0
+    ram_excess_bytes: int = 0
 
 
 @dataclass(frozen=True)

@@ -140,11 +140,20 @@ def judge(deployments: Sequence[Deployment]) -> tuple[str, str]:
     proven = list(dict.fromkeys(d.target for d in deployments if d.matches))
     if wrong:
         return "bad", f"Does not match the specification on {listing(wrong)}."
+    if large := [too_large(d) for d in deployments if d.flash_excess_bytes or d.ram_excess_bytes]:
+        return "bad", "Computes what it should, but is " + "; ".join(large) + "."
     if not proven:
         return "open", "Not yet proven on any target."
     if any(d.matches is None for d in deployments):
         return "open", f"Proven on {listing(proven)}; the rest was not run."
     return "good", f"Proven on {listing(proven)}."
+
+
+def too_large(deployment: Deployment) -> str:
+    """By how much: "too large for cortex-m0plus by 12,345 bytes of flash (int8)"."""
+    excess = {"flash": deployment.flash_excess_bytes, "RAM": deployment.ram_excess_bytes}
+    sizes = " and ".join(f"{units.count(size)} bytes of {kind}" for kind, size in excess.items() if size)
+    return f"too large for {deployment.target} by {sizes} ({deployment.precision})"
 
 
 def proof(deployment: Deployment) -> str:

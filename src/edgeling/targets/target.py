@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 
 from edgeling.errors import TargetError
+
+LARGEST_MEMORY_BYTES = 1 << 28  # flash ends where RAM begins
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,24 @@ class Target:
     ram_bytes: int = 0
     clock_hz: int = 0
     compiler_flags: tuple[str, ...] = ()
+
+    def with_memory(self, flash_bytes: int | None = None, ram_bytes: int | None = None) -> Target:
+        """The same core with other memory; None leaves what the table says.
+
+        Raises:
+            TargetError: a size below one, or a target whose memory has no bound.
+        """
+        given = {"flash_bytes": flash_bytes, "ram_bytes": ram_bytes}
+        sizes = {name: size for name, size in given.items() if size is not None}
+        if sizes and not self.flash_bytes:
+            raise TargetError(
+                f"{self.name} has no bound of flash or RAM",
+                received=", ".join(f"{name}={size}" for name, size in sizes.items()),
+                remedy="leave the size out, or choose a chip",
+            )
+        if bad := [f"{name}={size}" for name, size in sizes.items() if not 0 < size < LARGEST_MEMORY_BYTES]:
+            raise TargetError("a memory has at least one byte, and less than 256 MiB", received=", ".join(bad))
+        return replace(self, **sizes)  # type: ignore[arg-type]
 
 
 @cache

@@ -70,15 +70,20 @@ class CortexM:
         """
         batch = batch_of(self._firmware.entry, inputs)
         self._paint()
-        instructions = np.zeros(batch.rows, np.int64)
+        instructions, status = np.zeros(batch.rows, np.int64), np.zeros(batch.rows, np.int32)
         for row, values in enumerate(batch.input_bytes()):
             for i, value in enumerate(values):
                 self._emulator.mem_write(self._image.symbols[f"edgeling_in_{i}"], value)
             instructions[row] = self._call("edgeling_invoke")
+            status[row] = self._status()
             for i, output in enumerate(batch.outputs):
                 raw = self._emulator.mem_read(self._image.symbols[f"edgeling_out_{i}"], output[row].nbytes)
                 output[row] = np.frombuffer(raw, output.dtype).reshape(output[row].shape)
-        return Execution(batch.outputs, instructions, self._stack_bytes())
+        return Execution(batch.outputs, instructions, self._stack_bytes(), status)
+
+    def _status(self) -> int:
+        raw = self._emulator.mem_read(self._image.symbols["edgeling_status"], 4)
+        return int.from_bytes(raw, "little", signed=True)
 
     def _boot(self) -> None:
         self._call("edgeling_reset")
@@ -147,6 +152,10 @@ class CortexM:
         return f"{what} at {address:#010x} in {self._image.function_at(address)} on {self._firmware.target.name}"
 
 
+def _whole_pages(size: int) -> int:
+    return -(-size // _PAGE_BYTES) * _PAGE_BYTES
+
+
 def _chip(target: Target, image: Image) -> Any:
     """Flash (read-only) and RAM as the target says; a float unit if it has one; the image loaded into flash."""
     unicorn: Any = import_module("unicorn")  # its annotations are partial
@@ -155,8 +164,8 @@ def _chip(target: Target, image: Image) -> Any:
         raise ToolchainError(f"an emulated core is one of {', '.join(_MODELS)}", received=target.core)
     chip = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB)  # UC_MODE_MCLASS would force a Cortex-M33
     chip.ctl_set_cpu_model(getattr(arm_const, _MODELS[target.core]))
-    chip.mem_map(target.flash_base, target.flash_bytes, unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC)
-    chip.mem_map(target.ram_base, target.ram_bytes, unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
+    chip.mem_map(target.flash_base, _whole_pages(target.flash_bytes), unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC)
+    chip.mem_map(target.ram_base, _whole_pages(target.ram_bytes), unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
     chip.mem_map(_SYSTEM_PAGE, _PAGE_BYTES)
     for address, data in image.segments:
         chip.mem_write(address, data)

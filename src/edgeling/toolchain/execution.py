@@ -27,11 +27,13 @@ class Execution:
         outputs: one array ``[n, ...]`` per output port.
         instructions: how many each row took, ``int64[n]``; the unit is the emulator's (see its page).
         stack_bytes: the deepest the stack got, over all rows.
+        status: what each row's call returned, ``int32[n]``; 0 for an entry that returns nothing.
     """
 
     outputs: tuple[Array, ...]
     instructions: NDArray[np.int64]
     stack_bytes: int
+    status: NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,15 @@ class Batch:
 
 
 def entry_named(program: Program, name: str | None) -> EntryPoint:
-    """The entry point of that function name, or the first.
+    """The entry point or extra of that function name, or the first.
 
     Raises:
         ToolchainError: there is none.
     """
-    found = next((entry for entry in program.entries if name in (None, entry.function)), None)
+    every = (*program.entries, *program.extras)
+    found = next((entry for entry in every if name in (None, entry.function)), None)
     if found is None:
-        known = ", ".join(entry.function for entry in program.entries)
+        known = ", ".join(entry.function for entry in every)
         raise ToolchainError(f"an entry point is one of {known}", received=repr(name))
     return found
 

@@ -2,7 +2,8 @@
 """Builds a program into a firmware image for a Cortex-M, with the compiler of the ``ziglang`` package.
 
 The image is complete: it starts from its reset vector, fills its memory and waits in ``edgeling_ready``. Then
-``edgeling_invoke()`` runs the program once on static buffers, ``edgeling_in_0...`` and ``edgeling_out_0...``.
+``edgeling_invoke()`` runs the program once on static buffers, ``edgeling_in_0...`` and ``edgeling_out_0...``, and keeps
+what it returned in ``edgeling_status``.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from pathlib import Path
 from edgeling.codegen.program import EntryPoint, Port, Program
 from edgeling.errors import TargetError, ToolchainError
 from edgeling.targets import Target
+from edgeling.targets.target import LARGEST_MEMORY_BYTES
 from edgeling.toolchain import cache, cross
 from edgeling.toolchain.compilers import resource
 from edgeling.toolchain.execution import entry_named
 
+LEAST_STACK_BYTES = 1024  # as cortex_m.ld demands
+ROOMY_STACK_BYTES, ROOMY_CODE_BYTES = 256 << 10, 16 << 20
 _HARNESS, _SCRIPT = "edgeling_harness.c", "target.ld"
 
 
@@ -54,24 +58,45 @@ def build(program: Program, target: Target, entry_name: str | None = None) -> Fi
     return Firmware(program, entry, target, cache.get_or_make(key, "firmware.elf", make))
 
 
+def build_roomy(program: Program, target: Target) -> Firmware:
+    """As :func:`build`; a program too large for the target gets more memory than the chip has, to be run all the same.
+
+    Raises:
+        TargetError: it is too large for any chip of this core.
+    """
+    try:
+        return build(program, target)
+    except TargetError:
+        (entry, *_) = program.entries
+        buffers = sum(port.type.bytes for port in (*entry.inputs, *entry.outputs))
+        flash = max(target.flash_bytes, 2 * program.constant_bytes + ROOMY_CODE_BYTES)
+        ram = max(target.ram_bytes, program.state_bytes + buffers + ROOMY_STACK_BYTES)
+        if max(flash, ram) >= LARGEST_MEMORY_BYTES:
+            raise
+        return build(program, target.with_memory(flash, ram))
+
+
 def harness_source(program: Program, entry: EntryPoint) -> str:
     """The generated C around the program: its state, its buffers and ``edgeling_invoke``."""
     name = program.name
     buffers = [_buffer(port, f"edgeling_in_{i}") for i, port in enumerate(entry.inputs)]
     buffers += [_buffer(port, f"edgeling_out_{i}") for i, port in enumerate(entry.outputs)]
-    arguments = ["&edgeling_state", *(f"edgeling_in_{i}" for i in range(len(entry.inputs)))]
+    arguments = ["&edgeling_state"] if entry.takes_state else []
+    arguments += [f"edgeling_in_{i}" for i in range(len(entry.inputs))]
     arguments += [f"edgeling_out_{i}" for i in range(len(entry.outputs))]
+    kept = "edgeling_status = " if entry.returns == "int" else ""
     setup = f"{program.initializer}(&edgeling_state);" if program.initializer else ""
     return f"""#include "{name}.h"
 
 {resource("firmware.c")}
 __attribute__((section(".bss.edgeling_state"), aligned(8))) {name}_state edgeling_state;
 {chr(10).join(buffers)}
+__attribute__((section(".edgeling_harness.buffers"), used)) int edgeling_status; /* what it returned, if anything */
 
 void edgeling_invoke(void);
 EDGELING_HARNESS void edgeling_setup(void) {{ {setup} }}
 EDGELING_HARNESS void edgeling_invoke(void) {{
-    {entry.function}({", ".join(arguments)});
+    {kept}{entry.function}({", ".join(arguments)});
     __asm__ volatile(""); /* no tail call: it would leave marks below where the entry's stack begins */
 }}
 """
@@ -99,5 +124,5 @@ def _link(target: Target, arguments: list[str], workspace: Path, result: Path) -
         raise TargetError(
             f"a program must fit {target.name} ({target.flash_bytes} bytes flash, {target.ram_bytes} bytes RAM)",
             received=error.received,
-            remedy="a smaller network, int8 weights, or a larger target",
+            remedy="a smaller network, int8, or a chip with more memory",
         ) from error

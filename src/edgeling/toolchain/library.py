@@ -78,7 +78,7 @@ def _rows_function(entry: EntryPoint) -> str:
 def _declaration(program: Program, entry: EntryPoint) -> str:
     types = [f"{program.name}_state *", *(f"const {port.type.dtype.c_name} *" for port in entry.inputs)]
     types += [f"{port.type.dtype.c_name} *" for port in entry.outputs]
-    return f"__attribute__((noinline)) void {entry.function}({', '.join(types)});\n"
+    return f"__attribute__((noinline)) {entry.returns} {entry.function}({', '.join(types)});\n"
 
 
 def _argument(port: Port, const: str, index: int) -> str:

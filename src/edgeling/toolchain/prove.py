@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,8 @@ class Proof:
         max_error: largest absolute difference from the expected outputs; infinite where only one is not a number.
         matches: whether ``max_error`` is within the tolerance; at tolerance 0, whether every bit is equal.
         rows: how many inferences were run.
+        flash_excess_bytes, ram_excess_bytes: by how much the program is too large for the target's memory: it was
+            run on the same core with more. 0 where it fits.
         clock_hz: the clock that :attr:`estimated_latency_us` assumes; 0 if there is none to assume.
     """
 
@@ -44,6 +47,13 @@ class Proof:
     matches: bool
     rows: int
     clock_hz: int = 0
+    flash_excess_bytes: int = 0
+    ram_excess_bytes: int = 0
+
+    @property
+    def fits(self) -> bool:
+        """Whether the target has the memory."""
+        return not self.flash_excess_bytes and not self.ram_excess_bytes
 
     @property
     def estimated_latency_us(self) -> float | None:
@@ -71,7 +81,7 @@ def prove(
 
     Raises:
         CompilerNotFoundError: there is no compiler for the target.
-        TargetError: the program does not fit.
+        TargetError: the program does not fit any chip of this core.
         ToolchainError: it does not compile, faults, or runs away; or the arrays do not match the entry.
     """
     execution, footprint = _runner(target)(program, target, inputs)
@@ -96,12 +106,12 @@ def _on_native(program: Program, target: Target, inputs: Sequence[Array]) -> Pro
     entry = program.entries[0]
     batch = batch_of(entry, inputs)
     native.load(program).rows(entry.function)(*batch.inputs, *batch.outputs)
-    return Execution(batch.outputs, np.zeros(batch.rows, np.int64), 0), None
+    return Execution(batch.outputs, np.zeros(batch.rows, np.int64), 0, np.zeros(batch.rows, np.int32)), None
 
 
 def _on_cortex_m(program: Program, target: Target, inputs: Sequence[Array]) -> Proved:
-    built = firmware.build(program, target)
-    return emulator.CortexM(built).run(inputs), measure.measure(built)
+    built = firmware.build_roomy(program, target)
+    return emulator.CortexM(built).run(inputs), measure.measure(built, target)
 
 
 def _on_wasm(program: Program, target: Target, inputs: Sequence[Array]) -> Proved:
@@ -109,9 +119,10 @@ def _on_wasm(program: Program, target: Target, inputs: Sequence[Array]) -> Prove
     return wasm.WasmInstance(module).run(inputs), wasm.measure(module)
 
 
-def _costs(execution: Execution, footprint: Footprint | None) -> dict[str, int | None]:
+def _costs(execution: Execution, footprint: Footprint | None) -> dict[str, Any]:
     if footprint is None:
-        return dict.fromkeys([*(field.name for field in fields(Footprint)), "stack_bytes", "instructions"])
+        measured = [field.name for field in fields(Footprint) if not field.name.endswith("excess_bytes")]
+        return dict.fromkeys([*measured, "stack_bytes", "instructions"])
     worst = int(execution.instructions.max(initial=0))
     return {**asdict(footprint), "stack_bytes": execution.stack_bytes, "instructions": worst}
 

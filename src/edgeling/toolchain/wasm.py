@@ -113,27 +113,29 @@ class WasmInstance:
             ToolchainError: a trap, or a runaway program; inputs that do not match the entry.
         """
         batch = batch_of(self._module.entry, inputs)
-        places, count = self._ports, len(inputs)
-        instructions = np.zeros(batch.rows, np.int64)
+        entry, places, count = self._module.entry, self._ports, len(inputs)
+        state = [self._state] if entry.takes_state else []
+        instructions, status = np.zeros(batch.rows, np.int64), np.zeros(batch.rows, np.int32)
         self._memory.write(self._store, bytes([PAINT]) * STACK_BYTES, 0)
         for row, values in enumerate(batch.input_bytes()):
             for place, value in zip(places, values, strict=False):
                 self._memory.write(self._store, value, place)
-            instructions[row] = self._call(self._module.entry.function, self._state, *places)
+            instructions[row], status[row] = self._call(entry.function, *state, *places)
             for place, output in zip(places[count:], batch.outputs, strict=True):
                 raw = self._memory.read(self._store, place, place + output[row].nbytes)
                 output[row] = np.frombuffer(raw, output.dtype).reshape(output[row].shape)
-        return Execution(batch.outputs, instructions, self._stack_bytes())
+        return Execution(batch.outputs, instructions, self._stack_bytes(), status)
 
-    def _call(self, function: str, *arguments: int) -> int:
+    def _call(self, function: str, *arguments: int) -> tuple[int, int]:
+        """Fuel, and what was returned (0 for nothing)."""
         import wasmtime
 
         self._store.set_fuel(self._limit)
         try:
-            self._exports[function](self._store, *arguments)
+            returned = self._exports[function](self._store, *arguments)
         except wasmtime.Trap as trap:
             raise self._failure(function, trap) from trap
-        return self._limit - self._store.get_fuel()
+        return self._limit - self._store.get_fuel(), returned or 0
 
     def _failure(self, function: str, trap: wasmtime.Trap) -> ToolchainError:
         import wasmtime

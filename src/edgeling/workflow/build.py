@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,17 +11,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from edgeling import targets
-from edgeling.errors import EdgelingError, UnsupportedError
+from edgeling import __version__, targets
+from edgeling.errors import UnsupportedError
 from edgeling.formats.keras_file import load_keras
 from edgeling.formats.live_keras import from_keras, is_keras_model
 from edgeling.graph import Graph
 from edgeling.graph.types import Array
 from edgeling.models import Sequential
+from edgeling.passes.quantize import quantize
 from edgeling.toolchain.prove import Proof
 from edgeling.training.arrays import features
 from edgeling.training.graphs import inference_graph
 from edgeling.workflow.deploy import PRECISIONS, PROOF_ROWS, Deployable, deployable, identifier
+from edgeling.workflow.ends import with_golden, with_integer_ends
+from edgeling.workflow.folder import write_build
 from edgeling.workflow.pipeline import Pipeline
 from edgeling.workflow.store import load
 
@@ -48,12 +48,20 @@ class Build(Verification):
     """C that was written, and what it measures on its target.
 
     Attributes:
+        name: the program's: what its files are called, and what every name in them begins with.
+        io: the element type of the caller's buffers.
+        model_hash: SHA-256 of graph and weights, as the header says it.
         folder: where the C is; None if it was not written.
         files: path to text.
+        kept: files of an earlier build in that folder that were edited since, and left there.
     """
 
+    name: str
+    io: str
+    model_hash: str
     folder: Path | None
     files: Mapping[str, str]
+    kept: tuple[str, ...] = ()
 
 
 def build(
@@ -64,32 +72,63 @@ def build(
     precision: str = "auto",
     name: str = "",
     calibration_data: ArrayLike | None = None,
+    io: str = "float32",
+    selftest: bool = False,
+    flash_bytes: int | None = None,
+    ram_bytes: int | None = None,
+    force: bool = False,
 ) -> Build:
     """Compile a model to C99 for a target, measure the binary, and write the sources.
 
+    The C is written for a program that is too large for the target too; ``fits`` of what is returned says whether it
+    is, ``flash_excess_bytes`` and ``ram_excess_bytes`` by how much.
+
     Args:
         source: a ``Sequential``, a live Keras model, a loaded pipeline, a graph, or the path of an ``.edgeling`` folder
-            or a ``.keras`` file.
+            or a ``.keras`` or ``.h5`` file.
         target: one of ``edgeling targets``.
-        out: folder for the C (created; files of the same names are replaced); None writes nothing.
-        precision: ``"float32"``, ``"int8"``, or ``"auto"``: what the artifact was trained for, else float32.
+        out: folder for the C, created if need be; None writes nothing. Files of an earlier build there are replaced or
+            removed, unless somebody edited them.
+        precision: ``"float32"``, ``"int8"``, or ``"auto"``: int8 where ``io`` or ``calibration_data`` ask for it, else
+            what the artifact was trained for, else float32.
+        name: of the program; by default the path's, the pipeline's or the model's own.
         calibration_data: [rows, n] inputs whose ranges decide the scales of int8; by default the rows last fitted.
+        io: ``"float32"``, or ``"int8"``: the caller's buffers hold int8, as the header says.
+        selftest: also write ``NAME_selftest``, with inputs and answers in flash.
+        flash_bytes, ram_bytes: of the chip, instead of the target's own.
+        force: replace files in ``out`` even if they are not an earlier build's, or were edited since.
 
     Raises:
-        TargetError: no such target, or the program does not fit it.
+        TargetError: no such target.
         UnsupportedError: int8 without rows to calibrate on, or a layer that cannot be deployed.
         ToolchainError: it does not compile.
+        EdgelingError: ``out`` cannot be written, or holds files of the same names that no build wrote.
 
     Example:
         >>> build(model, target="cortex-m4", out="firmware").flash_bytes  # doctest: +SKIP
     """
-    targets.get(target)
-    deployed, precision = as_deployable(source, precision, name, calibration_data)
+    chip = targets.get(target).with_memory(flash_bytes, ram_bytes)
+    if io not in PRECISIONS:
+        raise UnsupportedError(f"buffers hold {' or '.join(PRECISIONS)}", received=repr(io))
+    wanted = "int8" if precision == "auto" and io == "int8" else precision
+    deployed, precision = as_deployable(source, wanted, name, calibration_data)
+    if io == "int8":
+        deployed = with_integer_ends(deployed, precision)
+    if selftest:
+        deployed = with_golden(deployed, precision)
     program = deployed.program(precision)
-    proof = deployed.prove(precision, target)
+    proof = deployed.prove(precision, chip)
     files = program.files_and_examples
-    folder = _write(files, Path(out).expanduser()) if out is not None else None
-    return Build(**vars(proof), folder=folder, files=files, precision=precision)
+    about = {
+        "edgeling": __version__, "name": program.name, "precision": precision, "io": io, "target": target,
+        "model_hash": program.model_hash,
+    }  # fmt: skip
+    folder = Path(out).expanduser() if out is not None else None
+    kept = write_build(folder, files, about, force=force) if folder else []
+    return Build(
+        **vars(proof), precision=precision, name=program.name, io=io, model_hash=program.model_hash, folder=folder,
+        files=files, kept=tuple(kept),
+    )  # fmt: skip
 
 
 def verify(
@@ -99,12 +138,15 @@ def verify(
     precision: str = "auto",
     rows: ArrayLike | None = None,
     calibration_data: ArrayLike | None = None,
+    flash_bytes: int | None = None,
+    ram_bytes: int | None = None,
 ) -> Verification:
     """Run a model's C on an emulated target against the meaning of its graph.
 
     Args:
         rows: float32 [rows, n] inputs; by default rows drawn from the preparation's statistics, or for a bare model
             from the standard normal distribution.
+        flash_bytes, ram_bytes: of the chip, instead of the target's own.
 
     Returns:
         ``matches`` says whether they agree: to the last bit for int8, to 1e-5 of the largest answer for float32.
@@ -113,11 +155,11 @@ def verify(
         DataError: rows of another width, or none.
         TargetError, UnsupportedError, ToolchainError: as :func:`build`.
     """
-    targets.get(target)
+    chip = targets.get(target).with_memory(flash_bytes, ram_bytes)
     deployed, precision = as_deployable(source, precision, "", calibration_data)
     if rows is not None:
         deployed = replace(deployed, rows=_rows_for(deployed.graphs[precision], rows))
-    return Verification(**vars(deployed.prove(precision, target)), precision=precision)
+    return Verification(**vars(deployed.prove(precision, chip)), precision=precision)
 
 
 def opened(source: Source) -> Pipeline | Sequential | Graph:
@@ -143,18 +185,37 @@ def as_deployable(
     source: Source, precision: str, name: str = "", calibration_data: ArrayLike | None = None
 ) -> tuple[Deployable, str]:
     """What ``source`` deploys, and the precision ``"auto"`` stands for."""
-    source = opened(source)
-    if isinstance(source, Pipeline):
-        chosen = source.precision if precision == "auto" else precision
-        source.deployable.program(chosen)
-        return source.deployable, chosen
-    chosen = "float32" if precision == "auto" else precision
-    if chosen not in PRECISIONS:
+    if precision not in ("auto", *PRECISIONS):
         raise UnsupportedError(f"a precision is auto, {' or '.join(PRECISIONS)}", received=repr(precision))
-    graph = source if isinstance(source, Graph) else inference_graph(source)
-    calibration = _rows_for(graph, _calibration(source, calibration_data)) if chosen == "int8" else None
-    label = identifier(name or graph.name)
+    title = name or (Path(source).expanduser().resolve().stem if isinstance(source, str | Path) else "")
+    found = opened(source)
+    usual = found.precision if isinstance(found, Pipeline) else "float32"
+    auto = "int8" if calibration_data is not None else usual
+    chosen = auto if precision == "auto" else precision
+    if isinstance(found, Pipeline):
+        deployed = _of_pipeline(found, chosen, calibration_data)
+        return deployed.named(identifier(title or found.name)), chosen
+    graph = found if isinstance(found, Graph) else inference_graph(found)
+    calibration = _rows_for(graph, _calibration(found, calibration_data)) if chosen == "int8" else None
+    label = identifier(title or graph.name)
     return deployable(label, graph, _normal_rows(graph, calibration), calibration, [chosen]), chosen
+
+
+def _of_pipeline(pipeline: Pipeline, precision: str, calibration_data: ArrayLike | None) -> Deployable:
+    """What it deploys; int8 anew where there are rows to calibrate on."""
+    deployed = pipeline.deployable
+    if precision == "int8" and calibration_data is not None:
+        if "float32" not in deployed.graphs:
+            raise UnsupportedError(
+                "scales are chosen anew for a network that is also there in float32",
+                received=f"{pipeline.name} in int8 only",
+                remedy="leave the calibration out, or train with precision='auto' (--precision auto)",
+            )
+        graph = deployed.graphs["float32"]
+        small = quantize(graph, _rows_for(graph, calibration_data))
+        return replace(deployed, graphs={**deployed.graphs, "int8": small}, programs={})
+    deployed.program(precision)
+    return deployed
 
 
 def _calibration(source: Sequential | Graph, given: ArrayLike | None) -> ArrayLike:
@@ -163,7 +224,7 @@ def _calibration(source: Sequential | Graph, given: ArrayLike | None) -> ArrayLi
         raise UnsupportedError(
             "int8 needs rows to calibrate its scales on",
             received="a model that was not fitted in this process",
-            remedy="calibration_data=X_train",
+            remedy="calibration_data=X_train, or on the command line --calibration TABLE",
         )
     return rows
 
@@ -182,33 +243,3 @@ def _normal_rows(graph: Graph, calibration: Array | None) -> Array:
         return calibration[:PROOF_ROWS]
     size = graph.types[graph.inputs[0]].size
     return np.random.Generator(np.random.Philox(0)).normal(size=(PROOF_ROWS, size)).astype(np.float32)
-
-
-def _write(files: Mapping[str, str], folder: Path) -> Path:
-    """Write all files next to their places first, then rename each: no file is ever half-written."""
-    made = not folder.exists()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".edgeling-", dir=folder))
-        try:
-            for path, text in files.items():
-                _write_one(staging / path, text)
-            for path in files:
-                (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                os.replace(staging / path, folder / path)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-    except OSError as error:
-        if made:
-            shutil.rmtree(folder, ignore_errors=True)
-        raise EdgelingError(
-            "the folder for the C can be written",
-            received=f"{folder}: {error.strerror or error}",
-            remedy="another --out",
-        ) from error
-    return folder
-
-
-def _write_one(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")

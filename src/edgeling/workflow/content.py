@@ -195,7 +195,8 @@ def deployment(precision: str, target: str, proof: Proof, metrics: Mapping[str, 
         flash_bytes=proof.flash_bytes, flash_code_bytes=proof.flash_code_bytes,
         flash_weights_bytes=proof.flash_weights_bytes, ram_bytes=proof.ram_bytes, stack_bytes=proof.stack_bytes,
         instructions=proof.instructions, latency_us=proof.estimated_latency_us, max_error=proof.max_error,
-        matches=proof.matches, rows=proof.rows,
+        matches=proof.matches, rows=proof.rows, flash_excess_bytes=proof.flash_excess_bytes,
+        ram_excess_bytes=proof.ram_excess_bytes,
     )  # fmt: skip
 
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
 from edgeling import targets
 from edgeling.codegen import generate, names
+from edgeling.codegen.interface import Decision, Interface
 from edgeling.codegen.program import Program
 from edgeling.errors import UnsupportedError
 from edgeling.graph import Graph, run_rows
 from edgeling.graph.types import Array
 from edgeling.passes import optimize
 from edgeling.passes.quantize import quantize
+from edgeling.targets import Target
 from edgeling.toolchain.prove import Proof, prove
 
 Precision = Literal["float32", "int8"]
@@ -42,13 +44,19 @@ class Deployable:
     Attributes:
         name: C identifier.
         graphs: by precision; one float32 input [1, n], one float32 output [1, m], nothing variable.
-        rows: float32 [rows, n], inputs to prove it on.
+        rows: [rows, n] of the input's element type, inputs to prove it on.
+        interface: what its header tells, and which inputs it answers; None for a graph of several inputs or outputs.
     """
 
     name: str
     graphs: Mapping[str, Graph]
     rows: Array
+    interface: Interface | None = None
     programs: dict[str, Program] = field(default_factory=dict)
+
+    def named(self, name: str) -> Deployable:
+        """The same under another name."""
+        return self if name == self.name else replace(self, name=name, programs={})
 
     def program(self, precision: str) -> Program:
         """The C of one precision, generated once.
@@ -60,23 +68,40 @@ class Deployable:
             raise UnsupportedError(
                 f"{self.name} can be built as {' or '.join(self.graphs)}",
                 received=repr(precision),
-                remedy="for int8, calibration rows: train with --precision int8, or pass calibration_data",
+                remedy="for int8, rows to calibrate on: calibration_data=X_train (--calibration TABLE); or train again "
+                "with precision='auto' (--precision auto)",
             )
         if precision not in self.programs:
-            self.programs[precision] = generate(self.graphs[precision], self.name)
+            self.programs[precision] = generate(self.graphs[precision], self.name, interface=self.interface)
         return self.programs[precision]
 
-    def prove(self, precision: str, target: str) -> Proof:
+    def answers(self, precision: str, rows: Array) -> tuple[Array, ...]:
+        """What the C is to give, [rows, m] an output: the graph's meaning, and NaN for a row that has no answer."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = run_rows(self.graphs[precision], rows)
+        if self.interface is None or rows.dtype == np.int8:
+            return found
+        may_be_missing = np.asarray(self.interface.may_be_missing or (False,))
+        flat = rows.reshape(len(rows), -1)
+        answerable = (np.isfinite(flat) | (np.isnan(flat) & may_be_missing)).all(axis=1)
+        return tuple(np.where(answerable.reshape(-1, *[1] * (y.ndim - 1)), y, np.float32(np.nan)) for y in found)
+
+    def prove(self, precision: str, target: str | Target) -> Proof:
         """Run the C on a target against the meaning of the graph, and measure it.
 
         Raises:
             ToolchainError: it does not compile or does not run.
             TargetError: no such target.
         """
-        expected = run_rows(self.graphs[precision], self.rows)
-        scale = max(1.0, *(float(np.max(np.abs(y), initial=0)) for y in expected))
-        tolerance = FLOAT32_TOLERANCE * scale if precision == "float32" else 0.0
-        return prove(self.program(precision), targets.get(target), [self.rows], expected, tolerance)
+        chip = targets.get(target) if isinstance(target, str) else target
+        expected = self.answers(precision, self.rows)
+        return prove(self.program(precision), chip, [self.rows], expected, tolerance_of(precision, expected))
+
+
+def tolerance_of(precision: str, expected: Sequence[Array]) -> float:
+    """What C may differ from these answers by."""
+    largest = [float(np.max(np.abs(y), initial=0, where=np.isfinite(y))) for y in expected]
+    return FLOAT32_TOLERANCE * max(1.0, *largest) if precision == "float32" else 0.0
 
 
 def deployable(
@@ -85,6 +110,7 @@ def deployable(
     rows: Array,
     calibration: Array | None = None,
     precisions: Sequence[str] = PRECISIONS,
+    interface: Interface | None = None,
 ) -> Deployable:
     """Optimise a float graph, and quantise it if int8 is among the precisions.
 
@@ -92,6 +118,7 @@ def deployable(
         graph: frozen, batch 1.
         rows: inputs to prove it on.
         calibration: float32 [rows, n] inputs whose ranges decide the int8 scales.
+        interface: what the header tells; by default what can be told from the graph.
 
     Raises:
         UnsupportedError: int8 is asked for, and the network holds what cannot be quantised.
@@ -100,7 +127,48 @@ def deployable(
     graphs = {"float32": small}
     if "int8" in precisions and calibration is not None:
         graphs["int8"] = quantize(small, calibration)
-    return Deployable(name, {p: graphs[p] for p in precisions if p in graphs}, rows)
+    return Deployable(name, {p: graphs[p] for p in precisions if p in graphs}, rows, interface or interface_of(small))
+
+
+def interface_of(graph: Graph) -> Interface | None:
+    """What a float graph tells of itself: whether it chooses a class, which columns are imputed, names."""
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        return None
+    columns = graph.types[graph.inputs[0]].size
+    names, labels = (tuple(map(str, graph.metadata.get(key) or ())) for key in ("input_names", "labels"))
+    decision = _decision(graph)
+    classes = {"largest": graph.types[graph.outputs[0]].size, "threshold": 2, "": 0}[decision]
+    return Interface(
+        decision=decision,
+        labels=labels if len(labels) == classes else (),
+        input_names=names if len(names) == columns else (),
+        may_be_missing=_imputed(graph, columns),
+    )
+
+
+def _decision(graph: Graph) -> Decision:
+    """How the last activation's outputs choose a class, as Keras's losses read them."""
+    answer = graph.outputs[0]
+    maker = next((node for node in graph.nodes if answer in node.outputs), None)
+    size = graph.types[answer].size
+    if maker is None:
+        return ""
+    if maker.operation == "softmax":
+        return "largest" if size > 1 else ""
+    return "threshold" if size == 1 and maker.attributes.get("function") == "sigmoid" else ""
+
+
+def _imputed(graph: Graph, columns: int) -> tuple[bool, ...]:
+    """Of each column of the input, whether everything that reads it fills in for NaN first."""
+    (x,) = graph.inputs
+    readers = [node for node in graph.nodes if x in node.inputs]
+    allowed = np.ones(columns, bool) if readers else np.zeros(columns, bool)
+    for node in readers:
+        within = list(node.attributes["indices"]) if node.operation == "gather" else list(range(columns))
+        followers = [n for n in graph.nodes if node.output in n.inputs] if node.operation == "gather" else [node]
+        if not all(n.operation in ("impute", "one_hot") for n in followers):
+            allowed[within] = False
+    return tuple(allowed.tolist()) if allowed.any() else ()
 
 
 def identifier(text: str) -> str:

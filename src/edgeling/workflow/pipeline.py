@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
+from edgeling.codegen.interface import Decision, Interface
 from edgeling.data import Preparation, Reading, ReadingOptions, Table, table_of
 from edgeling.data.features import CategoricalFeature, DateFeature, Feature
 from edgeling.data.scores import accuracy, classification_scores, r2_score, regression_scores
@@ -86,8 +87,7 @@ class Pipeline:
 
     @cached_property
     def _predictors(self) -> dict[str, Predictor]:
-        d = self.deployable
-        return {p: Predictor(graph, d.program(p)) for p, graph in d.graphs.items()}
+        return {p: Predictor(self.deployable, p) for p in self.deployable.graphs}
 
     def answers(self, raw: Array, precision: str | None = None) -> Array:
         """The network's outputs for raw vectors: float32 [rows, raw_size] -> float32 [rows, outputs]."""
@@ -182,6 +182,20 @@ def decide(answers: Array) -> Array:
 def shares(answers: Array) -> Array:
     """The probability of every class, [rows, classes], of a network's outputs [rows, 1 or classes]."""
     return np.concatenate([1 - answers, answers], axis=1) if answers.shape[1] == 1 else answers
+
+
+def interface_for(preparation: Preparation) -> Interface:
+    """What the header of a pipeline's C tells. A category that is missing is an unknown one."""
+    target = preparation.target
+    decision: Decision = "largest" if len(target.labels) > 2 else "threshold" if target.labels else ""
+    categories = {i: f.categories for i, f in enumerate(preparation.features) if isinstance(f, CategoricalFeature)}
+    return Interface(
+        decision=decision,
+        labels=target.labels,
+        input_names=preparation.names,
+        categories=categories,
+        may_be_missing=tuple(preparation.imputes or i in categories for i in range(preparation.raw_size)),
+    )
 
 
 def main_metric(scores: Mapping[str, Any]) -> tuple[str, float]:

@@ -8,29 +8,27 @@ from functools import cached_property
 
 import numpy as np
 
-from edgeling.codegen.program import Program
 from edgeling.errors import CompilerNotFoundError, DataError
-from edgeling.graph import Graph, run_rows
 from edgeling.graph.types import Array
 from edgeling.toolchain.native import NativeProgram, load
+from edgeling.workflow.deploy import Deployable
 
 
 class Predictor:
     """Call it with rows: float32 [rows, n] in, float32 [rows, m] out. Compiles on the first call.
 
-    Args:
-        graph: one input, one output, batch 1.
-        program: the same graph as C.
+    A row that has no answer, for a value is infinite or is missing where it may not be, gives NaN.
     """
 
-    def __init__(self, graph: Graph, program: Program) -> None:
-        self._graph, self._program = graph, program
+    def __init__(self, deployed: Deployable, precision: str) -> None:
+        self._deployed, self._precision = deployed, precision
+        self._program = deployed.program(precision)
 
     def __call__(self, rows: Array) -> Array:
         x = np.ascontiguousarray(rows, np.float32)
         self._require_width(x)
         if self._native is None:
-            return run_rows(self._graph, x)[0]
+            return self._deployed.answers(self._precision, x)[0]
         (entry,) = self._program.entries
         answers = np.empty((len(x), entry.outputs[0].type.size), np.float32)
         self._native.rows(entry.function)(x, answers)
@@ -45,6 +43,6 @@ class Predictor:
             return None
 
     def _require_width(self, x: Array) -> None:
-        size = self._graph.types[self._graph.inputs[0]].size
+        size = self._program.entries[0].inputs[0].type.size
         if x.ndim != 2 or x.shape[1] != size:
             raise DataError(f"the network takes rows of {size} features", received=f"an array of shape {x.shape}")

@@ -22,7 +22,7 @@ from edgeling.graph.serialize import from_json, to_json
 from edgeling.graph.types import TensorType
 from edgeling.toolchain.prove import Proof
 from edgeling.workflow.deploy import PRECISIONS, Deployable, identifier
-from edgeling.workflow.pipeline import Pipeline, synthetic_rows
+from edgeling.workflow.pipeline import Pipeline, interface_for, synthetic_rows
 
 if TYPE_CHECKING:
     from edgeling.workflow.train import Trained
@@ -120,7 +120,7 @@ def results(trained: Trained) -> dict[str, Any]:
 def proof_json(proof: Proof) -> dict[str, Any]:
     """A proof in plain values."""
     figures = {field.name: getattr(proof, field.name) for field in fields(Proof) if field.name != "target"}
-    return {**figures, "estimated_latency_us": proof.estimated_latency_us}
+    return {**figures, "fits": proof.fits, "estimated_latency_us": proof.estimated_latency_us}
 
 
 def load(folder: str | Path) -> Pipeline:
@@ -154,7 +154,7 @@ def _assemble(artifact: Artifact, preparation: Preparation, graphs: Mapping[str,
         )
     for graph in graphs.values():
         _require_shape(graph, preparation)
-    deployable = Deployable(name, graphs, synthetic_rows(preparation))
+    deployable = Deployable(name, graphs, synthetic_rows(preparation), interface_for(preparation))
     return Pipeline(preparation, deployable, precision, artifact.read_json("model.json"), details)
 
 

@@ -38,7 +38,7 @@ from edgeling.toolchain.prove import Proof
 from edgeling.training.graphs import inference_graph
 from edgeling.utils import set_random_seed
 from edgeling.workflow.deploy import PRECISIONS, PROOF_ROWS, deployable, identifier
-from edgeling.workflow.pipeline import Pipeline, main_metric, whole_graph
+from edgeling.workflow.pipeline import Pipeline, interface_for, main_metric, whole_graph
 from edgeling.workflow.progress import Progress
 from edgeling.workflow.settings import DEFAULT_TARGETS, PrecisionChoice, Settings
 
@@ -211,15 +211,16 @@ def _pipeline(
 ) -> Pipeline:  # fmt: skip
     with progress.stage("Compiling to C99") as stage:
         graph = whole_graph(name, preparation, inference_graph(network))
+        told = interface_for(preparation)
         rows = preparation.transform(checked.table.take(parts.test[:PROOF_ROWS]))
         calibration = preparation.transform(checked.table.take(parts.train[:CALIBRATION_ROWS]))
         try:
             precisions = PRECISIONS if settings.precision == "auto" else (settings.precision,)
-            deployed = deployable(name, graph, rows, calibration, precisions)
+            deployed = deployable(name, graph, rows, calibration, precisions, told)
         except GraphError:  # numbers near the ends of float32 have no int8 scale
             if settings.precision != "auto":
                 raise
-            deployed = deployable(name, graph, rows, None, ("float32",))
+            deployed = deployable(name, graph, rows, None, ("float32",), told)
         for precision in deployed.graphs:
             deployed.program(precision)
         stage.done(" and ".join(deployed.graphs))

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An int8 network whose caller hands over int8 and gets int8: the conversions at its ends are left to the caller.
+
+Requires: what ``quantize`` makes, with ``quantize`` reading the graph's input itself.
+Ensures: the same bits between the ends; the types of input and output say how they are stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edgeling.errors import UnsupportedError
+from edgeling.graph.types import Graph, Node
+from edgeling.passes.dead import remove_dead
+
+
+def integer_ends(graph: Graph) -> Graph:
+    """The graph without its ``quantize`` and ``dequantize``.
+
+    Raises:
+        UnsupportedError: it is not int8, or computes with floats before it quantises (categories, for one).
+    """
+    first, last = conversions(graph)
+    (x,), (y,) = graph.inputs, graph.outputs
+    names = {first.output: x, last.inputs[0]: y}
+
+    def named(values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(names.get(value, value) for value in values)
+
+    inner = [node for node in graph.nodes if node not in (first, last)]
+    nodes = tuple(replace(node, inputs=named(node.inputs), outputs=named(node.outputs)) for node in inner)
+    types = {**graph.types, x: graph.types[first.output], y: graph.types[last.inputs[0]]}
+    return remove_dead(replace(graph, nodes=nodes, types=types))
+
+
+def conversions(graph: Graph) -> tuple[Node, Node]:
+    """The nodes at which an int8 graph leaves float and comes back."""
+    first = next((n for n in graph.nodes if n.operation == "quantize" and n.inputs[0] == graph.inputs[0]), None)
+    last = next((n for n in graph.nodes if n.operation == "dequantize" and n.output == graph.outputs[0]), None)
+    if first is None or last is None:
+        computed = sorted({n.operation for n in graph.nodes} & {"gather", "one_hot", "concatenate"})
+        raise UnsupportedError(
+            "an int8 input is a network's of int8 precision, whose columns are all numbers",
+            received=f"a network that prepares its input in float ({', '.join(computed)})" if computed else "float32",
+            remedy="io='float32' (--io float32), or leave columns of categories out",
+        )
+    return first, last

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The folder of a build: what Edgeling wrote there may be replaced; what a person wrote or edited stays.
+
+``edgeling-build.json`` lists every file with its SHA-256. A file that is listed and unchanged belongs to the build.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from edgeling.errors import EdgelingError
+
+MANIFEST = "edgeling-build.json"
+Hashes = dict[str, set[str]]  # of a file: what a build wrote, one or, where a build was killed, several
+
+
+def write_build(folder: Path, files: Mapping[str, str], about: Mapping[str, Any], *, force: bool = False) -> list[str]:
+    """Write a build's files, and take away those of an earlier build in the same folder.
+
+    Args:
+        files: relative path to text.
+        about: what the manifest says beside the files.
+        force: also replace files of these names that a person wrote or edited.
+
+    Returns:
+        Files of an earlier build that were edited since, and left.
+
+    Raises:
+        EdgelingError: a file of these names is somebody's own, or the folder cannot be written.
+    """
+    made = not folder.exists()
+    try:
+        earlier = _read(folder)
+        if not force:
+            _require_ours(folder, files, earlier)
+        folder.mkdir(parents=True, exist_ok=True)
+        new = {path: {_hash(text.encode())} for path, text in files.items()}
+        both = {path: earlier.get(path, set()) | new.get(path, set()) for path in {*earlier, *new}}
+        _replace_all(folder, {**files, MANIFEST: _manifest(about, both)})
+        kept = _sweep(folder, {path: hashes for path, hashes in earlier.items() if path not in files})
+        _replace_all(folder, {MANIFEST: _manifest(about, new)})
+    except OSError as error:
+        if made:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise EdgelingError(
+            "the folder for the C can be written",
+            received=f"{folder}: {error.strerror or error}",
+            remedy="another folder (--out)",
+        ) from error
+    return kept
+
+
+def _read(folder: Path) -> Hashes:
+    """What earlier builds wrote; nothing where the manifest is missing or makes no sense."""
+    try:
+        files = json.loads((folder / MANIFEST).read_bytes())["files"]
+        return {path: set(hashes) for path, hashes in files.items() if _is_inside(folder, path)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def _is_inside(folder: Path, path: str) -> bool:
+    parts = PurePosixPath(path)
+    apart = parts.is_absolute() or ".." in parts.parts or "\\" in path or ":" in path or not parts.parts
+    return not apart and (folder / path).parent.resolve().is_relative_to(folder.resolve())
+
+
+def _require_ours(folder: Path, files: Mapping[str, str], earlier: Hashes) -> None:
+    foreign = [
+        path for path, text in files.items()
+        if (found := _hash_of(folder / path)) and found not in {*earlier.get(path, ()), _hash(text.encode())}
+    ]  # fmt: skip
+    if foreign:
+        edited = "edited since they were built" if set(foreign) <= set(earlier) else "not written by a build"
+        raise EdgelingError(
+            "a build replaces only files that a build wrote and nobody has edited",
+            received=", ".join(str(folder / path) for path in foreign) + f": {edited}",
+            remedy="another folder (--out), or force=True (--force), which replaces them",
+        )
+
+
+def _replace_all(folder: Path, files: Mapping[str, str]) -> None:
+    """Write all files next to their places first, then rename each: no file is ever half-written."""
+    staging = Path(tempfile.mkdtemp(prefix=".edgeling-", dir=folder))
+    try:
+        for path, text in files.items():
+            (staging / path).parent.mkdir(parents=True, exist_ok=True)
+            (staging / path).write_text(text, encoding="utf-8", newline="\n")
+        # The manifest first: whatever happens in between, it lists what lies there.
+        for path in sorted(files, key=lambda path: path != MANIFEST):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(staging / path, folder / path)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _sweep(folder: Path, stale: Hashes) -> list[str]:
+    """Remove files of an earlier build that are as it left them, and folders that this empties."""
+    kept = []
+    for path, hashes in sorted(stale.items()):
+        found = _hash_of(folder / path)
+        if found in hashes:
+            (folder / path).unlink()
+            _remove_empty(folder, PurePosixPath(path).parents)
+        elif found:
+            kept.append(path)
+    return kept
+
+
+def _remove_empty(folder: Path, parents: Iterable[PurePosixPath]) -> None:
+    with suppress(OSError):  # something else lies there
+        for parent in list(parents)[:-1]:
+            (folder / parent).rmdir()
+
+
+def _manifest(about: Mapping[str, Any], files: Hashes) -> str:
+    listed = {path: sorted(hashes) for path, hashes in sorted(files.items())}
+    return json.dumps({**about, "files": listed}, indent=2) + "\n"
+
+
+def _hash_of(path: Path) -> str:
+    """Of what lies there; empty for nothing. What is no file is nobody's build."""
+    if not path.is_file():
+        return "no file" if os.path.lexists(path) else ""
+    return _hash(path.read_bytes())
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
