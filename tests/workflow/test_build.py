@@ -129,8 +129,8 @@ def test_a_chip_is_as_large_as_one_says(model) -> None:
     assert tight.ram_excess_bytes > 0
     needed = {"flash_bytes": 1000 + tight.flash_excess_bytes, "ram_bytes": 1100 + tight.ram_excess_bytes}
     assert edgeling.build(model, target="cortex-m4", **needed).fits
-    for size in needed:
-        short = edgeling.verify(model, target="cortex-m4", **{**needed, size: needed[size] - 8})
+    for size, least in needed.items():
+        short = edgeling.verify(model, target="cortex-m4", **{**needed, size: least - 8})
         assert not short.fits
         assert short.matches
     with pytest.raises(TargetError, match="no bound"):

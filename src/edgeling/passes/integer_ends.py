@@ -38,7 +38,7 @@ def conversions(graph: Graph) -> tuple[Node, Node]:
     first = next((n for n in graph.nodes if n.operation == "quantize" and n.inputs[0] == graph.inputs[0]), None)
     last = next((n for n in graph.nodes if n.operation == "dequantize" and n.output == graph.outputs[0]), None)
     if first is None or last is None:
-        computed = sorted({n.operation for n in graph.nodes} & {"gather", "one_hot", "concatenate"})
+        computed = sorted({n.operation for n in graph.nodes} & {"calendar", "concatenate", "gather", "one_hot"})
         raise UnsupportedError(
             "an int8 input is a network's of int8 precision, whose columns are all numbers",
             received=f"a network that prepares its input in float ({', '.join(computed)})" if computed else "float32",
