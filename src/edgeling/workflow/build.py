@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from edgeling import __version__, targets
+from edgeling import targets
 from edgeling.errors import UnsupportedError
 from edgeling.formats.keras_file import load_keras
 from edgeling.formats.live_keras import from_keras, is_keras_model
@@ -108,27 +108,24 @@ def build(
         >>> build(model, target="cortex-m4", out="firmware").flash_bytes  # doctest: +SKIP
     """
     chip = targets.get(target).with_memory(flash_bytes, ram_bytes)
+    deployed, precision = _with_ends(source, precision, name, calibration_data, io, selftest)
+    program, proof = deployed.program(precision), deployed.prove(precision, chip)
+    about = {"name": program.name, "precision": precision, "io": io, "model_hash": program.model_hash}
+    folder, files = Path(out).expanduser() if out is not None else None, program.files_and_examples
+    kept = write_build(folder, files, {**about, "target": target}, force=force) if folder else []
+    return Build(**{**vars(proof), **about}, folder=folder, files=files, kept=tuple(kept))
+
+
+def _with_ends(
+    source: Source, precision: str, name: str, calibration_data: ArrayLike | None, io: str, selftest: bool
+) -> tuple[Deployable, str]:
     if io not in PRECISIONS:
         raise UnsupportedError(f"buffers hold {' or '.join(PRECISIONS)}", received=repr(io))
     wanted = "int8" if precision == "auto" and io == "int8" else precision
-    deployed, precision = as_deployable(source, wanted, name, calibration_data)
+    deployed, chosen = as_deployable(source, wanted, name, calibration_data)
     if io == "int8":
-        deployed = with_integer_ends(deployed, precision)
-    if selftest:
-        deployed = with_golden(deployed, precision)
-    program = deployed.program(precision)
-    proof = deployed.prove(precision, chip)
-    files = program.files_and_examples
-    about = {
-        "edgeling": __version__, "name": program.name, "precision": precision, "io": io, "target": target,
-        "model_hash": program.model_hash,
-    }  # fmt: skip
-    folder = Path(out).expanduser() if out is not None else None
-    kept = write_build(folder, files, about, force=force) if folder else []
-    return Build(
-        **vars(proof), precision=precision, name=program.name, io=io, model_hash=program.model_hash, folder=folder,
-        files=files, kept=tuple(kept),
-    )  # fmt: skip
+        deployed = with_integer_ends(deployed, chosen)
+    return (with_golden(deployed, chosen) if selftest else deployed), chosen
 
 
 def verify(

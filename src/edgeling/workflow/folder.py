@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from edgeling import __version__
 from edgeling.errors import EdgelingError
 
 MANIFEST = "edgeling-build.json"
@@ -123,7 +124,7 @@ def _remove_empty(folder: Path, parents: Iterable[PurePosixPath]) -> None:
 
 def _manifest(about: Mapping[str, Any], files: Hashes) -> str:
     listed = {path: sorted(hashes) for path, hashes in sorted(files.items())}
-    return json.dumps({**about, "files": listed}, indent=2) + "\n"
+    return json.dumps({"edgeling": __version__, **about, "files": listed}, indent=2) + "\n"
 
 
 def _hash_of(path: Path) -> str:
