@@ -213,7 +213,7 @@ INCONSISTENT: dict[str, Callable[[dict[str, Any]], Any]] = {
     "a layer too many": lambda c: c["config"]["layers"].append(
         {**deepcopy(layer(c, "first")), "config": {**layer(c, "first")["config"], "name": "another"}}
     ),
-    "layers beyond count": lambda c: c["config"].update(layers=c["config"]["layers"] * 200),
+    "layers beyond count": lambda c: c["config"].update(layers=c["config"]["layers"] * 100),
     "configuration of text": lambda c: c.update(config="Dense"),
 }
 

@@ -79,7 +79,7 @@ def weight_shapes(layer: Layer, row: Shape) -> list[Shape]:
 def set_weights(layer: Layer, arrays: Sequence[Array]) -> None:
     """Give a built layer its weights."""
     if isinstance(layer, Normalization) and arrays:
-        layer.mean, layer.variance = arrays[0].tolist(), arrays[1].tolist()
+        layer.set_moments(*arrays[:2])
     else:
         layer.set_weights(arrays)
 

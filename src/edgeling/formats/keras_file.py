@@ -26,6 +26,7 @@ from edgeling.formats.compiling import arguments, compile_model, from_keras_2
 from edgeling.formats.description import describe, parse_json
 from edgeling.formats.optimizer_state import restore_state, state_arrays
 from edgeling.graph.types import Array
+from edgeling.layers import InputLayer
 from edgeling.models import Sequential
 
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
@@ -73,7 +74,7 @@ def save_keras(model: Sequential, path: str | Path) -> None:
     members = {
         METADATA: _json({"keras_version": _KERAS_VERSION, "date_saved": _now(), "written_by": _writer()}),
         CONFIG: _json(config),
-        WEIGHTS: _weights(model),
+        WEIGHTS: weights_content(model),
     }
     write_file(Path(path).expanduser(), zip_of(members))
 
@@ -104,17 +105,48 @@ def _writer() -> str:
 
 
 def _config(model: Sequential) -> dict[str, Any]:
-    return {
+    config = {
         "module": "keras",
         "class_name": "Sequential",
         "config": model.get_config(),
         "registered_name": None,
-        "build_config": {"input_shape": list(model.input_shape)},
         "compile_config": model.get_compile_config() or {},
     }
+    return {**config, "build_config": {"input_shape": list(model.input_shape)}} if model.built else config
 
 
-def _weights(model: Sequential) -> bytes:
+def to_json(model: Sequential) -> str:
+    """A model without its weights, as Keras's ``to_json`` gives it.
+
+    Raises:
+        UnsupportedError: it holds classes of one's own.
+    """
+    config = _config(model)
+    _require_readable(config)
+    return _json(config).decode()
+
+
+def from_json(text: str | bytes) -> Sequential:
+    """The inverse of :func:`to_json`, also of what Keras wrote: the same layers with new weights, compiled alike.
+
+    Raises:
+        UnsupportedError: a layer, or a setting of one, that is not supported; custom objects.
+        ArtifactError: no such description.
+    """
+    with distrust("a model"):
+        config = parse_json(text, "JSON")
+        compile_config = config.pop("compile_config", None)
+        description = describe(config)
+        layers = [layer_table.get(x) for x in description.layers]
+        if description.input_shape:
+            layers.insert(0, InputLayer(batch_shape=description.input_shape, name=description.input_name))
+        model = Sequential(layers, name=description.name)
+        compile_model(model, compile_config)
+        return model
+
+
+def weights_content(model: Sequential) -> bytes:
+    """HDF5 as it stands in a ``.keras`` file, and by itself as ``.weights.h5``: weights, and the optimizer's state."""
     groups: dict[str, tuple[str, Sequence[Array]]] = {"": (model.name, ())}
     for key, layer in keyed(model.layers):
         groups[f"layers/{key}"] = (layer.name, layer.get_weights())
@@ -130,13 +162,13 @@ def _load_zip(content: bytes, compile: bool) -> Sequential:
     compile_config = config.pop("compile_config", None)
     description = describe(config)
     held = hdf5.read(members[WEIGHTS])
-    model = assemble(description, lambda key, name, shapes: _numbered(held, f"layers/{key}/vars", shapes, name))
+    model = assemble(description, lambda key, name, shapes: numbered(held, f"layers/{key}/vars", shapes, name))
     if compile and compile_model(model, compile_config):
-        _restore_optimizer(model, held)
+        restore_optimizer(model, held)
     return model
 
 
-def _restore_optimizer(model: Sequential, held: hdf5.Contents) -> None:
+def restore_optimizer(model: Sequential, held: hdf5.Contents) -> None:
     """Take the optimizer's state over, or say that it starts afresh."""
     path = "optimizer/vars"
     if model.optimizer is None or not held.count(path):
@@ -144,13 +176,17 @@ def _restore_optimizer(model: Sequential, held: hdf5.Contents) -> None:
     try:
         if not held.array(f"{path}/0", ()):  # no step was done
             return
-        restore_state(model, model.optimizer, lambda shapes: _numbered(held, path, shapes, "optimizer"))
+        restore_state(model, model.optimizer, lambda shapes: numbered(held, path, shapes, "optimizer"))
     except EdgelingError as error:
         warnings.warn(f"the optimizer starts afresh: {error}", stacklevel=4)
 
 
-def _numbered(held: hdf5.Contents, path: str, shapes: Sequence[Shape], name: str) -> list[Array]:
-    """The arrays ``0``, ``1``... of a group."""
+def numbered(held: hdf5.Contents, path: str, shapes: Sequence[Shape], name: str) -> list[Array]:
+    """The arrays ``0``, ``1``... of a group.
+
+    Raises:
+        ArtifactError: another number of them, or other shapes.
+    """
     if shapes and held.count(path) != len(shapes):
         raise malformed(f"{held.count(path)} weights of layer {name!r}, where {len(shapes)} are needed")
     return [held.array(f"{path}/{i}", shape) for i, shape in enumerate(shapes)]

@@ -147,9 +147,12 @@ class Normalization(Layer):
         table = np.asarray(numbers(stacked(data), "x"), np.float64)
         if table.ndim != 2:
             raise DataError("adapt takes a table of finite numbers", received=f"shape {table.shape}")
-        self.mean = table.mean(axis=0).astype(np.float32).tolist()
-        self.variance = table.var(axis=0).astype(np.float32).tolist()
+        self.set_moments(table.mean(axis=0), table.var(axis=0))
         self.build((None, table.shape[1]))
+
+    def set_moments(self, mean: Array, variance: Array) -> None:
+        """Normalise by these moments of the columns."""
+        self.mean, self.variance = (np.asarray(v, np.float32).tolist() for v in (mean, variance))
         Weight.changes += 1  # its moments are part of what is compiled
 
     def make(self, row: Shape) -> None:

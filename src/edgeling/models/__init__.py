@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Models with Keras's face: made of layers, compiled to C when they train or predict."""
 
-from edgeling.models.saving import load_model
+from edgeling.models.saving import clone_model, load_model, model_from_json
 from edgeling.models.sequential import Sequential
 
-__all__ = ["Sequential", "load_model"]
+__all__ = ["Sequential", "clone_model", "load_model", "model_from_json"]

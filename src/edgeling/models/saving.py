@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,11 @@ from edgeling.configurable import Configurable, refuse, serialize
 from edgeling.errors import ArtifactError, DataError, UnsupportedError
 from edgeling.files.arrays import arrays_to_npz, npz_to_arrays
 from edgeling.files.whole import write_file
-from edgeling.graph.types import Array
 from edgeling.metrics import CLASSES, MeanMetricWrapper
 from edgeling.metrics import get as get_metric
 
 # File formats know models, not the other way round: the format's module is looked up when it is needed.
-_KERAS = "edgeling.formats.keras_file"
+_KERAS, _WEIGHTS = "edgeling.formats.keras_file", "edgeling.formats.weights_file"
 
 
 def save(model: Any, path: Path, overwrite: bool) -> None:
@@ -56,27 +55,76 @@ def load_model(
 
 
 def save_weights(model: Any, path: Path, overwrite: bool) -> None:
-    """Write the weights alone, numbered, as NumPy's ``.npz``; whole or not at all.
+    """Write the weights alone: ``.weights.h5``, which Keras reads too, or NumPy's ``.npz``; whole or not at all.
 
     Raises:
+        UnsupportedError: no such format.
         DataError: the file is there and may not be overwritten.
         ArtifactError: it cannot be written; what was there stays.
     """
+    if not path.name.endswith((".weights.h5", ".npz")):
+        raise UnsupportedError(
+            "weights are saved as .weights.h5 or .npz", received=path.name, remedy="save(...) for the whole model"
+        )
     _may_write(path, overwrite)
-    write_file(path, arrays_to_npz({f"arr_{i}": array for i, array in enumerate(model.get_weights())}))
+    if path.suffix == ".npz":
+        write_file(path, arrays_to_npz({f"arr_{i}": array for i, array in enumerate(model.get_weights())}))
+    else:
+        import_module(_WEIGHTS).save_weights(model, path)
 
 
-def load_weights(path: Path) -> list[Array]:
-    """Weights that :func:`save_weights` wrote.
+def load_weights(model: Any, path: Path) -> None:
+    """Take over weights that :func:`save_weights` or Keras wrote.
 
     Raises:
-        DataError: no such file, or not one of ours.
+        DataError: an ``.npz`` file that is not there, not one of ours, or of another model.
+        UnsupportedError, ArtifactError: see :func:`edgeling.formats.weights_file.load_weights`.
     """
+    if path.suffix != ".npz":
+        import_module(_WEIGHTS).load_weights(model, path)
+        return
     try:
         stored = npz_to_arrays(path.read_bytes())
-        return [stored[f"arr_{i}"] for i in range(len(stored))]
+        model.set_weights([stored[f"arr_{i}"] for i in range(len(stored))])
     except (OSError, ArtifactError, KeyError) as error:
         raise DataError("weights are read from what save_weights wrote", received=f"{path}: {error}") from None
+
+
+def to_json(model: Any) -> str:
+    """See :func:`edgeling.formats.keras_file.to_json`."""
+    text: str = import_module(_KERAS).to_json(model)
+    return text
+
+
+def model_from_json(json_string: str | bytes, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """A model from what :meth:`Sequential.to_json` or Keras's wrote: the same layers with new weights, compiled alike.
+
+    Raises:
+        UnsupportedError, ArtifactError: see :func:`edgeling.formats.keras_file.from_json`.
+    """
+    refuse("model_from_json", "custom_objects", custom_objects or None, "layers and functions of Keras's own")
+    return import_module(_KERAS).from_json(json_string)
+
+
+def clone_model(
+    model: Any, input_tensors: Any = None, clone_function: Callable[[Any], Any] | None = None, **others: Any
+) -> Any:
+    """The same layers with new weights, not compiled.
+
+    Args:
+        clone_function: from each layer to the one that takes its place.
+
+    Returns:
+        Sequential: the copy.
+    """
+    for name, value in {"input_tensors": input_tensors, **others}.items():
+        refuse("clone_model", name, value)
+    if clone_function is None:
+        return type(model).from_config(model.get_config())
+    copy = type(model)([clone_function(layer) for layer in model.layers], name=model.name)
+    if model.built and not copy.built:
+        copy.build(model.input_shape)
+    return copy
 
 
 def _may_write(path: Path, overwrite: bool) -> None:
@@ -84,7 +132,9 @@ def _may_write(path: Path, overwrite: bool) -> None:
         raise DataError("a file is there already", received=str(path), remedy="overwrite=True")
 
 
-def compile_config(optimizer: Any, loss: Any, metrics: list[Any], weighted_metrics: list[Any]) -> dict[str, Any]:
+def compile_config(
+    optimizer: Any, loss: Any, metrics: list[Any], weighted_metrics: list[Any], **settings: Any
+) -> dict[str, Any]:
     """What ``compile`` was told, in Keras's form."""
     return {
         "optimizer": serialize(optimizer),
@@ -92,9 +142,7 @@ def compile_config(optimizer: Any, loss: Any, metrics: list[Any], weighted_metri
         "loss_weights": None,
         "metrics": [_plain(m) for m in metrics if _is_known(m)] or None,
         "weighted_metrics": [_plain(m) for m in weighted_metrics if _is_known(m)] or None,
-        "run_eagerly": False,
-        "steps_per_execution": 1,
-        "jit_compile": True,
+        **settings,
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from edgeling import losses, optimizers
 from edgeling.callbacks import Callback, CallbackList, History
-from edgeling.configurable import refuse, refuse_overriding
+from edgeling.configurable import refuse, refuse_overriding, whole
 from edgeling.errors import TrainingError, UnsupportedError
 from edgeling.graph import Graph
 from edgeling.graph.types import Array
@@ -84,17 +84,21 @@ class Sequential(Stack):
         metrics: Any = None,
         weighted_metrics: Any = None,
         run_eagerly: bool = False,
-        steps_per_execution: int = 1,
+        steps_per_execution: int | str = 1,
         jit_compile: Any = "auto",
         auto_scale_loss: bool = True,
     ) -> None:
         """Say how to train. Nothing is translated to C before ``fit``.
 
+        ``run_eagerly``, ``steps_per_execution``, ``jit_compile`` and ``auto_scale_loss`` are kept for files and change
+        nothing: whole epochs run compiled whatever they say.
+
         Raises:
             UnsupportedError: a loss, metric or optimizer that is not there.
         """
         refuse("compile", "loss_weights", loss_weights, "weight rows with sample_weight")
-        refuse("compile", "run_eagerly", run_eagerly)
+        if steps_per_execution != "auto":
+            whole("steps_per_execution", steps_per_execution)
         rule = optimizers.get(optimizer)
         loss = loss[0] if isinstance(loss, (list, tuple)) and len(loss) == 1 else loss
         metric_directions(_as_list(metrics), _as_list(weighted_metrics))  # refuses what is not there
@@ -102,6 +106,7 @@ class Sequential(Stack):
             losses.get(loss)
         self._forget()
         self.optimizer, self.loss = rule, loss
+        self.run_eagerly, self.jit_compile, self.steps_per_execution = run_eagerly, jit_compile, steps_per_execution
         self._metrics, self._weighted_metrics = _as_list(metrics), _as_list(weighted_metrics)
 
     def fit(
@@ -231,6 +236,10 @@ class Sequential(Stack):
         logs = {key: values[-1] for key, values in history.history.items()}
         return logs if return_dict else _flat(logs)
 
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """Loss and metrics of these rows, as one batch."""
+        return self.evaluate(x, y, len(x), verbose=0, sample_weight=sample_weight, return_dict=return_dict)
+
     def _validation(self, given: Any, loss: losses.Loss) -> TrainingData:
         if not isinstance(given, (list, tuple)) or not 2 <= len(given) <= 3:
             raise UnsupportedError("validation_data is (x, y) or (x, y, sample_weight)", received=type(given).__name__)
@@ -301,16 +310,23 @@ class Sequential(Stack):
         saving.save(self, Path(filepath).expanduser(), overwrite)
 
     def save_weights(self, filepath: str | Path, overwrite: bool = True) -> None:
-        """Write the weights alone (``.npz``)."""
+        """Write the weights alone: ``.weights.h5``, which Keras reads too and which holds the optimizer's state, or
+        ``.npz``."""
         saving.save_weights(self, Path(filepath).expanduser(), overwrite)
 
-    def load_weights(self, filepath: str | Path, **_: Any) -> None:
-        """Read weights written by :meth:`save_weights`.
+    def load_weights(self, filepath: str | Path, skip_mismatch: bool = False, **others: Any) -> None:
+        """Read weights that :meth:`save_weights` or Keras wrote (``.weights.h5``, ``.keras``, Keras 2's ``.h5``).
 
         Raises:
-            DataError: weights of another model.
+            DataError, ArtifactError: weights of another model, or none; nothing is changed.
         """
-        self.set_weights(saving.load_weights(Path(filepath).expanduser()))
+        for name, value in {"skip_mismatch": skip_mismatch, **others}.items():
+            refuse("load_weights", name, value)
+        saving.load_weights(self, Path(filepath).expanduser())
+
+    def to_json(self, **_: Any) -> str:
+        """The model without its weights, as text: see :func:`edgeling.models.model_from_json`."""
+        return saving.to_json(self)
 
     @property
     def optimizer_state(self) -> dict[str, Array]:
@@ -321,7 +337,9 @@ class Sequential(Stack):
         """What ``compile`` was told, as model files hold it; None before."""
         if self.optimizer is None:
             return None
-        return saving.compile_config(self.optimizer, self.loss, self._metrics, self._weighted_metrics)
+        how = {"run_eagerly": self.run_eagerly, "steps_per_execution": self.steps_per_execution}
+        how["jit_compile"] = self.jit_compile
+        return saving.compile_config(self.optimizer, self.loss, self._metrics, self._weighted_metrics, **how)
 
     def compile_from_config(self, config: Mapping[str, Any]) -> None:
         """The inverse of :meth:`get_compile_config`."""
