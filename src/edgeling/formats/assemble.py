@@ -70,7 +70,7 @@ def weight_shapes(layer: Layer, row: Shape) -> list[Shape]:
         case Dense():
             return [(row[-1], layer.units), *([(layer.units,)] if layer.use_bias else [])]
         case BatchNormalization():
-            return [row[-1:]] * (2 + layer.scale + layer.center)
+            return [layer.columns(row)] * (2 + layer.scale + layer.center)
         case Normalization():
             return [row, row, ()] if layer.mean is None else []  # mean, variance, how many rows they are of
     return []

@@ -59,14 +59,22 @@ class BatchNormalization(Layer):
         self.beta_regularizer = regularizers.get(beta_regularizer)
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
 
-    def make(self, row: Shape) -> None:
+    def columns(self, row: Shape) -> Shape:
+        """The shape of what is kept for rows of that shape.
+
+        Raises:
+            UnsupportedError: the axis is not the last.
+        """
         if self.axis not in (-1, len(row)):
             raise UnsupportedError(
                 "batch normalisation is over the last axis",
                 received=f"rows {row}, axis={self.axis}",
                 remedy="axis=-1, or put Flatten() before it",
             )
-        columns = row[-1:]
+        return row[-1:]
+
+    def make(self, row: Shape) -> None:
+        columns = self.columns(row)
         if self.scale:
             self.gamma = self.add_weight("gamma", self.gamma_initializer(columns))
         if self.center:
