@@ -231,10 +231,10 @@ def test_a_configuration_that_does_not_fit_its_weights(load: Callable[[bytes], A
 @pytest.mark.parametrize(
     "change",
     [
-        {"metrics": [{"module": "keras.metrics", "class_name": "AUC", "config": {}}]},
+        {"metrics": [{"module": "keras.metrics", "class_name": "MeanIoU", "config": {}}]},
         {"loss": {"module": "builtins", "class_name": "function", "config": "my_loss", "registered_name": "function"}},
         {"optimizer": {"module": "os", "class_name": "system", "config": {}}},
-        {"optimizer": {"module": "keras.optimizers", "class_name": "Lion", "config": {}}},
+        {"optimizer": {"module": "keras.optimizers", "class_name": "Muon", "config": {}}},
         {"optimizer": 3},
         {"loss_weights": [2.0]},
         {"metrics": 7},
