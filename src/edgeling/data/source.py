@@ -10,7 +10,6 @@ import gzip
 import io
 import sys
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import IO, cast
@@ -126,7 +125,9 @@ def _unpacked(name: str, suffix: str, content: bytes, path: Path | None) -> Sour
             return Source(name, _inner_suffix(name), inner)
         if content[:4] == b"PK\x03\x04" and suffix in (".zip", ""):
             return _unzipped(name, suffix, content)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # of parsers not written for hostile bytes, which raise nearly anything
         raise DataError(
             "an archive must be whole and without a password", received=f"{name!r}: {error}", remedy="pack it again"
         ) from error
