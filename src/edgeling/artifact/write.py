@@ -28,7 +28,7 @@ from edgeling.artifact.manifest import (
     require_names,
 )
 from edgeling.errors import ArtifactError
-from edgeling.files.whole import sync, sync_folder, write_new
+from edgeling.files.whole import sync_all, sync_folder, write_new
 from edgeling.system.exchange import exchange
 from edgeling.system.interrupts import interrupts_held
 from edgeling.system.workshop import sweep, workshop
@@ -169,10 +169,8 @@ def _replace(path: Path, contents: Mapping[str, bytes]) -> None:
         for name, content in contents.items():
             (new / name).parent.mkdir(parents=True, exist_ok=True)
             write_new(new / name, content)
-        for name in contents:  # after all are written: the first sync takes most of them to the disk
-            sync(new / name)
-        for folder in (new, *(new / name for name in _folders(contents)), shop):
-            sync_folder(folder)
+        folders = new, *(new / name for name in _folders(contents)), shop
+        sync_all((new / name for name in contents), folders)
         _swap(path, new, shop)
         sync_folder(path.parent)
 

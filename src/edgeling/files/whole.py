@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from edgeling.errors import ArtifactError
 from edgeling.system.workshop import sweep, workshop
+
+_AT_A_TIME = 16
 
 
 @contextmanager
@@ -76,6 +79,17 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_all(files: Iterable[Path], folders: Iterable[Path]) -> None:
+    """As :func:`sync` of every file and :func:`sync_folder` of every folder, at once: all take hardly longer than one.
+
+    Raises:
+        OSError: it does not have a file.
+    """
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        for _ in (*pool.map(sync, files), *pool.map(sync_folder, folders)):
+            pass
 
 
 def sync_folder(folder: Path) -> None:
