@@ -253,13 +253,13 @@ def test_ctrl_c_at_any_moment(tmp_path: Path) -> None:
         "except KeyboardInterrupt: sys.exit(0)"
     )
     path = tmp_path / "a.edgeling"
-    for i in range(12):
+    for i in range(6):
         writer = subprocess.Popen(
             [sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         assert writer.stdout is not None
         assert writer.stdout.readline() == b"ready\n"
-        time.sleep(0.003 * i)
+        time.sleep(0.006 * i)
         writer.send_signal(signal.SIGINT)
         _, errors = writer.communicate(timeout=30)
         assert writer.returncode == 0, errors.decode()
@@ -295,7 +295,7 @@ def write_often(path: str, mark: int, times: int) -> None:
 def test_writers_at_once_leave_one_whole_folder(tmp_path: Path) -> None:
     path = tmp_path / "a.edgeling"
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=write_often, args=(str(path), mark, 40)) for mark in (1, 2, 3)]
+    writers = [context.Process(target=write_often, args=(str(path), mark, 15)) for mark in (1, 2, 3)]
     for writer in writers:
         writer.start()
     for writer in writers:
@@ -329,7 +329,7 @@ def test_a_writer_that_finds_its_place_taken_again_and_again(
 
 
 def test_a_reader_meanwhile_sees_a_whole_folder_every_time(tmp_path: Path, old: Path) -> None:
-    writer = multiprocessing.get_context("spawn").Process(target=write_often, args=(str(old), 7, 60))
+    writer = multiprocessing.get_context("spawn").Process(target=write_often, args=(str(old), 7, 25))
     writer.start()
     while writer.is_alive():
         assert len(read_artifact(old).files) in (1, 6)

@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgeling.cli.build import Artifact, Calibration, For, Precision, figures, raise_exit, rows_of, show_proof
-from edgeling.cli.output import Json, print_json, reported
+from edgeling.cli.output import Json, print_json, reported, say
 from edgeling.cli.reading import reads_tables
 from edgeling.cli.sizes import Flash, Ram, size_bytes
+
+if TYPE_CHECKING:
+    from edgeling.workflow.build import Verification
 
 
 @reads_tables
@@ -28,6 +31,7 @@ def verify(
 ) -> None:
     """Run the C on an emulated chip and compare with what the network means; exit 1 if they differ.
 
+    Of an .edgeling folder, the C that lies there is run, and compared with what its network gives.
     Exits 3 if they agree but the target has not the memory.
 
     Example: edgeling verify flowers.edgeling --for cortex-m4
@@ -44,6 +48,19 @@ def verify(
             flash_bytes=size_bytes("flash", flash), ram_bytes=size_bytes("ram", ram),
         )  # fmt: skip
         show_proof(target, proof.precision, proof)
+        _tell(artifact, proof)
         if as_json:
-            print_json({"artifact": artifact, "precision": proof.precision, "targets": {target: figures(proof)}})
+            told = {"artifact": artifact, "precision": proof.precision, "ran": proof.ran, "edited": proof.edited}
+            print_json({**told, "targets": {target: figures(proof)}})
         raise_exit(proof)
+
+
+def _tell(artifact: Path, proof: Verification) -> None:
+    """Which C was run, and what was edited in it."""
+    folder = f"c/{proof.precision} in {artifact}"
+    if proof.ran == "shipped":
+        say(f"Built and run: {folder}, {'as it lies there' if proof.edited else 'which is what the network gives'}.")
+    if proof.edited:
+        say(f"Not what the network gives: {', '.join(proof.edited[:5])}{', ...' if len(proof.edited) > 5 else ''}.")
+    if proof.edited and proof.ran == "generated":
+        say(f"Nothing of {folder} was run, for that would be on this machine; what was run was generated now.")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,6 +19,7 @@ from edgeling.graph import Graph
 from edgeling.graph.types import Array
 from edgeling.models import Sequential
 from edgeling.passes.quantize import quantize
+from edgeling.targets import Target
 from edgeling.toolchain.prove import Proof
 from edgeling.training.arrays import features
 from edgeling.training.graphs import inference_graph
@@ -26,6 +27,7 @@ from edgeling.workflow.deploy import PRECISIONS, PROOF_ROWS, Deployable, deploya
 from edgeling.workflow.ends import with_golden, with_integer_ends
 from edgeling.workflow.folder import write_build
 from edgeling.workflow.pipeline import Pipeline
+from edgeling.workflow.shipped import Sources, edited_files, with_shipped
 from edgeling.workflow.store import load
 
 Source = Any  # Sequential, a Keras model, Pipeline, Graph or a path: Keras is not imported to name its class
@@ -37,10 +39,16 @@ class Verification(Proof):
     """What a program did on a target.
 
     Attributes:
+        matches: whether the answers agree and, where the C lies in an artifact, it is what the graph gives.
         precision: what ``"auto"`` came to.
+        ran: ``"shipped"``: the C in the artifact; ``"generated"``: C made now, where there is no other, or where it was
+            edited and would run on this machine.
+        edited: files of the C in the artifact that are not what is generated: changed, missing or added.
     """
 
     precision: str
+    ran: Literal["shipped", "generated"] = "generated"
+    edited: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,23 +148,50 @@ def verify(
 ) -> Verification:
     """Run a model's C on an emulated target against the meaning of its graph.
 
+    Of an ``.edgeling`` folder, the C that lies there is compared with what its graph gives, built, and run.
+
     Args:
         rows: float32 [rows, n] inputs; by default rows drawn from the preparation's statistics, or for a bare model
             from the standard normal distribution.
         flash_bytes, ram_bytes: of the chip, instead of the target's own.
 
     Returns:
-        ``matches`` says whether they agree: to the last bit for int8, to 1e-5 of the largest answer for float32.
+        ``matches`` says whether they agree: to the last bit for int8, to 1e-5 of the largest answer for float32. C that
+        somebody edited never matches, for its answers on other rows are not known; ``edited`` names the files.
 
     Raises:
         DataError: rows of another width, or none.
         TargetError, UnsupportedError, ToolchainError: as :func:`build`.
     """
-    chip = targets.get(target).with_memory(flash_bytes, ram_bytes)
-    deployed, precision = as_deployable(source, precision, "", calibration_data)
+    chip, found = targets.get(target).with_memory(flash_bytes, ram_bytes), opened(source)
+    deployed, precision = as_deployable(found, precision, "", calibration_data)
+    shipped = _shipped_of(found, deployed, precision)
     if rows is not None:
         deployed = replace(deployed, rows=_rows_for(deployed.graphs[precision], rows))
-    return Verification(**vars(deployed.prove(precision, chip)), precision=precision)
+    if shipped is None:
+        return Verification(**vars(deployed.prove(precision, chip)), precision=precision)
+    return _verify_shipped(deployed, precision, chip, shipped)
+
+
+def _shipped_of(found: Pipeline | Sequential | Graph, deployed: Deployable, precision: str) -> Sources | None:
+    """The C in an artifact of the very graph that is to be verified."""
+    if isinstance(found, Pipeline) and found.deployable.graphs.get(precision) is deployed.graphs[precision]:
+        return found.shipped.get(precision)
+    return None
+
+
+def _verify_shipped(deployed: Deployable, precision: str, chip: Target, shipped: Sources) -> Verification:
+    edited = edited_files(deployed.program(precision), shipped)
+    runs_here = chip.core == "native"
+    if not (edited and runs_here):
+        deployed = with_shipped(deployed, precision, shipped)
+    proof = deployed.prove(precision, chip)
+    return Verification(
+        **{**vars(proof), "matches": proof.matches and not edited},
+        precision=precision,
+        ran="generated" if edited and runs_here else "shipped",
+        edited=edited,
+    )
 
 
 def opened(source: Source) -> Pipeline | Sequential | Graph:

@@ -67,6 +67,7 @@ class Pipeline:
         precision: the precision deployed.
         model_config: the network's layers, as Keras writes them.
         details: what else the artifact tells (metrics, seed, command...).
+        shipped: the C in the artifact it was read from: by precision, path to content.
     """
 
     preparation: Preparation
@@ -74,6 +75,7 @@ class Pipeline:
     precision: str
     model_config: Mapping[str, Any] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
+    shipped: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

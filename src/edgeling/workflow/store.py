@@ -23,6 +23,7 @@ from edgeling.graph.types import TensorType
 from edgeling.toolchain.prove import Proof
 from edgeling.workflow.deploy import PRECISIONS, Deployable, identifier
 from edgeling.workflow.pipeline import Pipeline, interface_for, synthetic_rows
+from edgeling.workflow.shipped import shipped_sources, sources_path
 
 if TYPE_CHECKING:
     from edgeling.workflow.train import Trained
@@ -155,7 +156,8 @@ def _assemble(artifact: Artifact, preparation: Preparation, graphs: Mapping[str,
     for graph in graphs.values():
         _require_shape(graph, preparation)
     deployable = Deployable(name, graphs, synthetic_rows(preparation), interface_for(preparation))
-    return Pipeline(preparation, deployable, precision, artifact.read_json("model.json"), details)
+    shipped = {p: shipped_sources(artifact, p) for p in graphs}
+    return Pipeline(preparation, deployable, precision, artifact.read_json("model.json"), details, shipped)
 
 
 def _require_shape(graph: Graph, preparation: Preparation) -> None:
@@ -175,7 +177,7 @@ def _graph_files(deployable: Deployable, precision: str) -> dict[str, bytes]:
     description, arrays = to_json(deployable.graphs[precision])
     files = {f"graph_{precision}.json": _json(description), f"weights_{precision}.npz": arrays_to_npz(arrays)}
     sources = deployable.program(precision).files_and_examples
-    return files | {f"c/{precision}/{path}": text.encode() for path, text in sources.items()}
+    return files | {f"{sources_path(precision)}{path}": text.encode() for path, text in sources.items()}
 
 
 def _read_graph(artifact: Artifact, precision: str) -> Graph:
