@@ -133,6 +133,14 @@ def _compare(given: bytes) -> None:
     assert at == len(given)
 
 
+@pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
+def test_every_call_is_cplusplus_too(tmp_path):
+    write(program().files, tmp_path)
+    warnings = [w for w in WARNINGS if not w.startswith("-std")]
+    command = ["g++", "-x", "c++", "-std=c++11", *warnings, "-fsyntax-only", "cases.c"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+
+
 @pytest.mark.parametrize("name", TUTORIALS)
 def test_the_example_builds_and_runs(name, tmp_path):
     """``make`` and the numbers on the command line give what the interpreter gives."""

@@ -24,6 +24,7 @@ from tests.codegen.test_builds import write
 from tests.codegen.test_kernels import EXTREME
 
 ZIG = f"{sys.executable} -m ziglang cc"
+WARNINGS = "-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
 FEATURES, CLASSES, ROWS = 5, 4, 200
 
 EXACT = {  # what changes no sum and no rounding but for a fused multiply-add
@@ -31,7 +32,8 @@ EXACT = {  # what changes no sum and no rounding but for a fused multiply-add
     "gcc -std=c2x -O3 -march=native -fno-math-errno -fno-trapping-math", "gcc -Os -frounding-math -fsignaling-nans",
     "gcc -O2 -flto -fsingle-precision-constant -fno-strict-overflow", "gcc -O3 -ftrapv -fcx-limited-range",
     "clang -std=c99 -Os", "clang -O3 -march=native -ffp-contract=fast", "clang -Oz",
-    f"{ZIG} -O2",
+    f"{ZIG} -O2", f"g++ -x c++ -std=c++11 -O2 {WARNINGS}", f"g++ -x c++ -std=c++20 -O0 {WARNINGS}",
+    f"clang++ -x c++ -std=c++17 -O2 {WARNINGS}",
 }  # fmt: skip
 REORDERED = {  # sums in any order, reciprocals, wider registers, denormals flushed
     "gcc -O2 -funsafe-math-optimizations", "gcc -O3 -march=native -funsafe-math-optimizations -fno-math-errno",
@@ -70,6 +72,7 @@ def network() -> Graph:
     rng, b = np.random.default_rng(5), GraphBuilder("network")
     value = b.input("x", (1, FEATURES))
     value = b.add("impute", value, b.constant(rng.normal(size=FEATURES), "fill"))
+    value = b.add("gather", value, indices=(4, 0, 3, 1, 2))
     value = b.add("standardize", value, *(b.constant(rng.uniform(0.5, 2, FEATURES), n) for n in ("mean", "scale")))
     widths = [FEATURES, 16, 9, CLASSES]
     for inputs, outputs, function in zip(widths, widths[1:], ("tanh", "elu", "linear"), strict=False):

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import edgeling
 from edgeling.codegen import generate
 from edgeling.codegen.names import Names, identifier
 from edgeling.codegen.text import comment, float_literal, initializer
@@ -23,6 +24,7 @@ from tests.codegen.harness import Case, check
 from tests.codegen.networks import TUTORIALS
 from tests.codegen.random_graphs import random_graph
 
+KERNELS = Path(edgeling.__file__).parent / "codegen" / "kernels"
 GOLDEN = Path(__file__).parent / "golden"
 UPDATE = "EDGELING_UPDATE_GOLDEN"  # set it to write the golden files anew, then read the difference
 
@@ -52,6 +54,15 @@ def test_only_the_kernels_that_are_used_are_carried_along():
 def test_no_library_header_is_included():
     for text in generate(TUTORIALS["iris"], "iris").files.values():
         assert set(re.findall(r"#include <(.*)>", text)) <= {"stdint.h", "avr/pgmspace.h"}
+
+
+@pytest.mark.parametrize("path", sorted(KERNELS.glob("*.h")), ids=lambda path: path.name)
+def test_kernels_are_cplusplus_and_fit_an_int_of_16_bits(path):
+    """``restrict`` is C's alone; ``1 << 15`` and beyond need a type that holds them."""
+    text = re.sub(r"/\*.*?\*/", "", path.read_text("utf-8"), flags=re.DOTALL)
+    if path.name != "common.h":
+        assert not re.findall(r"\brestrict\b", text)
+    assert not re.findall(r"\b\d+u? << (?:1[5-9]|[23]\d)", text)
 
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))

@@ -56,13 +56,14 @@ EDGELING_KERNEL void edgeling_gather(
 
 /* y [rows,whole] = 0, then the columns of x [rows,columns] are added into those named by indices [columns] */
 EDGELING_KERNEL void edgeling_scatter(
-    int rows, int columns, int whole, const int *restrict indices, const float *restrict x, float *restrict y) {
+    int rows, int columns, int whole, const int *EDGELING_RESTRICT indices, const float *EDGELING_RESTRICT x, float
+    *EDGELING_RESTRICT y) {
     for (int i = 0; i < rows * whole; i++) {
         y[i] = 0.0f;
     }
     for (int row = 0; row < rows; row++) {
         for (int c = 0; c < columns; c++) {
-            y[row * whole + indices[c]] += x[row * columns + c];
+            y[row * whole + edgeling_read_int(indices + c)] += x[row * columns + c];
         }
     }
 }

@@ -10,18 +10,18 @@
 
 #define EDGELING_SLICES(name, type) \
     EDGELING_KERNEL void edgeling_take_##name( \
-        int outer, int length, int inner, int step, const type *restrict whole, type *restrict slice) { \
+        int outer, int length, int inner, int step, const type *EDGELING_RESTRICT whole, type *EDGELING_RESTRICT slice) { \
         for (int o = 0; o < outer; o++) { \
             edgeling_copy_##name(inner, whole + (o * length + step) * inner, slice + o * inner); \
         } \
     } \
     EDGELING_KERNEL void edgeling_put_##name( \
-        int outer, int length, int inner, int step, const type *restrict slice, type *restrict whole) { \
+        int outer, int length, int inner, int step, const type *EDGELING_RESTRICT slice, type *EDGELING_RESTRICT whole) { \
         for (int o = 0; o < outer; o++) { \
             edgeling_copy_##name(inner, slice + o * inner, whole + (o * length + step) * inner); \
         } \
     } \
-    EDGELING_KERNEL void edgeling_fill_##name(int size, type value, type *restrict y) { \
+    EDGELING_KERNEL void edgeling_fill_##name(int size, type value, type *EDGELING_RESTRICT y) { \
         for (int i = 0; i < size; i++) { \
             y[i] = value; \
         } \

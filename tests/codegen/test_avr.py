@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ATmegas under simavr: right bits where `int` has 16 bits, constants in flash, headers in C++."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from edgeling.codegen import generate
+from edgeling.graph import run_rows
+from edgeling.graph.interpreter import run
+from edgeling.graph.types import Array, Graph
+from edgeling.passes import optimize
+from edgeling.passes.quantize import quantize
+from tests.codegen.harness import Case, apart, close
+from tests.codegen.networks import TUTORIALS
+from tests.codegen.test_builds import samples
+from tests.codegen.test_flags import network
+from tests.support import avr
+
+SMALL_CHIP, LARGE_CHIP = "atmega328p", "atmega2560"
+CASES_A_FIRMWARE, VARIABLES_BYTES, VALUE_BYTES = 60, 2500, 700  # of 8 KiB of RAM, 256 KiB of flash
+NETWORKS = {**TUTORIALS, "prepared": network()}
+
+
+@pytest.fixture(autouse=True)
+def _tools():
+    avr.require()
+
+
+def rows_of(graph: Graph) -> Array:
+    rows = np.random.default_rng(3).normal(size=(60, graph.types["x"].size), scale=2).astype(np.float32)
+    rows[::9, 1] = np.nan
+    return rows
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_on_an_atmega328p(name, precision, tmp_path):
+    graph, rows = NETWORKS[name], rows_of(NETWORKS[name])
+    if precision == "int8":
+        graph = optimize(quantize(graph, rows[~np.isnan(rows).any(1)]))
+    made = generate(graph, "net")
+    avr.write(made, tmp_path, avr.driver(made, [(made.entries[0], [[row] for row in rows])]))
+    (wanted,) = run_rows(graph, rows)
+    for compiler in (("avr-gcc", "-std=c99"), ("avr-g++", "-xc++", "-std=gnu++11")):
+        got = np.frombuffer(avr.run(avr.build(tmp_path, "net", SMALL_CHIP, compiler), SMALL_CHIP), np.float32)
+        _, data, bss = avr.sizes(tmp_path / "model.o")
+        assert data + bss == 0, "every constant stays in flash"
+        if precision == "int8":
+            np.testing.assert_array_equal(got, wanted.ravel())
+        else:
+            np.testing.assert_allclose(got, wanted.ravel(), 3e-6, 1e-6, equal_nan=True)
+
+
+def fits(item: Case) -> bool:
+    """Small enough for the RAM of an ATmega. Of calendar there are only long cases, of few columns."""
+    limit = 3000 if item.graph.nodes[0].operation == "calendar" else VALUE_BYTES
+    return all(kind.bytes <= limit for kind in item.graph.types.values())
+
+
+@cache
+def groups() -> tuple[tuple[Case, ...], ...]:
+    """The first case of every operation with every set of attributes, a firmware's share at a time."""
+    made: list[list[Case]] = [[]]
+    for item in filter(fits, samples()):
+        variables = sum(array.nbytes for case in (*made[-1], item) for array in case.graph.variables.values())
+        if variables > VARIABLES_BYTES or len(made[-1]) == CASES_A_FIRMWARE:
+            made.append([])
+        made[-1].append(item)
+    return tuple(map(tuple, made))
+
+
+def test_every_operation_on_an_atmega2560(tmp_path):
+    operations = {node.operation for group in groups() for item in group for node in item.graph.nodes}
+    assert operations >= {node.operation for item in samples() for node in item.graph.nodes}
+    for number, group in enumerate(groups()):
+        (tmp_path / str(number)).mkdir()
+        _compare(group, tmp_path / str(number))
+
+
+def _compare(group, folder):
+    program = generate({f"c{i}": apart(item.graph, f"c{i}_") for i, item in enumerate(group)}, "cases")
+    state = bytearray(program.state_bytes)
+    for i, item in enumerate(group):
+        for name, contents in item.graph.variables.items():
+            offset = program.variable_offsets[f"c{i}_{name}"]
+            state[offset : offset + contents.nbytes] = contents.tobytes()
+    calls = [(entry, [item.inputs]) for entry, item in zip(program.entries, group, strict=True)]
+    avr.write(program, folder, avr.driver(program, calls, bytes(state)))
+    given = avr.run(avr.build(folder, "cases", LARGE_CHIP), LARGE_CHIP)
+    at = 0
+    for item in group:
+        with np.errstate(all="ignore"):
+            outputs = run(item.graph, item.inputs).outputs
+        for wanted in outputs:
+            got = np.frombuffer(given, wanted.dtype, wanted.size, at).reshape(wanted.shape)
+            at += wanted.nbytes
+            close(got, wanted, item, "output on an AVR")
+    assert at == len(given)
