@@ -234,9 +234,9 @@ def test_what_is_not_supported_is_named_with_a_remedy(tmp_path: Path, name: str,
 
 def test_training_settings_that_are_not_supported(tmp_path: Path) -> None:
     model = sequential(L.Dense(1, activation="sigmoid"))
-    model.compile("lion", "binary_crossentropy", metrics=["AUC"])
+    model.compile("muon", "binary_crossentropy", metrics=["AUC"])
     model.save(tmp_path / "m.keras")
-    with pytest.warns(UserWarning, match="Lion"):
+    with pytest.warns(UserWarning, match="Muon"):
         assert load_keras(tmp_path / "m.keras").optimizer is None
 
 
