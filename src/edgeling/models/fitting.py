@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -79,6 +79,7 @@ class Fit:
                 in Keras, ``on_train_end`` is not called.
         """
         self._callbacks.call("on_train_begin")
+        self._resume()
         self._session.push()
         try:
             if self._callbacks.callbacks or self._display or self._plan.validation or self._report.streams:
@@ -89,6 +90,13 @@ class Fit:
             if self._display:
                 self._display.close()
         self._callbacks.call("on_train_end")
+
+    def _resume(self) -> None:
+        """Go on where an interrupted fit was, if a callback brought its state back."""
+        if self._model.resumed:
+            epoch, seed = self._model.resumed
+            self._plan = replace(self._plan, first_epoch=epoch, seed=seed)
+            self._model.shuffle_seed = seed
 
     def _all_at_once(self) -> None:
         first = self._plan.first_epoch

@@ -58,6 +58,8 @@ class Sequential(Stack):
         self.loss: Any = None
         self._metrics: list[Any] = []
         self._weighted_metrics: list[Any] = []
+        self.shuffle_seed = 0
+        self.resumed: tuple[int, int] | None = None  # what a backup brought back: see `resume`
         self.calibration_rows: Array | None = None  # some of the rows last fitted, for int8; never saved
         super().__init__(layers, trainable, name)
 
@@ -167,6 +169,7 @@ class Sequential(Stack):
         history.set_params(params)
         history.set_model(self)
         self.history, self.stop_training = history, False
+        self.shuffle_seed, self.resumed = plan.seed, None
         self.calibration_rows = data.x[:CALIBRATION_ROWS]
 
         def session(batch_size: int, tail: int) -> Session:
@@ -327,6 +330,10 @@ class Sequential(Stack):
     def to_json(self, **_: Any) -> str:
         """The model without its weights, as text: see :func:`edgeling.models.model_from_json`."""
         return saving.to_json(self)
+
+    def resume(self, epoch: int, seed: int) -> None:
+        """For callbacks, in ``on_train_begin``: the fit goes on at this epoch, its rows shuffled by this seed."""
+        self.resumed = epoch, seed
 
     @property
     def optimizer_state(self) -> dict[str, Array]:

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens between epochs: Keras's callbacks. Own subclasses of :class:`Callback` override the hooks they need.
-
-Hooks of single batches cost speed only where they are overridden: without them whole epochs run natively.
-"""
+"""The hooks of training, and the callbacks that watch, log and change what training does."""
 
 from __future__ import annotations
 
