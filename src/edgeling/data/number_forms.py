@@ -24,7 +24,7 @@ _LONGEST = 400  # characters; no number that a column can hold is longer
 def _pattern(decimal: str, grouping: str) -> re.Pattern[str]:
     point, digits = re.escape(decimal), r"\d+"
     plain = rf"{digits}(?:{point}\d*)?|{point}\d+"
-    grouped = rf"\d{{1,3}}(?:[{re.escape(grouping)}]\d{{3}})+(?:{point}\d*)?|" if grouping else ""
+    grouped = rf"[1-9]\d{{0,2}}(?:[{re.escape(grouping)}]\d{{3}})+(?:{point}\d*)?|" if grouping else ""
     return re.compile(rf"[+-]?(?:{grouped}{plain})(?:[eE][+-]?\d+)?")
 
 

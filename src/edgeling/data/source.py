@@ -123,7 +123,7 @@ def _unpacked(name: str, suffix: str, content: bytes, path: Path | None) -> Sour
                 inner = _read(cast("IO[bytes]", stream), limit_bytes(len(content)), name)
             _require_content(name, inner)
             return Source(name, _inner_suffix(name), inner)
-        if content[:4] == b"PK\x03\x04" and suffix in (".zip", ""):
+        if content[:4] in (b"PK\x03\x04", b"PK\x05\x06") and suffix in (".zip", ""):
             return _unzipped(name, suffix, content)
     except DataError:
         raise
