@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "codegen": {"graph", "targets"},
     "toolchain": {"system", "graph", "targets", "codegen"},
     "artifact": {"files", "system"},
-    "data": {"graph"},
+    "data": {"graph", "system"},
     "explaining": {"graph", "toolchain"},
     "report": {"graph", "explaining"},
     "training": {"graph", "passes", "codegen", "toolchain"},

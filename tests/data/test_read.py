@@ -172,12 +172,10 @@ def test_csv_loads_nothing_heavy(tmp_path: Path) -> None:
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_table_or_a_data_error(tmp_path_factory: pytest.TempPathFactory, junk: bytes) -> None:
     folder = tmp_path_factory.mktemp("junk")
-    for name in ("junk.csv", "junk.parquet"):
-        try:
-            table = read(folder, junk, name)
-        except DataError:
-            continue
-        assert table.rows > 0
+    with contextlib.suppress(DataError):
+        assert read(folder, junk, "junk.csv").rows > 0
+    with pytest.raises(DataError):
+        read(folder, junk, "junk.parquet")
 
 
 CELL = st.one_of(st.floats(-1e30, 1e30).map(repr), st.sampled_from(["", "NA", "a", "b c", 'q"u', "x,y", "l\nm"]))
@@ -241,20 +239,6 @@ def test_parquet_reads_as_the_csv_of_it_does(tmp_path: Path) -> None:
     ours, theirs = read_table(IRIS), read_table(path)
     assert ours.names == theirs.names
     assert texts(ours) == texts(theirs)
-
-
-def test_parquet_truncated_anywhere_is_refused(tmp_path: Path) -> None:
-    whole = parquet(tmp_path, a=list(range(50)), b=["x"] * 50).read_bytes()
-    for size in range(1, len(whole), 37):
-        assert "whole" in refusal(tmp_path, whole[:size], "cut.parquet").rule
-
-
-def test_parquet_with_damage_is_read_or_refused(tmp_path: Path) -> None:
-    whole = bytearray(parquet(tmp_path, a=list(range(50)), b=["x"] * 50).read_bytes())
-    for place in range(0, len(whole), 7):
-        damaged = bytes(whole[:place]) + bytes([whole[place] ^ 0xFF]) + bytes(whole[place + 1 :])
-        with contextlib.suppress(DataError):
-            read(tmp_path, damaged, "damaged.parquet")
 
 
 def test_parquet_of_nested_columns_infinities_or_no_rows(tmp_path: Path) -> None:

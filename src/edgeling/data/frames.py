@@ -111,7 +111,8 @@ def series_name(values: Any) -> str:
 
 def _columns_of(data: Any, names: Sequence[str] | None) -> dict[str, Any]:
     if isinstance(data, Mapping):
-        return _named(list(data.keys()), list(data.values()))
+        alone = bool(data) and all(map(_is_cell, data.values()))  # one row
+        return _named(list(data.keys()), [[value] if alone else value for value in data.values()])
     if hasattr(data, "collect_schema") and hasattr(data, "collect"):  # polars, lazily
         data = data.collect()
     if hasattr(data, "get_columns"):  # polars
@@ -140,6 +141,10 @@ def _named(names: Sequence[Any], columns: Sequence[Any]) -> dict[str, Any]:
             "column names must differ", received=f"{repeated!r} more than once", remedy="rename one of them"
         )
     return dict(zip(texts, columns, strict=True))
+
+
+def _is_cell(value: Any) -> bool:
+    return isinstance(value, str) or not hasattr(value, "__len__")
 
 
 def _is_records(data: Any) -> bool:
@@ -183,6 +188,8 @@ def _of_array(data: Any, names: Sequence[str] | None) -> dict[str, Any]:
 
 
 def _table(columns: Mapping[str, Any], reading: Reading, roles: Mapping[str, Role]) -> Table:
+    if short := [name for name, column in columns.items() if _is_cell(column)]:
+        raise DataError("a column is a list of values", received=f"a single one in {short[0]!r}", remedy=_REMEDY)
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         raise DataError("every column of a table has as many rows", received=f"lengths {sorted(set(lengths.values()))}")
@@ -190,11 +197,25 @@ def _table(columns: Mapping[str, Any], reading: Reading, roles: Mapping[str, Rol
         raise DataError("a table needs columns and rows", received="none", remedy=_REMEDY)
     require_memory(len(columns) * next(iter(lengths.values())))
     found = [(name, column_of(name, values, roles.get(name))) for name, values in columns.items()]
+    return assembled(found, reading, roles)
+
+
+def assembled(
+    found: Sequence[tuple[str, Column | Cells]], reading: Reading, roles: Mapping[str, Role], notes: Sequence[str] = ()
+) -> Table:
+    """A table of columns, some of them texts that are to be understood first; numbers may have to be texts."""
+    found = [(name, _as_role_says(column, roles.get(name))) for name, column in found]
     texts = {name: column for name, column in found if not isinstance(column, Column)}
     understood, said = understand(texts, reading, roles, typed=True) if texts else ((), Understood())
     whole = {name: column for name, column in found if isinstance(column, Column)}
     whole |= {column.name: column for column in understood}
-    return Table(tuple(whole[name] for name in columns), notes=said.sentences())
+    return Table(tuple(whole[name] for name, _ in found), notes=(*notes, *said.sentences()))
+
+
+def _as_role_says(column: Column | Cells, role: Role | None) -> Column | Cells:
+    if role is None or role.kind != "category" or not isinstance(column, Column):
+        return column
+    return TextCells(np.array([text or "" for text in column.texts()], dtype=_TEXT))
 
 
 def column_of(name: str, values: Any, role: Role | None = None) -> Column | Cells:

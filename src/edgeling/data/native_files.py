@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables in files of columns: Parquet, Arrow's IPC (Feather) and Excel's workbooks, read by polars."""
+"""Tables in files of columns: Parquet, Arrow's IPC (Feather) and Excel's workbooks, read by native libraries.
+
+Only ``native_reader`` calls these, in a process that may die."""
 
 from __future__ import annotations
 
@@ -84,10 +86,14 @@ def _scanned(source: Source, scan: polars.LazyFrame) -> polars.DataFrame:
     return scan.collect()
 
 
+def budget_bytes(source: Source) -> int:
+    """What a file may unpack to."""
+    return _RICHER * limit_bytes(len(source.content))
+
+
 def _require_budget(source: Source, size: int) -> None:
-    limit = _RICHER * limit_bytes(len(source.content))
-    if size > limit:
-        raise too_large(source.name, limit)
+    if size > budget_bytes(source):
+        raise too_large(source.name, budget_bytes(source))
 
 
 def _require_texts(source: Source, frame: polars.DataFrame) -> None:

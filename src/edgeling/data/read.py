@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
+from edgeling.data.apart import read_apart
 from edgeling.data.cells import understand
 from edgeling.data.delimited import cut_up
 from edgeling.data.encoding import decode
-from edgeling.data.frames import from_data, with_target
+from edgeling.data.frames import assembled, from_data, with_target
 from edgeling.data.json_lines import read_json
-from edgeling.data.native_files import read_native
 from edgeling.data.reading import Reading, Role
 from edgeling.data.source import Source, open_source
 from edgeling.data.table import Table
@@ -93,9 +93,10 @@ def read_table(
         return _read_text(source, reading, roles)
     if kind == "json":
         text, note = decode(source.name, source.content, reading.encoding)
-        return _noted(from_data(read_json(source.name, text), reading, roles), (note,) if note else ())
-    frame, notes = read_native(source, kind, reading.sheet)
-    return _noted(from_data(frame, reading, roles), notes)
+        table = from_data(read_json(source.name, text), reading, roles)
+        return replace(table, notes=(note, *table.notes)) if note else table
+    columns, notes = read_apart(source, kind, reading.sheet)
+    return assembled(columns, reading, roles, notes)
 
 
 def _kind(source: Source) -> str:
@@ -128,7 +129,3 @@ def _read_text(source: Source, reading: Reading, roles: Mapping[str, Role]) -> T
     usual = "," if grid.separator == ";" else "."
     columns, found = understand(grid.columns, reading, roles, usual_decimal=usual)
     return Table(columns, notes=(*((note,) if note else ()), *grid.notes, *found.sentences()))
-
-
-def _noted(table: Table, notes: tuple[str, ...]) -> Table:
-    return replace(table, notes=(*notes, *table.notes))
