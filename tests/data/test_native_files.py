@@ -186,11 +186,11 @@ def test_a_workbook_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_workbook_is_unpacked_to_nothing_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgeling.data.native_files.SMALL_BYTES", 300_000)
     monkeypatch.setattr("edgeling.data.native_files.LARGEST_RATIO", 1)
-    for texts, fits in ((["x" * 30_000] * 20, True), (["x" * 30_000 + str(i) for i in range(20)], False)):
-        excel(pl.DataFrame({"a": texts, "b": [1] * 20}), tmp_path / "a.xlsx")
+    for rows, fits in ((5, True), (20, False)):
+        excel(pl.DataFrame({"a": ["x" * 30_000] * rows, "b": [1] * rows}), tmp_path / "a.xlsx")
         source = Source("a.xlsx", ".xlsx", (tmp_path / "a.xlsx").read_bytes())
         with contextlib.nullcontext() if fits else pytest.raises(DataError, match="at most"):
-            assert read_native(source, "excel")[0].height == 20
+            assert read_native(source, "excel")[0].height == rows
 
 
 NOT_JSON = [
