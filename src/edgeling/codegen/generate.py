@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -34,6 +35,13 @@ _IN_RAM = """\
 #error "compile this file apart from programs whose constants are read from flash"
 #endif
 #define EDGELING_PARAMETERS_IN_RAM
+"""
+
+# The kernels of two versions carry the same names: mixing them must not pass in silence.
+_ONE_VERSION = """\
+#if EDGELING_KERNELS != %s
+#error "these kernels are of another version of Edgeling: compile each model apart, with its own edgeling/ beside it"
+#endif
 """
 
 
@@ -101,7 +109,7 @@ def _program(
     bodies = [init, *(f.body for f in functions.values()), *(extra.definition for extra in more)]
     texts = {
         f"{name}.h": header(name, graphs, functions, memory, init, interface, more),
-        f"{name}.c": _source(name, headers, tables, bodies),
+        f"{name}.c": _source(name, headers, tables, bodies, _ONE_VERSION % kernels_version() if interface else ""),
         **_kernels({"common", *headers}),
     }
     return Program(
@@ -112,10 +120,10 @@ def _program(
     )  # fmt: skip
 
 
-def _source(name: str, headers: Iterable[str], tables: Tables, bodies: Sequence[str]) -> str:
+def _source(name: str, headers: Iterable[str], tables: Tables, bodies: Sequence[str], check: str) -> str:
     includes = "".join(f'#include "edgeling/{header}.h"\n' for header in sorted(headers))
     place = "" if tables.parameters_in_flash else _IN_RAM
-    return "\n".join(part for part in (f'#include "{name}.h"\n', place, includes, tables.text, *bodies) if part)
+    return "\n".join(part for part in (f'#include "{name}.h"\n', place, includes + check, tables.text, *bodies) if part)
 
 
 def _init(name: str, members: Mapping[str, Member]) -> str:
@@ -143,7 +151,17 @@ def _kernels(headers: Iterable[str]) -> dict[str, str]:
         if path not in texts:
             texts[path] = kernel_text(header)
             wanted += re.findall(r'^#include "(\w+)\.h"', texts[path], re.MULTILINE)
-    return dict(sorted(texts.items()))
+    guard = "#define EDGELING_COMMON_H\n"
+    common = texts["edgeling/common.h"].replace(guard, f"{guard}#define EDGELING_KERNELS {kernels_version()}\n")
+    return dict(sorted({**texts, "edgeling/common.h": common}.items()))
+
+
+@cache
+def kernels_version() -> str:
+    """A number, as C text, that changes with any kernel."""
+    folder = files("edgeling.codegen").joinpath("kernels")
+    texts = sorted((kernel.name, kernel.read_bytes()) for kernel in folder.iterdir() if kernel.name.endswith(".h"))
+    return f"0x{hashlib.sha256(repr(texts).encode()).hexdigest()[:8].upper()}u"
 
 
 @cache
