@@ -41,13 +41,19 @@ def _panel_floats(setting: Setting) -> int:
 def _dense(name: str) -> Line:
     def line(site: Site) -> str:
         sizes = site.length(0, 0), site.length(0, 1), site.length(1, 1)
-        return site.call(name, *sizes, site.function(), site.float("alpha"), *_scratch(site))
+        return site.call(name, *sizes, site.function(), site.float("alpha"))
 
     return line
 
 
-def _scratch(site: Site) -> tuple[str, ...]:
-    return (site.scratch,) if site.scratch else ()
+def _dense_gemm(site: Site) -> str:
+    x, kernel, bias, y = *site.x, *site.y
+    sizes = site.length(0, 0), site.length(0, 1), site.length(1, 1)
+    product = f"edgeling_gemm({', '.join((*sizes, '0', '0', site.scratch, x, kernel, bias, y))});"
+    if site.attributes["function"] == "linear":
+        return product
+    size, function, alpha = site.output_size(), site.function(), site.float("alpha")
+    return f"{product}\nedgeling_activation({size}, {function}, {alpha}, {y}, {y});"
 
 
 def _matmul_sizes(site: Site) -> tuple[str, ...]:
@@ -63,13 +69,12 @@ def _matmul(name: str) -> Line:
 
 
 def _matmul_gemm(site: Site) -> str:
-    return site.call(
-        "matmul_gemm", *_matmul_sizes(site), site.flag("transpose_a"), site.flag("transpose_b"), *_scratch(site)
-    )
+    flips = site.flag("transpose_a"), site.flag("transpose_b")
+    return f"edgeling_gemm({', '.join((*_matmul_sizes(site), *flips, site.scratch, *site.x, '0', *site.y))});"
 
 
 DENSE_CALLS = (
-    Call("gemm", _dense("dense_gemm"), fits=_has_panels, scratch_floats=_panel_floats),
+    Call("dense_gemm", _dense_gemm, fits=_has_panels, scratch_floats=_panel_floats),
     Call("dense_large", _dense("dense_large"), parameters=(1, 2), fits=_is_large),
     Call("dense", _dense("dense"), parameters=(1, 2)),
 )

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Matrix products of several rows on cores with vectors.
+/* Matrix products of several rows on cores with vectors: y [m,n] = start + a b over k terms.
  *
- *   dense   y [rows,outputs] = activation(x kernel + bias): x [rows,inputs], kernel [inputs,outputs], bias [outputs]
- *   matmul  y [m,n] = a b over k terms, a [m,k] and b [k,n]; _ta: a is given as [k,m]; _tb: b is given as [n,k]
- *   scratch [(k + 1 + EDGELING_GEMM_ROWS) * EDGELING_GEMM_COLUMNS]
+ *   a        [m,k], or [k,m] where it is transposed
+ *   b        [k,n], or [n,k] where it is transposed
+ *   start    [n], what the sums of each row start from (a bias); 0 (null): from zero
+ *   scratch  [(k + 1 + EDGELING_GEMM_ROWS) * EDGELING_GEMM_COLUMNS]
  *
  * A panel of b, as wide as one or two vectors, is copied so that its terms lie side by side, under one row of what the
  * sums start from; then tiles of rows run down it. Every element is summed in the order of its terms, whatever the
  * tile: an answer does not depend on how many rows there are.
  *
- * Written with GCC's and Clang's vector types; where there are none, or no vectors, the plain loops do the work.
+ * Written with GCC's and Clang's vector types; where there are none, or no vectors, a plain loop does the work.
  */
 #ifndef EDGELING_GEMM_H
 #define EDGELING_GEMM_H
 
-#include "dense.h"
-#include "matmul.h"
+#include "common.h"
 
 #define EDGELING_GEMM_COLUMNS 32 /* of a panel, at most */
 #define EDGELING_GEMM_ROWS 12    /* of a tile, at most */
@@ -203,10 +203,10 @@ EDGELING_GEMM_FUNCTION void edgeling_gemm_edge(
     }
 }
 
-/* y [m,n] = start + a b; start [n], or 0 (null): from zero */
-EDGELING_GEMM_FUNCTION void edgeling_gemm(
-    int m, int k, int n, int transposed_a, int transposed_b, float *scratch, const float *a, const float *b,
-    const float *start, float *y) {
+EDGELING_KERNEL void edgeling_gemm(
+    int m, int k, int n, int transposed_a, int transposed_b, float *EDGELING_RESTRICT scratch,
+    const float *EDGELING_RESTRICT a, const float *EDGELING_RESTRICT b, const float *start,
+    float *EDGELING_RESTRICT y) {
     const edgeling_gemm_strides s = {k, transposed_a ? 1 : k, transposed_a ? m : 1, n};
     int width = 0;
     for (int c = 0; c < n; c += width) {
@@ -228,31 +228,24 @@ EDGELING_GEMM_FUNCTION void edgeling_gemm(
     }
 }
 
-#endif
-
-EDGELING_KERNEL void edgeling_dense_gemm(
-    int rows, int inputs, int outputs, int function, float alpha, float *EDGELING_RESTRICT scratch,
-    const float *EDGELING_RESTRICT x, const float *EDGELING_RESTRICT kernel, const float *EDGELING_RESTRICT bias,
-    float *EDGELING_RESTRICT y) {
-#if EDGELING_LANES > 1
-    edgeling_gemm(rows, inputs, outputs, 0, 0, scratch, x, kernel, bias, y);
-    edgeling_activation(rows * outputs, function, alpha, y, y);
 #else
-    (void)scratch;
-    edgeling_dense(rows, inputs, outputs, function, alpha, x, kernel, bias, y);
-#endif
-}
 
-EDGELING_KERNEL void edgeling_matmul_gemm(
+EDGELING_KERNEL void edgeling_gemm(
     int m, int k, int n, int transposed_a, int transposed_b, float *EDGELING_RESTRICT scratch,
-    const float *EDGELING_RESTRICT a, const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT y) {
-#if EDGELING_LANES > 1
-    edgeling_gemm(m, k, n, transposed_a, transposed_b, scratch, a, b, 0, y);
-#else
+    const float *EDGELING_RESTRICT a, const float *EDGELING_RESTRICT b, const float *start,
+    float *EDGELING_RESTRICT y) {
     (void)scratch;
-    edgeling_matmul_strided(m, k, n, transposed_a ? 1 : k, transposed_a ? m : 1, transposed_b ? 1 : n,
-                            transposed_b ? k : 1, a, b, y);
-#endif
+    for (int row = 0; row < m; row++) {
+        for (int c = 0; c < n; c++) {
+            float sum = start ? start[c] : 0.0f;
+            for (int p = 0; p < k; p++) {
+                sum += a[transposed_a ? p * m + row : row * k + p] * b[transposed_b ? c * k + p : p * n + c];
+            }
+            y[row * n + c] = sum;
+        }
+    }
 }
+
+#endif
 
 #endif
