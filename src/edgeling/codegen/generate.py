@@ -110,7 +110,7 @@ def _program(
     texts = {
         f"{name}.h": header(name, graphs, functions, memory, init, interface, more),
         f"{name}.c": _source(name, headers, tables, bodies, _ONE_VERSION % kernels_version() if interface else ""),
-        **_kernels({"common", *headers}),
+        **kernel_files({"common", *headers}),
     }
     return Program(
         name, texts, tuple(f.entry for f in functions.values()), state_bytes, planned_words * WORD_BYTES,
@@ -142,7 +142,7 @@ def _init(name: str, members: Mapping[str, Member]) -> str:
     return f"{init_prototype(name)} {{\n{body}}}\n"
 
 
-def _kernels(headers: Iterable[str]) -> dict[str, str]:
+def kernel_files(headers: Iterable[str]) -> dict[str, str]:
     """The texts of kernel headers and of all they include, by path in the program."""
     wanted, texts = sorted(headers), dict[str, str]()
     while wanted:

@@ -5,7 +5,8 @@ A program is a list of calls. Compiled whole, its kernels are inlined into it an
 a compiler half a second a layer. Here each kernel is an object file of its own, made when a program first calls it and
 kept in the cache; the list of calls alone is compiled, in hundredths of a second. Sizes are then arguments; what
 chooses code and not lengths (an activation, how an operand is broadcast) still is part of the object's name:
-``edgeling_add(R, C, EDGELING_FULL, EDGELING_ROW, a, b, y)`` calls ``edgeling_linked_add_FULL_ROW(R, C, a, b, y)``.
+``edgeling_add(R, C, EDGELING_FULL, EDGELING_ROW, a, b, y)`` calls
+``edgeling_linked_add_EDGELING_FULL_EDGELING_ROW(R, C, a, b, y)``.
 """
 
 from __future__ import annotations
@@ -90,9 +91,10 @@ def kernels() -> Mapping[str, Kernel]:
 
 def _parameter(text: str) -> tuple[str, str]:
     """``const float *x`` as its type and its name."""
-    match = re.fullmatch(r"(.*?)(\w+)", " ".join(text.split()))
-    assert match
-    return match[1], match[2]
+    words = " ".join(text.split()).split("[")[0]  # an array parameter is a pointer
+    start = re.search(r"\w+$", words)
+    assert start
+    return words[: start.start()] + ("*" if "[" in text else ""), start[0]
 
 
 def _called(program_files: Mapping[str, str]) -> Iterator[Specialised]:
@@ -107,7 +109,8 @@ def _called(program_files: Mapping[str, str]) -> Iterator[Specialised]:
 def _declarations(called: tuple[Specialised, ...]) -> str:
     redirected = "".join(_redirection(kernel) for kernel in dict.fromkeys(call.kernel for call in called))
     prototypes = "".join(f"{call.prototype};\n" for call in called)
-    return f'#ifndef EDGELING_LINKED_H\n#define EDGELING_LINKED_H\n#include "elementary.h"\n{prototypes}{redirected}#endif\n'
+    guarded = f'#include "elementary.h"\n{prototypes}{redirected}'
+    return f"#ifndef EDGELING_LINKED_H\n#define EDGELING_LINKED_H\n{guarded}#endif\n"
 
 
 def _redirection(kernel: Kernel) -> str:

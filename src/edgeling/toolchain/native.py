@@ -19,7 +19,7 @@ from edgeling.errors import ToolchainError
 from edgeling.graph.types import TensorType
 from edgeling.targets import get
 from edgeling.toolchain import calls
-from edgeling.toolchain.library import compile_program, rows_symbol
+from edgeling.toolchain.library import compile_linked, compile_program, rows_symbol
 from edgeling.toolchain.loading import open_library
 
 Function = Callable[..., None]
@@ -28,19 +28,21 @@ THIS_MACHINE = get("native")
 _ALIGNMENT_BYTES = 64  # a cache line, and the widest vector register
 
 
-def load(program: Program, extra_files: Mapping[str, str] | None = None) -> NativeProgram:
+def load(program: Program, extra_files: Mapping[str, str] | None = None, *, linked: bool = False) -> NativeProgram:
     """Compiles the program (or finds it in the cache) and loads it, with a state of its own.
 
     Args:
         program: what to run.
         extra_files: further C sources and headers (path to text) compiled into the same library; they may
             ``#include "NAME.h"``, and their functions are found with :meth:`NativeProgram.symbol`.
+        linked: call kernels compiled once a machine, rather than compile them into the program.
 
     Raises:
         CompilerNotFoundError: there is no C compiler.
         ToolchainError: it does not compile or does not load.
     """
-    return NativeProgram(program, open_library(compile_program(program, extra_files)))
+    compile_it = compile_linked if linked else compile_program
+    return NativeProgram(program, open_library(compile_it(program, extra_files)))
 
 
 class NativeProgram:
