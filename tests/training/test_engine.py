@@ -232,5 +232,6 @@ def test_ctrl_c_keeps_the_last_whole_epoch() -> None:
     assert 0 < whole < 100_000
     fresh = Engine("net", step_graph)
     fresh.load(START)
-    fresh.run_epochs(d, batch_size=1, epochs=whole, seed=1, learning_rates=np.float32(0.001))
+    planned = len(d.x) * 100_000  # which decides how the step is compiled
+    fresh.run_epochs(d, batch_size=1, epochs=whole, seed=1, learning_rates=np.float32(0.001), planned_steps=planned)
     np.testing.assert_array_equal(engine.weights()["kernel"], fresh.weights()["kernel"])

@@ -142,7 +142,7 @@ class Fit:
         result = self._session.run_epochs(
             self._data, batch_size=plan.batch_size, epochs=count, shuffle=plan.shuffle, seed=plan.seed,
             first_epoch=epoch, learning_rates=np.asarray(self._optimizer.learning_rates(count * plan.steps)),
-            steps_per_epoch=plan.steps,
+            steps_per_epoch=plan.steps, planned_steps=(plan.last_epoch - plan.first_epoch) * plan.steps,
         )  # fmt: skip
         self._optimizer.iterations += len(result.logs) * plan.steps
         self._session.pull()

@@ -1,36 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Predictions of compiled networks. The weights stay variables, so that training does not compile anew."""
+"""Predictions of models. The weights stay variables, so that training does not compile anew."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from edgeling.codegen import generate
-from edgeling.errors import CompilerNotFoundError
-from edgeling.graph import Graph, run_rows
-from edgeling.graph.types import Array
+from edgeling.graph.types import Array, Graph
 from edgeling.models.session import NAME, lend
 from edgeling.passes import optimize
-from edgeling.toolchain.native import THIS_MACHINE, NativeProgram, load
+from edgeling.toolchain.native import NativeProgram
+from edgeling.toolchain.predictor import Predictor, compiled
 from edgeling.training.graphs import Network, inference_graph
 from edgeling.training.tracing import Weight
 
-_CHUNK_ROWS = 65536  # between two of which Ctrl-C is seen
-_ENTRY = f"{NAME}_run"
-
 
 def not_ready(x: Any) -> Array:
-    """What stands for :meth:`Predictor.single` before there is a predictor."""
+    """What stands for :attr:`Followed.single` before there is a program for one row."""
     raise TypeError
 
 
-class Predictor:
-    """One model's predictions; after :meth:`follow`.
+class _Shared:
+    """What models of one structure share: the graph, and its code for one row or for many."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._programs: dict[int, NativeProgram | None] = {}
+
+    def program(self, rows: int) -> NativeProgram | None:
+        """The code for a number of rows at once, with a state of its own."""
+        if rows not in self._programs:
+            self._programs[rows] = compiled(self.graph, NAME, rows)
+        known = self._programs[rows]
+        return known.clone() if known else None
+
+
+class Followed:
+    """The predictions of one model whose weights change; after :meth:`follow`.
 
     Args:
         network: whose weights are followed: changed ones are copied before the next prediction.
@@ -39,30 +47,28 @@ class Predictor:
 
     Attributes:
         seen: ``Weight.changes`` when the weights were last copied.
+        single: the shortest way for one row, once one was predicted; TypeError and ValueError tell the caller to take
+            the long one.
     """
 
     def __init__(self, network: Network, signature: Hashable, output: tuple[int, ...]) -> None:
         self._weights = {name: weight for weight, name in network.names.items()}
         self._copied: dict[str, Array] = {}
-        self._output, self.signature, self.seen = output, signature, -1
-        self._graph, native = lend(("predict", signature), lambda: _compile(network))
-        self._native = native.clone() if native else None
-        self.single = self._bind(self._native, (1, *network.input_shape)) if self._native else not_ready
+        self._input, self._output, self.signature, self.seen = network.input_shape, output, signature, -1
+        shared = lend(("predict", signature), lambda: _Shared(optimize(inference_graph(network, frozen=False))))
+        self._predictor = Predictor(shared.graph, shared.program)
+        self.single = not_ready
 
     def rows(self, x: Array) -> Array:
         """Predictions of float32 rows [rows, ...]."""
-        if self._native is None:
-            return self._interpret(x)
-        out = np.empty((len(x), *self._output), np.float32)
-        call = self._native.rows(_ENTRY)
-        for start in range(0, len(x), _CHUNK_ROWS):
-            chunk = slice(start, start + _CHUNK_ROWS)
-            call(x[chunk], out[chunk])
-        return out
+        answers = self._predictor(x)
+        if len(x) == 1 and self.single is not_ready and (program := self._predictor.program(1)):
+            self.single = self._bind(program)
+        return answers
 
-    def _bind(self, native: NativeProgram, shape: tuple[int, ...]) -> Any:
-        """The shortest way for one row; TypeError and ValueError tell the caller to take the long one."""
-        call, empty, float32, out_shape = native.function(_ENTRY), np.empty, np.float32, (1, *self._output)
+    def _bind(self, program: NativeProgram) -> Any:
+        call, empty, float32 = program.function(f"{NAME}_run"), np.empty, np.float32
+        shape, out_shape = (1, *self._input), (1, *self._output)
         float64 = np.dtype(np.float64)  # what rows of scikit-learn and pandas are
 
         def single(x: Any) -> Array:
@@ -80,17 +86,4 @@ class Predictor:
         for name, weight in self._weights.items():
             if self._copied.get(name) is not weight.value:
                 self._copied[name] = weight.value
-                if self._native:
-                    self._native.variable(name, self._graph.types[name])[...] = weight.value
-
-    def _interpret(self, x: Array) -> Array:
-        return run_rows(replace(self._graph, variables={**self._graph.variables, **self._copied}), x)[0]
-
-
-def _compile(network: Network) -> tuple[Graph, NativeProgram | None]:
-    graph = optimize(inference_graph(network, frozen=False))
-    try:
-        return graph, load(generate(graph, NAME, target=THIS_MACHINE))
-    except CompilerNotFoundError as error:
-        warnings.warn(f"predictions are interpreted, which is slow: {error}", RuntimeWarning, stacklevel=5)
-        return graph, None
+                self._predictor.set_variable(name, weight.value)

@@ -19,7 +19,7 @@ from edgeling.layers.eager import call, refuse_symbols
 from edgeling.models import saving
 from edgeling.models.display import Display, numbers
 from edgeling.models.fitting import Fit, Plan
-from edgeling.models.prediction import Predictor, not_ready
+from edgeling.models.prediction import Followed, not_ready
 from edgeling.models.reporting import Report, metric_directions
 from edgeling.models.session import Lent, Session, Traced, described, for_evaluation, for_training, lend
 from edgeling.models.stack import Stack
@@ -71,7 +71,7 @@ class Sequential(Stack):
         super()._forget()
         self._optimizer_state: dict[str, Array] = {}
         self._fitted: tuple[tuple[int, Hashable], Lent] | None = None
-        self._predictor: Predictor | None = None
+        self._predictor: Followed | None = None
         self._single = not_ready
 
     def __getstate__(self) -> dict[str, Any]:
@@ -298,15 +298,16 @@ class Sequential(Stack):
         if self._predictor is None or self._predictor.seen != Weight.changes:
             self._follow(self._rows()[1])
         assert self._predictor
-        return self._predictor.rows(floats)
+        answers = self._predictor.rows(floats)
+        self._single = self._predictor.single
+        return answers
 
     def _follow(self, output: tuple[int, ...]) -> None:
         """Have a predictor of the layers and weights as they are now."""
         signature = self._signature(None)
         if self._predictor is None or self._predictor.signature != signature:
-            self._predictor = Predictor(self.network(), signature, output)
+            self._predictor = Followed(self.network(), signature, output)
         self._predictor.follow()
-        self._single = self._predictor.single
 
     def save(self, filepath: str | Path, overwrite: bool = True, **_: Any) -> None:
         """Write a ``.keras`` file, which Keras reads too."""

@@ -12,7 +12,7 @@ chooses code and not lengths (an activation, how an operand is broadcast) still 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -75,7 +75,8 @@ def linked(program_files: Mapping[str, str]) -> tuple[dict[str, str], tuple[Spec
     headers = {call.kernel.header for call in called}
     declared = {f"edgeling/{header}.h" for header in (*headers, "dense_gemm")}
     texts = {path: '#include "linked.h"\n' if path in declared else text for path, text in program_files.items()}
-    return {**texts, "edgeling/linked.h": _declarations(called)}, called
+    kept = [path for path in ("flash", "elementary") if f"edgeling/{path}.h" in program_files]
+    return {**texts, "edgeling/linked.h": _declarations(called, kept)}, called
 
 
 @cache
@@ -106,11 +107,11 @@ def _called(program_files: Mapping[str, str]) -> Iterator[Specialised]:
                     yield Specialised(kernel, tuple(_WORD.findall(arguments))[: len(kernel.choosing)])
 
 
-def _declarations(called: tuple[Specialised, ...]) -> str:
+def _declarations(called: tuple[Specialised, ...], kept: Sequence[str]) -> str:
     redirected = "".join(_redirection(kernel) for kernel in dict.fromkeys(call.kernel for call in called))
     prototypes = "".join(f"{call.prototype};\n" for call in called)
-    guarded = f'#include "elementary.h"\n{prototypes}{redirected}'
-    return f"#ifndef EDGELING_LINKED_H\n#define EDGELING_LINKED_H\n{guarded}#endif\n"
+    included = "".join(f'#include "{header}.h"\n' for header in ("common", *kept))
+    return f"#ifndef EDGELING_LINKED_H\n#define EDGELING_LINKED_H\n{included}{prototypes}{redirected}#endif\n"
 
 
 def _redirection(kernel: Kernel) -> str:

@@ -27,6 +27,8 @@ _PAUSED, _NOT_FINITE = 1, 2
 _MAX_LOGS = 32
 _SLICE_SECONDS = 0.05  # how long C may run before Python looks for Ctrl-C
 _FIRST_SLICE_STEPS = 2000
+# From this many kernel calls on, some seconds of them, kernels compiled for their sizes save what compiling them costs.
+_SPECIALISED_CALLS = 100_000_000
 _EVALUATED_ROWS = 65536  # between two of which Ctrl-C is seen
 
 
@@ -108,6 +110,7 @@ class Engine:
         self._training_graph = training_graph
         self._evaluation_graph = optimize(evaluation_graph) if evaluation_graph else None
         self._sizes: tuple[int, int] | None = None
+        self._calls, self._is_specialised = 0, False
         self._native: NativeProgram | None = None
         self._variables: dict[str, Array] = {}  # views into the state of what is compiled now
         self._weights: dict[str, Array] = {}  # what was loaded; of compiled variables, an old copy
@@ -133,10 +136,12 @@ class Engine:
         first_epoch: int = 0,
         learning_rates: Array,
         steps_per_epoch: int | None = None,
+        planned_steps: int = 0,
     ) -> Epochs:
         """Train for whole epochs.
 
         Args:
+            planned_steps: how many steps the training that this call is part of may take; 0: those of this call.
             first_epoch: the number of the first epoch; with ``seed`` it decides the order of rows.
             learning_rates: float32, one value for all steps or one for each step of this call.
 
@@ -145,8 +150,9 @@ class Engine:
         rows = len(data.x)
         batch_size = min(batch_size, rows)
         sizes = batch_size, rows % batch_size
-        if self._sizes != sizes:
-            self._compile(sizes)
+        steps = planned_steps or epochs * (steps_per_epoch or -(-rows // batch_size))
+        if self._sizes != sizes or self._is_specialised != self._pays(self._calls, steps):
+            self._compile(sizes, steps)
         run = self._run_of(data, batch_size, epochs, learning_rates, steps_per_epoch)
         run.fields.shuffle, run.fields.seed, run.fields.first_epoch = shuffle, seed & 0xFFFFFFFF, first_epoch
         return self._drive(run)
@@ -178,12 +184,19 @@ class Engine:
         self._evaluate(self._state_address, *map(_address, given), *sizes, _address(out), means.ctypes.data)
         return means
 
-    def _compile(self, sizes: tuple[int, int] | None) -> None:
+    @staticmethod
+    def _pays(calls: int, steps: int) -> bool:
+        """Whether a run is long enough for kernels that are compiled for its sizes: by its work, never by the clock."""
+        return calls * steps >= _SPECIALISED_CALLS
+
+    def _compile(self, sizes: tuple[int, int] | None, steps: int = 0) -> None:
         """Compile for a batch size and a rest, keeping the variables' contents."""
         self._weights = self.weights()
         graphs = self._graphs(sizes)
         program = generate(graphs, self._name, target=THIS_MACHINE)
-        self._native = load(program, _loop_files(program))
+        self._calls = len(graphs["train"].nodes) if sizes else 0
+        self._is_specialised = self._pays(self._calls, steps)
+        self._native = load(program, _loop_files(program), linked=not self._is_specialised)
         self._sizes = sizes
         self._state = self._native.state
         self._state_address = self._state.ctypes.data

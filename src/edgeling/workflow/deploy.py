@@ -79,12 +79,16 @@ class Deployable:
         """What the C is to give, [rows, m] an output: the graph's meaning, and NaN for a row that has no answer."""
         with np.errstate(over="ignore", invalid="ignore"):
             found = run_rows(self.graphs[precision], rows)
+        answerable = self.answerable(rows)
+        return tuple(np.where(answerable.reshape(-1, *[1] * (y.ndim - 1)), y, np.float32(np.nan)) for y in found)
+
+    def answerable(self, rows: Array) -> Array:
+        """Of each row, whether it has an answer: its values are finite, or missing where they are filled in."""
         if self.interface is None or rows.dtype == np.int8:
-            return found
+            return np.ones(len(rows), bool)
         may_be_missing = np.asarray(self.interface.may_be_missing or (False,))
         flat = rows.reshape(len(rows), -1)
-        answerable = (np.isfinite(flat) | (np.isnan(flat) & may_be_missing)).all(axis=1)
-        return tuple(np.where(answerable.reshape(-1, *[1] * (y.ndim - 1)), y, np.float32(np.nan)) for y in found)
+        return np.asarray((np.isfinite(flat) | (np.isnan(flat) & may_be_missing)).all(axis=1))
 
     def prove(self, precision: str, target: str | Target) -> Proof:
         """Run the C on a target against the meaning of the graph, and measure it.

@@ -6,7 +6,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -20,8 +20,8 @@ from edgeling.graph import Graph, GraphBuilder
 from edgeling.graph.random import random_uniform
 from edgeling.graph.types import Array
 from edgeling.passes.rewrite import rename
+from edgeling.toolchain.predictor import Predictor, compiled
 from edgeling.workflow.deploy import PROOF_ROWS, Deployable
-from edgeling.workflow.predictor import Predictor
 
 if TYPE_CHECKING:
     from edgeling.explaining import PermutationImportance
@@ -89,11 +89,20 @@ class Pipeline:
 
     @cached_property
     def _predictors(self) -> dict[str, Predictor]:
-        return {p: Predictor(self.deployable, p) for p in self.deployable.graphs}
+        graphs = self.deployable.graphs
+        return {p: Predictor(graph, partial(compiled, graph, self.name)) for p, graph in graphs.items()}
 
     def answers(self, raw: Array, precision: str | None = None) -> Array:
-        """The network's outputs for raw vectors: float32 [rows, raw_size] -> float32 [rows, outputs]."""
-        return self._predictors[precision or self.precision](raw)
+        """The network's outputs for raw vectors: float32 [rows, raw_size] -> float32 [rows, outputs].
+
+        A row that has no answer, for a value is infinite or is missing where it may not be, gives NaN.
+        """
+        if raw.ndim != 2 or raw.shape[1] != self.preparation.raw_size:
+            rule = f"the network takes rows of {self.preparation.raw_size} features"
+            raise DataError(rule, received=f"an array of shape {raw.shape}")
+        found = self._predictors[precision or self.precision](raw)
+        found[~self.deployable.answerable(raw)] = np.nan
+        return found
 
     def predict(self, table: Any, **reading: Unpack[ReadingOptions]) -> Predictions:
         """Answers for a table: a file by its path, a pandas or polars DataFrame, a dict of columns, or an array.
