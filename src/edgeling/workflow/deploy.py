@@ -80,6 +80,8 @@ class Deployable:
         with np.errstate(over="ignore", invalid="ignore"):
             found = run_rows(self.graphs[precision], rows)
         answerable = self.answerable(rows)
+        if answerable.all():
+            return found
         return tuple(np.where(answerable.reshape(-1, *[1] * (y.ndim - 1)), y, np.float32(np.nan)) for y in found)
 
     def answerable(self, rows: Array) -> Array:
