@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeling.data import balanced_class_weight, oversample, split, undersample
+from edgeling.data import balanced_class_weight, oversample, split, split_whole, undersample
 from edgeling.errors import DataError
 
 CODES = st.lists(st.integers(2, 30), min_size=1, max_size=6).map(lambda sizes: np.repeat(np.arange(len(sizes)), sizes))
@@ -57,10 +57,41 @@ def test_parts_do_not_hold_one_class_after_another() -> None:
     assert 20 < np.count_nonzero(np.diff(train)) < 110
 
 
-@pytest.mark.parametrize(("validation", "test"), [(0.5, 0.5), (0.2, 0), (-0.1, 0.2), (0.1, 1), (float("nan"), 0.2)])
+@pytest.mark.parametrize(("validation", "test"), [(0.5, 0.5), (1, 0), (-0.1, 0.2), (0.1, 1), (float("nan"), 0.2)])
 def test_fractions_that_leave_nothing(validation: float, test: float) -> None:
     with pytest.raises(DataError):
         split(100, validation=validation, test=test)
+
+
+UNITS = st.lists(st.integers(1, 12), min_size=3, max_size=25).map(lambda sizes: np.repeat(np.arange(len(sizes)), sizes))
+
+
+@given(UNITS, st.booleans(), st.integers(0, 99))
+def test_whole_units_fall_to_one_part_each(units: np.ndarray, shuffled: bool, seed: int) -> None:
+    parts = split_whole(units, shuffled=shuffled, seed=seed)
+    rows = (parts.train, parts.validation, parts.test)
+    assert sorted(np.concatenate(rows)) == list(range(len(units)))
+    kinds = [set(units[part]) for part in rows]
+    assert all(kinds)
+    assert sum(map(len, kinds)) == units[-1] + 1
+    if not shuffled:
+        assert max(kinds[0]) < min(kinds[1])
+        assert max(kinds[1]) < min(kinds[2])
+    largest = np.bincount(units).max()
+    for part, share in zip(rows, (0.65, 0.15, 0.2), strict=True):
+        assert abs(len(part) - share * len(units)) <= 2 * largest + 2
+
+
+def test_units_may_be_kept_from_testing_where_other_rows_judge() -> None:
+    parts = split_whole(np.arange(100) // 10, shuffled=True, test=0.0)
+    assert (len(parts.train), len(parts.validation), len(parts.test)) == (80, 20, 0) or len(parts.validation) == 10
+    assert len(split(100, test=0.0).test) == 0
+
+
+@pytest.mark.parametrize("units", [[0, 0, 0], [0, 1, 1]])
+def test_too_few_units_to_divide(units: list[int]) -> None:
+    with pytest.raises(DataError, match="part"):
+        split_whole(np.array(units), shuffled=False)
 
 
 def test_a_class_of_one_row_cannot_be_divided() -> None:

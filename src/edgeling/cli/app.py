@@ -41,7 +41,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     doctor.doctor,
 )  # fmt: skip
 for verb in VERBS:
-    app.command()(verb)
+    app.command(cls=train.TrainCommand if verb is train.train else None)(verb)
 
 
 def _version(wanted: bool) -> None:

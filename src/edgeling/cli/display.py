@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ __all__ = ["RichProgress", "show_content", "show_deployments", "show_mapping"]
 MAX_CLASSES = 12
 MAX_FEATURES = 10
 MAX_ROWS = 50
+MAX_COLUMNS = 6  # of records that are told by their names
 BAR_WIDTH = 24
 NAME_WIDTH = 24
 _JUDGED = {"good": ("✓", "bold green"), "bad": ("✗", "bold red"), "open": ("!", "bold yellow")}
@@ -226,14 +227,37 @@ def _entries(mapping: Mapping[str, Any]) -> Iterator[RenderableType]:
             yield Text.assemble((f"{label:<{widest}}  ", "dim"), _scalar(value))
             continue
         yield Text(label, "bold")
-        inner = _entries(value) if isinstance(value, Mapping) else [_records(value)]
-        yield from (Padding(each, (0, 0, 0, 2), expand=False) for each in inner)
+        yield from (Padding(each, (0, 0, 0, 2), expand=False) for each in _inner(value, mapping))
+
+
+def _inner(value: Any, beside: Mapping[str, Any]) -> Iterable[RenderableType]:
+    """What a nested value shows below its name."""
+    if not isinstance(value, Mapping):
+        return [_records(value) if isinstance(value[0], Mapping) else _matrix(value, beside)]
+    records = [*value.values()]
+    alike = len(records) > 1 and all(isinstance(r, Mapping) and list(r) == list(records[0]) for r in records)
+    if alike and len(records[0]) <= MAX_COLUMNS and not any(_nested(v) for r in records for v in r.values()):
+        return [_records([{"": name, **record} for name, record in value.items()])]
+    return _entries(value)
 
 
 def _nested(value: Any) -> bool:
+    """Whether a value takes lines of its own: what it holds has names, or rows."""
     return bool(value) and (
-        isinstance(value, Mapping) or (isinstance(value, list | tuple) and isinstance(value[0], Mapping))
+        isinstance(value, Mapping) or (isinstance(value, list | tuple) and isinstance(value[0], Mapping | list | tuple))
     )
+
+
+def _matrix(rows: Sequence[Sequence[Any]], beside: Mapping[str, Any]) -> RenderableType:
+    """A table a row a line; of a confusion matrix with the classes that are named beside it."""
+    classes = beside.get("classes")
+    named = isinstance(classes, Mapping) and len(classes) == len(rows) == len(rows[0])
+    names = [str(name) for name in classes] if named and classes else [str(i) for i in range(len(rows))]
+    heads = names if named and len(names) <= MAX_CLASSES else [str(i) for i in range(len(rows[0]))]
+    table = _table("true \N{RIGHTWARDS ARROW} taken for" if named else "", *heads)
+    for name, row in zip(names[:MAX_ROWS], rows, strict=False):
+        table.add_row(_name(name), *(_scalar(each) for each in row))
+    return table
 
 
 def _records(records: Sequence[Mapping[str, Any]]) -> RenderableType:

@@ -43,9 +43,12 @@ class TrainingLine(Callback):
         self.epochs = epochs
         self.losses: list[float] = []
         self.logs: Mapping[str, float] = {}
+        self.history: list[Mapping[str, float]] = []
+        self.kept: int | None = None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.logs = dict(logs or {})
+        self.history.append(self.logs)
         self.losses.append(self.logs.get("val_loss", self.logs.get("loss", float("nan"))))
 
     def figures(self, *, loss: bool = True) -> str:
@@ -58,9 +61,11 @@ class TrainingLine(Callback):
         return "  ".join(f"{label} {value}" for label, value in known.items())
 
     def summary(self) -> str:
-        """What stays on the screen: how many epochs, and where they led."""
-        epochs = len(self.losses)
-        return f"{epochs:,} epoch{'s' * (epochs != 1)}  {self.figures(loss=False)}  {self.curve()}"
+        """What stays on the screen: how many epochs, and the figures of the one whose network was kept."""
+        epochs, kept = len(self.losses), ""
+        if self.kept is not None and self.kept < epochs:
+            self.logs, kept = self.history[self.kept], f", best {self.kept + 1:,}"
+        return f"{epochs:,} epoch{'s' * (epochs != 1)}{kept}  {self.figures(loss=False)}  {self.curve()}"
 
     def curve(self) -> str:
         return sparkline(self.losses, SPARK_WIDTH)
@@ -96,10 +101,18 @@ class RichProgress(Progress):
     @contextmanager
     def training(self, epochs: int) -> Iterator[TrainingLine]:
         """The training, told of every epoch."""
-        line, drawn = TrainingLine(epochs), DrawnStage()
-        with self._line("Training", line, drawn):
-            yield line
-            drawn.done(line.summary())
+        self.line, drawn = TrainingLine(epochs), DrawnStage()
+        with self._line("Training", self.line, drawn):
+            yield self.line
+            drawn.done(self.line.summary())
+
+    def kept(self, epoch: int) -> None:
+        self.line.kept = epoch
+
+    def note(self, text: str) -> None:
+        from rich.text import Text
+
+        self.console.print(Text.assemble(("! ", "bold yellow"), one_line(text)), soft_wrap=True)
 
     @contextmanager
     def _line(self, title: str, live: RenderableType, drawn: DrawnStage) -> Iterator[None]:

@@ -12,37 +12,29 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from math import isfinite
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from edgeling.errors import EdgelingError
+from edgeling.files.strict_json import finite
 from edgeling.report.markup import printable
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output; all else on standard error.")]
 Seed = Annotated[
-    int, typer.Option(help="The same seed repeats a run bit for bit, with the same compiler.", min=0, max=2**32 - 1)
+    int,
+    typer.Option(
+        help="The same seed repeats a run bit for bit, with the same compiler on the same kind of processor.",
+        min=0,
+        max=2**32 - 1,
+    ),
 ]
 
 
 def print_json(value: Mapping[str, Any]) -> None:
     """One object on standard output. What JSON cannot hold (NaN, infinity) becomes null."""
-    sys.stdout.write(json.dumps(_finite(value), indent=2) + "\n")
+    sys.stdout.write(json.dumps(finite(value), indent=2) + "\n")
     sys.stdout.flush()
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(k): _finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
-    if hasattr(value, "tolist"):  # an array or a number of NumPy, for which --help need not wait
-        return _finite(value.tolist())
-    if isinstance(value, float) and not isfinite(value):
-        return None
-    return str(value) if isinstance(value, Path) else value
 
 
 def say(text: str) -> None:

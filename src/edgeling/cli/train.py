@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from edgeling.cli.output import Json, Seed, print_json, reported
 
@@ -21,15 +22,68 @@ EVERYWHERE = "native,cortex-m4,wasm32"
 Epochs = Annotated[int, typer.Option(help="At the most; training stops by itself.", min=1)]
 
 
+Columns = Annotated[str, typer.Option(help="Learn from these columns alone.", metavar="LIST")]
+Drop = Annotated[str, typer.Option(help="Do not learn from these columns.", metavar="LIST")]
+Categorical = Annotated[
+    str, typer.Option(help="Columns to take as categories, even where they look like numbers.", metavar="LIST")
+]
+Numeric = Annotated[
+    str, typer.Option(help="Columns to take as numbers, even where they only count the rows.", metavar="LIST")
+]
+Positive = Annotated[
+    str, typer.Option(help="Of two classes the one to tell the probability of; by default the second in order.")
+]
+ClassWeight = Annotated[
+    str,
+    typer.Option(
+        help="What a row of each class counts: none (all the same), balanced (all classes the same), or "
+        "NAME=WEIGHT,...; classes that weigh more are told with higher probabilities.",
+        metavar="none|balanced|NAME=W,...",
+    ),
+]
+HowSplit = Annotated[
+    str,
+    typer.Option(
+        help="How rows are divided to learn, validate and judge: random, time:COLUMN (learn from the past, judge "
+        "on what comes last) or group:COLUMN (no value of it in two parts).",
+        metavar="random|time:COLUMN|group:COLUMN",
+    ),
+]
+Test = Annotated[Path | None, typer.Option(help="A table to judge on, instead of a fifth of the rows.")]
+Hidden = Annotated[str, typer.Option(help="Units of the hidden layers, such as 16,8; by default sized for you.")]
+Patience = Annotated[int, typer.Option(help="Epochs without a better validation loss before training stops.", min=1)]
+NoImportance = Annotated[bool, typer.Option("--no-importance", help="Do not ask which columns matter.")]
+
+
+class TrainCommand(TyperCommand):
+    """``--split time COLUMN`` may be two words, as well as ``--split time:COLUMN``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        for i, (option, kind, column) in enumerate(zip(args, args[1:], args[2:], strict=False)):
+            if option == "--split" and kind in ("time", "group") and not column.startswith("--"):
+                return super().parse_args(ctx, [*args[: i + 1], f"{kind}:{column}", *args[i + 3 :]])
+        return super().parse_args(ctx, args)
+
+
 def train(
     table: Annotated[Path, typer.Argument(help="A CSV or Parquet file.")],
     target: Annotated[str, typer.Option(help="The column to predict.")],
     task: Annotated[str, typer.Option(help="binary, multiclass or regression; by default told from the column.")] = "",
+    columns: Columns = "",
+    drop: Drop = "",
+    categorical: Categorical = "",
+    numeric: Numeric = "",
+    positive: Positive = "",
+    class_weight: ClassWeight = "none",
+    split: HowSplit = "random",
+    test: Test = None,
     precision: Precision = "auto",
-    hidden: Annotated[
-        str, typer.Option(help="Units of the hidden layers, such as 16,8; by default sized for you.")
-    ] = "",
+    hidden: Hidden = "",
     epochs: Epochs = 500,
+    patience: Patience = 40,
+    batch_size: Annotated[int, typer.Option(help="Rows a step.", min=1)] = 16,
+    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 0.01,
+    no_importance: NoImportance = False,
     targets: Targets = EVERYWHERE,
     out: Out = None,
     seed: Seed = 0,
@@ -37,12 +91,19 @@ def train(
 ) -> None:
     """Train on a table; explain, compile and prove the network; leave a deployable folder.
 
+    LIST is names separated by commas. Ctrl-C while training ends it, and the best network so far is proven and
+    written, at a terminal or not ("stopped_by": "interrupt" in the manifest and with --json); at any other moment, or
+    a second time, it gives up with exit code 130 and nothing is written.
+
     Example: edgeling train flowers.csv --target species
     """
     with reported(as_json):
         train_and_show(
             table, target, out, seed, as_json,
-            task=task, precision=precision, hidden=hidden, epochs=epochs, targets=targets,
+            task=task, precision=precision, hidden=hidden, epochs=epochs, targets=targets, columns=columns, drop=drop,
+            categorical=categorical, numeric=numeric, positive=positive, class_weight=class_weight, split=split,
+            test=test, patience=patience, batch_size=batch_size, learning_rate=learning_rate,
+            importance=not no_importance,
         )  # fmt: skip
 
 
@@ -59,7 +120,8 @@ def train_and_show(
 
     folder = out or Path(identifier(table.stem) + SUFFIX)
     require_replaceable(folder)
-    trained = train_table(table, target, **_settings(**choices), seed=seed, progress=RichProgress())
+    settings = _settings(**choices)
+    trained = train_table(table, target, **settings, seed=seed, progress=RichProgress(), keep_interrupted=True)
     command = command_of(trained, *begin)
     artifact = save(trained, folder, command)
     show_content(trained_content(trained, command), artifact)
@@ -68,16 +130,43 @@ def train_and_show(
 
 
 def _settings(
-    precision: str, epochs: int, task: str = "", hidden: str = "", targets: str = EVERYWHERE
-) -> dict[str, Any]:
+    task: str = "", hidden: str = "", targets: str = EVERYWHERE, positive: str = "", class_weight: str = "none",
+    **others: Any,
+) -> dict[str, Any]:  # fmt: skip
     """The options as the keyword arguments of ``edgeling.train``."""
     from edgeling.targets import get
 
     _require("task", task, ("", "binary", "multiclass", "regression"))
-    _require("precision", precision, ("float32", "int8", "auto"))
-    chips = tuple(get(name.strip()).name for name in targets.split(","))
-    sizes = _sizes(hidden) if hidden else None
-    return {"task": task or None, "precision": precision, "hidden": sizes, "epochs": epochs, "targets": chips}
+    _require("precision", others["precision"], ("float32", "int8", "auto"))
+    for name in ("columns", "drop", "categorical", "numeric"):
+        others[name] = (others[name],) if others.get(name) else ()
+    return {
+        "task": task or None,
+        "hidden": _sizes(hidden) if hidden else None,
+        "targets": tuple(get(name.strip()).name for name in targets.split(",")),
+        "positive": positive or None,
+        "class_weight": _weights(class_weight),
+        **others,
+    }
+
+
+def _weights(text: str) -> Any:
+    """``none``, ``balanced``, or weights by class."""
+    if text in ("none", "balanced"):
+        return None if text == "none" else text
+    weights = {}
+    for part in text.split(","):
+        name, equals, weight = part.rpartition("=")
+        try:
+            weights[name.strip()] = float(weight) if equals else 0.0
+        except ValueError:
+            weights[name.strip()] = 0.0
+    if not all(0 < weight < float("inf") for weight in weights.values()):
+        raise typer.BadParameter(
+            f"{text!r} is not none, balanced or a list such as yes=5,no=1 of weights above zero",
+            param_hint="--class-weight",
+        )
+    return weights
 
 
 def _require(option: str, value: str, allowed: tuple[str, ...]) -> None:

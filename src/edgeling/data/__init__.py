@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from edgeling.data.balance import balanced_class_weight, oversample, undersample
+from edgeling.data.balance import balanced_class_weight, class_weights, oversample, undersample
 from edgeling.data.check import ColumnCheck, TableCheck, Task, check, infer_task
 from edgeling.data.features import CategoricalFeature, DateFeature, NumericFeature
 from edgeling.data.frames import from_arrays, from_data
@@ -11,7 +11,7 @@ from edgeling.data.preparation import Preparation, Target
 from edgeling.data.read import read_table, table_and_target, table_of
 from edgeling.data.reading import Reading, ReadingOptions, Role
 from edgeling.data.source import table_stem
-from edgeling.data.split import Split, split
+from edgeling.data.split import Split, split, split_whole
 from edgeling.data.table import Column, Table
 
 IRIS = Path(__file__).with_name("iris.csv")
@@ -35,6 +35,7 @@ __all__ = [
     "Task",
     "balanced_class_weight",
     "check",
+    "class_weights",
     "from_arrays",
     "from_data",
     "infer_task",
@@ -44,5 +45,6 @@ __all__ = [
     "table_of",
     "table_stem",
     "split",
+    "split_whole",
     "undersample",
 ]

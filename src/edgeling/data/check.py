@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
-from edgeling.data.table import Column, Table, distinct_values
+from edgeling.data.table import Column, Table, distinct_values, number_text
 from edgeling.data.words import are_truth_values
 from edgeling.errors import DataError
 from edgeling.graph.types import Array
@@ -77,7 +77,10 @@ class TableCheck:
     @property
     def codes(self) -> Array | None:
         """int32 [rows] positions in ``labels``, to divide by; ``None`` for regression."""
-        return class_codes(self.table.column(self.target))[1] if self.labels else None
+        if not self.labels:
+            return None
+        labels, codes = class_codes(self.table.column(self.target))
+        return np.array([self.labels.index(label) for label in labels], np.int32)[codes]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``--json`` and the report."""
@@ -92,13 +95,14 @@ class TableCheck:
         }
 
 
-def check(table: Table, target: str, *, task: Task | None = None) -> TableCheck:
+def check(table: Table, target: str, *, task: Task | None = None, wanted: Collection[str] = ()) -> TableCheck:
     """Check that ``target`` can be learned from the other columns.
 
     Args:
         table: as read.
         target: name of the column to predict.
         task: instead of the one ``infer_task`` finds.
+        wanted: columns asked for by name, which are learned from even where they look like identifiers.
 
     Raises:
         DataError: no such column, nothing to learn from, too few rows or classes.
@@ -113,7 +117,7 @@ def check(table: Table, target: str, *, task: Task | None = None) -> TableCheck:
     _require_target(answer, task, counts)
     if task == "multiclass" and len(counts) == 2:
         task = "binary"  # which is what two classes are, whatever they were called
-    columns = tuple(check_column(column) for column in table.columns if column.name != target)
+    columns = tuple(check_column(c, wanted=c.name in wanted) for c in table.columns if c.name != target)
     _require_features(columns)
     warnings = (*table.notes, *_warnings(table.rows, lost, columns, counts))
     return TableCheck(table, target, task, columns, tuple(counts), counts, lost, warnings)
@@ -141,15 +145,13 @@ def class_codes(column: Column) -> tuple[tuple[str, ...], Array]:
     return tuple(column.text(value) for value in distinct), codes.astype(np.int32)
 
 
-def check_column(column: Column) -> ColumnCheck:
-    """What a column is, and whether to learn from it."""
+def check_column(column: Column, *, wanted: bool = False) -> ColumnCheck:
+    """What a column is, and whether to learn from it: one that is ``wanted`` may look like an identifier."""
     missing = int(np.count_nonzero(column.missing))
-    values = column.present.astype(np.float32) if column.is_numeric and not column.temporal else column.present
-    distinct = len(distinct_values(values))
+    distinct = len(distinct_values(column.present))
     if is_constant(column):
-        reason = "every row has the same value" if distinct else "every row is missing"
-        return ColumnCheck(column.name, "constant", missing, distinct, reason)
-    if reason := _identifier(column, distinct):
+        return ColumnCheck(column.name, "constant", missing, distinct, _why_constant(column, distinct))
+    if reason := _identifier(column, distinct, wanted):
         return ColumnCheck(column.name, "identifier", missing, distinct, reason)
     return ColumnCheck(column.name, _kind(column), missing, distinct)
 
@@ -173,17 +175,27 @@ def is_constant(column: Column) -> bool:
     return bool(np.ptp(held) <= noise)
 
 
-def _identifier(column: Column, distinct: int) -> str:
+def _why_constant(column: Column, distinct: int) -> str:
+    if distinct < 2:
+        known = "row" if not column.missing.any() else "row that has a value"
+        return f"every {known} has the same value" if distinct else "it has no value in any row"
+    values = f"its {distinct:,} values differ too little for float32, in which networks compute"
+    if np.abs(column.present).max() < np.finfo(np.float32).tiny:
+        return f"{values}: write them in a smaller unit"
+    return f"{values}: subtract {number_text(float(column.present.min()))} from them"
+
+
+def _identifier(column: Column, distinct: int, wanted: bool) -> str:
     """Why a column names its row rather than describes it, or nothing."""
     values = column.present
-    if column.temporal:
+    if column.temporal or (wanted and (column.is_numeric or distinct <= MAX_CATEGORIES)):
         return ""
     if column.is_numeric:
         counting = len(values) > 2 and bool(np.all(np.diff(values) == 1)) and values[0] in (0, 1)
         return "it only counts the rows" if counting else ""
     if distinct > MAX_CATEGORIES:
         return f"it has {distinct} different texts, more than {MAX_CATEGORIES} categories"
-    return "nearly every row has a text of its own" if distinct > max(10, len(values) // 2) else ""
+    return f"it has {distinct} different texts in {len(values)} rows" if distinct > max(10, len(values) // 2) else ""
 
 
 def _require_two_columns(table: Table) -> None:
@@ -278,16 +290,16 @@ def _require_features(columns: tuple[ColumnCheck, ...]) -> None:
 
 
 def _warnings(rows: int, lost: int, columns: tuple[ColumnCheck, ...], counts: Mapping[str, int]) -> tuple[str, ...]:
-    found = [f"{lost} rows without a target are left out"] if lost else []
+    found = [f"{lost:,} row{'s' * (lost != 1)} without a target left out"] if lost else []
     found += [f"column {c.name!r} is left out: {c.dropped}" for c in columns if c.dropped]
     half_empty = [c for c in columns if not c.dropped and 2 * c.missing > rows]
-    found += [f"column {c.name!r} is missing in {c.missing} of {rows} rows" for c in half_empty]
+    found += [f"column {c.name!r} is missing in {c.missing:,} of {rows:,} rows" for c in half_empty]
     if rows < FEW_ROWS:
-        found.append(f"{rows} rows are few: the figures on held-out rows will be rough")
+        found.append(f"{rows} rows are few: the figures on held-out rows are rough")
     if counts and max(counts.values()) >= IMBALANCE * min(counts.values()):
         rare, common = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
         found.append(
-            f"the classes are unbalanced, {counts[common]} rows of {common!r} to {counts[rare]} of {rare!r}: "
-            "consider balanced class weights"
+            f"the classes are unbalanced, {counts[common]:,} rows of {common!r} to {counts[rare]:,} of {rare!r}: "
+            "look at each class's recall, and see --class-weight"
         )
     return tuple(found)

@@ -51,13 +51,15 @@ def table_of(
     return from_data(data, reading, roles, names)
 
 
-def table_and_target(data: Any, target: Any, reading: Reading | None = None) -> tuple[Table, str]:
+def table_and_target(
+    data: Any, target: Any, reading: Reading | None = None, roles: Mapping[str, Role] | None = None
+) -> tuple[Table, str]:
     """A table to learn from, and the name of its target, which may be given by its values instead.
 
     Raises:
         DataError, UnsupportedError: as :func:`table_of`; or the target has not one value a row.
     """
-    table = table_of(data, reading=reading)
+    table = table_of(data, reading=reading, roles=roles)
     return (table, target) if isinstance(target, str) else with_target(table, target)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import json
 import re
-from math import isinf
+from collections.abc import Mapping
+from math import isfinite, isinf
+from pathlib import Path
 from typing import Any, NoReturn
 
 _SURROGATE = re.compile(r"\\ud[89a-f]|[\ud800-\udfff]", re.IGNORECASE)
@@ -31,6 +33,19 @@ def parse(text: str | bytes) -> Any:
     except RecursionError as error:
         raise ValueError(str(error)) from error
     return value
+
+
+def finite(value: Any) -> Any:
+    """Plain values that JSON can hold: numbers it cannot (NaN, infinity) are null, arrays lists, paths text."""
+    if isinstance(value, Mapping):
+        return {str(k): finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(v) for v in value]
+    if hasattr(value, "tolist"):  # an array or a number of NumPy, for which --help need not wait
+        return finite(value.tolist())
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -39,11 +39,12 @@ class DataSummary:
 
     Attributes:
         source: file name, for people.
-        rows: all rows, however they were split.
+        rows: all rows, those without a target too, however they were split.
         split_rows: rows of each part, by name: {"train": 96, "validation": 24, "test": 30}.
         class_counts: rows of each class; empty for regression.
         target_values: for regression, the target column [rows], drawn as a histogram.
         warnings: what was noticed and done about it, a sentence each.
+        split: how the rows were split, for people; empty: at random.
     """
 
     source: str
@@ -53,6 +54,7 @@ class DataSummary:
     class_counts: Mapping[str, int] = field(default_factory=dict)
     target_values: Array | None = None
     warnings: tuple[str, ...] = ()
+    split: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ class TrainingSummary:
         optimizer: name and settings, for people: "Adam, learning rate 0.001".
         loss: name, for people.
         seconds: wall-clock time of the fit.
+        stopped_by: why it ended, for people.
+        class_weight: what a row of each class counted, by label; empty where all counted the same.
     """
 
     history: Mapping[str, Sequence[float]]
@@ -73,6 +77,8 @@ class TrainingSummary:
     loss: str = ""
     batch_size: int | None = None
     seconds: float | None = None
+    stopped_by: str = ""
+    class_weight: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

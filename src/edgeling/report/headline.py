@@ -59,7 +59,7 @@ def _how_well(content: Content) -> Markup | None:
 
 
 def _against_guessing(baseline: float | None) -> str | None:
-    return None if baseline is None else f" (always guessing the commonest class: {_unbroken(units.percent(baseline))})"
+    return None if baseline is None else f" (always guessing the same class: {_unbroken(units.percent(baseline))})"
 
 
 def _footprint(content: Content) -> Markup | None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -34,7 +34,9 @@ def _rows(data: DataSummary) -> Markup:
     parts = listing([f"{units.count(n)} for {_PURPOSES.get(name, name)}" for name, n in data.split_rows.items()])
     missing = sum(column.missing for column in data.columns)
     gaps = f" {plural(missing, 'value')} missing." if missing else " No value is missing." if data.columns else ""
-    split = f": {parts}" if parts else ""
+    unknown = data.rows - sum(data.split_rows.values()) if data.split_rows else 0
+    lost = f", {units.count(unknown)} of them without a target and left out" if unknown else ""
+    split = f"{lost}: {parts}{', ' if data.split else ''}{data.split}" if parts else ""
     return paragraph(element("em", data.source), f" holds {plural(data.rows, 'row')}{split}.", gaps)
 
 
@@ -81,7 +83,8 @@ def training_section(content: Content) -> Markup | None:
     training = content.training
     if training is None or not any(len(values) for values in training.history.values()):
         return None
-    return section("Training", _how_trained(training), pair(*_training_figures(training)))
+    weighted = _how_weighted(training.class_weight)
+    return section("Training", _how_trained(training), weighted, pair(*_training_figures(training)))
 
 
 def _how_trained(training: TrainingSummary) -> Markup:
@@ -92,7 +95,19 @@ def _how_trained(training: TrainingSummary) -> Markup:
         settings.append(f"batches of {units.count(training.batch_size)}")
     how = "; ".join(filter(None, settings))
     best = f" The weights of epoch {units.count(training.best_epoch)} were kept." if training.best_epoch else ""
-    return paragraph(f"{plural(epochs, 'epoch')}{took}{f' ({how})' if how else ''}.{best}")
+    stopped = f"; {training.stopped_by}" if training.stopped_by else ""
+    return paragraph(f"{plural(epochs, 'epoch')}{took}{f' ({how})' if how else ''}{stopped}.{best}")
+
+
+def _how_weighted(weights: Mapping[str, float]) -> Markup | None:
+    if not weights:
+        return None
+    each = [f"{units.figure(weight, 3)} for {label}" for label, weight in weights.items()]
+    return paragraph(
+        f"What a row counts depends on its class: {listing(each)}. The validation loss, which decides when to stop, is "
+        "weighted likewise. Classes that weigh more are told with higher probabilities than their share of rows like "
+        "these: take the figures for a ranking, and see the calibration below.",
+    )
 
 
 def _training_figures(training: TrainingSummary) -> list[Markup]:
@@ -140,14 +155,14 @@ def _reading(content: Content, importance: PermutationImportance) -> Markup:
     after = units.metric(name, importance.baseline - float(importance.mean[best]))
     before = units.metric(name, importance.baseline)
     if importance.mean[best] <= 0:
-        finding = "Shuffling any one column costs nothing: none carries the prediction alone."
+        finding = "Shuffling any one column costs nothing on these rows: no column makes a difference on its own."
     else:
         finding = join(
             "The model leans most on ", element("em", importance.feature_names[best]),
             f": without what it tells, {_metric_in_text(name)} falls from {before} to {after} on average.",
         )  # fmt: skip
     how = (
-        "Each bar shows how far the result on held-out rows falls when one column is shuffled, so that it says "
+        "Each bar shows how far the result falls when one column is shuffled, so that it says "
         "nothing any more. Columns that tell the same story share their importance; one near zero may not be needed."
     )
     return element("div", paragraph(finding), paragraph(how, style="quiet"))

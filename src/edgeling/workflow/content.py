@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,9 @@ from edgeling import __version__, targets
 from edgeling.data.probabilities import class_calibration, one_against_rest, precision_recall_curve, roc_curve
 from edgeling.data.scores import classification_scores, regression_scores
 from edgeling.data.table import Column as TableColumn
+from edgeling.data.table import distinct_values
 from edgeling.graph.types import Array
+from edgeling.report import units
 from edgeling.report.content import (
     Calibration,
     ClassScore,
@@ -29,6 +31,7 @@ from edgeling.report.content import (
     Reproduction,
     TrainingSummary,
 )
+from edgeling.report.parts import plural
 from edgeling.toolchain.prove import Proof
 from edgeling.workflow.pipeline import Pipeline, shares
 from edgeling.workflow.train import Trained
@@ -47,13 +50,15 @@ def trained_content(trained: Trained, command: str) -> Content:
     """Everything on the page of a training run."""
     pipeline, target = trained.pipeline, trained.pipeline.preparation.target
     raw, truth = trained.held_out
+    test, guess = trained.settings.test, _simplest_guess(trained)
+    source = "" if test is None else Path(test).name if isinstance(test, (str, PurePath)) else "the test table"
     return Content(
         name=pipeline.name,
         task=target.task,
         target=target.name,
         data=_data(trained),
         training=_training(trained),
-        evaluation=evaluation(pipeline, raw, truth, trained.scores[pipeline.precision]),
+        evaluation=evaluation(pipeline, raw, truth, trained.scores[pipeline.precision], guess, source=source),
         importance=trained.importance,
         network=_network(trained),
         deployments=tuple(_deployments(trained)),
@@ -61,28 +66,45 @@ def trained_content(trained: Trained, command: str) -> Content:
     )
 
 
+def _simplest_guess(trained: Trained) -> float:
+    """What one would always answer who knows nothing but the targets of the rows learned from."""
+    checked = trained.check
+    if checked.codes is None:
+        return trained.pipeline.preparation.target.mean
+    return int(np.argmax(np.bincount(checked.codes[trained.division.parts.train])))
+
+
 def _data(trained: Trained) -> DataSummary:
-    checked, parts = trained.check, trained.split
+    checked, parts = trained.check, trained.division.parts
+    used = trained.pipeline.preparation.names
     columns = [
         Column(
             c.name, _KINDS[c.kind], c.missing, c.distinct, _range(checked.table.column(c.name)),
-            "left out" if c.dropped else "input",
+            "input" if c.name in used else "left out",
         )
         for c in checked.columns
     ]  # fmt: skip
     answer = checked.table.column(checked.target)
     kind = "category" if checked.labels else "number"
-    columns.append(Column(checked.target, kind, checked.rows_without_target, None, _range(answer), "target"))
+    distinct = len(distinct_values(answer.values))
+    columns.append(Column(checked.target, kind, checked.rows_without_target, distinct, _range(answer), "target"))
     split_rows = {"train": len(parts.train), "validation": len(parts.validation), "test": len(parts.test)}
     return DataSummary(
         source=Path(trained.source).name,
-        rows=checked.table.rows,
+        rows=checked.table.rows + checked.rows_without_target,
         columns=tuple(columns),
-        split_rows=split_rows,
+        split_rows={part: rows for part, rows in split_rows.items() if rows},
+        split=_how_divided(*trained.settings.division),
         class_counts=checked.class_counts,
         target_values=None if checked.labels else answer.values,
-        warnings=checked.warnings,
+        warnings=trained.notes,
     )
+
+
+def _how_divided(kind: str, column: str) -> str:
+    if kind == "time":
+        return f"divided by {column}: learned from the past, judged on what comes last"
+    return f"divided so that no {column} lies in two parts" if kind == "group" else ""
 
 
 def _range(column: TableColumn) -> str:
@@ -90,19 +112,32 @@ def _range(column: TableColumn) -> str:
     if column.categories is not None:
         shown = ", ".join(column.categories[:4])
         return shown + (", ..." if len(column.categories) > 4 else "")
-    return f"{values.min():g} to {values.max():g}, mean {values.mean():.3g}" if len(values) else ""
+    if not len(values):
+        return ""
+    low, high, mean = (units.figure(float(v), 6) for v in (values.min(), values.max(), values.mean()))
+    return f"{low} to {high}, mean {mean}" if values.min() < values.max() else f"always {low}"
 
 
 def _training(trained: Trained) -> TrainingSummary:
-    settings, history = trained.settings, trained.history
+    settings, fitted = trained.settings, trained.fitted
+    loss = fitted.network.loss
     return TrainingSummary(
-        history=history,
-        best_epoch=int(np.argmin(history["val_loss"])) + 1,
+        history=fitted.history,
+        best_epoch=fitted.best_epoch,
         optimizer=f"Adam, learning rate {settings.learning_rate:g}",
-        loss=trained.model.loss if isinstance(trained.model.loss, str) else "",
+        loss=loss if isinstance(loss, str) else "",
         batch_size=settings.batch_size,
-        seconds=trained.training_seconds,
+        seconds=fitted.seconds,
+        stopped_by=_STOPPED[fitted.stopped_by].format(patience=plural(settings.patience, "epoch")),
+        class_weight=fitted.class_weight,
     )
+
+
+_STOPPED = {
+    "patience": "stopped once the loss had not improved for {patience}",
+    "epochs": "all epochs that were allowed",
+    "interrupt": "stopped by Ctrl-C",
+}
 
 
 def evaluation(
@@ -170,7 +205,7 @@ def _calibration(pipeline: Pipeline, truth: Array, told: Array) -> Calibration |
 def _network(trained: Trained) -> Network:
     preparation = trained.pipeline.preparation
     layers = [Layer("Prepare", preparation.prepared_size)]
-    for layer in trained.model.layers:
+    for layer in trained.fitted.network.layers:
         weights = layer.get_weights()
         if weights:
             count = sum(w.size for w in weights)

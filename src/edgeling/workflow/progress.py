@@ -19,7 +19,7 @@ class Stage:
 
 
 class Progress:
-    """Tells nobody. Subclasses override both."""
+    """Tells nobody. Subclasses override what they tell."""
 
     @contextmanager
     def stage(self, title: str) -> Iterator[Stage]:
@@ -30,3 +30,9 @@ class Progress:
     def training(self, epochs: int) -> Iterator[Callback | None]:
         """The training, for as long as the block lasts; the callback is told of every epoch."""
         yield None
+
+    def kept(self, epoch: int) -> None:
+        """Which epoch's network the training under way has kept; 0 is the first."""
+
+    def note(self, text: str) -> None:
+        """Something to know at once."""

@@ -3,20 +3,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from math import isfinite
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, Literal
 
 from edgeling.data import Task
+from edgeling.data.table import number_text
 from edgeling.errors import UnsupportedError
 
 DEFAULT_TARGETS = ("native", "cortex-m4", "wasm32")
 LARGEST_HIDDEN = 4096
 TASKS = ("binary", "multiclass", "regression")
 PRECISION_CHOICES = ("float32", "int8", "auto")
+SPLITS = ("random", "time", "group")
 
+ClassWeight = Literal["balanced"] | Mapping[str, float] | None
 PrecisionChoice = Literal["float32", "int8", "auto"]
 
 
@@ -32,6 +36,15 @@ class Settings:
         hidden: units of each hidden layer; None sizes them by the table.
         epochs: at the most; training stops once the validation loss has not improved for a while.
         targets: where the C is proven.
+        patience: epochs without a better validation loss after which training stops.
+        class_weight: "balanced", or what a row of each class counts, by label; None counts all rows the same.
+        positive: of two classes, the one whose probability is told and judged; None is the second in order.
+        drop, columns: not to learn from; to learn from alone. A name may be a list separated by commas.
+        categorical, numeric: columns taken as such, whatever they look like.
+        split: "random", "time:COLUMN" (learn from the past, judge on what comes last) or "group:COLUMN" (no value
+            of that column in two parts).
+        test: a table to judge on, instead of a fifth of the rows.
+        importance: whether to measure which columns matter.
 
     Raises:
         UnsupportedError: a value of another kind, or out of range.
@@ -45,18 +58,52 @@ class Settings:
     learning_rate: float = 0.01
     seed: int = 0
     targets: tuple[str, ...] = DEFAULT_TARGETS
+    patience: int = 40
+    class_weight: ClassWeight = None
+    positive: str | None = None
+    drop: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    numeric: tuple[str, ...] = ()
+    split: str = "random"
+    test: Any = None
+    importance: bool = True
 
     def __post_init__(self) -> None:
         _one_of("task", self.task, (None, *TASKS))
         _one_of("precision", self.precision, PRECISION_CHOICES)
-        for name, largest in (("epochs", 2**31 - 1), ("batch_size", 2**31 - 1)):
+        for name, largest in (("epochs", 2**31 - 1), ("batch_size", 2**31 - 1), ("patience", 2**31 - 1)):
             _whole(name, getattr(self, name), 1, largest)
         _whole("seed", self.seed, 0, 2**32 - 1)
         rate = self.learning_rate
         if not isinstance(rate, Real) or not isfinite(rate) or rate <= 0:
             raise UnsupportedError("learning_rate is a number above zero", received=repr(rate), remedy="0.01")
         object.__setattr__(self, "hidden", None if self.hidden is None else _sizes(self.hidden))
-        object.__setattr__(self, "targets", _names(self.targets))
+        for name in ("targets", "drop", "columns", "categorical", "numeric"):
+            object.__setattr__(self, name, _names(name, getattr(self, name)))
+        object.__setattr__(self, "class_weight", _weights(self.class_weight))
+        if self.positive is not None:
+            object.__setattr__(self, "positive", _label(self.positive))
+        if not isinstance(self.importance, bool):
+            raise UnsupportedError("importance is True or False", received=repr(self.importance))
+        self.division  # noqa: B018  (is checked by being asked for)
+
+    @property
+    def division(self) -> tuple[str, str]:
+        """How the rows are divided: ("random", ""), ("time", column) or ("group", column)."""
+        kind, _, column = self.split.partition(":") if isinstance(self.split, str) else ("", "", "")
+        if kind not in SPLITS or (kind == "random") == bool(column.strip()):
+            raise UnsupportedError(
+                "split is 'random', 'time:COLUMN' or 'group:COLUMN'", received=repr(self.split), remedy="'time:date'"
+            )
+        return kind, column.strip()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; a table given in memory is "a table"."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        test = values["test"]
+        values["test"] = str(test) if isinstance(test, (str, Path)) else None if test is None else "a table"
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 def _one_of(name: str, value: Any, allowed: Sequence[Any]) -> None:
@@ -77,8 +124,33 @@ def _sizes(value: Any) -> tuple[int, ...]:
     return tuple(_whole("a hidden layer's size", size, 1, LARGEST_HIDDEN) for size in sizes)
 
 
-def _names(value: Any) -> tuple[str, ...]:
-    names = (value,) if isinstance(value, str) else tuple(value)
-    if not all(isinstance(name, str) for name in names):
-        raise UnsupportedError("targets lists names of targets", received=repr(value), remedy="edgeling targets")
+def _names(name: str, value: Any) -> tuple[str, ...]:
+    names = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else (value,)
+    if not all(isinstance(each, str) for each in names):
+        remedy = "edgeling targets" if name == "targets" else "names of columns"
+        raise UnsupportedError(f"{name} lists names", received=repr(value), remedy=remedy)
     return names
+
+
+def _weights(value: Any) -> Any:
+    """``None``, "balanced", or weights by the labels' text."""
+    if value in (None, "none", "balanced"):
+        return None if value == "none" else value
+    if not isinstance(value, Mapping) or not value or not all(map(_is_weight, value.values())):
+        raise UnsupportedError(
+            "class_weight is None, 'balanced' or numbers above zero by class",
+            received=repr(value),
+            remedy="{'yes': 5.0}",
+        )
+    return {_label(label): float(weight) for label, weight in value.items()}
+
+
+def _is_weight(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < float("inf")
+
+
+def _label(value: Any) -> str:
+    """A class as the table writes it: 1.0 is "1", True is "true"."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return number_text(float(value)) if isinstance(value, Real) else str(value)

@@ -16,6 +16,7 @@ from edgeling.artifact import Artifact, read_artifact, write_artifact
 from edgeling.data import Preparation
 from edgeling.errors import ArtifactError, GraphError
 from edgeling.files.arrays import arrays_to_npz
+from edgeling.files.strict_json import finite
 from edgeling.graph import Graph
 from edgeling.graph.cost import cost
 from edgeling.graph.serialize import from_json, to_json
@@ -68,19 +69,32 @@ def command_of(trained: Trained, *begin: str) -> str:
 
     settings, usual = trained.settings, Settings()
     words = [*begin] or ["edgeling", "train", trained.source, "--target", trained.check.target]
-    options = {
-        "task": "task",
-        "precision": "precision",
-        "hidden": "hidden",
-        "epochs": "epochs",
-        "for": "targets",
-        "seed": "seed",
-    }
-    for option, name in options.items():
+    for option, name in _OPTIONS.items():
         value = getattr(settings, name)
         if name == "seed" or value != getattr(usual, name):
-            words += [f"--{option}", ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
-    return shlex.join(words)
+            words += [f"--{option}", _option_text(value)]
+    return shlex.join(words + ([] if settings.importance else ["--no-importance"]))
+
+
+# Options of the command line whose name is not the setting's.
+_OPTIONS = {
+    **{name: name for name in ("task", "precision", "hidden", "epochs")},
+    "batch-size": "batch_size",
+    "learning-rate": "learning_rate",
+    "patience": "patience",
+    "class-weight": "class_weight",
+    **{name: name for name in ("positive", "drop", "columns", "categorical", "numeric", "split", "test")},
+    "for": "targets",
+    "seed": "seed",
+}
+
+
+def _option_text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ",".join(f"{label}={weight:g}" for label, weight in value.items())
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value) if isinstance(value, (str, int, float, Path)) else "TABLE"
 
 
 def manifest(trained: Trained, command: str) -> dict[str, Any]:
@@ -91,11 +105,27 @@ def manifest(trained: Trained, command: str) -> dict[str, Any]:
         "task": target.task,
         "target": target.name,
         "labels": list(target.labels),
+        "positive": target.labels[1] if target.task == "binary" else None,
         "inputs": list(pipeline.preparation.names),
         "precision": pipeline.precision,
         "seed": trained.settings.seed,
         "command": command,
+        "settings": trained.settings.to_json(),
+        "training": _training(trained),
+        "class_weight": dict(trained.fitted.class_weight) or None,
+        "warnings": list(trained.notes),
         **results(trained),
+    }
+
+
+def _training(trained: Trained) -> dict[str, Any]:
+    fitted, parts = trained.fitted, trained.division.parts
+    rows = {"train": len(parts.train), "validation": len(parts.validation), "test": trained.division.test.rows}
+    return {
+        "epochs": fitted.epochs,
+        "best_epoch": fitted.best_epoch,
+        "stopped_by": fitted.stopped_by,
+        "rows": rows,
     }
 
 
@@ -103,14 +133,16 @@ def results(trained: Trained) -> dict[str, Any]:
     """Metrics, importance and measurements in plain values: ``targets`` are those of the precision deployed."""
     importance, precision = trained.importance, trained.pipeline.precision
     return {
-        "metrics": dict(trained.scores[precision]),
+        "metrics": finite(trained.scores[precision]),
         "multiply_accumulates": cost(trained.pipeline.deployable.graphs[precision]).multiply_accumulates,
         "fusion_error": float(trained.pipeline.deployable.graphs[precision].metadata.get("fusion_error", 0.0)),
-        "importance": dict(zip(importance.feature_names, map(float, importance.mean), strict=True)),
+        "importance": (
+            None if importance is None else dict(zip(importance.feature_names, importance.mean.tolist(), strict=True))
+        ),
         "targets": {name: proof_json(proof) for name, proof in trained.proofs[precision].items()},
         "precisions": {
             p: {
-                "metrics": dict(trained.scores[p]),
+                "metrics": finite(trained.scores[p]),
                 "targets": {name: proof_json(proof) for name, proof in trained.proofs[p].items()},
             }
             for p in trained.proofs
@@ -121,6 +153,7 @@ def results(trained: Trained) -> dict[str, Any]:
 def proof_json(proof: Proof) -> dict[str, Any]:
     """A proof in plain values."""
     figures = {field.name: getattr(proof, field.name) for field in fields(Proof) if field.name != "target"}
+    figures["clock_hz"] = figures["clock_hz"] or None  # of this machine, which nobody asked
     return {**figures, "fits": proof.fits, "estimated_latency_us": proof.estimated_latency_us}
 
 

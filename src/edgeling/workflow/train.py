@@ -3,48 +3,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from time import perf_counter
 from typing import Any, Unpack
 
 import numpy as np
 
-from edgeling import targets
-from edgeling.callbacks import Callback, EarlyStopping
-from edgeling.data import (
-    Preparation,
-    Reading,
-    ReadingOptions,
-    Split,
-    TableCheck,
-    Task,
-    balanced_class_weight,
-    check,
-    split,
-    table_and_target,
-    table_stem,
-)  # fmt: skip
-from edgeling.errors import EdgelingError, GraphError, TargetError
+from edgeling.data import Preparation, Reading, ReadingOptions, TableCheck, Task, table_and_target, table_stem
+from edgeling.errors import EdgelingError, GraphError
 from edgeling.explaining import PermutationImportance
 from edgeling.graph.types import Array
-from edgeling.layers import Dense, Input
 from edgeling.models import Sequential
 from edgeling.models.sequential import CALIBRATION_ROWS
-from edgeling.optimizers import Adam
+from edgeling.report.parts import plural
 from edgeling.toolchain.prove import Proof
 from edgeling.training.graphs import inference_graph
-from edgeling.utils import set_random_seed
 from edgeling.workflow.deploy import PRECISIONS, PROOF_ROWS, deployable, identifier
+from edgeling.workflow.division import Division, asked_roles, divided
+from edgeling.workflow.fitting import Fitted, fit_network
 from edgeling.workflow.pipeline import Pipeline, interface_for, main_metric, whole_graph
 from edgeling.workflow.progress import Progress
-from edgeling.workflow.settings import DEFAULT_TARGETS, PrecisionChoice, Settings
+from edgeling.workflow.settings import DEFAULT_TARGETS, ClassWeight, PrecisionChoice, Settings
 
 LARGEST_INT8_LOSS = 0.01  # of accuracy or R²: what "auto" gives up for a smaller program
-PATIENCE_EPOCHS = 40
-IMBALANCE = 3.0  # classes more unequal than this are weighted
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,40 +35,43 @@ class Trained:
     """Everything a training run found out.
 
     Attributes:
+        settings: those that give the same again: of an interrupted run, with the epochs that were done.
+        division: the table's check, and which rows learned, validated and judged.
         scores: by precision, on the held-out rows, by the C itself.
+        importance: None where nobody asked.
         proofs: by precision, then by target.
+        held_out: raw vectors and answers of the rows that judged.
+        notes: sentences for the person.
     """
 
     source: str
     settings: Settings
-    check: TableCheck
-    split: Split
+    division: Division
     pipeline: Pipeline
-    model: Sequential
-    history: Mapping[str, Sequence[float]]
-    training_seconds: float
+    fitted: Fitted
     scores: Mapping[str, Mapping[str, Any]]
-    importance: PermutationImportance
+    importance: PermutationImportance | None
     proofs: Mapping[str, Mapping[str, Proof]]
     held_out: tuple[Array, Array]
+    notes: tuple[str, ...]
+
+    @property
+    def check(self) -> TableCheck:
+        """What the table was found to be."""
+        return self.division.check
 
 
 def train(
-    data: Any,
-    target: Any,
-    *,
-    task: Task | None = None,
-    precision: PrecisionChoice = "auto",
-    hidden: Sequence[int] | int | None = None,
-    epochs: int = 500,
-    batch_size: int = 16,
-    learning_rate: float = 0.01,
-    seed: int = 0,
-    targets: Sequence[str] | str = DEFAULT_TARGETS,
-    name: str = "",
-    progress: Progress | None = None,
+    data: Any, target: Any, *,
+    task: Task | None = None, precision: PrecisionChoice = "auto", hidden: Sequence[int] | int | None = None,
+    epochs: int = 500, batch_size: int = 16, learning_rate: float = 0.01, seed: int = 0,
+    targets: Sequence[str] | str = DEFAULT_TARGETS, patience: int = 40, class_weight: ClassWeight = None,
+    positive: str | None = None, drop: Sequence[str] | str = (), columns: Sequence[str] | str = (),
+    categorical: Sequence[str] | str = (), numeric: Sequence[str] | str = (), split: str = "random",
+    test: Any = None, importance: bool = True,
+    name: str = "", progress: Progress | None = None, keep_interrupted: bool = False,
     **reading: Unpack[ReadingOptions],
-) -> Trained:
+) -> Trained:  # fmt: skip
     """Train a network on a table, and prove its C on the targets.
 
     Args:
@@ -94,10 +80,22 @@ def train(
         task: "binary", "multiclass" or "regression", instead of the one told from the target column.
         precision: what is deployed; "auto" takes int8 where it is smaller and loses at most 1 % accuracy or R².
         hidden: units of each hidden layer; None sizes them by the table.
-        epochs: at the most; training stops once the validation loss has not improved for a while.
+        epochs, patience: at the most; without a better validation loss, after which training stops.
+        seed: repeats a run bit for bit, with the same compiler on the same kind of processor.
         targets: where the C is proven.
+        class_weight: "balanced" (all classes count the same), or what a row of each class counts, by label. The
+            validation loss, which decides when to stop, is weighted too, and classes that weigh more are told with
+            higher probabilities than their share of rows like these.
+        positive: of two classes, the one whose probability is told and judged; None is the second in order.
+        drop, columns: not to learn from; to learn from alone. A name may be a list separated by commas.
+        categorical, numeric: columns taken as such, whatever they look like.
+        split: "random" (classes divided alike), "time:COLUMN" (learn from the past, judge on what comes last) or
+            "group:COLUMN" (no value of that column in two parts). That column is not learned from unless named.
+        test: a table to judge on, instead of a fifth of the rows.
+        importance: whether to measure which columns matter.
         name: of the program; by default the file's.
         progress: is told of every stage.
+        keep_interrupted: after Ctrl-C while training, go on with the best network so far, if there is one.
         reading: how a file is written, where that cannot be told from it: encoding, separator, comment, decimal,
             missing, day_first, sheet (see ``edgeling.data.Reading``).
 
@@ -111,109 +109,73 @@ def train(
         CompilerNotFoundError: there is no C compiler.
         KeyboardInterrupt: nothing has been written.
     """
-    settings = Settings(task, precision, hidden, epochs, batch_size, learning_rate, seed, targets)  # type: ignore[arg-type]
-    return _train(data, target, name, settings, Reading(**reading), progress or Progress())  # type: ignore[arg-type]
+    settings = Settings(
+        task, precision, hidden, epochs, batch_size, learning_rate, seed, targets, patience, class_weight, positive,  # type: ignore[arg-type]
+        drop, columns, categorical, numeric, split, test, importance,  # type: ignore[arg-type]
+    )  # fmt: skip
+    how = Reading(**reading)  # type: ignore[arg-type]
+    return _train(data, target, name, settings, how, progress or Progress(), keep_interrupted)
 
 
-def _train(data: Any, target: Any, name: str, settings: Settings, reading: Reading, progress: Progress) -> Trained:
+def _train(
+    data: Any, target: Any, name: str, settings: Settings, reading: Reading, progress: Progress, keep_interrupted: bool
+) -> Trained:
     with progress.stage("Reading the table") as stage:
-        table, target = table_and_target(data, target, reading)
-        checked = check(table, target, task=settings.task)
-        stage.done(f"{checked.table.rows} rows, {len(checked.features)} columns, {checked.task}")
-    parts = split(checked.table.rows, checked.codes, seed=settings.seed)
-    preparation = Preparation.fit(checked, parts.train, reading)
-    network, history, seconds = _fit(checked, parts, preparation, settings, progress)
+        table, target = table_and_target(data, target, reading, asked_roles(settings))
+        division = divided(table, target, settings, reading)
+        checked = division.check
+        stage.done(f"{plural(checked.table.rows, 'row')}, {plural(len(checked.features), 'column')}, {checked.task}")
+    preparation = Preparation.fit(checked, division.parts.train, reading)
+    fitted = fit_network(checked, division.parts, preparation, settings, progress, keep_interrupted)
+    if fitted.stopped_by == "interrupt":
+        settings = replace(settings, epochs=fitted.epochs)
     is_file = isinstance(data, str | PurePath)
     label = identifier(name or (table_stem(data) if is_file else "model"))
-    pipeline = _pipeline(label, checked, parts, preparation, network, settings, progress)
-    raw, truth = _held_out(checked, pipeline, parts.test)
+    pipeline = _pipeline(label, division, preparation, fitted.network, settings, progress)
+    held_out = preparation.transform(division.test), pipeline.truth(division.test)
     with progress.stage("Evaluating on held-out rows") as stage:
-        scores = {p: pipeline.scores(raw, truth, p) for p in pipeline.deployable.graphs}
+        scores = {p: pipeline.scores(*held_out, p) for p in pipeline.deployable.graphs}
         stage.done(", ".join(f"{_headline(found)} as {p}" for p, found in scores.items()))
     proofs = _prove(pipeline, settings.targets, progress)
     pipeline = replace(pipeline, precision=_chosen(scores, proofs))
-    importance = _importance(pipeline, raw, truth, settings, progress)
+    importance = _importance(pipeline, *held_out, settings, progress) if settings.importance else None
     source = str(data) if is_file else "a table"
-    return Trained(
-        source, settings, checked, parts, pipeline, network, history, seconds, scores, importance, proofs, (raw, truth)
+    notes = (*checked.warnings, *division.notes, *_notes(division, preparation, fitted))
+    return Trained(source, settings, division, pipeline, fitted, scores, importance, proofs, held_out, notes)
+
+
+def _notes(division: Division, preparation: Preparation, fitted: Fitted) -> Iterator[str]:
+    """What a person should know of the run, besides what was odd in the table."""
+    for name in division.check.features:
+        if name not in preparation.names:
+            yield f"column {name!r} is left out: all rows learned from have the same value"
+    if not len(division.parts.validation):
+        yield "no row was left to validate: training watched the loss of the rows it learned from"
+    if fitted.stopped_by == "interrupt":
+        yield f"training was stopped by Ctrl-C after {plural(fitted.epochs, 'epoch')}"
+    if fitted.class_weight:
+        yield weighting(fitted.class_weight)
+
+
+def weighting(weights: Mapping[str, float]) -> str:
+    """What weighted classes mean for what is told."""
+    each = ", ".join(f"{label} \N{MULTIPLICATION SIGN} {weight:.3g}" for label, weight in weights.items())
+    return (
+        f"rows are weighted by class ({each}), in training and in the loss that decides when to stop: classes that "
+        "weigh more are told with higher probabilities than their share of rows like these"
     )
 
 
-def _fit(
-    checked: TableCheck, parts: Split, preparation: Preparation, settings: Settings, progress: Progress
-) -> tuple[Sequential, Mapping[str, Sequence[float]], float]:
-    set_random_seed(settings.seed)
-    network = _network(preparation, settings, len(parts.train))
-    _require_room(network, settings)
-    x, y, x_validation, y_validation = _training_arrays(checked, parts, preparation)
-    weights = _class_weight(y, len(checked.labels)) if checked.task != "regression" else None
-    with progress.training(settings.epochs) as line:
-        callbacks: list[Callback] = [line] if line else []
-        start = perf_counter()
-        history = network.fit(
-            x, y, batch_size=settings.batch_size, epochs=settings.epochs, verbose=0, class_weight=weights,
-            validation_data=(x_validation, y_validation),
-            callbacks=[EarlyStopping(patience=PATIENCE_EPOCHS, restore_best_weights=True), *callbacks],
-        )  # fmt: skip
-    return network, history.history, perf_counter() - start
-
-
-def _require_room(network: Sequential, settings: Settings) -> None:
-    """Weights that alone exceed a target's flash are found out before training, not after.
-
-    Whether the rest fits too, the linker says.
-    """
-    weights_bytes = network.count_params() * (1 if settings.precision == "int8" else 4)
-    for chip in map(targets.get, settings.targets):
-        if 0 < chip.flash_bytes < weights_bytes:
-            raise TargetError(
-                f"a program must fit {chip.name} ({chip.flash_bytes:,} bytes flash)",
-                received=f"a network whose weights alone take {weights_bytes:,} bytes",
-                remedy="fewer units with --hidden, or --precision int8, which takes a quarter",
-            )
-
-
-def _network(preparation: Preparation, settings: Settings, rows: int) -> Sequential:
-    target = preparation.target
-    units = len(target.labels) if len(target.labels) > 2 else 1
-    activation = {"binary": "sigmoid", "multiclass": "softmax", "regression": "linear"}[target.task]
-    hidden = settings.hidden if settings.hidden is not None else _hidden_sizes(preparation.prepared_size, rows)
-    layers = [Dense(size, activation="relu") for size in hidden]
-    model = Sequential([Input((preparation.prepared_size,)), *layers, Dense(units, activation=activation)])
-    losses = {"binary": "binary_crossentropy", "multiclass": "sparse_categorical_crossentropy", "regression": "mse"}
-    metrics = ["mae"] if target.task == "regression" else ["accuracy"]
-    model.compile(optimizer=Adam(learning_rate=settings.learning_rate), loss=losses[target.task], metrics=metrics)
-    return model
-
-
-def _hidden_sizes(inputs: int, rows: int) -> tuple[int, ...]:
-    """One hidden layer of about twice the inputs for small tables, two for large ones; multiples of four."""
-    width = int(np.clip(4 * -(-inputs // 2), 8, 32))
-    return (width,) if rows < 1000 else (width, width)
-
-
-def _training_arrays(checked: TableCheck, parts: Split, preparation: Preparation) -> tuple[Array, ...]:
-    result: list[Array] = []
-    for rows in (parts.train, parts.validation if len(parts.validation) else parts.train):
-        table = checked.table.take(rows)
-        result += [preparation.prepare(preparation.transform(table)), preparation.encode_target(table)]
-    return tuple(result)
-
-
-def _class_weight(y: Array, classes: int) -> dict[int, float] | None:
-    counts = np.bincount(y, minlength=classes)
-    return balanced_class_weight(y, classes) if counts.max() > IMBALANCE * counts.min() else None
-
-
 def _pipeline(
-    name: str, checked: TableCheck, parts: Split, preparation: Preparation, network: Sequential,
-    settings: Settings, progress: Progress,
+    name: str, division: Division, preparation: Preparation, network: Sequential, settings: Settings,
+    progress: Progress,
 ) -> Pipeline:  # fmt: skip
     with progress.stage("Compiling to C99") as stage:
         graph = whole_graph(name, preparation, inference_graph(network))
         told = interface_for(preparation)
-        rows = preparation.transform(checked.table.take(parts.test[:PROOF_ROWS]))
-        calibration = preparation.transform(checked.table.take(parts.train[:CALIBRATION_ROWS]))
+        rows = preparation.transform(division.test.take(np.arange(min(PROOF_ROWS, division.test.rows))))
+        learned = division.check.table.take(division.parts.train[:CALIBRATION_ROWS])
+        calibration = preparation.transform(learned)
         try:
             precisions = PRECISIONS if settings.precision == "auto" else (settings.precision,)
             deployed = deployable(name, graph, rows, calibration, precisions, told)
@@ -225,11 +187,6 @@ def _pipeline(
             deployed.program(precision)
         stage.done(" and ".join(deployed.graphs))
     return Pipeline(preparation, deployed, next(iter(deployed.graphs)), network.get_config())
-
-
-def _held_out(checked: TableCheck, pipeline: Pipeline, rows: Array) -> tuple[Array, Array]:
-    table = checked.table.take(rows)
-    return pipeline.preparation.transform(table), pipeline.truth(table)
 
 
 def _chosen(scores: Mapping[str, Mapping[str, Any]], proofs: Mapping[str, Mapping[str, Proof]]) -> str:
@@ -251,8 +208,13 @@ def _importance(
 ) -> PermutationImportance:
     with progress.stage("Asking what matters") as stage:
         found = pipeline.importance(raw, truth, settings.seed)
-        stage.done(f"{found.feature_names[found.ranking[0]]} most of all")
+        stage.done(_most(found))
     return found
+
+
+def _most(found: PermutationImportance) -> str:
+    first = found.ranking[0]
+    return f"{found.feature_names[first]} most of all" if found.mean[first] > 0 else "no column on its own"
 
 
 def _prove(pipeline: Pipeline, targets: Sequence[str], progress: Progress) -> dict[str, dict[str, Proof]]:
