@@ -16,3 +16,13 @@ def test_they_are_the_librarys() -> None:
         stated = {name: option.default for name, option in inspect.signature(verb).parameters.items()}
         assert stated["targets"].split(",") == list(usual.targets)
         assert (stated["precision"], stated["epochs"], stated["seed"]) == (usual.precision, usual.epochs, usual.seed)
+
+
+def test_so_are_those_of_training() -> None:
+    stated = {name: option.default for name, option in inspect.signature(train).parameters.items()}
+    usual = Settings()
+    for name in ("patience", "batch_size", "learning_rate", "split", "test"):
+        assert stated[name] == getattr(usual, name)
+    assert stated["class_weight"] == "none"
+    assert usual.class_weight is None
+    assert stated["no_importance"] is not usual.importance

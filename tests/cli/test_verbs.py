@@ -6,7 +6,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import signal
 import subprocess
+import sys
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -215,3 +218,52 @@ def test_explain_leaves_out_rows_without_a_target(trained) -> None:
     assert trained.json("explain", "flowers.edgeling", "some.csv")["rows"] == 150
     (trained.folder / "none.csv").write_text("\n".join([lines[0], *unknown]))
     assert "target" in trained.refused("explain", "flowers.edgeling", "none.csv")
+
+
+def test_train_takes_what_a_person_chooses(edgeling) -> None:
+    """Options as typed, a division in two words among them; all of it is in the command that does it again."""
+    lines = [f"{i},{i % 7},{i % 5},{i // 30},{'yes' if i % 7 + i % 5 > 7 else 'no'}" for i in range(150)]
+    (edgeling.folder / "rows.csv").write_text("id,a,b,batch,y\n" + "\n".join(lines) + "\n")
+    said = edgeling.json(
+        "train", "rows.csv", "--target", "y", "--drop", "id", "--split", "group", "batch",
+        "--class-weight", "yes=3,no=1", "--positive", "no", "--no-importance", "--epochs", "2", "--for", "native", "--precision", "float32",
+    )  # fmt: skip
+    assert said["inputs"] == ["a", "b"]
+    assert said["class_weight"] == {"yes": 3.0, "no": 1.0}
+    assert said["positive"] == "no"
+    assert said["importance"] is None
+    assert said["training"]["stopped_by"] == "epochs"
+    assert "--split group:batch" in said["command"]
+    assert any("weighted by class" in warning for warning in said["warnings"])
+    again = edgeling.json(*said["command"].split()[1:])
+    assert again["metrics"] == said["metrics"]
+    shown = edgeling.run("info", "rows.edgeling").stdout
+    assert "true → taken for  yes" in shown
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_ctrl_c_while_training_keeps_the_best_network_and_a_second_gives_up(edgeling, twice: bool) -> None:
+    code = "from edgeling.cli import main; main()"
+    command = [sys.executable, "-c", code, "train", "flowers.csv", "--target", "species", "--json", "--for", "native",
+               "--epochs", "10000000", "--patience", "10000000"]  # fmt: skip
+    process = subprocess.Popen(command, cwd=edgeling.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr
+    assert process.stdout
+    assert "Reading" in process.stderr.readline()
+    time.sleep(1.5)  # should training not have ended an epoch by then, nothing is kept, and that is right too
+    process.send_signal(signal.SIGINT)
+    line = process.stderr.readline() + process.stderr.readline()
+    if twice:
+        process.send_signal(signal.SIGINT)
+    said, message = process.communicate(timeout=120)
+    assert "Traceback" not in message
+    left = {p.name for p in edgeling.folder.iterdir()}
+    if process.returncode == 130:
+        assert left == {"flowers.csv"}
+        assert json.loads(said)["error"]["type"] == "KeyboardInterrupt"
+        assert twice or "Stopped by Ctrl-C" not in line
+    else:
+        assert process.returncode == 0, message
+        assert json.loads(said)["training"]["stopped_by"] == "interrupt"
+        assert "Stopped by Ctrl-C: going on with the network of epoch" in line
+        assert edgeling.json("info", "flowers.edgeling")["training"]["stopped_by"] == "interrupt"

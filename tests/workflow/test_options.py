@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from edgeling.callbacks import EarlyStopping
-from edgeling.data import Table, from_arrays, read_table
-from edgeling.data.table import column_of
+from edgeling.data import Table, from_arrays, from_data, read_table
 from edgeling.errors import DataError, EdgelingError
 from edgeling.workflow import fitting
 from edgeling.workflow.content import trained_content
@@ -23,16 +22,15 @@ ROWS = 240
 RNG = np.random.default_rng(3)
 A, B = RNG.normal(size=ROWS), RNG.normal(size=ROWS)
 RARE = np.where(A + B > 1.6, "yes", "no")
-TABLE = Table(
-    (
-        column_of("a", A),
-        column_of("b", B),
-        column_of("when", np.arange(ROWS) // 4 + 2000.0),
-        column_of("who", np.array([f"p{i % 30}" for i in range(ROWS)])),
-        column_of("zip", np.array([10.0, 20.0, 30.0])[np.arange(ROWS) % 3]),
-        column_of("y", RARE),
-    )
-)
+CELLS = {
+    "a": A,
+    "b": B,
+    "when": np.arange(ROWS) // 4 + 2000.0,
+    "who": np.array([f"p{i % 30}" for i in range(ROWS)]),
+    "zip": np.array([10.0, 20.0, 30.0])[np.arange(ROWS) % 3],
+    "y": RARE,
+}
+TABLE = from_data(CELLS)
 
 
 def run(table: Table | Path = TABLE, target: str = "y", **how: Any) -> Trained:
@@ -61,7 +59,7 @@ def test_a_column_that_is_not_there_offers_the_nearest(how: dict[str, Any]) -> N
 
 
 def test_a_name_with_a_comma_is_that_column() -> None:
-    table = Table((*TABLE.columns, column_of("size, cm", A + B)))
+    table = from_data({**CELLS, "size, cm": A + B})
     assert run(table, columns=("size, cm", "a")).pipeline.preparation.names == ("a", "size, cm")
 
 
@@ -119,8 +117,8 @@ def test_a_dividing_column_asked_for_by_name_is_learned_from_too() -> None:
 def test_a_dividing_column_must_be_known_and_leave_each_class_something() -> None:
     gaps = np.where(np.arange(ROWS) == 7, np.nan, TABLE.column("when").values)
     with pytest.raises(DataError, match=r"row 8"):
-        run(Table((*TABLE.columns[:2], column_of("when", gaps), TABLE.columns[-1])), split="time:when")
-    late = Table((*TABLE.columns[:3], column_of("y", np.where(np.arange(ROWS) > 230, "yes", "no"))))
+        run(from_data({"a": A, "b": B, "when": gaps, "y": RARE}), split="time:when")
+    late = from_data({"a": A, "when": CELLS["when"], "y": np.where(np.arange(ROWS) > 230, "yes", "no")})
     with pytest.raises(DataError, match=r"'yes' only in the others"):
         run(late, split="time:when")
 
@@ -293,7 +291,7 @@ def test_a_column_constant_in_the_rows_learned_from_is_said_to_be_left_out() -> 
     parts = run(columns="a,b").division.parts
     x = np.zeros(ROWS)
     x[parts.test[0]] = 1.0
-    trained = run(Table((*TABLE.columns[:2], column_of("once", x), TABLE.columns[-1])))
+    trained = run(from_data({"a": A, "b": B, "once": x, "y": RARE}))
     assert trained.pipeline.preparation.names == ("a", "b")
     assert any("'once' is left out" in note for note in trained.notes)
     content = trained_content(trained, "")
