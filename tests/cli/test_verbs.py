@@ -226,7 +226,8 @@ def test_train_takes_what_a_person_chooses(edgeling) -> None:
     (edgeling.folder / "rows.csv").write_text("id,a,b,batch,y\n" + "\n".join(lines) + "\n")
     said = edgeling.json(
         "train", "rows.csv", "--target", "y", "--drop", "id", "--split", "group", "batch",
-        "--class-weight", "yes=3,no=1", "--positive", "no", "--no-importance", "--epochs", "2", "--for", "native", "--precision", "float32",
+        "--class-weight", "yes=3,no=1", "--positive", "no", "--no-importance",
+        "--epochs", "2", "--for", "native", "--precision", "float32",
     )  # fmt: skip
     assert said["inputs"] == ["a", "b"]
     assert said["class_weight"] == {"yes": 3.0, "no": 1.0}
