@@ -40,8 +40,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     KERAS: {"files", "graph", "passes", "codegen", "toolchain", "training"},
     "formats": {"files", "system", "graph", KERAS},
     "workflow": {
-        "files", "graph", "passes", "targets", "codegen", "toolchain", "artifact", "data", "explaining", "report",
-        "training", "formats", KERAS,
+        "files", "system", "graph", "passes", "targets", "codegen", "toolchain", "artifact", "data", "explaining",
+        "report", "training", "formats", KERAS,
     },
 }  # fmt: skip
 ANYTHING = {"cli", "", "__main__"}  # the command line, and the package's own front doors

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -18,6 +17,7 @@ from typing import Any
 
 from edgeling import __version__
 from edgeling.errors import EdgelingError
+from edgeling.system.workshop import sweep, workshop
 
 MANIFEST = "edgeling-build.json"
 Hashes = dict[str, set[str]]  # of a file: what a build wrote, one or, where a build was killed, several
@@ -90,8 +90,8 @@ def _require_ours(folder: Path, files: Mapping[str, str], earlier: Hashes) -> No
 
 def _replace_all(folder: Path, files: Mapping[str, str]) -> None:
     """Write all files next to their places first, then rename each: no file is ever half-written."""
-    staging = Path(tempfile.mkdtemp(prefix=".edgeling-", dir=folder))
-    try:
+    sweep(folder, "edgeling")
+    with workshop(folder, "edgeling") as staging:
         for path, text in files.items():
             (staging / path).parent.mkdir(parents=True, exist_ok=True)
             (staging / path).write_text(text, encoding="utf-8", newline="\n")
@@ -99,8 +99,6 @@ def _replace_all(folder: Path, files: Mapping[str, str]) -> None:
         for path in sorted(files, key=lambda path: path != MANIFEST):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             os.replace(staging / path, folder / path)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _sweep(folder: Path, stale: Hashes) -> list[str]:
