@@ -60,7 +60,7 @@ def artifact() -> None:
         path = Path(folder) / "flowers.csv"
         path.write_text(TABLE.replace("2026-01-", ""))
         trained = edgeling.train(path, "label", epochs=3, hidden=(4,), targets=("native",))
-        found = read_artifact(edgeling.save(trained, Path(folder) / "flowers.edgeling"))
+        found = read_artifact(edgeling.save(trained, Path(folder) / "flowers.edgeling", "edgeling train"))
     kept = {name: content for name, content in found.files.items() if name.endswith((".json", ".npz"))}
     shutil.rmtree(CORPUS / "artifact", ignore_errors=True)
     write_artifact(CORPUS / "artifact", {k: v for k, v in found.manifest.items() if k not in OWN_ENTRIES}, kept)
