@@ -82,7 +82,8 @@ def test_predictions_are_those_of_the_graph_from_any_input() -> None:
         np.testing.assert_array_equal(model.predict(given), model.predict(X))
     one = model.predict(X[:1])
     assert (one.shape, one.dtype) == ((1, 3), np.float32)
-    np.testing.assert_array_equal(one, model.predict(X)[:1])
+    # Many rows are computed in vectors, one is not: a product and a sum may be fused in one of the two.
+    np.testing.assert_allclose(one, model.predict(X)[:1], rtol=1e-6)
     np.testing.assert_array_equal(model(X), model.predict(X))
 
 
