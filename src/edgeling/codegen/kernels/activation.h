@@ -172,6 +172,7 @@ EDGELING_KERNEL float edgeling_activation_derivative(int function, float alpha, 
 }
 
 EDGELING_KERNEL void edgeling_activation(int size, int function, float alpha, const float *x, float *y) {
+    EDGELING_INDEPENDENT
     for (int i = 0; i < size; i++) {
         y[i] = edgeling_activate(function, alpha, x[i]);
     }
@@ -180,6 +181,7 @@ EDGELING_KERNEL void edgeling_activation(int size, int function, float alpha, co
 /* dx = dy * derivative(v) */
 EDGELING_KERNEL void edgeling_activation_gradient(
     int size, int function, float alpha, const float *dy, const float *v, float *dx) {
+    EDGELING_INDEPENDENT
     for (int i = 0; i < size; i++) {
         dx[i] = dy[i] * edgeling_activation_derivative(function, alpha, v[i]);
     }

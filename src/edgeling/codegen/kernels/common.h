@@ -47,6 +47,13 @@
 #define EDGELING_NAN (EDGELING_INFINITY - EDGELING_INFINITY)
 #endif
 
+/* Before a loop whose turns do not meet, though its pointers may be the same: GCC need not test whether they overlap. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define EDGELING_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define EDGELING_INDEPENDENT
+#endif
+
 /* Floats in the widest vector of the core; 1 where there are none, or no compiler that has GCC's vector types. */
 #if defined(EDGELING_LANES)
 /* chosen by whoever compiles */

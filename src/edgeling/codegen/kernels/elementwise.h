@@ -24,6 +24,7 @@ EDGELING_KERNEL int edgeling_at(int layout, int columns, int row, int column) {
 EDGELING_KERNEL void edgeling_add(
     int rows, int columns, int layout_a, int layout_b, const float *a, const float *b, float *y) {
     for (int row = 0; row < rows; row++) {
+        EDGELING_INDEPENDENT
         for (int c = 0; c < columns; c++) {
             y[row * columns + c] = a[edgeling_at(layout_a, columns, row, c)] + b[edgeling_at(layout_b, columns, row, c)];
         }
@@ -33,6 +34,7 @@ EDGELING_KERNEL void edgeling_add(
 EDGELING_KERNEL void edgeling_subtract(
     int rows, int columns, int layout_a, int layout_b, const float *a, const float *b, float *y) {
     for (int row = 0; row < rows; row++) {
+        EDGELING_INDEPENDENT
         for (int c = 0; c < columns; c++) {
             y[row * columns + c] = a[edgeling_at(layout_a, columns, row, c)] - b[edgeling_at(layout_b, columns, row, c)];
         }
@@ -42,6 +44,7 @@ EDGELING_KERNEL void edgeling_subtract(
 EDGELING_KERNEL void edgeling_multiply(
     int rows, int columns, int layout_a, int layout_b, const float *a, const float *b, float *y) {
     for (int row = 0; row < rows; row++) {
+        EDGELING_INDEPENDENT
         for (int c = 0; c < columns; c++) {
             y[row * columns + c] = a[edgeling_at(layout_a, columns, row, c)] * b[edgeling_at(layout_b, columns, row, c)];
         }
@@ -51,6 +54,7 @@ EDGELING_KERNEL void edgeling_multiply(
 EDGELING_KERNEL void edgeling_divide(
     int rows, int columns, int layout_a, int layout_b, const float *a, const float *b, float *y) {
     for (int row = 0; row < rows; row++) {
+        EDGELING_INDEPENDENT
         for (int c = 0; c < columns; c++) {
             y[row * columns + c] = a[edgeling_at(layout_a, columns, row, c)] / b[edgeling_at(layout_b, columns, row, c)];
         }
@@ -61,6 +65,7 @@ EDGELING_KERNEL void edgeling_divide(
 EDGELING_KERNEL void edgeling_broadcast(
     int rows, int columns, int layout, const float *EDGELING_RESTRICT x, float *EDGELING_RESTRICT y) {
     for (int row = 0; row < rows; row++) {
+        EDGELING_INDEPENDENT
         for (int c = 0; c < columns; c++) {
             y[row * columns + c] = x[edgeling_at(layout, columns, row, c)];
         }
@@ -68,6 +73,7 @@ EDGELING_KERNEL void edgeling_broadcast(
 }
 
 EDGELING_KERNEL void edgeling_square(int size, const float *x, float *y) {
+    EDGELING_INDEPENDENT
     for (int i = 0; i < size; i++) {
         y[i] = x[i] * x[i];
     }
@@ -75,6 +81,7 @@ EDGELING_KERNEL void edgeling_square(int size, const float *x, float *y) {
 
 /* y = 1 / sqrt(x + epsilon) */
 EDGELING_KERNEL void edgeling_reciprocal_sqrt(int size, float epsilon, const float *x, float *y) {
+    EDGELING_INDEPENDENT
     for (int i = 0; i < size; i++) {
         y[i] = 1.0f / edgeling_sqrt(x[i] + epsilon);
     }
@@ -82,6 +89,7 @@ EDGELING_KERNEL void edgeling_reciprocal_sqrt(int size, float epsilon, const flo
 
 /* y = x limited to [minimum, maximum]; NaN stays */
 EDGELING_KERNEL void edgeling_clip(int size, float minimum, float maximum, const float *x, float *y) {
+    EDGELING_INDEPENDENT
     for (int i = 0; i < size; i++) {
         y[i] = edgeling_clip_value(x[i], minimum, maximum);
     }

@@ -17,6 +17,7 @@ EDGELING_KERNEL void edgeling_penalty(
 EDGELING_KERNEL void edgeling_penalty_gradient(
     int size, float l1, float l2, const float *dy, const float *w, float *dw) {
     const float d = *dy;
+    EDGELING_INDEPENDENT
     for (int i = 0; i < size; i++) {
         dw[i] = d * (l1 * edgeling_sign(w[i]) + 2.0f * l2 * w[i]);
     }

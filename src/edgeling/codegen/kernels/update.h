@@ -15,6 +15,7 @@
 
 EDGELING_KERNEL void edgeling_sgd_update(int size, const float *w, const float *g, const float *lr, float *new_w) {
     const float rate = *lr;
+    EDGELING_INDEPENDENT
     for (int i = 0; i < size; i++) {
         new_w[i] = w[i] - rate * g[i];
     }
@@ -24,6 +25,7 @@ EDGELING_KERNEL void edgeling_momentum_update(
     int size, float momentum, int nesterov, const float *w, const float *g, const float *m, const float *lr,
     float *new_w, float *new_m) {
     const float rate = *lr;
+    EDGELING_INDEPENDENT
     for (int i = 0; i < size; i++) {
         const float step = rate * g[i];
         const float next = momentum * m[i] - step;
@@ -38,6 +40,7 @@ EDGELING_KERNEL void edgeling_rmsprop_update(
     const float *mean, const float *moment, const float *lr, float *new_w, float *new_v, float *new_mean,
     float *new_moment) {
     const float rate = *lr;
+    EDGELING_INDEPENDENT
     for (int i = 0; i < size; i++) {
         const float gradient = g[i], weight = w[i];
         const float square = rho * v[i] + rest_rho * gradient * gradient;
@@ -60,6 +63,7 @@ EDGELING_KERNEL void edgeling_adagrad_update(
     int size, float epsilon, const float *w, const float *g, const float *a, const float *lr, float *new_w,
     float *new_a) {
     const float rate = *lr;
+    EDGELING_INDEPENDENT
     for (int i = 0; i < size; i++) {
         const float gradient = g[i], weight = w[i];
         const float accumulated = a[i] + gradient * gradient;
@@ -72,6 +76,7 @@ EDGELING_KERNEL void edgeling_adam_update(
     int size, float rest_beta_1, float rest_beta_2, float epsilon, const float *w, const float *g, const float *m,
     const float *v, const float *alpha, float *new_w, float *new_m, float *new_v) {
     const float rate = *alpha;
+    EDGELING_INDEPENDENT
     for (int i = 0; i < size; i++) {
         const float gradient = g[i], weight = w[i];
         const float first = m[i] + (gradient - m[i]) * rest_beta_1;
@@ -87,6 +92,7 @@ EDGELING_KERNEL void edgeling_amsgrad_update(
     const float *v, const float *v_hat, const float *alpha, float *new_w, float *new_m, float *new_v,
     float *new_v_hat) {
     const float rate = *alpha;
+    EDGELING_INDEPENDENT
     for (int i = 0; i < size; i++) {
         const float gradient = g[i], weight = w[i], highest = v_hat[i];
         const float first = m[i] + (gradient - m[i]) * rest_beta_1;
@@ -103,6 +109,7 @@ EDGELING_KERNEL void edgeling_adamax_update(
     int size, float rest_beta_1, float beta_2, float epsilon, const float *w, const float *g, const float *m,
     const float *u, const float *alpha, float *new_w, float *new_m, float *new_u) {
     const float rate = *alpha;
+    EDGELING_INDEPENDENT
     for (int i = 0; i < size; i++) {
         const float gradient = g[i], weight = w[i];
         const float first = m[i] + (gradient - m[i]) * rest_beta_1;
@@ -122,6 +129,7 @@ EDGELING_KERNEL void edgeling_nadam_update(
     const float u = beta_1 * (1.0f - 0.5f * *decay_power);
     const float u_next = beta_1 * (1.0f - 0.5f * EDGELING_NADAM_DECAY * *decay_power);
     const float rest_u = 1.0f - u, rest_product = 1.0f - product, rest_next = 1.0f - product * u_next;
+    EDGELING_INDEPENDENT
     for (int i = 0; i < size; i++) {
         const float gradient = g[i], weight = w[i];
         const float first = m[i] + (gradient - m[i]) * rest_beta_1;
@@ -136,6 +144,7 @@ EDGELING_KERNEL void edgeling_nadam_update(
 /* new_w = w - w * rate * lr */
 EDGELING_KERNEL void edgeling_decay(int size, float rate, const float *w, const float *lr, float *new_w) {
     const float share = rate * *lr;
+    EDGELING_INDEPENDENT
     for (int i = 0; i < size; i++) {
         new_w[i] = w[i] - w[i] * share;
     }
