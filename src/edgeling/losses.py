@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from edgeling.configurable import Configurable, find, refuse, resolve, snake_case, table_of
-from edgeling.errors import UnsupportedError
+from edgeling.configurable import Configurable, find, refuse, require_float32, resolve, snake_case, table_of
+from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.graph.losses import LOSSES, Options
 from edgeling.graph.types import Array
@@ -23,7 +23,7 @@ REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "
 _EACH_ROW = ("none", None)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Loss(Configurable):
     """One value a row, and how a batch's values become one (``reduction``, Keras's names):
 
@@ -47,12 +47,13 @@ class Loss(Configurable):
     dtype: Any = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", self.name or snake_case(type(self).__name__))
+        self.name = self.name or snake_case(type(self).__name__)
         if self.reduction not in REDUCTIONS:
             raise UnsupportedError(
                 "a reduction is one of Keras's", received=f"reduction={self.reduction!r}",
                 remedy=f"one of {', '.join(map(repr, REDUCTIONS))}",
             )  # fmt: skip
+        require_float32(type(self).__name__, self.dtype)
         refuse(type(self).__name__, "ignore_class", getattr(self, "ignore_class", None))
         axis = getattr(self, "axis", -1)
         if axis not in (-1, 1):
@@ -74,18 +75,42 @@ class Loss(Configurable):
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
         """The loss of a batch of rows, [n, k] each: one number, or with ``reduction=None`` one a row."""
-        return reduced(self.rows(y_true, y_pred), sample_weight, self.reduction)
+        if type(self).call is not Loss.call:  # takes arrays, as everywhere in Keras
+            y_true, y_pred = np.asarray(y_true, np.float32), np.asarray(y_pred, np.float32)
+        return reduced(np.asarray(self.call(y_true, y_pred)), sample_weight, self.reduction)
+
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
+        """What a call reduces: the loss of each row. A subclass of one's own overrides it, and is called by itself."""
+        return self.rows(y_true, y_pred)
+
+    def get_config(self) -> dict[str, Any]:
+        return {key: value for key, value in super().get_config().items() if key != "dtype"}
 
     def rows(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
-        """The loss of each row, [n]."""
+        """The loss of each row, [n].
+
+        Raises:
+            DataError: shapes that do not go together.
+        """
         truth, prediction = np.asarray(y_true, np.float32), np.asarray(y_pred, np.float32)
         if self.sparse:
             truth = truth[..., None] if truth.ndim < prediction.ndim else truth
         else:
             truth, prediction = same_rank(truth, prediction)
+            _require_fit(truth, prediction, exactly="crossentropy" in self.function)
         if self.signed and np.isin(truth, (0, 1)).all():
             truth = 2 * truth - 1
         return LOSSES[self.function].value(truth, prediction, Options(**self.options))
+
+
+def _require_fit(truth: Array, prediction: Array, exactly: bool) -> None:
+    """One shape, or (but for cross-entropies) shapes that broadcast."""
+    try:
+        fits = truth.shape == prediction.shape or (not exactly and np.broadcast_shapes(truth.shape, prediction.shape))
+    except ValueError:
+        fits = False
+    if not fits:
+        raise DataError("y_true and y_pred have one shape", received=f"{truth.shape} and {prediction.shape}")
 
 
 def same_rank(first: Array, second: Array) -> tuple[Array, Array]:
@@ -129,7 +154,7 @@ class MeanAbsolutePercentageError(Loss):
     """``100 * mean(|y_true - y_pred| / |y_true|)``."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class CosineSimilarity(Loss):
     """``-sum(y_true * y_pred)``, both divided by their length: -1 where they point the same way."""
 
@@ -140,14 +165,14 @@ class LogCosh(Loss):
     """``mean(log(cosh(y_pred - y_true)))``."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Huber(Loss):
     """Squared up to an error of ``delta``, linear beyond (Huber, 1964)."""
 
     delta: float = 1.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class BinaryCrossentropy(Loss):
     """``-mean(y_true * log(y_pred) + (1 - y_true) * log(1 - y_pred))``: independent yes/no outputs."""
 
@@ -156,7 +181,7 @@ class BinaryCrossentropy(Loss):
     axis: int = -1
 
 
-@dataclass(frozen=True)
+@dataclass
 class BinaryFocalCrossentropy(Loss):
     """Binary cross-entropy, times ``(1 - p) ** gamma`` of the truth's probability p (Lin et al., ICCV 2017).
 
@@ -171,7 +196,7 @@ class BinaryFocalCrossentropy(Loss):
     axis: int = -1
 
 
-@dataclass(frozen=True)
+@dataclass
 class CategoricalCrossentropy(Loss):
     """``-sum(y_true * log(y_pred))``, ``y_true`` one-hot; ``y_pred`` is divided by its sum."""
 
@@ -180,7 +205,7 @@ class CategoricalCrossentropy(Loss):
     axis: int = -1
 
 
-@dataclass(frozen=True)
+@dataclass
 class CategoricalFocalCrossentropy(Loss):
     """Cross-entropy of classes, each class's part times ``alpha * (1 - p) ** gamma``; ``y_true`` one-hot."""
 
@@ -196,7 +221,7 @@ class CategoricalFocalCrossentropy(Loss):
             raise UnsupportedError("alpha is one number for all classes", received=repr(self.alpha), remedy="0.25")
 
 
-@dataclass(frozen=True)
+@dataclass
 class CategoricalGeneralizedCrossEntropy(Loss):
     """``(1 - p ** q) / q`` of the truth's probability p, class numbers from 0 (Zhang and Sabuncu, NeurIPS 2018)."""
 
@@ -209,7 +234,7 @@ class CategoricalGeneralizedCrossEntropy(Loss):
             raise UnsupportedError("q lies between 0 and 1", received=f"q={self.q}")
 
 
-@dataclass(frozen=True)
+@dataclass
 class SparseCategoricalCrossentropy(Loss):
     """``-log(y_pred[y_true])``, ``y_true`` class numbers from 0; ``y_pred`` is divided by its sum."""
 
@@ -301,4 +326,11 @@ def get(identifier: Any, width: int | None = None, target_width: int | None = No
         return identifier.loss_class()
     if not isinstance(identifier, (str, dict, Loss, type)):
         find("loss", TABLE, identifier)
-    return resolve("loss", Loss, TABLE, identifier)
+    found = resolve("loss", Loss, TABLE, identifier)
+    if type(found) not in CLASSES and type(found).trace is Loss.trace:
+        raise UnsupportedError(
+            "a loss of one's own in Python is called by itself, not trained with: it has no gradient",
+            received=type(found).__name__,
+            remedy=f"one of {sorted(c.__name__ for c in CLASSES)}",
+        )
+    return found

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 keras = pytest.importorskip("keras")
 
 from edgeling import losses  # noqa: E402
-from edgeling.errors import UnsupportedError  # noqa: E402
+from edgeling.errors import DataError, UnsupportedError  # noqa: E402
 
 pytestmark = pytest.mark.keras
 
@@ -91,3 +91,22 @@ def test_losses_over_whole_batches_are_refused_by_name(name: str) -> None:
 def test_arguments_that_mean_nothing_here_are_refused(wrong: Any) -> None:
     with pytest.raises(UnsupportedError, match="received"):
         wrong()
+
+
+class Own(losses.Loss):
+    """A loss of one's own."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return np.abs(y_true - y_pred)[:, 0]
+
+
+def test_a_loss_of_ones_own_is_called_by_itself() -> None:
+    assert Own(reduction="sum")([[1.0], [2.0]], [[0.0], [5.0]], [1.0, 0.5]) == 2.5
+    with pytest.raises(UnsupportedError, match="no gradient"):
+        losses.get(Own())
+
+
+@pytest.mark.parametrize("loss", [losses.BinaryCrossentropy(), losses.MeanSquaredError()])
+def test_shapes_that_do_not_go_together_are_refused(loss: losses.Loss) -> None:
+    with pytest.raises(DataError, match="one shape"):
+        loss(np.zeros((4, 3)), np.zeros((4, 2)))

@@ -40,7 +40,7 @@ class AUC(ConfusionMetric):
 
     def __init__(
         self,
-        num_thresholds: int = 200,
+        num_thresholds: int | None = 200,
         curve: str = "ROC",
         summation_method: str = "interpolation",
         name: str | None = None,
@@ -55,12 +55,12 @@ class AUC(ConfusionMetric):
         self.curve = _one_of("curve", str(getattr(curve, "value", curve)).upper(), _CURVES)
         method = str(getattr(summation_method, "value", summation_method)).lower()
         self.summation_method = _one_of("summation method", method, _METHODS)
-        if num_thresholds <= 1:
+        if thresholds is None and (num_thresholds is None or num_thresholds <= 1):
             raise UnsupportedError("an area needs two thresholds", received=f"num_thresholds={num_thresholds}")
         if num_labels and not multi_label:
             raise UnsupportedError("num_labels is needed only when multi_label is True", received=f"{num_labels}")
         self._told = None if thresholds is None else sorted(map(float, thresholds))
-        inner = spread_evenly(num_thresholds)[1:-1] if self._told is None else self._told
+        inner = spread_evenly(num_thresholds or 2)[1:-1] if self._told is None else self._told
         self._cuts = Thresholds([-EPSILON, *inner, 1 + EPSILON], even=_even(self._told))
         self.num_thresholds, self.thresholds = len(self._cuts), self._cuts.values
         self.multi_label, self.num_labels, self.from_logits = multi_label, num_labels, from_logits

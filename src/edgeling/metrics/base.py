@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -11,8 +11,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import ArrayLike
 
 from edgeling import initializers
-from edgeling.configurable import Configurable, snake_case
-from edgeling.errors import UnsupportedError
+from edgeling.configurable import Configurable, require_float32, snake_case
 from edgeling.graph.types import Array
 from edgeling.losses import same_rank
 
@@ -88,15 +87,18 @@ class Metric(Configurable):
     direction: ClassVar[Literal["up", "down"] | None] = None
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
-        if dtype not in (None, "float32") and getattr(dtype, "name", None) != "float32":
-            raise UnsupportedError("a metric reports float32", received=f"dtype={dtype!r}", remedy="leave dtype out")
+        require_float32(type(self).__name__, dtype)
         self.dtype, self.name = "float32", name or snake_case(type(self).__name__)
         self._variables: list[Variable] = []
 
     @property
     def variables(self) -> list[Variable]:
-        """What the metric remembers."""
-        return list(self._variables)
+        """What the metric remembers, and what metrics that are its attributes do."""
+        found: dict[int, Variable] = {}
+        for held in _inside(vars(self)):
+            of_it = held.variables if isinstance(held, Metric) else [held]
+            found |= {id(variable): variable for variable in of_it}
+        return list(found.values())
 
     def add_variable(
         self,
@@ -120,7 +122,7 @@ class Metric(Configurable):
 
     def reset_state(self) -> None:
         """Forget every batch."""
-        for variable in self._variables:
+        for variable in self.variables:
             variable.assign(0.0)
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
@@ -138,6 +140,15 @@ class Metric(Configurable):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
+
+
+def _inside(value: Any) -> Iterator[Any]:
+    """Variables and metrics in a value, and in lists and dicts of it."""
+    if isinstance(value, (Variable, Metric)):
+        yield value
+    elif isinstance(value, (Mapping, list, tuple)):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _inside(part)
 
 
 def batch(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[Array, Array]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from edgeling.errors import UnsupportedError
+from edgeling.graph.types import Array
 from edgeling.metrics.base import EPSILON, Metric, single
 
 
@@ -17,6 +19,7 @@ class IoU(Metric):
     """Mean over ``target_class_ids`` of true positives / (true positives + false positives + false negatives).
 
     Args:
+        dtype: of the matrix: whole numbers, or "float32" for weights that are not whole.
         sparse_y_true, sparse_y_pred: class numbers, or else one column a class.
         ignore_class: rows of this class do not count.
     """
@@ -29,6 +32,7 @@ class IoU(Metric):
         ignore_class: int | None = None, sparse_y_true: bool = True, sparse_y_pred: bool = True, axis: int = -1,
     ) -> None:  # fmt: skip
         super().__init__(None, name)
+        self.dtype = str(getattr(dtype, "name", dtype or "int"))
         if max(target_class_ids) >= num_classes:
             received = f"class {max(target_class_ids)}"
             raise UnsupportedError(f"classes lie between 0 and {num_classes - 1}", received=received)
@@ -42,13 +46,22 @@ class IoU(Metric):
         truth = truth if self.sparse_y_true else np.argmax(truth, axis=self.axis)
         prediction = prediction if self.sparse_y_pred else np.argmax(prediction, axis=self.axis)
         true, guessed = truth.ravel().astype(np.int64), prediction.ravel().astype(np.int64)
-        # Keras's matrix is of whole numbers, and so are its weights.
-        given = np.asarray(1 if sample_weight is None else sample_weight).ravel().astype(np.int64)
-        weights = np.broadcast_to(given, true.shape)
+        weights = np.broadcast_to(self._whole(np.asarray(1 if sample_weight is None else sample_weight)), true.shape)
         n = self.num_classes
         known = (true >= 0) & (true < n) & (guessed >= 0) & (guessed < n) & (true != self._ignored())
         cells = true[known] * n + guessed[known]
         self.total_cm.assign_add(np.bincount(cells, weights=weights[known], minlength=n * n).reshape(n, n))
+
+    def _whole(self, weights: Array) -> Array:
+        """Keras's matrix is of whole numbers, unless its dtype is a float's, and so are its weights."""
+        if "int" not in self.dtype:
+            return weights.ravel()
+        if weights.dtype.kind == "f":
+            warnings.warn(
+                "weights that are float lose their fractions in an int matrix by casting: give dtype='float32'",
+                stacklevel=4,
+            )
+        return weights.ravel().astype(np.int64)
 
     def _ignored(self) -> int:
         return -1 if self.ignore_class is None else self.ignore_class

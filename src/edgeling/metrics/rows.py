@@ -199,6 +199,10 @@ class RootMeanSquaredError(LossMetric):
 
     loss_class = losses.MeanSquaredError
 
+    def values(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+        truth, prediction = batch(y_true, y_pred)
+        return np.square(prediction - truth)
+
     def of_mean(self, mean: float) -> float:
         return sqrt(mean)
 

@@ -174,7 +174,7 @@ class Sequential(Stack):
 
         def session(batch_size: int, tail: int) -> Session:
             signature, network, weighted = self._signature(objective), self.network(), data.sample_weight is not None
-            rule = optimizer.bound(network.names)
+            rule = optimizer.bound(network.names.items())
 
             def steps() -> Iterable[Graph]:
                 return (training_graph(network, objective, rule, n, weighted) for n in (batch_size, tail) if n)

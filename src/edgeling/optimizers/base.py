@@ -166,16 +166,16 @@ class Optimizer(Configurable):
         """
         self._excluded, self._excluded_names = list(var_list or ()), list(var_names or ())
 
-    def bound(self, names: Mapping[Weight, str]) -> Self:
+    def bound(self, names: Iterable[tuple[Weight, str]]) -> Self:
         """The same rule for the weights of a graph, by which it knows those that do not decay.
 
         Args:
-            names: the graph's name of every weight.
+            names: every weight with its name in the graph.
         """
         if not (self._excluded or self._excluded_names):
             return self
         rule = copy(self)
-        rule._undecayed = frozenset(name for weight, name in names.items() if self._is_excluded(weight))
+        rule._undecayed = frozenset(name for weight, name in names if self._is_excluded(weight))
         return rule
 
     def _is_excluded(self, weight: Weight) -> bool:

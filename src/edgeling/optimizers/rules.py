@@ -157,6 +157,8 @@ class AdamW(Adam):
         amsgrad: bool = False,
         **kwargs: Any,
     ) -> None:
+        if weight_decay is None:
+            raise TrainingError("AdamW decays weights", received="weight_decay=None", remedy="Adam, or 0.004")
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **kwargs)
 
 

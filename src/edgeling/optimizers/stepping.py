@@ -54,7 +54,7 @@ class Steps:
             builder.variable(weight.value, name)
             given[f"{name}_gradient"] = gradient
             builder.input(f"{name}_gradient", gradient.shape)
-        rule = optimizer.bound({weight: name for name, weight, _ in named})
+        rule = optimizer.bound([(weight, name) for name, weight, _ in named])
         rule.trace(builder, rate, {name: f"{name}_gradient" for name, _, _ in named})
         graph = builder.build([rate])
         held = {name: array for name, array in self.state.items() if name in graph.variables}
