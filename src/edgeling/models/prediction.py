@@ -12,13 +12,13 @@ from edgeling.graph.types import Array, Graph
 from edgeling.models.session import NAME, lend
 from edgeling.passes import optimize
 from edgeling.toolchain.native import NativeProgram
-from edgeling.toolchain.predictor import Predictor, compiled
+from edgeling.toolchain.predictor import BATCHES, Predictor, compiled
 from edgeling.training.graphs import Network, inference_graph
 from edgeling.training.tracing import Weight
 
 
 def not_ready(x: Any) -> Array:
-    """What stands for :attr:`Followed.single` before there is a program for one row."""
+    """What stands for :attr:`Followed.direct` before anything was predicted."""
     raise TypeError
 
 
@@ -47,8 +47,8 @@ class Followed:
 
     Attributes:
         seen: ``Weight.changes`` when the weights were last copied.
-        single: the shortest way for one row, once one was predicted; TypeError and ValueError tell the caller to take
-            the long one.
+        direct: the shortest way for one row, or a small batch, whichever was predicted last; TypeError and ValueError
+            tell the caller to take the long one.
     """
 
     def __init__(self, network: Network, signature: Hashable, output: tuple[int, ...]) -> None:
@@ -57,28 +57,28 @@ class Followed:
         self._input, self._output, self.signature, self.seen = network.input_shape, output, signature, -1
         shared = lend(("predict", signature), lambda: _Shared(optimize(inference_graph(network, frozen=False))))
         self._predictor = Predictor(shared.graph, shared.program)
-        self.single = not_ready
+        self.direct = not_ready
 
     def rows(self, x: Array) -> Array:
         """Predictions of float32 rows [rows, ...]."""
         answers = self._predictor(x)
-        if len(x) == 1 and self.single is not_ready and (program := self._predictor.program(1)):
-            self.single = self._bind(program)
+        if len(x) in (1, BATCHES[-1]) and (program := self._predictor.program(len(x))):
+            self.direct = self._bind(program, len(x))
         return answers
 
-    def _bind(self, program: NativeProgram) -> Any:
+    def _bind(self, program: NativeProgram, rows: int) -> Any:
         call, empty, float32 = program.function(f"{NAME}_run"), np.empty, np.float32
-        shape, out_shape = (1, *self._input), (1, *self._output)
+        shape, out_shape = (rows, *self._input), (rows, *self._output)
         float64 = np.dtype(np.float64)  # what rows of scikit-learn and pandas are
 
-        def single(x: Any) -> Array:
+        def direct(x: Any) -> Array:
             if x.shape != shape or Weight.changes != self.seen:
                 raise TypeError
             out = empty(out_shape, float32)
             call(x.astype(float32) if x.dtype is float64 else x, out)
             return out
 
-        return single
+        return direct
 
     def follow(self) -> None:
         """Copy the weights that have changed."""

@@ -72,11 +72,11 @@ class Sequential(Stack):
         self._optimizer_state: dict[str, Array] = {}
         self._fitted: tuple[tuple[int, Hashable], Lent] | None = None
         self._predictor: Followed | None = None
-        self._single = not_ready
+        self._direct = not_ready
 
     def __getstate__(self) -> dict[str, Any]:
         """To copy or pickle: everything but what is compiled, which is found again."""
-        return {**self.__dict__, "_network": None, "_fitted": None, "_predictor": None, "_single": not_ready}
+        return {**self.__dict__, "_network": None, "_fitted": None, "_predictor": None, "_direct": not_ready}
 
     def compile(
         self,
@@ -266,7 +266,7 @@ class Sequential(Stack):
             DataError: rows of the wrong shape, or not numbers. NaN is let through.
         """
         try:
-            return self._single(x)
+            return self._direct(x)
         except (AttributeError, TypeError, ValueError):
             pass  # the general way says what is wrong, if anything is
         return self._predict(x, None if steps is None else steps * (batch_size or DEFAULT_BATCH_SIZE))
@@ -299,7 +299,7 @@ class Sequential(Stack):
             self._follow(self._rows()[1])
         assert self._predictor
         answers = self._predictor.rows(floats)
-        self._single = self._predictor.single
+        self._direct = self._predictor.direct
         return answers
 
     def _follow(self, output: tuple[int, ...]) -> None:
