@@ -63,14 +63,44 @@ typedef float edgeling_vector_16 __attribute__((vector_size(64), aligned(4), may
         }                                                                                                             \
     }
 
+/* The first tile of a panel as wide as b has columns left: it reads b, and leaves the panel behind for the others. */
+#define EDGELING_GEMM_FIRST(lanes, vectors, rows)                                                                     \
+    EDGELING_GEMM_FUNCTION void edgeling_gemm_first_##lanes##_##vectors(                                              \
+        edgeling_gemm_strides s, const float *a, const float *b, float *panel, float *y) {                            \
+        edgeling_vector_##lanes sum[rows][vectors];                                                                   \
+        for (int r = 0; r < (rows); r++) {                                                                            \
+            for (int v = 0; v < (vectors); v++) {                                                                     \
+                sum[r][v] = *(const edgeling_vector_##lanes *)(panel + v * (lanes));                                  \
+            }                                                                                                         \
+        }                                                                                                             \
+        for (int p = 0; p < s.k; p++) {                                                                               \
+            panel += (vectors) * (lanes);                                                                             \
+            for (int v = 0; v < (vectors); v++) {                                                                     \
+                const edgeling_vector_##lanes terms = *(const edgeling_vector_##lanes *)(b + v * (lanes));            \
+                *(edgeling_vector_##lanes *)(panel + v * (lanes)) = terms;                                            \
+                for (int r = 0; r < (rows); r++) {                                                                    \
+                    sum[r][v] += a[r * s.a_row] * terms;                                                              \
+                }                                                                                                     \
+            }                                                                                                         \
+            a += s.a_step;                                                                                            \
+            b += s.y_row;                                                                                             \
+        }                                                                                                             \
+        for (int r = 0; r < (rows); r++) {                                                                            \
+            for (int v = 0; v < (vectors); v++) {                                                                     \
+                *(edgeling_vector_##lanes *)(y + r * s.y_row + v * (lanes)) = sum[r][v];                              \
+            }                                                                                                         \
+        }                                                                                                             \
+    }
+
 #define EDGELING_GEMM_RUN(lanes, vectors, rows)                                                                       \
     for (; row + (rows) <= m; row += (rows)) {                                                                        \
         edgeling_gemm_tile_##lanes##_##vectors##_##rows(s, a + row * s.a_row, panel, y + row * s.y_row);              \
     }
 
 /* All m rows over a panel of one width; `most` rows at once, as many as registers hold the sums of. */
-#define EDGELING_GEMM_WIDTH(lanes, vectors, most)                                                                     \
+#define EDGELING_GEMM_WIDTH(lanes, vectors, most, more)                                                               \
     EDGELING_GEMM_TILE(lanes, vectors, most)                                                                          \
+    EDGELING_GEMM_TILE(lanes, vectors, more)                                                                          \
     EDGELING_GEMM_TILE(lanes, vectors, 4)                                                                             \
     EDGELING_GEMM_TILE(lanes, vectors, 2)                                                                             \
     EDGELING_GEMM_TILE(lanes, vectors, 1)                                                                             \
@@ -78,25 +108,34 @@ typedef float edgeling_vector_16 __attribute__((vector_size(64), aligned(4), may
         int m, edgeling_gemm_strides s, const float *a, const float *panel, float *y) {                               \
         int row = 0;                                                                                                  \
         EDGELING_GEMM_RUN(lanes, vectors, most)                                                                       \
+        EDGELING_GEMM_RUN(lanes, vectors, more)                                                                       \
         EDGELING_GEMM_RUN(lanes, vectors, 4)                                                                          \
         EDGELING_GEMM_RUN(lanes, vectors, 2)                                                                          \
         EDGELING_GEMM_RUN(lanes, vectors, 1)                                                                          \
     }
 
-EDGELING_GEMM_WIDTH(4, 1, 12)
+EDGELING_GEMM_WIDTH(4, 1, 12, 8)
 #if EDGELING_LANES == 4
-EDGELING_GEMM_WIDTH(4, 2, 6)
+EDGELING_GEMM_WIDTH(4, 2, 6, 3)
+EDGELING_GEMM_FIRST(4, 2, 6)
+#define EDGELING_GEMM_WIDEST(s, a, b, panel, y) edgeling_gemm_first_4_2(s, a, b, panel, y)
 #endif
 #if EDGELING_LANES >= 8
-EDGELING_GEMM_WIDTH(8, 1, 12)
+EDGELING_GEMM_WIDTH(8, 1, 12, 8)
 #endif
 #if EDGELING_LANES == 8
-EDGELING_GEMM_WIDTH(8, 2, 6)
+EDGELING_GEMM_WIDTH(8, 2, 6, 3)
+EDGELING_GEMM_FIRST(8, 2, 6)
+#define EDGELING_GEMM_WIDEST(s, a, b, panel, y) edgeling_gemm_first_8_2(s, a, b, panel, y)
 #endif
 #if EDGELING_LANES >= 16
-EDGELING_GEMM_WIDTH(16, 1, 12)
-EDGELING_GEMM_WIDTH(16, 2, 12)
+EDGELING_GEMM_WIDTH(16, 1, 12, 8)
+EDGELING_GEMM_WIDTH(16, 2, 12, 8)
+EDGELING_GEMM_FIRST(16, 2, 12)
+#define EDGELING_GEMM_WIDEST(s, a, b, panel, y) edgeling_gemm_first_16_2(s, a, b, panel, y)
 #endif
+
+#define EDGELING_GEMM_FIRST_ROWS (EDGELING_LANES >= 16 ? 12 : 6)
 
 /* The width of the next panel: two vectors while there are columns for more than one, then the smallest that fits. */
 EDGELING_KERNEL int edgeling_gemm_width(int columns) {
@@ -214,6 +253,12 @@ EDGELING_KERNEL void edgeling_gemm(
         const int columns = n - c < width ? n - c : width;
         for (int i = 0; i < width; i++) {
             scratch[i] = start && i < columns ? start[c + i] : 0.0f;
+        }
+        if (width == 2 * EDGELING_LANES && columns == width && !transposed_b && m >= EDGELING_GEMM_FIRST_ROWS) {
+            const int rows = EDGELING_GEMM_FIRST_ROWS;
+            EDGELING_GEMM_WIDEST(s, a, b + c, scratch, y + c);
+            edgeling_gemm_rows(width, m - rows, s, a + rows * s.a_row, scratch, y + rows * n + c);
+            continue;
         }
         if (transposed_b) {
             edgeling_gemm_pack_transposed(width, columns, k, b + c * k, scratch + width);
