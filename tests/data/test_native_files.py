@@ -194,7 +194,7 @@ def test_a_workbook_is_unpacked_to_nothing_first(tmp_path: Path, monkeypatch: py
 
 
 NOT_JSON = [
-    b"{", b"[1, 2]", b"5\n", b'{"a": [1]}', b'{"a": {"b": 1}}', b"[]", b'{"a": ' + b"[" * 100_000,
+    b"{", b"[1, 2]", b"5\n", b'{"a": {"b": 1}}', b"[]", b'{"a": ' + b"[" * 100_000,
     b'{"a": ' + b"1" * 5_000 + b"}", b'{"a": 1}\nno\n', b"{}\n", b'{"a": Infinity}',
 ]  # fmt: skip
 
@@ -203,6 +203,11 @@ NOT_JSON = [
 def test_what_is_no_table_in_json(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(DataError):
         read(tmp_path / "a.jsonl", content)
+
+
+def test_an_object_of_columns(tmp_path: Path) -> None:
+    table = read(tmp_path / "a.json", b'{"a": [1, null],\n "b": ["x", "y"]}')
+    assert [c.texts() for c in table.columns] == [["1", None], ["x", "y"]]
 
 
 def test_rows_of_json_may_lack_names(tmp_path: Path) -> None:

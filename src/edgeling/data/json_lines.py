@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables as JSON: an object a line, or one array of objects. A name that a row lacks is a missing value."""
+"""Tables as JSON: an object a line, an array of objects, or an object of columns. A name that a row lacks is a missing
+value."""
 
 from __future__ import annotations
 
@@ -19,6 +20,8 @@ def read_json(name: str, text: str) -> dict[str, list[Any]]:
     Raises:
         DataError: it is not JSON, not rows of plain values, or holds no row.
     """
+    if (whole := _columns(text)) is not None:
+        return whole
     columns: dict[str, list[Any]] = {}
     rows = 0
     for row in _rows(name, text):
@@ -37,6 +40,18 @@ def read_json(name: str, text: str) -> dict[str, list[Any]]:
     if not columns:
         raise DataError("a table needs rows", received=f"{name!r} without any", remedy="export it again")
     return {key: column + [None] * (rows - len(column)) for key, column in columns.items()}
+
+
+def _columns(text: str) -> dict[str, list[Any]] | None:
+    """A text that is one object, of lists of plain values."""
+    if text.lstrip()[:1] != "{":
+        return None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    lists = bool(found) and all(isinstance(column, list) for column in found.values())
+    return found if lists and all(isinstance(v, _PLAIN) for column in found.values() for v in column) else None
 
 
 def _rows(name: str, text: str) -> Iterator[dict[str, Any]]:
@@ -61,7 +76,7 @@ def _load(name: str, text: str, place: str) -> Any:
 
 def _not_rows(name: str, why: str) -> DataError:
     return DataError(
-        "a table in JSON is an object a line, or an array of objects",
+        "a table in JSON is an object a line, an array of objects, or an object of columns",
         received=f"{name!r}: {why}",
         remedy='one row a line, such as {"length": 1.5, "kind": "red"}',
     )
