@@ -130,7 +130,9 @@ def test_an_encoding_that_is_named_is_used_and_one_that_is_not_there_refused(tmp
             Reading(encoding=name)
 
 
-@pytest.mark.parametrize("content", [b"a,b\n1,\x00\n", b"a,b\n1,\x07\n", bytes(range(256)), b"a,b\n\x81\x8d\x8f,1\n"])
+@pytest.mark.parametrize(
+    "content", [b"a,b\n1,\x00\n", b"a,b\n1,\x07\xe4\n", bytes(range(256)), b"a,b\n\x81\x8d\x8f,1\n"]
+)
 def test_what_is_no_text(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(DataError, match="text"):
         read(tmp_path, "a.csv", content)

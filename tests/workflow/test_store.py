@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import edgeling
 from edgeling.artifact import read_artifact, write_artifact
-from edgeling.data import IRIS
+from edgeling.data import IRIS, Reading
 from edgeling.errors import ArtifactError, EdgelingError
 from edgeling.files.arrays import arrays_to_npz
 from edgeling.workflow.pipeline import Pipeline
@@ -110,11 +110,14 @@ def test_a_folder_that_is_not_an_artifact(tmp_path: Path) -> None:
 
 def test_the_command_says_what_was_chosen() -> None:
     chosen = Settings(task="regression", precision="int8", hidden=(8, 4), epochs=5, seed=3)
-    trained = SimpleNamespace(source="my flowers.csv", settings=chosen, check=SimpleNamespace(target="petal width"))
+    how = Reading(encoding="latin-1", missing=("-9", "no idea"), day_first=False)
+    petals = SimpleNamespace(target="petal width")
+    trained = SimpleNamespace(source="my flowers.csv", settings=chosen, check=petals, reading=how)
     options = "--task regression --precision int8 --hidden 8,4 --epochs 5 --seed 3"
+    options += " --encoding latin-1 --missing -9 --missing 'no idea' --month-first"
     assert command_of(trained) == f"edgeling train 'my flowers.csv' --target 'petal width' {options}"
     assert command_of(trained, "edgeling", "demo") == f"edgeling demo {options}"
-    usual = SimpleNamespace(source="a.csv", settings=Settings(), check=SimpleNamespace(target="b"))
+    usual = SimpleNamespace(source="a.csv", settings=Settings(), check=SimpleNamespace(target="b"), reading=Reading())
     assert command_of(usual) == "edgeling train a.csv --target b --seed 0"
 
 

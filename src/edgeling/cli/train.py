@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from edgeling.cli.output import Json, Seed, print_json, reported
+from edgeling.cli.reading import Table, reads_tables
 
 Out = Annotated[Path | None, typer.Option(help="The folder to write; by default NAME.edgeling here.")]
 Precision = Annotated[
@@ -65,9 +66,11 @@ class TrainCommand(TyperCommand):
         return super().parse_args(ctx, args)
 
 
+@reads_tables
 def train(
-    table: Annotated[Path, typer.Argument(help="A CSV or Parquet file.")],
+    table: Annotated[Path, typer.Argument(help=Table)],
     target: Annotated[str, typer.Option(help="The column to predict.")],
+    reading: dict[str, Any],
     task: Annotated[str, typer.Option(help="binary, multiclass or regression; by default told from the column.")] = "",
     columns: Columns = "",
     drop: Drop = "",
@@ -103,7 +106,7 @@ def train(
             task=task, precision=precision, hidden=hidden, epochs=epochs, targets=targets, columns=columns, drop=drop,
             categorical=categorical, numeric=numeric, positive=positive, class_weight=class_weight, split=split,
             test=test, patience=patience, batch_size=batch_size, learning_rate=learning_rate,
-            importance=not no_importance,
+            importance=not no_importance, **reading,
         )  # fmt: skip
 
 
@@ -113,12 +116,13 @@ def train_and_show(
     """Train, save and show: what ``train`` and ``demo`` share. ``begin``: how the command begins that does it again."""
     from edgeling.artifact import require_replaceable
     from edgeling.cli.display import RichProgress, show_content
+    from edgeling.data import table_stem
     from edgeling.workflow.content import trained_content
     from edgeling.workflow.deploy import identifier
     from edgeling.workflow.store import SUFFIX, command_of, manifest, save
     from edgeling.workflow.train import train as train_table
 
-    folder = out or Path(identifier(table.stem) + SUFFIX)
+    folder = out or Path(identifier(table_stem(table)) + SUFFIX)
     require_replaceable(folder)
     settings = _settings(**choices)
     trained = train_table(table, target, **settings, seed=seed, progress=RichProgress(), keep_interrupted=True)

@@ -35,7 +35,8 @@ def decode(name: str, content: bytes, encoding: str = "") -> tuple[str, str]:
             return _decode(name, content, by_mark), ""
     if b"\0" in content[:4096] and (wide := _wide(content[:4096])):
         return _decode(name, content, wide), f"the file is read as {wide.upper()}"
-    _require_text(name, content)
+    if b"\0" in content:
+        raise _not_text(name, "NUL bytes, so it is not text")
     try:
         return content.decode("utf-8"), ""
     except UnicodeDecodeError as error:
@@ -53,6 +54,7 @@ def _decode(name: str, content: bytes, encoding: str) -> str:
 
 
 def _western(name: str, content: bytes, error: UnicodeDecodeError) -> tuple[str, str]:
+    _require_no_controls(name, content)
     letters = sum(byte >= 0xA0 for byte in content if byte >= 0x80)
     beyond = sum(byte >= 0x80 for byte in content)
     if 10 * letters < 9 * beyond:
@@ -74,11 +76,10 @@ def _wide(start: bytes) -> str:
     return "utf-16-be" if even > 0.7 * half and odd < 0.05 * half else ""
 
 
-def _require_text(name: str, content: bytes) -> None:
+def _require_no_controls(name: str, content: bytes) -> None:
     if len(content.translate(None, _CONTROL)) < len(content):
         found = next(byte for byte in content if byte in _CONTROL)
-        shown = "NUL bytes" if found == 0 else f"the control character {found:#04x}"
-        raise _not_text(name, f"{shown}, so it is not text")
+        raise _not_text(name, f"the control character {found:#04x} and bytes that are not utf-8")
 
 
 def _not_text(name: str, why: str) -> DataError:

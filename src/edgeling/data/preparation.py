@@ -76,7 +76,9 @@ class Preparation:
     reading: Reading = field(default_factory=Reading)
 
     @classmethod
-    def fit(cls, check: TableCheck, train: Array, reading: Reading | None = None) -> Preparation:
+    def fit(
+        cls, check: TableCheck, train: Array, reading: Reading | None = None, columns: tuple[str, ...] = ()
+    ) -> Preparation:
         """Learn medians, means, deviations and categories from the training rows alone.
 
         Columns that are constant in those rows are left out.
@@ -85,17 +87,18 @@ class Preparation:
             check: of the whole table.
             train: positions of the training rows.
             reading: how the table was read.
+            columns: of the table but the target, those that were not checked too; by default those that were.
 
         Raises:
             DataError: every column is constant in the training rows.
         """
         table = check.table.select(check.features)
-        columns = [column for column in table.take(train).columns if not is_constant(column)]
-        if not columns:
+        learned = [column for column in table.take(train).columns if not is_constant(column)]
+        if not learned:
             raise DataError("a table needs a column that differs among the training rows", remedy="add rows")
         imputes = any(column.is_numeric and bool(column.missing.any()) for column in table.columns)
-        others = tuple(column.name for column in check.columns)
-        return cls(tuple(map(fit_feature, columns)), _fit_target(check, train), imputes, others, reading or Reading())
+        others = columns or tuple(column.name for column in check.columns)
+        return cls(tuple(map(fit_feature, learned)), _fit_target(check, train), imputes, others, reading or Reading())
 
     @property
     def raw_size(self) -> int:

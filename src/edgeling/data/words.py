@@ -19,7 +19,7 @@ AMONG_NUMBERS = frozenset({".", "..", "--", "\N{EN DASH}", "\N{EM DASH}"})
 """What SAS, Stata, the World Bank and typists write for a missing number; elsewhere these may be categories."""
 
 _PAIRS = (
-    ("no", "yes"), ("n", "y"), ("false", "true"), ("f", "t"), ("off", "on"), ("nein", "ja"), ("non", "oui"),
+    ("no", "yes"), ("n", "y"), ("n", "j"), ("false", "true"), ("f", "t"), ("off", "on"), ("nein", "ja"), ("non", "oui"),
     ("no", "si"), ("no", "sí"), ("não", "sim"), ("nee", "ja"), ("nej", "ja"), ("нет", "да"),
 )  # fmt: skip
 TRUTH = {word: bool(i) for pair in _PAIRS for i, word in enumerate(pair)}

@@ -7,8 +7,11 @@ import html
 import re
 
 _VOID = frozenset({"meta", "br", "col"})
-# What HTML forbids in text: control characters (white space aside), lone surrogates, non-characters.
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+# What HTML forbids in text: control characters (white space aside), lone surrogates, non-characters; and what turns the
+# direction of writing, which makes a text look like another (Trojan Source, CVE-2021-42574).
+_FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+)
 
 
 class Markup(str):

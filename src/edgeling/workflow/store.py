@@ -6,14 +6,14 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgeling.artifact import Artifact, read_artifact, write_artifact
-from edgeling.data import Preparation
+from edgeling.data import Preparation, Reading
 from edgeling.errors import ArtifactError, GraphError
 from edgeling.files.arrays import arrays_to_npz
 from edgeling.files.strict_json import finite
@@ -73,7 +73,16 @@ def command_of(trained: Trained, *begin: str) -> str:
         value = getattr(settings, name)
         if name == "seed" or value != getattr(usual, name):
             words += [f"--{option}", _option_text(value)]
+    words += _reading_options(trained.reading)
     return shlex.join(words + ([] if settings.importance else ["--no-importance"]))
+
+
+def _reading_options(reading: Reading) -> list[str]:
+    said = {**asdict(reading), "missing": None, "day_first": None}
+    words = [word for name, value in said.items() if value for word in (f"--{name}", str(value))]
+    words += [word for missing in reading.missing for word in ("--missing", missing)]
+    first = {True: ["--day-first"], False: ["--month-first"], None: []}
+    return words + first[reading.day_first]
 
 
 # Options of the command line whose name is not the setting's.

@@ -56,6 +56,11 @@ class Trained:
     notes: tuple[str, ...]
 
     @property
+    def reading(self) -> Reading:
+        """How the table was read."""
+        return self.pipeline.preparation.reading
+
+    @property
     def check(self) -> TableCheck:
         """What the table was found to be."""
         return self.division.check
@@ -125,7 +130,8 @@ def _train(
         division = divided(table, target, settings, reading)
         checked = division.check
         stage.done(f"{plural(checked.table.rows, 'row')}, {plural(len(checked.features), 'column')}, {checked.task}")
-    preparation = Preparation.fit(checked, division.parts.train, reading)
+    others = tuple(column for column in table.names if column != target)
+    preparation = Preparation.fit(checked, division.parts.train, reading, others)
     fitted = fit_network(checked, division.parts, preparation, settings, progress, keep_interrupted)
     if fitted.stopped_by == "interrupt":
         settings = replace(settings, epochs=fitted.epochs)
