@@ -226,19 +226,45 @@ EDGELING_GEMM_FUNCTION void edgeling_gemm_pack_transposed(
     }
 }
 
-/* The m rows of y under a panel that is wider than the columns left: through a tile in scratch. */
+/* The m rows of y under a panel that is wider than the columns left. What a row writes beyond its end, the rows after
+ * it write again; the last rows, which would write beyond y, go through a tile in scratch. */
 EDGELING_GEMM_FUNCTION void edgeling_gemm_edge(
     int width, int columns, int m, edgeling_gemm_strides s, const float *a, const float *panel, float *tile, float *y) {
+    const int beyond = (width - columns + s.y_row - 1) / s.y_row;
+    const int inside = m > beyond ? m - beyond : 0;
     edgeling_gemm_strides to_tile = s;
     to_tile.y_row = width;
-    for (int row = 0; row < m; row += EDGELING_GEMM_ROWS) {
-        const int rows = m - row < EDGELING_GEMM_ROWS ? m - row : EDGELING_GEMM_ROWS;
-        edgeling_gemm_rows(width, rows, to_tile, a + row * s.a_row, panel, tile);
-        for (int r = 0; r < rows; r++) {
-            for (int c = 0; c < columns; c++) {
-                y[(row + r) * s.y_row + c] = tile[r * width + c];
-            }
+    edgeling_gemm_rows(width, inside, s, a, panel, y);
+    edgeling_gemm_rows(width, m - inside, to_tile, a + inside * s.a_row, panel, tile);
+    for (int r = inside; r < m; r++) {
+        for (int c = 0; c < columns; c++) {
+            y[r * s.y_row + c] = tile[(r - inside) * width + c];
         }
+    }
+}
+
+/* `columns` columns of y [m,n], at most two vectors of them; b, start and y begin there */
+EDGELING_GEMM_FUNCTION void edgeling_gemm_columns(
+    int columns, int m, int transposed_b, edgeling_gemm_strides s, float *panel, const float *a, const float *b,
+    const float *start, float *y) {
+    const int width = edgeling_gemm_width(columns);
+    const int whole = columns == width;
+    int rows = 0;
+    for (int c = 0; c < width; c++) {
+        panel[c] = start && c < columns ? start[c] : 0.0f;
+    }
+    if (transposed_b) {
+        edgeling_gemm_pack_transposed(width, columns, s.k, b, panel + width);
+    } else if (width == 2 * EDGELING_LANES && whole && m >= EDGELING_GEMM_FIRST_ROWS) {
+        rows = EDGELING_GEMM_FIRST_ROWS;
+        EDGELING_GEMM_WIDEST(s, a, b, panel, y);
+    } else {
+        edgeling_gemm_pack(width, columns, s.k, s.y_row, b, panel + width);
+    }
+    if (whole) {
+        edgeling_gemm_rows(width, m - rows, s, a + rows * s.a_row, panel, y + rows * s.y_row);
+    } else {
+        edgeling_gemm_edge(width, columns, m, s, a, panel, panel + (s.k + 1) * width, y);
     }
 }
 
@@ -247,29 +273,12 @@ EDGELING_KERNEL void edgeling_gemm(
     const float *EDGELING_RESTRICT a, const float *EDGELING_RESTRICT b, const float *start,
     float *EDGELING_RESTRICT y) {
     const edgeling_gemm_strides s = {k, transposed_a ? 1 : k, transposed_a ? m : 1, n};
-    int width = 0;
-    for (int c = 0; c < n; c += width) {
-        width = edgeling_gemm_width(n - c);
-        const int columns = n - c < width ? n - c : width;
-        for (int i = 0; i < width; i++) {
-            scratch[i] = start && i < columns ? start[c + i] : 0.0f;
-        }
-        if (width == 2 * EDGELING_LANES && columns == width && !transposed_b && m >= EDGELING_GEMM_FIRST_ROWS) {
-            const int rows = EDGELING_GEMM_FIRST_ROWS;
-            EDGELING_GEMM_WIDEST(s, a, b + c, scratch, y + c);
-            edgeling_gemm_rows(width, m - rows, s, a + rows * s.a_row, scratch, y + rows * n + c);
-            continue;
-        }
-        if (transposed_b) {
-            edgeling_gemm_pack_transposed(width, columns, k, b + c * k, scratch + width);
-        } else {
-            edgeling_gemm_pack(width, columns, k, n, b + c, scratch + width);
-        }
-        if (columns == width) {
-            edgeling_gemm_rows(width, m, s, a, scratch, y + c);
-        } else {
-            edgeling_gemm_edge(width, columns, m, s, a, scratch, scratch + (k + 1) * width, y + c);
-        }
+    const int step = 2 * EDGELING_LANES, last = (n - 1) / step * step, b_column = transposed_b ? k : 1;
+    /* The last columns first: what they write beyond their rows is written again. */
+    edgeling_gemm_columns(
+        n - last, m, transposed_b, s, scratch, a, b + last * b_column, start ? start + last : start, y + last);
+    for (int c = 0; c < last; c += step) {
+        edgeling_gemm_columns(step, m, transposed_b, s, scratch, a, b + c * b_column, start ? start + c : start, y + c);
     }
 }
 
