@@ -258,13 +258,15 @@ def test_ctrl_c_while_training_keeps_the_best_network_and_a_second_gives_up(edge
         process.send_signal(signal.SIGINT)
     said, message = process.communicate(timeout=120)
     assert "Traceback" not in message
-    left = {p.name for p in edgeling.folder.iterdir()}
-    if process.returncode == 130:
-        assert left == {"flowers.csv"}
-        assert json.loads(said)["error"]["type"] == "KeyboardInterrupt"
-        assert twice or "Stopped by Ctrl-C" not in line
+    if twice or "Stopped by Ctrl-C" not in line:  # the second may come when all is written, or Python is leaving
+        assert process.returncode in (0, 130, -signal.SIGINT), message
     else:
         assert process.returncode == 0, message
         assert json.loads(said)["training"]["stopped_by"] == "interrupt"
-        assert "Stopped by Ctrl-C: going on with the network of epoch" in line
+    left = {p.name for p in edgeling.folder.iterdir()}
+    assert left <= {"flowers.csv", "flowers.edgeling"}
+    if process.returncode == 130:
+        assert left == {"flowers.csv"}
+        assert json.loads(said)["error"]["type"] == "KeyboardInterrupt"
+    elif "flowers.edgeling" in left:
         assert edgeling.json("info", "flowers.edgeling")["training"]["stopped_by"] == "interrupt"

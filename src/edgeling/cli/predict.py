@@ -5,18 +5,27 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import repeat
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from edgeling.cli.output import Json, print_json, reported
+from edgeling.cli.output import Json, print_json, reported, say
 from edgeling.cli.reading import Table, reads_tables
 from edgeling.cli.spreadsheet import cell
 
 if TYPE_CHECKING:
-    from edgeling.workflow.pipeline import Predictions
+    from edgeling.workflow.pipeline import Pipeline, Predictions
+
+
+Keep = Annotated[
+    str, typer.Option(help="Columns of the table to write before the answers, such as id; or all.", metavar="LIST")
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Refuse a table with a row that cannot be answered.")]
 
 
 @reads_tables
@@ -25,49 +34,91 @@ def predict(
     table: Annotated[Path, typer.Argument(help=Table + " The columns are those of training; the target may lack.")],
     reading: dict[str, Any],
     out: Annotated[Path | None, typer.Option(help="A CSV file to write instead of standard output.")] = None,
+    keep: Keep = "",
+    strict: Strict = False,
     as_json: Json = False,
 ) -> None:
     """Predict every row of a table: the answer, and for classes the probability of each.
 
+    A row that cannot be answered has an empty answer, and the reason in a last column "reason" (with --json, null and
+    "unanswered"). What was not so in training (categories never seen, numbers far outside the range) is counted by
+    column on standard error (with --json, "strange").
+
     Example: edgeling predict flowers.edgeling new.csv
     """
     with reported(as_json):
+        from edgeling.data import Reading
         from edgeling.workflow.store import load
 
         pipeline = load(artifact)
-        found = pipeline.predict(table, **reading)
-        target = pipeline.preparation.target.name
+        names = [name.strip() for name in keep.split(",") if name.strip()]
+        read = pipeline.read(table, Reading(**reading), kept=() if keep == "all" else names)
+        found = pipeline.answered(read, strict=strict)
+        kept = {n: read.column(n).texts() for n in (read.names if names == ["all"] and "all" not in read else names)}
+        for sentence in (*found.sentences(), *_weighting(pipeline)):
+            say(f"! {sentence}")
+        answer = Answers(pipeline.preparation.target.name, found, kept)
         if out is not None:
-            _write_file(out, found, target)
+            answer.write_file(out)
         if as_json:
-            print_json({"artifact": artifact, "rows": len(found.values), "target": target, **_plain(found)})
+            print_json({"artifact": artifact, **answer.plain()})
         elif out is None:
-            _write_csv(sys.stdout, found, target)
+            answer.write_csv(sys.stdout)
 
 
-def _plain(found: Predictions) -> dict[str, Any]:
+def _weighting(pipeline: Pipeline) -> Iterator[str]:
+    """What was weighted in training, as far as the artifact tells."""
+    weights = pipeline.details.get("class_weight")
+    if isinstance(weights, dict) and weights and all(isinstance(w, int | float) for w in weights.values()):
+        yield "classes were weighted in training: the probabilities of those that weigh more are told too high"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was found of each row, beside the columns that are kept, by name."""
+
+    target: str
+    found: Predictions
+    kept: Mapping[str, list[str | None]]
+
+    def plain(self) -> dict[str, Any]:
+        """Plain values for ``--json``."""
+        found, values = self.found, self.found.values
+        result = {
+            "rows": len(values),
+            "target": self.target,
+            "predictions": list(values),
+            "unanswered": [{"row": int(i) + 1, "reason": found.reasons[i]} for i in found.unanswered],
+            "strange": {name: each.to_json() for name, each in found.strange.items()},
+        }
+        if found.probabilities is not None:
+            result |= {"labels": list(found.labels), "probabilities": found.probabilities}
+        return result | ({"kept": dict(self.kept)} if self.kept else {})
+
+    def write_file(self, path: Path) -> None:
+        from edgeling.workflow.files import written_whole
+
+        with written_whole(path) as file:
+            self.write_csv(file)
+
+    def write_csv(self, file: TextIO) -> None:
+        """A header and a line a row; the reasons are a column only where there is one."""
+        writer, found = csv.writer(file, lineterminator="\n"), self.found
+        target = f"predicted_{self.target}" if self.target in self.kept else self.target
+        heads = [*self.kept, target, *(f"probability_{label}" for label in found.labels)]
+        why = len(found.unanswered) > 0
+        writer.writerow(map(cell, [*heads, "reason"] if why else heads))
+        kept = zip(*self.kept.values(), strict=True) if self.kept else repeat(())
+        reasons = ([reason] for reason in found.reasons) if why else repeat(())
+        for before, answer, reason in zip(kept, _answers(found), reasons, strict=False):
+            writer.writerow([*(cell(text or "") for text in before), *answer, *map(cell, reason)])
+
+
+def _answers(found: Predictions) -> Iterator[list[str]]:
+    """The answer and the probabilities of each row as they are written; nothing where there is no answer."""
     if found.probabilities is None:
-        return {"predictions": found.values}
-    return {"predictions": list(found.values), "labels": list(found.labels), "probabilities": found.probabilities}
-
-
-def _write_file(path: Path, found: Predictions, target: str) -> None:
-    from edgeling.workflow.files import written_whole
-
-    with written_whole(path) as file:
-        _write_csv(file, found, target)
-
-
-def _write_csv(file: TextIO, found: Predictions, target: str) -> None:
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([cell(target), *(cell(f"probability_{label}") for label in found.labels)])
-    writer.writerows(_rows(found))
-
-
-def _rows(found: Predictions) -> Iterator[list[Any]]:
-    if found.probabilities is None:
-        yield from ([f"{value:.7g}"] for value in found.values)
+        yield from (["" if isnan(value) else f"{value:.7g}"] for value in found.values)
         return
     shown = {label: cell(label) for label in found.labels}
     for value, shares in zip(found.values, found.probabilities, strict=True):
-        yield [shown[value], *(f"{share:.6f}" for share in shares)]
+        yield [""] * (1 + len(shares)) if value is None else [shown[value], *(f"{share:.6f}" for share in shares)]

@@ -15,7 +15,7 @@ import numpy as np
 
 from edgeling.data.dates import DAY_FIRST, Dates, is_never, parse_dates
 from edgeling.data.number_forms import PLAIN, NumberForm, decimal_mark, find_form
-from edgeling.data.reading import Reading, Role
+from edgeling.data.reading import Reading, Role, role_of
 from edgeling.data.table import ABSENT, Column, numeric_column
 from edgeling.data.words import AMONG_NUMBERS, are_truth_values, is_missing, missing_words, truth
 from edgeling.errors import DataError
@@ -89,7 +89,7 @@ def understand(
     proven = reading.decimal or _proven_decimal(columns, missing)
     parsed = []
     for name, cells in columns.items():
-        role = roles.get(name)
+        role = role_of(name, roles)
         decimal = proven if role is None or not role.form else {DECIMAL_COMMA: ","}.get(role.form, ".")
         parsed.append(_Column(name, cells, reading, role, decimal, usual_decimal, found, typed).parse())
     return tuple(parsed), found
@@ -121,6 +121,7 @@ class _Column:
     ) -> None:
         self.name, self.cells, self.reading, self.role = name, cells, reading, role
         self.decimal, self.usual, self.found, self.typed = decimal, usual, found, typed
+        self.lenient = role is not None and role.lenient
 
     def parse(self) -> Column:
         kind = self.role.kind if self.role else ""
@@ -128,7 +129,7 @@ class _Column:
             plain = self.cells.plain_numbers(self.reading.missing)
             if plain is not None:
                 self.found.count_missing(plain[1])
-                return numeric_column(self.name, plain[0])
+                return numeric_column(self.name, plain[0], lenient=self.lenient)
         return self._parse_distinct(kind)
 
     def _grouped_by_points(self) -> bool:
@@ -145,7 +146,7 @@ class _Column:
                 column = self._dates(distinct, codes, words, missing)
             if column is not None:
                 return column
-        if kind != "category" and not self.typed and not are_truth_values(words):
+        if kind != "category" and not self.typed and not self.lenient and not are_truth_values(words):
             self._refuse_words_among_numbers(distinct, codes, words)
         return self._categories(distinct, codes, missing)
 
@@ -163,7 +164,7 @@ class _Column:
         self._say_number(form, words)
         self._count(distinct, codes, missing | among)
         column_form = DECIMAL_COMMA if form.decimal == "," else ""
-        return numeric_column(self.name, values[codes], form=column_form)
+        return numeric_column(self.name, values[codes], form=column_form, lenient=self.lenient)
 
     def _nothing(self, distinct: Sequence[str], codes: Array, missing: frozenset[str]) -> Column:
         self._count(distinct, codes, missing)
@@ -185,6 +186,8 @@ class _Column:
             return None
         bad = [word for word, value in zip(words, dates.seconds, strict=True) if np.isnan(value)]
         if 2 * len(bad) >= len(words) or (bad and self.typed):
+            return None
+        if bad and self.lenient:
             return None
         if bad:
             raise self._mixed("dates", bad, distinct, codes)

@@ -109,6 +109,7 @@ def check(table: Table, target: str, *, task: Task | None = None, wanted: Collec
     """
     _require_two_columns(table)
     known = _known_rows(table.column(target))
+    counting = {column.name for column in table.columns if _counts_rows(column)}
     table, lost = table.take(known), int(np.count_nonzero(~known))
     answer = table.column(target)
     _require_no_dates(answer)
@@ -117,7 +118,9 @@ def check(table: Table, target: str, *, task: Task | None = None, wanted: Collec
     _require_target(answer, task, counts)
     if task == "multiclass" and len(counts) == 2:
         task = "binary"  # which is what two classes are, whatever they were called
-    columns = tuple(check_column(c, wanted=c.name in wanted) for c in table.columns if c.name != target)
+    columns = tuple(
+        check_column(c, wanted=c.name in wanted, counting=c.name in counting) for c in table.columns if c.name != target
+    )
     _require_features(columns)
     warnings = (*table.notes, *_warnings(table.rows, lost, columns, counts))
     return TableCheck(table, target, task, columns, tuple(counts), counts, lost, warnings)
@@ -145,13 +148,18 @@ def class_codes(column: Column) -> tuple[tuple[str, ...], Array]:
     return tuple(column.text(value) for value in distinct), codes.astype(np.int32)
 
 
-def check_column(column: Column, *, wanted: bool = False) -> ColumnCheck:
-    """What a column is, and whether to learn from it: one that is ``wanted`` may look like an identifier."""
+def check_column(column: Column, *, wanted: bool = False, counting: bool = False) -> ColumnCheck:
+    """What a column is, and whether to learn from it.
+
+    Args:
+        wanted: whether it may look like an identifier.
+        counting: whether it counts the rows of the table that these rows are from.
+    """
     missing = int(np.count_nonzero(column.missing))
     distinct = len(distinct_values(column.present))
     if is_constant(column):
         return ColumnCheck(column.name, "constant", missing, distinct, _why_constant(column, distinct))
-    if reason := _identifier(column, distinct, wanted):
+    if reason := _identifier(column, distinct, wanted, counting):
         return ColumnCheck(column.name, "identifier", missing, distinct, reason)
     return ColumnCheck(column.name, _kind(column), missing, distinct)
 
@@ -185,17 +193,23 @@ def _why_constant(column: Column, distinct: int) -> str:
     return f"{values}: subtract {number_text(float(column.present.min()))} from them"
 
 
-def _identifier(column: Column, distinct: int, wanted: bool) -> str:
+def _identifier(column: Column, distinct: int, wanted: bool, counting: bool) -> str:
     """Why a column names its row rather than describes it, or nothing."""
     values = column.present
     if column.temporal or (wanted and (column.is_numeric or distinct <= MAX_CATEGORIES)):
         return ""
     if column.is_numeric:
-        counting = len(values) > 2 and bool(np.all(np.diff(values) == 1)) and values[0] in (0, 1)
-        return "it only counts the rows" if counting else ""
+        return "it only counts the rows" if counting or _counts_rows(column) else ""
     if distinct > MAX_CATEGORIES:
         return f"it has {distinct} different texts, more than {MAX_CATEGORIES} categories"
     return f"it has {distinct} different texts in {len(values)} rows" if distinct > max(10, len(values) // 2) else ""
+
+
+def _counts_rows(column: Column) -> bool:
+    """Whether a column goes 0, 1, 2, ... or 1, 2, 3, ..."""
+    values = column.present
+    is_plain = column.is_numeric and not column.temporal and len(values) > 2 and values[0] in (0, 1)
+    return bool(is_plain and np.all(np.diff(values) == 1))
 
 
 def _require_two_columns(table: Table) -> None:

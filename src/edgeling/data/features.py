@@ -22,7 +22,7 @@ class NumericFeature:
     """A column of numbers: ``(x - mean) / scale``, after ``fill`` in place of a missing one.
 
     ``fill`` is the median, ``scale`` the standard deviation (of the population, as scikit-learn's
-    ``StandardScaler``), both of the training rows. ``form`` is ``Column.form``.
+    ``StandardScaler``), ``low`` to ``high`` the range, all of the training rows. ``form`` is ``Column.form``.
     """
 
     name: str
@@ -30,6 +30,8 @@ class NumericFeature:
     mean: float
     scale: float
     form: str = ""
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class DateFeature:
         parts: those of the calendar that differed among the training rows, of ``year month day weekday hour minute``.
         fill, mean, scale: as a column of numbers has them, of the count and then of each part.
         form: ``Column.form``.
+        low, high: the range of the count.
     """
 
     name: str
@@ -63,6 +66,8 @@ class DateFeature:
     mean: tuple[float, ...]
     scale: tuple[float, ...]
     form: str = ""
+    low: float | None = None
+    high: float | None = None
 
     @property
     def units_per_day(self) -> int:
@@ -103,7 +108,8 @@ def fit_feature(column: Column) -> Feature:
     if column.temporal:
         return _fit_date(column)
     fill, mean, scale = map(float32, statistics(column.present))
-    return NumericFeature(column.name, fill, mean, scale, column.form)
+    low, high = float32(column.present.min()), float32(column.present.max())
+    return NumericFeature(column.name, fill, mean, scale, column.form, low, high)
 
 
 def _fit_date(column: Column) -> DateFeature:
@@ -119,7 +125,8 @@ def _fit_date(column: Column) -> DateFeature:
     found = [statistics(values.astype(np.float64)) for values in (counts, *(columns[part] for part in varying))]
     fill, mean, scale = (tuple(map(float32, values)) for values in zip(*found, strict=True))
     scale = tuple(value or 1.0 for value in scale)  # of moments within one minute
-    return DateFeature(column.name, unit, epoch, varying, fill, mean, scale, column.form)
+    low, high = float(counts.min()), float(counts.max())
+    return DateFeature(column.name, unit, epoch, varying, fill, mean, scale, column.form, low, high)
 
 
 def statistics(values: Array) -> tuple[float, float, float]:
@@ -151,7 +158,14 @@ def feature_from_json(value: Mapping[str, Any]) -> Feature:
         return _date_from_json(value, name, form)
     scale = finite(value["scale"])
     require(scale > 0)
-    return NumericFeature(name, finite(value["fill"]), finite(value["mean"]), scale, form)
+    return NumericFeature(name, finite(value["fill"]), finite(value["mean"]), scale, form, *_range(value))
+
+
+def _range(value: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """What was seen in training; older artifacts do not tell."""
+    low, high = (None if value.get(key) is None else finite(value[key]) for key in ("low", "high"))
+    require((low is None) == (high is None) and (low is None or high is None or low <= high))
+    return low, high
 
 
 def _date_from_json(value: Mapping[str, Any], name: str, form: str) -> DateFeature:
@@ -161,7 +175,7 @@ def _date_from_json(value: Mapping[str, Any], name: str, form: str) -> DateFeatu
     require(isinstance(epoch, int) and not isinstance(epoch, bool) and abs(epoch) <= LARGEST_EPOCH_DAYS)
     require(len(fill) == len(mean) == len(scale) == 1 + len(parts) and all(s > 0 for s in scale))
     require(all(abs(count) <= LARGEST_COUNT for count in (fill[0], mean[0], scale[0])))
-    return DateFeature(name, unit, epoch, parts, fill, mean, scale, form)
+    return DateFeature(name, unit, epoch, parts, fill, mean, scale, form, *_range(value))
 
 
 def text(value: Any) -> str:

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from edgeling.data.cells import Cells, Understood, understand
 from edgeling.data.dates import DAY_SECONDS
 from edgeling.data.delimited import CodedCells, SeriesCells, TextCells, require_memory
-from edgeling.data.reading import Reading, Role
+from edgeling.data.reading import Reading, Role, role_of
 from edgeling.data.table import Column, Table, numeric_column
 from edgeling.errors import DataError
 from edgeling.graph.types import Array
@@ -196,7 +196,7 @@ def _table(columns: Mapping[str, Any], reading: Reading, roles: Mapping[str, Rol
     if not columns or not next(iter(lengths.values())):
         raise DataError("a table needs columns and rows", received="none", remedy=_REMEDY)
     require_memory(len(columns) * next(iter(lengths.values())))
-    found = [(name, column_of(name, values, roles.get(name))) for name, values in columns.items()]
+    found = [(name, column_of(name, values, role_of(name, roles))) for name, values in columns.items()]
     return assembled(found, reading, roles)
 
 
@@ -204,7 +204,7 @@ def assembled(
     found: Sequence[tuple[str, Column | Cells]], reading: Reading, roles: Mapping[str, Role], notes: Sequence[str] = ()
 ) -> Table:
     """A table of columns, some of them texts that are to be understood first; numbers may have to be texts."""
-    found = [(name, _as_role_says(column, roles.get(name))) for name, column in found]
+    found = [(name, _as_role_says(column, role_of(name, roles))) for name, column in found]
     texts = {name: column for name, column in found if not isinstance(column, Column)}
     understood, said = understand(texts, reading, roles, typed=True) if texts else ((), Understood())
     whole = {name: column for name, column in found if isinstance(column, Column)}
@@ -220,12 +220,12 @@ def _as_role_says(column: Column | Cells, role: Role | None) -> Column | Cells:
 
 def column_of(name: str, values: Any, role: Role | None = None) -> Column | Cells:
     """A column, or its texts if it has to be understood first."""
-    as_text = role is not None and role.kind == "category"
+    as_text, lenient = (role.kind == "category", role.lenient) if role else (False, False)
     if _is_polars(values):
-        return _from_polars(name, values, as_text)
+        return _from_polars(name, values, as_text, lenient)
     kind = getattr(getattr(values, "dtype", None), "kind", "")
     if hasattr(values, "cat") and hasattr(values, "astype"):  # pandas: what its categories are
-        return _from_objects(name, values.astype(object), as_text)
+        return _from_objects(name, values.astype(object), as_text, lenient)
     if getattr(getattr(values, "dtype", None), "tz", None) is not None:  # pandas, with a time zone
         values = values.dt.tz_convert("UTC").dt.tz_localize(None)
         kind = "M"
@@ -233,12 +233,12 @@ def column_of(name: str, values: Any, role: Role | None = None) -> Column | Cell
         values = values.to_numpy(dtype=np.float64, na_value=np.nan)
     array = _array(name, values)
     if array.dtype.kind in "iuf" and not as_text:
-        return numeric_column(name, array.astype(np.float64))
+        return numeric_column(name, array.astype(np.float64), lenient=lenient)
     if array.dtype.kind == "M":
         return _moments(name, array)
     if array.dtype.kind == "m":
         return numeric_column(name, _seconds_of(array))
-    return _from_objects(name, array, as_text)
+    return _from_objects(name, array, as_text, lenient)
 
 
 def _is_nullable(values: Any) -> bool:
@@ -280,11 +280,12 @@ def _seconds_of(array: Array) -> Array:
     return np.where(np.isnat(array), np.nan, array.astype("timedelta64[us]").astype(np.int64) / 1e6)
 
 
-def _from_objects(name: str, values: Any, as_text: bool) -> Column | Cells:
+def _from_objects(name: str, values: Any, as_text: bool, lenient: bool) -> Column | Cells:
     cells = [None if _is_missing(value) else value for value in np.asarray(values, dtype=object).tolist()]
     present = [value for value in cells if value is not None]
     if not as_text and all(isinstance(value, Number) and not isinstance(value, bool) for value in present):
-        return numeric_column(name, np.array([np.nan if v is None else _number(name, v) for v in cells], np.float64))
+        numbers = np.array([np.nan if v is None else _number(name, v) for v in cells], np.float64)
+        return numeric_column(name, numbers, lenient=lenient)
     if present and all(isinstance(value, date) for value in present):
         return moments(name, np.array([np.nan if v is None else _moment(v) for v in cells], np.float64))
     if present and all(isinstance(value, timedelta | time) for value in present):
@@ -337,7 +338,7 @@ def _not_a_cell(name: str, value: Any) -> DataError:
     )
 
 
-def _from_polars(name: str, series: polars.Series, as_text: bool) -> Column | Cells:
+def _from_polars(name: str, series: polars.Series, as_text: bool, lenient: bool) -> Column | Cells:
     import polars
 
     kind = series.dtype
@@ -348,7 +349,8 @@ def _from_polars(name: str, series: polars.Series, as_text: bool) -> Column | Ce
             remedy="unpack the column into plain ones, or drop it",
         )
     if kind.is_numeric() and not as_text:
-        return numeric_column(name, series.cast(polars.Float64).fill_null(float("nan")).to_numpy())
+        values = series.cast(polars.Float64).fill_null(float("nan")).to_numpy()
+        return numeric_column(name, values, lenient=lenient)
     if kind == polars.Null:
         return numeric_column(name, np.full(len(series), np.nan))
     if kind in (polars.Date, polars.Datetime):

@@ -150,12 +150,12 @@ class Preparation:
         Raises:
             DataError: a column is not there, holds text instead of numbers, or lacks a number that is needed.
         """
-        _require_columns(table, self.names)
+        require_columns(table, self.names)
         return np.stack([self._encode(feature, table.column(feature.name)) for feature in self.features], axis=1)
 
     def _encode(self, feature: Feature, column: Column) -> Array:
         if isinstance(feature, CategoricalFeature):
-            return _positions(column, feature.categories).astype(np.float32)
+            return positions(column, feature.categories).astype(np.float32)
         column = _as_numbers(column)
         _require_kind(column, date=isinstance(feature, DateFeature))
         if not self.imputes:
@@ -173,7 +173,7 @@ class Preparation:
         column = table.column(self.target.name)
         _require_no_missing(column)
         if self.target.task != "regression":
-            return _require_known(_positions(column, self.target.labels), column, self.target.labels)
+            return _require_known(positions(column, self.target.labels), column, self.target.labels)
         _require_kind(column, date=False)
         return ((column.values - self.target.mean) / self.target.scale).astype(np.float32)
 
@@ -244,12 +244,12 @@ class Preparation:
         }
 
     def roles(self) -> dict[str, Role]:
-        """What the columns of a new table are known to be."""
+        """What the columns of a new table are known to be; a cell that is not so does not spoil the others."""
         kinds: dict[type, Literal["number", "category", "date"]] = {
             NumericFeature: "number", CategoricalFeature: "category", DateFeature: "date"
         }  # fmt: skip
-        known = {f.name: Role(kinds[type(f)], getattr(f, "form", "")) for f in self.features}
-        return {**known, self.target.name: Role("category" if self.target.labels else "number")}
+        known = {f.name: Role(kinds[type(f)], getattr(f, "form", ""), lenient=True) for f in self.features}
+        return {**known, self.target.name: Role("category" if self.target.labels else "number", lenient=True)}
 
     @classmethod
     def from_json(cls, value: Any) -> Preparation:
@@ -281,7 +281,7 @@ def _fit_target(check: TableCheck, train: Array) -> Target:
     return Target(check.target, check.task, mean=mean, scale=1.0 if is_constant(column) else scale)
 
 
-def _positions(column: Column, categories: tuple[str, ...]) -> Array:
+def positions(column: Column, categories: tuple[str, ...]) -> Array:
     """int32 [rows]: where each cell's text is in ``categories``, ``ABSENT`` where missing or not among them.
 
     Where the categories say yes and no, any word for it does.
@@ -304,7 +304,7 @@ def _as_numbers(column: Column) -> Column:
     return Column(column.name, np.where(column.missing, np.nan, np.array(said, np.float64)[column.values]))
 
 
-def _require_columns(table: Table, names: tuple[str, ...]) -> None:
+def require_columns(table: Table, names: tuple[str, ...]) -> None:
     """Every column that was learned from, told at once."""
     gone = [name for name in names if name not in table]
     if len(gone) > 1:

@@ -105,10 +105,21 @@ class Role:
     Attributes:
         kind: what it holds.
         form: how its cells were written, where that cannot always be told from them (``Column.form``).
+        lenient: numbers may be beyond float32, and a column in which other cells stand too is one of texts.
     """
 
     kind: Literal["number", "category", "date"]
     form: str = ""
+    lenient: bool = False
+
+
+OTHERS = ""
+"""In place of a column's name: what all columns are that are not named."""
+
+
+def role_of(name: str, roles: Mapping[str, Role]) -> Role | None:
+    """What is known of a column before it is read."""
+    return roles.get(name, roles.get(OTHERS))
 
 
 def _require_encoding(name: str) -> None:

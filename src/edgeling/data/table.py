@@ -124,12 +124,14 @@ class Table:
         return replace(self, columns=tuple(column.take(rows) for column in self.columns))
 
 
-def numeric_column(name: str, values: Array, form: str = "") -> Column:
+def numeric_column(name: str, values: Array, form: str = "", *, lenient: bool = False) -> Column:
     """A column of float64 [rows], NaN where missing.
 
     Raises:
-        DataError: an infinity, or a number beyond float32, in which the network computes.
+        DataError: unless lenient, an infinity, or a number beyond float32, in which the network computes.
     """
+    if lenient:
+        return Column(name, values, form=form)
     beyond = np.flatnonzero(np.abs(values) > np.finfo(np.float32).max)
     if beyond.size:
         raise DataError(

@@ -9,8 +9,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from edgeling.data import Column, Reading, Role, Split, Table, TableCheck, check, split, split_whole, table_of
+from edgeling.data import (
+    Column,
+    Preparation,
+    Reading,
+    Role,
+    Split,
+    Table,
+    TableCheck,
+    check,
+    split,
+    split_whole,
+    table_of,
+)
 from edgeling.data.balance import require_label
+from edgeling.data.strange import answerable
 from edgeling.data.table import distinct_values
 from edgeling.errors import DataError
 from edgeling.graph.types import Array
@@ -152,4 +165,20 @@ def _test_table(checked: TableCheck, test: Any, reading: Reading | None) -> tupl
 
 def _role(column: Column) -> Role:
     kind: Literal["number", "category", "date"] = "date" if column.temporal else "number"
-    return Role("category" if column.categories is not None else kind, column.form)
+    return Role("category" if column.categories is not None else kind, column.form, lenient=True)
+
+
+def judged(division: Division, preparation: Preparation) -> Division:
+    """Without those rows of a test table that cannot be answered.
+
+    Raises:
+        DataError: none can.
+    """
+    test, reasons = answerable(preparation, division.test)
+    bad = reasons[reasons != ""]
+    if not len(bad):
+        return replace(division, test=test)
+    if len(bad) == test.rows:
+        raise DataError("some row of the test table can be answered", received=f"none; {bad[0]}", remedy="another one")
+    note = f"{plural(len(bad), 'row')} of the test table left out, for they cannot be answered: {bad[0]}"
+    return replace(division, test=test.take(reasons == ""), notes=(*division.notes, note))

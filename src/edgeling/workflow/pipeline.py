@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Unpack
@@ -14,7 +14,9 @@ import numpy as np
 from edgeling.codegen.interface import Decision, Interface
 from edgeling.data import Preparation, Reading, ReadingOptions, Table, table_of
 from edgeling.data.features import CategoricalFeature, DateFeature, Feature
+from edgeling.data.reading import OTHERS, Role
 from edgeling.data.scores import accuracy, classification_scores, r2_score, regression_scores
+from edgeling.data.strange import Strange, answerable, strange
 from edgeling.errors import DataError
 from edgeling.graph import Graph, GraphBuilder
 from edgeling.graph.random import random_uniform
@@ -32,14 +34,32 @@ class Predictions:
     """Answers for the rows of a table.
 
     Attributes:
-        values: labels (text) or numbers in the target's unit, [rows].
+        values: labels (text) or numbers in the target's unit, [rows]; of a row without an answer ``None`` or NaN.
         probabilities: float32 [rows, classes] in the labels' order; ``None`` for regression.
         labels: class names; empty for regression.
+        reasons: object [rows], why a row has no answer; empty where it has one.
+        strange: what in the rows answered was not so in training, by column.
     """
 
     values: Array
     probabilities: Array | None = None
     labels: tuple[str, ...] = ()
+    reasons: Array = field(default_factory=lambda: np.empty(0, object))
+    strange: Mapping[str, Strange] = field(default_factory=dict)
+
+    @property
+    def unanswered(self) -> Array:
+        """int [n]: which rows have no answer."""
+        return np.flatnonzero(self.reasons != "")
+
+    def sentences(self) -> Iterator[str]:
+        """What a person should know of these answers."""
+        if len(self.unanswered):
+            first = self.unanswered[0]
+            rows = f"{len(self.unanswered):,} of {len(self.values):,} row{'s' * (len(self.values) != 1)}"
+            yield f"{rows} without an answer, the first in row {first + 1}: {self.reasons[first]}"
+        for name, each in self.strange.items():
+            yield from each.sentences(name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,34 +124,59 @@ class Pipeline:
         found[~self.deployable.answerable(raw)] = np.nan
         return found
 
-    def predict(self, table: Any, **reading: Unpack[ReadingOptions]) -> Predictions:
+    def predict(self, table: Any, *, strict: bool = False, **reading: Unpack[ReadingOptions]) -> Predictions:
         """Answers for a table: a file by its path, a pandas or polars DataFrame, a dict of columns, or an array.
 
         Columns are found by name, in any order; those of an array by their place among the columns of training.
-        ``reading`` says how a file is written, as :func:`edgeling.train` takes it, besides what was said there.
+        ``reading`` says how a file is written, as :func:`edgeling.train` takes it, besides what was said there. A row
+        that cannot be answered is marked, and the others are answered.
+
+        Args:
+            strict: refuse a table with such a row.
 
         Raises:
-            DataError: the table cannot be read, or lacks a column.
+            DataError: the table cannot be read, or lacks a column; or a row cannot be answered, if ``strict``.
 
         Warns:
             UserWarning: it has columns that were not there in training.
         """
-        answers = self.answers(self.preparation.transform(self.read(table, Reading(**reading))))  # type: ignore[arg-type]
-        if not self.labels:
-            return Predictions(answers[:, 0])
-        chosen = np.asarray(self.labels, dtype=object)[decide(answers)]
-        return Predictions(chosen, shares(answers), self.labels)
+        return self.answered(self.read(table, Reading(**reading)), strict=strict)  # type: ignore[arg-type]
 
-    def read(self, table: Any, reading: Reading | None = None) -> Table:
-        """A table, read as the one that was learned from: every column as what it held there.
+    def answered(self, table: Table, *, strict: bool = False) -> Predictions:
+        """As ``predict``, of a table that was read by ``read``."""
+        table, reasons = answerable(self.preparation, table)
+        known = table.take(reasons == "")
+        answers = np.full((table.rows, max(1, len(self.labels) if len(self.labels) > 2 else 1)), np.nan, np.float32)
+        if known.rows:
+            answers[reasons == ""] = self.answers(self.preparation.transform(known))
+        reasons[np.isnan(answers).any(axis=1) & (reasons == "")] = "the network's answer is not a number"
+        if strict and (reasons != "").any():
+            row = int(np.argmax(reasons != ""))
+            raise DataError(
+                "every row can be answered",
+                received=f"{np.count_nonzero(reasons)} that cannot, the first in row {row + 1}: {reasons[row]}",
+                remedy="correct the rows, or let them be marked, which is what happens unless asked to be strict",
+            )
+        odd = strange(self.preparation, known) if known.rows else {}
+        if not self.labels:
+            return Predictions(answers[:, 0], reasons=reasons, strange=odd)
+        chosen = np.asarray(self.labels, dtype=object)[decide(answers)]
+        chosen[reasons != ""] = None
+        return Predictions(chosen, shares(answers), self.labels, reasons, odd)
+
+    def read(self, table: Any, reading: Reading | None = None, kept: Collection[str] = ()) -> Table:
+        """A table, read as the one that was learned from: every column as what it held there, others as texts.
 
         Args:
             reading: what is known of how a file is written, besides what was known in training.
+            kept: columns that were not there in training and are wanted all the same.
         """
         known = self.preparation
         whole = (reading or Reading()).over(known.reading)
-        read = table_of(table, reading=whole, roles=known.roles(), names=known.columns or None)
-        expected = {*known.columns, known.target.name}
+        read = table_of(
+            table, reading=whole, roles={OTHERS: Role("category"), **known.roles()}, names=known.columns or None
+        )
+        expected = {*known.columns, known.target.name, *kept}
         strangers = [name for name in read.names if name not in expected]
         if strangers and known.columns:
             shown = ", ".join(map(repr, strangers[:10])) + (", ..." if len(strangers) > 10 else "")
@@ -158,8 +203,18 @@ class Pipeline:
             DataError: it is known in none.
         """
         table = table.take(~table.column(self.preparation.target.name).missing)  # as training does
-        if not table.rows:
-            raise DataError("the target must be known in some rows", received="none", remedy="another table")
+        table, reasons = answerable(self.preparation, table)
+        left_out = reasons[reasons != ""]
+        if len(left_out) == table.rows:
+            why = f"; {left_out[0]}" if len(left_out) else ""
+            raise DataError(
+                "the target must be known in some rows that can be answered", received=f"none{why}",
+                remedy="another table",
+            )  # fmt: skip
+        if len(left_out):
+            rows = f"{len(left_out):,} row{'s' * (len(left_out) != 1)}"
+            warnings.warn(f"{rows} cannot be answered and are left out: {left_out[0]}", UserWarning, stacklevel=3)
+        table = table.take(reasons == "")
         return self.preparation.transform(table), self.truth(table)
 
     def importance(self, raw: Array, truth: Array, seed: int = 0) -> PermutationImportance:

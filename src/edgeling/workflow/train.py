@@ -21,7 +21,7 @@ from edgeling.report.parts import plural
 from edgeling.toolchain.prove import Proof
 from edgeling.training.graphs import inference_graph
 from edgeling.workflow.deploy import PRECISIONS, PROOF_ROWS, deployable, identifier
-from edgeling.workflow.division import Division, asked_roles, divided
+from edgeling.workflow.division import Division, asked_roles, divided, judged
 from edgeling.workflow.fitting import Fitted, fit_network
 from edgeling.workflow.pipeline import Pipeline, interface_for, main_metric, whole_graph
 from edgeling.workflow.progress import Progress
@@ -132,6 +132,7 @@ def _train(
         stage.done(f"{plural(checked.table.rows, 'row')}, {plural(len(checked.features), 'column')}, {checked.task}")
     others = tuple(column for column in table.names if column != target)
     preparation = Preparation.fit(checked, division.parts.train, reading, others)
+    division = judged(division, preparation)
     fitted = fit_network(checked, division.parts, preparation, settings, progress, keep_interrupted)
     if fitted.stopped_by == "interrupt":
         settings = replace(settings, epochs=fitted.epochs)
