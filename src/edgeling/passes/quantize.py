@@ -237,7 +237,7 @@ def _unsupported(received: str) -> UnsupportedError:
     return UnsupportedError(
         "an int8 network is preparation, then dense layers, activations and softmax one after the other",
         received=received,
-        remedy="build it as float32",
+        remedy="float32 (precision='float32', --precision float32)",
     )
 
 

@@ -117,7 +117,7 @@ def build(
     """
     chip = targets.get(target).with_memory(flash_bytes, ram_bytes)
     deployed, precision = _with_ends(source, precision, name, calibration_data, io, selftest)
-    program, proof = deployed.program(precision), deployed.prove(precision, chip)
+    program, proof = deployed.program(precision), deployed.for_emulation(precision, chip).prove(precision, chip)
     about = {"name": program.name, "precision": precision, "io": io, "model_hash": program.model_hash}
     folder, files = Path(out).expanduser() if out is not None else None, program.files_and_examples
     kept = write_build(folder, files, {**about, "target": target}, force=force) if folder else []
@@ -166,7 +166,9 @@ def verify(
     chip, found = targets.get(target).with_memory(flash_bytes, ram_bytes), opened(source)
     deployed, precision = as_deployable(found, precision, "", calibration_data)
     shipped = _shipped_of(found, deployed, precision)
-    if rows is not None:
+    if rows is None:
+        deployed = deployed.for_emulation(precision, chip)
+    else:
         deployed = replace(deployed, rows=_rows_for(deployed.graphs[precision], rows))
     if shipped is None:
         return Verification(**vars(deployed.prove(precision, chip)), precision=precision)

@@ -16,7 +16,8 @@ from edgeling.codegen.interface import Decision, Interface
 from edgeling.codegen.program import Program
 from edgeling.errors import UnsupportedError
 from edgeling.graph import Graph, run_rows
-from edgeling.graph.types import Array
+from edgeling.graph.cost import cost
+from edgeling.graph.types import Array, DType
 from edgeling.passes import optimize
 from edgeling.passes.quantize import quantize
 from edgeling.targets import Target
@@ -25,6 +26,7 @@ from edgeling.toolchain.prove import Proof, prove
 Precision = Literal["float32", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
 PROOF_ROWS = 64
+EMULATED_PRODUCTS = 16_000_000  # in all rows that are run on a chip unasked
 # What float32 C may differ from the interpreter by, relative to the largest answer (at least 1): the orders of
 # summation and the elementary functions differ, each by an ulp or two. int8 may not differ at all.
 FLOAT32_TOLERANCE = 1e-5
@@ -91,6 +93,17 @@ class Deployable:
         may_be_missing = np.asarray(self.interface.may_be_missing or (False,))
         flat = rows.reshape(len(rows), -1)
         return np.asarray((np.isfinite(flat) | (np.isnan(flat) & may_be_missing)).all(axis=1))
+
+    def for_emulation(self, precision: str, chip: Target) -> Deployable:
+        """With no more rows than an emulator of this chip runs in seconds.
+
+        A product of floats takes about seventy instructions where there is no float unit.
+        """
+        graph = self.graphs[precision]
+        slow = chip.float_unit == "none" and all(kind.dtype is DType.FLOAT32 for kind in graph.types.values())
+        products = EMULATED_PRODUCTS // (30 if slow else 1)
+        rows = max(1, products // max(1, cost(graph).multiply_accumulates))
+        return self if rows >= len(self.rows) else replace(self, rows=self.rows[:rows])
 
     def prove(self, precision: str, target: str | Target) -> Proof:
         """Run the C on a target against the meaning of the graph, and measure it.
