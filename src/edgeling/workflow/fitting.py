@@ -124,8 +124,8 @@ def _require_room(network: Sequential, settings: Settings) -> None:
             raise TargetError(
                 f"a program must fit {chip.name} ({chip.flash_bytes:,} bytes flash)",
                 received=f"a network whose weights alone take {weights_bytes:,} bytes",
-                remedy="fewer units (hidden, --hidden), int8, which takes a quarter (precision, --precision), or another "
-                "chip (targets, --for)",
+                remedy="fewer units (hidden, --hidden), int8, which takes a quarter (precision, --precision), "
+                "or another chip (targets, --for)",
             )
 
 
