@@ -28,7 +28,7 @@ class InterpreterEngine:
 
     def run_epochs(
         self, data: TrainingData, *, batch_size: int, epochs: int, shuffle: bool = True, seed: int = 0,
-        first_epoch: int = 0, learning_rates: Any, steps_per_epoch: int | None = None,
+        first_epoch: int = 0, learning_rates: Any, steps_per_epoch: int | None = None, planned_steps: int = 0,
     ) -> Epochs:  # fmt: skip
         logs, rates, step = [], np.atleast_1d(learning_rates), 0
         for epoch in range(first_epoch, first_epoch + epochs):

@@ -207,16 +207,16 @@ def test_ctrl_c_in_a_callback_is_raised_after_the_last_whole_epoch(hook: str, ep
 
 
 def test_ctrl_c_ends_evaluate_and_predict(monkeypatch: pytest.MonkeyPatch) -> None:
-    from edgeling.models import prediction
+    from edgeling.toolchain import predictor
     from edgeling.training import engine
 
     model = _model()
     _fit(model, epochs=1)
     whole = model.evaluate(X, Y, verbose=0), model.predict(X)
     monkeypatch.setattr(engine, "_EVALUATED_ROWS", 7)
-    monkeypatch.setattr(prediction, "_CHUNK_ROWS", 7)
+    monkeypatch.setattr(predictor, "_CHUNK_ROWS", 7)
     assert model.evaluate(X, Y, verbose=0) == pytest.approx(whole[0], rel=1e-6)
-    np.testing.assert_array_equal(model.predict(X), whole[1])
+    np.testing.assert_allclose(model.predict(X), whole[1], rtol=1e-6)
     usual, calls = Engine._means, []
 
     def stopped(self: Engine, *given: Any) -> Any:
@@ -256,7 +256,7 @@ def test_validation_measures_what_evaluate_measures() -> None:
 def test_training_without_a_compiler_says_what_to_install_and_predicting_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from edgeling.models import prediction
+    from edgeling.toolchain import predictor
     from edgeling.training import engine
 
     def missing(*_: Any, **__: Any) -> Any:
@@ -264,11 +264,11 @@ def test_training_without_a_compiler_says_what_to_install_and_predicting_goes_on
 
     compiled = _model().predict(X)
     monkeypatch.setattr(engine, "load", missing)
-    monkeypatch.setattr(prediction, "load", missing)
+    monkeypatch.setattr(predictor, "load", missing)
     session._kept.compiled.clear()
     model = _model()
     with pytest.raises(CompilerNotFoundError, match="ziglang"):
         _fit(model)
-    with pytest.warns(RuntimeWarning, match="interpreted"):
+    with pytest.warns(RuntimeWarning, match="interpreter"):
         interpreted = model.predict(X)
     np.testing.assert_allclose(interpreted, compiled, rtol=1e-5)
