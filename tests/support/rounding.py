@@ -73,10 +73,9 @@ def run_rounded(graph: Graph, given: dict[str, Any], dice: np.random.Generator |
     }
     for node in graph.nodes:
         operands = [_drawn(values[name], _terms(graph, node), dice) for name in node.inputs]
-        summand = _summand(node, operands)
-        for name, result in zip(node.outputs, evaluate(node, operands), strict=True):
-            made = _drawn(_wide(graph, name, result), ELEMENTARY**2, dice)
-            values[name] = made if summand is None or dice is None else _off(made, summand, dice)
+        results = zip(node.outputs, evaluate(node, operands), _summands(node, operands), strict=True)
+        for name, result, summand in results:
+            values[name] = _off(_drawn(_wide(graph, name, result), ELEMENTARY**2, dice), summand, dice)
     return values
 
 
@@ -93,17 +92,25 @@ def _terms(graph: Graph, node: Node) -> float:
     return min(largest, longest) if node.operation not in ("sum", "penalty", "norm") else largest
 
 
-def _summand(node: Node, operands: Sequence[Array]) -> Array | None:
-    """The largest number within an operation from which a smaller result is left; None where there is none."""
-    function = node.attributes.get("function", "")
+def _summands(node: Node, operands: Sequence[Array]) -> list[Any]:
+    """For each result, the largest number within the operation that it is left of when others have been taken away."""
+    function, (first, *others) = node.attributes.get("function", ""), operands
+    if node.operation == "ftrl_update":
+        _, accumulator, _, rate = others  # powers of the accumulator before and after, divided by the rate, times w
+        powers = np.power(accumulator, node.attributes["power"]) / rate
+        return [np.abs(first) + node.attributes["l1"] / powers, 0.0, powers * np.abs(first)]
     if node.operation == "log_softmax" or (node.operation == "loss" and function == "log_cosh"):
-        return np.asarray(1.0)  # the sum of exponentials whose logarithm is taken, or log 2
-    if function not in ("gelu", "gelu_tanh", "tanh_shrink", "squareplus") or node.operation == "activation_gradient":
-        return np.abs(operands[0]) if node.operation == "activation_gradient" else None
-    return np.abs(operands[0] @ operands[1] + operands[2] if node.operation == "dense" else operands[0])
+        return [1.0]  # the sum of exponentials whose logarithm is taken, or log 2
+    if node.operation == "activation_gradient":
+        return [np.abs(first)]
+    if function in ("gelu", "gelu_tanh", "tanh_shrink", "squareplus"):
+        return [np.abs(first @ others[0] + others[1] if node.operation == "dense" else first)]
+    return [0.0] * len(node.outputs)
 
 
-def _off(array: Array, summand: Array, dice: np.random.Generator) -> Array:
+def _off(array: Array, summand: Any, dice: np.random.Generator | None) -> Array:
+    if dice is None or array.dtype.kind != "f":
+        return array
     return array + ELEMENTARY * UNIT * summand * dice.uniform(-1, 1, array.shape)
 
 
