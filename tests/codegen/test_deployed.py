@@ -73,7 +73,7 @@ int main(void) {
         tiny_dequantize(out, y);
         printf("%.9g %.9g %.9g\\n", (double)y[0], (double)y[1], (double)y[2]);
     }
-    return EXACT_LABEL_VIRGINICA == 2 && SMALL_INPUT_PETAL_WIDTH == 3 ? 0 : 2;
+    return EXACT_LABEL_VIRGINICA == 2 && SMALL_COLUMN_PETAL_WIDTH == 3 ? 0 : 2;
 }
 """
 UNITY = '#include "exact/exact.c"\n#include "small/small.c"\n#include "tiny/tiny.c"\n'

@@ -79,7 +79,7 @@ def _threshold(writer: _Writer, interface: Interface) -> str:
 def _enums(writer: _Writer, interface: Interface) -> list[str]:
     blocks = [writer.enum("status", "", STATUS, commented=False)]
     if interface.input_names:
-        blocks.append(writer.enum("input", "INPUT", interface.input_names))
+        blocks.append(writer.enum("column", "COLUMN", interface.input_names))
     if interface.labels:
         blocks.append(writer.enum("label", "LABEL", interface.labels))
     for column, categories in interface.categories.items():
