@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from edgeling.data import IRIS, Table, check, from_arrays, from_data, infer_task, read_table
-from edgeling.data.check import is_constant
+from edgeling.data.check import check_column, is_constant
 from edgeling.data.table import distinct_values
 from edgeling.errors import DataError
 from edgeling.graph.types import Array
@@ -205,3 +205,22 @@ def test_from_arrays_refuses(features: Array, target: Array, names: list[str] | 
 @given(arrays.arrays(st.sampled_from([np.float64, np.int32]), st.integers(0, 30), elements=st.integers(-5, 5)))
 def test_distinct_values(values: Array) -> None:
     np.testing.assert_array_equal(distinct_values(values), np.unique(values))
+
+
+def test_values_that_float32_cannot_tell_apart_are_not_called_the_same() -> None:
+    stamps = 1_700_000_000 + np.arange(1200.0)
+    found = check_column(table(t=stamps).column("t"))
+    assert found.distinct == 1200
+    assert "same value" not in found.dropped
+    assert "its 1,200 values differ too little for float32" in found.dropped
+    assert "subtract 1700000000" in found.dropped
+    assert not check_column(table(t=stamps - 1_700_000_000 + 5).column("t")).dropped
+    assert "smaller unit" in check_column(table(t=np.arange(1200.0) * 1e-45).column("t")).dropped
+
+
+def test_a_count_of_rows_is_known_where_some_have_no_target() -> None:
+    y = np.array(["a", "b"])[np.arange(40) % 2].astype(object)
+    y[[3, 20]] = None
+    found = check(table(id=np.arange(40.0), x=np.arange(40.0) ** 2, y=y), "y")
+    assert found.features == ("x",)
+    assert check(table(id=np.arange(40.0), x=np.arange(40.0) ** 2, y=y), "y", wanted=("id",)).features == ("id", "x")

@@ -193,6 +193,18 @@ def test_weights_are_told_and_decide_when_to_stop(choice: Any) -> None:
     assert "--class-weight" in command_of(trained)
 
 
+def test_a_weighted_pipeline_says_so_wherever_it_tells_probabilities(tmp_path: Path) -> None:
+    from edgeling.workflow.explain import explain
+
+    folder = save(run(columns="a,b", class_weight="balanced"), tmp_path / "m.edgeling")
+    (tmp_path / "t.csv").write_text("a,b,y\n" + "".join(f"{a},{b},{y}\n" for a, b, y in zip(A, B, RARE, strict=True)))
+    assert "higher probabilities" in load(folder).weighting
+    content, _ = explain(folder, tmp_path / "t.csv")
+    assert content.data
+    assert content.data.warnings == (load(folder).weighting,)
+    assert load(save(run(columns="a,b"), tmp_path / "n.edgeling")).weighting == ""
+
+
 def test_weights_of_no_class_are_refused() -> None:
     with pytest.raises(DataError, match=r"'yess'.*'yes'"):
         run(class_weight={"yess": 5})

@@ -19,7 +19,7 @@ from edgeling.cli.reading import Table, reads_tables
 from edgeling.cli.spreadsheet import cell
 
 if TYPE_CHECKING:
-    from edgeling.workflow.pipeline import Pipeline, Predictions
+    from edgeling.workflow.pipeline import Predictions
 
 
 Keep = Annotated[
@@ -55,22 +55,15 @@ def predict(
         read = pipeline.read(table, Reading(**reading), kept=() if keep == "all" else names)
         found = pipeline.answered(read, strict=strict)
         kept = {n: read.column(n).texts() for n in (read.names if names == ["all"] and "all" not in read else names)}
-        for sentence in (*found.sentences(), *_weighting(pipeline)):
+        for sentence in filter(None, (*found.sentences(), pipeline.weighting)):
             say(f"! {sentence}")
         answer = Answers(pipeline.preparation.target.name, found, kept)
         if out is not None:
             answer.write_file(out)
         if as_json:
-            print_json({"artifact": artifact, **answer.plain()})
+            print_json({"artifact": artifact, **answer.plain(), "class_weight": pipeline.details.get("class_weight")})
         elif out is None:
             answer.write_csv(sys.stdout)
-
-
-def _weighting(pipeline: Pipeline) -> Iterator[str]:
-    """What was weighted in training, as far as the artifact tells."""
-    weights = pipeline.details.get("class_weight")
-    if isinstance(weights, dict) and weights and all(isinstance(w, int | float) for w in weights.values()):
-        yield "classes were weighted in training: the probabilities of those that weigh more are told too high"
 
 
 @dataclass(frozen=True)

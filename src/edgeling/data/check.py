@@ -201,8 +201,10 @@ def _identifier(column: Column, distinct: int, wanted: bool, counting: bool) -> 
     if column.is_numeric:
         return "it only counts the rows" if counting or _counts_rows(column) else ""
     if distinct > MAX_CATEGORIES:
-        return f"it has {distinct} different texts, more than {MAX_CATEGORIES} categories"
-    return f"it has {distinct} different texts in {len(values)} rows" if distinct > max(10, len(values) // 2) else ""
+        return f"it has {distinct:,} different texts, more than {MAX_CATEGORIES} categories"
+    return (
+        f"it has {distinct:,} different texts in {len(values):,} rows" if distinct > max(10, len(values) // 2) else ""
+    )
 
 
 def _counts_rows(column: Column) -> bool:

@@ -52,10 +52,11 @@ def deployment_section(content: Content) -> Markup | None:
         return None
     measured_first = sorted(content.deployments, key=lambda d: d.flash_bytes is None)
     targets = dict.fromkeys(d.target for d in measured_first)
-    intro = (
-        "The whole pipeline, preparation included, as freestanding C99 without a heap. Sizes and instructions are "
-        "measured on the built binary and the emulated core; time is estimated from the instructions and the clock."
-    )
+    intro = "The whole pipeline, preparation included, as freestanding C99 without a heap."
+    if any(d.flash_bytes is not None for d in content.deployments):
+        intro += " Sizes are measured on the built binary, instructions counted on the emulated core"
+        timed = any(d.latency_us is not None for d in content.deployments)
+        intro += "; time is estimated from them and the clock." if timed else "."
     cards = [_card(content, target, [d for d in content.deployments if d.target == target]) for target in targets]
     return section("On the device", paragraph(intro), element("div", *cards, class_="cards"))
 

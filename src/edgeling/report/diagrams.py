@@ -16,6 +16,7 @@ from edgeling.report.markup import Markup, element, join
 
 WIDTH = 440
 NAME_WIDTH, NAME_LENGTH = 128, 19
+COUNT_WIDTH = 128  # of 1,234,567 (100.0 %)
 ROW = 26
 NODE_NAMES, NODE_GAP, MAX_NODES = 122, 20, 12
 
@@ -23,7 +24,7 @@ NODE_NAMES, NODE_GAP, MAX_NODES = 122, 20, 12
 def class_bars(key: str, title: str, counts: Mapping[str, int]) -> Markup:
     """One bar a class, as long as it has rows."""
     total, most = max(sum(counts.values()), 1), max(*counts.values(), 1)
-    room = WIDTH - NAME_WIDTH - 92
+    room = WIDTH - NAME_WIDTH - COUNT_WIDTH
     rows = [
         join(
             _row_name(i, name),

@@ -98,10 +98,12 @@ def _curve_figure(
     if not known:
         return None
     drawn = known if len(known) <= MAX_CURVES else sorted(known, key=lambda curve: curve.area)[:MAX_CURVES]
-    areas = listing([f"{curve.label} {units.figure(curve.area, 3)}" for curve in drawn])
+    several = len(known) > 1
+    areas = listing([f"{curve.label if several else ''} {units.figure(curve.area, 3)}".strip() for curve in drawn])
+    of = ", each class against the rest" if several else f" of class {drawn[0].label}"
     whose = "" if len(known) == len(drawn) else f" The {len(drawn)} classes of {len(known)} with the least area."
     drawing = charts.unit_curves(key, title, drawn, across, up, chance=chance)
-    return figure(drawing, f"{title}, a class against the rest: {reading}.{whose} Area: {areas}.")
+    return figure(drawing, f"{title}{of}: {reading}.{whose} Area: {areas}.")
 
 
 def _calibration(calibration: Calibration | None) -> Markup | None:

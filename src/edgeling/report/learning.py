@@ -152,8 +152,8 @@ def _reading(content: Content, importance: PermutationImportance) -> Markup:
     """How to read the bars, and what they say."""
     name = units.headline_metric(content.task)
     best = importance.ranking[0]
-    after = units.metric(name, importance.baseline - float(importance.mean[best]))
-    before = units.metric(name, importance.baseline)
+    after = charts.typeset(units.metric(name, importance.baseline - float(importance.mean[best])))
+    before = charts.typeset(units.metric(name, importance.baseline))
     if importance.mean[best] <= 0:
         finding = "Shuffling any one column costs nothing on these rows: no column makes a difference on its own."
     else:
@@ -161,10 +161,9 @@ def _reading(content: Content, importance: PermutationImportance) -> Markup:
             "The model leans most on ", element("em", importance.feature_names[best]),
             f": without what it tells, {_metric_in_text(name)} falls from {before} to {after} on average.",
         )  # fmt: skip
-    how = (
-        "Each bar shows how far the result falls when one column is shuffled, so that it says "
-        "nothing any more. Columns that tell the same story share their importance; one near zero may not be needed."
-    )
+    how = "Each bar shows how far the result falls when one column is shuffled, so that it says nothing any more."
+    if len(importance.feature_names) > 1:
+        how += " Columns that tell the same story share their importance; one near zero may not be needed."
     return element("div", paragraph(finding), paragraph(how, style="quiet"))
 
 

@@ -15,8 +15,8 @@ from edgeling.data.probabilities import class_calibration, one_against_rest, pre
 from edgeling.data.scores import classification_scores, regression_scores
 from edgeling.data.table import Column as TableColumn
 from edgeling.data.table import distinct_values
+from edgeling.data.words import are_truth_values
 from edgeling.graph.types import Array
-from edgeling.report import units
 from edgeling.report.content import (
     Calibration,
     ClassScore,
@@ -35,15 +35,6 @@ from edgeling.report.parts import plural
 from edgeling.toolchain.prove import Proof
 from edgeling.workflow.pipeline import Pipeline, shares
 from edgeling.workflow.train import Trained
-
-_KINDS = {
-    "numeric": "number",
-    "categorical": "category",
-    "boolean": "yes or no",
-    "date": "date",
-    "constant": "constant",
-    "identifier": "identifier",
-}
 
 
 def trained_content(trained: Trained, command: str) -> Content:
@@ -79,7 +70,8 @@ def _data(trained: Trained) -> DataSummary:
     used = trained.pipeline.preparation.names
     columns = [
         Column(
-            c.name, _KINDS[c.kind], c.missing, c.distinct, _range(checked.table.column(c.name)),
+            c.name, _kind(checked.table.column(c.name)), c.missing, c.distinct,
+            _range(checked.table.column(c.name)),
             "input" if c.name in used else "left out",
         )
         for c in checked.columns
@@ -87,7 +79,8 @@ def _data(trained: Trained) -> DataSummary:
     answer = checked.table.column(checked.target)
     kind = "category" if checked.labels else "number"
     distinct = len(distinct_values(answer.values))
-    columns.append(Column(checked.target, kind, checked.rows_without_target, distinct, _range(answer), "target"))
+    shown = ", ".join(checked.labels[:4]) + (", ..." if len(checked.labels) > 4 else "") or _range(answer)
+    columns.append(Column(checked.target, kind, checked.rows_without_target, distinct, shown, "target"))
     split_rows = {"train": len(parts.train), "validation": len(parts.validation), "test": len(parts.test)}
     return DataSummary(
         source=Path(trained.source).name,
@@ -104,7 +97,14 @@ def _data(trained: Trained) -> DataSummary:
 def _how_divided(kind: str, column: str) -> str:
     if kind == "time":
         return f"divided by {column}: learned from the past, judged on what comes last"
-    return f"divided so that no {column} lies in two parts" if kind == "group" else ""
+    return f"divided so that each value of {column} lies in one part" if kind == "group" else ""
+
+
+def _kind(column: TableColumn) -> str:
+    """What a column holds, for people."""
+    if column.categories is None:
+        return "date" if column.temporal else "number"
+    return "yes or no" if are_truth_values(column.categories) else "category"
 
 
 def _range(column: TableColumn) -> str:
@@ -114,8 +114,16 @@ def _range(column: TableColumn) -> str:
         return shown + (", ..." if len(column.categories) > 4 else "")
     if not len(values):
         return ""
-    low, high, mean = (units.figure(float(v), 6) for v in (values.min(), values.max(), values.mean()))
-    return f"{low} to {high}, mean {mean}" if values.min() < values.max() else f"always {low}"
+    low, high = _told(column, values.min()), _told(column, values.max())
+    mean = "" if column.temporal else f", mean {_told(column, values.mean())}"
+    return f"{low} to {high}{mean}" if values.min() < values.max() else f"always {low}"
+
+
+def _told(column: TableColumn, value: float) -> str:
+    """A number or a moment of a column, for people."""
+    if column.temporal or (value == np.floor(value) and abs(value) < 1e15):
+        return column.text(value)
+    return f"{value:.6g}".replace("e+", "e").replace("e0", "e").replace("e-0", "e-")
 
 
 def _training(trained: Trained) -> TrainingSummary:
@@ -125,7 +133,7 @@ def _training(trained: Trained) -> TrainingSummary:
         history=fitted.history,
         best_epoch=fitted.best_epoch,
         optimizer=f"Adam, learning rate {settings.learning_rate:g}",
-        loss=loss if isinstance(loss, str) else "",
+        loss=_LOSSES.get(loss, "") if isinstance(loss, str) else "",
         batch_size=settings.batch_size,
         seconds=fitted.seconds,
         stopped_by=_STOPPED[fitted.stopped_by].format(patience=plural(settings.patience, "epoch")),
@@ -133,6 +141,11 @@ def _training(trained: Trained) -> TrainingSummary:
     )
 
 
+_LOSSES = {
+    "binary_crossentropy": "binary crossentropy",
+    "sparse_categorical_crossentropy": "categorical crossentropy",
+    "mse": "mean squared error in standard deviations of the target",
+}
 _STOPPED = {
     "patience": "stopped once the loss had not improved for {patience}",
     "epochs": "all epochs that were allowed",

@@ -45,7 +45,7 @@ def explain(
         name=pipeline.name,
         task=target.task,
         target=target.name,
-        data=DataSummary(source=source, rows=len(raw)),
+        data=DataSummary(source, len(raw), warnings=(pipeline.weighting,) if pipeline.weighting else ()),
         evaluation=evaluation(pipeline, raw, truth, scores, unseen=False, source=PurePath(source).name),
         importance=importance,
         reproduction=Reproduction(command, seed, __version__),

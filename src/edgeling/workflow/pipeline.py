@@ -107,6 +107,17 @@ class Pipeline:
         """Class names in the network's order; empty for regression."""
         return self.preparation.target.labels
 
+    @property
+    def weighting(self) -> str:
+        """What weighted classes mean for the probabilities told; empty if nothing was weighted."""
+        weights = self.details.get("class_weight")
+        return (
+            "classes were weighted in training: those that weigh more are told with higher probabilities than their "
+            "share of rows like these"
+            if isinstance(weights, Mapping) and weights
+            else ""
+        )
+
     @cached_property
     def _predictors(self) -> dict[str, Predictor]:
         graphs = self.deployable.graphs
