@@ -316,33 +316,34 @@ def without(values: Array, extra: Sequence[str], words: Counter[str]) -> Array:
 def _quickly(lines: _Lines, width: int) -> list[Cells] | None:
     """The same cells by polars; ``None`` where the text is small, or a cell could be read in two ways."""
     text, separator = lines.body, lines.separator
-    if len(text) < LARGE_CHARACTERS or width < 2 or not separator.isascii() or not _is_clear(text, separator, width):
+    if len(text) < LARGE_CHARACTERS or width < 2 or not separator.isascii():
+        return None
+    rows = _clear_rows(text, separator, width)
+    if rows is None:
         return None
     import polars
 
-    require_memory(text.count("\n") * width)
+    require_memory(rows * width)
     try:
         frame = polars.read_csv(
             text.encode(), has_header=False, separator=separator, quote_char='"' if '"' in text else None,
             infer_schema=False, new_columns=[str(i) for i in range(width)],
         )  # fmt: skip
-    except polars.exceptions.PolarsError:
+    except polars.exceptions.PolarsError:  # a row is longer than the others
         return None
-    if frame.width != width or frame.height != text.count("\n") + (not text.endswith("\n")) - _inside(text):
+    if (frame.height, frame.width) != (rows, width):
         return None
     return [SeriesCells(series) for series in frame.get_columns()]
 
 
-def _is_clear(text: str, separator: str, width: int) -> bool:
-    """Whether every line has as many separators, blank lines and lone carriage returns are not there, and quotes
-    enclose whole cells."""
+def _clear_rows(text: str, separator: str, width: int) -> int | None:
+    """How many rows there are, where lines have as many separators on average as they should, none is blank or ended by
+    a lone carriage return, and quotes enclose whole cells; else ``None``."""
     if text.count("\r") != text.count("\r\n") or "\n\n" in text or "\n\r" in text or text.startswith(("\n", "\r")):
-        return False
+        return None
     bare = _quoted(separator).sub("", text) if '"' in text else text
-    lines = bare.count("\n") + (not bare.endswith("\n"))
-    if '"' in bare or bare.count(separator) != lines * (width - 1):
-        return False
-    return all(line.count(separator) == width - 1 for line in bare.splitlines()) if '"' in text else True
+    rows = bare.count("\n") + (not bare.endswith("\n"))
+    return rows if '"' not in bare and bare.count(separator) == rows * (width - 1) else None
 
 
 def _quoted(separator: str) -> re.Pattern[str]:
@@ -350,27 +351,26 @@ def _quoted(separator: str) -> re.Pattern[str]:
     return re.compile(rf'(?:(?<=[{s}\n])|\A)"(?:[^"]|"")*+"(?=[{s}\r\n]|\Z)')
 
 
-def _inside(text: str) -> int:
-    """Line ends inside quoted cells."""
-    return sum(cell.count("\n") for cell in re.findall(r'"(?:[^"]|"")*+"', text)) if '"' in text else 0
-
-
 class SeriesCells:
-    """A column held by polars."""
+    """A column held by polars. Spaces around its texts go when it is looked at, so that one column is copied at a time."""
 
     def __init__(self, series: polars.Series) -> None:
-        self._series = series.fill_null("").str.strip_chars()
+        self._series = series
+
+    def _texts(self) -> polars.Series:
+        return self._series.fill_null("").str.strip_chars()
 
     def sample(self) -> list[str]:
-        return list(dict.fromkeys(self._series.head(300).to_list()))
+        return list(dict.fromkeys((text or "").strip() for text in self._series.head(300).to_list()))
 
     def plain_numbers(self, extra: Sequence[str]) -> tuple[Array, Counter[str]] | None:
         import polars
 
-        if self._texts_ahead(extra):
+        if any(word and not is_missing(word, extra) and not PLAIN.fullmatch(word) for word in self.sample()):
             return None
-        values = self._series.cast(polars.Float64, strict=False)
-        unread = self._series.filter((values.is_null() | values.is_nan()) & (self._series != ""))
+        texts = self._texts()
+        values = texts.cast(polars.Float64, strict=False)
+        unread = texts.filter((values.is_null() | values.is_nan()) & (texts != ""))
         words: Counter[str] = Counter()
         if unread.len():
             counted = unread.value_counts()
@@ -379,11 +379,9 @@ class SeriesCells:
             words.update(dict(zip(*counted.get_columns(), strict=True)))
         return without(values.fill_null(float("nan")).to_numpy(), extra, words), words
 
-    def _texts_ahead(self, extra: Sequence[str]) -> bool:
-        return any(word and not is_missing(word, extra) and not PLAIN.fullmatch(word) for word in self.sample())
-
     def distinct(self) -> tuple[list[str], Array]:
         import polars
 
-        found = self._series.unique().sort()
-        return found.to_list(), self._series.cast(polars.Enum(found)).to_physical().to_numpy()
+        texts = self._texts()
+        found = texts.unique().sort()
+        return found.to_list(), texts.cast(polars.Enum(found)).to_physical().to_numpy()
