@@ -126,6 +126,14 @@ def test_dates_are_seconds_and_the_doubtful_ones_said(tmp_path: Path) -> None:
     assert read(tmp_path, "a,b\n03/04/2020,1\n", known).column("a").texts() == ["2020-04-03"]
 
 
+def test_what_a_column_was_written_like_is_kept_for_the_next_table(tmp_path: Path) -> None:
+    """One row alone leaves open what the whole table proved."""
+    first = read(tmp_path, "a;b;c;d\n1,5;1,234.5;30/4/2020;14:30\n1,250;2,500;3/4/2020;9:05\n")
+    roles = {c.name: Role("date" if c.temporal else "number", c.form) for c in first.columns}
+    table = read(tmp_path, "a;b;c;d\n1,250;2,500;3/4/2020;9:05\n", roles)
+    assert [c.texts() for c in table.columns] == [["1.25"], ["2500"], ["2020-04-03"], ["32700"]]
+
+
 def test_a_word_among_dates_is_refused_by_place(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="'soon' in row 2 of column 'a', which has dates in 2 of its 3"):
         read(tmp_path, "a,b\n2020-01-01,1\nsoon,2\n2020-01-03,3\n")

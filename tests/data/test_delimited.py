@@ -92,6 +92,7 @@ def test_both_ways_of_cutting_give_the_same_cells(
     with pytest.MonkeyPatch.context() as patch:
         carefully = cut_up("a", stream.getvalue(), separator).columns
         patch.setattr("edgeling.data.delimited.LARGE_CHARACTERS", 0)
+        patch.setattr("edgeling.data.delimited.LARGE_ROWS", 0)
         quickly = cut_up("a", stream.getvalue(), separator).columns
     for name in "abc":
         slow, quick = carefully[name].distinct(), quickly[name].distinct()
@@ -110,6 +111,7 @@ def test_any_text_is_cut_alike_or_refused_alike(text: str) -> None:
     for large in (10**9, 0):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("edgeling.data.delimited.LARGE_CHARACTERS", large)
+            patch.setattr("edgeling.data.delimited.LARGE_ROWS", 0)
             try:
                 columns = cut_up("a", "p,q\n" + text, ",").columns
                 found.append([[c.distinct()[0][i] for i in c.distinct()[1]] for c in columns.values()])

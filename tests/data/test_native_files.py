@@ -184,8 +184,8 @@ def test_a_workbook_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_workbook_is_unpacked_to_nothing_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgeling.data.native_files.SMALL_BYTES", 300_000)
-    monkeypatch.setattr("edgeling.data.native_files.LARGEST_RATIO", 1)
+    monkeypatch.setattr("edgeling.data.source.SMALL_BYTES", 300_000)
+    monkeypatch.setattr("edgeling.data.source.LARGEST_RATIO", 1)
     for rows, fits in ((5, True), (20, False)):
         excel(pl.DataFrame({"a": ["x" * 30_000] * rows, "b": [1] * rows}), tmp_path / "a.xlsx")
         source = Source("a.xlsx", ".xlsx", (tmp_path / "a.xlsx").read_bytes())

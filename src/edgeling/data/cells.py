@@ -21,7 +21,8 @@ from edgeling.data.words import AMONG_NUMBERS, are_truth_values, is_missing, mis
 from edgeling.errors import DataError
 from edgeling.graph.types import Array
 
-DECIMAL_COMMA = "decimal comma"
+DECIMAL_COMMA, DECIMAL_POINT, TIME_OF_DAY = "decimal comma", "decimal point", "time of day"
+_MARKS = {DECIMAL_COMMA: ",", DECIMAL_POINT: "."}
 _SAMPLE = 300  # distinct texts that decide which form is tried on all of them
 
 
@@ -86,11 +87,11 @@ def understand(
         DataError: text among numbers, or among dates; a number that float32 cannot hold.
     """
     found, missing = Understood(), frozenset(reading.missing)
-    proven = reading.decimal or _proven_decimal(columns, missing)
+    proven = _proven_decimal(columns, missing)
     parsed = []
     for name, cells in columns.items():
         role = role_of(name, roles)
-        decimal = proven if role is None or not role.form else {DECIMAL_COMMA: ","}.get(role.form, ".")
+        decimal = reading.decimal or _MARKS.get(role.form if role else "", proven)
         parsed.append(_Column(name, cells, reading, role, decimal, usual_decimal, found, typed).parse())
     return tuple(parsed), found
 
@@ -140,9 +141,10 @@ class _Column:
         distinct, codes = self.cells.distinct()
         missing = missing_words(distinct, self.reading.missing)
         words = [word for word in distinct if word not in missing]
+        timed = self.role is not None and self.role.form == TIME_OF_DAY
         if kind != "category":
             column = self._numbers(distinct, codes, words, missing)
-            if column is None and kind != "number" and not are_truth_values(words):
+            if column is None and (kind != "number" or timed) and not are_truth_values(words):
                 column = self._dates(distinct, codes, words, missing)
             if column is not None:
                 return column
@@ -163,8 +165,8 @@ class _Column:
         values = _spread(distinct, {word: form.value(word) for word in words})
         self._say_number(form, words)
         self._count(distinct, codes, missing | among)
-        column_form = DECIMAL_COMMA if form.decimal == "," else ""
-        return numeric_column(self.name, values[codes], form=column_form, lenient=self.lenient)
+        written = DECIMAL_COMMA if form.decimal == "," else DECIMAL_POINT if "," in form.grouping else ""
+        return numeric_column(self.name, values[codes], form=written, lenient=self.lenient)
 
     def _nothing(self, distinct: Sequence[str], codes: Array, missing: frozenset[str]) -> Column:
         self._count(distinct, codes, missing)
@@ -194,8 +196,9 @@ class _Column:
         values = _spread(distinct, dict(zip(words, dates.seconds.tolist(), strict=True)))
         self._say_dates(dates, words[0])
         self._count(distinct, codes, missing)
-        temporal = "" if dates.temporal == "time" else dates.temporal
-        return Column(self.name, values[codes], temporal=temporal, form=dates.form)
+        if dates.temporal == "time":
+            return numeric_column(self.name, values[codes], form=TIME_OF_DAY)
+        return Column(self.name, values[codes], temporal=dates.temporal, form=dates.form)
 
     def _say_dates(self, dates: Dates, sample: str) -> None:
         if dates.temporal == "time":

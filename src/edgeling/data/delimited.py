@@ -32,6 +32,8 @@ MAX_CELLS = 200_000_000
 """More than this would not fit the memory of an ordinary workstation."""
 LARGE_CHARACTERS = 4_000_000
 """From this size on, importing polars pays."""
+LARGE_ROWS = 2000
+"""Of fewer, what polars does a column costs more than what it saves."""
 
 _SEPARATORS = (",", ";", "\t", "|")
 _SNIFFED_CHARACTERS = 262_144
@@ -319,7 +321,7 @@ def _quickly(lines: _Lines, width: int) -> list[Cells] | None:
     if len(text) < LARGE_CHARACTERS or width < 2 or not separator.isascii():
         return None
     rows = _clear_rows(text, separator, width)
-    if rows is None:
+    if rows is None or rows < LARGE_ROWS:
         return None
     import polars
 
@@ -352,7 +354,7 @@ def _quoted(separator: str) -> re.Pattern[str]:
 
 
 class SeriesCells:
-    """A column held by polars. Spaces around its texts go when it is looked at, so that one column is copied at a time."""
+    """A column held by polars. Spaces around its texts go when it is looked at: one column is copied at a time."""
 
     def __init__(self, series: polars.Series) -> None:
         self._series = series

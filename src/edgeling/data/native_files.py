@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgeling.data.delimited import require_memory
 from edgeling.data.parquet_size import unpacked_bytes
-from edgeling.data.source import LARGEST_RATIO, SMALL_BYTES, Source, limit_bytes, too_large
+from edgeling.data.source import Source, limit_bytes, too_large
 from edgeling.errors import DataError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def _require_small(source: Source) -> None:
 
     if not source.content.startswith(b"PK"):
         return
-    limit = max(SMALL_BYTES, LARGEST_RATIO * len(source.content))
+    limit = limit_bytes(len(source.content))
     try:
         with zipfile.ZipFile(io.BytesIO(source.content)) as archive:
             size = 0

@@ -36,13 +36,11 @@ class Source:
         name: of the file, for messages.
         suffix: lower case, of the table itself: ``.csv`` of ``a.csv.gz``; empty if unknown.
         content: unpacked.
-        path: where the same bytes lie, if they do.
     """
 
     name: str
     suffix: str
     content: bytes
-    path: Path | None = None
 
 
 def open_source(path: str | PurePath) -> Source:
@@ -52,7 +50,7 @@ def open_source(path: str | PurePath) -> Source:
         DataError: there is no such file, it cannot be read or unpacked, it is empty, or it unpacks to too much.
     """
     if str(path) == STDIN:
-        return _unpacked("standard input", "", _read(sys.stdin.buffer, MAX_BYTES, "standard input"), None)
+        return _unpacked("standard input", "", _read(sys.stdin.buffer, MAX_BYTES, "standard input"))
     path = Path(path).expanduser()
     size = _require_file(path)
     if size > MAX_BYTES:
@@ -61,7 +59,7 @@ def open_source(path: str | PurePath) -> Source:
         content = path.read_bytes()
     except OSError as error:
         raise DataError("a table is a file that can be read", received=f"{path}: {error.strerror}") from error
-    return _unpacked(path.name, path.suffix.lower(), content, path)
+    return _unpacked(path.name, path.suffix.lower(), content)
 
 
 def table_stem(path: str | PurePath) -> str:
@@ -115,7 +113,7 @@ def _read(stream: IO[bytes], limit: int, name: str) -> bytes:
     return b"".join(parts)
 
 
-def _unpacked(name: str, suffix: str, content: bytes, path: Path | None) -> Source:
+def _unpacked(name: str, suffix: str, content: bytes) -> Source:
     _require_content(name, content)
     try:
         if content[:2] == b"\x1f\x8b":
@@ -131,7 +129,7 @@ def _unpacked(name: str, suffix: str, content: bytes, path: Path | None) -> Sour
         raise DataError(
             "an archive must be whole and without a password", received=f"{name!r}: {error}", remedy="pack it again"
         ) from error
-    return Source(name, suffix, content, path)
+    return Source(name, suffix, content)
 
 
 def _unzipped(name: str, suffix: str, content: bytes) -> Source:

@@ -67,7 +67,7 @@ def _simplest_guess(trained: Trained) -> float:
 
 def _data(trained: Trained) -> DataSummary:
     checked, parts = trained.check, trained.division.parts
-    used = trained.pipeline.preparation.names
+    used = set(trained.pipeline.preparation.names)
     columns = [
         Column(
             c.name, _kind(checked.table.column(c.name)), c.missing, c.distinct,
@@ -112,6 +112,8 @@ def _range(column: TableColumn) -> str:
     if column.categories is not None:
         shown = ", ".join(column.categories[:4])
         return shown + (", ..." if len(column.categories) > 4 else "")
+    if column.temporal and len(values):
+        return f"{column.text(values.min())} to {column.text(values.max())}"
     if not len(values):
         return ""
     low, high = _told(column, values.min()), _told(column, values.max())

@@ -13,7 +13,8 @@ import numpy as np
 
 from edgeling.codegen.interface import Decision, Interface
 from edgeling.data import Preparation, Reading, ReadingOptions, Table, table_of
-from edgeling.data.features import CategoricalFeature, DateFeature, Feature
+from edgeling.data.cells import TIME_OF_DAY
+from edgeling.data.features import CategoricalFeature, DateFeature, Feature, NumericFeature
 from edgeling.data.reading import OTHERS, Role
 from edgeling.data.scores import accuracy, classification_scores, r2_score, regression_scores
 from edgeling.data.strange import Strange, answerable, strange
@@ -301,9 +302,11 @@ def whole_graph(name: str, preparation: Preparation, network: Graph) -> Graph:
 
 
 def _codes(feature: Feature) -> str:
-    """What a number means where it stands for a category; nothing for a column of numbers."""
+    """What a number means where it stands for a category or a moment; nothing for a column of plain numbers."""
     if isinstance(feature, DateFeature):
         return feature.description
+    if isinstance(feature, NumericFeature) and feature.form == TIME_OF_DAY:
+        return "seconds since midnight"
     if not isinstance(feature, CategoricalFeature):
         return ""
     return ", ".join(f"{code} = {name}" for code, name in enumerate(feature.categories)) + ", -1 = unknown"

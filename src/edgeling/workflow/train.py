@@ -153,8 +153,9 @@ def _train(
 
 def _notes(division: Division, preparation: Preparation, fitted: Fitted) -> Iterator[str]:
     """What a person should know of the run, besides what was odd in the table."""
+    used = set(preparation.names)
     for name in division.check.features:
-        if name not in preparation.names:
+        if name not in used:
             yield f"column {name!r} is left out: all rows learned from have the same value"
     if not len(division.parts.validation):
         yield "no row was left to validate: training watched the loss of the rows it learned from"
