@@ -23,6 +23,7 @@ import numpy as np
 
 from edgeling.graph import Graph
 from edgeling.graph.meaning import evaluate
+from edgeling.graph.scan import Scan
 from edgeling.graph.types import Array, DType, Node
 from edgeling.models import session
 from edgeling.training.graphs import inference_graph
@@ -31,6 +32,8 @@ from tests.support.interpreter_engine import InterpreterEngine
 UNIT = 2.0**-24  # half an ulp of 1: what one rounding to float32 may cost
 ELEMENTARY = 4  # ulps that an elementary function may be off, ours and others
 FACTOR, SAMPLES = 4.0, 10
+LEAST = 2.0**-119
+"""Exponentials below 2**-126 are zero; up to that they may be multiplied by their own argument, below 2**7."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Bound:
     @property
     def room(self) -> Array:
         """What rounding may cost, the one of the result itself and of numbers below float32's least included."""
-        return FACTOR * self.spread + 2 * UNIT * np.abs(self.exact) + 2.0**-126
+        return FACTOR * self.spread + 2 * UNIT * np.abs(self.exact) + LEAST
 
     def error(self, found: Any) -> float:
         """The largest error in units of what is allowed: at most 1 where the result is right."""
@@ -73,10 +76,24 @@ def run_rounded(graph: Graph, given: dict[str, Any], dice: np.random.Generator |
     }
     for node in graph.nodes:
         operands = [_drawn(values[name], _terms(graph, node), dice) for name in node.inputs]
-        results = zip(node.outputs, evaluate(node, operands), _summands(node, operands), strict=True)
-        for name, result, summand in results:
+        made = _run_scan(node, operands, dice) if node.operation == "scan" else evaluate(node, operands)
+        for name, result, summand in zip(node.outputs, made, _summands(node, operands), strict=True):
             values[name] = _off(_drawn(_wide(graph, name, result), ELEMENTARY**2, dice), summand, dice)
     return values
+
+
+def _run_scan(node: Node, operands: Sequence[Array], dice: np.random.Generator | None) -> list[Array]:
+    """As its meaning, with the roundings of each step."""
+    scan = Scan.of(node.attributes)
+    carried, sequences, captured = scan.split_inputs(operands)
+    results: dict[int, Sequence[Array]] = {}
+    for step in scan.steps:
+        slices = [np.take(x, step, axis) for x, axis in zip(sequences, scan.sequence_axes, strict=True)]
+        given = dict(zip(scan.body.inputs, (*carried, *slices, *captured), strict=True))
+        values = run_rounded(scan.body, given, dice)
+        carried, results[step] = scan.split_outputs([values[name] for name in scan.body.outputs])
+    each = zip(*(results[step] for step in range(scan.length)), strict=True)
+    return [*carried, *(np.stack(made, axis) for made, axis in zip(each, scan.stack_axes, strict=True))]
 
 
 def _wide(graph: Graph, name: str, array: Any) -> Array:
@@ -99,13 +116,28 @@ def _summands(node: Node, operands: Sequence[Array]) -> list[Any]:
         _, accumulator, _, rate = others  # powers of the accumulator before and after, divided by the rate, times w
         powers = np.power(accumulator, node.attributes["power"]) / rate
         return [np.abs(first) + node.attributes["l1"] / powers, 0.0, powers * np.abs(first)]
-    if node.operation == "log_softmax" or (node.operation == "loss" and function == "log_cosh"):
-        return [1.0]  # the sum of exponentials whose logarithm is taken, or log 2
+    if node.operation in ("loss", "loss_gradient"):
+        return [_loss_summand(function, *operands)]
+    if node.operation == "log_softmax":
+        return [1.0]  # the sum of exponentials whose logarithm is taken
     if node.operation == "activation_gradient":
         return [np.abs(first)]
     if function in ("gelu", "gelu_tanh", "tanh_shrink", "squareplus"):
         return [np.abs(first @ others[0] + others[1] if node.operation == "dense" else first)]
     return [0.0] * len(node.outputs)
+
+
+def _loss_summand(function: str, *operands: Array) -> Any:
+    """Of the loss of each row, or (three operands) of its gradient."""
+    *d_rows, truth, prediction = operands
+    if function == "log_cosh" and not d_rows:
+        return 1.0  # log 2
+    if function == "mean_squared_logarithmic_error" and not d_rows:  # the square of a difference of logarithms
+        one, other = (np.log1p(np.maximum(x, 0)) for x in (truth, prediction))
+        return np.mean(2 * np.abs(one - other) * (1 + one + other), axis=-1)
+    if function == "cosine_similarity" and d_rows:
+        return np.abs(d_rows[0] / np.linalg.norm(prediction, axis=-1))[:, None]
+    return 0.0
 
 
 def _off(array: Array, summand: Any, dice: np.random.Generator | None) -> Array:
