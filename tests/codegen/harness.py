@@ -125,8 +125,7 @@ def run_case(native: NativeProgram, index: int, item: Case) -> tuple[list[Array]
 
 
 def check(cases: Sequence[Case], steps: int = 1, target: Target | None = None) -> None:
-    """Every case's C, with the kernels of a target, gives what the graph means, at each of ``steps`` in a row (of many, at every
-    sixth).
+    """Every case's C, with the kernels of a target, gives what the graph means, step after step (of many, every sixth).
 
     Each step begins where the C's last one ended, so that errors do not add up.
     """
