@@ -165,4 +165,5 @@ def install(source: Path, public: frozenset[str]) -> None:
         del sys.modules[name]
     sys.meta_path.insert(0, Finder(source, public))
     sys.modules["conftest"] = SimpleNamespace(skip_if_backend=_skip_if_backend)  # type: ignore[assignment]
+    pytest.raises = cases.raises  # type: ignore[assignment]  # in this process, which runs nothing else
     np.random.seed(0)

@@ -78,9 +78,10 @@ def load(path: Path) -> tuple[dict[str, Any], list[tuple[str, Exception]]]:
 def _names_of(statement: ast.stmt) -> list[str]:
     if isinstance(statement, (ast.ClassDef, ast.FunctionDef)):
         return [statement.name]
-    if isinstance(statement, (ast.Import, ast.ImportFrom)):
-        return [(alias.asname or alias.name).split(".")[0] for alias in statement.names]
-    return [node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    inside = list(ast.walk(statement))
+    imported = [alias for node in inside if isinstance(node, (ast.Import, ast.ImportFrom)) for alias in node.names]
+    stored = [node.id for node in inside if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    return [(alias.asname or alias.name).split(".")[0] for alias in imported] + stored
 
 
 def _cases_of(statement: ast.stmt) -> list[str]:

@@ -89,6 +89,8 @@ class Variable(NDArrayOperatorsMixin, Weight):  # type: ignore[misc]
         value = initializer(shape) if callable(initializer) else initializer
         super().__init__(name or "variable", np.array(value, np.float32), trainable)
 
+    __hash__ = Weight.__hash__
+
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         plain = (x.value if isinstance(x, Variable) else x for x in inputs)
         return getattr(ufunc, method)(*plain, **options)

@@ -320,6 +320,7 @@ class ModelCheckpoint(Monitor):
         path = self.filepath.format(epoch=self._epoch + 1, **counted, **logs)
         if self.verbose:
             _say(f"Epoch {self._epoch + 1}: saving model to {path}")
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         (self.model.save_weights if self.save_weights_only else self.model.save)(path)
 
 

@@ -316,7 +316,7 @@ class InputLayer(Layer):
     ) -> None:
         old = others.pop("input_shape", None)
         if old is not None:
-            warnings.warn("InputLayer: say shape instead of input_shape", UserWarning, stacklevel=2)
+            warnings.warn("Argument `input_shape` is deprecated. Use `shape` instead.", UserWarning, stacklevel=2)
         given = shape if old is None else old
         if batch_shape is not None and (given is not None or batch_size is not None):
             raise UnsupportedError(

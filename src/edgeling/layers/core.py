@@ -62,7 +62,7 @@ class Dense(Layer):
         bias = tracer.value(self.bias) if self.bias else b.constant(np.zeros(self.units, np.float32), "no_bias")
         y = b.add("dense", as_matrix(b, x), tracer.value(self.kernel), bias)
         y = y if len(shape) == 2 else b.add("reshape", y, shape=(*shape[:-1], self.units))
-        return self.activation.trace(b, y)
+        return activations.get(self.activation).trace(b, y)
 
 
 def as_matrix(builder: GraphBuilder, x: str) -> str:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -12,12 +12,13 @@ import numpy as np
 
 from edgeling.callbacks import CallbackList, History, TerminateOnNaN
 from edgeling.errors import TrainingError
-from edgeling.graph.random import permutation
 from edgeling.models.display import Display
+from edgeling.models.feeding import BatchFeed, RowFeed, Segment
+from edgeling.models.judging import Validation
 from edgeling.models.reporting import Logs, Report
 from edgeling.models.session import Session
 from edgeling.optimizers import Optimizer
-from edgeling.training.engine import Epochs, TrainingData
+from edgeling.training.engine import Epochs
 
 
 @dataclass(frozen=True)
@@ -26,32 +27,23 @@ class Plan:
 
     Attributes:
         first_epoch, last_epoch: as in ``range``.
-        steps: batches an epoch.
-        validation_freq: every how many epochs, or after which (counted from 1).
-        validation_batch_size: of what losses that are no mean over rows are reduced over.
+        seed: what dropout draws from.
+        per_call: batches between two hooks of batches (``steps_per_execution``).
     """
 
-    batch_size: int
     first_epoch: int
     last_epoch: int
-    shuffle: bool
     seed: int
-    steps: int
-    validation: TrainingData | None = None
-    validation_freq: int | Collection[int] = 1
-    validation_batch_size: int = 32
-
-    def validates(self, epoch: int) -> bool:
-        """Whether validation follows this epoch (counted from 0)."""
-        if self.validation is None:
-            return False
-        if isinstance(self.validation_freq, int):
-            return (epoch + 1) % self.validation_freq == 0
-        return epoch + 1 in self.validation_freq
+    per_call: int = 1
+    validation: Validation | None = None
 
 
 class Fit:
-    """One call of ``fit``."""
+    """One call of ``fit``.
+
+    Args:
+        session_of: compiled training for a size of batches and of the rest.
+    """
 
     def __init__(
         self,
@@ -59,16 +51,15 @@ class Fit:
         optimizer: Optimizer,
         session_of: Callable[[int, int], Session],
         report: Report,
-        data: TrainingData,
+        feed: RowFeed | BatchFeed,
         plan: Plan,
         callbacks: CallbackList,
         history: History,
         display: Display | None,
     ) -> None:
-        self._model, self._optimizer, self._report, self._data, self._plan = model, optimizer, report, data, plan
+        self._model, self._optimizer, self._report, self._feed, self._plan = model, optimizer, report, feed, plan
         self._callbacks, self._history, self._display = callbacks, history, display
         self._session_of = session_of
-        self._session = session_of(plan.batch_size, len(data.x) % plan.batch_size)
 
     def run(self) -> None:
         """Train; the model's weights are then those of the last whole epoch.
@@ -80,16 +71,16 @@ class Fit:
         """
         self._callbacks.call("on_train_begin")
         self._resume()
-        self._session.push()
+        watched = self._callbacks.callbacks or self._display or self._plan.validation or self._report.streams
         try:
-            if self._callbacks.callbacks or self._display or self._plan.validation or self._report.streams:
-                self._epoch_by_epoch()
+            if isinstance(self._feed, RowFeed) and self._feed.whole and not watched:
+                self._all_at_once(self._feed)
             else:
-                self._all_at_once()
+                self._epoch_by_epoch()
         finally:
             if self._display:
                 self._display.close()
-        self._callbacks.call("on_train_end")
+        self._callbacks.call("on_train_end", logs=self._last_logs())
 
     def _resume(self) -> None:
         """Go on where an interrupted fit was, if a callback brought its state back."""
@@ -97,100 +88,110 @@ class Fit:
             epoch, seed = self._model.resumed
             self._plan = replace(self._plan, first_epoch=epoch, seed=seed)
             self._model.shuffle_seed = seed
+            if isinstance(self._feed, RowFeed):
+                self._feed.begin_at(epoch, seed)
 
-    def _all_at_once(self) -> None:
+    def _last_logs(self) -> Logs:
+        return {name: values[-1] for name, values in self._history.history.items() if values}
+
+    def _all_at_once(self, feed: RowFeed) -> None:
         first = self._plan.first_epoch
-        result = self._native(first, self._plan.last_epoch - first)
+        result = self._native(feed, first, self._plan.last_epoch - first)
         if len(result.logs):
             self._history.extend(first, self._report.by_name(result.logs))
         self._stop_where_it_did(result, first + len(result.logs))
 
     def _epoch_by_epoch(self) -> None:
         for epoch in range(self._plan.first_epoch, self._plan.last_epoch):
-            start = perf_counter()
+            start, before = perf_counter(), self._optimizer.iterations
             self._callbacks.call("on_epoch_begin", epoch)
-            self._session.push()
             self._report.begin()
-            result = self._batch_by_batch(epoch) if self._callbacks.wants_batches() else self._whole_epoch(epoch)
+            result = self._epoch(epoch)
             self._stop_where_it_did(result, epoch)
             if not len(result.logs):
                 return
-            self._end_epoch(epoch, self._report(result.logs[0].tolist()), start)
+            steps = self._optimizer.iterations - before
+            self._end_epoch(epoch, self._report(result.logs[0].tolist()), perf_counter() - start, steps)
             if self._model.stop_training:
                 return
 
-    def _end_epoch(self, epoch: int, logs: Logs, start: float) -> None:
-        if self._plan.validates(epoch):
-            assert self._plan.validation
-            seen = self._session.evaluate(self._plan.validation)
-            validated = self._report.evaluated(*seen, self._plan.validation_batch_size)
-            logs |= {f"val_{k}": v for k, v in validated.items()}
+    def _end_epoch(self, epoch: int, logs: Logs, seconds: float, steps: int) -> None:
+        if self._plan.validation and self._plan.validation.follows(epoch):
+            logs |= self._plan.validation.logs()
         self._callbacks.call("on_epoch_end", epoch, logs=logs)
         self._history.on_epoch_end(epoch, logs)
         if self._display:
-            self._display.epoch(epoch, logs, perf_counter() - start, self._plan.steps)
+            self._display.epoch(epoch, logs, seconds, steps)
 
-    def _whole_epoch(self, epoch: int) -> Epochs:
-        result = self._native(epoch, 1)
-        if len(result.logs):
-            self._report.add(result.kept, self._plan.batch_size)
-        return result
+    def _epoch(self, epoch: int) -> Epochs:
+        """One epoch: natively, or where hooks or the data ask for it segment by segment."""
+        feed, in_batches = self._feed, self._callbacks.wants_batches()
+        if isinstance(feed, RowFeed) and feed.whole and not in_batches:
+            result = self._native(feed, epoch, 1)
+            if len(result.logs):
+                self._report.add(result.kept, feed.batch_size)
+            return result
+        return self._all_or_nothing(epoch, feed.epoch(self._plan.per_call if in_batches else None), in_batches)
 
-    def _native(self, epoch: int, count: int) -> Epochs:
+    def _native(self, feed: RowFeed, epoch: int, count: int) -> Epochs:
         """Run whole epochs; fewer than asked for if the run was stopped."""
-        plan = self._plan
-        result = self._session.run_epochs(
-            self._data, batch_size=plan.batch_size, epochs=count, shuffle=plan.shuffle, seed=plan.seed,
-            first_epoch=epoch, learning_rates=np.asarray(self._optimizer.learning_rates(count * plan.steps)),
-            steps_per_epoch=plan.steps, planned_steps=(plan.last_epoch - plan.first_epoch) * plan.steps,
+        session = self._session_of(feed.batch_size, len(feed.data.x) % feed.batch_size)
+        session.push()
+        result = session.run_epochs(
+            feed.data, batch_size=feed.batch_size, epochs=count, shuffle=feed.shuffle, seed=feed.seed,
+            first_epoch=epoch, learning_rates=np.asarray(self._optimizer.learning_rates(count * feed.steps)),
+            planned_steps=(self._plan.last_epoch - self._plan.first_epoch) * feed.steps,
         )  # fmt: skip
-        self._optimizer.iterations += len(result.logs) * plan.steps
-        self._session.pull()
+        self._optimizer.iterations += len(result.logs) * feed.steps
+        session.pull()
         return result
 
-    def _batch_by_batch(self, epoch: int) -> Epochs:
-        """One epoch with the hooks of batches; what stops it brings back the weights it began with."""
-        before, iterations = self._session.state(), self._optimizer.iterations
+    def _all_or_nothing(self, epoch: int, segments: Iterable[Segment], in_batches: bool) -> Epochs:
+        """One epoch in segments; what stops it brings back the weights it began with."""
+        weights, state = self._model.get_weights(), dict(self._model.optimizer_state)
+        iterations = self._optimizer.iterations
         try:
-            result = self._batches(epoch)
+            result = self._segments(epoch, segments, in_batches)
         except KeyboardInterrupt:
             result = Epochs(np.empty((0, 0), np.float32), interrupted=True)
         if result.interrupted or result.diverged:
-            self._session.restore(before)
+            self._model.set_weights(weights)
+            self._model.optimizer_state.clear()
+            self._model.optimizer_state.update(state)
             self._optimizer.iterations = iterations
-        else:
-            self._session = self._session_of(self._plan.batch_size, len(self._data.x) % self._plan.batch_size)
-            self._session.push()
         return result
 
-    def _batches(self, epoch: int) -> Epochs:
-        plan, rows = self._plan, len(self._data.x)
-        order = permutation(rows, seed=plan.seed, step=epoch) if plan.shuffle else np.arange(rows)
-        sums, seen = np.zeros(1), 0
-        for batch in range(plan.steps):
-            chosen = order[batch * plan.batch_size : (batch + 1) * plan.batch_size]
-            self._callbacks.call("on_train_batch_begin", batch)
-            result = self._one_batch(chosen, epoch)
+    def _segments(self, epoch: int, segments: Iterable[Segment], in_batches: bool) -> Epochs:
+        sums, seen, batch = np.zeros(1), 0, 0
+        for segment in segments:
+            if in_batches:
+                self._callbacks.call("on_train_batch_begin", batch)
+            result = self._segment(segment, epoch)
             if not len(result.logs):
                 return result
-            self._report.add(result.kept, len(chosen))
-            sums, seen = sums + result.logs[0] * float(len(chosen)), seen + len(chosen)
-            self._callbacks.call("on_train_batch_end", batch, logs=self._report((sums / seen).tolist()))
+            self._report.add(result.kept, segment.batch_size)
+            rows = len(segment.data.x)
+            sums, seen = sums + result.logs[0].astype(np.float64) * rows, seen + rows
+            batch += self._plan.per_call
+            if in_batches:
+                self._callbacks.call("on_train_batch_end", batch - 1, logs=self._report((sums / seen).tolist()))
             if self._model.stop_training:
                 break
+        if not seen:
+            self._model.stop_training = True  # a generator that had nothing left
+            return Epochs(np.empty((0, 0), np.float32))
         return Epochs(np.asarray([sums / seen]))
 
-    def _one_batch(self, chosen: Any, epoch: int) -> Epochs:
-        data, size = self._data, len(chosen)
-        weight = None if data.sample_weight is None else data.sample_weight[chosen]
-        session = self._session_of(size, 0)
+    def _segment(self, segment: Segment, epoch: int) -> Epochs:
+        size = min(segment.batch_size, len(segment.data.x))
+        session = self._session_of(size, len(segment.data.x) % size)
         session.push()
         result = session.run_epochs(
-            TrainingData(data.x[chosen], data.y[chosen], weight), batch_size=size, epochs=1, shuffle=False,
-            seed=self._plan.seed, first_epoch=epoch, learning_rates=np.asarray(self._optimizer.learning_rates(1)),
+            segment.data, batch_size=size, epochs=1, shuffle=False, seed=self._plan.seed, first_epoch=epoch,
+            learning_rates=np.asarray(self._optimizer.learning_rates(segment.batches)),
         )  # fmt: skip
         session.pull()
-        self._optimizer.iterations += len(result.logs)
+        self._optimizer.iterations += len(result.logs) * segment.batches
         return result
 
     def _stop_where_it_did(self, result: Epochs, epoch: int) -> None:
@@ -203,8 +204,10 @@ class Fit:
     def _diverged(self, epoch: int) -> None:
         self._model.stop_training = True
         quiet = [c for c in self._callbacks.callbacks if isinstance(c, TerminateOnNaN)]
-        if quiet:
-            self._callbacks.call("on_epoch_end", epoch, logs={"loss": float("nan")})
+        if quiet and not any(callback.raise_error for callback in quiet):
+            logs = dict.fromkeys(self._names(epoch), float("nan"))
+            self._callbacks.call("on_epoch_end", epoch, logs=logs)
+            self._history.on_epoch_end(epoch, logs)
             return
         raise TrainingError(
             "the loss stays a finite number",
@@ -212,3 +215,9 @@ class Fit:
             remedy=f"a lower learning rate than {self._optimizer.learning_rate:g}, clipnorm=1.0 in the optimizer,"
             " inputs scaled to about -1 to 1, and check the targets",
         )
+
+    def _names(self, epoch: int) -> list[str]:
+        """What this epoch would have logged."""
+        names = ["loss", *(each.name for each in self._report.reported)]
+        validated = self._plan.validation is not None and self._plan.validation.follows(epoch)
+        return names + [f"val_{name}" for name in names if validated]

@@ -78,7 +78,7 @@ class Report:
     def objective(self, y: Array) -> Objective:
         """What the compiled code computes, for targets like these."""
         signed = self.loss.signed or any(m.signed for m in self._native)
-        binary = signed and bool(np.isin(y, (0, 1)).all())
+        binary = signed and bool(np.isin(y, (-1, 0, 1)).all()) and not (np.isin(0, y) and np.isin(-1, y))
         keeps = self.streams or self.loss.reduction not in _MEANS
         return Objective(self.loss, tuple(self._native), y.shape[1], binary, keeps)  # type: ignore[arg-type]
 

@@ -71,9 +71,18 @@ class Stack:
         self._network: Network | None = None
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make the weights for rows of that shape, given with the batch: ``(None, features)``."""
-        if self._input is None:
-            self._input = InputLayer(batch_shape=tuple(input_shape))
+        """Make the weights for rows of that shape, given with the batch: ``(None, features)``.
+
+        Raises:
+            UnsupportedError: the model has an input of another shape.
+        """
+        given = InputLayer(batch_shape=tuple(input_shape))
+        if self._input is not None and self._input.declared != given.declared:
+            raise UnsupportedError(
+                f"the model's rows have shape {self._input.declared}", received=str(tuple(input_shape)),
+                remedy="a model without Input()",
+            )  # fmt: skip
+        self._input = self._input or given
         self._build()
 
     def _build(self) -> None:
@@ -167,6 +176,13 @@ class Stack:
         """The others: moving statistics, and those of layers that are not trainable."""
         moved = set(self.trainable_weights)
         return [w for w in self.weights if w not in moved]
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """``(None, features)`` -> ``(None, ...)``: the shape of a batch of predictions."""
+        shape = tuple(input_shape)
+        for layer in self._layers:
+            shape = layer.compute_output_shape(shape)
+        return shape
 
     def count_params(self) -> int:
         """How many numbers the weights hold."""

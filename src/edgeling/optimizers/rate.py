@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Self
 
+import numpy as np
+
 
 class LearningRate(float):
     """``optimizer.learning_rate``: a float, and as in Keras ``.assign(0.01)``, ``.value`` and ``.numpy()``.
@@ -31,13 +33,13 @@ class LearningRate(float):
         self._assign(value)
 
     @property
-    def value(self) -> float:
-        """The rate as a plain number."""
-        return float(self)
+    def value(self) -> np.float32:
+        """The rate as steps use it."""
+        return np.float32(self)
 
-    def numpy(self) -> float:
+    def numpy(self) -> np.float32:
         """As :attr:`value`."""
-        return float(self)
+        return self.value
 
     def __reduce__(self) -> tuple[type[float], tuple[float]]:
         return float, (float(self),)

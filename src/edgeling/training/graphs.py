@@ -75,7 +75,7 @@ class Objective:
 
     Attributes:
         target_width: columns of ``y``.
-        binary_labels: every label of the data set is 0 or 1; signed losses and metrics see -1 and 1 instead.
+        binary_labels: all labels are 0 or 1, or all -1 or 1; signed losses and metrics see -1 and 1.
         keeps_predictions: the graphs give their predictions, [rows, outputs], as their last output.
     """
 
@@ -168,9 +168,9 @@ class _Truths:
         if not (rows.signed and self._binary):
             return self._y
         if not self._signed:
-            two, one = (self._builder.constant(n, "number") for n in (2.0, 1.0))
-            doubled = self._builder.add("multiply", self._y, two)
-            self._signed = self._builder.add("subtract", doubled, one, name="signed_y")
+            b, one = self._builder, self._builder.constant(1.0, "number")
+            squared = b.add("square", self._y)  # y * y + y - 1: of 0 and -1 it makes -1, of 1 it makes 1
+            self._signed = b.add("subtract", b.add("add", squared, self._y), one, name="signed_y")
         return self._signed
 
 

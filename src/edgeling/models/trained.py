@@ -1,0 +1,420 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The part of a model that trains and is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from numbers import Integral
+from threading import get_ident
+from typing import Any
+
+from edgeling import losses, optimizers
+from edgeling.callbacks import CallbackList, History
+from edgeling.configurable import number, refuse, whole
+from edgeling.errors import TrainingError, UnsupportedError
+from edgeling.graph import Graph
+from edgeling.graph.types import Array
+from edgeling.layers.base import Layer
+from edgeling.models import saving
+from edgeling.models.arguments import (
+    DEFAULT_BATCH_SIZE,
+    as_list,
+    batch_size_of,
+    flag,
+    refuse_beside_batches,
+    verbosity,
+)
+from edgeling.models.display import Display, numbers
+from edgeling.models.feeding import BatchFeed, RowFeed, feed_of, rows_of
+from edgeling.models.fitting import Fit, Plan
+from edgeling.models.judging import Judge, Validation
+from edgeling.models.reporting import Report, metric_directions
+from edgeling.models.session import Lent, Session, Traced, described, for_evaluation, for_training, lend
+from edgeling.models.stack import Stack
+from edgeling.training import arrays
+from edgeling.training.engine import TrainingData
+from edgeling.training.graphs import Objective, evaluation_graph, inference_graph, training_graph
+from edgeling.training.tracing import Weight
+from edgeling.utils import next_seed
+
+CALIBRATION_ROWS = 1000
+
+
+class Trained(Stack):
+    """A chain of layers with a loss, an optimizer and metrics; see :class:`edgeling.models.Sequential`."""
+
+    def __init__(self, layers: Iterable[Layer] | None = None, trainable: bool = True, name: str | None = None) -> None:
+        self.stop_training = False
+        self.history: History | None = None
+        self.optimizer: optimizers.Optimizer | None = None
+        self.loss: Any = None
+        self._metrics: list[Any] = []
+        self._weighted_metrics: list[Any] = []
+        self.shuffle_seed = 0
+        self.resumed: tuple[int, int] | None = None  # what a backup brought back: see `resume`
+        self.calibration_rows: Array | None = None  # some of the rows last fitted, for int8; never saved
+        super().__init__(layers, trainable, name)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._optimizer_state: dict[str, Array] = {}
+        self._forget_compiled()
+
+    def _forget_compiled(self) -> None:
+        self._fitted: tuple[tuple[int, Hashable], Lent] | None = None
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int | str = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Say how to train. Nothing is translated to C before ``fit``.
+
+        Hooks of batches are called every ``steps_per_execution`` batches. ``run_eagerly``, ``jit_compile`` and
+        ``auto_scale_loss`` are kept for files and change nothing: training is compiled whatever they say.
+
+        Raises:
+            UnsupportedError: a loss, metric or optimizer that is not there.
+        """
+        refuse("compile", "loss_weights", loss_weights, "weight rows with sample_weight")
+        if steps_per_execution != "auto":
+            whole("steps_per_execution", steps_per_execution)
+        rule = optimizers.get(optimizer)
+        loss = loss[0] if isinstance(loss, (list, tuple)) and len(loss) == 1 else loss
+        metric_directions(as_list(metrics), as_list(weighted_metrics))  # refuses what is not there
+        if loss not in (None, "crossentropy", "ce"):
+            losses.get(loss)
+        if rule is not self.optimizer:
+            if rule.iterations:
+                raise UnsupportedError(
+                    "an optimizer stays with the model it has trained, for it keeps what it learned of its weights",
+                    received=f"{type(rule).__name__} after {rule.iterations} steps with another model",
+                    remedy=f"optimizer={type(rule).__name__}.from_config(optimizer.get_config())",
+                )
+            self._optimizer_state = {}
+        self._forget_compiled()
+        self.optimizer, self.loss = rule, loss
+        self.run_eagerly, self.jit_compile, self.steps_per_execution = run_eagerly, jit_compile, steps_per_execution
+        self._metrics, self._weighted_metrics = as_list(metrics), as_list(weighted_metrics)
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Collection[int] = 1,
+    ) -> History:
+        """Train on rows ``x`` [rows, ...] and targets ``y`` [rows] or [rows, outputs], or on batches.
+
+        Every argument is Keras's. Batches are what gives ``(x, y)`` or ``(x, y, sample_weight)``: a generator, a list
+        of tuples, a data loader, a dataset; likewise ``validation_data``. With ``steps_per_epoch`` an epoch goes on
+        where the one before stopped; ``validation_steps`` takes the first batches of validation.
+
+        Raises:
+            DataError: data that cannot be learned from; the message says why and what to do.
+            TrainingError: not compiled, or a loss that stopped being finite.
+            CompilerNotFoundError: there is no C compiler.
+            KeyboardInterrupt: Ctrl-C. The weights are those of the last whole epoch, ``model.history`` tells how
+                many there were.
+        """
+        self._compiled()
+        first, last = whole("initial_epoch", initial_epoch, 0), whole("epochs", epochs, 0)
+        steps = None if steps_per_epoch is None else whole("steps_per_epoch", steps_per_epoch)
+        shown, seed = verbosity(verbose), next_seed()
+        validation: TrainingData | BatchFeed | None = None
+        feed: RowFeed | BatchFeed
+        batches = feed_of(x, y, steps)
+        if batches:
+            refuse_beside_batches(sample_weight, validation_split, batch_size)
+            feed, loss, example = self._fed(batches, class_weight)
+        else:
+            floats, loss = self._features(x), self._resolved_loss(y)
+            example = self._data(floats, y, sample_weight, loss)
+            if validation_data is None and validation_split:
+                example, validation = arrays.split(example, number("validation_split", validation_split))
+            example = arrays.with_class_weights(example, class_weight)
+            size, again = batch_size_of(batch_size, len(example.x)), flag("shuffle", shuffle)
+            each = self._per_call()  # an epoch is a whole number of calls, as in Keras
+            feed = RowFeed(example, size, again, seed, first, None if steps is None else -(-steps // each) * each)
+        if validation_data is not None:
+            validation = self._validation(validation_data, loss)
+        plan = Plan(first, max(last, first), seed, self._per_call())
+        size = validation_batch_size or batch_size or DEFAULT_BATCH_SIZE
+        judged = (validation, whole("validation_batch_size", size), validation_steps, validation_freq)
+        return self._fit(feed, example, plan, loss, callbacks, shown, judged)
+
+    def _per_call(self) -> int:
+        return self.steps_per_execution if isinstance(self.steps_per_execution, int) else 1
+
+    def _fed(self, batches: BatchFeed, class_weight: Any = None) -> tuple[BatchFeed, losses.Loss, TrainingData]:
+        """A feed that gives rows of this model, the loss, and the first batch."""
+        x, y, *weights = batches.first()
+        loss = self._loss_of(x, y)
+
+        def prepare(batch: Sequence[Any]) -> TrainingData:
+            x, y, *weights = batch
+            data = self._data(self._features(x), y, weights[0] if weights else None, loss)
+            return arrays.with_class_weights(data, class_weight)
+
+        batches.prepare = prepare
+        return batches, loss, prepare((x, y, *weights))
+
+    def _loss_of(self, x: Any, y: Any) -> losses.Loss:
+        self._features(x)
+        return self._resolved_loss(y)
+
+    def _fit(
+        self, feed: RowFeed | BatchFeed, example: TrainingData, plan: Plan, loss: losses.Loss, callbacks: Any,
+        verbose: int, judged: tuple[Any, int, int | None, Any],
+    ) -> History:  # fmt: skip
+        optimizer, history = self._compiled(), History()
+        params = {"verbose": verbose, "epochs": plan.last_epoch, "steps": feed.steps}
+        hooks = CallbackList(callbacks, self, params)
+        report = self._report(loss, example, *(part for part in judged[:1] if isinstance(part, TrainingData)))
+        sessions = self._sessions(report.objective(example.y), optimizer, example.sample_weight is not None)
+        history.set_params(params)
+        history.set_model(self)
+        self.history, self.stop_training = history, False
+        self.shuffle_seed, self.resumed = plan.seed, None
+        self.calibration_rows = example.x[:CALIBRATION_ROWS]
+        sessions(
+            *(feed.batch_size, len(example.x) % feed.batch_size) if isinstance(feed, RowFeed) else (len(example.x), 0)
+        )
+        plan = replace(plan, validation=self._judged(report, hooks, *judged))
+        display = Display(verbose, plan.first_epoch, plan.last_epoch) if verbose else None
+        Fit(self, optimizer, sessions, report, feed, plan, hooks, history, display).run()
+        return history
+
+    def _sessions(
+        self, objective: Objective, optimizer: optimizers.Optimizer, weighted: bool
+    ) -> Callable[[int, int], Session]:
+        """Compiled training for a size of batches and of the rest; each is looked for once."""
+
+        @cache
+        def session(batch_size: int, tail: int) -> tuple[tuple[int, Hashable], Lent]:
+            signature, network = self._signature(objective), self.network()
+            rule = optimizer.bound(network.names.items())
+
+            def steps() -> Iterable[Graph]:
+                return (training_graph(network, objective, rule, n, weighted) for n in (batch_size, tail) if n)
+
+            parts = [rule, self._layers] if isinstance(signature, Traced) else rule
+            step = described(parts, steps, network.names.values())
+            key = ("fit", signature, step, batch_size, tail, weighted)
+            lent = lend(key, lambda: for_training(network, objective, rule, batch_size, weighted))
+            return (get_ident(), signature), lent
+
+        def made(batch_size: int, tail: int) -> Session:
+            self._fitted = session(batch_size, tail)
+            return Session(self._fitted[1], self._named_weights(), self._optimizer_state)
+
+        return made
+
+    def _judged(
+        self, report: Report, hooks: CallbackList, data: TrainingData | BatchFeed | None, batch_size: int,
+        steps: int | None, every: Any,
+    ) -> Validation | None:  # fmt: skip
+        if data is None:
+            return None
+        if isinstance(data, BatchFeed):
+            data.steps = steps
+            y = data.prepare(data.first()).y
+            data = data.kept()
+        else:
+            data = data if steps is None else rows_of(data, slice(whole("validation_steps", steps) * batch_size))
+            y = data.y
+        session = Session(self._evaluator(report.objective(y)), self._named_weights(), {})
+        freq = whole("validation_freq", every) if isinstance(every, Integral) else frozenset(every)
+        return Validation(Judge(self, session, report, hooks, batch_size, self._per_call()), data, freq)
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Loss and metrics of rows or batches: a list, the loss first; the loss alone if there are no metrics; or by
+        name.
+
+        Raises:
+            DataError, TrainingError, CompilerNotFoundError: as :meth:`fit`.
+        """
+        self._compiled()
+        shown, steps = verbosity(verbose), None if steps is None else whole("steps", steps)
+        batches = feed_of(x, y, steps)
+        data: TrainingData | BatchFeed
+        if batches:
+            refuse_beside_batches(sample_weight, 0.0, batch_size)
+            data, loss, example = self._fed(batches)
+            size = len(example.x)
+        else:
+            size = batch_size_of(batch_size)
+            floats, loss = self._features(x), self._resolved_loss(y)
+            example = self._data(floats, y, sample_weight, loss)
+            data = example = example if steps is None else rows_of(example, slice(steps * size))
+        report = self._report(loss, example)
+        session = Session(self._evaluator(report.objective(example.y)), self._named_weights(), {})
+        logs = Judge(self, session, report, CallbackList(callbacks, self), size, self._per_call())(data)
+        if shown:
+            print(f"{'batches' if batches else f'{len(example.x)} rows'}  {numbers(logs)}")
+        return logs if return_dict else _flat(logs)
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """One step on all these rows; loss and metrics are those of this batch, before the step."""
+        history = self.fit(
+            x, y, batch_size=len(x), verbose=0, shuffle=False, sample_weight=sample_weight, class_weight=class_weight
+        )
+        logs = {key: values[-1] for key, values in history.history.items()}
+        return logs if return_dict else _flat(logs)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """Loss and metrics of these rows, as one batch."""
+        return self.evaluate(x, y, len(x), verbose=0, sample_weight=sample_weight, return_dict=return_dict)
+
+    def _validation(self, given: Any, loss: losses.Loss) -> TrainingData | BatchFeed:
+        batches = feed_of(given)
+        if batches:
+            return self._fed(batches)[0]
+        if not isinstance(given, (list, tuple)) or not 2 <= len(given) <= 3:
+            raise UnsupportedError(
+                "validation_data is (x, y), (x, y, sample_weight) or batches of these", received=type(given).__name__
+            )
+        x, y, weights = (*given, None)[:3]
+        return self._data(self._features(x), y, weights, loss)
+
+    def _data(self, floats: arrays.Floats, y: Any, sample_weight: Any, loss: losses.Loss) -> TrainingData:
+        truth = arrays.targets(y, self._width(), loss)
+        return arrays.gathered(floats, truth, arrays.row_weights(truth, sample_weight))
+
+    def resume(self, epoch: int, seed: int) -> None:
+        """For callbacks, in ``on_train_begin``: the fit goes on at this epoch, its rows shuffled by this seed."""
+        self.resumed = epoch, seed
+
+    @property
+    def optimizer_state(self) -> dict[str, Array]:
+        """What the optimizer keeps from step to step, by the names of the training graph; empty before the first."""
+        return self._optimizer_state
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What ``compile`` was told, as model files hold it; None before."""
+        if self.optimizer is None:
+            return None
+        how = {"run_eagerly": self.run_eagerly, "steps_per_execution": self.steps_per_execution}
+        how["jit_compile"] = self.jit_compile
+        return saving.compile_config(self.optimizer, self.loss, self._metrics, self._weighted_metrics, **how)
+
+    def compile_from_config(self, config: Mapping[str, Any]) -> None:
+        """The inverse of :meth:`get_compile_config`."""
+        self.compile(
+            config["optimizer"],
+            config["loss"],
+            metrics=config.get("metrics"),
+            weighted_metrics=config.get("weighted_metrics"),
+        )
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Names of what is logged, the loss first."""
+        return ["loss", *metric_directions(self._metrics, self._weighted_metrics)]
+
+    def metric_direction(self, name: str) -> str | None:
+        """Whether a larger value of the loss or metric of that name is better ("up"), a smaller ("down"), or None."""
+        return {"loss": "down", **metric_directions(self._metrics, self._weighted_metrics)}.get(name)
+
+    def _evaluator(self, objective: Objective) -> Lent:
+        signature = self._signature(objective)
+        if self._fitted and self._fitted[0] == (get_ident(), signature):  # another thread may be at its own
+            return self._fitted[1]
+        return lend(("evaluate", signature), lambda: for_evaluation(self.network(), objective))
+
+    def _compiled(self) -> optimizers.Optimizer:
+        if self.optimizer is None:
+            raise TrainingError(
+                "a model is compiled before it trains", received="none", remedy="model.compile('adam', loss)"
+            )
+        return self.optimizer
+
+    def _features(self, x: Any) -> arrays.Floats:
+        """Rows of the input; a model that is not built takes its shape from them."""
+        self._compiled()
+        known = self._input.declared if self._input else None
+        floats = arrays.features(x, known)
+        if not self.built:
+            self.build((None, *floats.shape[1:]))
+        return floats
+
+    def _width(self) -> int:
+        _, output = self._rows()
+        if len(output) != 1:
+            raise UnsupportedError(
+                "the outputs are rows of one dimension", received=str(output), remedy="add Flatten()"
+            )
+        return output[0]
+
+    def _resolved_loss(self, y: Any) -> losses.Loss:
+        if self.loss is None:
+            raise TrainingError("training needs a loss", received="loss=None", remedy="compile(optimizer, 'mse')")
+        alias = self.loss in ("crossentropy", "ce")
+        target_width = arrays.raw_targets(y).shape[1] if alias else None
+        return losses.get(self.loss, self._width(), target_width)
+
+    def _report(self, loss: losses.Loss, *data: TrainingData | None) -> Report:
+        """The loss with the metrics it is reported with, for these rows."""
+        has_weights = any(part is not None and part.sample_weight is not None for part in data)
+        return Report(loss, self._metrics, self._weighted_metrics, self._width(), has_weights)
+
+    def _named_weights(self) -> dict[str, Weight]:
+        return {name: weight for weight, name in self.network().names.items()}
+
+    def _signature(self, objective: Objective | None) -> Hashable:
+        """Everything that evaluation's code depends on, or without an objective prediction's."""
+        network = self.network()
+
+        def graphs() -> Iterable[Graph]:
+            return [evaluation_graph(network, objective) if objective else inference_graph(network, frozen=False)]
+
+        return described([network.input_shape, self._layers, objective], graphs, network.names.values())
+
+    def _built_for(self, x: Any) -> tuple[int, ...]:
+        """The shape of a row; a model that is not built takes it from the data."""
+        if not self.built and self._layers:
+            known = self._input.declared if self._input else None
+            self.build((None, *arrays.features(x, known, finite=False).shape[1:]))
+        return self._rows()[0]
+
+
+def _flat(logs: dict[str, Any]) -> Any:
+    return list(logs.values()) if len(logs) > 1 else logs["loss"]
