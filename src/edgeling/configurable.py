@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import cache
 from math import inf, isfinite
@@ -159,6 +160,22 @@ def serialize(value: Configurable) -> dict[str, Any]:
 def snake_case(name: str) -> str:
     """``BatchNormalization`` -> ``batch_normalization``, by Keras's rule (``ReLU`` -> ``re_lu``)."""
     return sub("([a-z])([A-Z])", r"\1_\2", sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
+
+
+_names: Counter[str] = Counter()
+
+
+def automatic_name(class_name: str) -> str:
+    """``dense``, ``dense_1``... as Keras numbers layers and optimizers through a process."""
+    name = snake_case(class_name)
+    count = _names[name]
+    _names[name] += 1
+    return f"{name}_{count}" if count else name
+
+
+def forget_names() -> None:
+    """Number layers and optimizers from the beginning."""
+    _names.clear()
 
 
 def table_of(classes: Iterable[type[Kind]], **aliases: type[Kind]) -> dict[str, type[Kind]]:

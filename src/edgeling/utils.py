@@ -9,6 +9,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import ArrayLike
 
+from edgeling.configurable import forget_names
 from edgeling.errors import DataError
 from edgeling.graph.random import random_bits
 from edgeling.graph.types import Array
@@ -52,6 +53,15 @@ def set_random_seed(seed: int) -> None:
 def next_seed() -> int:
     """A seed for who was given none: random until :func:`set_random_seed` was called."""
     return _seeds.next()
+
+
+def clear_session(free_memory: bool = True) -> None:
+    """Number layers and optimizers from the beginning again: ``dense``, ``dense_1``...
+
+    Args:
+        free_memory: Keras's; nothing is held that could be freed.
+    """
+    forget_names()
 
 
 def to_categorical(x: ArrayLike, num_classes: int | None = None) -> Array:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which of Keras's test files are run, and what of them is left out, by rules that can be read.
 
-Left out is what is no part of these areas: storage by Orbax, sparse gradients, layers for images, and of Dense the
-cases about its quantized and low-rank forms.
+Left out is what is no part of these areas: storage by Orbax, sparse gradients, layers for images, quantized and
+low-rank forms of Dense, and a warning that only Keras's JAX backend gives.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ AREAS: dict[str, tuple[str, ...]] = {
     "trainer": ("trainers/trainer_test.py",),
 }  # fmt: skip
 LEFT_OUT = ("orbax_checkpoint_test.py", "optimizer_sparse_test.py", "spatial_dropout_test.py")
-LEFT_OUT_CASES = re.compile(r"test_\w*(quantize|lora|gptq|awq|int4|int8|float8)", re.IGNORECASE)
+LEFT_OUT_CASES = re.compile(
+    r"test_\w*(quantize|lora|gptq|awq|int4|int8|float8|overwrite_with_gradient|TensorBoard_auto_trace)", re.IGNORECASE
+)
 
 
 def files_of(source: Path, area: str) -> list[Path]:

@@ -16,6 +16,7 @@ from absl.testing import parameterized
 
 from edgeling import layers, models
 from edgeling.configurable import serialize
+from edgeling.utils import clear_session
 from tests.keras_suite.outcomes import AcceptsError, InternalsError, NotThereError
 
 _REFUSALS = (ValueError, TypeError)
@@ -25,6 +26,9 @@ class TestCase(parameterized.TestCase):
     """Keras's ``testing.TestCase``."""
 
     maxDiff = None
+
+    def setUp(self) -> None:
+        clear_session()
 
     def get_temp_dir(self) -> str:
         folder = tempfile.mkdtemp()

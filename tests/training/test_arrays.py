@@ -45,8 +45,8 @@ BAD: dict[str, tuple[Any, Any, dict[str, Any], type[Exception], str]] = {
     "both weights": (X, Y, {"class_weight": {0: 2.0}, "sample_weight": np.ones(12)}, DataError, "either"),
     "few weights": (X, Y, {"sample_weight": np.ones(5)}, DataError, "5 for 12 rows"),
     "split": (X, Y, {"validation_split": 1.0}, DataError, "both sides"),
-    "batch size": (X, Y, {"batch_size": 0}, UnsupportedError, "batch_size=0"),
-    "generator": ((row for row in X), Y, {}, UnsupportedError, "arrays"),
+    "batch size": (X, Y, {"batch_size": 0}, UnsupportedError, "batch_size is a whole number from 1"),
+    "generator": ((row for row in X), Y, {}, DataError, "targets come with the batches"),
     "dictionary": ({"a": X}, Y, {}, UnsupportedError, "one array"),
 }
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Sequence
 from math import prod
 from numbers import Integral
@@ -14,7 +13,15 @@ import numpy as np
 
 from edgeling import activations
 from edgeling.activations import Activation
-from edgeling.configurable import Configurable, refuse, refuse_overriding, require_float32, serialize, snake_case, whole
+from edgeling.configurable import (
+    Configurable,
+    automatic_name,
+    refuse,
+    refuse_overriding,
+    require_float32,
+    serialize,
+    whole,
+)
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.layers.eager import call, refuse_symbols
@@ -23,15 +30,6 @@ from edgeling.training.arrays import numbers
 from edgeling.training.tracing import Tracer, Weight
 
 Shape = tuple[int, ...]
-_names: Counter[str] = Counter()
-
-
-def automatic_name(class_name: str) -> str:
-    """``dense``, ``dense_1``... as Keras numbers them through a process."""
-    name = snake_case(class_name)
-    number = _names[name]
-    _names[name] += 1
-    return f"{name}_{number}" if number else name
 
 
 class Layer(Configurable):

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from edgeling import layers as layer_table
-from edgeling.configurable import serialize, snake_case
+from edgeling.configurable import automatic_name, serialize, snake_case
 from edgeling.errors import UnsupportedError
 from edgeling.graph.naming import unused
 from edgeling.graph.types import Array
-from edgeling.layers.base import InputLayer, Layer, assign, automatic_name
+from edgeling.layers.base import InputLayer, Layer, assign
 from edgeling.models.display import print_summary
 from edgeling.training.graphs import Network
 from edgeling.training.tracing import Weight

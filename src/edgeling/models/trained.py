@@ -50,6 +50,9 @@ class Trained(Stack):
         self.history: History | None = None
         self.optimizer: optimizers.Optimizer | None = None
         self.loss: Any = None
+        self.run_eagerly = False
+        self.steps_per_execution: int | str = 1
+        self.jit_compile: Any = "auto"
         self._metrics: list[Any] = []
         self._weighted_metrics: list[Any] = []
         self.shuffle_seed = 0
@@ -117,7 +120,7 @@ class Trained(Stack):
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool = True,
-        class_weight: Mapping[int, float] | None = None,
+        class_weight: Any = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
@@ -332,7 +335,7 @@ class Trained(Stack):
         """What ``compile`` was told, as model files hold it; None before."""
         if self.optimizer is None:
             return None
-        how = {"run_eagerly": self.run_eagerly, "steps_per_execution": self.steps_per_execution}
+        how: dict[str, Any] = {"run_eagerly": self.run_eagerly, "steps_per_execution": self.steps_per_execution}
         how["jit_compile"] = self.jit_compile
         return saving.compile_config(self.optimizer, self.loss, self._metrics, self._weighted_metrics, **how)
 

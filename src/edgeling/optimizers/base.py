@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from edgeling.configurable import Configurable, number, refuse, refuse_overriding, serialize, snake_case
+from edgeling.configurable import Configurable, automatic_name, number, refuse, refuse_overriding, serialize
 from edgeling.errors import TrainingError, UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.graph.types import Array
@@ -63,7 +63,7 @@ class Optimizer(Configurable):
                 number(key, value, 0.0)
         self._learning_rate = _rate(learning_rate)
         self.weight_decay, self.clipnorm, self.clipvalue = weight_decay, clipnorm, clipvalue
-        self.global_clipnorm, self.name = global_clipnorm, name or snake_case(type(self).__name__)
+        self.global_clipnorm, self.name = global_clipnorm, name or automatic_name(type(self).__name__)
         self.iterations = 0
         self._by_hand = Steps()
         self._excluded: list[Weight] = []

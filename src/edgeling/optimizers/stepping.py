@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,6 +37,9 @@ class Steps:
             raise DataError(
                 "there is a gradient for every weight", received=f"{len(pairs)} for {len(weights)}", remedy="not None"
             )
+        if len(pairs) < len(weights):
+            missing = [w.path for g, w in zip(gradients, weights, strict=True) if g is None]
+            warnings.warn(f"no gradient for {', '.join(missing)}: left as they are", UserWarning, stacklevel=4)
         for gradient, weight in pairs:
             if gradient.shape != weight.shape:
                 raise DataError(f"the gradient of {weight.path} has shape {weight.shape}", received=str(gradient.shape))

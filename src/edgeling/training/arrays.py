@@ -191,20 +191,43 @@ def _class_numbers(labels: Floats, classes: int) -> Floats:
     return labels
 
 
-def with_class_weights(data: TrainingData, class_weight: Mapping[int, float] | None) -> TrainingData:
+def with_class_weights(data: TrainingData, class_weight: Any) -> TrainingData:
     """The rows, each weighted by its class; classes that are not named weigh one.
 
+    Args:
+        class_weight: a mapping of class numbers; a list of all classes' weights in order; "balanced", so that every
+            class weighs alike together (scikit-learn's ``rows / (classes * rows of the class)``); or None.
+
     Raises:
-        DataError: the rows have weights already.
+        DataError: the rows have weights already; weights that are not numbers from zero up; a list that is too short.
     """
-    if not class_weight:
+    if class_weight is None or (isinstance(class_weight, Mapping) and not class_weight):
         return data
     if data.sample_weight is not None:
         raise DataError("either class_weight or sample_weight is given", received="both")
     y = data.y
     classes = np.argmax(y, axis=1) if y.shape[1] > 1 else np.round(y[:, 0]).astype(int)
-    weights = np.asarray([float(class_weight.get(int(c), 1.0)) for c in classes], np.float32)
-    return TrainingData(data.x, y, weights)
+    weights = _weight_of_each(class_weight, classes)
+    return TrainingData(data.x, y, np.asarray([weights.get(int(c), 1.0) for c in classes], np.float32))
+
+
+def _weight_of_each(given: Any, classes: NDArray[Any]) -> dict[int, float]:
+    if isinstance(given, str) and given == "balanced":
+        numbers_of, counts = np.unique(classes, return_counts=True)
+        return {int(c): len(classes) / (len(counts) * int(n)) for c, n in zip(numbers_of, counts, strict=True)}
+    try:
+        pairs = given.items() if isinstance(given, Mapping) else enumerate(np.asarray(given, np.float64).tolist())
+        weights = {int(c): float(w) for c, w in pairs}
+    except (TypeError, ValueError):
+        raise DataError(
+            "class_weight maps class numbers to weights, lists them, or is 'balanced'", received=repr(given),
+            remedy="{0: 1.0, 1: 5.0}",
+        ) from None  # fmt: skip
+    if not all(0 <= w < np.inf for w in weights.values()):
+        raise DataError("class_weight holds finite numbers from zero up", received=repr(given))
+    if not isinstance(given, Mapping) and len(weights) <= classes.max():
+        raise DataError("class_weight lists every class", received=f"{len(weights)} weights, class {classes.max()}")
+    return weights
 
 
 def row_weights(y: Floats, sample_weight: Any = None) -> Floats | None:

@@ -16,13 +16,8 @@ from edgeling.errors import EdgelingError, GraphError
 from edgeling.explaining import PermutationImportance
 from edgeling.graph.types import Array
 from edgeling.models import Sequential
-<<<<<<< HEAD
-from edgeling.models.sequential import CALIBRATION_ROWS
-from edgeling.report.parts import plural
-=======
 from edgeling.models.trained import CALIBRATION_ROWS
-from edgeling.optimizers import Adam
->>>>>>> 45c1dc4 (fit, evaluate and predict take batches; hooks of tests, predictions and batches; an epoch of some steps goes on where the last one stopped)
+from edgeling.report.parts import plural
 from edgeling.toolchain.prove import Proof
 from edgeling.training.graphs import inference_graph
 from edgeling.workflow.deploy import PRECISIONS, PROOF_ROWS, deployable, identifier
