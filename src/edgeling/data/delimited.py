@@ -15,18 +15,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgeling.data.cells import Cells
 from edgeling.data.number_forms import PLAIN
+from edgeling.data.series import SwiftText, without
 from edgeling.data.words import is_missing
 from edgeling.errors import DataError
 from edgeling.graph.types import Array
-
-if TYPE_CHECKING:
-    import polars
 
 MAX_CELLS = 200_000_000
 """More than this would not fit the memory of an ordinary workstation."""
@@ -57,12 +54,13 @@ class Grid:
     notes: tuple[str, ...] = ()
 
 
-def cut_up(name: str, text: str, separator: str = "", comment: str = "") -> Grid:
+def cut_up(name: str, text: str, separator: str = "", comment: str = "", encoded: bytes = b"") -> Grid:
     """The columns of a text.
 
     Args:
         separator: of cells; by default the one of ``, ; tab |`` that cuts the first rows alike.
         comment: lines that begin with it are left out; by default ``#`` where the text begins with it.
+        encoded: the same text in UTF-8, if it is at hand.
 
     Raises:
         DataError: no header, no rows, rows of another width, or more cells than memory holds.
@@ -71,7 +69,7 @@ def cut_up(name: str, text: str, separator: str = "", comment: str = "") -> Grid
     if named:
         text, separator = text[named.end() :], separator or named[1]
     try:
-        lines = _Lines(text, separator, comment)
+        lines = _Lines(text, separator, comment, encoded if not named else b"")
         header = _header(lines.header)
         columns = (_quickly(lines, len(header)) or _carefully(lines, len(header))) if header else []
     except csv.Error as error:
@@ -93,22 +91,30 @@ class _Lines:
     text: str
     separator: str
     comment: str
+    encoded: bytes = b""
     notes: list[str] = field(default_factory=list)
     header: list[str] = field(default_factory=list)
-    body: str = ""
+    start: int = 0
     comments: int = 0
 
     def __post_init__(self) -> None:
-        self.text = self.text.lstrip("\r\n")
+        whole, self.text = self.text, self.text.lstrip("\r\n")
         last = self._leave_out_comments(self.comment or "#") if self.comment or self.text.startswith("#") else ""
         start = self.text[:_SNIFFED_CHARACTERS].splitlines(keepends=True)[:_SNIFFED_LINES]
         self.separator = self.separator or max(_SEPARATORS, key=lambda s: _agreement(start, s))
-        self.header, self.body = self._first_row()
+        self.header, self.start = self._first_row()
         if named := self._names_in(last):
-            self.header, self.body = named, self.text
-        elif not last and "\n#" in self.body and self._has_notes_among_rows():
+            self.header, self.start = named, 0
+        elif not last and "#" in self.text and "\n#" in self.body and self._has_notes_among_rows():
             self._leave_out_comments("#")
-            self.header, self.body = self._first_row()
+            self.header, self.start = self._first_row()
+        if self.text is not whole:
+            self.encoded = b""
+
+    @property
+    def body(self) -> str:
+        """The rows below the header."""
+        return self.text[self.start :]
 
     def _leave_out_comments(self, mark: str) -> str:
         """Drop comment lines; a quoted cell may hold what looks like one. Returns the last of those at the top."""
@@ -133,11 +139,11 @@ class _Lines:
         lines = [line for line in self.body.split("\n") if line.startswith("#")]
         return all(len(row) != len(self.header) for row in _reader(lines, self.separator))
 
-    def _first_row(self) -> tuple[list[str], str]:
+    def _first_row(self) -> tuple[list[str], int]:
         start = self.text[:_SNIFFED_CHARACTERS]
         stream = io.StringIO(start if "\n" in start[_SNIFFED_CHARACTERS // 2 :] else self.text, newline="")
         row = next((row for row in _reader(stream, self.separator) if any(cell.strip() for cell in row)), [])
-        return row, self.text[stream.tell() :]
+        return row, stream.tell()
 
     def _names_in(self, comment: str) -> list[str]:
         """Column names in the last comment above the rows, ``#x,y``: where it is alone, or stands above numbers."""
@@ -303,39 +309,30 @@ def _only_missing(texts: Array, extra: Sequence[str], words: Counter[str]) -> bo
     return all(is_missing(word, extra) for word in words)
 
 
-def without(values: Array, extra: Sequence[str], words: Counter[str]) -> Array:
-    """Numbers that stand for a missing value, such as -999, made NaN and counted."""
-    for word in extra:
-        if PLAIN.fullmatch(word) and (hit := values == float(word)).any():
-            values = np.where(hit, np.nan, values)
-            words[word] += int(hit.sum())
-    return values
-
-
 # --------------------------------------------------------------------------------------------------------- quickly
 
 
 def _quickly(lines: _Lines, width: int) -> list[Cells] | None:
     """The same cells by polars; ``None`` where the text is small, or a cell could be read in two ways."""
-    text, separator = lines.body, lines.separator
-    if len(text) < LARGE_CHARACTERS or width < 2 or not separator.isascii():
+    text, separator = lines.text, lines.separator
+    if len(text) < LARGE_CHARACTERS or width < 2 or not separator.isascii() or not _has_many_rows(text):
         return None
-    rows = _clear_rows(text, separator, width)
-    if rows is None or rows < LARGE_ROWS:
+    plain = '"' not in text and "\r" not in text
+    rows = None if plain else _clear_rows(lines.body, separator, width)
+    if rows is None and not plain:
         return None
-    import polars
+    skipped = text.count("\n", 0, lines.start)
+    swift = SwiftText(lines.encoded or text.encode(), skipped, separator, width, quoted='"' in text)
+    if plain and swift.is_cut and swift.last_is_missing:  # a row may be too narrow, or blank
+        rows = _clear_rows(lines.body, separator, width)
+    elif plain:
+        rows = swift.rows
+    require_memory((rows or 0) * width)
+    return swift.columns() if swift.is_cut and swift.rows == rows else None
 
-    require_memory(rows * width)
-    try:
-        frame = polars.read_csv(
-            text.encode(), has_header=False, separator=separator, quote_char='"' if '"' in text else None,
-            infer_schema=False, new_columns=[str(i) for i in range(width)],
-        )  # fmt: skip
-    except polars.exceptions.PolarsError:  # a row is longer than the others
-        return None
-    if (frame.height, frame.width) != (rows, width):
-        return None
-    return [SeriesCells(series) for series in frame.get_columns()]
+
+def _has_many_rows(text: str) -> bool:
+    return next(itertools.islice(re.finditer("\n", text), LARGE_ROWS, None), None) is not None
 
 
 def _clear_rows(text: str, separator: str, width: int) -> int | None:
@@ -351,39 +348,3 @@ def _clear_rows(text: str, separator: str, width: int) -> int | None:
 def _quoted(separator: str) -> re.Pattern[str]:
     s = re.escape(separator)
     return re.compile(rf'(?:(?<=[{s}\n])|\A)"(?:[^"]|"")*+"(?=[{s}\r\n]|\Z)')
-
-
-class SeriesCells:
-    """A column held by polars. Spaces around its texts go when it is looked at: one column is copied at a time."""
-
-    def __init__(self, series: polars.Series) -> None:
-        self._series = series
-
-    def _texts(self) -> polars.Series:
-        return self._series.fill_null("").str.strip_chars()
-
-    def sample(self) -> list[str]:
-        return list(dict.fromkeys((text or "").strip() for text in self._series.head(300).to_list()))
-
-    def plain_numbers(self, extra: Sequence[str]) -> tuple[Array, Counter[str]] | None:
-        import polars
-
-        if any(word and not is_missing(word, extra) and not PLAIN.fullmatch(word) for word in self.sample()):
-            return None
-        texts = self._texts()
-        values = texts.cast(polars.Float64, strict=False)
-        unread = texts.filter((values.is_null() | values.is_nan()) & (texts != ""))
-        words: Counter[str] = Counter()
-        if unread.len():
-            counted = unread.value_counts()
-            if counted.height > 1000 or not all(is_missing(word, extra) for word in counted[:, 0]):
-                return None
-            words.update(dict(zip(*counted.get_columns(), strict=True)))
-        return without(values.fill_null(float("nan")).to_numpy(), extra, words), words
-
-    def distinct(self) -> tuple[list[str], Array]:
-        import polars
-
-        texts = self._texts()
-        found = texts.unique().sort()
-        return found.to_list(), texts.cast(polars.Enum(found)).to_physical().to_numpy()

@@ -16,8 +16,9 @@ from numpy.typing import ArrayLike
 
 from edgeling.data.cells import Cells, Understood, understand
 from edgeling.data.dates import DAY_SECONDS
-from edgeling.data.delimited import CodedCells, SeriesCells, TextCells, require_memory
+from edgeling.data.delimited import CodedCells, TextCells, require_memory
 from edgeling.data.reading import Reading, Role, role_of
+from edgeling.data.series import SeriesCells
 from edgeling.data.table import Column, Table, numeric_column
 from edgeling.errors import DataError
 from edgeling.graph.types import Array

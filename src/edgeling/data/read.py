@@ -127,7 +127,8 @@ def _is_text(content: bytes) -> bool:
 
 def _read_text(source: Source, reading: Reading, roles: Mapping[str, Role]) -> Table:
     text, note = decode(source.name, source.content, reading.encoding)
-    grid = cut_up(source.name, text, reading.separator, reading.comment)
+    same = not reading.encoding and text.isascii() and len(text) == len(source.content)
+    grid = cut_up(source.name, text, reading.separator, reading.comment, source.content if same else b"")
     usual = "," if grid.separator == ";" else "."
     columns, found = understand(grid.columns, reading, roles, usual_decimal=usual)
     return Table(columns, notes=(*((note,) if note else ()), *grid.notes, *found.sentences()))
