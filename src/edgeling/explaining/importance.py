@@ -7,8 +7,9 @@ Source: Breiman, "Random Forests", Machine Learning 45 (2001), section 10; with 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from edgeling.graph.types import Array
 
 # What one predict call is handed at most (unless one repeat alone is larger): 32 MB of float32.
 _BATCH_ELEMENTS = 1 << 23
+
+Shuffled = Callable[[int, Sequence[Array]], Iterable[Array]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +56,7 @@ def permutation_importance(
     *,
     repeats: int = 10,
     seed: int = 0,
+    shuffled: Shuffled | None = None,
 ) -> PermutationImportance:
     """Shuffle each column of held-out rows in turn, and measure how far the score falls.
 
@@ -68,6 +72,7 @@ def permutation_importance(
         score: ``score(y, predictions)``, greater is better.
         repeats: shuffles a column, at least 1.
         seed: the same seed gives the same result anywhere.
+        shuffled: what predicts for ``x_raw`` with a column in each of some orders; by default ``predict`` does.
 
     Raises:
         DataError: shapes that do not fit together, no rows, or no repeats.
@@ -75,9 +80,10 @@ def permutation_importance(
     _check(x_raw, y, feature_names, repeats)
     orders = [permutation(len(x_raw), seed=seed, step=repeat) for repeat in range(repeats)]
     baseline = float(score(y, predict(x_raw)))
+    shuffled = shuffled or partial(_shuffled_predictions, predict, x_raw)
     falls = np.array(
         [
-            [baseline - score(y, predicted) for predicted in _shuffled_predictions(predict, x_raw, column, orders)]
+            [baseline - score(y, predicted) for predicted in shuffled(column, orders)]
             for column in range(x_raw.shape[1])
         ],
         dtype=np.float64,

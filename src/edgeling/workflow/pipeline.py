@@ -231,12 +231,14 @@ class Pipeline:
 
     def importance(self, raw: Array, truth: Array, seed: int = 0) -> PermutationImportance:
         """Permutation importance of the raw columns, in accuracy or R² lost."""
-        from edgeling.explaining import permutation_importance
+        from edgeling.explaining import permutation_importance, updated_first_layer
 
         def score(y: Array, answers: Array) -> float:
             return accuracy(y, decide(answers)) if self.labels else r2_score(y, answers[:, 0])
 
-        return permutation_importance(self.answers, raw, truth, self.preparation.names, score, seed=seed)
+        updated = updated_first_layer(self.deployable.graphs[self.precision], self.name, raw)
+        names = self.preparation.names
+        return permutation_importance(self.answers, raw, truth, names, score, seed=seed, shuffled=updated)
 
     def truth(self, table: Table) -> Array:
         """The target of a table: label positions [rows], or numbers in the target's unit."""
