@@ -10,6 +10,7 @@ import pytest
 
 from edgeling.errors import UnsupportedError
 from edgeling.formats.keras_file import load_keras, save_keras
+from tests.support.rounding import prediction_bound
 from tests.support.shared import needs, shared_data
 
 TINY = shared_data("mlperf_tiny")
@@ -36,10 +37,12 @@ def test_the_autoencoder_predicts_as_in_keras(tmp_path: Path) -> None:
     model = load_keras(TINY / "ad01.h5")
     theirs = keras.models.load_model(TINY / "ad01.h5", compile=False)
     expected = theirs.predict(sounds(), verbose=0)
-    np.testing.assert_allclose(model.predict(sounds(), verbose=0), expected, rtol=1e-4, atol=1e-4)
+    allowed = prediction_bound(model, sounds())
+    allowed.require(expected, "Keras")
+    allowed.require(model.predict(sounds(), verbose=0), "Edgeling")
     save_keras(model, tmp_path / "ad01.keras")
     back = keras.models.load_model(tmp_path / "ad01.keras")
-    np.testing.assert_allclose(back.predict(sounds(), verbose=0), expected, rtol=1e-5, atol=1e-5)
+    allowed.require(back.predict(sounds(), verbose=0), "Keras, of our file")
 
 
 @pytest.mark.parametrize("name", ["pretrainedResnet.h5", "str_ww_ref_model.h5", "vww_96.h5"])

@@ -197,3 +197,29 @@ def prediction_bound(model: Any, x: Array) -> Bound:
         return [np.concatenate(list(answers))]
 
     return bounds(run)[0]
+
+
+def require_same_answers(ours: Any, theirs: Any, x: Array) -> None:
+    """Two models predict the same for rows, up to rounding."""
+    bound = prediction_bound(ours, x)
+    bound.require(theirs.predict(x, verbose=0), "theirs")
+    bound.require(ours.predict(x, verbose=0), "ours")
+
+
+def require_same_evaluation(ours: Any, theirs: Any, *data: Any) -> None:
+    """Two models report the same loss and metrics, up to rounding."""
+    allowed = training_bounds(ours, lambda twin: np.ravel(twin.evaluate(*data, verbose=0)))
+    mine, other = (np.ravel(model.evaluate(*data, verbose=0)) for model in (ours, theirs))
+    for bound, one, another in zip(allowed, mine, other, strict=False):  # the weights' follow
+        bound.require(another, "theirs")
+        bound.require(one, "ours")
+
+
+def weight_bounds(model: Any, *data: Any, **how: Any) -> list[Bound]:
+    """Of the weights that a fit of the model will leave."""
+
+    def fit(twin: Any) -> list[Any]:
+        twin.fit(*data, **how)
+        return []
+
+    return training_bounds(model, fit, samples=6)

@@ -12,7 +12,7 @@ import numpy as np
 from edgeling import callbacks as our_callbacks
 from edgeling.models import Sequential
 from edgeling.optimizers import get as optimizer_of
-from tests.support.rounding import Bound, prediction_bound, training_bounds
+from tests.support.rounding import Bound, training_bounds
 
 FEATURES = 5
 ROWS = 12
@@ -38,11 +38,6 @@ def compile_both(model: Any, ours: Sequential, optimizer: Any, loss: Any, **how:
 
 def rows(seed: int = 0, count: int = ROWS, features: int = FEATURES) -> Any:
     return np.random.default_rng(seed).normal(size=(count, features)).astype(np.float32)
-
-
-def assert_same_answers(model: Any, ours: Sequential, x: Any) -> None:
-    """Both predict the same, up to rounding."""
-    assert_within([prediction_bound(ours, x)], [ours.predict(x, verbose=0)], [model.predict(x, verbose=0)])
 
 
 def assert_same_step(model: Any, ours: Sequential, x: Any, y: Any, **weights: Any) -> None:
@@ -74,16 +69,6 @@ def assert_same_fit(
         allowed, [*mine.values(), *ours.get_weights()], [*(theirs[key] for key in mine), *model.get_weights()]
     )
     return expected, got
-
-
-def weight_bounds(ours: Sequential, *data: Any, **how: Any) -> list[Bound]:
-    """Of the weights that a fit will leave."""
-
-    def fit(twin: Sequential) -> list[Any]:
-        twin.fit(*data, **how)
-        return []
-
-    return training_bounds(ours, fit, samples=6)
 
 
 def _losses(history: dict[str, Any]) -> dict[str, Any]:

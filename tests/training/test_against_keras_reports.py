@@ -14,7 +14,8 @@ keras = pytest.importorskip("keras")
 from edgeling import callbacks, losses, metrics  # noqa: E402
 from edgeling.errors import UnsupportedError  # noqa: E402
 from edgeling.models import Sequential, load_model  # noqa: E402
-from tests.training.keras_pairs import assert_within, network, rows, twin, weight_bounds  # noqa: E402
+from tests.support.rounding import weight_bounds  # noqa: E402
+from tests.training.keras_pairs import assert_within, network, rows, twin  # noqa: E402
 
 pytestmark = pytest.mark.keras
 L = keras.layers

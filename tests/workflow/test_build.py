@@ -9,11 +9,11 @@ import pytest
 import edgeling
 from edgeling.codegen import names
 from edgeling.errors import ArtifactError, DataError, EdgelingError, TargetError, UnsupportedError
-from edgeling.graph import run_rows
 from edgeling.layers import Dense, Dropout, Input
 from edgeling.models import Sequential
 from edgeling.training.graphs import inference_graph
 from edgeling.workflow.deploy import identifier
+from tests.support.rounding import require_same_answers
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 8)).astype(np.float32)
@@ -91,8 +91,7 @@ def test_a_live_keras_model_builds_and_means_what_keras_means() -> None:
     assert proof.matches
     from edgeling.formats.live_keras import from_keras
 
-    (ours,) = run_rows(inference_graph(from_keras(theirs)), X)
-    np.testing.assert_allclose(ours, theirs.predict(X, verbose=0), rtol=1e-5, atol=1e-6)
+    require_same_answers(from_keras(theirs), theirs, X)
 
 
 def test_what_is_not_there_is_refused(model, tmp_path) -> None:
