@@ -21,6 +21,7 @@ import numpy as np
 from edgeling.data.cells import Cells
 from edgeling.data.number_forms import PLAIN
 from edgeling.data.series import SwiftText, without
+from edgeling.data.table import require_distinct_names
 from edgeling.data.words import is_missing
 from edgeling.errors import DataError
 from edgeling.graph.types import Array
@@ -80,7 +81,7 @@ def cut_up(name: str, text: str, separator: str = "", comment: str = "", encoded
         ) from error
     if not columns:
         raise DataError("a table needs rows below its header", received=f"the header {', '.join(header[:20])!r} alone")
-    _require_distinct(header)
+    require_distinct_names(header)
     return Grid(dict(zip(header, columns, strict=True)), lines.separator, tuple(lines.notes))
 
 
@@ -183,14 +184,6 @@ def _looks_like_data(names: Sequence[str]) -> bool:
     numbers = [name for name in names if PLAIN.fullmatch(name)]
     counted = list(names) == [str(i) for i in range(len(names))]
     return any("." in number for number in numbers) or (bool(numbers) and numbers == list(names) and not counted)
-
-
-def _require_distinct(names: Sequence[str]) -> None:
-    if len(set(names)) < len(names):
-        repeated = Counter(names).most_common(1)[0][0]
-        raise DataError(
-            "column names must differ", received=f"{repeated!r} more than once", remedy="rename one of them"
-        )
 
 
 def require_memory(cells: int) -> None:

@@ -19,7 +19,7 @@ from edgeling.data.dates import DAY_SECONDS
 from edgeling.data.delimited import CodedCells, TextCells, require_memory
 from edgeling.data.reading import Reading, Role, role_of
 from edgeling.data.series import SeriesCells
-from edgeling.data.table import Column, Table, numeric_column
+from edgeling.data.table import Column, Table, numeric_column, require_distinct_names
 from edgeling.errors import DataError
 from edgeling.graph.types import Array
 
@@ -136,11 +136,7 @@ def _named(names: Sequence[Any], columns: Sequence[Any]) -> dict[str, Any]:
                 "a column has one name", received=f"{name!r}, a name in levels", remedy="df.columns = ['_'.join(...)]"
             )
     texts = [str(name) for name in names]
-    if len(set(texts)) < len(texts):
-        repeated = next(name for name in texts if texts.count(name) > 1)
-        raise DataError(
-            "column names must differ", received=f"{repeated!r} more than once", remedy="rename one of them"
-        )
+    require_distinct_names(texts)
     return dict(zip(texts, columns, strict=True))
 
 

@@ -82,7 +82,7 @@ class Table:
     notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
-        _require_distinct_names([column.name for column in self.columns])
+        require_distinct_names([column.name for column in self.columns])
         lengths = {len(column.values) for column in self.columns}
         if len(lengths) > 1:
             raise DataError("every column of a table has as many rows", received=f"lengths {sorted(lengths)}")
@@ -156,7 +156,8 @@ def number_text(value: float) -> str:
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
 
 
-def _require_distinct_names(names: Sequence[str]) -> None:
+def require_distinct_names(names: Sequence[str]) -> None:
+    """Raise a DataError for two columns of one name."""
     if len(set(names)) < len(names):
         repeated = Counter(names).most_common(1)[0][0]
         raise DataError(
