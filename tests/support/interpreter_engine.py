@@ -15,7 +15,7 @@ from edgeling.training.engine import Epochs, Kept, TrainingData
 class InterpreterEngine:
     """As ``edgeling.training.engine.Engine``, slowly."""
 
-    def __init__(self, name: str, training_graph: Any, evaluation_graph: Graph | None = None) -> None:
+    def __init__(self, name: str, training_graph: Any, evaluation_graph: Any = None) -> None:
         self._training_graph, self._evaluation_graph = training_graph, evaluation_graph
         self._weights: dict[str, Any] = {}
         self._graphs: dict[int, Graph] = {}
@@ -69,8 +69,7 @@ class InterpreterEngine:
         return self.evaluate_rows(data)[0]
 
     def evaluate_rows(self, data: TrainingData) -> tuple[Any, Any]:
-        graph = self._evaluation_graph
-        assert graph
+        graph = self._evaluation_graph(1)
         held = {k: v for k, v in self._weights.items() if k in graph.variables}
         arrays = data.x, data.y, data.sample_weight
         rows = [

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -61,11 +62,11 @@ def _scores(b: GraphBuilder, y: str, p: str, weight: str, batch: int) -> tuple[s
     return loss, accuracy
 
 
-def evaluation() -> Graph:
+def evaluation(rows: int = 1) -> Graph:
     b = GraphBuilder("net")
-    x, y = b.input("x", (1, FEATURES)), b.input("y", (1, 1))
+    x, y = b.input("x", (rows, FEATURES)), b.input("y", (rows, 1))
     p = b.add("softmax", b.add("dense", x, b.variable(START["kernel"], "kernel"), b.variable(START["bias"], "bias")))
-    return b.build(_scores(b, y, p, "", 1))
+    return b.build(_scores(b, y, p, "", rows))
 
 
 def data(rows: int, weighted: bool = False) -> TrainingData:
@@ -121,7 +122,7 @@ def test_the_loop_does_what_the_interpreter_does(case: str) -> None:
     c = {"shuffle": True, "weighted": False, "rates": np.array([0.05]), "steps": None, "first_epoch": 0,
          "dropout": False, **CASES[case]}  # fmt: skip
     d, rates = data(c["rows"], c["weighted"]), c["rates"].astype(np.float32)
-    engine = Engine("net", lambda batch: step_graph(batch, c["weighted"], c["dropout"]), evaluation())
+    engine = Engine("net", lambda batch: step_graph(batch, c["weighted"], c["dropout"]), evaluation)
     engine.load(START)
     done = engine.run_epochs(
         d, batch_size=c["batch"], epochs=3, shuffle=c["shuffle"], seed=9, first_epoch=c["first_epoch"],
@@ -157,14 +158,14 @@ def test_a_seed_repeats_a_run_bit_for_bit_however_it_is_cut() -> None:
 
 
 def test_evaluation_is_the_mean_over_rows() -> None:
-    engine, d = Engine("net", step_graph, evaluation()), data(50)
+    engine, d = Engine("net", step_graph, evaluation), data(50)
     engine.load(START)
     rows = [run(evaluation(), [d.x[i : i + 1], d.y[i : i + 1]]).outputs for i in range(50)]
     np.testing.assert_allclose(engine.evaluate(d), np.mean(rows, axis=0), rtol=1e-5)
 
 
 def test_evaluating_between_epochs_does_not_disturb_training() -> None:
-    engine, d = Engine("net", step_graph, evaluation()), data(23)
+    engine, d = Engine("net", step_graph, evaluation), data(23)
     engine.load(START)
     for epoch in range(4):
         engine.evaluate(d)
@@ -174,12 +175,12 @@ def test_evaluating_between_epochs_does_not_disturb_training() -> None:
 
 def test_what_the_optimizer_keeps_outlives_an_evaluation_before_training() -> None:
     held = {"kernel_momentum": np.full_like(START["kernel"], 0.25), "step": np.uint32(7)}
-    one, other = (Engine("net", step_graph, evaluation()) for _ in range(2))
+    one, other = (Engine("net", step_graph, evaluation) for _ in range(2))
     one.load(START | held)
     one.evaluate(data(5))
     other.evaluate(data(5))
     other.load(START | held)
-    straight = Engine("net", step_graph, evaluation())
+    straight = Engine("net", step_graph, evaluation)
     straight.load(START | held)
     for engine in (one, other, straight):
         np.testing.assert_array_equal(engine.weights()["kernel_momentum"], held["kernel_momentum"])
@@ -190,20 +191,20 @@ def test_what_the_optimizer_keeps_outlives_an_evaluation_before_training() -> No
         np.testing.assert_array_equal(other.weights()[name], array, err_msg=name)
 
 
-def _many_metrics(count: int) -> Graph:
-    b = GraphBuilder.of(evaluation())
-    loss, accuracy = evaluation().outputs
+def _many_metrics(count: int, rows: int) -> Graph:
+    b = GraphBuilder.of(evaluation(rows))
+    loss, accuracy = evaluation(rows).outputs
     return b.build([loss, *(b.add("add", accuracy, accuracy) for _ in range(count))])
 
 
 def test_as_many_metrics_as_the_loop_has_room_for_and_no_more() -> None:
-    engine = Engine("net", step_graph, _many_metrics(31))
+    engine = Engine("net", step_graph, partial(_many_metrics, 31))
     engine.load(START)
     means = engine.evaluate(data(20))
     assert means.shape == (32,)
     assert len(set(means[1:].tolist())) == 1
     with pytest.raises(UnsupportedError, match=r"at most 31 metrics; received 32"):
-        Engine("net", step_graph, _many_metrics(32)).evaluate(data(20))
+        Engine("net", step_graph, partial(_many_metrics, 32)).evaluate(data(20))
 
 
 def test_a_loss_that_is_not_finite_keeps_the_last_whole_epoch() -> None:
@@ -219,19 +220,19 @@ def test_a_loss_that_is_not_finite_keeps_the_last_whole_epoch() -> None:
 
 def test_ctrl_c_keeps_the_last_whole_epoch() -> None:
     d, engine = data(2000), Engine("net", step_graph)
+    how = {"batch_size": 1, "seed": 1, "learning_rates": np.float32(0.001), "planned_steps": len(d.x) * 100_000}
     engine.load(START)
-    engine.run_epochs(d, batch_size=1, epochs=1, seed=1, learning_rates=np.float32(0.001))  # compiled now
+    engine.run_epochs(d, epochs=1, **how)  # compiled now
     engine.load({name: np.zeros_like(v) for name, v in engine.weights().items()} | START)
     alarm = threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
     alarm.start()
     started = time.monotonic()
-    done = engine.run_epochs(d, batch_size=1, epochs=100_000, seed=1, learning_rates=np.float32(0.001))
+    done = engine.run_epochs(d, epochs=100_000, **how)
     assert done.interrupted
     assert time.monotonic() - started < 30
     whole = len(done.logs)
     assert 0 < whole < 100_000
     fresh = Engine("net", step_graph)
     fresh.load(START)
-    planned = len(d.x) * 100_000  # which decides how the step is compiled
-    fresh.run_epochs(d, batch_size=1, epochs=whole, seed=1, learning_rates=np.float32(0.001), planned_steps=planned)
+    fresh.run_epochs(d, epochs=whole, **how)
     np.testing.assert_array_equal(engine.weights()["kernel"], fresh.weights()["kernel"])

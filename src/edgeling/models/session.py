@@ -8,7 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from typing import Any, TypeVar
 
@@ -145,9 +145,9 @@ def for_training(network: Network, objective: Objective, optimizer: Rule, batch_
 
     weights = set(network.names.values())
     initial = {name: array for name, array in step(batch_size).variables.items() if name not in weights}
-    return Lent(Engine(NAME, step, evaluation_graph(network, objective)), initial)
+    return Lent(Engine(NAME, step, partial(evaluation_graph, network, objective)), initial)
 
 
 def for_evaluation(network: Network, objective: Objective) -> Lent:
     """An engine that only evaluates."""
-    return Lent(Engine(NAME, None, evaluation_graph(network, objective)), {})
+    return Lent(Engine(NAME, None, partial(evaluation_graph, network, objective)), {})

@@ -29,6 +29,7 @@ _SLICE_SECONDS = 0.05  # how long C may run before Python looks for Ctrl-C
 _FIRST_SLICE_STEPS = 2000
 # From this many kernel calls on, some seconds of them, kernels compiled for their sizes save what compiling them costs.
 _SPECIALISED_CALLS = 100_000_000
+_EVALUATED_TOGETHER = 32  # rows; those that are left go one by one
 _EVALUATED_ROWS = 65536  # between two of which Ctrl-C is seen
 
 
@@ -95,7 +96,7 @@ class Engine:
         name: a C identifier.
         training_graph: gives the step for a batch size, as ``training.graphs`` makes it. Called for the full batch
             and, where rows are left over, for the rest.
-        evaluation_graph: loss and metrics of one row.
+        evaluation_graph: loss and metrics, means over a number of rows; asked for one row and for a batch.
 
     Raises:
         CompilerNotFoundError: there is no C compiler.
@@ -104,11 +105,14 @@ class Engine:
     """
 
     def __init__(
-        self, name: str, training_graph: Callable[[int], Graph] | None, evaluation_graph: Graph | None = None
+        self,
+        name: str,
+        training_graph: Callable[[int], Graph] | None,
+        evaluation_graph: Callable[[int], Graph] | None = None,
     ) -> None:
         self._name = name
         self._training_graph = training_graph
-        self._evaluation_graph = optimize(evaluation_graph) if evaluation_graph else None
+        self._evaluation_graph = evaluation_graph
         self._sizes: tuple[int, int] | None = None
         self._calls, self._is_specialised = 0, False
         self._native: NativeProgram | None = None
@@ -217,7 +221,8 @@ class Engine:
             names = ("train", "train_tail")
             graphs = {n: optimize(self._training_graph(s)) for n, s in zip(names, sizes, strict=True) if s}
         if self._evaluation_graph:
-            graphs["evaluate"] = self._evaluation_graph
+            sizes_of = {"evaluate": _EVALUATED_TOGETHER, "evaluate_row": 1}
+            graphs |= {name: optimize(self._evaluation_graph(rows)) for name, rows in sizes_of.items()}
         most = max(sum(len(graph.types[o].shape) < 2 for o in graph.outputs) for graph in graphs.values())
         if most > _MAX_LOGS:
             raise UnsupportedError(f"there are at most {_MAX_LOGS - 1} metrics", received=f"{most - 1}")
@@ -355,8 +360,9 @@ def _loop_source(program: Program) -> str:
             f"void {name}_evaluate_rows(void *state, const float *x, const float *y, const float *sample_weight,\n"
             f"                          int32_t rows, int32_t x_size, int32_t y_size, int32_t width, int32_t logs,\n"
             f"                          float *predictions, float *means) {{\n"
-            f"    edgeling_evaluate(state, step_{name}_evaluate, x, y, sample_weight, rows, x_size, y_size, width,"
-            f" logs, predictions, means);\n}}\n"
+            f"    const edgeling_evaluation steps = {{step_{name}_evaluate, step_{name}_evaluate_row,"
+            f" {_EVALUATED_TOGETHER}, x_size, y_size, width, logs}};\n"
+            f"    edgeling_evaluate(state, steps, x, y, sample_weight, rows, predictions, means);\n}}\n"
         )
     return "\n".join(parts)
 

@@ -162,20 +162,28 @@ static int32_t edgeling_fit(edgeling_run *run, edgeling_network net, int64_t ste
     return status;
 }
 
-/* Mean logs over rows, a row at a time: x [rows][x_size], y [rows][y_size], sample_weight [rows] or null,
- * predictions [rows][prediction_size], or null where the step gives none. */
-static void edgeling_evaluate(void *state, edgeling_step row_step, const float *x, const float *y,
-                              const float *sample_weight, int32_t rows, int32_t x_size, int32_t y_size,
-                              int32_t prediction_size, int32_t log_count, float *predictions, float *means) {
+/* What an evaluation is compiled for: a batch of rows and one row, and the lengths of a row. */
+typedef struct {
+    edgeling_step together, one;
+    int32_t batch_size, x_size, y_size, prediction_size, log_count;
+} edgeling_evaluation;
+
+/* Mean logs over rows: x [rows][x_size], y [rows][y_size], sample_weight [rows] or null, predictions
+ * [rows][prediction_size], or null where the steps give none. */
+static void edgeling_evaluate(void *state, edgeling_evaluation net, const float *x, const float *y,
+                              const float *sample_weight, int32_t rows, float *predictions, float *means) {
     double sums[EDGELING_MAX_LOGS] = {0.0};
     float logs[EDGELING_MAX_LOGS];
-    for (int64_t row = 0; row < rows; ++row) {
-        const edgeling_batch one = {x + row * x_size, y + row * y_size, sample_weight ? sample_weight + row : 0, 0, 0,
-                                    predictions ? predictions + row * prediction_size : 0};
-        row_step(state, &one, logs);
-        for (int32_t i = 0; i < log_count; ++i) sums[i] += (double)logs[i];
+    int32_t count = 0;
+    for (int64_t row = 0; row < rows; row += count) {
+        count = rows - row < net.batch_size ? 1 : net.batch_size;
+        const edgeling_batch some = {x + row * net.x_size, y + row * net.y_size,
+                                     sample_weight ? sample_weight + row : 0, 0, 0,
+                                     predictions ? predictions + row * net.prediction_size : 0};
+        (count == 1 ? net.one : net.together)(state, &some, logs);
+        for (int32_t i = 0; i < net.log_count; ++i) sums[i] += (double)logs[i] * count;
     }
-    for (int32_t i = 0; i < log_count; ++i) means[i] = (float)(sums[i] / rows);
+    for (int32_t i = 0; i < net.log_count; ++i) means[i] = (float)(sums[i] / rows);
 }
 
 #endif
