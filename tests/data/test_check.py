@@ -120,11 +120,17 @@ def test_columns_not_worth_learning_from_are_left_out_and_said_so() -> None:
     assert {c.name: c.missing for c in found.columns}["sometimes"] == ROWS // 2
 
 
-def test_hundreds_of_categories_are_no_categories() -> None:
+def test_hundreds_of_categories_that_repeat_are_learned_and_that_is_said() -> None:
     texts = [f"k{i % 300}" for i in range(1200)]
     found = check(table(k=texts, x=noise(1200), y=cycle("a", "b", rows=1200)), "y")
-    assert found.columns[0].kind == "identifier"
-    assert "300" in found.columns[0].dropped
+    assert (found.columns[0].kind, found.columns[0].dropped) == ("categorical", "")
+    assert any("'k' has 300 different texts: the 256 most frequent" in warning for warning in found.warnings)
+
+
+def test_hundreds_of_texts_that_hardly_repeat_are_none_unless_asked_for() -> None:
+    columns = table(k=[f"k{i % 700}" for i in range(1200)], x=noise(1200), y=cycle("a", "b", rows=1200))
+    assert check(columns, "y").columns[0].kind == "identifier"
+    assert check(columns, "y", wanted=["k"]).columns[0].kind == "categorical"
 
 
 def test_rows_without_a_target_are_left_out_and_said_so() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from edgeling.data import CategoricalFeature, DateFeature, NumericFeature, Preparation, Reading, Table, check, from_data
+from edgeling.data.strange import strange
 from edgeling.errors import ArtifactError, DataError
 from edgeling.graph import GraphBuilder, run_rows
 from edgeling.graph.types import Array
@@ -123,3 +124,21 @@ def test_truth_values_are_known_by_any_word() -> None:
     assert isinstance(prepared.features[1], NumericFeature)
     assert ok.tolist() == [1, 0, 1, 0, 1, -1]
     assert n.tolist() == [1, 0, 1, 0, 1, 0]
+
+
+def test_of_many_categories_the_most_frequent_are_told_apart() -> None:
+    texts = [f"k{i:03}" for i in range(300) for _ in range(2 + (i >= 100))]  # 200 of three rows, then 100 of two
+    given = from_data({"k": texts, "y": ["p", "q"] * 400})
+    prepared = fitted(given)
+    kept = [f"k{i:03}" for i in (*range(56), *range(100, 300))]  # of equals the first in the alphabet
+    assert prepared.features[0] == CategoricalFeature("k", tuple(kept), others=44)
+    codes = prepared.transform(given)[:, 0]
+    assert [code == -1 for code in codes] == [text not in kept for text in texts]
+    np.testing.assert_array_equal(
+        by_graph(prepared, prepared.transform(given)), prepared.prepare(prepared.transform(given))
+    )
+    assert "k" not in strange(prepared, given)  # none that may have been there is called unseen
+    written = json.loads(json.dumps(prepared.to_json()))
+    assert Preparation.from_json(written) == prepared
+    del written["features"][0]["others"]
+    assert Preparation.from_json(written).features[0] == CategoricalFeature("k", tuple(kept))

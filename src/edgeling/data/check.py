@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from edgeling.data.features import MAX_CATEGORIES
 from edgeling.data.table import Column, Table, distinct_values, number_text
 from edgeling.data.words import are_truth_values
 from edgeling.errors import DataError
@@ -20,7 +21,6 @@ Kind = Literal["numeric", "categorical", "boolean", "date", "constant", "identif
 MAX_INFERRED_CLASSES = 20
 """A target of more distinct whole numbers than this is taken for a quantity (scikit-learn's digits have 10)."""
 ROWS_PER_INFERRED_CLASS = 5
-MAX_CATEGORIES = 256
 MIN_CLASS_ROWS = 2
 MIN_REGRESSION_ROWS = 5
 FEW_ROWS = 50
@@ -196,12 +196,10 @@ def _why_constant(column: Column, distinct: int) -> str:
 def _identifier(column: Column, distinct: int, wanted: bool, counting: bool) -> str:
     """Why a column names its row rather than describes it, or nothing."""
     values = column.present
-    if column.temporal or (wanted and (column.is_numeric or distinct <= MAX_CATEGORIES)):
+    if column.temporal or wanted:
         return ""
     if column.is_numeric:
         return "it only counts the rows" if counting or _counts_rows(column) else ""
-    if distinct > MAX_CATEGORIES:
-        return f"it has {distinct:,} different texts, more than {MAX_CATEGORIES} categories"
     return (
         f"it has {distinct:,} different texts in {len(values):,} rows" if distinct > max(10, len(values) // 2) else ""
     )
@@ -305,9 +303,17 @@ def _require_features(columns: tuple[ColumnCheck, ...]) -> None:
         )
 
 
+def _cut(column: ColumnCheck) -> str:
+    return (
+        f"column {column.name!r} has {column.distinct:,} different texts: the {MAX_CATEGORIES} most frequent of the "
+        "training rows are learned, the others as one"
+    )
+
+
 def _warnings(rows: int, lost: int, columns: tuple[ColumnCheck, ...], counts: Mapping[str, int]) -> tuple[str, ...]:
     found = [f"{lost:,} row{'s' * (lost != 1)} without a target left out"] if lost else []
     found += [f"column {c.name!r} is left out: {c.dropped}" for c in columns if c.dropped]
+    found += [_cut(c) for c in columns if c.kind == "categorical" and c.distinct > MAX_CATEGORIES and not c.dropped]
     half_empty = [c for c in columns if not c.dropped and 2 * c.missing > rows]
     found += [f"column {c.name!r} is missing in {c.missing:,} of {rows:,} rows" for c in half_empty]
     if rows < FEW_ROWS:

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from edgeling.data.dates import DAY_SECONDS, date_text, days_from_civil
-from edgeling.data.table import Column, distinct_values
+from edgeling.data.table import Column
 from edgeling.graph.calendar import DAY_MINUTES, LARGEST_COUNT, LARGEST_EPOCH_DAYS, PARTS, calendar_parts
 from edgeling.graph.types import LARGEST_FLOAT32, Array
 
+MAX_CATEGORIES = 256
+"""Of a column; where there are more, the most frequent ones are told apart."""
 _DAY_PARTS = ("year", "month", "day", "weekday")
 
 
@@ -36,10 +38,15 @@ class NumericFeature:
 
 @dataclass(frozen=True)
 class CategoricalFeature:
-    """A column of texts: one number for each category of the training rows, 1 where it is that one."""
+    """A column of texts: one number for each category of the training rows, 1 where it is that one.
+
+    ``others`` counts the less frequent texts of the training rows, which are not told apart: of these, as of a missing
+    one, every number is 0.
+    """
 
     name: str
     categories: tuple[str, ...]
+    others: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,8 +110,10 @@ Feature = NumericFeature | CategoricalFeature | DateFeature
 def fit_feature(column: Column) -> Feature:
     """The feature of a column of training rows."""
     if column.categories is not None:
-        seen = distinct_values(column.present)
-        return CategoricalFeature(column.name, tuple(column.categories[i] for i in seen))
+        counts = np.bincount(column.present, minlength=len(column.categories))
+        ranked = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]  # of equals the first in the alphabet
+        kept = np.sort(ranked[:MAX_CATEGORIES])
+        return CategoricalFeature(column.name, tuple(column.categories[i] for i in kept), len(ranked) - len(kept))
     if column.temporal:
         return _fit_date(column)
     fill, mean, scale = map(float32, statistics(column.present))
@@ -151,8 +160,9 @@ def feature_from_json(value: Mapping[str, Any]) -> Feature:
     """
     if "categories" in value:
         categories = texts(value["categories"])
-        require(len(categories) > 0)
-        return CategoricalFeature(text(value["name"]), categories)
+        others = value.get("others", 0)  # older artifacts have none
+        require(len(categories) > 0 and type(others) is int and others >= 0)
+        return CategoricalFeature(text(value["name"]), categories, others)
     name, form = text(value["name"]), text(value["form"])
     if "unit" in value:
         return _date_from_json(value, name, form)

@@ -116,6 +116,8 @@ def _strange(feature: Feature, column: Column) -> Strange:
     filled = int(np.count_nonzero(column.missing))
     if isinstance(feature, CategoricalFeature):
         unknown = column.values[(positions(column, feature.categories) == ABSENT) & ~column.missing]
+        if feature.others:  # one that is not told apart may have been there
+            return Strange(filled=filled)
         kinds = [column.text(value) for value in distinct_values(unknown)[:_EXAMPLES]]
         return Strange(unseen=len(unknown), examples=tuple(kinds), filled=filled)
     if feature.low is None or feature.high is None:

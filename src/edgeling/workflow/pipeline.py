@@ -311,7 +311,9 @@ def _codes(feature: Feature) -> str:
         return "seconds since midnight"
     if not isinstance(feature, CategoricalFeature):
         return ""
-    return ", ".join(f"{code} = {name}" for code, name in enumerate(feature.categories)) + ", -1 = unknown"
+    return ", ".join(f"{code} = {name}" for code, name in enumerate(feature.categories)) + (
+        ", -1 = any other" if feature.others else ", -1 = unknown"
+    )
 
 
 def synthetic_rows(preparation: Preparation) -> Array:
