@@ -171,6 +171,11 @@ class Huber(Loss):
 
     delta: float = 1.0
 
+    def get_config(self) -> dict[str, Any]:
+        """Keras's, which leaves out a delta of 1."""
+        config = super().get_config()
+        return config if self.delta != 1.0 else {key: value for key, value in config.items() if key != "delta"}
+
 
 @dataclass
 class BinaryCrossentropy(Loss):
@@ -278,6 +283,13 @@ class LossFunction:
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, **options: Any) -> Array:
         """[n, k] and [n, k] -> [n]."""
         return self.loss_class(**options).rows(y_true, y_pred)
+
+    def __eq__(self, other: object) -> bool:
+        """The same function, or the loss that it is without options: ``get("mse") == mean_squared_error``."""
+        return self is other or (type(other) is self.loss_class and other == self.loss_class())
+
+    def __hash__(self) -> int:
+        return hash(self.loss_class())
 
 
 mean_squared_error, mean_absolute_error = LossFunction(MeanSquaredError), LossFunction(MeanAbsoluteError)

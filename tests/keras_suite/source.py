@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -49,13 +50,16 @@ def _download(folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as work:
         options = ["--no-binary", ":all:", "--no-deps", "--quiet", "--dest", work]
         command = [sys.executable, "-m", "pip", "download", *options, folder.name.replace("-", "==")]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+        try:
+            done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+        except subprocess.TimeoutExpired:
+            raise NoSourceError("pip took longer than five minutes over Keras's source") from None
         archives = list(Path(work).glob("keras-*.tar.gz"))
         if done.returncode or not archives:
             raise NoSourceError(f"pip cannot download Keras's source: {done.stderr.strip()[-300:]}")
         with tarfile.open(archives[0]) as archive:
             archive.extractall(work, filter="data")
-        if not folder.exists():
+        with suppress(OSError):  # another process was first
             (Path(work) / folder.name).rename(folder)
 
 

@@ -332,6 +332,17 @@ class InputLayer(Layer):
         return x
 
 
+def _no_symbols(*_: Any) -> Any:
+    raise UnsupportedError(
+        "an input is no array to compute with: layers are chained", received="an operator on an Input",
+        remedy="Sequential([Input((4,)), Rescaling(2.0), Dense(1)])",
+    )  # fmt: skip
+
+
+for _operator in ("add", "sub", "mul", "truediv", "matmul", "pow", "neg", "abs", "lt", "le", "gt", "ge", "getitem"):
+    setattr(InputLayer, f"__{_operator}__", _no_symbols)
+
+
 def Input(  # noqa: N802 - Keras's name
     shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,

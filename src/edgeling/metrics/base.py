@@ -14,6 +14,7 @@ from edgeling import initializers
 from edgeling.configurable import Configurable, require_float32, snake_case
 from edgeling.graph.types import Array
 from edgeling.losses import same_rank
+from edgeling.training.tracing import Weight
 
 EPSILON = 1e-7  # Keras's
 
@@ -144,7 +145,7 @@ class Metric(Configurable):
 
 def _inside(value: Any) -> Iterator[Any]:
     """Variables and metrics in a value, and in lists and dicts of it."""
-    if isinstance(value, (Variable, Metric)):
+    if isinstance(value, (Variable, Weight, Metric)):
         yield value
     elif isinstance(value, (Mapping, list, tuple)):
         for part in value.values() if isinstance(value, Mapping) else value:
