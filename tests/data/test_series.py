@@ -47,6 +47,12 @@ def test_a_text_of_numbers_is_cut_once(passes: list[int | None]) -> None:
     assert [rows for rows in passes if rows is None] == [None]
 
 
+def test_a_text_from_windows_is_cut_once(passes: list[int | None]) -> None:
+    first, last = read(cut_up("t", table(NUMBERS, NUMBERS).replace("\n", "\r\n")).columns)
+    assert first[0].tolist() == last[0].tolist() == list(range(320))
+    assert [rows for rows in passes if rows is None] == [None]
+
+
 def test_columns_with_gaps_are_cut_once_more_together(passes: list[int | None]) -> None:
     gaps = [*NUMBERS[:-1], ""]
     read(cut_up("t", "a,b,c\n" + "".join(f"{one},{one},1\n" for one in gaps)).columns)

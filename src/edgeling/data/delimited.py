@@ -310,7 +310,7 @@ def _quickly(lines: _Lines, width: int) -> list[Cells] | None:
     text, separator = lines.text, lines.separator
     if len(text) < LARGE_CHARACTERS or width < 2 or not separator.isascii() or not _has_many_rows(text):
         return None
-    plain = '"' not in text and "\r" not in text
+    plain = '"' not in text and _has_no_lone_returns(text)
     rows = None if plain else _clear_rows(lines.body, separator, width)
     if rows is None and not plain:
         return None
@@ -324,6 +324,10 @@ def _quickly(lines: _Lines, width: int) -> list[Cells] | None:
     return swift.columns() if swift.is_cut and swift.rows == rows else None
 
 
+def _has_no_lone_returns(text: str) -> bool:
+    return "\r" not in text or text.count("\r") == text.count("\r\n")
+
+
 def _has_many_rows(text: str) -> bool:
     return next(itertools.islice(re.finditer("\n", text), LARGE_ROWS, None), None) is not None
 
@@ -331,7 +335,7 @@ def _has_many_rows(text: str) -> bool:
 def _clear_rows(text: str, separator: str, width: int) -> int | None:
     """How many rows there are, where lines have as many separators on average as they should, none is blank or ended by
     a lone carriage return, and quotes enclose whole cells; else ``None``."""
-    if text.count("\r") != text.count("\r\n") or "\n\n" in text or "\n\r" in text or text.startswith(("\n", "\r")):
+    if not _has_no_lone_returns(text) or "\n\n" in text or "\n\r" in text or text.startswith(("\n", "\r")):
         return None
     bare = _quoted(separator).sub("", text) if '"' in text else text
     rows = bare.count("\n") + (not bare.endswith("\n"))
