@@ -230,3 +230,10 @@ def test_a_count_of_rows_is_known_where_some_have_no_target() -> None:
     found = check(table(id=np.arange(40.0), x=np.arange(40.0) ** 2, y=y), "y")
     assert found.features == ("x",)
     assert check(table(id=np.arange(40.0), x=np.arange(40.0) ** 2, y=y), "y", wanted=("id",)).features == ("id", "x")
+
+
+def test_taking_every_row_copies_nothing() -> None:
+    given = table(x=noise(), y=cycle("a", "b"))
+    assert given.take(np.ones(ROWS, bool)) is given
+    assert given.column("x").present is given.column("x").values
+    assert given.take(np.arange(ROWS) > 0).rows == ROWS - 1

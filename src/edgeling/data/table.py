@@ -52,8 +52,9 @@ class Column:
 
     @property
     def present(self) -> Array:
-        """The values that are not missing."""
-        return self.values[~self.missing]
+        """The values that are not missing; not to be written to, for they may be ``values`` themselves."""
+        missing = self.missing
+        return self.values[~missing] if missing.any() else self.values
 
     def texts(self) -> list[str | None]:
         """Every cell as text, ``None`` where missing; numbers as short as they can be written."""
@@ -120,7 +121,9 @@ class Table:
         return replace(self, columns=tuple(self.column(name) for name in names))
 
     def take(self, rows: Array) -> Table:
-        """Only these rows (positions, or bool [rows])."""
+        """Only these rows (positions, or bool [rows]); where all are wanted, the same table."""
+        if rows.dtype == np.bool_ and rows.all():
+            return self
         return replace(self, columns=tuple(column.take(rows) for column in self.columns))
 
 
