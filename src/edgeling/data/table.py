@@ -13,7 +13,7 @@ import numpy as np
 
 from edgeling.data.dates import date_text
 from edgeling.errors import DataError
-from edgeling.graph.types import Array
+from edgeling.graph.types import LARGEST_FLOAT32, Array
 
 ABSENT = -1
 """The code of a missing category."""
@@ -133,9 +133,9 @@ def numeric_column(name: str, values: Array, form: str = "", *, lenient: bool = 
     Raises:
         DataError: unless lenient, an infinity, or a number beyond float32, in which the network computes.
     """
-    if lenient:
+    if lenient or (values.size and np.max(np.abs((values.min(), values.max()))) <= LARGEST_FLOAT32):  # NaN is no number
         return Column(name, values, form=form)
-    beyond = np.flatnonzero(np.abs(values) > np.finfo(np.float32).max)
+    beyond = np.flatnonzero(np.abs(values) > LARGEST_FLOAT32)
     if beyond.size:
         raise DataError(
             "numbers must be finite and fit float32",
