@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The C a careful person writes by hand for one network, without a generator: plain loops, weights beside them.
 
-Compiled with the target's own flags but plain -O2, and run on the same emulated core as Edgeling's. ``expf`` is the
-textbook's, as small C libraries have it: range reduction and a polynomial, with its special cases.
+It does what Edgeling's does: a row with an input that is no number has no answer, and the status says so. Compiled with
+the target's own flags but plain -O2, and run on the same emulated core as Edgeling's. ``expf`` is the textbook's, as
+small C libraries have it: range reduction and a polynomial, with its special cases.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _HEADER = """\
 #define NAIVE_H
 #include <stdint.h>
 typedef struct { uint32_t unused[1]; } naive_state;
-void naive_run(naive_state *state, const float *x, float *y);
+int naive_run(naive_state *state, const float *x, float *y);
 #endif
 """
 
@@ -39,6 +40,17 @@ static float naive_expf(float x) {
 }
 """
 
+_LOOK = """\
+    for (int i = 0; i < {inputs}; i++) {{
+        const union {{ float value; uint32_t bits; }} x_i = {{x[i]}};
+        if ((x_i.bits & 0x7F800000u) == 0x7F800000u) {{
+            const union {{ uint32_t bits; float value; }} nan = {{0x7FC00000u}};
+            for (int o = 0; o < {outputs}; o++) y[o] = nan.value;
+            return 1;
+        }}
+    }}
+"""
+
 _ACTIVATIONS = {
     "relu": "for (int o = 0; o < {n}; o++) {y}[o] = {y}[o] > 0.0f ? {y}[o] : 0.0f;",
     "sigmoid": "for (int o = 0; o < {n}; o++) {y}[o] = 1.0f / (1.0f + naive_expf(-{y}[o]));",
@@ -55,7 +67,9 @@ def program(layers: tuple[Layer, ...]) -> Program:
     """One entry, ``naive_run(state, x, y)``."""
     tables = "".join(_tables(i, layer) for i, layer in enumerate(layers))
     body = "".join(_loops(i, layer, last=i == len(layers) - 1) for i, layer in enumerate(layers))
-    run = f"void naive_run(naive_state *state, const float *x, float *y) {{\n    (void)state;\n{body}}}\n"
+    look = _LOOK.format(inputs=len(layers[0].kernel), outputs=layers[-1].bias.size)
+    head = "int naive_run(naive_state *state, const float *x, float *y)"
+    run = f"{head} {{\n    (void)state;\n{look}{body}    return 0;\n}}\n"
     files = {"naive.h": _HEADER, "naive.c": f'#include "naive.h"\n{_EXPF}{tables}{run}'}
     ports = Port("x", TensorType((1, len(layers[0].kernel)))), Port("y", TensorType((1, layers[-1].bias.size)))
     entry = EntryPoint("naive_run", ports[:1], ports[1:])
