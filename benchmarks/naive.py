@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The C a careful person writes by hand for one network, without a generator: plain loops, weights beside them.
 
-It does what Edgeling's does: a row with an input that is no number has no answer, and the status says so. Compiled with
+It does what Edgeling's does: a row with an input that is no number has no answer. Compiled with
 the target's own flags but plain -O2, and run on the same emulated core as Edgeling's. ``expf`` is the textbook's, as
 small C libraries have it: range reduction and a polynomial, with its special cases.
 """
@@ -17,7 +17,7 @@ _HEADER = """\
 #define NAIVE_H
 #include <stdint.h>
 typedef struct { uint32_t unused[1]; } naive_state;
-int naive_run(naive_state *state, const float *x, float *y);
+void naive_run(naive_state *state, const float *x, float *y);
 #endif
 """
 
@@ -46,7 +46,7 @@ _LOOK = """\
         if ((x_i.bits & 0x7F800000u) == 0x7F800000u) {{
             const union {{ uint32_t bits; float value; }} nan = {{0x7FC00000u}};
             for (int o = 0; o < {outputs}; o++) y[o] = nan.value;
-            return 1;
+            return;
         }}
     }}
 """
@@ -68,8 +68,8 @@ def program(layers: tuple[Layer, ...]) -> Program:
     tables = "".join(_tables(i, layer) for i, layer in enumerate(layers))
     body = "".join(_loops(i, layer, last=i == len(layers) - 1) for i, layer in enumerate(layers))
     look = _LOOK.format(inputs=len(layers[0].kernel), outputs=layers[-1].bias.size)
-    head = "int naive_run(naive_state *state, const float *x, float *y)"
-    run = f"{head} {{\n    (void)state;\n{look}{body}    return 0;\n}}\n"
+    head = "void naive_run(naive_state *state, const float *x, float *y)"
+    run = f"{head} {{\n    (void)state;\n{look}{body}}}\n"
     files = {"naive.h": _HEADER, "naive.c": f'#include "naive.h"\n{_EXPF}{tables}{run}'}
     ports = Port("x", TensorType((1, len(layers[0].kernel)))), Port("y", TensorType((1, layers[-1].bias.size)))
     entry = EntryPoint("naive_run", ports[:1], ports[1:])
