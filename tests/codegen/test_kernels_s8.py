@@ -14,6 +14,7 @@ import pytest
 
 import edgeling
 from edgeling.graph import fixed_point, integer
+from edgeling.graph.integer_tables import Affine, logistic_table
 
 KERNELS = Path(edgeling.__file__).parent / "codegen" / "kernels"
 DRIVER = Path(__file__).parents[1] / "support" / "kernels_s8.c"
@@ -106,7 +107,7 @@ def test_softmax_of_every_pair(kernel):
 
 def test_lookup(kernel):
     x = np.arange(-128, 128, dtype=np.int8)
-    table = integer.logistic_table(0.05, 3)
+    table = logistic_table(Affine(0.05, 3))
     assert_same(kernel("lookup", [256], x, table), integer.lookup(x, table))
 
 

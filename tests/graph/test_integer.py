@@ -56,7 +56,7 @@ def test_exp_is_close_to_exp():
     assert np.max(np.abs(ours - np.exp(q5 / 2.0**26))) < 5e-7
 
 
-ACTIVATIONS = {"linear": "NONE", "relu": "RELU", "relu6": "RELU6"}
+ACTIVATIONS = {"linear": "NONE", "relu": "RELU", "relu6": "RELU6", "hard_tanh": "RELU_N1_TO_1"}
 
 
 @pytest.mark.parametrize("channels", ["per tensor", "per channel"])
@@ -108,48 +108,6 @@ def test_softmax(scale, beta):
         tensor = Tensor(x.shape, scale=[scale], zero_point=3)
         expected = run_operator(operator, [tensor], Tensor(x.shape, scale=[1 / 256], zero_point=-128), x)
         np.testing.assert_array_equal(integer.softmax(x, multiplier, shift, minimum_difference), expected)
-
-
-SCALES = [1e-4, 0.003, 0.0157, 1 / 16, 0.31, 2.0, 55.0]
-
-
-@pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("zero_point", [-128, -7, 0, 100, 127])
-def test_logistic_and_tanh_tables(scale, zero_point):
-    tensor = Tensor(EVERY_INT8.shape, scale=[scale], zero_point=zero_point)
-    logistic = Tensor(EVERY_INT8.shape, scale=[1 / 256], zero_point=-128)
-    expected = run_operator(Operator("LOGISTIC"), [tensor], logistic, EVERY_INT8)
-    ours = integer.lookup(EVERY_INT8, integer.logistic_table(scale, zero_point))
-    np.testing.assert_array_equal(ours, expected)
-    tanh = Tensor(EVERY_INT8.shape, scale=[1 / 128])
-    expected = run_operator(Operator("TANH"), [tensor], tanh, EVERY_INT8)
-    np.testing.assert_array_equal(integer.lookup(EVERY_INT8, integer.tanh_table(scale, zero_point)), expected)
-
-
-@pytest.mark.parametrize("alpha", [0.0, 0.01, 0.2, 0.3])
-@pytest.mark.parametrize(("scale", "output_scale"), [(0.02, 0.02), (0.05, 0.031), (0.013, 0.04)])
-def test_leaky_relu_table(alpha, scale, output_scale):
-    operator = Operator("LEAKY_RELU", "LeakyReluOptions", {"alpha": alpha})
-    tensor = Tensor(EVERY_INT8.shape, scale=[scale], zero_point=-11)
-    output = Tensor(EVERY_INT8.shape, scale=[output_scale], zero_point=-90)
-    expected = run_operator(operator, [tensor], output, EVERY_INT8)
-    table = integer.leaky_relu_table(alpha, scale, -11, output_scale, -90)
-    np.testing.assert_array_equal(integer.lookup(EVERY_INT8, table), expected)
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_elu_table(seed):
-    rng = np.random.default_rng(seed)
-    scale, output_scale = rng.uniform(0.001, 0.1, 2)
-    tensor = Tensor(EVERY_INT8.shape, scale=[scale], zero_point=-11)
-    output = Tensor(EVERY_INT8.shape, scale=[output_scale], zero_point=-90)
-    expected = run_operator(Operator("ELU"), [tensor], output, EVERY_INT8)
-
-    def elu(x):
-        return np.where(x < 0, np.exp(x.astype(np.float64)).astype(np.float32) - np.float32(1), x)
-
-    table = integer.lookup_table(elu, scale, -11, output_scale, -90)
-    np.testing.assert_array_equal(integer.lookup(EVERY_INT8, table), expected)
 
 
 def interesting_floats(rng, scale):
@@ -209,5 +167,6 @@ def test_activation_ranges():
     assert integer.activation_range("linear", 0.1, 3) == (-128, 127)
     assert integer.activation_range("relu", 0.1, 3) == (3, 127)
     assert integer.activation_range("relu6", 0.1, 3) == (3, 63)
+    assert integer.activation_range("hard_tanh", 0.1, 3) == (-7, 13)
     with pytest.raises(GraphError, match="clamps"):
         integer.activation_range("tanh", 0.1, 3)

@@ -16,11 +16,13 @@ from sklearn.preprocessing import StandardScaler
 
 from edgeling.codegen import generate
 from edgeling.errors import DataError, GraphError, UnsupportedError
-from edgeling.graph import DType, Graph, GraphBuilder, Node, check, run_rows
+from edgeling.graph import DType, Graph, GraphBuilder, Node, check, integer, run_rows
 from edgeling.graph.activations import ACTIVATIONS
+from edgeling.graph.integer_tables import TFLITE
 from edgeling.graph.meaning import MEANINGS
 from edgeling.graph.serialize import from_json, to_json
 from edgeling.passes import optimize
+from edgeling.passes.integer_ends import integer_ends
 from edgeling.passes.quantize import quantize
 from edgeling.targets.target import get
 from edgeling.toolchain.prove import Proof, prove
@@ -149,29 +151,35 @@ def test_types_say_how_values_are_stored():
     assert from_json(*to_json(int8)).nodes == int8.nodes
 
 
-TFLITE_NAMES = {"softmax": "SOFTMAX", "sigmoid": "LOGISTIC", "tanh": "TANH"}
-
-
-@pytest.mark.parametrize("last", list(TFLITE_NAMES))
-def test_every_layer_is_what_tensorflow_lites_kernels_make_of_the_same_types(last):
+@pytest.mark.parametrize("function", ["softmax", "leaky_relu", "elu", "hard_silu", "sigmoid", "tanh"])
+def test_every_layer_is_what_tensorflow_lites_kernels_make_of_the_same_types(function):
     rows = np.random.default_rng(0).normal(0, 1, (200, 7))
-    int8 = quantize(random_network([7, 20, 12, 5], ["relu6", "relu", last], seed=8), rows)
+    functions = ["relu6", "hard_tanh", *(["relu", "softmax"] if function == "softmax" else [function, "sigmoid"])]
+    int8 = quantize(random_network([7, 20, 16, 12, 5], functions, seed=8, alpha=slope(function)), rows)
     values = all_values(int8, rows)
-    operators = [
-        fully_connected("RELU6"),
-        fully_connected("RELU"),
-        fully_connected("NONE"),
-        Operator(TFLITE_NAMES[last]),
-    ]
-    if last == "softmax":
-        operators[-1] = Operator("SOFTMAX", "SoftmaxOptions", {"beta": 1.0})
-    nodes = [node for node in int8.nodes if node.operation not in ("quantize", "dequantize")]
-    for node, operator in zip(nodes, operators, strict=True):
+    tables = [tables_operator(f) for f in functions if f in TFLITE and f not in integer.CLAMPS]
+    softmax = Operator("SOFTMAX", "SoftmaxOptions", {"beta": 1.0})
+    fused = iter([fully_connected(f) for f in ("RELU6", "RELU_N1_TO_1", "RELU" if not tables else "NONE", "NONE")])
+    others = iter(tables)
+    for node in int8.nodes:
+        if node.operation in ("quantize", "dequantize"):
+            continue
+        operator = {"dense_int8": fused, "lookup_int8": others, "softmax_int8": iter([softmax])}[node.operation]
         x, y = (tensor(int8, name, values[name]) for name in (node.inputs[0], node.output))
         weights = [] if len(node.inputs) < 3 else weight_tensors(int8, node, x)
-        expected = run_operator(operator, [x, *weights], y, values[node.inputs[0]])
+        expected = run_operator(next(operator), [x, *weights], y, values[node.inputs[0]])
         np.testing.assert_array_equal(values[node.output], expected)
         assert len(np.unique(expected)) > 50
+    assert not [*fused, *others]
+
+
+def slope(function: str) -> float:
+    return 1.0 if function == "elu" else 0.3  # there is no operator for an elu of another scale
+
+
+def tables_operator(function: str) -> Operator:
+    options = {"leaky_relu": ("LeakyReluOptions", {"alpha": slope(function)}), "hard_silu": ("HardSwishOptions", {})}
+    return Operator(TFLITE[function], *options.get(function, ()))
 
 
 def fully_connected(activation: str) -> Operator:
@@ -287,6 +295,17 @@ def test_a_softmax_that_would_leave_its_tables_is_refused(forged):
     wrong = replace(softmax, attributes={**softmax.attributes, **forged})
     with pytest.raises(GraphError, match=next(iter(forged))):
         check(replace(graph, nodes=tuple(wrong if node is softmax else node for node in graph.nodes)))
+
+
+def test_a_softmax_over_too_many_classes_is_computed_in_float():
+    rng, classes = np.random.default_rng(0), integer.MAXIMUM_CLASSES + 89
+    rows = rng.normal(0, 1, (50, 3))
+    graph = random_network([3, 8, classes], ["relu", "softmax"])
+    int8 = quantize(graph, rows)
+    assert [node.operation for node in int8.nodes][-3:] == ["dense_int8", "dequantize", "softmax"]
+    np.testing.assert_allclose(outputs(int8, rows), outputs(graph, rows), atol=0.01)
+    with pytest.raises(UnsupportedError, match="softmax over 600 classes"):
+        integer_ends(int8)
 
 
 def test_what_has_no_int8_form_is_refused_by_name():

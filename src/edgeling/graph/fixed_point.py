@@ -42,9 +42,19 @@ def divide_by_power_of_two(x: ArrayLike, exponent: ArrayLike) -> Int64:
     return (x + half - ((x < 0) & (exponent > 0))) >> exponent
 
 
+def multiply_high_16(a: ArrayLike, b: ArrayLike) -> Int64:
+    """``round(a * b / 2**15)`` of 16-bit values, halves towards plus infinity; not both ``-2**15``."""
+    return (_as_int64(a) * _as_int64(b) + (1 << 14)) >> 15
+
+
+def saturate(x: ArrayLike, bits: int) -> Int64:
+    """Held within a signed integer of that many bits."""
+    return np.clip(_as_int64(x), -(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+
+
 def saturating_shift_left(x: ArrayLike, bits: int) -> Int64:
     """``x * 2**bits`` held within int32 (gemmlowp's SaturatingRoundingMultiplyByPOT with a positive exponent)."""
-    return np.clip(_as_int64(x) << bits, -(2**31), INT32_MAX)
+    return saturate(_as_int64(x) << bits, 32)
 
 
 def _exp_near_minus_eighth(a: Int64) -> Int64:

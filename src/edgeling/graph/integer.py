@@ -13,7 +13,6 @@ Sources: TensorFlow Lite 8-bit quantization specification; tflite-micro ``kernel
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,8 @@ TANH_SCALE, TANH_ZERO_POINT = 1 / 128, 0
 # Float values beyond this many steps are held there before the zero point is added, so that nothing overflows.
 QUANTIZED_LIMIT, LARGEST_ZERO_POINT = 2**23, 2**22
 MAXIMUM_CLASSES = 511
-CLAMPS = ("linear", "relu", "relu6")  # activations that only limit what is stored
+# Activations that only limit what is stored: between which real values.
+CLAMPS = {"linear": (-np.inf, np.inf), "relu": (0.0, np.inf), "relu6": (0.0, 6.0), "hard_tanh": (-1.0, 1.0)}
 FLOAT32_BITS, LARGEST_EXPONENT = 24, 100
 
 
@@ -155,12 +155,12 @@ def dense(
 def activation_range(activation: str, scale: float, zero_point: int) -> tuple[int, int]:
     """The stored values between which one of ``CLAMPS`` holds an output so quantised; GraphError for another."""
     if activation not in CLAMPS:
-        raise GraphError("only linear, relu and relu6 are clamps", received=repr(activation))
-    minimum = INT8_MIN if activation == "linear" else max(INT8_MIN, zero_point)
-    if activation != "relu6":
-        return minimum, INT8_MAX
-    six = int(round_half_away(np.float32(6) / np.float32(scale)))
-    return minimum, min(INT8_MAX, zero_point + six)
+        raise GraphError(f"only {', '.join(CLAMPS)} are clamps", received=repr(activation))
+    with np.errstate(over="ignore"):
+        ends = np.asarray(CLAMPS[activation], np.float32) / np.float32(scale)
+    steps = round_half_away(np.clip(ends, -QUANTIZED_LIMIT, QUANTIZED_LIMIT))
+    minimum, maximum = clamp_int8(steps + zero_point).tolist()
+    return minimum, maximum
 
 
 def softmax_multiplier(scale: float, beta: float = 1.0) -> tuple[int, int, int]:
@@ -190,59 +190,6 @@ def softmax(x: ArrayLike, multiplier: int, shift: int, minimum_difference: int) 
     reciprocal, bits = fixed_point.reciprocal_of_sum(total)
     product = fixed_point.multiply_high(reciprocal, exponential)
     return clamp_int8(fixed_point.divide_by_power_of_two(product, bits + 23) + LOGISTIC_ZERO_POINT)
-
-
-def _stored_minus_zero_point(zero_point: int) -> Int64:
-    """Every int8 value less the zero point, in the order of a table: indexed by the value's unsigned byte."""
-    return np.arange(256, dtype=np.uint8).view(np.int8).astype(np.int64) - zero_point
-
-
-def _saturating_table(function: Callable[[ArrayLike], Int64], scale: float, zero_point: int, bits: int) -> Int64:
-    """``function`` of every int8 value rescaled to 4 integer bits; the ends where the input leaves them."""
-    difference = _stored_minus_zero_point(zero_point)
-    multiplier, shift = quantize_multiplier(float(np.float32(scale)) * 2.0**27)
-    radius = int(15.0 * 2.0**27 / 2.0**shift)
-    inside = np.where(np.abs(difference) < radius, difference, 0)
-    q4 = multiply_by_quantized_multiplier(inside, multiplier, shift)
-    values = fixed_point.divide_by_power_of_two(function(q4), 31 - bits)
-    end = np.where(difference <= 0, -(1 << bits), 1 << bits)  # radius 0 sends zero to the lower end
-    return np.where(np.abs(difference) < radius, values, end)
-
-
-def logistic_table(scale: float, zero_point: int) -> Int8:
-    """LOGISTIC of every int8 value of this quantisation, output scale 1/256 and zero point -128.
-
-    256 entries, indexed by the stored value's unsigned byte.
-    """
-    return clamp_int8(_saturating_table(fixed_point.logistic, scale, zero_point, 8) + LOGISTIC_ZERO_POINT)
-
-
-def tanh_table(scale: float, zero_point: int) -> Int8:
-    """TANH of every int8 value of this quantisation, output scale 1/128 and zero point 0, as ``logistic_table``."""
-    return clamp_int8(_saturating_table(fixed_point.tanh, scale, zero_point, 7))
-
-
-def leaky_relu_table(alpha: float, scale: float, zero_point: int, output_scale: float, output_zero_point: int) -> Int8:
-    """LEAKY_RELU of every int8 value, as ``logistic_table``; ``alpha`` not negative."""
-    difference = _stored_minus_zero_point(zero_point)
-    ratio = np.float32(scale) / np.float32(output_scale)
-    steep = quantize_multiplier(float(np.float32(scale) * np.float32(alpha) / np.float32(output_scale)))
-    above = multiply_by_quantized_multiplier(difference, *quantize_multiplier(float(ratio)))
-    below = multiply_by_quantized_multiplier(difference, *steep)
-    return clamp_int8(np.where(difference >= 0, above, below) + output_zero_point)
-
-
-def lookup_table(
-    function: Callable[[Float32], ArrayLike],
-    scale: float,
-    zero_point: int,
-    output_scale: float,
-    output_zero_point: int,
-) -> Int8:
-    """Any function of every int8 value, as ``logistic_table``: dequantise, apply, quantise, in float32 (as ELU)."""
-    real = np.float32(scale) * _stored_minus_zero_point(zero_point).astype(np.float32)
-    steps = np.asarray(function(real), np.float32) * (np.float32(1) / np.float32(output_scale))
-    return clamp_int8(round_half_away(steps).astype(np.float64) + output_zero_point)
 
 
 def lookup(x: ArrayLike, table: ArrayLike) -> Int8:

@@ -38,10 +38,17 @@ def conversions(graph: Graph) -> tuple[Node, Node]:
     first = next((n for n in graph.nodes if n.operation == "quantize" and n.inputs[0] == graph.inputs[0]), None)
     last = next((n for n in graph.nodes if n.operation == "dequantize" and n.output == graph.outputs[0]), None)
     if first is None or last is None:
-        computed = sorted({n.operation for n in graph.nodes} & {"calendar", "concatenate", "gather", "one_hot"})
         raise UnsupportedError(
             "an int8 input is a network's of int8 precision, whose columns are all numbers",
-            received=f"a network that prepares its input in float ({', '.join(computed)})" if computed else "float32",
+            received=_why_not(graph, first),
             remedy="io='float32' (--io float32), or leave columns of categories out",
         )
     return first, last
+
+
+def _why_not(graph: Graph, first: Node | None) -> str:
+    """What keeps the ends of a graph in float."""
+    if first is not None:
+        return f"a softmax over {graph.types[graph.outputs[0]].shape[-1]} classes, which is computed in float"
+    computed = sorted({n.operation for n in graph.nodes} & {"calendar", "concatenate", "gather", "one_hot"})
+    return f"a network that prepares its input in float ({', '.join(computed)})" if computed else "float32"

@@ -15,8 +15,9 @@ What is chosen, and why:
 - Weights are symmetric, one scale an output channel, -127 to 127 (TensorFlow Lite's scheme).
 - A bias is set so that the mean of the layer's output over the calibration rows is the float network's: it takes up
   the zero point of the input, and what rounding in the layers before has shifted.
-- Activations other than relu and relu6 are tables of 256. Where one saturates, what lies beyond is left out of the
-  range of its input.
+- Activations that are no clamp of what is stored (linear, relu, relu6, hard_tanh) are tables of 256. Where one
+  saturates, what lies beyond is left out of the range of its input.
+- A softmax over more classes than TensorFlow Lite's integers can sum is computed in float, after ``dequantize``.
 - The output's scale has few significant bits, so that dequantising it is exact and needs integers only (1/256 for
   sigmoid and softmax, as TensorFlow Lite demands). Other outputs get some room beyond the range seen.
 
@@ -33,20 +34,20 @@ from numpy.typing import ArrayLike
 
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph import integer
-from edgeling.graph.activations import ACTIVATIONS
 from edgeling.graph.builder import GraphBuilder
+from edgeling.graph.integer_tables import Affine, activation_table
 from edgeling.graph.limits import LARGEST_SUM, largest_sum
 from edgeling.graph.meaning import MEANINGS, evaluate
 from edgeling.graph.types import Array, Attribute, DType, Graph, Node, Quantization, TensorType
 from edgeling.passes.absorb import Absorber
 from edgeling.passes.quantizable import LAYER, PREPARATION, QUANTIZATION
-from edgeling.passes.scales import LEAST_HIDDEN_SCALE, Affine, column_scales, hidden_scale, output_scale, quantize_layer
+from edgeling.passes.scales import LEAST_HIDDEN_SCALE, column_scales, hidden_scale, output_scale, quantize_layer
 
 # Beyond these inputs the stored output hardly changes: by less than a step of 1/256 (tanh: 1/128).
 SATURATION = {"sigmoid": 6.5, "hard_sigmoid": 3.0, "tanh": 3.5}
 SOFTMAX_REACH = 8.0  # below the row's maximum
 LOGISTIC = Affine(integer.LOGISTIC_SCALE, integer.LOGISTIC_ZERO_POINT)
-TANH = Affine(integer.TANH_SCALE, integer.TANH_ZERO_POINT)
+FIXED = {"sigmoid": LOGISTIC, "tanh": Affine(integer.TANH_SCALE, integer.TANH_ZERO_POINT)}
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,14 @@ class _Quantizer:
         (x,), (y,) = self._graph.inputs, self._graph.outputs
         self._builder.input(x, self._graph.types[x].shape)
         layers = [node for node in self._graph.nodes if QUANTIZATION[node.operation] == LAYER]
+        wide = layers.pop() if self._is_too_wide(layers[-1]) and len(layers) > 1 else None
+        self._last = layers[-1].output
         self._stored[layers[0].inputs[0]] = self._features(layers[0].inputs[0])
         for node in layers:
             self._stored[node.output] = self._layer(node)
         self._builder.describe(**{**self._graph.metadata, "precision": "int8"})
-        return self._builder.build([self._dequantize(y)])
+        answer = self._dequantize(self._last)
+        return self._builder.build([self._builder.add("softmax", answer, name=y) if wide else answer])
 
     def _features(self, value: str) -> Stored:
         """The input of the first layer: float nodes that are not absorbed, then ``quantize``."""
@@ -151,7 +155,7 @@ class _Quantizer:
         kernel = self._graph.constants[node.inputs[1]] * np.reshape(x.columns, (-1, 1))
         scale, weights, bias = quantize_layer(kernel, x.step, x.rows, linear)
         _require_fits(node, weights, bias)
-        final = name in self._graph.outputs
+        final = name == self._last
         # Two steps of the sum to a step of the output, at least, so that the multiplier is a fraction.
         least = max(2 * x.step * float(scale.max()), 0.0 if final else LEAST_HIDDEN_SCALE)
         out = output_scale(reach, least) if final else hidden_scale(reach, least)
@@ -170,21 +174,25 @@ class _Quantizer:
         """An activation as a table, indexed by what ``x`` stores."""
         function, alpha = str(node.attributes["function"]), float(node.attributes["alpha"])
         before = _affine_of(x)
-        given = before.scale, before.zero_point
-        if function == "sigmoid":
-            out, table = LOGISTIC, integer.logistic_table(*given)
-        elif function == "tanh":
-            out, table = TANH, integer.tanh_table(*given)
-        else:
-            choose = output_scale if node.output in self._graph.outputs else hidden_scale
-            out = choose(self._float[node.output], 0.0)
-            value = ACTIVATIONS[function].value
-            table = integer.lookup_table(lambda v: value(v, alpha), *given, out.scale, out.zero_point)
+        out = self._affine_after(function, node.output, before)
+        table = activation_table(function, alpha, before, out)
         name = self._builder.constant(table, f"{node.output}_table")
         return self._affine("lookup_int8", node.output, out, x, [table], [name])
 
+    def _affine_after(self, function: str, value: str, before: Affine) -> Affine:
+        """How the output of an activation is stored."""
+        if function in FIXED:
+            return FIXED[function]
+        if function == "relu6" and value != self._last:
+            return before
+        choose = output_scale if value == self._last else hidden_scale
+        return choose(self._float[value], 0.0)
+
+    def _is_too_wide(self, node: Node) -> bool:
+        return node.operation == "softmax" and self._graph.types[node.output].shape[-1] > integer.MAXIMUM_CLASSES
+
     def _softmax(self, x: Stored, node: Node) -> Stored:
-        if x.rows.shape[1] > integer.MAXIMUM_CLASSES:
+        if self._is_too_wide(node):
             raise _unsupported(f"softmax over {x.rows.shape[1]} classes ({integer.MAXIMUM_CLASSES} at most)")
         multiplier, left_shift, least = integer.softmax_multiplier(_affine_of(x).scale)
         numbers = {"multiplier": multiplier, "left_shift": left_shift, "minimum_difference": least}

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from edgeling.graph.integer import FLOAT32_BITS, INT8_MAX, INT8_MIN, LARGEST_ZERO_POINT, dot
-from edgeling.graph.types import Array, Quantization
+from edgeling.graph.integer_tables import Affine
+from edgeling.graph.types import Array
 
 STEPS = INT8_MAX - INT8_MIN
 OUTPUT_ROOM = 1 / 16  # of the range, to either side: new rows reach a little further
@@ -16,19 +15,6 @@ LARGEST_FRACTION_BITS = 100
 LARGEST_BIAS = 2.0**29
 # No tensor between two layers has a smaller scale; softmax's fixed-point arithmetic needs more than 2**-26.
 LEAST_HIDDEN_SCALE = 2.0**-24
-
-
-@dataclass(frozen=True)
-class Affine:
-    """``real = scale * (stored - zero_point)`` for a whole tensor."""
-
-    scale: float
-    zero_point: int
-
-    @property
-    def quantization(self) -> Quantization:
-        """As a type carries it."""
-        return Quantization((self.scale,), (self.zero_point,))
 
 
 def hidden_scale(values: Array, least: float) -> Affine:
