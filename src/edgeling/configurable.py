@@ -10,13 +10,12 @@ import inspect
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import cache
-from math import inf, isfinite
-from numbers import Integral
 from re import sub
-from typing import Any, ClassVar, Self, SupportsFloat, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
+from edgeling.checking import Limits, check, checked
 from edgeling.errors import UnsupportedError
 
 Kind = TypeVar("Kind")
@@ -28,10 +27,25 @@ class Configurable:
     Attributes:
         module: Keras's module, as its files name it.
         ignored: configuration keys that Keras writes and that change nothing here.
+        limits: the least and the most that some arguments may be.
     """
 
     module: ClassVar[str] = "keras"
     ignored: ClassVar[frozenset[str]] = frozenset({"dtype"})
+    limits: ClassVar[Limits] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls) and cls.__module__.startswith("edgeling."):
+            cls.__init__ = checked(cls.__init__)  # type: ignore[method-assign]
+
+    def check_fields(self) -> None:
+        """For dataclasses: hold the fields to their annotations.
+
+        Raises:
+            UnsupportedError: one is not what it is declared to be.
+        """
+        check(type(self).__name__, inspect.signature(type(self)), vars(self), self.limits)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments by name."""
@@ -106,45 +120,6 @@ def refuse_overriding(owner: type, methods: Iterable[str], remedy: str) -> None:
             received=f"class {owner.__name__}",
             remedy=remedy,
         )
-
-
-def whole(name: str, value: Any, least: int = 1) -> int:
-    """A whole number that an argument must be, from ``least`` up.
-
-    Raises:
-        UnsupportedError: it is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise UnsupportedError(
-            f"{name} is a whole number from {least} up", received=repr(value), remedy=f"{name}={least + 1}"
-        )
-    return int(value)
-
-
-def number(name: str, value: Any, least: float = -inf, most: float = inf) -> float:
-    """A finite number that an argument must be, within limits that belong to it.
-
-    Raises:
-        UnsupportedError: it is not.
-    """
-    if isinstance(value, (bool, str)) or not isinstance(value, SupportsFloat) or not least <= float(value) <= most:
-        bounds = f" from {least:g}" * (least > -inf) + f" to {most:g}" * (most < inf)
-        raise UnsupportedError(f"{name} is a number{bounds}", received=repr(value))
-    if not isfinite(float(value)):
-        raise UnsupportedError(f"{name} is finite", received=repr(value))
-    return float(value)
-
-
-def require_float32(owner: str, dtype: Any) -> None:
-    """Raise unless a dtype is left open or float32 (its name, NumPy's type, or Keras's policy of it).
-
-    Raises:
-        UnsupportedError: another one.
-    """
-    given = dtype.get("config", {}).get("name") if isinstance(dtype, Mapping) else getattr(dtype, "name", dtype)
-    given = getattr(given, "__name__", given)
-    if given not in (None, "float32"):
-        raise UnsupportedError(f"{owner} computes in float32", received=f"dtype={dtype!r}", remedy="leave dtype out")
 
 
 def serialize(value: Configurable) -> dict[str, Any]:

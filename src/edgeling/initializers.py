@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod, sqrt
+from math import inf, prod, sqrt
 from typing import Any, ClassVar
 
 import numpy as np
 
-from edgeling.configurable import Configurable, number, require_float32, resolve, table_of
+from edgeling.checking import Limits, number, require_float32
+from edgeling.configurable import Configurable, resolve, table_of
 from edgeling.errors import UnsupportedError
 from edgeling.graph.random import INITIALIZER_STREAM, random_uniform
 from edgeling.graph.types import Array
@@ -28,6 +29,10 @@ class Initializer(Configurable):
     """A function from a shape to float32 values. Unseeded ones differ from call to call."""
 
     module: ClassVar[str] = "keras.initializers"
+    limits: ClassVar[Limits] = {"seed": (0, inf), "stddev": (0, inf)}
+
+    def __post_init__(self) -> None:
+        self.check_fields()
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Array:
         """Values of a new weight, float32 of that shape."""
@@ -192,6 +197,7 @@ class VarianceScaling(Initializer):
     seed: int | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if number("scale", self.scale) <= 0:
             raise UnsupportedError("scale is positive", received=str(self.scale))
         scaled((1, 1), 0, self.scale, self.mode, self.distribution)

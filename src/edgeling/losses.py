@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from edgeling.configurable import Configurable, find, refuse, require_float32, resolve, snake_case, table_of
+from edgeling.checking import require_float32
+from edgeling.configurable import Configurable, find, refuse, resolve, snake_case, table_of
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.graph.losses import LOSSES, Options
@@ -47,6 +48,7 @@ class Loss(Configurable):
     dtype: Any = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
+        self.check_fields()
         self.name = self.name or snake_case(type(self).__name__)
         if self.reduction not in REDUCTIONS:
             raise UnsupportedError(

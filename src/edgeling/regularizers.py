@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from edgeling.configurable import Configurable, number, refuse_overriding, resolve, table_of
+from edgeling.checking import number
+from edgeling.configurable import Configurable, refuse_overriding, resolve, table_of
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,10 @@ class Regularizer(Configurable):
         refuse_overriding(cls, ("__call__",), "L1, L2 or L1L2, or factors() giving (l1, l2)")
 
     def __post_init__(self) -> None:
+        self.check_fields()
         for name in ("l1", "l2"):
             if hasattr(self, name):
-                given = getattr(self, name)
-                default = type(self).__dataclass_fields__[name].default
+                given, default = getattr(self, name), type(self).__dataclass_fields__[name].default
                 object.__setattr__(self, name, number(name, default if given is None else given, 0.0))
 
     def __call__(self, x: ArrayLike) -> float:
@@ -44,22 +45,22 @@ class Regularizer(Configurable):
 class L1(Regularizer):
     """``l1 * sum|w|``."""
 
-    l1: float = 0.01
+    l1: float | None = 0.01
 
 
 @dataclass(frozen=True)
 class L2(Regularizer):
     """``l2 * sum w^2``."""
 
-    l2: float = 0.01
+    l2: float | None = 0.01
 
 
 @dataclass(frozen=True)
 class L1L2(Regularizer):
     """``l1 * sum|w| + l2 * sum w^2``; both are zero unless given."""
 
-    l1: float = 0.0
-    l2: float = 0.0
+    l1: float | None = 0.0
+    l2: float | None = 0.0
 
 
 l1, l2 = L1, L2

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgeling.callbacks.core import Callback, Logs
-from edgeling.configurable import whole
+from edgeling.checking import whole
 from edgeling.errors import ArtifactError, DataError
 from edgeling.files.arrays import arrays_to_npz, npz_to_arrays
 from edgeling.files.whole import write_file

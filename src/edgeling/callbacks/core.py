@@ -12,7 +12,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, TextIO
 
-from edgeling.configurable import number, whole
+from edgeling.checking import checked, number, whole
 from edgeling.errors import UnsupportedError
 
 Logs = dict[str, Any]
@@ -24,6 +24,11 @@ class Callback:
 
     Every hook gets ``logs``, a dict that later callbacks and the history see too.
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls) and cls.__module__.startswith("edgeling."):
+            cls.__init__ = checked(cls.__init__)  # type: ignore[method-assign]
 
     def __init__(self) -> None:
         self.model: Any = None

@@ -11,7 +11,8 @@ import numpy as np
 
 from edgeling.callbacks.core import Callback, Logs
 from edgeling.callbacks.event_file import EventFile
-from edgeling.configurable import refuse, whole
+from edgeling.checking import whole
+from edgeling.configurable import refuse
 
 
 class TensorBoard(Callback):

@@ -13,15 +13,8 @@ import numpy as np
 
 from edgeling import activations
 from edgeling.activations import Activation
-from edgeling.configurable import (
-    Configurable,
-    automatic_name,
-    refuse,
-    refuse_overriding,
-    require_float32,
-    serialize,
-    whole,
-)
+from edgeling.checking import require_float32, whole
+from edgeling.configurable import Configurable, automatic_name, refuse, refuse_overriding, serialize
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.layers.eager import call, refuse_symbols

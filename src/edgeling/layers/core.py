@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgeling import activations, initializers, regularizers
-from edgeling.configurable import number, whole
+from edgeling.checking import number, whole
 from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.layers.base import Layer, Shape, size

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgeling import initializers, regularizers
-from edgeling.configurable import number
+from edgeling.checking import number
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.layers.base import Layer, Shape

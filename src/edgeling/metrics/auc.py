@@ -48,7 +48,7 @@ class AUC(ConfusionMetric):
         thresholds: Sequence[float] | None = None,
         multi_label: bool = False,
         num_labels: int | None = None,
-        label_weights: ArrayLike | None = None,
+        label_weights: Sequence[float] | None = None,
         from_logits: bool = False,
     ) -> None:
         super().__init__(dtype, name)

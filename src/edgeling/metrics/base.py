@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import inf
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -11,7 +12,8 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import ArrayLike
 
 from edgeling import initializers
-from edgeling.configurable import Configurable, require_float32, snake_case
+from edgeling.checking import Limits, require_float32
+from edgeling.configurable import Configurable, snake_case
 from edgeling.graph.types import Array
 from edgeling.losses import same_rank
 from edgeling.training.tracing import Weight
@@ -85,6 +87,9 @@ class Metric(Configurable):
     sparse: ClassVar[bool | None] = None
     signed: ClassVar[bool] = False
     additive: ClassVar[bool] = False
+    limits: ClassVar[Limits] = {
+        **dict.fromkeys(("top_k", "k", "num_classes"), (1, inf)), "class_id": (0, inf), "num_regressors": (0, inf),
+    }  # fmt: skip
     direction: ClassVar[Literal["up", "down"] | None] = None
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:

@@ -151,7 +151,9 @@ def _require_same(truth: Array, prediction: Array) -> None:
 class _Count(ConfusionMetric):
     """One of the counts."""
 
-    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(
+        self, thresholds: float | Sequence[float] | None = None, name: str | None = None, dtype: Any = None
+    ) -> None:
         super().__init__(dtype, name)
         self.thresholds = _given(thresholds, 0.5)
         self._told = thresholds
@@ -199,7 +201,7 @@ class _Rate(ConfusionMetric):
     direction = "up"
 
     def __init__(
-        self, thresholds: Any = None, top_k: int | None = None, class_id: int | None = None, name: str | None = None,
+        self, thresholds: float | Sequence[float] | None = None, top_k: int | None = None, class_id: int | None = None, name: str | None = None,
         dtype: Any = None,
     ) -> None:  # fmt: skip
         super().__init__(dtype, name)

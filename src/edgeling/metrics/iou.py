@@ -33,6 +33,8 @@ class IoU(Metric):
     ) -> None:  # fmt: skip
         super().__init__(None, name)
         self.dtype = str(getattr(dtype, "name", dtype or "int"))
+        if not self.dtype.startswith(("int", "uint", "float")):
+            raise UnsupportedError("the matrix's dtype is int or float32", received=f"dtype={dtype!r}")
         if max(target_class_ids) >= num_classes:
             received = f"class {max(target_class_ids)}"
             raise UnsupportedError(f"classes lie between 0 and {num_classes - 1}", received=received)

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgeling.configurable import refuse, whole
+from edgeling.checking import whole
+from edgeling.configurable import refuse
 from edgeling.errors import UnsupportedError
 
 DEFAULT_BATCH_SIZE = 32
@@ -27,17 +28,6 @@ def verbosity(given: Any) -> int:
     if given not in ("auto", 0, 1, 2):
         raise UnsupportedError("verbose is 'auto', 0, 1 or 2", received=repr(given))
     return 1 if given == "auto" else int(given)
-
-
-def flag(name: str, given: Any) -> bool:
-    """True or False.
-
-    Raises:
-        UnsupportedError: anything else.
-    """
-    if given not in (True, False):
-        raise UnsupportedError(f"{name} is True or False", received=repr(given))
-    return bool(given)
 
 
 def batch_size_of(given: Any, rows: int | None = None) -> int:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from edgeling.callbacks import CallbackList
-from edgeling.configurable import refuse, refuse_overriding, whole
+from edgeling.checking import whole
+from edgeling.configurable import refuse, refuse_overriding
 from edgeling.errors import DataError
 from edgeling.graph.types import Array
 from edgeling.layers.eager import call, refuse_symbols

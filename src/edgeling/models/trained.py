@@ -12,7 +12,8 @@ from typing import Any
 
 from edgeling import losses, optimizers
 from edgeling.callbacks import CallbackList, History
-from edgeling.configurable import number, refuse, whole
+from edgeling.checking import flag, number, whole
+from edgeling.configurable import refuse
 from edgeling.errors import TrainingError, UnsupportedError
 from edgeling.graph import Graph
 from edgeling.graph.types import Array
@@ -22,7 +23,6 @@ from edgeling.models.arguments import (
     DEFAULT_BATCH_SIZE,
     as_list,
     batch_size_of,
-    flag,
     refuse_beside_batches,
     verbosity,
 )

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
+from math import inf
 from re import search
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from edgeling.configurable import Configurable, automatic_name, number, refuse, refuse_overriding, serialize
+from edgeling.checking import Limits, number
+from edgeling.configurable import Configurable, automatic_name, refuse, refuse_overriding, serialize
 from edgeling.errors import TrainingError, UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.graph.types import Array
@@ -43,6 +45,12 @@ class Optimizer(Configurable):
     module = "keras.optimizers"
     ignored = frozenset({"ema_momentum", "jit_compile", "is_legacy_optimizer"})
     operation: ClassVar[str]
+    limits: ClassVar[Limits] = {
+        **dict.fromkeys(("beta_1", "beta_2", "rho", "momentum"), (0.0, 1.0)),
+        **dict.fromkeys(
+            ("epsilon", "epsilon_1", "epsilon_2", "initial_accumulator_value", "clip_threshold"), (0.0, inf)
+        ),
+    }
     arguments: ClassVar[tuple[str, ...]] = ()
 
     def __init__(

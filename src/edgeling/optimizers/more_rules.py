@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from edgeling.configurable import number
+from edgeling.checking import number
 from edgeling.errors import TrainingError
 from edgeling.graph import GraphBuilder
 from edgeling.optimizers.base import Optimizer, Slot

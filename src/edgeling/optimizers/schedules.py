@@ -24,6 +24,9 @@ class LearningRateSchedule(Configurable):
 
     module: ClassVar[str] = "keras.optimizers.schedules"
 
+    def __post_init__(self) -> None:
+        self.check_fields()
+
     def __call__(self, step: ArrayLike) -> Any:
         """The rates, float64 of the steps' shape."""
         raise NotImplementedError
@@ -57,6 +60,7 @@ class ExponentialDecay(LearningRateSchedule):
     name: str = "ExponentialDecay"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _positive(self.decay_steps)
 
     def __call__(self, step: ArrayLike) -> Array:
@@ -75,6 +79,7 @@ class InverseTimeDecay(LearningRateSchedule):
     name: str = "InverseTimeDecay"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _positive(self.decay_steps)
 
     def __call__(self, step: ArrayLike) -> Array:
@@ -91,6 +96,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     name: str = "PiecewiseConstant"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if len(self.values) != len(self.boundaries) + 1:
             raise TrainingError("there is one value more than boundaries", received=f"{self.boundaries}, {self.values}")
 
@@ -110,6 +116,7 @@ class PolynomialDecay(LearningRateSchedule):
     name: str = "PolynomialDecay"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _positive(self.decay_steps)
 
     def __call__(self, step: ArrayLike) -> Array:
@@ -138,6 +145,7 @@ class CosineDecay(LearningRateSchedule):
     warmup_steps: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _positive(self.decay_steps)
 
     def __call__(self, step: ArrayLike) -> Array:
@@ -163,6 +171,7 @@ class CosineDecayRestarts(LearningRateSchedule):
     name: str = "SGDRDecay"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _positive(self.first_decay_steps)
 
     def __call__(self, step: ArrayLike) -> Array:
