@@ -63,7 +63,7 @@ class KERAS:
 REFUSED: dict[str, tuple[Any, str]] = {
     "a step of one's own": (lambda: type("Mine", (optimizers.SGD,), {"update_step": print}), "update_step of a SGD"),
     "weight decay": (lambda: optimizers.SGD(weight_decay=-1.0), "weight_decay is a number from 0"),
-    "clipping": (lambda: optimizers.SGD(clipnorm="1"), "clipnorm is a number from 0"),
+    "clipping": (lambda: optimizers.SGD(clipnorm="1"), "SGD: clipnorm is a number"),
     "rate": (lambda: optimizers.SGD(learning_rate="fast"), "learning_rate is a number.*'fast'"),
     "text as penalty": (lambda: regularizers.L1("a"), "l1 is a number.*received 'a'"),
     "penalty below zero": (lambda: regularizers.L2(-0.1), "l2 is a number from 0; received -0.1"),
