@@ -201,8 +201,8 @@ class _Rate(ConfusionMetric):
     direction = "up"
 
     def __init__(
-        self, thresholds: float | Sequence[float] | None = None, top_k: int | None = None, class_id: int | None = None, name: str | None = None,
-        dtype: Any = None,
+        self, thresholds: float | Sequence[float] | None = None, top_k: int | None = None,
+        class_id: int | None = None, name: str | None = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         super().__init__(dtype, name)
         self.thresholds = _given(thresholds, 0.5 if top_k is None else NOTHING)
