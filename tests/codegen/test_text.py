@@ -95,12 +95,13 @@ def test_awkward_names_compile_and_run(name):
     check([Case(b.build([b.add("softmax", y)]), (np.ones((1, 2), "f"),))])
 
 
-@given(st.lists(st.text(max_size=20), max_size=4))
+@given(st.lists(st.text(max_size=20) | st.text("*/?\\ ", max_size=20), max_size=4))
 def test_a_comment_ends_only_at_its_end(lines):
     text = comment(lines)
     assert text.endswith("*/\n")
     assert text.index("*/") == len(text) - 3
     assert text.count("/*") == 1
+    assert "??" not in text
 
 
 def test_names_are_handed_out_once():

@@ -7,6 +7,7 @@ They stand in a folder of their own, for build systems take every C file beside 
 from __future__ import annotations
 
 from edgeling.codegen.program import EntryPoint, Port
+from edgeling.codegen.text import comment
 from edgeling.graph.types import DType, TensorType
 
 FOLDER = "example"
@@ -63,7 +64,7 @@ def example_files(name: str, entry: EntryPoint, has_init: bool) -> dict[str, str
         name=name,
         function=entry.function,
         declarations="\n".join(
-            f"    static {p.type.dtype.c_name} {c}[{p.type.size}]; /* {p.name} */" for c, p in buffers
+            f"    static {p.type.dtype.c_name} {c}[{p.type.size}]; {comment([p.name])}".rstrip("\n") for c, p in buffers
         ),
         init=f"    {name}_init(&state);\n" if has_init else "",
         reads="\n".join(_read(c, p) for c, p in said[0]),

@@ -6,12 +6,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from textwrap import wrap
 
 from edgeling import __version__
 from edgeling.codegen.interface import THRESHOLD, Interface
 from edgeling.codegen.names import Names
-from edgeling.codegen.text import LINE, comment, float_literal
+from edgeling.codegen.text import LINE, comment, float_literal, wrap_items
 from edgeling.graph.fingerprint import fingerprint
 from edgeling.graph.types import DType, Graph, Quantization
 
@@ -127,11 +126,11 @@ class _Writer:
 
     def define_list(self, suffix: str, values: Iterable[str]) -> None:
         """A macro that stands where an array is initialised."""
-        head, text = f"#define {self.take(suffix)} {{", ", ".join(values)
-        if len(head) + len(text) < LINE and "\n" not in text:
+        head, items = f"#define {self.take(suffix)} {{", list(values)
+        if len(head) + len(text := ", ".join(items)) < LINE:
             self.lines.append(f"{head}{text}}}\n")
             return
-        rows = wrap(text, LINE - 6, break_long_words=False, break_on_hyphens=False)
+        rows = (line.strip() for line in wrap_items(items, "    "))
         self.lines.append(f"{head} \\\n" + "".join(f"    {row} \\\n" for row in rows) + "}\n")
 
     def enum(
@@ -161,5 +160,5 @@ def _lower(text: str, position: int) -> str:
 
 def _string(text: str) -> str:
     """A C string literal: what is not plain ASCII as octal escapes of its UTF-8, and nothing a trigraph."""
-    safe = [chr(b) if 32 <= b < 127 and chr(b) not in '"\\?' else f"\\{b:03o}" for b in text.encode()]
+    safe = [chr(b) if 32 <= b < 127 and chr(b) not in '"\\?' else f"\\{b:03o}" for b in text.encode("utf-8", "replace")]
     return f'"{"".join(safe)}"'

@@ -13,8 +13,11 @@ import numpy as np
 from edgeling.graph.types import Array, DType, TensorType
 
 LINE = 116
-# Control characters, line separators and those that turn the direction of writing, which compilers warn of.
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# Control characters, line separators, those that turn the direction of writing, which compilers warn of, and halves of
+# characters, which no file holds.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# The first of two characters that would mean something together, or a backslash at the end of its line.
+_SPECIAL = re.compile(r"(\*(?=/)|/(?=\*)|\?(?=\?)|\\(?=\s*$))")
 
 
 def float_literal(value: float) -> str:
@@ -55,7 +58,7 @@ def initializer(array: Array, indent: str = "    ") -> str:
         return f"{{{one_line}}}"
     columns = array.shape[-1] if array.ndim > 1 and array.shape[-1] > 3 else len(flat)
     rows = [flat[i : i + columns] for i in range(0, len(flat), columns)]
-    return "{\n" + "".join(f"{line}\n" for row in rows for line in _wrap(row, indent)) + "}"
+    return "{\n" + "".join(f"{line}\n" for row in rows for line in wrap_items(row, indent)) + "}"
 
 
 def wrap_code(line: str, indent: str = "") -> str:
@@ -66,7 +69,8 @@ def wrap_code(line: str, indent: str = "") -> str:
                 break_on_hyphens=False)  # fmt: skip
 
 
-def _wrap(items: Sequence[str], indent: str) -> list[str]:
+def wrap_items(items: Sequence[str], indent: str) -> list[str]:
+    """Items with commas behind them, on lines broken between items only."""
     lines, line = [], indent
     for item in items:
         if len(line) + len(item) + 2 > LINE and line != indent:
@@ -87,7 +91,7 @@ def shape_text(kind: TensorType) -> str:
 
 
 def comment(lines: Sequence[str]) -> str:
-    """A block comment; ``*/`` and trigraph-like text inside are defused."""
-    safe = [_UNSEEN.sub(" ", line).replace("*/", "* /").replace("/*", "/ *").replace("??", "? ?") for line in lines]
+    """A block comment; what would end it, begin another, or be read as a trigraph or a spliced line, is defused."""
+    safe = [_SPECIAL.sub(r"\1 ", _UNSEEN.sub(" ", line)) for line in lines]
     text = "/* " + "\n * ".join(safe) + ("\n */" if len(safe) > 1 else " */") + "\n"
     return text.replace(" * \n", " *\n")
