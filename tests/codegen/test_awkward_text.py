@@ -17,8 +17,9 @@ from tests.codegen.test_builds import write
 AWKWARD = (
     "???/", "??/", "what???/\n", "a\\", "ends in backslash \\ ", "*\\", "*/ int x; /*", "/*", "//", "/", '"quoted"',
     "??'??(??)??<??>??!??-??=", "?", "%s%n", "größe", "日本語", "\u202eright to left", "\u2066", "\x00\x07\x1b[31m",
-    "\r\n", "\u2028", "#include <x>", "#pragma STDC", "_Pragma(\"x\")", "\\u0041\\x41\\101", "", " ", "a" * 300, "\ud800",
-    "R\"(", "<:%:", "'", "int", "defined", "__LINE__", "$", "@", "`", "label", "LABEL", "0", "-1", "\N{PILE OF POO}", "e\u0301",
+    "\r\n", "\u2028", "#include <x>", "#pragma STDC", "_Pragma(\"x\")", "\\u0041\\x41\\101", "", " ", "a" * 300,
+    "\ud800", "R\"(", "<:%:", "'", "int", "defined", "__LINE__", "$", "@", "`", "label", "LABEL", "0", "-1",
+    "\N{PILE OF POO}", "e\u0301",
 )  # fmt: skip
 COMPILERS = ("gcc -std=c99 -trigraphs", "gcc -std=gnu17", "g++ -x c++ -std=c++11", "clang -std=c99")
 WARNINGS = "-Wall -Wextra -Wpedantic -Wcomment -Wtrigraphs -Werror -I."
