@@ -224,8 +224,19 @@ def test_ctrl_c_keeps_the_last_whole_epoch() -> None:
     engine.load(START)
     engine.run_epochs(d, epochs=1, **how)  # compiled now
     engine.load({name: np.zeros_like(v) for name, v in engine.weights().items()} | START)
-    alarm = threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
-    alarm.start()
+    fit, running = engine._fit, threading.Event()
+
+    def noticed(*arguments: object) -> int:
+        running.set()
+        return fit(*arguments)
+
+    def press() -> None:
+        running.wait()
+        time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    engine._fit = noticed
+    threading.Thread(target=press).start()  # Ctrl-C at another moment would stop the tests
     started = time.monotonic()
     done = engine.run_epochs(d, epochs=100_000, **how)
     assert done.interrupted

@@ -19,6 +19,7 @@ from edgeling.artifact import read_artifact, write_artifact
 from edgeling.data import IRIS, Reading
 from edgeling.errors import ArtifactError, EdgelingError
 from edgeling.files.arrays import arrays_to_npz
+from edgeling.graph import GraphBuilder
 from edgeling.workflow.pipeline import Pipeline
 from edgeling.workflow.settings import Settings
 from edgeling.workflow.store import command_of
@@ -123,7 +124,12 @@ def test_the_command_says_what_was_chosen() -> None:
 
 def test_importance_stays_finite_where_the_truth_is_constant() -> None:
     preparation = SimpleNamespace(names=("a", "b"))
-    pipeline = SimpleNamespace(labels=(), answers=lambda raw: raw[:, :1], preparation=preparation)
+    builder = GraphBuilder("squares")
+    graph = builder.build([builder.add("square", builder.input("x", (1, 2)))])
+    pipeline = SimpleNamespace(
+        labels=(), answers=lambda raw: raw[:, :1], preparation=preparation, name="squares", precision="float32",
+        deployable=SimpleNamespace(graphs={"float32": graph}),
+    )  # fmt: skip
     raw = np.arange(20, dtype=np.float32).reshape(10, 2)
     found = Pipeline.importance(pipeline, raw, np.full(10, 3.0))  # type: ignore[arg-type]
     assert found.baseline == 0
