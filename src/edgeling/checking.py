@@ -68,7 +68,8 @@ def require_float32(owner: str, dtype: Any) -> None:
     Raises:
         UnsupportedError: another one.
     """
-    given = dtype.get("config", {}).get("name") if isinstance(dtype, Mapping) else getattr(dtype, "name", dtype)
+    policy = dtype.get("config") or dtype if isinstance(dtype, Mapping) else None
+    given = policy.get("name", "no policy") if isinstance(policy, Mapping) else getattr(dtype, "name", dtype)
     given = getattr(given, "__name__", given)
     if given not in (None, "float32"):
         raise UnsupportedError(f"{owner} computes in float32", received=f"dtype={dtype!r}", remedy="leave dtype out")
