@@ -96,12 +96,21 @@ class Ones(Initializer):
 
 @dataclass(frozen=True)
 class Constant(Initializer):
-    """One value everywhere."""
+    """One value everywhere, or an array of the values."""
 
-    value: float = 0.0
+    value: Any = 0.0
+
+    def __post_init__(self) -> None:
+        try:
+            np.asarray(self.value, np.float32)
+        except (TypeError, ValueError):
+            raise UnsupportedError("value is a number, or an array of them", received=repr(self.value)) from None
 
     def draw(self, shape: tuple[int, ...], seed: int) -> Array:
-        return np.full(shape, self.value, np.float32)
+        values = np.asarray(self.value, np.float32)
+        if values.ndim and values.shape != shape:
+            raise UnsupportedError(f"value has the shape {shape} of the weight", received=str(values.shape))
+        return np.full(shape, values, np.float32)
 
 
 @dataclass(frozen=True)
