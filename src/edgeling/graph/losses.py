@@ -14,6 +14,7 @@ from math import log
 import numpy as np
 
 from edgeling.graph.activations import log_softmax, sigmoid, softplus
+from edgeling.graph.sums import row_sum
 from edgeling.graph.types import Array
 
 EPSILON = 1e-7
@@ -47,7 +48,7 @@ class Loss:
 def elementwise(value: Function, derivative: Function) -> Loss:
     """A loss that is the mean over the outputs of a function of each (truth, prediction) pair."""
     return Loss(
-        lambda t, p, o: np.mean(value(t, p, o), axis=-1),
+        lambda t, p, o: row_sum(value(t, p, o))[..., 0] / p.shape[-1],
         lambda t, p, o: derivative(t, p, o) / p.shape[-1],
     )
 
@@ -102,19 +103,19 @@ def _smooth_classes(t: Array, classes: int, o: Options) -> Array:
 def _categorical(t: Array, p: Array, o: Options) -> Array:
     t = _smooth_classes(t, p.shape[-1], o)
     if o.from_logits:
-        return -np.sum(t * log_softmax(p), axis=-1)
-    share = p / np.sum(p, axis=-1, keepdims=True)
-    return -np.sum(t * np.log(np.clip(share, EPSILON, 1 - EPSILON)), axis=-1)
+        return -row_sum(t * log_softmax(p))[..., 0]
+    share = p / row_sum(p)
+    return -row_sum(t * np.log(np.clip(share, EPSILON, 1 - EPSILON)))[..., 0]
 
 
 def _categorical_gradient(t: Array, p: Array, o: Options) -> Array:
     t = _smooth_classes(t, p.shape[-1], o)
     if o.from_logits:
-        return np.exp(log_softmax(p)) * np.sum(t, axis=-1, keepdims=True) - t
-    total = np.sum(p, axis=-1, keepdims=True)
+        return np.exp(log_softmax(p)) * row_sum(t) - t
+    total = row_sum(p)
     share = p / total
     d_share = -t / np.clip(share, EPSILON, 1 - EPSILON) * _inside(share, EPSILON, 1 - EPSILON)
-    return (d_share - np.sum(d_share * share, axis=-1, keepdims=True)) / total
+    return (d_share - row_sum(d_share * share)) / total
 
 
 def _one_hot(labels: Array, p: Array) -> Array:
@@ -122,7 +123,7 @@ def _one_hot(labels: Array, p: Array) -> Array:
 
 
 def _categorical_hinge(t: Array, p: Array, _: Options) -> Array:
-    return np.maximum(0, np.max((1 - t) * p, axis=-1) - np.sum(t * p, axis=-1) + 1)
+    return np.maximum(0, np.max((1 - t) * p, axis=-1) - row_sum(t * p)[..., 0] + 1)
 
 
 def _categorical_hinge_gradient(t: Array, p: Array, o: Options) -> Array:
@@ -134,7 +135,7 @@ def _categorical_hinge_gradient(t: Array, p: Array, o: Options) -> Array:
 
 def _kl(t: Array, p: Array, _: Options) -> Array:
     t, p = np.clip(t, EPSILON, 1), np.clip(p, EPSILON, 1)
-    return np.sum(t * np.log(t / p), axis=-1)
+    return row_sum(t * np.log(t / p))[..., 0]
 
 
 def _kl_gradient(t: Array, p: Array, _: Options) -> Array:
@@ -147,17 +148,17 @@ def _relative(t: Array, p: Array) -> Array:
 
 def _normalized(x: Array) -> tuple[Array, Array]:
     """Rows of length one, and what they were divided by: their length, 1e-7 at least."""
-    length = np.maximum(np.sqrt(np.sum(x * x, axis=-1, keepdims=True)), EPSILON)
+    length = np.maximum(np.sqrt(row_sum(x * x)), EPSILON)
     return x / length, length
 
 
 def _cosine(t: Array, p: Array, _: Options) -> Array:
-    return -np.sum(_normalized(t)[0] * _normalized(p)[0], axis=-1)
+    return -row_sum(_normalized(t)[0] * _normalized(p)[0])[..., 0]
 
 
 def _cosine_gradient(t: Array, p: Array, _: Options) -> Array:
     a, (b, length) = _normalized(t)[0], _normalized(p)
-    along = np.sum(a * b, axis=-1, keepdims=True) * (length > EPSILON)
+    along = row_sum(a * b) * (length > EPSILON)
     return (along * b - a) / length
 
 
@@ -188,13 +189,13 @@ def _balance(t: Array, o: Options) -> Array | float:
 def _shares(p: Array, o: Options) -> tuple[Array, Array]:
     """Each class's share of its row, and the row's total (1 of logits, whose softmax is taken)."""
     p = np.exp(log_softmax(p)) if o.from_logits else p
-    total = np.sum(p, axis=-1, keepdims=True)
+    total = row_sum(p)
     return p / total, total
 
 
 def _categorical_focal(t: Array, p: Array, o: Options) -> Array:
     share = np.clip(_shares(p, o)[0], EPSILON, 1 - EPSILON)
-    return -o.alpha * np.sum(_smooth_classes(t, p.shape[-1], o) * _power(1 - share, o.gamma) * np.log(share), axis=-1)
+    return -o.alpha * row_sum(_smooth_classes(t, p.shape[-1], o) * _power(1 - share, o.gamma) * np.log(share))[..., 0]
 
 
 def _categorical_focal_gradient(t: Array, p: Array, o: Options) -> Array:
@@ -203,12 +204,12 @@ def _categorical_focal_gradient(t: Array, p: Array, o: Options) -> Array:
     slope = o.gamma * _power(1 - c, o.gamma - 1) * np.log(c) if o.gamma else np.zeros_like(c)
     d_share = slope - _power(1 - c, o.gamma) / c
     d_share *= o.alpha * _smooth_classes(t, p.shape[-1], o) * _inside(share, EPSILON, 1 - EPSILON)
-    d = d_share - np.sum(d_share * share, axis=-1, keepdims=True)
+    d = d_share - row_sum(d_share * share)
     return share * d if o.from_logits else d / total
 
 
 def _chosen(labels: Array, p: Array) -> Array:
-    return np.sum(_one_hot(labels, p) * p, axis=-1)
+    return row_sum(_one_hot(labels, p) * p)[..., 0]
 
 
 def _generalized(t: Array, p: Array, o: Options) -> Array:

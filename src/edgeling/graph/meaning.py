@@ -19,6 +19,7 @@ from edgeling.graph.activations import ACTIVATIONS, log_softmax
 from edgeling.graph.calendar import calendar_parts
 from edgeling.graph.random import DROPOUT_STREAM, random_uniform
 from edgeling.graph.scan import Scan
+from edgeling.graph.sums import axes_sum, product, row_sum
 from edgeling.graph.types import Array, DType, Graph, Node
 from edgeling.graph.updates import UPDATE_MEANINGS
 
@@ -35,11 +36,11 @@ def _activation_gradient(a: Attributes, dy: Array, v: Array) -> Array:
 
 
 def _dense(a: Attributes, x: Array, kernel: Array, bias: Array) -> Array:
-    return _activation(a, x @ kernel + bias)
+    return _activation(a, product(x, kernel, bias))
 
 
 def _matmul(a: Attributes, left: Array, right: Array) -> Array:
-    return (left.T if a["transpose_a"] else left) @ (right.T if a["transpose_b"] else right)
+    return product(left.T if a["transpose_a"] else left, right.T if a["transpose_b"] else right)
 
 
 def _softmax(_: Attributes, x: Array) -> Array:
@@ -48,11 +49,11 @@ def _softmax(_: Attributes, x: Array) -> Array:
 
 
 def _softmax_gradient(_: Attributes, dy: Array, y: Array) -> Array:
-    return y * (dy - np.sum(dy * y, axis=-1, keepdims=True))
+    return y * (dy - row_sum(dy * y))
 
 
 def _log_softmax_gradient(_: Attributes, dy: Array, y: Array) -> Array:
-    return dy - np.exp(y) * np.sum(dy, axis=-1, keepdims=True)
+    return dy - np.exp(y) * row_sum(dy)
 
 
 def _batch_normalization(a: Attributes, x: Array, gamma: Array, beta: Array, mean: Array, variance: Array) -> Array:
@@ -115,7 +116,7 @@ MEANINGS: dict[str, Meaning] = {
     "activation_gradient": _activation_gradient,
     "dense": _dense,
     "matmul": _matmul,
-    "sum": lambda a, x: np.sum(x, axis=a["axes"], keepdims=True),
+    "sum": lambda a, x: axes_sum(x, a["axes"]),
     "broadcast": lambda a, x: np.broadcast_to(x, a["shape"]),
     "reshape": lambda a, x: np.reshape(x, a["shape"]),
     "softmax": _softmax,

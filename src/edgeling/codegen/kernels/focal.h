@@ -93,8 +93,8 @@ EDGELING_KERNEL void edgeling_categorical_focal_loss(
 EDGELING_KERNEL float edgeling_categorical_focal_derivative(float alpha, float gamma, float t, float share) {
     const float c = edgeling_clip_probability(share);
     const float slope = gamma == 0.0f ? 0.0f : gamma * edgeling_power(1.0f - c, gamma - 1.0f) * edgeling_log(c);
-    return alpha * t * (slope - edgeling_power(1.0f - c, gamma) / c) *
-           edgeling_inside(share, EDGELING_EPSILON, EDGELING_REST_EPSILON);
+    return (slope - edgeling_power(1.0f - c, gamma) / c) *
+           (alpha * t * edgeling_inside(share, EDGELING_EPSILON, EDGELING_REST_EPSILON));
 }
 
 EDGELING_KERNEL void edgeling_categorical_focal_gradient(
@@ -121,7 +121,7 @@ EDGELING_KERNEL void edgeling_categorical_focal_gradient(
 EDGELING_KERNEL float edgeling_chosen(int columns, float label, const float *p) {
     float chosen = 0.0f;
     for (int c = 0; c < columns; c++) {
-        chosen += label == (float)c ? p[c] : 0.0f;
+        chosen += (label == (float)c ? 1.0f : 0.0f) * p[c]; /* a NaN anywhere in the row stays */
     }
     return chosen;
 }
@@ -140,7 +140,7 @@ EDGELING_KERNEL void edgeling_generalized_gradient(
         const float chosen = edgeling_chosen(columns, truth[row], prediction + row * columns);
         const float slope = edgeling_power(chosen, q - 1.0f);
         for (int c = 0; c < columns; c++) {
-            gradient[row * columns + c] = truth[row] == (float)c ? -d_rows[row] * slope : 0.0f;
+            gradient[row * columns + c] = (truth[row] == (float)c ? -1.0f : 0.0f) * (d_rows[row] * slope);
         }
     }
 }
