@@ -24,6 +24,11 @@ from tests.codegen.test_kernels import FAMILIES
 from tests.codegen.test_training import RULES, step_case
 
 WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wdouble-promotion", "-Wpedantic", "-Werror"]
+STRICTER = [
+    "-Wsign-conversion", "-Wundef", "-Wcast-qual", "-Wcast-align", "-Wvla", "-Wdeclaration-after-statement",
+    "-Wunused-macros", "-Wwrite-strings", "-Wstrict-prototypes", "-Wmissing-prototypes", "-Wmissing-declarations",
+    "-Wredundant-decls", "-Wswitch-default", "-Wfloat-conversion", "-Wbad-function-cast", "-Wc++-compat",
+]  # fmt: skip
 GCC = ["gcc", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 CLANG = [sys.executable, "-m", "ziglang", "cc", "-O0", "-fsanitize=undefined", "-fno-sanitize-recover=all"]
 AVX2 = ["-O0", "-mavx2", "-mfma", "-ffp-contract=fast"]
@@ -130,6 +135,15 @@ def _compare(given: bytes) -> None:
             at += meant.nbytes
             wanted.require(got, f"{item.title or item.graph.name}")
     assert at == len(given)
+
+
+@pytest.mark.parametrize("compiler", ["gcc -Wunused-const-variable=2 -Wlogical-op", "clang -Wcomma -Wunreachable-code"])
+def test_every_call_is_clean_under_stricter_warnings(compiler, tmp_path):
+    words = compiler.split()
+    if shutil.which(words[0]) is None:
+        pytest.skip(f"{words[0]} is not installed")
+    write(program().files, tmp_path)
+    subprocess.run([*words, *WARNINGS, *STRICTER, "-fsyntax-only", "cases.c"], cwd=tmp_path, check=True)
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")

@@ -128,7 +128,7 @@ class _Maker:
             "-1 where there is no answer.",
         ]  # fmt: skip
         run = f"{self._name}_run(state, input, output)"
-        body = [f"if ({run} != {self._upper}_OK) {{", "    return -1;", "}", f"return {self._choice()};"]
+        body = [f"if ({run} != (int){self._upper}_OK) {{", "    return -1;", "}", f"return {self._choice()};"]
         arguments = f"{self._name}_state *state, const {element} *input, {self._y.dtype.c_name} *output"
         ports = (Port("input", self._x),), (Port("output", self._y),)
         return self._extra(
@@ -193,7 +193,7 @@ class _Maker:
             f"{self._y.dtype.c_name} output[{gave}];",
             f"for (int row = 0; row < {rows}; row++) {{",
             f"    edgeling_load{suffix}({took}, {given} + row * {took}, input);",
-            f"    if ({self._name}_run(&state, input, output) != {self._upper}_OK) {{",
+            f"    if ({self._name}_run(&state, input, output) != (int){self._upper}_OK) {{",
             "        return row + 1;",
             "    }",
             f"    if (!edgeling_all_close{suffix}({gave}, {tolerance}output, {wanted} + row * {gave})) {{",

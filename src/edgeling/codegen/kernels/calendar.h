@@ -42,13 +42,13 @@ static inline void edgeling_calendar(
     const float *EDGELING_RESTRICT x, float *EDGELING_RESTRICT y) {
     for (int row = 0; row < rows; row++) {
         /* 0x4E6E6B28 are the bits of 1e9f; NaN and infinities have larger ones. */
-        const int known = (edgeling_bits_of(x[row]) & 0x7FFFFFFFu) <= 0x4E6E6B28u;
-        const float count = known ? x[row] : 0.0f;
+        const uint32_t magnitude = edgeling_bits_of(x[row]) & 0x7FFFFFFFu;
+        const float count = magnitude <= 0x4E6E6B28u ? x[row] : 0.0f;
         const int32_t truncated = (int32_t)count;
         int32_t fields[6];
         edgeling_calendar_fields(truncated - ((float)truncated > count ? 1 : 0), units_per_day, epoch_days, fields);
         for (int c = 0; c < columns; c++) {
-            y[row * columns + c] = known ? (float)fields[edgeling_read_int(parts + c)] : EDGELING_NAN;
+            y[row * columns + c] = magnitude <= 0x4E6E6B28u ? (float)fields[edgeling_read_int(parts + c)] : EDGELING_NAN;
         }
     }
 }

@@ -27,13 +27,13 @@ static inline void edgeling_dense_s8(
             for (int i = 0; i < inputs; i++) {
                 sum += x[i] * edgeling_read_int8(w + i);
             }
-            w += inputs;
+            w = &w[inputs];
             sum = edgeling_multiply_high(sum, edgeling_read_int32(multiplier + o));
             sum = edgeling_divide_by_power_of_two(sum, edgeling_read_int8(right_shift + o));
             y[o] = edgeling_clamp_int8(sum + zero_point, minimum, maximum);
         }
-        x += inputs;
-        y += outputs;
+        x = &x[inputs];
+        y = &y[outputs];
     }
 }
 

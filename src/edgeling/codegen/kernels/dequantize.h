@@ -19,7 +19,8 @@
 #endif
 
 static inline float edgeling_dequantize_value(int32_t steps, int32_t multiplier, int32_t fraction_bits) {
-    const uint32_t scale = (uint32_t)(127 - fraction_bits) << 23;
+    const int32_t exponent = 127 - fraction_bits;
+    const uint32_t scale = (uint32_t)exponent << 23;
     const int32_t product = steps * multiplier;
 #ifdef EDGELING_SOFT_FLOAT
     /* Move the leading one to bit 23, counting down the exponent from 23. */

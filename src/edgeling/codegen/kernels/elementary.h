@@ -43,10 +43,11 @@ typedef struct {
 } edgeling_reduced;
 
 EDGELING_KERNEL edgeling_reduced edgeling_reduce(float x) {
+    const uint32_t whole = edgeling_bits_of(x * EDGELING_LOG2_E + EDGELING_ROUNDER) - EDGELING_ROUNDER_BITS;
+    const float n = (float)(int32_t)whole;
     edgeling_reduced reduced;
-    reduced.n = edgeling_bits_of(x * EDGELING_LOG2_E + EDGELING_ROUNDER) - EDGELING_ROUNDER_BITS;
-    const float n = (float)(int32_t)reduced.n;
     reduced.r = (x - n * EDGELING_LN2_HIGH) - n * EDGELING_LN2_LOW;
+    reduced.n = whole;
     return reduced;
 }
 
@@ -84,13 +85,8 @@ EDGELING_KERNEL float edgeling_expm1(float x) {
     return reduced.n == 0u ? near : scale * near + (scale - 1.0f);
 }
 
-EDGELING_KERNEL float edgeling_log(float x) {
-    const int denormal = x < EDGELING_SMALLEST_NORMAL;
-    const uint32_t bits = edgeling_bits_of(denormal ? x * 8388608.0f : x);
-    const uint32_t above = bits - 0x3F3504F3u; /* of sqrt(1/2) */
-    const int32_t power = (int32_t)above >> 23;
-    const float exponent = (float)power - (denormal ? 23.0f : 0.0f);
-    const float f = edgeling_float_of((above & 0x007FFFFFu) + 0x3F3504F3u) - 1.0f;
+/* (log(1 + f) - f + f^2 / 2) / f^3 for sqrt(1/2) <= 1 + f <= sqrt(2). */
+EDGELING_KERNEL float edgeling_log_series(float f) {
     float q = 6.746632315e-2f;
     q = q * f - 1.167565725e-1f;
     q = q * f + 1.188816910e-1f;
@@ -100,8 +96,18 @@ EDGELING_KERNEL float edgeling_log(float x) {
     q = q * f + 2.000211871e-1f;
     q = q * f - 2.500000960e-1f;
     q = q * f + 3.333331260e-1f;
+    return q;
+}
+
+EDGELING_KERNEL float edgeling_log(float x) {
+    const float times = x < EDGELING_SMALLEST_NORMAL ? 23.0f : 0.0f; /* x is taken times 2 to this power */
+    const uint32_t bits = edgeling_bits_of(x < EDGELING_SMALLEST_NORMAL ? x * 8388608.0f : x);
+    const uint32_t above = bits - 0x3F3504F3u; /* of sqrt(1/2) */
+    const int32_t power = (int32_t)above >> 23;
+    const float exponent = (float)power - times;
+    const float f = edgeling_float_of((above & 0x007FFFFFu) + 0x3F3504F3u) - 1.0f;
     const float square = f * f;
-    const float tail = (q * f * square + exponent * EDGELING_LN2_LOW) - 0.5f * square;
+    const float tail = (edgeling_log_series(f) * f * square + exponent * EDGELING_LN2_LOW) - 0.5f * square;
     const float finite = (f + tail) + exponent * EDGELING_LN2_HIGH;
     const float positive = x < EDGELING_INFINITY ? finite : x;
     const float outside = x < 0.0f ? EDGELING_NAN : -EDGELING_INFINITY;
@@ -127,8 +133,8 @@ EDGELING_KERNEL float edgeling_tanh(float x) {
     return edgeling_with_sign_of(edgeling_absolute(e / (e + 2.0f)), x);
 }
 
-EDGELING_KERNEL float edgeling_erf(float x) {
-    const float t = edgeling_absolute(x);
+/* erf for |x| below 0.93. */
+EDGELING_KERNEL float edgeling_erf_near(float x) {
     const float s = x * x;
     float near = -5.96761703e-4f;
     near = near * s + 4.99119423e-3f;
@@ -136,8 +142,12 @@ EDGELING_KERNEL float edgeling_erf(float x) {
     near = near * s + 1.12819925e-1f;
     near = near * s - 3.76125336e-1f;
     near = near * s + 1.28379166e-1f;
-    near = near * x + x;
-    const float bounded = edgeling_minimum(t, 4.0f); /* erf(4) is 1 in float32 */
+    return near * x + x;
+}
+
+/* erf for x above 0.93; erf(4) is 1 in float32. */
+EDGELING_KERNEL float edgeling_erf_far(float x) {
+    const float bounded = edgeling_minimum(x, 4.0f);
     float far = -1.72853470e-5f;
     far = far * bounded + 3.83197126e-4f;
     far = far * bounded - 3.88396438e-3f;
@@ -145,8 +155,12 @@ EDGELING_KERNEL float edgeling_erf(float x) {
     far = far * bounded - 1.06777877e-1f;
     far = far * bounded - 6.34846687e-1f;
     far = far * bounded - 1.28717512e-1f;
-    far = 1.0f - edgeling_exp_below(far * bounded - bounded);
-    return t > 0.927734375f ? edgeling_with_sign_of(far, x) : near;
+    return 1.0f - edgeling_exp_below(far * bounded - bounded);
+}
+
+EDGELING_KERNEL float edgeling_erf(float x) {
+    const float size = edgeling_absolute(x), near = edgeling_erf_near(x), far = edgeling_erf_far(size);
+    return size > 0.927734375f ? edgeling_with_sign_of(far, x) : near;
 }
 
 /* __NO_MATH_ERRNO__ says that the builtin is an instruction and not a library call that may set errno. */
@@ -158,15 +172,21 @@ EDGELING_KERNEL float edgeling_erf(float x) {
 #define EDGELING_HARDWARE_SQRT 0
 #endif
 
-EDGELING_KERNEL float edgeling_sqrt(float x) {
-#if EDGELING_HARDWARE_SQRT
-    return __builtin_sqrtf(x);
-#else
+/* About 1 / sqrt(x), for normal numbers. */
+EDGELING_KERNEL float edgeling_inverse_sqrt(float x) {
     const float half = 0.5f * x;
     float inverse = edgeling_float_of(0x5F3759DFu - (edgeling_bits_of(x) >> 1)); /* about 1 / sqrt(x) */
     inverse = inverse * (1.5f - half * inverse * inverse);
     inverse = inverse * (1.5f - half * inverse * inverse);
     inverse = inverse * (1.5f - half * inverse * inverse);
+    return inverse;
+}
+
+EDGELING_KERNEL float edgeling_sqrt(float x) {
+#if EDGELING_HARDWARE_SQRT
+    return __builtin_sqrtf(x);
+#else
+    const float inverse = edgeling_inverse_sqrt(x);
     const float root = x * inverse;
     const float better = root + 0.5f * inverse * (x - root * root);
     const float positive = x < EDGELING_INFINITY ? better : x;

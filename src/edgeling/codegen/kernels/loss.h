@@ -50,18 +50,18 @@ EDGELING_KERNEL float edgeling_huber(float error, float delta) {
 EDGELING_KERNEL float edgeling_log_1(float x) { return edgeling_log(edgeling_maximum(x, EDGELING_EPSILON) + 1.0f); }
 
 EDGELING_KERNEL float edgeling_binary_value(int from_logits, float t, float p) {
-    if (from_logits) {
+    const float clipped = edgeling_clip_probability(p);
+    if (from_logits != 0) {
         return edgeling_softplus(p) - t * p;
     }
-    const float clipped = edgeling_clip_probability(p);
     return -(t * edgeling_log(clipped) + (1.0f - t) * edgeling_log(1.0f - clipped));
 }
 
 EDGELING_KERNEL float edgeling_binary_derivative(int from_logits, float t, float p) {
-    if (from_logits) {
+    const float clipped = edgeling_clip_probability(p);
+    if (from_logits != 0) {
         return edgeling_sigmoid(p) - t;
     }
-    const float clipped = edgeling_clip_probability(p);
     return (clipped - t) / (clipped * (1.0f - clipped)) * edgeling_inside(p, EDGELING_EPSILON, EDGELING_REST_EPSILON);
 }
 
@@ -208,9 +208,9 @@ EDGELING_KERNEL float edgeling_mean_value(
 /* The loss of one row. */
 EDGELING_KERNEL float edgeling_loss_of_row(
     int columns, int function, int from_logits, float smoothing, float delta, const float *truth, const float *p) {
-    const int sparse = function == EDGELING_SPARSE_CATEGORICAL_CROSSENTROPY;
-    if (sparse || function == EDGELING_CATEGORICAL_CROSSENTROPY) {
-        if (from_logits) {
+    const int sparse = function == EDGELING_SPARSE_CATEGORICAL_CROSSENTROPY ? 1 : 0;
+    if (sparse != 0 || function == EDGELING_CATEGORICAL_CROSSENTROPY) {
+        if (from_logits != 0) {
             return edgeling_categorical_logits_value(sparse, smoothing, columns, truth, p);
         }
         return sparse && smoothing <= 0.0f ? edgeling_sparse_value(columns, truth, p)
@@ -318,14 +318,14 @@ EDGELING_KERNEL void edgeling_mean_gradient(
 EDGELING_KERNEL void edgeling_loss_gradient(
     int rows, int columns, int function, int from_logits, float smoothing, float delta, const float *EDGELING_RESTRICT
     d_rows, const float *EDGELING_RESTRICT truth, const float *prediction, float *gradient) {
-    const int sparse = function == EDGELING_SPARSE_CATEGORICAL_CROSSENTROPY;
+    const int sparse = function == EDGELING_SPARSE_CATEGORICAL_CROSSENTROPY ? 1 : 0;
     const int truth_columns = sparse ? 1 : columns;
     for (int row = 0; row < rows; row++) {
         const float d = d_rows[row];
         const float *t = truth + row * truth_columns, *p = prediction + row * columns;
         float *g = gradient + row * columns;
-        if (sparse || function == EDGELING_CATEGORICAL_CROSSENTROPY) {
-            if (from_logits) {
+        if (sparse != 0 || function == EDGELING_CATEGORICAL_CROSSENTROPY) {
+            if (from_logits != 0) {
                 edgeling_categorical_logits_gradient(sparse, smoothing, columns, d, t, p, g);
             } else {
                 edgeling_categorical_gradient(sparse, smoothing, columns, d, t, p, g);

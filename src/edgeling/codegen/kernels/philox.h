@@ -25,7 +25,10 @@ static inline void edgeling_philox(
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
-    word[0] = c0, word[1] = c1, word[2] = c2, word[3] = c3;
+    word[0] = c0;
+    word[1] = c1;
+    word[2] = c2;
+    word[3] = c3;
 }
 
 #endif

@@ -19,18 +19,21 @@
 
 static inline int8_t edgeling_quantize_value(float x, int32_t fraction_bits, int32_t zero_point, int8_t missing) {
     const uint32_t bits = edgeling_bits_of(x), magnitude = bits & 0x7FFFFFFFu;
+    const uint32_t significand = (bits & 0x7FFFFFu) | 0x800000u;
+    int32_t right, steps;
     if (magnitude > 0x7F800000u) {
         return missing;
     }
     /* The 24-bit significand is 2^right times what it stands for in steps of the scale. */
-    const int32_t right = 150 - fraction_bits - (int32_t)(magnitude >> 23);
-    int32_t steps = 0x800000; /* or more: far beyond any zero point */
+    right = 150 - fraction_bits - (int32_t)(magnitude >> 23);
     if (right > 24) {
         steps = 0;
     } else if (right > 0) {
-        steps = (int32_t)((((bits & 0x7FFFFFu) | 0x800000u) >> (right - 1)) + 1u) >> 1;
+        steps = (int32_t)(((significand >> (uint32_t)(right - 1)) + 1u) >> 1);
+    } else {
+        steps = 0x800000; /* or more: far beyond any zero point */
     }
-    return edgeling_clamp_int8(zero_point + (bits >> 31 ? -steps : steps), -128, 127);
+    return edgeling_clamp_int8(zero_point + ((bits >> 31) != 0u ? -steps : steps), -128, 127);
 }
 
 static inline void edgeling_quantize(
@@ -41,8 +44,8 @@ static inline void edgeling_quantize(
             y[c] = edgeling_quantize_value(x[c], edgeling_read_int8(fraction_bits + c),
                                            edgeling_read_int32(zero_point + c), edgeling_read_int8(missing + c));
         }
-        x += columns;
-        y += columns;
+        x = &x[columns];
+        y = &y[columns];
     }
 }
 

@@ -65,11 +65,11 @@ EDGELING_KERNEL void edgeling_softmax_gradient(int rows, int columns, const floa
 EDGELING_KERNEL void edgeling_log_softmax(int rows, int columns, const float *x, float *y) {
     edgeling_shift_rows(rows, columns, x, y);
     for (int row = 0; row < rows; row++, y += columns) {
-        float sum = edgeling_exp_below(y[0]);
+        float sum = edgeling_exp_below(y[0]), log_sum;
         for (int c = 1; c < columns; c++) {
             sum += edgeling_exp_below(y[c]);
         }
-        const float log_sum = edgeling_log(sum);
+        log_sum = edgeling_log(sum);
         for (int c = 0; c < columns; c++) {
             y[c] -= log_sum;
         }

@@ -18,15 +18,12 @@
 
 #define EDGELING_SOFTMAX_KEPT 16
 
-/* exp of a Q5 value not above 0, as Q0. */
-static inline int32_t edgeling_exp_on_negative_values(int32_t a) {
+/* exp of a Q5 value below 0, as Q0. */
+static inline int32_t edgeling_exp_below_zero(int32_t a) {
     /* exp(-1/4), exp(-1/2), exp(-1) ... exp(-16) */
     static const int32_t factors[7] EDGELING_FLASH = {
         1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242};
     const int32_t quarter = 0x1000000, exp_minus_eighth = 1895147668, one_third = 715827883;
-    if (a == 0) {
-        return INT32_MAX;
-    }
     const int32_t remainder = (a & (quarter - 1)) - quarter;
     const int32_t x = remainder * 32 + 0x10000000;
     const int32_t x2 = edgeling_multiply_high(x, x);
@@ -36,7 +33,7 @@ static inline int32_t edgeling_exp_on_negative_values(int32_t a) {
     int32_t result = exp_minus_eighth + edgeling_multiply_high(exp_minus_eighth, series);
     uint32_t quarters = (uint32_t)(remainder - a) >> 24;
     for (const int32_t *factor = factors; quarters != 0u; factor++, quarters >>= 1) {
-        if (quarters & 1u) {
+        if ((quarters & 1u) != 0u) {
             result = edgeling_multiply_high(result, edgeling_read_int32(factor));
         }
     }
@@ -56,23 +53,24 @@ static inline int32_t edgeling_one_over_one_plus(int32_t a) {
 /* exp of a difference from the row's maximum, in steps of the input's scale, as Q0. */
 EDGELING_SHARED int32_t edgeling_softmax_exp(
     int32_t difference, int32_t multiplier, int32_t left_shift, int32_t minimum_difference) {
+    int32_t rescaled;
     if (difference < minimum_difference) {
         return 0;
     }
-    const int32_t shifted = (int32_t)((uint32_t)difference << left_shift);
-    return edgeling_exp_on_negative_values(edgeling_multiply_high(shifted, multiplier));
+    rescaled = edgeling_multiply_high((int32_t)((uint32_t)difference << (uint32_t)left_shift), multiplier);
+    return rescaled == 0 ? INT32_MAX : edgeling_exp_below_zero(rescaled);
 }
 
 static inline void edgeling_softmax_s8(
     int rows, int classes, int32_t multiplier, int32_t left_shift, int32_t minimum_difference, const int8_t *x,
     int8_t *y) {
     for (int row = 0; row < rows; row++) {
-        int32_t largest = -128;
+        int32_t kept[EDGELING_SOFTMAX_KEPT];
+        int32_t largest = -128, sum = 0 /* Q12 */, right_shift = 35, reciprocal;
+        uint32_t mantissa;
         for (int c = 0; c < classes; c++) {
             largest = x[c] > largest ? x[c] : largest;
         }
-        int32_t kept[EDGELING_SOFTMAX_KEPT];
-        int32_t sum = 0; /* Q12 */
         for (int c = 0; c < classes; c++) {
             const int32_t e = edgeling_softmax_exp(x[c] - largest, multiplier, left_shift, minimum_difference);
             sum += edgeling_divide_by_power_of_two(e, 12);
@@ -81,12 +79,10 @@ static inline void edgeling_softmax_s8(
             }
         }
         /* The sum's leading one goes to bit 31; what stands below it is the a of 1 / (1 + a). */
-        uint32_t mantissa = (uint32_t)sum;
-        int32_t right_shift = 35;
-        for (; mantissa < 0x80000000u; mantissa <<= 1) {
+        for (mantissa = (uint32_t)sum; mantissa < 0x80000000u; mantissa <<= 1) {
             right_shift--;
         }
-        const int32_t reciprocal = edgeling_one_over_one_plus((int32_t)(mantissa - 0x80000000u));
+        reciprocal = edgeling_one_over_one_plus((int32_t)(mantissa - 0x80000000u));
         for (int c = 0; c < classes; c++) {
             const int32_t e =
                 c < EDGELING_SOFTMAX_KEPT
@@ -95,8 +91,8 @@ static inline void edgeling_softmax_s8(
             const int32_t product = edgeling_multiply_high(reciprocal, e);
             y[c] = edgeling_clamp_int8(edgeling_divide_by_power_of_two(product, right_shift) - 128, -128, 127);
         }
-        x += classes;
-        y += classes;
+        x = &x[classes];
+        y = &y[classes];
     }
 }
 

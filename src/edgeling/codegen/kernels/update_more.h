@@ -57,14 +57,16 @@ EDGELING_KERNEL void edgeling_lamb_update(
     int size, float rest_beta_1, float rest_beta_2, float epsilon, const float *w, const float *g, const float *m,
     const float *v, const float *lr, const float *power_1, const float *power_2, float *new_w, float *new_m,
     float *new_v) {
-    const float rest_1 = 1.0f - *power_1, rest_2 = 1.0f - *power_2;
+    const float rest_1 = 1.0f - *power_1, rest_2 = 1.0f - *power_2, weight = edgeling_length(size, w);
+    float step, ratio, rate;
     for (int i = 0; i < size; i++) {
         new_m[i] = m[i] + (g[i] - m[i]) * rest_beta_1;
         new_v[i] = v[i] + (g[i] * g[i] - v[i]) * rest_beta_2;
         new_w[i] = new_m[i] / rest_1 / (edgeling_sqrt(new_v[i] / rest_2) + epsilon); /* the step, for now */
     }
-    const float weight = edgeling_length(size, w), step = edgeling_length(size, new_w);
-    const float ratio = weight > 0.0f && step > 0.0f ? weight / step : 1.0f, rate = ratio * *lr;
+    step = edgeling_length(size, new_w);
+    ratio = weight > 0.0f && step > 0.0f ? weight / step : 1.0f;
+    rate = ratio * *lr;
     for (int i = 0; i < size; i++) {
         new_w[i] = w[i] - rate * new_w[i];
     }
@@ -75,12 +77,13 @@ EDGELING_KERNEL void edgeling_adafactor_step(
     int size, float epsilon_2, float clip_threshold, const float *w, const float *g, const float *v, float lr, float t,
     float *new_w) {
     const float root = edgeling_sqrt((float)size);
+    const float scale = edgeling_maximum(edgeling_length(size, w) / root, epsilon_2);
+    float longer, rate;
     for (int i = 0; i < size; i++) {
         new_w[i] = g[i] / edgeling_sqrt(v[i]); /* the step, for now */
     }
-    const float longer = edgeling_maximum(edgeling_length(size, new_w) / root / clip_threshold, 1.0f);
-    const float scale = edgeling_maximum(edgeling_length(size, w) / root, epsilon_2);
-    const float rate = scale * edgeling_minimum(lr, 1.0f / edgeling_sqrt(t)) / longer;
+    longer = edgeling_maximum(edgeling_length(size, new_w) / root / clip_threshold, 1.0f);
+    rate = scale * edgeling_minimum(lr, 1.0f / edgeling_sqrt(t)) / longer;
     for (int i = 0; i < size; i++) {
         new_w[i] = w[i] - rate * new_w[i];
     }

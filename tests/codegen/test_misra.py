@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The C against MISRA C:2012 as cppcheck's addon reads it: what it reports stands in docs/misra.md, with a reason."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeling.codegen import Program, generate
+from edgeling.workflow.deploy import deployable
+from edgeling.workflow.ends import with_golden, with_integer_ends
+from tests.codegen.networks import TUTORIALS
+from tests.codegen.test_builds import write
+from tests.codegen.test_flags import FEATURES, network
+from tests.codegen.test_training import step_case
+
+SHEET = (Path(__file__).parents[2] / "docs" / "misra.md").read_text("utf-8")
+COMMAND = ["cppcheck", "-q", "--addon=misra", "--std=c99", "--platform=unix32", "--enable=style", "-I."]
+ADVISORY = {  # MISRA C:2012, appendix A
+    "1.2", "2.3", "2.4", "2.5", "2.6", "2.7", "4.2", "5.9", "8.7", "8.9", "8.11", "8.13", "10.5", "11.4", "11.5",
+    "12.1", "12.3", "12.4", "13.3", "13.4", "15.1", "15.4", "15.5", "17.5", "17.8", "18.4", "18.5", "19.2", "20.1",
+    "20.5", "21.12",
+}  # fmt: skip
+
+
+def deployed() -> list[Program]:
+    """Float32 and int8, classes by the largest and by a threshold, int8 buffers, self-tests."""
+    rows = np.random.default_rng(0).normal(size=(60, FEATURES)).astype(np.float32)
+    wide = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
+    made = [(deployable(f"net_{p}", network(), rows, rows, ["float32", "int8"]), p) for p in ("float32", "int8")]
+    small = deployable("small", TUTORIALS["diabetes"], wide, wide, ["float32", "int8"])
+    made.append((with_integer_ends(small, "int8"), "int8"))
+    return [with_golden(item, precision).program(precision) for item, precision in made]
+
+
+def training() -> list[Program]:
+    return [generate({"step": step_case("large", "clipped momentum with decay").graph}, "training")]
+
+
+def reported(programs: list[Program], folder: Path) -> set[str]:
+    """The required and mandatory rules that are departed from, in all programs as one unit."""
+    for program in programs:
+        write(dict(program.files), folder)
+    (folder / "all.c").write_text("".join(f'#include "{program.name}.c"\n' for program in programs))
+    done = subprocess.run([*COMMAND, "all.c"], cwd=folder, capture_output=True, text=True, check=True)
+    assert "misra-c2012-15.5" in done.stderr, "the addon runs"
+    return set(re.findall(r"misra-c2012-([0-9.]+)\]", done.stderr)) - ADVISORY
+
+
+def deviations(title: str) -> set[str]:
+    """The rules in the sheet's table under a title."""
+    part = SHEET.split(f"## {title}\n")[1].split("\n## ")[0]
+    return set(re.findall(r"^\| (\d+\.\d+) \|", part, re.MULTILINE))
+
+
+@pytest.mark.skipif(shutil.which("cppcheck") is None, reason="cppcheck is not installed")
+@pytest.mark.parametrize("part", ["Deployed networks", "Training steps"])
+def test_what_is_departed_from_stands_in_the_sheet(part, tmp_path):
+    found = reported(deployed() if part == "Deployed networks" else training(), tmp_path)
+    known = deviations("Deployed networks") | (deviations(part))
+    assert found <= known
+    version = subprocess.run(["cppcheck", "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+    if part == "Deployed networks" and f"cppcheck {version}" in SHEET:
+        assert found == known, "a deviation that is none any more"
