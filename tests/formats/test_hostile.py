@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+import sys
 import tracemalloc
 import warnings
 import zipfile
@@ -366,6 +367,19 @@ def test_a_library_that_never_ends_is_stopped(
     monkeypatch.setattr(hdf5, "_READER", endless)
     monkeypatch.setattr(hdf5, "_TIMEOUT_SECONDS", 0.5)
     with pytest.raises(ArtifactError, match="longer than"):
+        load(good_h5())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system keeps no bound on a process's time")
+def test_a_library_that_goes_round_in_circles_ends_itself(
+    load: Callable[[bytes], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whoever waits for it may be gone: the bound is the reading process's own."""
+    circling = tmp_path / "circling.py"
+    setting = f"import sys\nsys.path.insert(0, {str(Path(hdf5._READER).parent)!r})\nimport hdf5_dump\n"
+    circling.write_text(setting + "hdf5_dump.OWN_SECONDS = 1\nhdf5_dump._bound_time(0)\nwhile True:\n    pass\n")
+    monkeypatch.setattr(hdf5, "_READER", circling)
+    with pytest.raises(ArtifactError, match="found no end"):
         load(good_h5())
 
 

@@ -13,6 +13,7 @@ import json
 import sys
 from contextlib import suppress
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,10 @@ from edgeling.errors import EdgelingError
 
 _OWN_BYTES = 2**30
 """For the libraries themselves, and what they keep in hand."""
+
+
+_OWN_SECONDS = 10
+_BYTES_A_SECOND = 4 << 20
 
 
 def columns_of(source: Source, kind: str, sheet: str) -> dict[str, Any]:
@@ -64,10 +69,20 @@ def _bound_memory(size: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (held + size, held + size))
 
 
+def _bound_time(size: int) -> None:
+    """The libraries may go round in circles, and whoever waits for us may be gone: bound the processor's time."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        seconds = int(process_time()) + _OWN_SECONDS + size // _BYTES_A_SECOND
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+
+
 def main(kind: str, name: str, sheet: str) -> None:
     """Read standard input, write standard output."""
     source = Source(name, "", sys.stdin.buffer.read())
     _bound_memory(_OWN_BYTES + 3 * budget_bytes(source))
+    _bound_time(budget_bytes(source))
     output = io.BytesIO()
     np.savez(output, **columns_of(source, kind, sheet))
     sys.stdout.buffer.write(output.getbuffer())

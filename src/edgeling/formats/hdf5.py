@@ -78,7 +78,9 @@ def read(content: bytes) -> Contents:
         raise malformed(f"weights that take longer than {_TIMEOUT_SECONDS} s to read") from error
     if done.status:
         lines = done.errors.decode(errors="replace").strip().splitlines() if done.status > 0 else []
-        raise malformed(f"weights that cannot be read ({lines[-1] if lines else 'the HDF5 library crashed'})")
+        raise malformed(
+            f"weights that cannot be read ({lines[-1] if lines else 'the HDF5 library crashed, or found no end'})"
+        )
     with np.load(io.BytesIO(done.output), allow_pickle=False) as arrays:
         return Contents({name: arrays[name] for name in arrays.files})
 
