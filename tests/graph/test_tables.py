@@ -8,9 +8,9 @@ import pytest
 from edgeling.codegen.calls import CALLS, NO_CALL
 from edgeling.codegen.schedule import COPY
 from edgeling.graph.cost import COSTS
-from edgeling.graph.inference import TYPE_RULES
 from edgeling.graph.meaning import MEANINGS
 from edgeling.graph.operations import OPERATIONS
+from edgeling.graph.type_rules import TYPE_RULES
 from edgeling.passes.differentiate import GRADIENTS
 from edgeling.passes.quantizable import QUANTIZATION
 

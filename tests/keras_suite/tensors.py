@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from edgeling.training.tracing import Weight
+from edgeling.network.weights import Weight
 from tests.keras_suite.outcomes import InternalsError
 
 

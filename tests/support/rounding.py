@@ -26,7 +26,7 @@ from edgeling.graph.meaning import evaluate
 from edgeling.graph.scan import Scan
 from edgeling.graph.types import Array, DType, Node
 from edgeling.models import session
-from edgeling.training.graphs import inference_graph
+from edgeling.network.network import inference_graph
 from tests.support.interpreter_engine import InterpreterEngine
 
 UNIT = 2.0**-24  # half an ulp of 1: what one rounding to float32 may cost

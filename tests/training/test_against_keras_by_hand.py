@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from edgeling import optimizers, regularizers
 from edgeling.errors import DataError, EdgelingError
 from edgeling.layers import Dense
-from edgeling.training.tracing import Weight
+from edgeling.network.weights import Weight
 
 keras: Any = pytest.importorskip("keras")
 pytestmark = pytest.mark.keras

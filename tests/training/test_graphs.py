@@ -12,7 +12,8 @@ from edgeling import losses, metrics, optimizers
 from edgeling.graph import Graph, run
 from edgeling.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Input
 from edgeling.models import Sequential
-from edgeling.training.graphs import Objective, evaluation_graph, inference_graph, training_graph
+from edgeling.network.network import inference_graph
+from edgeling.training.graphs import Objective, evaluation_graph, training_graph
 from edgeling.utils import set_random_seed
 
 ROWS = 6

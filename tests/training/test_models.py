@@ -33,8 +33,8 @@ from edgeling.layers import (
     Softmax,
 )
 from edgeling.models import Sequential
+from edgeling.network.network import inference_graph
 from edgeling.optimizers import schedules
-from edgeling.training.graphs import inference_graph
 from edgeling.utils import set_random_seed, to_categorical
 
 X = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)

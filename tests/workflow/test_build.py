@@ -11,7 +11,7 @@ from edgeling.codegen import names
 from edgeling.errors import ArtifactError, DataError, EdgelingError, TargetError, UnsupportedError
 from edgeling.layers import Dense, Dropout, Input
 from edgeling.models import Sequential
-from edgeling.training.graphs import inference_graph
+from edgeling.network.network import inference_graph
 from edgeling.workflow.deploy import identifier
 from tests.support.rounding import require_same_answers
 

@@ -15,7 +15,7 @@ from edgeling.errors import ArtifactError, UnsupportedError
 from edgeling.formats.archive import malformed
 from edgeling.formats.description import Description
 from edgeling.graph.types import Array
-from edgeling.layers import BatchNormalization, Dense, InputLayer, Layer, Normalization
+from edgeling.layers import InputLayer, Layer
 from edgeling.models import Sequential
 
 Shape = tuple[int, ...]
@@ -41,14 +41,14 @@ def assemble(description: Description, weights: WeightSource) -> Sequential:
     row = first = _input_row(description, layers)
     found: list[list[Array]] = []
     for key, layer in keyed(layers):
-        expected = weight_shapes(layer, row)
+        expected = layer.weight_shapes(row)
         found.append([finite(x, layer.name) for x in weights(key, layer.name, expected)])
         require_shapes([x.shape for x in found[-1]], expected, layer.name)
         row = layer.output_shape_of(row)
     model = Sequential([InputLayer(shape=first, name=description.input_name)], name=description.name)
     for layer, arrays in zip(layers, found, strict=True):
         model.add(layer)
-        set_weights(layer, arrays)
+        layer.restore(arrays)
     return model
 
 
@@ -59,29 +59,6 @@ def keyed(layers: Iterable[Layer]) -> Iterator[tuple[str, Layer]]:
         kind = snake_case(type(layer).__name__)
         yield (f"{kind}_{seen[kind]}" if seen[kind] else kind), layer
         seen[kind] += 1
-
-
-def weight_shapes(layer: Layer, row: Shape) -> list[Shape]:
-    """Shapes of what Keras keeps for a layer that takes rows of that shape, in its order.
-
-    Known before the layer makes its weights, so that a file cannot make it allocate more than the file itself holds.
-    """
-    match layer:
-        case Dense():
-            return [(row[-1], layer.units), *([(layer.units,)] if layer.use_bias else [])]
-        case BatchNormalization():
-            return [layer.columns(row)] * (2 + layer.scale + layer.center)
-        case Normalization():
-            return [row, row, ()] if layer.mean is None else []  # mean, variance, how many rows they are of
-    return []
-
-
-def set_weights(layer: Layer, arrays: Sequence[Array]) -> None:
-    """Give a built layer its weights."""
-    if isinstance(layer, Normalization) and arrays:
-        layer.set_moments(*arrays[:2])
-    else:
-        layer.set_weights(arrays)
 
 
 def require_shapes(received: Sequence[Shape], expected: Sequence[Shape], layer: str) -> None:

@@ -14,7 +14,7 @@ from edgeling.errors import UnsupportedError
 from edgeling.files.whole import write_file
 from edgeling.formats import hdf5
 from edgeling.formats.archive import MAX_FILE_BYTES, distrust, malformed, read_file, read_members
-from edgeling.formats.assemble import finite, keyed, set_weights
+from edgeling.formats.assemble import finite, keyed
 from edgeling.formats.keras_file import WEIGHTS, numbered, restore_optimizer, weights_content
 from edgeling.graph.types import Array
 from edgeling.layers import Layer, Normalization
@@ -51,7 +51,7 @@ def load_weights(model: Sequential, path: Path) -> None:
         held = hdf5.read(content)
         found = _by_order(model, held) if "@layer_names" in held.values else _by_key(model, held)
         for layer, arrays in found:
-            set_weights(layer, arrays)
+            layer.restore(arrays)
         restore_optimizer(model, held)
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from edgeling.errors import GraphError, UnsupportedError
 from edgeling.graph.check import check
-from edgeling.graph.inference import infer
 from edgeling.graph.naming import unused
 from edgeling.graph.scan import Scan
+from edgeling.graph.type_rules import infer
 from edgeling.graph.types import Graph, Node, TensorType
 
 # Operations over the last axis, which must not be the batch's; the others' shapes tell.

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike
 from edgeling.errors import GraphError
 from edgeling.graph.attributes import complete_attributes
 from edgeling.graph.check import check
-from edgeling.graph.inference import infer
 from edgeling.graph.limits import check_type
 from edgeling.graph.naming import unused
+from edgeling.graph.type_rules import infer
 from edgeling.graph.types import Array, DType, Graph, Node, Quantization, TensorType
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from edgeling.errors import GraphError
 from edgeling.graph.attributes import complete_attributes
-from edgeling.graph.inference import infer
 from edgeling.graph.limits import check_limits, check_type
+from edgeling.graph.type_rules import infer
 from edgeling.graph.types import Graph, Node, bodies
 
 MAX_NESTING = 4

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from edgeling.graph.inference import rmsprop_slots
+from edgeling.graph.type_rules import rmsprop_slots
 from edgeling.graph.types import Array
 
 Attributes = Mapping[str, Any]

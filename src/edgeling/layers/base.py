@@ -9,8 +9,6 @@ from math import prod
 from numbers import Integral
 from typing import Any, ClassVar
 
-import numpy as np
-
 from edgeling import activations
 from edgeling.activations import Activation
 from edgeling.checking import require_float32, whole
@@ -18,9 +16,10 @@ from edgeling.configurable import Configurable, automatic_name, refuse, refuse_o
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.layers.eager import call, refuse_symbols
+from edgeling.network.arrays import numbers
+from edgeling.network.tracing import Tracer
+from edgeling.network.weights import Weight, assign
 from edgeling.regularizers import Regularizer
-from edgeling.training.arrays import numbers
-from edgeling.training.tracing import Tracer, Weight
 
 Shape = tuple[int, ...]
 
@@ -109,6 +108,25 @@ class Layer(Configurable):
 
     def make(self, row: Shape) -> None:
         """Add the weights, for layers that have any."""
+
+    def weight_shapes(self, row: Shape) -> list[Shape]:
+        """Shapes of what Keras's files keep for the layer, in their order, if it takes rows of that shape.
+
+        Known before any weight is made, so that a file cannot make a layer allocate more than the file itself holds.
+
+        Raises:
+            UnsupportedError: the layer makes weights and does not say which.
+        """
+        if type(self).make is not Layer.make:
+            raise UnsupportedError(
+                "a layer with weights says their shapes", received=f"{type(self).__name__} without weight_shapes()",
+                remedy="weight_shapes(row), beside make(row)",
+            )  # fmt: skip
+        return []
+
+    def restore(self, arrays: Sequence[Array]) -> None:
+        """Take what a file kept, of the shapes of :meth:`weight_shapes`."""
+        self.set_weights(arrays)
 
     def output_shape_of(self, row: Shape) -> Shape:
         """The shape of one output row."""
@@ -237,20 +255,6 @@ class Layer(Configurable):
             raise DataError(f"layer {self.name!r} takes rows of shape {self.input_row}", received=str(batch.shape))
         self._calls += 1
         return call([self], {w: f"weight_{i}" for i, w in enumerate(self.weights)}, batch, bool(training), self._calls)
-
-
-def assign(weights: Sequence[Weight], values: Sequence[Any], owner: str) -> None:
-    """Give weights new values, all or none.
-
-    Raises:
-        DataError: a wrong number or shape.
-    """
-    arrays = [np.array(v, dtype=np.float32) for v in values]
-    expected, received = [w.shape for w in weights], [a.shape for a in arrays]
-    if expected != received:
-        raise DataError(f"the weights of {owner} have shapes {expected}", received=str(received))
-    for weight, array in zip(weights, arrays, strict=True):
-        weight.value = array
 
 
 def _serialized(value: Any) -> Any:

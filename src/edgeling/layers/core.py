@@ -14,7 +14,8 @@ from edgeling.checking import number, whole
 from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.layers.base import Layer, Shape, size
-from edgeling.training.tracing import Tracer, Weight
+from edgeling.network.tracing import Tracer
+from edgeling.network.weights import Weight
 
 
 class Dense(Layer):
@@ -47,6 +48,9 @@ class Dense(Layer):
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.bias: Weight | None = None
+
+    def weight_shapes(self, row: Shape) -> list[Shape]:
+        return [(row[-1], self.units), *([(self.units,)] if self.use_bias else [])]
 
     def make(self, row: Shape) -> None:
         self.kernel = self.add_weight("kernel", self.kernel_initializer((row[-1], self.units)))
@@ -150,9 +154,10 @@ class Softmax(Layer):
         super().__init__(**kwargs)
         self.axis = axis
 
-    def make(self, row: Shape) -> None:
+    def output_shape_of(self, row: Shape) -> Shape:
         if self.axis not in (-1, len(row)):
             raise UnsupportedError("softmax is over the last axis", received=f"axis={self.axis}")
+        return row
 
     def trace(self, tracer: Tracer, x: str) -> str:
         return activations.softmax.trace(tracer.builder, x)

@@ -14,7 +14,8 @@ import numpy as np
 from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder, run
 from edgeling.graph.types import Array
-from edgeling.training.tracing import Traceable, Tracer, Weight
+from edgeling.network.tracing import Traceable, Tracer
+from edgeling.network.weights import Weight
 from edgeling.utils import next_seed
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.layers.base import Layer, Shape
 from edgeling.layers.core import as_matrix
-from edgeling.training.arrays import numbers, stacked
-from edgeling.training.tracing import Tracer, Weight
+from edgeling.network.arrays import numbers, stacked
+from edgeling.network.tracing import Tracer
+from edgeling.network.weights import Weight
 
 _SMALLEST_DEVIATION = 1e-7  # keras.backend.epsilon()
 
@@ -72,6 +74,9 @@ class BatchNormalization(Layer):
                 remedy="axis=-1, or put Flatten() before it",
             )
         return row[-1:]
+
+    def weight_shapes(self, row: Shape) -> list[Shape]:
+        return [self.columns(row)] * (2 + self.scale + self.center)
 
     def make(self, row: Shape) -> None:
         columns = self.columns(row)
@@ -163,9 +168,17 @@ class Normalization(Layer):
         self.mean, self.variance = (np.asarray(v, np.float32).tolist() for v in (mean, variance))
         Weight.changes += 1  # its moments are part of what is compiled
 
-    def make(self, row: Shape) -> None:
+    def output_shape_of(self, row: Shape) -> Shape:
         if len(row) != 1:
             raise UnsupportedError("rows of one dimension are normalised", received=str(row))
+        return row
+
+    def weight_shapes(self, row: Shape) -> list[Shape]:
+        return [row, row, ()] if self.mean is None else []  # mean, variance, how many rows they are of
+
+    def restore(self, arrays: Sequence[Array]) -> None:
+        if arrays:
+            self.set_moments(*arrays[:2])
 
     def moments(self, row: Shape) -> tuple[Array, Array]:
         """Mean and standard deviation of each column, float32.

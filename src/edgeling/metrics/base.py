@@ -16,7 +16,7 @@ from edgeling.checking import Limits, require_float32
 from edgeling.configurable import Configurable, snake_case
 from edgeling.graph.types import Array
 from edgeling.losses import same_rank
-from edgeling.training.tracing import Weight
+from edgeling.network.weights import Weight
 
 EPSILON = 1e-7  # Keras's
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from edgeling.errors import DataError
 from edgeling.graph.random import permutation
-from edgeling.training.arrays import is_batch
+from edgeling.network.arrays import is_batch
 from edgeling.training.engine import TrainingData
 
 _SEGMENT_BYTES = 1 << 25  # of what is handed over batch by batch: so much is gathered before it is trained on

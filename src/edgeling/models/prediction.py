@@ -10,11 +10,11 @@ import numpy as np
 
 from edgeling.graph.types import Array, Graph
 from edgeling.models.session import NAME, lend
+from edgeling.network.network import Network, inference_graph
+from edgeling.network.weights import Weight
 from edgeling.passes import optimize
 from edgeling.toolchain.native import NativeProgram
 from edgeling.toolchain.predictor import BATCHES, Predictor, compiled
-from edgeling.training.graphs import Network, inference_graph
-from edgeling.training.tracing import Weight
 
 
 def not_ready(x: Any) -> Array:

@@ -20,8 +20,8 @@ from edgeling.models.arguments import batch_size_of, verbosity
 from edgeling.models.feeding import feed_of
 from edgeling.models.prediction import Followed, not_ready
 from edgeling.models.trained import Trained
+from edgeling.network.weights import Weight
 from edgeling.training import arrays
-from edgeling.training.tracing import Weight
 
 _NEVER_CALLED = (
     "call", "__call__", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics",

@@ -18,9 +18,10 @@ from edgeling.configurable import OpaqueError, key
 from edgeling.graph import Graph
 from edgeling.graph.serialize import to_json
 from edgeling.graph.types import Array
+from edgeling.network.network import Network
+from edgeling.network.weights import Weight
 from edgeling.training.engine import Engine, Epochs, Kept, TrainingData
-from edgeling.training.graphs import Network, Objective, Rule, evaluation_graph, training_graph
-from edgeling.training.tracing import Weight
+from edgeling.training.graphs import Objective, Rule, evaluation_graph, training_graph
 
 _LIMIT = 8
 NAME = "network"  # of every training program, so that models of one structure share one compiled library

@@ -13,10 +13,10 @@ from edgeling.configurable import automatic_name, serialize, snake_case
 from edgeling.errors import UnsupportedError
 from edgeling.graph.naming import unused
 from edgeling.graph.types import Array
-from edgeling.layers.base import InputLayer, Layer, assign
+from edgeling.layers.base import InputLayer, Layer
 from edgeling.models.display import print_summary
-from edgeling.training.graphs import Network
-from edgeling.training.tracing import Weight
+from edgeling.network.network import Network
+from edgeling.network.weights import Weight, assign
 
 
 class Stack:

@@ -33,10 +33,12 @@ from edgeling.models.judging import Judge, Validation
 from edgeling.models.reporting import Report, metric_directions
 from edgeling.models.session import Lent, Session, Traced, described, for_evaluation, for_training, lend
 from edgeling.models.stack import Stack
+from edgeling.network.arrays import Floats
+from edgeling.network.network import inference_graph
+from edgeling.network.weights import Weight
 from edgeling.training import arrays
 from edgeling.training.engine import TrainingData
-from edgeling.training.graphs import Objective, evaluation_graph, inference_graph, training_graph
-from edgeling.training.tracing import Weight
+from edgeling.training.graphs import Objective, evaluation_graph, training_graph
 from edgeling.utils import next_seed
 
 CALIBRATION_ROWS = 1000
@@ -318,7 +320,7 @@ class Trained(Stack):
         x, y, weights = (*given, None)[:3]
         return self._data(self._features(x), y, weights, loss)
 
-    def _data(self, floats: arrays.Floats, y: Any, sample_weight: Any, loss: losses.Loss) -> TrainingData:
+    def _data(self, floats: Floats, y: Any, sample_weight: Any, loss: losses.Loss) -> TrainingData:
         truth = arrays.targets(y, self._width(), loss)
         return arrays.gathered(floats, truth, arrays.row_weights(truth, sample_weight))
 
@@ -370,7 +372,7 @@ class Trained(Stack):
             )
         return self.optimizer
 
-    def _features(self, x: Any) -> arrays.Floats:
+    def _features(self, x: Any) -> Floats:
         """Rows of the input; a model that is not built takes its shape from them."""
         self._compiled()
         known = self._input.declared if self._input else None

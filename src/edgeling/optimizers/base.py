@@ -16,10 +16,10 @@ from edgeling.configurable import Configurable, automatic_name, refuse, refuse_o
 from edgeling.errors import TrainingError, UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.graph.types import Array
+from edgeling.network.weights import Weight
 from edgeling.optimizers import schedules
 from edgeling.optimizers.rate import LearningRate
 from edgeling.optimizers.stepping import Steps
-from edgeling.training.tracing import Weight
 
 
 class Slot(NamedTuple):

@@ -12,7 +12,7 @@ import numpy as np
 from edgeling.errors import DataError
 from edgeling.graph import GraphBuilder, run
 from edgeling.graph.types import Array
-from edgeling.training.tracing import Weight
+from edgeling.network.weights import Weight
 
 
 class Steps:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from edgeling.graph import Graph, GraphBuilder
 from edgeling.graph.types import LARGEST_FLOAT32
+from edgeling.network.network import Network
+from edgeling.network.tracing import Tracer
 from edgeling.passes import differentiate
-from edgeling.training.tracing import Traceable, Tracer, Weight
 
 LEARNING_RATE = "learning_rate"
 _LEAST_WEIGHT = 1e-30  # of a batch: one whose rows all weigh nothing has loss 0
@@ -46,27 +47,6 @@ class Rule(Protocol):
 
     def trace(self, builder: GraphBuilder, learning_rate: str, gradients: Mapping[str, str]) -> None:
         """Append the nodes and updates that move every variable among ``gradients`` by its gradient."""
-
-
-@dataclass(frozen=True)
-class Network:
-    """Layers in a chain.
-
-    Attributes:
-        name: a C identifier.
-        input_shape: of one row, without the batch.
-        names: the graph's name of every weight, in the order of the weights.
-    """
-
-    name: str
-    input_shape: tuple[int, ...]
-    layers: Sequence[Traceable]
-    names: Mapping[Weight, str]
-
-    def trainable(self) -> list[str]:
-        """Names of the weights that gradients move."""
-        moved = [w for layer in self.layers if layer.trainable for w in layer.weights if w.trainable]
-        return [self.names[w] for w in moved]
 
 
 @dataclass(frozen=True)
@@ -111,29 +91,6 @@ def evaluation_graph(network: Network, objective: Objective, batch_size: int = 1
     builder = GraphBuilder(network.name)
     outputs = _score(builder, network, objective, batch_size, True, training=False)
     return builder.build(outputs)
-
-
-class Model(Protocol):
-    """A model, as far as its graph needs it."""
-
-    def network(self, readable: bool = False) -> Network:
-        """Its layers; names of weights for people, or the same for every network of one structure."""
-
-
-def inference_graph(model: Model | Network, *, frozen: bool = True, metadata: Mapping[str, Any] | None = None) -> Graph:
-    """From one row ``x`` to ``y``.
-
-    Args:
-        model: a ``Sequential`` that is built.
-        frozen: the weights of this moment are constants, else variables.
-        metadata: free text for people and reports.
-    """
-    network = model if isinstance(model, Network) else model.network(readable=True)
-    builder = GraphBuilder(network.name)
-    x = builder.input("x", (1, *network.input_shape))
-    y = Tracer(builder, network.names, frozen=frozen).run(network.layers, x)
-    builder.describe(**(metadata or {}))
-    return builder.build([y])
 
 
 def _score(

@@ -18,11 +18,11 @@ from edgeling.formats.live_keras import from_keras, is_keras_model
 from edgeling.graph import Graph
 from edgeling.graph.types import Array
 from edgeling.models import Sequential
+from edgeling.network.network import inference_graph
 from edgeling.passes.quantize import quantize
 from edgeling.targets import Target
 from edgeling.toolchain.prove import Proof
 from edgeling.training.arrays import features
-from edgeling.training.graphs import inference_graph
 from edgeling.workflow.deploy import PRECISIONS, PROOF_ROWS, Deployable, deployable, identifier
 from edgeling.workflow.ends import with_golden, with_integer_ends
 from edgeling.workflow.folder import write_build

@@ -10,7 +10,7 @@ from edgeling.errors import DataError
 from edgeling.graph import Graph
 from edgeling.graph.types import Array
 from edgeling.models import Sequential
-from edgeling.training.graphs import inference_graph
+from edgeling.network.network import inference_graph
 
 
 def all_columns(table: Table, model: Sequential | Graph) -> Array:

@@ -17,9 +17,9 @@ from edgeling.explaining import PermutationImportance
 from edgeling.graph.types import Array
 from edgeling.models import Sequential
 from edgeling.models.trained import CALIBRATION_ROWS
+from edgeling.network.network import inference_graph
 from edgeling.report.parts import plural
 from edgeling.toolchain.prove import Proof
-from edgeling.training.graphs import inference_graph
 from edgeling.workflow.deploy import PRECISIONS, PROOF_ROWS, deployable, identifier
 from edgeling.workflow.division import Division, asked_roles, divided, judged
 from edgeling.workflow.fitting import Fitted, fit_network

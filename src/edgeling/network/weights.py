@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What layers learn: arrays with Keras's names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from edgeling.errors import DataError
+from edgeling.graph.types import Array
+
+
+class Weight:
+    """One array of a layer: what is learned, or followed (moving statistics).
+
+    Attributes:
+        name: Keras's short name ("kernel", "bias"...).
+        value: float32, replaced (never changed in place) when it moves.
+        trainable: whether gradients move it, while its layer is trainable.
+        changes: how often any weight was given a value; by it, who keeps copies of weights notices.
+    """
+
+    changes: ClassVar[int] = 0
+
+    def __init__(self, name: str, value: Array, trainable: bool = True, path: str = "") -> None:
+        self.name, self.value, self.trainable, self.path = name, value, trainable, path or name
+
+    @property
+    def value(self) -> Array:
+        """float32, not to be written into."""
+        return self._value
+
+    @value.setter
+    def value(self, value: Array) -> None:
+        self._value = value
+        Weight.changes += 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the value."""
+        return self.value.shape
+
+    @property
+    def dtype(self) -> str:
+        """Always "float32"."""
+        return "float32"
+
+    @property
+    def ndim(self) -> int:
+        """Of the value."""
+        return self.value.ndim
+
+    def numpy(self) -> Array:
+        """A copy of the values."""
+        return self.value.copy()
+
+    def assign(self, value: ArrayLike) -> None:
+        """Replace the values.
+
+        Raises:
+            DataError: another shape, or not numbers.
+        """
+        try:
+            given = np.array(value, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"the weight {self.path} holds numbers", received=str(error)) from None
+        if given.shape != self.shape:
+            raise DataError(f"the weight {self.path} has shape {self.shape}", received=str(given.shape))
+        self.value = given
+
+    def assign_add(self, value: ArrayLike) -> None:
+        """Add to the values."""
+        self.assign(self.value + np.asarray(value, np.float32))
+
+    def assign_sub(self, value: ArrayLike) -> None:
+        """Subtract from the values."""
+        self.assign(self.value - np.asarray(value, np.float32))
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> Array:
+        return np.array(self.value, dtype=dtype)  # type: ignore[call-overload]
+
+    def __repr__(self) -> str:
+        return f"<Weight {self.path} {list(self.shape)}>"
+
+
+def assign(weights: Sequence[Weight], values: Sequence[Any], owner: str) -> None:
+    """Give weights new values, all or none.
+
+    Raises:
+        DataError: a wrong number or shape.
+    """
+    arrays = [np.array(v, dtype=np.float32) for v in values]
+    expected, received = [w.shape for w in weights], [a.shape for a in arrays]
+    if expected != received:
+        raise DataError(f"the weights of {owner} have shapes {expected}", received=str(received))
+    for weight, array in zip(weights, arrays, strict=True):
+        weight.value = array
