@@ -12,7 +12,7 @@ from edgeling.passes import optimize
 from edgeling.passes.quantize import quantize
 from edgeling.targets import get, names
 from edgeling.toolchain.prove import prove
-from tests.codegen.networks import TUTORIALS
+from tests.codegen.networks import TUTORIALS, dense_network
 
 NAIVE_INSTRUCTIONS = {"diabetes": 668, "iris": 457}  # plain C at -O2 with its weights inline
 
@@ -48,3 +48,11 @@ def test_int8_costs_less_than_float_without_a_float_unit(name):
     assert float32.matches
     assert 4 * int8.instructions < float32.instructions
     assert int8.flash_bytes < float32.flash_bytes
+
+
+@pytest.mark.parametrize("sizes", [(19, 13, 23, 6), (64, 32, 32), (5, 2, 7)])
+def test_two_products_an_instruction_have_the_bits_of_one(sizes):
+    rows = np.random.default_rng(2).normal(size=(30, sizes[0])).astype(np.float32) * 3
+    graph = optimize(quantize(dense_network("odd", sizes, ("relu",) * (len(sizes) - 1), softmax=False), rows))
+    program, expected = generate(graph, "network"), run_rows(graph, rows)
+    assert prove(program, get("cortex-m4"), [rows], expected, 0).matches

@@ -54,6 +54,13 @@
 #define EDGELING_INDEPENDENT
 #endif
 
+/* Before a short loop of a constant number of turns, whose arrays are to live in registers: GCC unrolls few by itself. */
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 8
+#define EDGELING_UNROLL _Pragma("GCC unroll 8")
+#else
+#define EDGELING_UNROLL
+#endif
+
 /* Floats in the widest vector of the core; 1 where there are none, or no compiler that has GCC's vector types. */
 #if defined(EDGELING_LANES)
 /* chosen by whoever compiles */
