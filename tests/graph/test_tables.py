@@ -12,12 +12,12 @@ from edgeling.graph.meaning import MEANINGS
 from edgeling.graph.operations import OPERATIONS
 from edgeling.graph.type_rules import TYPE_RULES
 from edgeling.passes.differentiate import GRADIENTS
-from edgeling.passes.quantizable import QUANTIZATION
+from edgeling.passes.quantization_rules import RULES
 
 # The schedule adds copies of its own, which no graph holds.
 C_CALLS = {name: call[-1].line for name, call in CALLS.items() if name != COPY} | dict(NO_CALL)
 TABLES = {
-    "types": TYPE_RULES, "meaning": MEANINGS, "gradient": GRADIENTS, "int8": QUANTIZATION, "C call": C_CALLS,
+    "types": TYPE_RULES, "meaning": MEANINGS, "gradient": GRADIENTS, "quantisation": RULES, "C call": C_CALLS,
     "cost": COSTS,
 }  # fmt: skip
 

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the rules of quantisation see: a float graph with its values on the calibration rows, and the integer graph
+that grows beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeling.errors import DataError, UnsupportedError
+from edgeling.graph import integer
+from edgeling.graph.builder import GraphBuilder
+from edgeling.graph.integer_tables import Affine
+from edgeling.graph.interpreter import run_rows
+from edgeling.graph.types import Array, Attribute, DType, Graph, Node, Quantization, TensorType
+from edgeling.passes.absorb import Absorber
+from edgeling.passes.scales import column_scales, hidden_scale, output_scale
+
+SOFTMAX_REACH = 8.0  # below the row's maximum
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An integer value of the new graph.
+
+    Attributes:
+        rows: the value for the calibration rows.
+        affine: of the whole tensor; None for a feature, which has one a column.
+        columns: of a feature, what one step of each column is worth to whoever takes the scales up.
+    """
+
+    name: str
+    rows: Array
+    affine: Affine | None = None
+    columns: Array | float = 1.0
+
+    @property
+    def step(self) -> float:
+        """What one step of it is worth: the scale, or 1 where ``columns`` says it."""
+        return self.affine.scale if self.affine else 1.0
+
+
+class Context:
+    """A quantisation under way.
+
+    Attributes:
+        graph: the float graph.
+        float: its values on the calibration rows, by name, and its constants.
+        builder: of the integer graph.
+    """
+
+    def __init__(self, graph: Graph, values: Mapping[str, Array]) -> None:
+        self.graph, self.float = graph, {**graph.constants, **values}
+        self.builder = GraphBuilder(graph.name)
+        self._absorber = Absorber(graph, self.builder, self.float)
+        self._stored: dict[str, Stored] = {}  # integer values, by the name of the float value they stand for
+        self._features: dict[str, Stored] = {}  # float values, stored with a scale a column
+        self._rows: dict[str, Array] = {}  # what values of the new graph hold for the calibration rows
+        self._tail = {node.output: node for node in graph.nodes if self._is_tail(node)}
+        self._finals = {self._tail[y].inputs[0] if y in self._tail else y for y in graph.outputs}
+
+    # ------------------------------------------------------------------------------------------- the float graph
+
+    def is_integer(self, value: str) -> bool:
+        """Whether a float value has its integer form already."""
+        return value in self._stored
+
+    def is_tail(self, node: Node) -> bool:
+        """Whether a node is computed in float, after ``dequantize``."""
+        return node.outputs[0] in self._tail
+
+    def is_final(self, value: str) -> bool:
+        """Whether a value leaves the integer part of the graph."""
+        return value in self._finals
+
+    def array(self, value: str) -> Array:
+        """A constant of the float graph, in double precision."""
+        return self.graph.constants[value].astype(np.float64)
+
+    def reach(self, value: str) -> Array:
+        """What the range of a value has to hold: for softmax, nothing that is far below the maximum."""
+        y = self.float[value]
+        readers = {node.operation for node in self.graph.nodes if value in node.inputs}
+        alone = readers == {"softmax"} and value not in self.graph.outputs
+        return np.maximum(y, y.max(axis=-1, keepdims=True) - SOFTMAX_REACH) if alone else y
+
+    def choose(self, value: str, least: float, least_hidden: float = 0.0, reach: Array | None = None) -> Affine:
+        """How a value is stored: no finer than ``least``, nor ``least_hidden`` where it stays in the graph."""
+        values = self.float[value] if reach is None else reach
+        return output_scale(values, least) if self.is_final(value) else hidden_scale(values, max(least, least_hidden))
+
+    def _is_tail(self, node: Node) -> bool:
+        read = any(node.outputs[0] in other.inputs for other in self.graph.nodes)
+        return is_wide_softmax(self.graph, node) and node.outputs[0] in self.graph.outputs and not read
+
+    # ---------------------------------------------------------------------------------------- reading and writing
+
+    def columns(self, value: str) -> Stored:
+        """A value as a dense layer reads it: a feature, not yet stored as integers, has a scale a column."""
+        if value in self._stored:
+            return self._stored[value]
+        if value not in self._features:
+            self._features[value] = self._feature(value)
+        return self._features[value]
+
+    def keep(self, value: str, stored: Stored) -> None:
+        """From now on a float value has this integer form."""
+        self._stored[value] = stored
+
+    def constant(self, array: Array, name: str, quantization: Quantization | None = None) -> str:
+        """A constant of the new graph."""
+        return self.builder.constant(array, name, quantization)
+
+    def emit(
+        self, operation: str, node: Node, out: Affine, *inputs: str, name: str = "", **attributes: Attribute
+    ) -> Stored:
+        """Add a node whose output, in place of a float node's, has one scale; run it on the calibration rows.
+
+        Args:
+            name: of the value it stands for; by default the float node's output.
+        """
+        kind = TensorType(self.graph.types[node.output].shape, DType.INT8, out.quantization)
+        made = self._add(operation, name or node.output, kind, *inputs, **attributes)
+        return Stored(made, self._rows[made], out)
+
+    def answer(self, output: str) -> str:
+        """An output of the float graph, made from integers."""
+        if (tail := self._tail.get(output)) is not None:
+            return self.builder.add(tail.operation, self._dequantize(tail.inputs[0]), name=output, **tail.attributes)
+        return self._dequantize(output)
+
+    def _dequantize(self, value: str) -> str:
+        if (y := self._stored.get(value)) is None:
+            raise refused(f"an output, {value!r}, that no layer makes")
+        assert y.affine is not None, "only features have a scale a column"
+        numbers = {"scale": y.affine.scale, "zero_point": y.affine.zero_point}
+        return self.builder.add("dequantize", y.name, name=value, **numbers)
+
+    def _feature(self, value: str) -> Stored:
+        """Float nodes that are not absorbed, then ``quantize``."""
+        absorbed = self._absorber.absorb(value)
+        filled = np.where(np.isnan(absorbed.rows), absorbed.missing, absorbed.rows)
+        require_finite(filled, value)
+        bits, zero_point = column_scales(filled, absorbed.slope)
+        scale = np.ldexp(1.0, -bits)
+        missing = integer.quantize(absorbed.missing, scale, zero_point, missing=np.zeros(len(bits), np.int8))
+        parameters = [
+            self.constant(bits.astype(np.int8), "fraction_bits"),
+            self.constant(zero_point.astype(np.int32), "zero_point"),
+            self.constant(missing, "missing"),
+        ]
+        self._rows[absorbed.base] = absorbed.rows
+        stored = Quantization(tuple(scale.tolist()), tuple(zero_point.tolist()), axis=1)
+        kind = TensorType(self.graph.types[value].shape, DType.INT8, stored)
+        name = self._add("quantize", value, kind, absorbed.base, *parameters)
+        return Stored(name, self._rows[name], columns=scale * absorbed.slope)
+
+    def _add(self, operation: str, value: str, kind: TensorType, *inputs: str, **attributes: Attribute) -> str:
+        name = f"{value}_{kind.dtype.value}"
+        (made,) = self.builder.add_many(operation, *inputs, name=name, types=[kind], **attributes)
+        self._rows[made] = self._run(made)
+        return made
+
+    def _run(self, made: str) -> Array:
+        """The newest value, for the calibration rows: its node is a graph of its own."""
+        whole = self.builder.graph([made])
+        node = whole.nodes[-1]
+        given = tuple(i for i in dict.fromkeys(node.inputs) if i in self._rows)
+        constants = {i: whole.constants[i] for i in node.inputs if i not in self._rows}
+        types = {name: whole.types[name] for name in (*node.inputs, made)}
+        alone = Graph(made, given, (made,), (node,), types, constants)
+        (rows,) = run_rows(alone, *(self._rows[i] for i in given))
+        return rows
+
+
+def is_wide_softmax(graph: Graph, node: Node) -> bool:
+    """Whether a node is a softmax over more classes than TensorFlow Lite's integers can sum."""
+    return node.operation == "softmax" and graph.types[node.output].shape[-1] > integer.MAXIMUM_CLASSES
+
+
+def values_on(graph: Graph, rows: Sequence[Array]) -> dict[str, Array]:
+    """Every value of a float graph that depends on its inputs, on all rows."""
+    known = set(graph.inputs)
+    for node in graph.nodes:
+        known.update(node.outputs if known.intersection(node.inputs) else ())
+    made = tuple(name for name in graph.types if name in known)
+    whole = Graph(graph.name, graph.inputs, made, graph.nodes, graph.types, graph.constants)
+    with np.errstate(invalid="ignore", over="ignore"):
+        return dict(zip(made, run_rows(whole, *rows), strict=True))
+
+
+def refused(received: str, reason: str = "") -> UnsupportedError:
+    """The error for what has no integer form."""
+    return UnsupportedError(
+        "every node of an integer network has a rule to quantise it, or prepares its features",
+        received=f"{received} ({reason})" if reason else received,
+        remedy="float32 (precision='float32', --precision float32)",
+    )
+
+
+def named(node: Node) -> str:
+    """A node for a person: its operation and what it makes."""
+    return f"{node.operation} that makes {node.outputs[0]!r}"
+
+
+def require_finite(values: Array, name: str) -> None:
+    """Raise a DataError if a value is not finite on some calibration row."""
+    if not np.isfinite(values).all():
+        raise DataError(
+            "a network's values on the calibration rows are finite",
+            received=f"NaN or infinity in {name!r}",
+            remedy="leave rows with missing or infinite numbers out, or train with imputation",
+        )
