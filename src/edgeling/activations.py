@@ -33,7 +33,7 @@ _WITHOUT_C = ("glu", "threshold", "sparsemax")
 
 
 @dataclass(frozen=True)
-class Activation:
+class ActivationFunction:
     """An activation function; ``alpha`` is the number it may be told, such as leaky_relu's slope."""
 
     name: str
@@ -65,18 +65,18 @@ class Activation:
         chosen = self.told(*given, **options)
         return chosen if x is None else ACTIVATIONS[chosen.name].value(np.asarray(x, np.float32), chosen.alpha)
 
-    def told(self, *given: Any, **options: Any) -> Activation:
+    def told(self, *given: Any, **options: Any) -> ActivationFunction:
         """The same function with these options."""
         if not given and not options:
             return self
         values = {**dict(zip((_OPTIONS.get(self.name, "approximate"),), given, strict=False)), **options}
         if self.__name__ == "gelu" and values.keys() == {"approximate"}:
-            return Activation("gelu_tanh" if values["approximate"] else "gelu")
+            return ActivationFunction("gelu_tanh" if values["approximate"] else "gelu")
         if self.name in _OVER_ROWS and values in ({"axis": -1}, {"axis": 1}):
             return self
         if self.name not in _OPTIONS or values.keys() != {_OPTIONS[self.name]}:
             raise TypeError(f"{self.name} has no arguments {sorted(values)}")
-        return Activation(self.name, float(values[_OPTIONS[self.name]]))
+        return ActivationFunction(self.name, float(values[_OPTIONS[self.name]]))
 
 
 def _relu(
@@ -120,8 +120,8 @@ def threshold(x: ArrayLike, threshold: float, default_value: float) -> Array:
     return np.where(floats > threshold, floats, np.float32(default_value))
 
 
-def _named(name: str) -> Activation:
-    return Activation(name, ACTIVATIONS[name].default_alpha if name in ACTIVATIONS else 0.0)
+def _named(name: str) -> ActivationFunction:
+    return ActivationFunction(name, ACTIVATIONS[name].default_alpha if name in ACTIVATIONS else 0.0)
 
 
 linear, relu, relu6, leaky_relu = map(_named, ("linear", "relu", "relu6", "leaky_relu"))
@@ -134,14 +134,14 @@ soft_shrink, hard_shrink, tanh_shrink = map(_named, ("soft_shrink", "hard_shrink
 swish, hard_swish = silu, hard_silu
 
 
-def get(identifier: Any) -> Activation:
+def get(identifier: Any) -> ActivationFunction:
     """An activation from its name, Keras's function of that name (also as a ``functools.partial`` with options), its
     description, or itself; None is linear.
 
     Raises:
         UnsupportedError: no such activation, or none that layers can have.
     """
-    if isinstance(identifier, Activation):
+    if isinstance(identifier, ActivationFunction):
         return identifier
     if isinstance(identifier, partial):
         return get(identifier.func)(**identifier.keywords)
@@ -175,4 +175,4 @@ def serialize(activation: Any) -> Any:
     return {"class_name": "Activation", "config": {"name": chosen.__name__, "options": options}}
 
 
-deserialize: Callable[[Any], Activation] = get
+deserialize: Callable[[Any], ActivationFunction] = get

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from edgeling.cli import display
 from edgeling.cli.live import RichProgress, TrainingLine
 from edgeling.cli.terminal import bar, one_line, sparkline
+from edgeling.data.scores import ClassScore
 from edgeling.explaining import PermutationImportance
-from edgeling.report.content import ClassScore, Content, DataSummary, Deployment, Evaluation
+from edgeling.report.content import Content, DataSummary, Deployment, Evaluation
 
 HOSTILE = "a\x1b[31mb\nc\r[bold]d[/bold]:smile:\x07"
 
@@ -37,7 +38,7 @@ def content(labels=("setosa", "versicolor"), features=("length", "width"), warni
         evaluation=Evaluation(
             30,
             {"accuracy": 0.9333, "loss": 0.1234},
-            tuple(ClassScore(label, 0.912, 0.823, 0.734, 15) for label in labels),
+            tuple(ClassScore(0.912, 0.823, 0.734, 15, label) for label in labels),
             np.arange(n * n).reshape(n, n) * 11,
             baseline={"accuracy": 0.5},
         ),

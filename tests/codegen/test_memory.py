@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edgeling.codegen import block
 from edgeling.codegen.calls import CALLS
-from edgeling.codegen.memory import Plan, words_of
+from edgeling.codegen.memory import MemoryPlan, words_of
 from edgeling.codegen.schedule import Schedule, schedule
 from edgeling.graph.builder import GraphBuilder
 from edgeling.graph.types import DType, Graph
@@ -20,7 +20,7 @@ from tests.codegen.random_graphs import random_case, random_graph
 SEED = st.integers(0, 10**9)
 
 
-def planned(graph: Graph) -> tuple[Schedule, Plan]:
+def planned(graph: Graph) -> tuple[Schedule, MemoryPlan]:
     made = block.planned(graph, None)
     return made.work, made.memory
 
@@ -32,7 +32,7 @@ def test_random_graphs_run_as_interpreted(seed):
     check([random_case(seed + i) for i in range(40)], steps=3)
 
 
-def _life(work: Schedule, memory: Plan, value: str) -> tuple[int, int]:
+def _life(work: Schedule, memory: MemoryPlan, value: str) -> tuple[int, int]:
     """When a value is made and when it is last needed, found anew from the schedule alone."""
     made = next(i for i, node in enumerate(work.nodes) if value in node.outputs)
     reads = [i for i, node in enumerate(work.nodes) if any(work.roots[x] == value for x in node.inputs)]
@@ -55,7 +55,7 @@ def test_values_alive_together_never_overlap(seed):
                 _assert_taken_over(work, *sorted((a, b), key=lambda v: lives[v]), lives)
 
 
-def _apart(work: Schedule, memory: Plan, a: str, b: str) -> bool:
+def _apart(work: Schedule, memory: MemoryPlan, a: str, b: str) -> bool:
     a_at, b_at = memory.offsets[a], memory.offsets[b]
     return a_at + words_of(work.types[a]) <= b_at or b_at + words_of(work.types[b]) <= a_at
 

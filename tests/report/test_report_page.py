@@ -16,14 +16,14 @@ from edgeling.explaining import PermutationImportance
 from edgeling.report.content import (
     Calibration,
     ClassScore,
-    Column,
+    ColumnSummary,
     Content,
     Curve,
     DataSummary,
     Deployment,
     Evaluation,
-    Layer,
-    Network,
+    LayerSummary,
+    NetworkSummary,
     Reproduction,
     TrainingSummary,
 )
@@ -78,7 +78,7 @@ def full_content(name="Iris", labels=("setosa", "versicolor", "virginica"), feat
         data=DataSummary(
             f"{name}.csv",
             1234,
-            tuple(Column(f, "number", missing=17, distinct=35, summary=f"most often {f}") for f in features),
+            tuple(ColumnSummary(f, "number", missing=17, distinct=35, summary=f"most often {f}") for f in features),
             {"training": 900, "testing": 334},
             dict(zip(labels, (1000, 200, 34), strict=True)),
             warnings=(f"{name} is odd.",),
@@ -94,20 +94,20 @@ def full_content(name="Iris", labels=("setosa", "versicolor", "virginica"), feat
         evaluation=Evaluation(
             334,
             {"accuracy": 0.9333, "loss": 0.1234, name: 5.678},
-            tuple(ClassScore(label, 0.912, 0.823, 0.734, 111) for label in labels),
+            tuple(ClassScore(0.912, 0.823, 0.734, 111, label) for label in labels),
             np.array([[271, 2, 3], [4, 55, 6], [7, 8, 9]]),
             baseline={"accuracy": 0.811},
-            roc=tuple(Curve(label, np.array([0, 0.2, 1]), np.array([0, 0.7, 1]), 0.7512) for label in labels),
-            precision_recall=(Curve(name, np.array([0, 1]), np.array([1, 0.4]), 0.6543),),
+            roc=tuple(Curve(np.array([0, 0.2, 1]), np.array([0, 0.7, 1]), 0.7512, label) for label in labels),
+            precision_recall=(Curve(np.array([0, 1]), np.array([1, 0.4]), 0.6543, name),),
             calibration=Calibration(np.array([0.1, 0.9]), np.array([0.2, 0.8]), np.array([3, 30]), name),
         ),
         importance=PermutationImportance(features, np.array([0.321, -0.01]), np.array([0.05, 0.02]), 0.9333, 10),
-        network=Network(
+        network=NetworkSummary(
             features,
             (
-                Layer("Standardise", 2, 4),
-                Layer("Dense", 5, 4321, "relu", np.linspace(-1, 1, 10).reshape(2, 5)),
-                Layer("Dense", 3, 18, "softmax", np.linspace(-1, 1, 15).reshape(5, 3)),
+                LayerSummary("Standardise", 2, 4),
+                LayerSummary("Dense", 5, 4321, "relu", np.linspace(-1, 1, 10).reshape(2, 5)),
+                LayerSummary("Dense", 3, 18, "softmax", np.linspace(-1, 1, 15).reshape(5, 3)),
             ),
         ),
         deployments=(
@@ -250,7 +250,7 @@ def test_a_classifier_shows_its_curves():
     assert {"roc-title", "precision-recall-title", "calibration-title"} <= set(reader.ids)
     assert "Area: p 0.751, q 0.751 and r 0.751." in reader.text
     assert "told 90.0 %, true in 80.0 % of 30 rows" in reader.text
-    many = tuple(Curve(f"class {i}", np.array([0, 1]), np.array([0, 1]), i / 20) for i in range(20))
+    many = tuple(Curve(np.array([0, 1]), np.array([0, 1]), i / 20, f"class {i}") for i in range(20))
     content = full_content()
     text = read(render(replace(content, evaluation=replace(content.evaluation, roc=many)))).text
     assert "The 6 classes of 20 with the least area. Area: class 0 0" in text
@@ -293,9 +293,12 @@ def test_strange_numbers_leave_a_page(value):
 def test_many_classes_and_columns_stay_a_page():
     labels = tuple(f"class {i}" for i in range(300))
     data = DataSummary(
-        "wide.csv", 10, tuple(Column(f"c{i}", "number") for i in range(2000)), class_counts=dict.fromkeys(labels, 3)
+        "wide.csv",
+        10,
+        tuple(ColumnSummary(f"c{i}", "number") for i in range(2000)),
+        class_counts=dict.fromkeys(labels, 3),
     )
-    scores = tuple(ClassScore(label, 1, 1, 1, 3) for label in labels)
+    scores = tuple(ClassScore(1, 1, 1, 3, label) for label in labels)
     evaluation = Evaluation(900, {"accuracy": 1.0}, scores, np.eye(300, dtype=int) * 3)
     reader = read(render(Content("Wide", "multiclass", "y", data=data, evaluation=evaluation)))
     assert "270 more classes not drawn" in reader.text

@@ -15,7 +15,7 @@ import pytest
 
 from edgeling.errors import ToolchainError
 from edgeling.graph.types import DType, TensorType
-from edgeling.toolchain import calls
+from edgeling.toolchain import binding
 from edgeling.toolchain.native import load
 from tests.support.tiny_programs import counter, dense, dense_answer, port, program
 
@@ -31,7 +31,7 @@ def any_compiler(request, monkeypatch):
 @pytest.fixture(params=["builtin", "ctypes"])
 def any_call(request, monkeypatch):
     if request.param == "ctypes":
-        monkeypatch.setattr(calls, "_glue", lambda: None)
+        monkeypatch.setattr(binding, "_glue", lambda: None)
     return request.param
 
 

@@ -13,9 +13,9 @@ from edgeling.callbacks import EarlyStopping
 from edgeling.data import Table, from_arrays, from_data, read_table
 from edgeling.errors import DataError, EdgelingError
 from edgeling.workflow import fitting
-from edgeling.workflow.content import trained_content
 from edgeling.workflow.progress import Progress
 from edgeling.workflow.store import command_of, load, manifest, save
+from edgeling.workflow.summary import trained_content
 from edgeling.workflow.train import Trained, train
 
 ROWS = 240

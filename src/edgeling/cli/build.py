@@ -80,7 +80,7 @@ def _told(built: Any) -> dict[str, Any]:
 def show_proof(target: str, precision: str, proof: Proof) -> None:
     """One program on one target, as a table."""
     from edgeling.cli.display import show_deployments
-    from edgeling.workflow.content import deployment
+    from edgeling.workflow.summary import deployment
 
     show_deployments([deployment(precision, target, proof, {})])
 

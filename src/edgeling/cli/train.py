@@ -117,9 +117,9 @@ def train_and_show(
     from edgeling.artifact import require_replaceable
     from edgeling.cli.display import RichProgress, show_content
     from edgeling.data import table_stem
-    from edgeling.workflow.content import trained_content
     from edgeling.workflow.deploy import identifier
     from edgeling.workflow.store import SUFFIX, command_of, manifest, save
+    from edgeling.workflow.summary import trained_content
     from edgeling.workflow.train import train as train_table
 
     folder = out or Path(identifier(table_stem(table)) + SUFFIX)

@@ -16,7 +16,7 @@ from edgeling.codegen.calls import call_of
 from edgeling.codegen.dimensions import Dimensions
 from edgeling.codegen.layout import Tables
 from edgeling.codegen.loops import Loop, LoopText
-from edgeling.codegen.memory import Plan, Scratch, plan
+from edgeling.codegen.memory import MemoryPlan, Scratch, plan
 from edgeling.codegen.names import Names
 from edgeling.codegen.schedule import COPY, Schedule, schedule
 from edgeling.codegen.site import Call, Setting, Site
@@ -26,7 +26,7 @@ from edgeling.targets import Target
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedBlock:
     """A graph in the order it runs, with a place for every value.
 
     Attributes:
@@ -35,9 +35,9 @@ class Planned:
     """
 
     work: Schedule
-    memory: Plan
+    memory: MemoryPlan
     calls: Mapping[int, Chosen]
-    loops: Mapping[int, tuple[Loop, Planned]]
+    loops: Mapping[int, tuple[Loop, PlannedBlock]]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Chosen:
     setting: Setting
 
 
-def planned(graph: Graph, target: Target | None) -> Planned:
+def planned(graph: Graph, target: Target | None) -> PlannedBlock:
     """Schedule a legal graph, choose its kernels for a target and plan its memory, bodies first."""
     work = schedule(graph)
     calls = {at: _choose(work, node, target) for at, node in enumerate(work.nodes) if node.operation != "scan"}
@@ -59,7 +59,7 @@ def planned(graph: Graph, target: Target | None) -> Planned:
         if floats := chosen.call.scratch_floats(chosen.setting):
             scratch[at] = Scratch(floats, frozenset({DType.FLOAT32}))
     in_place = [calls[at].call.in_place if at in calls else () for at in range(len(work.nodes))]
-    return Planned(work, plan(work, in_place, scratch), calls, inner)
+    return PlannedBlock(work, plan(work, in_place, scratch), calls, inner)
 
 
 def _choose(work: Schedule, node: Node, target: Target | None) -> Chosen:
@@ -68,7 +68,7 @@ def _choose(work: Schedule, node: Node, target: Target | None) -> Chosen:
     return Chosen(call_of(setting), setting)
 
 
-def _scratch_of_loop(loop: Loop, body: Planned) -> Scratch:
+def _scratch_of_loop(loop: Loop, body: PlannedBlock) -> Scratch:
     held = frozenset[DType]().union(loop.copied_dtypes, *(buffer.dtypes for buffer in body.memory.buffers))
     return Scratch(body.memory.words + loop.copied_words, held)
 
@@ -86,7 +86,7 @@ class BlockWriter:
     """
 
     def __init__(
-        self, block: Planned, names: Names, tables: Tables, expressions: dict[str, str], base: int = 0
+        self, block: PlannedBlock, names: Names, tables: Tables, expressions: dict[str, str], base: int = 0
     ) -> None:  # fmt: skip
         self._block, self._work, self._memory = block, block.work, block.memory
         self._names, self._tables, self._base = names, tables, base

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from edgeling.codegen.block import BlockWriter, Planned, planned
+from edgeling.codegen.block import BlockWriter, PlannedBlock, planned
 from edgeling.codegen.extras import refusal
 from edgeling.codegen.interface import Interface
 from edgeling.codegen.layout import Member, Tables
-from edgeling.codegen.memory import Plan
+from edgeling.codegen.memory import MemoryPlan
 from edgeling.codegen.names import Names
 from edgeling.codegen.program import EntryPoint, Port
 from edgeling.codegen.text import wrap_code
@@ -36,7 +36,7 @@ class Function:
     prototype: str
     body: str
     headers: frozenset[str]
-    plan: Plan
+    plan: MemoryPlan
 
 
 def write_function(
@@ -58,7 +58,7 @@ def write_function(
 
 class _Writer:
     def __init__(
-        self, block: Planned, members: Mapping[str, Member], tables: Tables, interface: Interface | None
+        self, block: PlannedBlock, members: Mapping[str, Member], tables: Tables, interface: Interface | None
     ) -> None:
         self._block, self._work, self._members, self._tables = block, block.work, members, tables
         self._interface = interface

@@ -48,7 +48,7 @@ class Scratch:
 
 
 @dataclass(frozen=True)
-class Plan:
+class MemoryPlan:
     """Offsets are in 4-byte words from the arena's start.
 
     Attributes:
@@ -79,8 +79,8 @@ def words_of(kind: TensorType) -> int:
     return -(-kind.bytes // WORD_BYTES)
 
 
-def plan(work: Schedule, in_place: InPlace, scratch: Mapping[int, Scratch] | None = None) -> Plan:
-    """Plan the memory of a schedule.
+def plan(work: Schedule, in_place: InPlace, scratch: Mapping[int, Scratch] | None = None) -> MemoryPlan:
+    """MemoryPlan the memory of a schedule.
 
     Args:
         in_place: for each node, the inputs over which its outputs may be written.
@@ -105,7 +105,7 @@ def plan(work: Schedule, in_place: InPlace, scratch: Mapping[int, Scratch] | Non
     buffers = (*_buffers(intervals, hosts), *shelves.values())
     offsets, words = _place(buffers)
     places = {i.value: offsets[hosts[i.value]] for i in intervals}
-    return Plan(places, words, in_variable, copied, buffers, {at: offsets[s.value] for at, s in shelves.items()})
+    return MemoryPlan(places, words, in_variable, copied, buffers, {at: offsets[s.value] for at, s in shelves.items()})
 
 
 def _reads(work: Schedule) -> dict[str, list[int]]:

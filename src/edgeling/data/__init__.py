@@ -7,7 +7,7 @@ from edgeling.data.balance import balanced_class_weight, class_weights, oversamp
 from edgeling.data.check import ColumnCheck, TableCheck, Task, check, infer_task
 from edgeling.data.features import CategoricalFeature, DateFeature, NumericFeature
 from edgeling.data.frames import from_arrays, from_data
-from edgeling.data.preparation import Preparation, Target
+from edgeling.data.preparation import Preparation, TargetColumn
 from edgeling.data.read import read_table, table_and_target, table_of
 from edgeling.data.reading import Reading, ReadingOptions, Role
 from edgeling.data.source import table_stem
@@ -31,7 +31,7 @@ __all__ = [
     "ReadingOptions",
     "Role",
     "TableCheck",
-    "Target",
+    "TargetColumn",
     "Task",
     "balanced_class_weight",
     "check",

@@ -41,7 +41,7 @@ from edgeling.graph.types import Array
 
 
 @dataclass(frozen=True)
-class Target:
+class TargetColumn:
     """What is predicted.
 
     Attributes:
@@ -70,7 +70,7 @@ class Preparation:
     """
 
     features: tuple[Feature, ...]
-    target: Target
+    target: TargetColumn
     imputes: bool
     columns: tuple[str, ...] = ()
     reading: Reading = field(default_factory=Reading)
@@ -273,12 +273,12 @@ class Preparation:
         return cls(features, target, imputes, columns, reading)
 
 
-def _fit_target(check: TableCheck, train: Array) -> Target:
+def _fit_target(check: TableCheck, train: Array) -> TargetColumn:
     if check.task != "regression":
-        return Target(check.target, check.task, check.labels)
+        return TargetColumn(check.target, check.task, check.labels)
     column = check.table.take(train).column(check.target)
     _, mean, scale = map(float32, statistics(column.values))
-    return Target(check.target, check.task, mean=mean, scale=1.0 if is_constant(column) else scale)
+    return TargetColumn(check.target, check.task, mean=mean, scale=1.0 if is_constant(column) else scale)
 
 
 def positions(column: Column, categories: tuple[str, ...]) -> Array:
@@ -353,8 +353,8 @@ def _require_known(codes: Array, column: Column, labels: tuple[str, ...]) -> Arr
     return codes
 
 
-def _target_from_json(value: Mapping[str, Any]) -> Target:
+def _target_from_json(value: Mapping[str, Any]) -> TargetColumn:
     task, labels, scale = value["task"], texts(value["labels"]), finite(value["scale"])
     require(task in ("binary", "multiclass", "regression") and scale > 0)
     require(not labels if task == "regression" else len(labels) >= 2)
-    return Target(text(value["name"]), task, labels, finite(value["mean"]), scale)
+    return TargetColumn(text(value["name"]), task, labels, finite(value["mean"]), scale)

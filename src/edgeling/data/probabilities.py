@@ -24,11 +24,15 @@ class Curve:
 
     A ROC curve is the true positive rate over the false positive rate; a precision-recall curve is precision over
     recall, its area the average precision.
+
+    Attributes:
+        label: of the class it is about, for people.
     """
 
     x: Array
     y: Array
     area: float
+    label: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +43,13 @@ class Calibration:
         told: float64 [bins], the mean probability told.
         true: float64 [bins], the share of rows in which it came true.
         rows: int64 [bins].
+        meaning: whose probability, for people: "class 'yes'", "the class chosen".
     """
 
     told: Array
     true: Array
     rows: Array
+    meaning: str = ""
 
     @property
     def expected_error(self) -> float:

@@ -18,12 +18,17 @@ from edgeling.graph.types import Array
 
 @dataclass(frozen=True)
 class ClassScore:
-    """One class, or an average over classes; ``support`` is its number of rows."""
+    """One class, or an average over classes; ``support`` is its number of rows, ``label`` its name for people."""
 
     precision: float
     recall: float
     f1: float
     support: int
+    label: str = ""
+
+
+def _numbers(score: ClassScore) -> dict[str, float]:
+    return {name: value for name, value in vars(score).items() if name != "label"}
 
 
 def accuracy(y_true: Array, y_pred: Array) -> float:
@@ -94,9 +99,9 @@ def classification_scores(
         "accuracy": accuracy(y_true, y_pred),
         "balanced_accuracy": balanced_accuracy(scores),
         **(probability_scores(y_true, probabilities) if probabilities is not None else {}),
-        "classes": {label: vars(score).copy() for label, score in zip(labels, scores, strict=True)},
-        "macro_average": vars(macro_average(scores)).copy(),
-        "weighted_average": vars(weighted_average(scores)).copy(),
+        "classes": {label: _numbers(score) for label, score in zip(labels, scores, strict=True)},
+        "macro_average": _numbers(macro_average(scores)),
+        "weighted_average": _numbers(weighted_average(scores)),
         "confusion_matrix": matrix.tolist(),
     }
 

@@ -24,7 +24,7 @@ Sources = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
+class CutNetwork:
     """A network cut at the first layer's sums.
 
     Attributes:
@@ -42,7 +42,7 @@ class Split:
     tail: Graph
 
 
-def split(graph: Graph) -> Split | None:
+def split(graph: Graph) -> CutNetwork | None:
     """Cut a network at its first dense layer; ``None`` where something before it mixes columns, or reads past it."""
     one_way = len(graph.inputs) == len(graph.outputs) == 1 and len(graph.types[graph.inputs[0]].shape) == 2
     if not one_way or graph.variables or graph.updates:
@@ -79,7 +79,7 @@ def _sources(graph: Graph, node: Node, known: dict[str, Sources]) -> Sources | N
 
 def _cut(
     graph: Graph, before: Sequence[Node], dense: Node, after: Sequence[Node], known: dict[str, Sources]
-) -> Split | None:
+) -> CutNetwork | None:
     if graph.outputs[0] in known or any(name in known for node in after for name in node.inputs):
         return None
     kernel, bias = (graph.constants[name] for name in dense.inputs[1:])
@@ -88,7 +88,7 @@ def _cut(
     types = {**graph.types, sums: TensorType((1, len(bias)))}
     head = _part(graph, graph.inputs[0], dense.inputs[0], before, types)
     tail = _part(graph, sums, graph.outputs[0], (activation, *after), types)
-    return Split(head, known[dense.inputs[0]], kernel, bias, tail)
+    return CutNetwork(head, known[dense.inputs[0]], kernel, bias, tail)
 
 
 def _part(graph: Graph, start: str, end: str, nodes: Sequence[Node], types: dict[str, TensorType]) -> Graph:
@@ -109,7 +109,7 @@ class UpdatedFirstLayer:
         predict_tail: float32 sums [rows, units] to answers [rows, outputs].
     """
 
-    def __init__(self, network: Split, x_raw: Array, predict_tail: Callable[[Array], Array]) -> None:
+    def __init__(self, network: CutNetwork, x_raw: Array, predict_tail: Callable[[Array], Array]) -> None:
         self._network, self._predict = network, predict_tail
         with np.errstate(over="ignore", invalid="ignore"):
             self._seen = run_rows(network.head, x_raw)[0]

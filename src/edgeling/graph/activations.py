@@ -23,7 +23,7 @@ _erf = np.frompyfunc(erf, 1, 1)
 
 
 @dataclass(frozen=True)
-class Activation:
+class ScalarFunction:
     """``value(x, alpha)``; ``derivative(v, alpha)`` where ``v`` is the output, or the input if ``from_input``."""
 
     value: Callable[[Array, float], Array]
@@ -104,62 +104,62 @@ def _sparse_plus(x: Array, _: float) -> Array:
     return np.where(x < 1, near * near / 4, x)
 
 
-ACTIVATIONS: dict[str, Activation] = {
-    "linear": Activation(lambda x, _: x, lambda y, _: np.ones_like(y)),
-    "relu": Activation(lambda x, _: np.maximum(x, 0), lambda y, _: (y > 0).astype(y.dtype)),
-    "relu6": Activation(
+ACTIVATIONS: dict[str, ScalarFunction] = {
+    "linear": ScalarFunction(lambda x, _: x, lambda y, _: np.ones_like(y)),
+    "relu": ScalarFunction(lambda x, _: np.maximum(x, 0), lambda y, _: (y > 0).astype(y.dtype)),
+    "relu6": ScalarFunction(
         lambda x, _: np.clip(x, 0, 6), lambda y, _: ((y > 0) & (y < 6)).astype(y.dtype)
     ),
-    "leaky_relu": Activation(
+    "leaky_relu": ScalarFunction(
         lambda x, a: np.where(x > 0, x, a * x),
         lambda y, a: np.where(y > 0, 1, a).astype(y.dtype),
         default_alpha=0.2,
     ),
-    "elu": Activation(_elu, lambda y, a: np.where(y > 0, 1, y + a).astype(y.dtype), default_alpha=1.0),
-    "selu": Activation(
+    "elu": ScalarFunction(_elu, lambda y, a: np.where(y > 0, 1, y + a).astype(y.dtype), default_alpha=1.0),
+    "selu": ScalarFunction(
         lambda x, _: SELU_SCALE * _elu(x, SELU_ALPHA),
         lambda y, _: np.where(y > 0, SELU_SCALE, y + SELU_SCALE * SELU_ALPHA).astype(y.dtype),
     ),
-    "gelu": Activation(
+    "gelu": ScalarFunction(
         lambda x, _: x * _normal_cdf(x), lambda x, _: _normal_cdf(x) + x * _normal_pdf(x), from_input=True
     ),
-    "silu": Activation(lambda x, _: x * sigmoid(x), _silu_derivative, from_input=True),
-    "softplus": Activation(lambda x, _: softplus(x), lambda x, _: sigmoid(x), from_input=True),
-    "softsign": Activation(lambda x, _: x / (1 + np.abs(x)), lambda y, _: np.square(1 - np.abs(y))),
-    "sigmoid": Activation(lambda x, _: sigmoid(x), lambda y, _: y * (1 - y)),
-    "hard_sigmoid": Activation(
+    "silu": ScalarFunction(lambda x, _: x * sigmoid(x), _silu_derivative, from_input=True),
+    "softplus": ScalarFunction(lambda x, _: softplus(x), lambda x, _: sigmoid(x), from_input=True),
+    "softsign": ScalarFunction(lambda x, _: x / (1 + np.abs(x)), lambda y, _: np.square(1 - np.abs(y))),
+    "sigmoid": ScalarFunction(lambda x, _: sigmoid(x), lambda y, _: y * (1 - y)),
+    "hard_sigmoid": ScalarFunction(
         lambda x, _: _hard_sigmoid(x), lambda y, _: ((y > 0) & (y < 1)).astype(y.dtype) / 6
     ),
-    "tanh": Activation(lambda x, _: np.tanh(x), lambda y, _: 1 - y * y),
-    "exponential": Activation(lambda x, _: np.exp(x), lambda y, _: y),
-    "gelu_tanh": Activation(  # gelu(approximate=True)
+    "tanh": ScalarFunction(lambda x, _: np.tanh(x), lambda y, _: 1 - y * y),
+    "exponential": ScalarFunction(lambda x, _: np.exp(x), lambda y, _: y),
+    "gelu_tanh": ScalarFunction(  # gelu(approximate=True)
         lambda x, _: x * _gelu_tanh_share(x), _gelu_tanh_derivative, from_input=True
     ),
-    "mish": Activation(lambda x, _: x * np.tanh(softplus(x)), _mish_derivative, from_input=True),
-    "hard_silu": Activation(
+    "mish": ScalarFunction(lambda x, _: x * np.tanh(softplus(x)), _mish_derivative, from_input=True),
+    "hard_silu": ScalarFunction(
         lambda x, _: x * _hard_sigmoid(x),
         lambda x, _: _hard_sigmoid(x) + x * (np.abs(x) < 3) / 6,
         from_input=True,
     ),
-    "hard_tanh": Activation(lambda x, _: np.clip(x, -1, 1), lambda y, _: (np.abs(y) < 1).astype(y.dtype)),
-    "log_sigmoid": Activation(lambda x, _: -softplus(-x), lambda y, _: -np.expm1(y)),
-    "celu": Activation(
+    "hard_tanh": ScalarFunction(lambda x, _: np.clip(x, -1, 1), lambda y, _: (np.abs(y) < 1).astype(y.dtype)),
+    "log_sigmoid": ScalarFunction(lambda x, _: -softplus(-x), lambda y, _: -np.expm1(y)),
+    "celu": ScalarFunction(
         lambda x, a: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0) / a)),
         lambda y, a: np.where(y > 0, 1, y / a + 1).astype(y.dtype),
         default_alpha=1.0,
     ),
-    "squareplus": Activation(_squareplus, _squareplus_derivative, default_alpha=4.0),
-    "sparse_plus": Activation(_sparse_plus, lambda x, _: np.clip((x + 1) / 2, 0, 1), from_input=True),
-    "sparse_sigmoid": Activation(
+    "squareplus": ScalarFunction(_squareplus, _squareplus_derivative, default_alpha=4.0),
+    "sparse_plus": ScalarFunction(_sparse_plus, lambda x, _: np.clip((x + 1) / 2, 0, 1), from_input=True),
+    "sparse_sigmoid": ScalarFunction(
         lambda x, _: np.clip((x + 1) / 2, 0, 1), lambda y, _: ((y > 0) & (y < 1)).astype(y.dtype) / 2
     ),
-    "soft_shrink": Activation(
+    "soft_shrink": ScalarFunction(
         lambda x, a: x - np.clip(x, -a, a), lambda y, _: (y != 0).astype(y.dtype), default_alpha=0.5
     ),
-    "hard_shrink": Activation(
+    "hard_shrink": ScalarFunction(
         lambda x, a: np.where(np.abs(x) <= a, 0, x).astype(x.dtype),
         lambda y, _: (y != 0).astype(y.dtype),
         default_alpha=0.5,
     ),
-    "tanh_shrink": Activation(lambda x, _: x - np.tanh(x), lambda x, _: np.square(np.tanh(x)), from_input=True),
+    "tanh_shrink": ScalarFunction(lambda x, _: x - np.tanh(x), lambda x, _: np.square(np.tanh(x)), from_input=True),
 }  # fmt: skip

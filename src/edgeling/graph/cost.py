@@ -28,7 +28,7 @@ class Cost:
         return Cost(self.multiply_accumulates + other.multiply_accumulates, self.elementary + other.elementary)
 
 
-Rule = Callable[[Graph, Node], Cost]
+CostRule = Callable[[Graph, Node], Cost]
 
 
 def cost(graph: Graph) -> Cost:
@@ -68,7 +68,7 @@ def _scan(_: Graph, node: Node) -> Cost:
     return Cost(once.multiply_accumulates * length, once.elementary * length)
 
 
-COSTS: dict[str, Rule] = {
+COSTS: dict[str, CostRule] = {
     "scan": _scan,
     "dense": _dense,
     "dense_int8": _dense,

@@ -37,7 +37,7 @@ Function = Callable[[Array, Array, Options], Array]
 
 
 @dataclass(frozen=True)
-class Loss:
+class LossMeaning:
     """``value`` -> [n]; ``gradient`` -> [n, k], the derivative of each row's value."""
 
     value: Function
@@ -45,9 +45,9 @@ class Loss:
     sparse: bool = False
 
 
-def elementwise(value: Function, derivative: Function) -> Loss:
+def elementwise(value: Function, derivative: Function) -> LossMeaning:
     """A loss that is the mean over the outputs of a function of each (truth, prediction) pair."""
-    return Loss(
+    return LossMeaning(
         lambda t, p, o: row_sum(value(t, p, o))[..., 0] / p.shape[-1],
         lambda t, p, o: derivative(t, p, o) / p.shape[-1],
     )
@@ -221,7 +221,7 @@ def _generalized_gradient(t: Array, p: Array, o: Options) -> Array:
     return -_one_hot(t, p) * _power(_chosen(t, p), o.q - 1)[..., None]
 
 
-LOSSES: dict[str, Loss] = {
+LOSSES: dict[str, LossMeaning] = {
     "mean_squared_error": elementwise(lambda t, p, _: np.square(p - t), lambda t, p, _: 2 * (p - t)),
     "mean_absolute_error": elementwise(lambda t, p, _: np.abs(p - t), lambda t, p, _: np.sign(p - t)),
     "huber": elementwise(_huber, lambda t, p, o: np.clip(p - t, -o.delta, o.delta)),
@@ -240,22 +240,22 @@ LOSSES: dict[str, Loss] = {
     "poisson": elementwise(
         lambda t, p, _: p - t * np.log(p + EPSILON), lambda t, p, _: 1 - t / (p + EPSILON)
     ),
-    "categorical_crossentropy": Loss(_categorical, _categorical_gradient),
-    "sparse_categorical_crossentropy": Loss(
+    "categorical_crossentropy": LossMeaning(_categorical, _categorical_gradient),
+    "sparse_categorical_crossentropy": LossMeaning(
         lambda t, p, o: _categorical(_one_hot(t, p), p, o),
         lambda t, p, o: _categorical_gradient(_one_hot(t, p), p, o),
         sparse=True,
     ),
-    "categorical_hinge": Loss(_categorical_hinge, _categorical_hinge_gradient),
+    "categorical_hinge": LossMeaning(_categorical_hinge, _categorical_hinge_gradient),
     "mean_absolute_percentage_error": elementwise(
         lambda t, p, _: 100 * np.abs(_relative(t, p)),
         lambda t, p, _: 100 * np.sign(p - t) / np.maximum(np.abs(t), EPSILON),
     ),
-    "cosine_similarity": Loss(_cosine, _cosine_gradient),
+    "cosine_similarity": LossMeaning(_cosine, _cosine_gradient),
     "binary_focal_crossentropy": elementwise(_binary_focal, _binary_focal_gradient),
-    "categorical_focal_crossentropy": Loss(_categorical_focal, _categorical_focal_gradient),
-    "categorical_generalized_cross_entropy": Loss(_generalized, _generalized_gradient, sparse=True),
-    "kl_divergence": Loss(_kl, _kl_gradient),
+    "categorical_focal_crossentropy": LossMeaning(_categorical_focal, _categorical_focal_gradient),
+    "categorical_generalized_cross_entropy": LossMeaning(_generalized, _generalized_gradient, sparse=True),
+    "kl_divergence": LossMeaning(_kl, _kl_gradient),
 }  # fmt: skip
 
 

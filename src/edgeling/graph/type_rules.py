@@ -23,7 +23,7 @@ from edgeling.graph.scan import scan_types
 from edgeling.graph.types import Attribute, DType, TensorType
 
 Types = tuple[TensorType, ...]
-Rule = Callable[[Types, Mapping[str, Any]], Types]
+TypeRule = Callable[[Types, Mapping[str, Any]], Types]
 SCALAR = TensorType(())
 
 _FLOAT, _INT8, _INT32, _UINT32 = DType.FLOAT32, DType.INT8, DType.INT32, DType.UINT32
@@ -77,7 +77,7 @@ def _same_pair(types: Types, _: Mapping[str, Any]) -> Types:
     return (types[0],)
 
 
-def _last_axis(rule: Rule) -> Rule:
+def _last_axis(rule: TypeRule) -> TypeRule:
     """Of operations over the last axis, which a scalar does not have."""
 
     def checked(types: Types, attributes: Mapping[str, Any]) -> Types:
@@ -184,7 +184,7 @@ def _loss_gradient(types: Types, attributes: Mapping[str, Any]) -> Types:
     return (types[-1],)
 
 
-def _scalars(count: int) -> Rule:
+def _scalars(count: int) -> TypeRule:
     """The last ``count`` inputs are scalars; gives the first input's type."""
 
     def rule(types: Types, _: Mapping[str, Any]) -> Types:
@@ -208,7 +208,7 @@ def _dropout_mask(types: Types, attributes: Mapping[str, Any]) -> Types:
     return _float(attributes["shape"])
 
 
-def _update(slots: int) -> Rule:
+def _update(slots: int) -> TypeRule:
     """(parameter, gradient, slots..., scalars...) -> (parameter, slots...)."""
 
     def rule(types: Types, _: Mapping[str, Any]) -> Types:
@@ -275,7 +275,7 @@ def _lookup_int8(types: Types, _: Mapping[str, Any]) -> Types:
     return _int8(types[0].shape)
 
 
-TYPE_RULES: dict[str, Rule] = {
+TYPE_RULES: dict[str, TypeRule] = {
     **dict.fromkeys(("add", "subtract", "multiply", "divide"), _broadcast_binary),
     **dict.fromkeys(("square", "reciprocal_sqrt", "activation"), _same),
     "clip": _clip,

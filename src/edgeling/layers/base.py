@@ -10,7 +10,7 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 from edgeling import activations
-from edgeling.activations import Activation
+from edgeling.activations import ActivationFunction
 from edgeling.checking import require_float32, whole
 from edgeling.configurable import Configurable, automatic_name, refuse, refuse_overriding, serialize
 from edgeling.errors import DataError, UnsupportedError
@@ -259,7 +259,7 @@ class Layer(Configurable):
 
 def _serialized(value: Any) -> Any:
     """An argument as plain data."""
-    if isinstance(value, Activation):
+    if isinstance(value, ActivationFunction):
         return activations.serialize(value)
     return serialize(value) if isinstance(value, Configurable) else value
 

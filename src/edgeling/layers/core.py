@@ -112,7 +112,7 @@ class ReLU(Layer):
 
     def trace(self, tracer: Tracer, x: str) -> str:
         if self.negative_slope:
-            return activations.Activation("leaky_relu", float(self.negative_slope)).trace(tracer.builder, x)
+            return activations.ActivationFunction("leaky_relu", float(self.negative_slope)).trace(tracer.builder, x)
         return (activations.relu6 if self.max_value else activations.relu).trace(tracer.builder, x)
 
 
@@ -127,7 +127,7 @@ class LeakyReLU(Layer):
         self.negative_slope = number("negative_slope", negative_slope if alpha is None else alpha, 0.0)
 
     def trace(self, tracer: Tracer, x: str) -> str:
-        return activations.Activation("leaky_relu", self.negative_slope).trace(tracer.builder, x)
+        return activations.ActivationFunction("leaky_relu", self.negative_slope).trace(tracer.builder, x)
 
 
 class ELU(Layer):
@@ -141,7 +141,7 @@ class ELU(Layer):
         self.alpha = number("alpha", alpha)
 
     def trace(self, tracer: Tracer, x: str) -> str:
-        return activations.Activation("elu", self.alpha).trace(tracer.builder, x)
+        return activations.ActivationFunction("elu", self.alpha).trace(tracer.builder, x)
 
 
 class Softmax(Layer):

@@ -22,7 +22,7 @@ from edgeling.training.engine import Epochs
 
 
 @dataclass(frozen=True)
-class Plan:
+class FitPlan:
     """What ``fit`` was told.
 
     Attributes:
@@ -52,7 +52,7 @@ class Fit:
         session_of: Callable[[int, int], Session],
         report: Report,
         feed: RowFeed | BatchFeed,
-        plan: Plan,
+        plan: FitPlan,
         callbacks: CallbackList,
         history: History,
         display: Display | None,

@@ -19,7 +19,7 @@ from edgeling.models import saving
 from edgeling.models.arguments import batch_size_of, verbosity
 from edgeling.models.feeding import feed_of
 from edgeling.models.prediction import Followed, not_ready
-from edgeling.models.trained import Trained
+from edgeling.models.trained import Trainable
 from edgeling.network.weights import Weight
 from edgeling.training import arrays
 
@@ -29,7 +29,7 @@ _NEVER_CALLED = (
 )  # fmt: skip
 
 
-class Sequential(Trained):
+class Sequential(Trainable):
     """Layers one after another.
 
     Args:

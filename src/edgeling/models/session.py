@@ -21,7 +21,7 @@ from edgeling.graph.types import Array
 from edgeling.network.network import Network
 from edgeling.network.weights import Weight
 from edgeling.training.engine import Engine, Epochs, Kept, TrainingData
-from edgeling.training.graphs import Objective, Rule, evaluation_graph, training_graph
+from edgeling.training.graphs import Objective, TraceableOptimizer, evaluation_graph, training_graph
 
 _LIMIT = 8
 NAME = "network"  # of every training program, so that models of one structure share one compiled library
@@ -137,7 +137,9 @@ def _fingerprint(graph: Graph, weights: Collection[str]) -> str:
     return digest.hexdigest()
 
 
-def for_training(network: Network, objective: Objective, optimizer: Rule, batch_size: int, weighted: bool) -> Lent:
+def for_training(
+    network: Network, objective: Objective, optimizer: TraceableOptimizer, batch_size: int, weighted: bool
+) -> Lent:
     """An engine that trains and evaluates."""
 
     @cache

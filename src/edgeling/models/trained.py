@@ -28,7 +28,7 @@ from edgeling.models.arguments import (
 )
 from edgeling.models.display import Display, numbers
 from edgeling.models.feeding import BatchFeed, RowFeed, feed_of, rows_of
-from edgeling.models.fitting import Fit, Plan
+from edgeling.models.fitting import Fit, FitPlan
 from edgeling.models.judging import Judge, Validation
 from edgeling.models.reporting import Report, metric_directions
 from edgeling.models.session import Lent, Session, Traced, described, for_evaluation, for_training, lend
@@ -44,7 +44,7 @@ from edgeling.utils import next_seed
 CALIBRATION_ROWS = 1000
 
 
-class Trained(Stack):
+class Trainable(Stack):
     """A chain of layers with a loss, an optimizer and metrics; see :class:`edgeling.models.Sequential`."""
 
     def __init__(self, layers: Iterable[Layer] | None = None, trainable: bool = True, name: str | None = None) -> None:
@@ -164,7 +164,7 @@ class Trained(Stack):
             feed = RowFeed(example, size, again, seed, first, None if steps is None else -(-steps // each) * each)
         if validation_data is not None:
             validation = self._validation(validation_data, loss)
-        plan = Plan(first, max(last, first), seed, self._per_call())
+        plan = FitPlan(first, max(last, first), seed, self._per_call())
         size = validation_batch_size or batch_size or DEFAULT_BATCH_SIZE
         judged = (validation, whole("validation_batch_size", size), validation_steps, validation_freq)
         return self._fit(feed, example, plan, loss, callbacks, shown, judged)
@@ -190,7 +190,7 @@ class Trained(Stack):
         return self._resolved_loss(y)
 
     def _fit(
-        self, feed: RowFeed | BatchFeed, example: TrainingData, plan: Plan, loss: losses.Loss, callbacks: Any,
+        self, feed: RowFeed | BatchFeed, example: TrainingData, plan: FitPlan, loss: losses.Loss, callbacks: Any,
         verbose: int, judged: tuple[Any, int, int | None, Any],
     ) -> History:  # fmt: skip
         optimizer, history = self._compiled(), History()

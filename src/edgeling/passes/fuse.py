@@ -23,7 +23,7 @@ from edgeling.passes.rewrite import Uses, in_bodies, substitute
 LARGEST_FUSION_ERROR = 5e-6
 FLOAT32_EPSILON = float(np.finfo(np.float32).eps)
 
-Rule = Callable[[Graph, Uses, Node], Graph | None]
+Fusion = Callable[[Graph, Uses, Node], Graph | None]
 Columns = tuple[Array, Array]  # y = x * slope + offset, one each a column, in float64
 
 
@@ -36,7 +36,7 @@ def fuse(graph: Graph) -> Graph:
     return graph
 
 
-def _apply_first(graph: Graph, rules: Sequence[Rule]) -> Graph | None:
+def _apply_first(graph: Graph, rules: Sequence[Fusion]) -> Graph | None:
     """The graph after the first rule that fits anywhere; None if none does."""
     uses = Uses(graph)
     fits = (rule(graph, uses, node) for node in graph.nodes for rule in rules)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgeling.data.probabilities import Curve
 from edgeling.graph.types import Array
 from edgeling.report import units
-from edgeling.report.content import Curve
 from edgeling.report.markup import Markup, element, join
 from edgeling.report.scales import Scale, covering, histogram, linear, tick_text
 

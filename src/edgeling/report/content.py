@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from edgeling.data.probabilities import Calibration, Curve
+from edgeling.data.scores import ClassScore
 from edgeling.explaining import PermutationImportance
 from edgeling.graph.types import Array
 
@@ -14,7 +16,7 @@ Task = Literal["binary", "multiclass", "regression"]
 
 
 @dataclass(frozen=True)
-class Column:
+class ColumnSummary:
     """One column of the table.
 
     Attributes:
@@ -49,7 +51,7 @@ class DataSummary:
 
     source: str
     rows: int
-    columns: tuple[Column, ...] = ()
+    columns: tuple[ColumnSummary, ...] = ()
     split_rows: Mapping[str, int] = field(default_factory=dict)
     class_counts: Mapping[str, int] = field(default_factory=dict)
     target_values: Array | None = None
@@ -79,41 +81,6 @@ class TrainingSummary:
     seconds: float | None = None
     stopped_by: str = ""
     class_weight: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ClassScore:
-    """How one class was recognised; the rates lie in 0 to 1, ``support`` is its number of rows."""
-
-    label: str
-    precision: float
-    recall: float
-    f1: float
-    support: int
-
-
-@dataclass(frozen=True, eq=False)
-class Curve:
-    """A curve of one class: its points, [points] each, within 0 to 1, and the area under it."""
-
-    label: str
-    x: Array
-    y: Array
-    area: float
-
-
-@dataclass(frozen=True, eq=False)
-class Calibration:
-    """Probabilities told and the shares that came true, a point a bin of ``rows`` rows, [bins] each.
-
-    Attributes:
-        meaning: whose probability, for people: "class 'yes'", "the class chosen".
-    """
-
-    told: Array
-    true: Array
-    rows: Array
-    meaning: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +115,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class LayerSummary:
     """One layer of the network, or one step of the preparation before it.
 
     Attributes:
@@ -166,11 +133,11 @@ class Layer:
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class NetworkSummary:
     """Input names in order, and the layers in order."""
 
     inputs: tuple[str, ...]
-    layers: tuple[Layer, ...]
+    layers: tuple[LayerSummary, ...]
 
 
 @dataclass(frozen=True)
@@ -234,7 +201,7 @@ class Content:
     training: TrainingSummary | None = None
     evaluation: Evaluation | None = None
     importance: PermutationImportance | None = None
-    network: Network | None = None
+    network: NetworkSummary | None = None
     deployments: tuple[Deployment, ...] = ()
     reproduction: Reproduction | None = None
     created: str = ""

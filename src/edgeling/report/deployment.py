@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from edgeling.report import diagrams, units
 from edgeling.report.charts import typeset
-from edgeling.report.content import Content, Deployment, Layer, Network
+from edgeling.report.content import Content, Deployment, LayerSummary, NetworkSummary
 from edgeling.report.markup import Markup, element
 from edgeling.report.parts import figure, pair, paragraph, plural, section, table
 
@@ -24,7 +24,7 @@ def network_section(content: Content) -> Markup | None:
     return section("The network", paragraph(intro), pair(_drawing(content, network), _layers(network.layers)))
 
 
-def _drawing(content: Content, network: Network) -> Markup | None:
+def _drawing(content: Content, network: NetworkSummary) -> Markup | None:
     weights = [layer.weights for layer in network.layers if layer.weights is not None]
     if not weights or any(a.shape[1] != b.shape[0] for a, b in pairwise(weights)):
         return None
@@ -39,7 +39,7 @@ def _word(word: str, colour: str) -> Markup:
     return element("strong", word, class_=f"ink-{colour}")
 
 
-def _layers(layers: Sequence[Layer]) -> Markup:
+def _layers(layers: Sequence[LayerSummary]) -> Markup:
     rows = [
         (x.kind, x.activation or units.UNKNOWN, units.count(x.output_size), units.count(x.parameters)) for x in layers
     ]

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from edgeling.data.probabilities import Calibration, Curve
+from edgeling.data.scores import ClassScore
 from edgeling.report import charts, diagrams, units
-from edgeling.report.content import Calibration, ClassScore, Content, Curve, Evaluation
+from edgeling.report.content import Content, Evaluation
 from edgeling.report.markup import Markup, element
 from edgeling.report.parts import figure, listing, pair, paragraph, plural, section, table
 

@@ -10,7 +10,7 @@ import numpy as np
 from edgeling.explaining import PermutationImportance
 from edgeling.graph.types import Array
 from edgeling.report import charts, diagrams, units
-from edgeling.report.content import Column, Content, DataSummary, TrainingSummary
+from edgeling.report.content import ColumnSummary, Content, DataSummary, TrainingSummary
 from edgeling.report.markup import Markup, element, join
 from edgeling.report.parts import figure, listing, pair, paragraph, plural, section, table
 
@@ -63,7 +63,7 @@ def _target(content: Content, data: DataSummary) -> Markup | None:
     return figure(drawing, f"How {content.target}, the column to estimate, is distributed.")
 
 
-def _columns(columns: Sequence[Column]) -> Markup | None:
+def _columns(columns: Sequence[ColumnSummary]) -> Markup | None:
     if not columns:
         return None
     rows = [

@@ -18,7 +18,7 @@ from edgeling.codegen.program import EntryPoint, Program
 from edgeling.errors import ToolchainError
 from edgeling.graph.types import TensorType
 from edgeling.targets import get
-from edgeling.toolchain import calls
+from edgeling.toolchain import binding
 from edgeling.toolchain.library import compile_linked, compile_program, rows_symbol
 from edgeling.toolchain.loading import open_library
 
@@ -103,7 +103,7 @@ class NativeProgram:
 
     def address(self, entry_name: str) -> int:
         """The entry's C function pointer, good for as long as this program is held."""
-        return calls.address(self.symbol(self._entry(entry_name).function))
+        return binding.address(self.symbol(self._entry(entry_name).function))
 
     def symbol(self, name: str) -> Any:
         """Any exported C function, as a new ctypes function (set its ``argtypes``); a call releases the global lock.
@@ -126,8 +126,8 @@ class NativeProgram:
     def _bound(self, name: str, *, takes_rows: bool) -> Function:
         if (name, takes_rows) not in self._functions:
             entry = self._entry(name)
-            run = calls.address(self.symbol(rows_symbol(entry)))
-            self._functions[name, takes_rows] = calls.bind(
+            run = binding.address(self.symbol(rows_symbol(entry)))
+            self._functions[name, takes_rows] = binding.bind(
                 entry, run, self.state, takes_rows=takes_rows, keep=self._library
             )
         return self._functions[name, takes_rows]

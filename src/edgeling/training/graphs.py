@@ -23,7 +23,7 @@ LEARNING_RATE = "learning_rate"
 _LEAST_WEIGHT = 1e-30  # of a batch: one whose rows all weigh nothing has loss 0
 
 
-class Rows(Protocol):
+class TraceableRows(Protocol):
     """What is asked of a loss or a metric: two matrices to one value a row."""
 
     @property
@@ -34,7 +34,7 @@ class Rows(Protocol):
         """Append the nodes; give the name of the value of each row, [rows]."""
 
 
-class Loss(Rows, Protocol):
+class TraceableLoss(TraceableRows, Protocol):
     """What is asked of a loss besides."""
 
     @property
@@ -42,7 +42,7 @@ class Loss(Rows, Protocol):
         """How the values of a batch become one; see :class:`edgeling.losses.Loss`."""
 
 
-class Rule(Protocol):
+class TraceableOptimizer(Protocol):
     """What is asked of an optimizer."""
 
     def trace(self, builder: GraphBuilder, learning_rate: str, gradients: Mapping[str, str]) -> None:
@@ -59,15 +59,19 @@ class Objective:
         keeps_predictions: the graphs give their predictions, [rows, outputs], as their last output.
     """
 
-    loss: Loss
-    metrics: Sequence[Rows] = field(default_factory=tuple)
+    loss: TraceableLoss
+    metrics: Sequence[TraceableRows] = field(default_factory=tuple)
     target_width: int = 1
     binary_labels: bool = False
     keeps_predictions: bool = False
 
 
 def training_graph(
-    network: Network, objective: Objective, optimizer: Rule, batch_size: int, has_sample_weight: bool = False
+    network: Network,
+    objective: Objective,
+    optimizer: TraceableOptimizer,
+    batch_size: int,
+    has_sample_weight: bool = False,
 ) -> Graph:
     """One step on ``batch_size`` rows: forward, loss, gradients, update.
 
@@ -121,7 +125,7 @@ class _Truths:
     def __init__(self, builder: GraphBuilder, y: str, binary_labels: bool) -> None:
         self._builder, self._y, self._binary, self._signed = builder, y, binary_labels, ""
 
-    def of(self, rows: Rows) -> str:
+    def of(self, rows: TraceableRows) -> str:
         if not (rows.signed and self._binary):
             return self._y
         if not self._signed:

@@ -10,9 +10,9 @@ from typing import Any, Unpack
 from edgeling import __version__
 from edgeling.data import Reading, ReadingOptions
 from edgeling.report.content import Content, DataSummary, Reproduction
-from edgeling.workflow.content import evaluation
 from edgeling.workflow.pipeline import Pipeline
 from edgeling.workflow.store import load
+from edgeling.workflow.summary import evaluation
 
 
 def explain(

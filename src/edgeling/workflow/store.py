@@ -46,7 +46,7 @@ def save(trained: Trained, folder: str | Path = "", command: str = "") -> Path:
         ArtifactError: it cannot be written, or something else stands there.
     """
     from edgeling.report.page import render
-    from edgeling.workflow.content import trained_content
+    from edgeling.workflow.summary import trained_content
 
     path = Path(folder) if folder else Path(trained.pipeline.name + SUFFIX)
     pipeline = trained.pipeline

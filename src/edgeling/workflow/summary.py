@@ -5,29 +5,33 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 
 from edgeling import __version__, targets
-from edgeling.data.probabilities import class_calibration, one_against_rest, precision_recall_curve, roc_curve
-from edgeling.data.scores import classification_scores, regression_scores
-from edgeling.data.table import Column as TableColumn
-from edgeling.data.table import distinct_values
+from edgeling.data.probabilities import (
+    Calibration,
+    Curve,
+    class_calibration,
+    one_against_rest,
+    precision_recall_curve,
+    roc_curve,
+)
+from edgeling.data.scores import ClassScore, classification_scores, regression_scores
+from edgeling.data.table import Column, distinct_values
 from edgeling.data.words import are_truth_values
 from edgeling.graph.types import Array
 from edgeling.report.content import (
-    Calibration,
-    ClassScore,
-    Column,
+    ColumnSummary,
     Content,
-    Curve,
     DataSummary,
     Deployment,
     Evaluation,
-    Layer,
-    Network,
+    LayerSummary,
+    NetworkSummary,
     Reproduction,
     TrainingSummary,
 )
@@ -69,7 +73,7 @@ def _data(trained: Trained) -> DataSummary:
     checked, parts = trained.check, trained.division.parts
     used = set(trained.pipeline.preparation.names)
     columns = [
-        Column(
+        ColumnSummary(
             c.name, _kind(checked.table.column(c.name)), c.missing, c.distinct,
             _range(checked.table.column(c.name)),
             "input" if c.name in used else "left out",
@@ -80,7 +84,7 @@ def _data(trained: Trained) -> DataSummary:
     kind = "category" if checked.labels else "number"
     distinct = len(distinct_values(answer.values))
     shown = ", ".join(checked.labels[:4]) + (", ..." if len(checked.labels) > 4 else "") or _range(answer)
-    columns.append(Column(checked.target, kind, checked.rows_without_target, distinct, shown, "target"))
+    columns.append(ColumnSummary(checked.target, kind, checked.rows_without_target, distinct, shown, "target"))
     split_rows = {"train": len(parts.train), "validation": len(parts.validation), "test": len(parts.test)}
     return DataSummary(
         source=Path(trained.source).name,
@@ -100,14 +104,14 @@ def _how_divided(kind: str, column: str) -> str:
     return f"divided so that each value of {column} lies in one part" if kind == "group" else ""
 
 
-def _kind(column: TableColumn) -> str:
+def _kind(column: Column) -> str:
     """What a column holds, for people."""
     if column.categories is None:
         return "date" if column.temporal else "number"
     return "yes or no" if are_truth_values(column.categories) else "category"
 
 
-def _range(column: TableColumn) -> str:
+def _range(column: Column) -> str:
     values = column.present
     if column.categories is not None:
         shown = ", ".join(column.categories[:4])
@@ -121,7 +125,7 @@ def _range(column: TableColumn) -> str:
     return f"{low} to {high}{mean}" if values.min() < values.max() else f"always {low}"
 
 
-def _told(column: TableColumn, value: float) -> str:
+def _told(column: Column, value: float) -> str:
     """A number or a moment of a column, for people."""
     if column.temporal or (value == np.floor(value) and abs(value) < 1e15):
         return column.text(value)
@@ -175,7 +179,7 @@ def evaluation(
     return Evaluation(
         rows=len(raw),
         metrics=_headlines(scores),
-        per_class=tuple(ClassScore(label, **score) for label, score in scores["classes"].items()),
+        per_class=tuple(ClassScore(**score, label=label) for label, score in scores["classes"].items()),
         confusion=np.asarray(scores["confusion_matrix"]),
         baseline=_guess_scores(truth, commonest, pipeline.labels),
         roc=_curves(pipeline, truth, told, roc_curve),
@@ -206,27 +210,26 @@ def _curves(pipeline: Pipeline, truth: Array, told: Array, curve: Any) -> tuple[
     if not np.isfinite(told).all():
         return ()
     found = one_against_rest(truth, told, curve)
-    return tuple(Curve(pipeline.labels[c], each.x, each.y, each.area) for c, each in found.items() if len(each.x))
+    return tuple(replace(each, label=pipeline.labels[c]) for c, each in found.items() if len(each.x))
 
 
 def _calibration(pipeline: Pipeline, truth: Array, told: Array) -> Calibration | None:
     if not np.isfinite(told).all():
         return None
-    found = class_calibration(truth, told)
     meaning = f"class {pipeline.labels[1]}" if len(pipeline.labels) == 2 else "the class chosen"
-    return Calibration(found.told, found.true, found.rows, meaning)
+    return replace(class_calibration(truth, told), meaning=meaning)
 
 
-def _network(trained: Trained) -> Network:
+def _network(trained: Trained) -> NetworkSummary:
     preparation = trained.pipeline.preparation
-    layers = [Layer("Prepare", preparation.prepared_size)]
+    layers = [LayerSummary("Prepare", preparation.prepared_size)]
     for layer in trained.fitted.network.layers:
         weights = layer.get_weights()
         if weights:
             count = sum(w.size for w in weights)
             activation = str(layer.get_config().get("activation", ""))
-            layers.append(Layer(type(layer).__name__, weights[0].shape[-1], count, activation, weights[0]))
-    return Network(preparation.names, tuple(layers))
+            layers.append(LayerSummary(type(layer).__name__, weights[0].shape[-1], count, activation, weights[0]))
+    return NetworkSummary(preparation.names, tuple(layers))
 
 
 def _deployments(trained: Trained) -> Iterator[Deployment]:
