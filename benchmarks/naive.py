@@ -16,8 +16,7 @@ _HEADER = """\
 #ifndef NAIVE_H
 #define NAIVE_H
 #include <stdint.h>
-typedef struct { uint32_t unused[1]; } naive_state;
-void naive_run(naive_state *state, const float *x, float *y);
+void naive_run(const float *x, float *y);
 #endif
 """
 
@@ -68,12 +67,12 @@ def program(layers: tuple[Layer, ...]) -> Program:
     tables = "".join(_tables(i, layer) for i, layer in enumerate(layers))
     body = "".join(_loops(i, layer, last=i == len(layers) - 1) for i, layer in enumerate(layers))
     look = _LOOK.format(inputs=len(layers[0].kernel), outputs=layers[-1].bias.size)
-    head = "void naive_run(naive_state *state, const float *x, float *y)"
-    run = f"{head} {{\n    (void)state;\n{look}{body}}}\n"
+    head = "void naive_run(const float *x, float *y)"
+    run = f"{head} {{\n{look}{body}}}\n"
     files = {"naive.h": _HEADER, "naive.c": f'#include "naive.h"\n{_EXPF}{tables}{run}'}
     ports = Port("x", TensorType((1, len(layers[0].kernel)))), Port("y", TensorType((1, layers[-1].bias.size)))
     entry = EntryPoint("naive_run", ports[:1], ports[1:])
-    return Program("naive", files, (entry,), state_bytes=4, arena_bytes=0, constant_bytes=0)
+    return Program("naive", files, (entry,), weights_bytes=0, arena_bytes=0, constant_bytes=0)
 
 
 def _tables(i: int, layer: Layer) -> str:

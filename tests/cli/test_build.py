@@ -56,7 +56,7 @@ def test_int8_of_a_keras_file_is_calibrated_on_a_table(with_model) -> None:
     assert (said["precision"], said["io"]) == ("int8", "int8")
     assert said["targets"]["native"]["max_error"] == 0
     header = (with_model.folder / "firmware" / "my_model.h").read_text()
-    assert re.search(r"int my_model_run\(my_model_state \*state, const int8_t \*\w+, int8_t \*\w+\);", header)
+    assert re.search(r"int my_model_run\(my_model_arena \*arena, const int8_t \*\w+, int8_t \*\w+\);", header)
     assert "int my_model_selftest(void);" in header
     assert said["model_hash"] in header
     verified = with_model.json(

@@ -82,13 +82,13 @@ def test_every_operation_on_an_atmega2560(tmp_path):
 
 def _compare(group, folder):
     program = generate({f"c{i}": apart(item.graph, f"c{i}_") for i, item in enumerate(group)}, "cases")
-    state = bytearray(program.state_bytes)
+    weights = bytearray(program.weights_bytes)
     for i, item in enumerate(group):
         for name, contents in item.graph.variables.items():
             offset = program.variable_offsets[f"c{i}_{name}"]
-            state[offset : offset + contents.nbytes] = contents.tobytes()
+            weights[offset : offset + contents.nbytes] = contents.tobytes()
     calls = [(entry, [item.inputs]) for entry, item in zip(program.entries, group, strict=True)]
-    avr.write(program, folder, avr.driver(program, calls, bytes(state)))
+    avr.write(program, folder, avr.driver(program, calls, bytes(weights)))
     given = avr.run(avr.build(folder, "cases", LARGE_CHIP), LARGE_CHIP)
     at = 0
     for item in group:

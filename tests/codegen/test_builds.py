@@ -51,9 +51,11 @@ static void *filled(size_t size) {
 }
 
 int main(void) {
-    cases_state *state = filled(sizeof(cases_state));
+    cases_weights *weights = filled(sizeof(cases_weights));
+    cases_arena *arena = malloc(sizeof(cases_arena));
 %s
-    free(state);
+    free(weights);
+    free(arena);
     return 0;
 }
 """
@@ -76,13 +78,13 @@ def program() -> Program:
     return generate({f"c{i}": apart(item.graph, f"c{i}_") for i, item in enumerate(samples())}, "cases")
 
 
-def initial_state() -> bytes:
-    state = bytearray(program().state_bytes)
+def initial_weights() -> bytes:
+    weights = bytearray(program().weights_bytes)
     for i, item in enumerate(samples()):
         for name, contents in item.graph.variables.items():
             offset = program().variable_offsets[f"c{i}_{name}"]
-            state[offset : offset + contents.nbytes] = contents.tobytes()
-    return bytes(state)
+            weights[offset : offset + contents.nbytes] = contents.tobytes()
+    return bytes(weights)
 
 
 def _driver(entries: Sequence[EntryPoint]) -> str:
@@ -95,7 +97,7 @@ def _one_call(entry: EntryPoint) -> str:
                  (("in", entry.inputs), ("out", entry.outputs)))  # fmt: skip
     lines = [f"{_type(p)} *{c} = filled({p.type.bytes});" for c, p in ins]
     lines += [f"{_type(p)} *{c} = malloc({p.type.bytes});" for c, p in outs]
-    lines += [f"{entry.function}(state, {', '.join(c for c, _ in ins + outs)});"]
+    lines += [f"{entry.function}({', '.join([*entry.memory('weights', 'arena'), *(c for c, _ in ins + outs)])});"]
     lines += [f"fwrite({c}, 1, {p.type.bytes}, stdout);" for c, p in outs]
     lines += [f"free({c});" for c, _ in ins + outs]
     return "".join(f"        {line}\n" for line in lines)
@@ -120,7 +122,7 @@ def test_every_call_builds_without_a_warning_and_runs_clean(build, tmp_path):
     write({**program().files, "driver.c": _driver(program().entries)}, tmp_path)
     command = [*BUILDS[build], *WARNINGS, "driver.c", "cases.c", "-o", "driver"]
     subprocess.run(command, cwd=tmp_path, check=True)
-    fed = initial_state() + b"".join(np.asarray(x).tobytes() for item in samples() for x in item.inputs)
+    fed = initial_weights() + b"".join(np.asarray(x).tobytes() for item in samples() for x in item.inputs)
     done = subprocess.run([tmp_path / "driver"], input=fed, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()[:2000]
     _compare(done.stdout)

@@ -56,11 +56,11 @@ DRIVER = """\
 #include "small/small.h"
 #include "tiny/tiny.h"
 
-static exact_state exact; static small_state small; static tiny_state tiny;
+static exact_arena exact; static small_arena small; static tiny_arena tiny;
 
 int main(void) {
     float x[EXACT_INPUT_SIZE], y[EXACT_OUTPUT_SIZE]; signed char in[TINY_INPUT_SIZE], out[TINY_OUTPUT_SIZE];
-    if (sizeof exact != EXACT_STATE_BYTES || sizeof small != SMALL_STATE_BYTES || sizeof tiny != TINY_STATE_BYTES)
+    if (sizeof exact != EXACT_ARENA_BYTES || sizeof small != SMALL_ARENA_BYTES || sizeof tiny != TINY_ARENA_BYTES)
         return 1;
     printf("%d %d %d\\n", exact_selftest(), small_selftest(), tiny_selftest());
     while (fread(x, sizeof x, 1, stdin) == 1) {
@@ -228,10 +228,10 @@ def test_one_macro_moves_the_threshold(io, threshold, expected, tmp_path) -> Non
     made = with_integer_ends(made, "int8") if io == "int8" else made
     main = """#include <stdio.h>
 #include "diabetes.h"
-static diabetes_state state;
+static diabetes_arena arena;
 int main(void) {{
     {kind} x[DIABETES_INPUT_SIZE], y[DIABETES_OUTPUT_SIZE];
-    while (fread(x, sizeof x, 1, stdin) == 1) printf("%d\\n", diabetes_classify(&state, x, y));
+    while (fread(x, sizeof x, 1, stdin) == 1) printf("%d\\n", diabetes_classify(&arena, x, y));
     return 0;
 }}
 """.format(kind="float" if io == "float32" else "signed char")
@@ -290,4 +290,4 @@ def test_a_regression_has_no_class() -> None:
     program = deployable("line", graph, np.ones((2, 2), np.float32)).program("float32")
     assert "line_classify" not in program.files["line.h"]
     assert "line_classify" in generate(graph, "line", interface=Interface("threshold")).files["line.h"]
-    assert facts("line", graph, Interface(), 4, 12)[0].startswith("#define LINE_EDGELING_VERSION")
+    assert facts("line", graph, Interface(), 12)[0].startswith("#define LINE_EDGELING_VERSION")

@@ -50,16 +50,14 @@ DRIVER = """\
 #include <stdio.h>
 #include "flags.h"
 
-static flags_state state;
+static flags_arena arena;
 static float x[%(inputs)d], y[%(outputs)d];
 
-static void rows(void (*run)(flags_state *, const float *, float *), int count, size_t in, size_t out) {
-    for (; count > 0; count--) {
-        if (fread(x, sizeof(float), in, stdin) != in) return;
-        run(&state, x, y);
-        fwrite(y, sizeof(float), out, stdout);
+#define ROWS(call, count, in, out) \
+    for (unsigned row = 0; row < (count) && fread(x, sizeof(float), (in), stdin) == (in); row++) { \
+        call; \
+        fwrite(y, sizeof(float), (out), stdout); \
     }
-}
 
 int main(void) {
 %(calls)s    return 0;
@@ -125,8 +123,9 @@ def expected() -> dict[str, Array]:
 
 def sources(folder: Path) -> None:
     calls = "".join(
-        f"    rows(flags_{name}, {len(rows)}, {rows.shape[1]}, {expected()[name][0].size});\n"
-        for name, (_, rows) in cases().items()
+        f"    ROWS({entry.function}({', '.join([*entry.memory('', '&arena'), 'x', 'y'])}), {len(rows)}u, "
+        f"{rows.shape[1]}, {wanted[0].size})\n"
+        for entry, (_, rows), wanted in zip(program().entries, cases().values(), expected().values(), strict=True)
     )
     sizes = {"inputs": EXTREME.size, "outputs": max(wanted[0].size for wanted in expected().values())}
     write({**program().files, "driver.c": DRIVER % {**sizes, "calls": calls}}, folder)

@@ -95,7 +95,7 @@ def test_a_step_says_nothing_twice():
     """Two batch sizes of one network share its variables and one arena."""
     graph = step_graph("classes", "adam")
     made = generate({"train": graph, "tail": graph}, "net")
-    assert made.state_bytes == made.arena_bytes + sum(graph.types[v].bytes for v in graph.variables)
+    assert made.weights_bytes == sum(graph.types[v].bytes for v in graph.variables)
     assert made.arena_bytes == generate(graph, "net").arena_bytes
 
 

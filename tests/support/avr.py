@@ -36,12 +36,14 @@ def write(program: Program, folder: Path, driver: str) -> None:
     (folder / "main.cpp").write_text(driver, "utf-8")
 
 
-def driver(program: Program, calls: Sequence[tuple[EntryPoint, Sequence[Sequence[Array]]]], state: bytes = b"") -> str:
-    """``main.cpp``: every entry on all of its rows, outputs on the serial port; ``state``: what variables start as."""
+def driver(
+    program: Program, calls: Sequence[tuple[EntryPoint, Sequence[Sequence[Array]]]], weights: bytes = b""
+) -> str:
+    """``main.cpp``: every entry on all of its rows, outputs on the serial port; ``weights``: what they start as."""
     name, largest = program.name, max(_bytes(entry.inputs) + _bytes(entry.outputs) for entry, _ in calls)
-    parts = [f'#include "{name}.h"\n#include "avr_driver.h"\n', f"static {name}_state state;"]
-    parts += [f"static uint32_t buffer[{(largest + 3) // 4 + 16}];", _table("initial", state or b"\0")]
-    body = [f"    fetch(&state, initial, {len(state)}u);"]
+    parts = [f'#include "{name}.h"\n#include "avr_driver.h"\n', _owned(program)]
+    parts += [f"static uint32_t buffer[{(largest + 3) // 4 + 16}];", _table("initial", weights or b"\0")]
+    body = [f"    fetch(&weights, initial, {len(weights)}u);"] if weights else []
     for i, (entry, rows) in enumerate(calls):
         parts.append(_table(f"rows_{i}", b"".join(_padded(x) for row in rows for x in row) or b"\0"))
         body.append(_loop(entry, f"rows_{i}", len(rows)))
@@ -71,6 +73,11 @@ def sizes(path: Path) -> tuple[int, int, int]:
     return text, data, bss
 
 
+def _owned(program: Program) -> str:
+    sizes = {"weights": program.weights_bytes, "arena": program.arena_bytes}
+    return " ".join(f"static {program.name}_{what} {what};" for what, size in sizes.items() if size)
+
+
 def _bytes(ports: Sequence[Port]) -> int:
     return sum(words_of(port.type) * WORD_BYTES for port in ports)
 
@@ -86,7 +93,7 @@ def _table(name: str, contents: bytes) -> str:
 
 
 def _loop(entry: EntryPoint, table: str, rows: int) -> str:
-    arguments, sends, at = ["&state"], [], 0
+    arguments, sends, at = entry.memory("&weights", "&arena"), [], 0
     taken = _bytes(entry.inputs)
     for port in (*entry.inputs, *entry.outputs):
         c_name = port.type.dtype.c_name

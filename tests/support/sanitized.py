@@ -71,12 +71,13 @@ def run_sanitized(graphs: Sequence[Graph], folder: Path, seed: int = 0) -> None:
 
 
 def _call(index: int, graph: Graph) -> str:
-    arena = generate(graph, "alone").arena_bytes
+    alone = generate(graph, "alone")
+    arena = [f"malloc({alone.arena_bytes})"] if alone.arena_bytes else []
     pointers = [f"filled(file, {graph.types[i].bytes})" for i in graph.inputs]
     pointers += [f"malloc({graph.types[o].bytes})" for o in graph.outputs]
-    memory = ", ".join([f"malloc({max(arena, 1)})", *pointers])
-    names = ", ".join(f"p[{i}]" for i in range(len(pointers) + 1))
-    frees = f"for (int i = 0; i < {len(pointers) + 1}; i++) free(p[i]);"
+    memory = ", ".join([*arena, *pointers])
+    names = ", ".join(f"p[{i}]" for i in range(len(arena) + len(pointers)))
+    frees = f"for (int i = 0; i < {len(arena) + len(pointers)}; i++) free(p[i]);"
     heading = f'fprintf(stderr, "case {index}: {graph.name}\\n");'
     return f"    {{ {heading} void *p[] = {{{memory}}}; cases_c{index}({names}); {frees} }}\n"
 

@@ -23,23 +23,24 @@ def program(
     outputs: tuple[Port, ...],
     *,
     header: str = "",
-    words: int = 1,
+    words: int = 0,
     variables: dict[str, int] | None = None,
 ) -> Program:
     """One entry ``NAME_run`` whose definition is in ``body``."""
     arguments = ", ".join(
-        [f"{name}_state *state"]
+        ([f"{name}_weights *weights"] if words else [])
         + [f"const {p.type.dtype.c_name} *{p.name}" for p in inputs]
         + [f"{p.type.dtype.c_name} *{p.name}" for p in outputs]
     )
-    declared = f"void {name}_init({name}_state *state);\n" if variables else ""
+    declared = f"typedef struct {{ uint32_t words[{words}]; }} {name}_weights;\n" if words else ""
+    declared += f"void {name}_init({name}_weights *weights);\n" if variables else ""
     head = (
         f"#ifndef {name}_H\n#define {name}_H\n#include <stdint.h>\n"
-        f"typedef struct {{ uint32_t words[{words}]; }} {name}_state;\n{declared}"
+        f"{declared}"
         f"void {name}_run({arguments});\n{header}\n#endif\n"
     )
     files = {f"{name}.h": head, f"{name}.c": f'#include "{name}.h"\n{body}'}
-    entries = (EntryPoint(f"{name}_run", inputs, outputs),)
+    entries = (EntryPoint(f"{name}_run", inputs, outputs, weights="updated" if words else ""),)
     init = f"{name}_init" if variables else ""
     return Program(name, files, entries, 4 * words, 0, 0, variables or {}, initializer=init)
 
@@ -51,8 +52,7 @@ def dense(name: str = "dense") -> Program:
     body = f"""
 static const float weights[6] = {{{weights}}};
 static const float bias[2] = {{{bias}}};
-void {name}_run({name}_state *state, const float *x, float *y) {{
-    (void)state;
+void {name}_run(const float *x, float *y) {{
     for (int o = 0; o < 2; o++) {{
         float sum = bias[o];
         for (int i = 0; i < 3; i++) sum += weights[o * 3 + i] * x[i];
@@ -70,11 +70,11 @@ def dense_answer(x: np.ndarray) -> np.ndarray:
 def counter() -> Program:
     """Adds its int8 input to a running total that starts at 100."""
     body = """
-void counter_init(counter_state *state) { state->words[1] = 100; }
-void counter_run(counter_state *state, const int8_t *x, int32_t *total) {
+void counter_init(counter_weights *weights) { weights->words[1] = 100; }
+void counter_run(counter_weights *weights, const int8_t *x, int32_t *total) {
     const int32_t value = x[0];
-    state->words[1] += (uint32_t)value;
-    total[0] = (int32_t)state->words[1];
+    weights->words[1] += (uint32_t)value;
+    total[0] = (int32_t)weights->words[1];
 }
 """
     return program(

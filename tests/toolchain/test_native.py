@@ -82,9 +82,8 @@ def test_constants_that_repeat_before_zeros_are_copied_whole(zeros):
     wanted = [-2, 1, -2, 1, *[0] * zeros, -2, 0, 2, 2, -1, -1, 0]
     values = ", ".join(f"{value}.0f" for value in wanted)
     body = f"""
-void copied_run(copied_state *state, float *y) {{
+void copied_run(float *y) {{
     static const float table[{len(wanted)}] = {{{values}}};
-    (void)state;
     for (int i = 0; i < {len(wanted)}; i++) y[i] = table[i];
 }}
 """
@@ -93,7 +92,7 @@ void copied_run(copied_state *state, float *y) {{
     assert y.tolist() == wanted
 
 
-def test_a_clone_has_its_own_state():
+def test_a_clone_has_its_own_weights_or_shares_them():
     first = load(counter())
     x, total = np.array([5], np.int8), np.zeros(1, np.int32)
     first.function("counter_run")(x, total)
@@ -101,7 +100,10 @@ def test_a_clone_has_its_own_state():
     second.function("counter_run")(x, total)
     assert total[0] == 105
     assert first.variable("total", TOTAL)[0] == 105
-    assert first.state.ctypes.data % 64 == second.state.ctypes.data % 64 == 0
+    third = first.clone(share_weights=True)
+    third.function("counter_run")(x, total)
+    assert total[0] == first.variable("total", TOTAL)[0] == 110
+    assert first.weights.ctypes.data % 64 == second.weights.ctypes.data % 64 == 0
     assert first.address("counter_run") == second.address("counter_run")
 
 
@@ -182,7 +184,7 @@ def test_unknown_names_are_refused():
         native.function("predict")
     with pytest.raises(ToolchainError, match="total"):
         native.variable("weights", TOTAL)
-    with pytest.raises(ToolchainError, match="within the state"):
+    with pytest.raises(ToolchainError, match="within the weights"):
         native.variable("total", TensorType((2,)))
     with pytest.raises(ToolchainError, match="nothing_of_the_kind"):
         native.symbol("nothing_of_the_kind")
@@ -192,7 +194,7 @@ def test_many_ports_are_called_in_order():
     inputs = tuple(port(f"a{i}", 1) for i in range(20))
     total = " + ".join(f"{i + 1}.0f * a{i}[0]" for i in range(20))
     arguments = ", ".join(f"const float *a{i}" for i in range(20))
-    body = f"void many_run(many_state *state, {arguments}, float *y) {{ (void)state; y[0] = {total}; }}"
+    body = f"void many_run({arguments}, float *y) {{ y[0] = {total}; }}"
     y = np.zeros(1, np.float32)
     call = load(program("many", body, inputs, (port("y", 1),))).function("many_run")
     call(*[np.array([i], np.float32) for i in range(20)], y)
@@ -218,14 +220,14 @@ void stop(void) { go = 1; }
 
 
 def test_a_program_that_does_not_compile_shows_the_compilers_words():
-    broken = program("broken", "void broken_run(broken_state *s) { undeclared = 1; }", (), ())
+    broken = program("broken", "void broken_run(void) { undeclared = 1; }", (), ())
     with pytest.raises(ToolchainError, match="undeclared"):
         load(broken)
 
 
 def test_variables_without_initial_values_start_at_zero():
-    body = "void plain_run(plain_state *state, const float *x, float *y) { y[0] = x[0] + (float)state->words[0]; }"
-    made = program("plain", body, (port("x", 1),), (port("y", 1),))
+    body = "void plain_run(plain_weights *w, const float *x, float *y) { y[0] = x[0] + (float)w->words[0]; }"
+    made = program("plain", body, (port("x", 1),), (port("y", 1),), words=1)
     native = load(replace(made, variable_offsets={"w": 0}))
     y = np.zeros(1, np.float32)
     native.function("plain_run")(np.ones(1, np.float32), y)

@@ -108,13 +108,13 @@ class BlockWriter:
         kind, offset = self._work.types[value], self._base + self._memory.offsets[value]
         c_name = self._expressions[value] = self._names.take(value)
         c_type = kind.dtype.c_name
-        return f"{c_type} *const {c_name} = ({c_type} *)&state->arena[{offset}]; /* {shape_text(kind)} */"
+        return f"{c_type} *const {c_name} = ({c_type} *)&arena->words[{offset}]; /* {shape_text(kind)} */"
 
     def _statements(self, at: int, node: Node) -> list[str]:
         if at in self._block.loops:
             return self._loop(at, node)
         scratch = self._memory.scratch.get(at)
-        place = "" if scratch is None else f"(float *)&state->arena[{self._base + scratch}]"
+        place = "" if scratch is None else f"(float *)&arena->words[{self._base + scratch}]"
         return self._call(self._block.calls[at], place)
 
     def _call(self, chosen: Chosen, scratch: str = "") -> list[str]:

@@ -21,7 +21,6 @@ _MAIN = """\
 #include "{name}.h"
 
 int main(int count, char **words) {{
-    static {name}_state state;
 {declarations}
     int next = 1;
 {init}{reads}
@@ -58,15 +57,23 @@ def example_files(name: str, entry: EntryPoint, has_init: bool) -> dict[str, str
         said = [("values", _as_float(inputs[0][1]))], [("answers", _as_float(outputs[0][1]))]
         before, after = _checked(name, f"{name}_quantize(values, in_0)"), f"    {name}_dequantize(out_0, answers);\n"
         buffers = [*said[0], *buffers, *said[1]]
-    call = f"{entry.function}(&state, {', '.join(c for c, _ in inputs + outputs)})"
+    owned = entry.memory(f"    static {name}_weights weights;", f"    static {name}_arena arena;")
+    arguments = [*entry.memory("&weights", "&arena"), *(c for c, _ in inputs + outputs)]
+    call = f"{entry.function}({', '.join(arguments)})"
     run = _checked(name, call) if entry.returns == "int" else f"    {call};\n"
     main = _MAIN.format(
         name=name,
         function=entry.function,
         declarations="\n".join(
-            f"    static {p.type.dtype.c_name} {c}[{p.type.size}]; {comment([p.name])}".rstrip("\n") for c, p in buffers
+            [
+                *owned,
+                *(
+                    f"    static {p.type.dtype.c_name} {c}[{p.type.size}]; {comment([p.name])}".rstrip("\n")
+                    for c, p in buffers
+                ),
+            ]
         ),
-        init=f"    {name}_init(&state);\n" if has_init else "",
+        init=f"    {name}_init(&weights);\n" if has_init and entry.weights else "",
         reads="\n".join(_read(c, p) for c, p in said[0]),
         calls=f"{before}{run}{after}".rstrip("\n"),
         prints="\n".join(_print(c, p) for c, p in said[1]),

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edgeling.codegen.facts import input_quantization, output_quantization
 from edgeling.codegen.interface import Golden, Interface
 from edgeling.codegen.layout import Tables
-from edgeling.codegen.program import EntryPoint, Port
+from edgeling.codegen.program import ARENA, WEIGHTS, EntryPoint, Port
 from edgeling.codegen.text import comment, float_literal, wrap_code
 from edgeling.errors import GraphError
 from edgeling.graph.integer import split_scale
@@ -39,8 +39,8 @@ class Extra:
         return f"{self.prototype} {{\n{self.body}}}\n"
 
 
-def extras(name: str, graph: Graph, interface: Interface, tables: Tables) -> list[Extra]:
-    """What a deployed graph offers, in the order it is declared.
+def extras(run: EntryPoint, graph: Graph, interface: Interface, tables: Tables, name: str) -> list[Extra]:
+    """What a deployed graph offers beside ``run``, in the order it is declared.
 
     Raises:
         GraphError: more columns are described than the input has.
@@ -48,7 +48,7 @@ def extras(name: str, graph: Graph, interface: Interface, tables: Tables) -> lis
     (x,) = graph.inputs
     if any(len(told) not in (0, graph.types[x].size) for told in (interface.input_names, interface.may_be_missing)):
         raise GraphError("an interface describes every column of the input", received=f"{graph.types[x]}")
-    return list(_Maker(name, graph, interface, tables).make())
+    return list(_Maker(run, graph, interface, tables, name).make())
 
 
 def refusal(name: str, graph: Graph, interface: Interface, tables: Tables, x: str, y: str) -> list[str]:
@@ -92,8 +92,8 @@ def missing_note(interface: Interface) -> str:
 
 
 class _Maker:
-    def __init__(self, name: str, graph: Graph, interface: Interface, tables: Tables) -> None:
-        self._name, self._upper = name, name.upper()
+    def __init__(self, run: EntryPoint, graph: Graph, interface: Interface, tables: Tables, name: str) -> None:
+        self._run, self._name, self._upper = run, name, name.upper()
         self._graph, self._interface, self._tables = graph, interface, tables
         self._x, self._y = graph.types[graph.inputs[0]], graph.types[graph.outputs[0]]
         self._is_int8 = self._x.dtype is DType.INT8
@@ -112,12 +112,11 @@ class _Maker:
 
     def _extra(
         self, suffix: str, told: list[str], arguments: str, body: list[str], *headers: str,
-        inputs: tuple[Port, ...] = (), outputs: tuple[Port, ...] = (), returns: str = "int", takes_state: bool = False,
+        inputs: tuple[Port, ...] = (), outputs: tuple[Port, ...] = (), returns: str = "int",
     ) -> Extra:  # fmt: skip
-        function = f"{self._name}_{suffix}"
-        entry = EntryPoint(function, inputs, outputs, returns, takes_state)
+        entry = EntryPoint(f"{self._name}_{suffix}", inputs, outputs, returns)
         text = "".join(f"{wrap_code(line, '    ')}\n" for line in body)
-        return Extra(entry, comment(told), f"{returns} {function}({arguments})", text, headers)
+        return Extra(entry, comment(told), f"{returns} {entry.function}({arguments})", text, headers)
 
     def _classify(self) -> Extra:
         element = self._x.dtype.c_name
@@ -127,13 +126,15 @@ class _Maker:
               [f"1 where the probability is above {self._upper}_THRESHOLD, else 0."]),
             "-1 where there is no answer.",
         ]  # fmt: skip
-        run = f"{self._name}_run(state, input, output)"
+        run = f"{self._run.function}({', '.join([*self._run.memory(WEIGHTS, ARENA), 'input', 'output'])})"
         body = [f"if ({run} != (int){self._upper}_OK) {{", "    return -1;", "}", f"return {self._choice()};"]
-        arguments = f"{self._name}_state *state, const {element} *input, {self._y.dtype.c_name} *output"
+        owned = zip(self._run.memory_types(self._name), self._run.memory(WEIGHTS, ARENA), strict=True)
+        arguments = [f"{c_type}{c_name}" for c_type, c_name in owned]
+        arguments += [f"const {element} *input", f"{self._y.dtype.c_name} *output"]
         ports = (Port("input", self._x),), (Port("output", self._y),)
-        return self._extra(
-            "classify", told, arguments, body, "answer", inputs=ports[0], outputs=ports[1], takes_state=True
-        )
+        made = self._extra("classify", told, ", ".join(arguments), body, "answer", inputs=ports[0], outputs=ports[1])
+        entry = replace(made.entry, weights=self._run.weights, takes_arena=self._run.takes_arena)
+        return replace(made, entry=entry)
 
     def _choice(self) -> str:
         if self._interface.decision == "largest":
@@ -187,13 +188,16 @@ class _Maker:
         )
         took, gave = f"{self._upper}_INPUT_SIZE", f"{self._upper}_OUTPUT_SIZE"
         tolerance = "" if self._is_int8 else f"{float_literal(golden.tolerance)}, "
+        owned = self._run.memory(f"{self._name}_weights {WEIGHTS};", f"{self._name}_arena {ARENA};")
+        arguments = ", ".join([*self._run.memory(f"&{WEIGHTS}", f"&{ARENA}"), "input", "output"])
         body = [
-            f"{self._name}_state state;",
+            *owned,
             f"{self._x.dtype.c_name} input[{took}];",
             f"{self._y.dtype.c_name} output[{gave}];",
+            *([f"{self._name}_init(&{WEIGHTS});"] if self._run.weights else []),
             f"for (int row = 0; row < {rows}; row++) {{",
             f"    edgeling_load{suffix}({took}, {given} + row * {took}, input);",
-            f"    if ({self._name}_run(&state, input, output) != (int){self._upper}_OK) {{",
+            f"    if ({self._run.function}({arguments}) != (int){self._upper}_OK) {{",
             "        return row + 1;",
             "    }",
             f"    if (!edgeling_all_close{suffix}({gave}, {tolerance}output, {wanted} + row * {gave})) {{",
@@ -205,6 +209,6 @@ class _Maker:
         exact = "to the last bit" if golden.tolerance == 0 else f"to {golden.tolerance:.2g}"
         told = [
             f"Runs {rows} inputs whose answers are known, and compares {exact}: 0 where all are right,",
-            "else the number of the first that is not. State, input and output lie on the stack.",
+            "else the number of the first that is not. All it needs lies on the stack.",
         ]
         return self._extra("selftest", told, "void", body, "answer")

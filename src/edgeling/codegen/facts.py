@@ -15,12 +15,13 @@ from edgeling.graph.fingerprint import fingerprint
 from edgeling.graph.types import DType, Graph, Quantization
 
 STATUS = ("OK", "NOT_FINITE")
+SIZES = ("WEIGHTS_BYTES", "ARENA_BYTES")  # macros of every program
 # What a program's name may be followed by in C, whether or not there is such a function.
-RESERVED = ("state", "word", "run", "init", "classify", "quantize", "dequantize", "selftest")
-ALIGNMENT_BYTES = 4  # of every element type, and of the state
+RESERVED = ("weights", "arena", "word", "run", "init", "classify", "quantize", "dequantize", "selftest")
+ALIGNMENT_BYTES = 4  # of every element type, and of the structs
 
 
-def facts(name: str, graph: Graph, interface: Interface, state_bytes: int, constant_bytes: int) -> list[str]:
+def facts(name: str, graph: Graph, interface: Interface, constant_bytes: int) -> list[str]:
     """Blocks of text, for the header of one deployed graph.
 
     Args:
@@ -34,7 +35,6 @@ def facts(name: str, graph: Graph, interface: Interface, state_bytes: int, const
     writer.define("PRECISION", _string(kind))
     writer.define("INPUT_SIZE", str(graph.types[x].size))
     writer.define("OUTPUT_SIZE", str(graph.types[y].size))
-    writer.define("STATE_BYTES", str(state_bytes), f"of {name}_state")
     writer.define("CONSTANT_BYTES", str(constant_bytes))
     writer.define("ALIGNMENT", str(ALIGNMENT_BYTES), "bytes; no buffer needs more")
     if interface.labels:
@@ -113,7 +113,7 @@ class _Writer:
     def __init__(self, name: str) -> None:
         self._name, self._prefix = name, name.upper()
         self._names = Names()
-        for taken in (*(f"{self._prefix}_{s}" for s in (*STATUS, "H")), *(f"{name}_{s}" for s in RESERVED)):
+        for taken in (*(f"{self._prefix}_{s}" for s in (*STATUS, *SIZES, "H")), *(f"{name}_{s}" for s in RESERVED)):
             self._names.take(taken)
         self.lines: list[str] = []
 

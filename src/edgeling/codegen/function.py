@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from edgeling.codegen.block import BlockWriter, PlannedBlock, planned
 from edgeling.codegen.extras import refusal
@@ -12,7 +13,7 @@ from edgeling.codegen.interface import Interface
 from edgeling.codegen.layout import Member, Tables
 from edgeling.codegen.memory import MemoryPlan
 from edgeling.codegen.names import Names
-from edgeling.codegen.program import EntryPoint, Port
+from edgeling.codegen.program import ARENA, WEIGHTS, EntryPoint, Port
 from edgeling.codegen.text import wrap_code
 from edgeling.graph.types import Graph, TensorType
 from edgeling.targets import Target
@@ -48,7 +49,10 @@ def write_function(
     target: Target | None,
     interface: Interface | None = None,
 ) -> Function:
-    """Write one graph as ``void FUNCTION(PROGRAM_state *state, inputs..., outputs...)``, with the kernels of a target.
+    """Write one graph as ``void FUNCTION(weights, arena, inputs..., outputs...)``, with the kernels of a target.
+
+    ``weights`` is left out where it reads no variables, and ``const`` where it updates none; ``arena`` is left out
+    where it needs none.
 
     Args:
         interface: of a deployed network, whose function returns a status: ``PROGRAM_OK``, or what it does not answer.
@@ -63,18 +67,21 @@ class _Writer:
         self._block, self._work, self._members, self._tables = block, block.work, members, tables
         self._interface = interface
         self._names = Names(tables.names)
+        for argument in (WEIGHTS, ARENA):
+            self._names.take(argument)
         self._expressions: dict[str, str] = {}
 
     def write(self, function: str, program: str) -> Function:
         graph = self._work.graph
         inputs = [self._port(name, name) for name in graph.inputs]
         outputs = [self._port(name, made) for name, made in zip(graph.outputs, self._work.outputs, strict=True)]
-        self._expressions |= {v: f"state->{self._members[v].c_name}" for v in graph.variables}
+        self._expressions |= {v: f"{WEIGHTS}->{self._members[v].c_name}" for v in graph.variables}
         writer = BlockWriter(self._block, self._names, self._tables, self._expressions)
         declarations, statements = writer.write()
         returns = "void" if self._interface is None else "int"
-        prototype = self._prototype(f"{returns} {function}", f"{program}_state", inputs, outputs)
-        entry = EntryPoint(function, tuple(p for _, p in inputs), tuple(p for _, p in outputs), returns)
+        ports = tuple(p for _, p in inputs), tuple(p for _, p in outputs)
+        entry = EntryPoint(function, *ports, returns, self._access(), self._block.memory.words > 0)
+        prototype = self._prototype(entry, program, inputs, outputs)
         headers = frozenset(writer.headers)
         if self._interface is not None:
             (x, _), (y, _) = *inputs, *outputs
@@ -87,24 +94,30 @@ class _Writer:
         c_name = self._expressions[value] = self._names.take(name)
         return c_name, Port(name, self._work.types[value])
 
-    def _prototype(self, function: str, state: str, inputs: Ports, outputs: Ports) -> str:
-        arguments = [f"{state} *EDGELING_RESTRICT state"]
+    def _access(self) -> Literal["", "read", "updated"]:
+        if self._work.updates:
+            return "updated"
+        read = {self._work.roots[value] for node in self._work.nodes for value in node.inputs}
+        return "read" if read & self._work.graph.variables.keys() else ""
+
+    def _prototype(self, entry: EntryPoint, program: str, inputs: Ports, outputs: Ports) -> str:
+        owned = zip(entry.memory_types(program), entry.memory(WEIGHTS, ARENA), strict=True)
+        arguments = [f"{c_type}EDGELING_RESTRICT {c_name}" for c_type, c_name in owned]
         arguments += [f"const {_pointer(port.type)} {c_name}" for c_name, port in inputs]
         arguments += [f"{_pointer(port.type)} {c_name}" for c_name, port in outputs]
-        return f"{function}({', '.join(arguments)})"
+        return f"{entry.returns} {entry.function}({', '.join(arguments)})"
 
     def _body(self, prototype: str, declarations: list[str], statements: list[str]) -> str:
-        head = [*declarations, *(f"(void){name};" for name in self._unused((*declarations, *statements)))]
+        head = [*declarations, *(f"(void){name};" for name in self._unused())]
         lines = [*head, "", *statements] if head else statements
         text = "\n".join(wrap_code(line, "    ") for line in lines)
         once = "" if self._interface is None else "EDGELING_ONCE "
         return f"{wrap_code(once + prototype)} {{\n{text}\n}}\n"
 
-    def _unused(self, lines: Sequence[str]) -> list[str]:
+    def _unused(self) -> list[str]:
         """Arguments that a compiler would complain of."""
         read = {self._work.roots[value] for node in self._work.nodes for value in node.inputs}
-        state = [] if any("state->" in line for line in lines) else ["state"]
-        return state + [self._expressions[name] for name in self._work.graph.inputs if name not in read]
+        return [self._expressions[name] for name in self._work.graph.inputs if name not in read]
 
 
 def _pointer(kind: TensorType) -> str:

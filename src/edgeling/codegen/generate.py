@@ -18,7 +18,7 @@ from edgeling.codegen.facts import RESERVED
 from edgeling.codegen.function import Function, write_function
 from edgeling.codegen.header import Memory, header, init_prototype
 from edgeling.codegen.interface import Interface
-from edgeling.codegen.layout import Member, Tables, state_members
+from edgeling.codegen.layout import Member, Tables, weight_members
 from edgeling.codegen.memory import WORD_BYTES, words_of
 from edgeling.codegen.names import Names, identifier
 from edgeling.codegen.program import Program
@@ -58,8 +58,9 @@ def generate(
     Args:
         graphs: one graph, which becomes ``NAME_run``; or several by suffix, which become ``NAME_SUFFIX``, share the
             variables that have the same name, and share one arena.
-        name: a C identifier; files, functions and the state struct carry it.
-        initial_values: also write ``NAME_init``, which fills the variables. Big variables make big source text.
+        name: a C identifier; files, functions and structs carry it.
+        initial_values: also write ``NAME_init``, which fills the variables, if there are any. Big variables make big
+            source text.
         target: whose kernels are called; None: C for any compiler and core.
         interface: for one graph of one input and one output that is to be deployed: the header tells all about it,
             ``NAME_run`` returns a status, and functions for its users stand beside it.
@@ -71,7 +72,7 @@ def generate(
     if identifier(name) != name:
         raise GraphError("a program's name is a C identifier", received=repr(name), remedy=identifier(name))
     entries = {RUN: graphs} if isinstance(graphs, Graph) else dict(graphs)
-    members = state_members(entries.values())
+    members = weight_members(entries.values())
     tables = Tables(Names(), name, all(map(_reads_constants_only, entries.values())))
     for suffix in {*RESERVED, *entries}:
         tables.names.take(f"{name}_{suffix}")
@@ -79,7 +80,7 @@ def generate(
         suffix: write_function(graph, f"{name}_{suffix}", name, members, tables, target, interface)
         for suffix, graph in entries.items()
     }
-    more = extras(name, entries[RUN], interface, tables) if interface else []
+    more = extras(functions[RUN].entry, entries[RUN], interface, tables, name) if interface else []
     return _program(name, entries, functions, members, tables, initial_values, interface, more)
 
 
@@ -99,12 +100,10 @@ def _program(
     interface: Interface | None,
     more: Sequence[Extra],
 ) -> Program:
-    planned_words = max(f.plan.words for f in functions.values())
-    arena_words = max(planned_words, 0 if members else 1)  # C has no empty structs
-    variable_words = sum(words_of(m.type) for m in members.values())
-    state_bytes = (variable_words + arena_words) * WORD_BYTES
-    init = _init(name, members) if initial_values else ""
-    memory = Memory(members, arena_words, state_bytes, tables.bytes)
+    arena_bytes = max(f.plan.words for f in functions.values()) * WORD_BYTES
+    weights_bytes = sum(words_of(m.type) for m in members.values()) * WORD_BYTES
+    init = _init(name, members) if initial_values and members else ""
+    memory = Memory(members, weights_bytes, arena_bytes, tables.bytes)
     headers = set().union(*(f.headers for f in functions.values()), *(extra.headers for extra in more))
     bodies = [init, *(f.body for f in functions.values()), *(extra.definition for extra in more)]
     texts = {
@@ -113,8 +112,8 @@ def _program(
         **kernel_files({"common", *headers}),
     }
     return Program(
-        name, texts, tuple(f.entry for f in functions.values()), state_bytes, planned_words * WORD_BYTES,
-        tables.bytes, {variable: m.offset for variable, m in members.items()},
+        name, texts, tuple(f.entry for f in functions.values()), weights_bytes, arena_bytes, tables.bytes,
+        {variable: m.offset for variable, m in members.items()},
         example_files(name, functions[next(iter(functions))].entry, bool(init)), f"{name}_init" if init else "",
         tuple(extra.entry for extra in more), fingerprint(graphs[RUN]) if interface else "",
     )  # fmt: skip
@@ -129,7 +128,7 @@ def _source(name: str, headers: Iterable[str], tables: Tables, bodies: Sequence[
 def _init(name: str, members: Mapping[str, Member]) -> str:
     lines: list[str] = []
     for m in members.values():
-        head = f"    for (int i = 0; i < {m.type.size}; i++) {{\n        state->{m.c_name}[i] = "
+        head = f"    for (int i = 0; i < {m.type.size}; i++) {{\n        weights->{m.c_name}[i] = "
         if np.any(m.initial):
             values = initializer(m.initial, "        ").replace("\n}", "\n    }")
             lines.append(
@@ -138,8 +137,7 @@ def _init(name: str, members: Mapping[str, Member]) -> str:
             lines.append(f"{head}{m.c_name}[i];\n    }}\n")
         else:
             lines.append(f"{head}0;\n    }}\n")
-    body = "".join(lines) or "    (void)state;\n"
-    return f"{init_prototype(name)} {{\n{body}}}\n"
+    return f"{init_prototype(name)} {{\n{''.join(lines)}}}\n"
 
 
 def kernel_files(headers: Iterable[str]) -> dict[str, str]:

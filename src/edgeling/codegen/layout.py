@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a program owns: its state struct (variables, then the arena) and its constant tables."""
+"""What a program keeps: its struct of weights (the variables) and its constant tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgeling.graph.types import Array, DType, Graph, TensorType
 
 @dataclass(frozen=True)
 class Member:
-    """One variable in the state struct: its C name, type, byte offset and initial contents."""
+    """One variable in the struct of weights: its C name, type, byte offset and initial contents."""
 
     c_name: str
     type: TensorType
@@ -25,7 +25,7 @@ class Member:
     initial: Array
 
 
-def state_members(graphs: Iterable[Graph]) -> dict[str, Member]:
+def weight_members(graphs: Iterable[Graph]) -> dict[str, Member]:
     """The variables of all graphs in order of first appearance; those of one name are one variable.
 
     Raises:
@@ -33,7 +33,6 @@ def state_members(graphs: Iterable[Graph]) -> dict[str, Member]:
     """
     members: dict[str, Member] = {}
     names, offset = Names(), 0
-    names.take("arena")
     for graph in graphs:
         for name, initial in graph.variables.items():
             kind = graph.types[name]

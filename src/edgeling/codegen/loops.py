@@ -135,7 +135,7 @@ class LoopText:
             place = f"{whole} + {self._step} * {slices.inner}"
             self.declarations.append(f"{const}{c_type} *const {c_name} = {place}; /* {shape_text(kind)} */")
             return
-        place = f"({c_type} *)&state->arena[{self._scratch}]"
+        place = f"({c_type} *)&arena->words[{self._scratch}]"
         self._scratch += words_of(kind)
         self.declarations.append(f"{c_type} *const {c_name} = {place}; /* {shape_text(kind)} */")
         sizes = f"{slices.outer}, {self._loop.scan.length}, {slices.inner}, {self._step}"

@@ -10,7 +10,7 @@ from edgeling.graph.naming import unused
 _KEYWORDS = frozenset(
     """auto break case char const continue default do double else enum extern float for goto if inline int long
     register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
-    state main asm typeof int8_t uint8_t int16_t uint16_t int32_t uint32_t int64_t uint64_t
+    main asm typeof int8_t uint8_t int16_t uint16_t int32_t uint32_t int64_t uint64_t
 
     alignas alignof and and_eq bitand bitor bool catch char8_t char16_t char32_t class co_await co_return co_yield
     compl concept const_cast consteval constexpr constinit decltype delete dynamic_cast explicit export false friend

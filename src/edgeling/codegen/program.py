@@ -5,8 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from edgeling.graph.types import TensorType
+
+WEIGHTS, ARENA = "weights", "arena"  # the arguments' names
 
 
 @dataclass(frozen=True)
@@ -19,18 +22,30 @@ class Port:
 
 @dataclass(frozen=True)
 class EntryPoint:
-    """A C function ``function(NAME_state *state, const IN *in..., OUT *out...)``, inputs first, in order.
+    """A C function ``function(weights, arena, const IN *in..., OUT *out...)``, inputs first, in order.
 
     Attributes:
         returns: ``void``, or ``int``: the status of a deployed network's functions.
-        takes_state: whether there is a first argument ``state``.
+        weights: whether the first argument is ``const NAME_weights *`` (``"read"``), ``NAME_weights *``
+            (``"updated"``), or left out.
+        takes_arena: whether the next is ``NAME_arena *``.
     """
 
     function: str
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     returns: str = "void"
-    takes_state: bool = True
+    weights: Literal["", "read", "updated"] = ""
+    takes_arena: bool = False
+
+    def memory(self, weights: str, arena: str) -> list[str]:
+        """Of these two arguments, those it takes."""
+        return [*([weights] if self.weights else []), *([arena] if self.takes_arena else [])]
+
+    def memory_types(self, program: str) -> list[str]:
+        """Their C types."""
+        const = "const " if self.weights == "read" else ""
+        return self.memory(f"{const}{program}_weights *", f"{program}_arena *")
 
 
 @dataclass(frozen=True)
@@ -38,17 +53,17 @@ class Program:
     """Freestanding C99 ready to compile.
 
     Attributes:
-        name: C identifier; ``NAME.h`` and ``NAME.c`` are among the files, and ``NAME_state`` is the state struct
-            (an array of 4-byte words, so its size is ``state_bytes`` on every target).
+        name: C identifier; ``NAME.h`` and ``NAME.c`` are among the files.
         files: relative path to text. Kernel headers lie under ``edgeling/``.
         examples: files that go beside them for people (under ``example/``), no part of the program.
         entries: the graphs' functions.
-        state_bytes: variables plus arena, what the caller must own.
-        arena_bytes: the scratch part of the state.
-        constant_bytes: weights and tables, which live in flash.
-        variable_offsets: byte offset in the state of every variable, in order.
-        initializer: the function ``void NAME_init(NAME_state *state)`` that fills them; empty if there is none, and the
-            caller does.
+        weights_bytes: of ``NAME_weights``, the struct of what outlives a call: the graphs' variables. 0: there is none.
+        arena_bytes: of ``NAME_arena``, the scratch of whichever function needs most. 0: there is none. Both are made
+            of 4-byte words, so they are as large on every target.
+        constant_bytes: constants and tables, which live in flash.
+        variable_offsets: byte offset in the weights of every variable, in order.
+        initializer: the function ``void NAME_init(NAME_weights *weights)`` that fills them; empty if there is none, and
+            the caller does.
         extras: the functions of a deployed network beside its run.
         model_hash: of a deployed network: SHA-256 of its graph and weights.
     """
@@ -56,7 +71,7 @@ class Program:
     name: str
     files: Mapping[str, str]
     entries: tuple[EntryPoint, ...]
-    state_bytes: int
+    weights_bytes: int
     arena_bytes: int
     constant_bytes: int
     variable_offsets: Mapping[str, int] = field(default_factory=dict)

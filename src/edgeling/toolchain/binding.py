@@ -17,6 +17,7 @@ from edgeling.graph.types import DType
 from edgeling.toolchain.library import compile_glue
 from edgeling.toolchain.loading import open_library
 
+Owned = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # the bytes of weights, and of the arena
 _METH_FASTCALL = 0x80
 _MAX_PORTS = 64  # as in python_call.c
 _FORMATS = {DType.FLOAT32: b"f", DType.INT32: b"il", DType.UINT32: b"IL", DType.INT8: b"b"}
@@ -57,7 +58,8 @@ class _Binding(ctypes.Structure):
 
     _fields_ = [
         ("run", ctypes.c_void_p),
-        ("state", ctypes.c_void_p),
+        ("weights", ctypes.c_void_p),
+        ("arena", ctypes.c_void_p),
         ("name", ctypes.c_char_p),
         ("n_ports", ctypes.c_ssize_t),
         ("ports", ctypes.c_void_p),
@@ -76,15 +78,13 @@ class _MethodDef(ctypes.Structure):
     ]
 
 
-def bind(
-    entry: EntryPoint, run: int, state: NDArray[np.uint8], *, takes_rows: bool, keep: object
-) -> Callable[..., None]:
-    """A callable of the entry's inputs and outputs that runs ``run`` (a generated rows function) on ``state``.
+def bind(entry: EntryPoint, run: int, owned: Owned, *, takes_rows: bool, keep: object) -> Callable[..., None]:
+    """A callable of the entry's inputs and outputs that runs ``run`` (a generated rows function).
 
     Args:
         entry: names, sizes and element types of the ports.
-        run: address of ``void (*)(void *state, size_t rows, void *const *ports)``.
-        state: kept alive by the callable.
+        run: address of ``void (*)(void *weights, void *arena, size_t rows, void *const *ports)``.
+        owned: weights and arena; kept alive by the callable.
         takes_rows: whether arrays hold any number of rows, or exactly one.
         keep: anything else that must live as long (the library).
 
@@ -96,8 +96,8 @@ def bind(
         raise ToolchainError(f"an entry has at most {_MAX_PORTS} ports, none empty", received=entry.function)
     glue = _glue()
     if glue is None:
-        return _ctypes_call(entry, run, state, takes_rows, keep)
-    return _builtin(glue, entry, run, state, takes_rows, keep)
+        return _ctypes_call(entry, run, owned, takes_rows, keep)
+    return _builtin(glue, entry, run, owned, takes_rows, keep)
 
 
 @memoize
@@ -115,17 +115,18 @@ def _glue() -> ctypes.CDLL | None:
 
 
 def _builtin(
-    glue: ctypes.CDLL, entry: EntryPoint, run: int, state: NDArray[np.uint8], takes_rows: bool, keep: object
+    glue: ctypes.CDLL, entry: EntryPoint, run: int, owned: Owned, takes_rows: bool, keep: object
 ) -> Callable[..., None]:
     name = entry.function.encode()
     ports = _ports(entry)
-    binding = _Binding(run, state.ctypes.data, name, len(ports), ctypes.addressof(ports), takes_rows)
+    addresses = (memory.ctypes.data for memory in owned)
+    binding = _Binding(run, *addresses, name, len(ports), ctypes.addressof(ports), takes_rows)
     method = _MethodDef(name, address(glue.edgeling_call), _METH_FASTCALL, None)
     new = ctypes.pythonapi["PyCFunction_NewEx"]
     new.restype = ctypes.py_object
     new.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
     # CPython lets a method definition live in what its own `self` owns (see meth_dealloc).
-    owner = (ctypes.addressof(binding), binding, ports, method, state, keep, glue)
+    owner = (ctypes.addressof(binding), binding, ports, method, owned, keep, glue)
     made: Callable[..., None] = new(ctypes.addressof(method), owner, None)
     return made
 
@@ -142,14 +143,12 @@ def _port(port: Port, *, is_output: bool) -> _Port:
     return _Port(name, dtype_name, port.type.bytes, dtype.bytes, is_output, _FORMATS[dtype])
 
 
-def _ctypes_call(
-    entry: EntryPoint, run: int, state: NDArray[np.uint8], takes_rows: bool, keep: object
-) -> Callable[..., None]:
-    function = ctypes.PYFUNCTYPE(None, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)(run)
+def _ctypes_call(entry: EntryPoint, run: int, owned: Owned, takes_rows: bool, keep: object) -> Callable[..., None]:
+    function = ctypes.PYFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_size_t, ctypes.c_void_p)(run)
     ports = [(port, False) for port in entry.inputs] + [(port, True) for port in entry.outputs]
     pointers = (ctypes.c_void_p * len(ports))()
-    state_address, pointers_address = state.ctypes.data, ctypes.addressof(pointers)
-    function.keep = (state, keep)  # type: ignore[attr-defined]
+    addresses, pointers_address = [memory.ctypes.data for memory in owned], ctypes.addressof(pointers)
+    function.keep = (owned, keep)  # type: ignore[attr-defined]
 
     def call(*arrays: NDArray[Any]) -> None:
         if len(arrays) != len(ports):
@@ -158,7 +157,7 @@ def _ctypes_call(
         for i, ((port, is_output), array) in enumerate(zip(ports, arrays, strict=True)):
             _check(entry, port, array, rows, is_output)
             pointers[i] = array.ctypes.data
-        function(state_address, rows, pointers_address)
+        function(*addresses, rows, pointers_address)
 
     return call
 

@@ -70,26 +70,27 @@ def build_roomy(program: Program, target: Target) -> Firmware:
         (entry, *_) = program.entries
         buffers = sum(port.type.bytes for port in (*entry.inputs, *entry.outputs))
         flash = max(target.flash_bytes, 2 * program.constant_bytes + ROOMY_CODE_BYTES)
-        ram = max(target.ram_bytes, program.state_bytes + buffers + ROOMY_STACK_BYTES)
+        ram = max(target.ram_bytes, program.weights_bytes + program.arena_bytes + buffers + ROOMY_STACK_BYTES)
         if max(flash, ram) >= LARGEST_MEMORY_BYTES:
             raise
         return build(program, target.with_memory(flash, ram))
 
 
 def harness_source(program: Program, entry: EntryPoint) -> str:
-    """The generated C around the program: its state, its buffers and ``edgeling_invoke``."""
+    """The generated C around the program: its weights, its arena, its buffers and ``edgeling_invoke``."""
     name = program.name
     buffers = [_buffer(port, f"edgeling_in_{i}") for i, port in enumerate(entry.inputs)]
     buffers += [_buffer(port, f"edgeling_out_{i}") for i, port in enumerate(entry.outputs)]
-    arguments = ["&edgeling_state"] if entry.takes_state else []
+    arguments = entry.memory("&edgeling_weights", "&edgeling_arena")
     arguments += [f"edgeling_in_{i}" for i in range(len(entry.inputs))]
     arguments += [f"edgeling_out_{i}" for i in range(len(entry.outputs))]
     kept = "edgeling_status = " if entry.returns == "int" else ""
-    setup = f"{program.initializer}(&edgeling_state);" if program.initializer else ""
+    setup = f"{program.initializer}(&edgeling_weights);" if program.initializer else ""
+    owned = {"weights": program.weights_bytes, "arena": program.arena_bytes}
     return f"""#include "{name}.h"
 
 {resource("firmware.c")}
-__attribute__((section(".bss.edgeling_state"), aligned(8))) {name}_state edgeling_state;
+{chr(10).join(_owned(name, what) for what, size in owned.items() if size)}
 {chr(10).join(buffers)}
 __attribute__((section(".edgeling_harness.buffers"), used)) int edgeling_status; /* what it returned, if anything */
 
@@ -108,6 +109,10 @@ def linker_script(target: Target) -> str:
     for field in ("flash_base", "flash_bytes", "ram_base", "ram_bytes"):
         text = text.replace(f"@{field.upper()}@", hex(getattr(target, field)))
     return text
+
+
+def _owned(name: str, what: str) -> str:
+    return f'__attribute__((section(".bss.edgeling_{what}"), aligned(8))) {name}_{what} edgeling_{what};'
 
 
 def _buffer(port: Port, name: str) -> str:

@@ -3,7 +3,7 @@
 
 The library holds, besides the program's own functions, one generated function per entry point, which native.py calls::
 
-    void edgeling_rows_FUNCTION(void *state, size_t rows, void *const *ports);
+    void edgeling_rows_FUNCTION(void *weights, void *arena, size_t rows, void *const *ports);
 
 It runs the entry on ``rows`` consecutive rows of every port.
 """
@@ -92,17 +92,19 @@ def rows_symbol(entry: EntryPoint) -> str:
 
 def _rows_function(entry: EntryPoint) -> str:
     ports = [(port, "const ") for port in entry.inputs] + [(port, "") for port in entry.outputs]
-    arguments = ["state", *(_argument(port, const, i) for i, (port, const) in enumerate(ports))]
+    arguments = entry.memory("weights", "arena")
+    arguments += [_argument(port, const, i) for i, (port, const) in enumerate(ports)]
+    head = f"void {rows_symbol(entry)}(void *weights, void *arena, size_t rows, void *const *ports)"
     return (
-        f"void {rows_symbol(entry)}(void *state, size_t rows, void *const *ports);\n"
-        f"void {rows_symbol(entry)}(void *state, size_t rows, void *const *ports) {{\n"
+        f"{head};\n{head} {{\n"
+        f"    (void)weights;\n    (void)arena;\n"
         f"    for (size_t row = 0; row < rows; row++)\n"
         f"        {entry.function}({', '.join(arguments)});\n}}\n"
     )
 
 
 def _declaration(program: Program, entry: EntryPoint) -> str:
-    types = [f"{program.name}_state *", *(f"const {port.type.dtype.c_name} *" for port in entry.inputs)]
+    types = [*entry.memory_types(program.name), *(f"const {port.type.dtype.c_name} *" for port in entry.inputs)]
     types += [f"{port.type.dtype.c_name} *" for port in entry.outputs]
     return f"__attribute__((noinline)) {entry.returns} {entry.function}({', '.join(types)});\n"
 

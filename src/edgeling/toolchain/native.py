@@ -29,7 +29,7 @@ _ALIGNMENT_BYTES = 64  # a cache line, and the widest vector register
 
 
 def load(program: Program, extra_files: Mapping[str, str] | None = None, *, linked: bool = False) -> NativeProgram:
-    """Compiles the program (or finds it in the cache) and loads it, with a state of its own.
+    """Compiles the program (or finds it in the cache) and loads it, with weights and an arena of its own.
 
     Args:
         program: what to run.
@@ -46,43 +46,51 @@ def load(program: Program, extra_files: Mapping[str, str] | None = None, *, link
 
 
 class NativeProgram:
-    """A loaded program and one state. Not safe for two threads at once: give each its own :meth:`clone`.
+    """A loaded program, its weights and an arena. Not safe for two threads at once: give each its own :meth:`clone`.
 
     Attributes:
         program: what was loaded.
-        state: the state's bytes, ``uint8[state_bytes]``, 64-byte aligned; the C code works in this very memory.
+        weights: the bytes of what outlives a call, ``uint8[weights_bytes]``.
+        arena: the bytes of scratch, ``uint8[arena_bytes]``. Both are 64-byte aligned; C works in this very memory.
     """
 
-    def __init__(self, program: Program, library: ctypes.CDLL) -> None:
+    def __init__(self, program: Program, library: ctypes.CDLL, weights: NDArray[np.uint8] | None = None) -> None:
         self.program = program
-        self.state = _aligned_zeros(program.state_bytes)
+        self.weights = _aligned_zeros(program.weights_bytes) if weights is None else weights
+        self.arena = _aligned_zeros(program.arena_bytes)
         self._library = library
         self._entries = {entry.function: entry for entry in program.entries}
         self._functions: dict[tuple[str, bool], Function] = {}
-        self.reset()
+        if weights is None:
+            self.reset()
 
     def reset(self) -> None:
-        """Sets every variable to its initial value (zero, if the program has no initializer) and the rest to zero."""
-        self.state[:] = 0
+        """Sets every variable to its initial value: zero, if the program has no initializer."""
+        self.weights[:] = 0
         if self.program.initializer:
-            self.symbol(self.program.initializer)(ctypes.c_void_p(self.state.ctypes.data))
+            self.symbol(self.program.initializer)(ctypes.c_void_p(self.weights.ctypes.data))
 
-    def clone(self) -> NativeProgram:
-        """The same code with a fresh state."""
-        return NativeProgram(self.program, self._library)
+    def clone(self, *, share_weights: bool = False) -> NativeProgram:
+        """The same code with an arena of its own.
+
+        Args:
+            share_weights: it reads these very weights, so two threads may run entries that only read them, each its
+                own clone. Otherwise it begins with initial weights of its own.
+        """
+        return NativeProgram(self.program, self._library, self.weights if share_weights else None)
 
     def variable(self, name: str, type: TensorType) -> NDArray[Any]:
-        """A view of one variable inside the state: what is written here, the C code reads.
+        """A view of one variable among the weights: what is written here, the C code reads.
 
         Raises:
-            ToolchainError: the program has no such variable, or it would reach past the state.
+            ToolchainError: the program has no such variable, or it would reach past the weights.
         """
         offsets = self.program.variable_offsets
         if name not in offsets:
             raise ToolchainError(f"a variable is one of {', '.join(offsets)}", received=repr(name))
-        stored = self.state[offsets[name] : offsets[name] + type.bytes]
+        stored = self.weights[offsets[name] : offsets[name] + type.bytes]
         if stored.nbytes != type.bytes:
-            raise ToolchainError("a variable must lie within the state", received=f"{name}: {type}")
+            raise ToolchainError("a variable must lie within the weights", received=f"{name}: {type}")
         return stored.view(type.dtype.numpy).reshape(type.shape)
 
     def function(self, entry_name: str) -> Function:
@@ -128,7 +136,7 @@ class NativeProgram:
             entry = self._entry(name)
             run = binding.address(self.symbol(rows_symbol(entry)))
             self._functions[name, takes_rows] = binding.bind(
-                entry, run, self.state, takes_rows=takes_rows, keep=self._library
+                entry, run, (self.weights, self.arena), takes_rows=takes_rows, keep=self._library
             )
         return self._functions[name, takes_rows]
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds a program into a WebAssembly module and runs it on wasmtime.
 
-There is no harness: the module exports the entry (and ``NAME_init``), imports nothing, and the host puts state and
-buffers behind what the module itself uses of its memory.
+There is no harness: the module exports the entry (and ``NAME_init``), imports nothing, and the host puts weights, arena
+and buffers behind what the module itself uses of its memory.
 """
 
 from __future__ import annotations
@@ -70,16 +70,17 @@ def measure(module: WasmModule) -> Footprint:
     """Sizes of the module. ``flash_bytes`` is the whole file, which is what is shipped.
 
     ``flash_code_bytes`` and ``flash_weights_bytes`` are its code and data sections. WebAssembly copies constants into
-    linear memory when it starts, so they count in ``ram_bytes`` too, with the state.
+    linear memory when it starts, so they count in ``ram_bytes`` too, with weights and arena.
     """
     data = module.path.read_bytes()
     sizes = dict(_sections(data))
     weights = sizes.get(_DATA_SECTION, 0)
-    return Footprint(len(data), sizes.get(_CODE_SECTION, 0), weights, module.program.state_bytes + weights)
+    owned = module.program.weights_bytes + module.program.arena_bytes
+    return Footprint(len(data), sizes.get(_CODE_SECTION, 0), weights, owned + weights)
 
 
 class WasmInstance:
-    """A module instantiated once. Rows may be run for as long as one likes; the state lives on between them.
+    """A module instantiated once. Rows may be run for as long as one likes; variables live on between them.
 
     Args:
         module: what :func:`build` made.
@@ -97,9 +98,9 @@ class WasmInstance:
         compiled = wasmtime.Module.from_file(engine, str(module.path))
         self._exports: Any = wasmtime.Instance(self._store, compiled, []).exports(self._store)
         self._memory: Any = self._exports["memory"]
-        self._state, *self._ports = self._place()
+        self._weights, self._arena, *self._ports = self._place()
         if module.program.initializer:
-            self._call(module.program.initializer, self._state)
+            self._call(module.program.initializer, self._weights)
 
     def run(self, inputs: Sequence[Array]) -> Execution:
         """Runs the entry on every row of ``inputs`` (``[n, ...]`` each).
@@ -114,13 +115,13 @@ class WasmInstance:
         """
         batch = batch_of(self._module.entry, inputs)
         entry, places, count = self._module.entry, self._ports, len(inputs)
-        state = [self._state] if entry.takes_state else []
+        owned = [*([self._weights] if entry.weights else []), *([self._arena] if entry.takes_arena else [])]
         instructions, status = np.zeros(batch.rows, np.int64), np.zeros(batch.rows, np.int32)
         self._memory.write(self._store, bytes([PAINT]) * STACK_BYTES, 0)
         for row, values in enumerate(batch.input_bytes()):
             for place, value in zip(places, values, strict=False):
                 self._memory.write(self._store, value, place)
-            instructions[row], status[row] = self._call(entry.function, *state, *places)
+            instructions[row], status[row] = self._call(entry.function, *owned, *places)
             for place, output in zip(places[count:], batch.outputs, strict=True):
                 raw = self._memory.read(self._store, place, place + output[row].nbytes)
                 output[row] = np.frombuffer(raw, output.dtype).reshape(output[row].shape)
@@ -147,9 +148,9 @@ class WasmInstance:
         return ToolchainError(rule, received=f"{what} in {function} on {self._module.target.name}")
 
     def _place(self) -> list[int]:
-        """Addresses of the state and of every port, in pages of their own at the end of memory."""
-        entry = self._module.entry
-        sizes = [self._module.program.state_bytes, *(port.type.bytes for port in (*entry.inputs, *entry.outputs))]
+        """Addresses of the weights, the arena and every port, in pages of their own at the end of memory."""
+        program, ports = self._module.program, (*self._module.entry.inputs, *self._module.entry.outputs)
+        sizes = [program.weights_bytes, program.arena_bytes, *(port.type.bytes for port in ports)]
         ends = np.cumsum([(size + 15) // 16 * 16 for size in sizes]).tolist()
         start = self._memory.grow(self._store, -(-ends[-1] // _PAGE_BYTES)) * _PAGE_BYTES
         return [start + offset for offset in [0, *ends[:-1]]]

@@ -78,10 +78,11 @@ class _Run(ctypes.Structure):
     """``edgeling_run`` of ``c/edgeling_fit.h``, field by field."""
 
     _fields_ = [
-        *((name, ctypes.c_void_p) for name in ("state", "last_good", "x", "y", "sample_weight", "learning_rates")),
+        *((name, ctypes.c_void_p) for name in ("weights", "arena", "last_good")),
+        *((name, ctypes.c_void_p) for name in ("x", "y", "sample_weight", "learning_rates")),
         *((name, ctypes.c_void_p) for name in ("batch_x", "batch_y", "batch_weight", "logs")),
         *((name, ctypes.c_void_p) for name in ("kept_prediction", "kept_y", "kept_weight", "order")),
-        *((name, ctypes.c_int64) for name in ("variables_bytes", "learning_rate_count", "step", "kept")),
+        *((name, ctypes.c_int64) for name in ("weights_bytes", "learning_rate_count", "step", "kept")),
         *((name, ctypes.c_int32) for name in ("rows", "batch_size", "log_count")),
         *((name, ctypes.c_int32) for name in ("batches_per_epoch", "shuffle", "epochs", "epoch", "batch")),
         *((name, ctypes.c_uint32) for name in ("seed", "first_epoch")),
@@ -116,7 +117,7 @@ class Engine:
         self._sizes: tuple[int, int] | None = None
         self._calls, self._is_specialised = 0, False
         self._native: NativeProgram | None = None
-        self._variables: dict[str, Array] = {}  # views into the state of what is compiled now
+        self._variables: dict[str, Array] = {}  # views into the weights of what is compiled now
         self._weights: dict[str, Array] = {}  # what was loaded; of compiled variables, an old copy
 
     def load(self, weights: Mapping[str, Array]) -> None:
@@ -185,7 +186,8 @@ class Engine:
         out = None if predictions is None else predictions[chosen]
         means = np.empty(self._log_count("evaluate"), np.float32)
         sizes = (len(x), x[0].size, y[0].size, 0 if out is None else out.shape[1], means.size)
-        self._evaluate(self._state_address, *map(_address, given), *sizes, _address(out), means.ctypes.data)
+        owned = map(_address, self._owned)
+        self._evaluate(*owned, *map(_address, given), *sizes, _address(out), means.ctypes.data)
         return means
 
     @staticmethod
@@ -202,8 +204,7 @@ class Engine:
         self._is_specialised = self._pays(self._calls, steps)
         self._native = load(program, _loop_files(program), linked=not self._is_specialised)
         self._sizes = sizes
-        self._state = self._native.state
-        self._state_address = self._state.ctypes.data
+        self._owned = self._native.weights, self._native.arena
         self._variables = _views(self._native, graphs)
         self._write(self._weights)
         if sizes:
@@ -213,7 +214,7 @@ class Engine:
         if self._evaluation_graph:
             self._evaluate = self._native.symbol(f"{self._name}_evaluate_rows")
             pointer, integer = ctypes.c_void_p, ctypes.c_int32
-            self._evaluate.argtypes = (*[pointer] * 4, *[integer] * 5, pointer, pointer)
+            self._evaluate.argtypes = (*[pointer] * 5, *[integer] * 5, pointer, pointer)
 
     def _graphs(self, sizes: tuple[int, int] | None) -> dict[str, Graph]:
         graphs = {}
@@ -253,13 +254,14 @@ class Engine:
         order = np.empty(rows, np.int32)
         gathered = np.empty(batch_size * (x_size + y_size + 1), np.float32)
         kept = self._room_to_keep(data)
-        variables_bytes = sum(view.nbytes for view in self._variables.values())
-        last_good = self._state[:variables_bytes].copy()
+        weights, arena = self._owned
+        last_good = weights.copy()
         rates = np.atleast_1d(np.ascontiguousarray(learning_rates, np.float32))
         batches = -(-rows // batch_size)
         start = gathered.ctypes.data
         fields = _Run(
-            state=self._state_address, last_good=last_good.ctypes.data, variables_bytes=variables_bytes,
+            weights=_address(weights), arena=_address(arena),
+            last_good=_address(last_good), weights_bytes=weights.nbytes,
             x=_address(data.x), y=_address(data.y), sample_weight=_address(data.sample_weight), rows=rows,
             batch_x=start, batch_y=start + 4 * batch_size * x_size,
             batch_weight=start + 4 * batch_size * (x_size + y_size),
@@ -291,7 +293,7 @@ class Engine:
         return Epochs(run.logs[: run.fields.epoch], diverged=status == _NOT_FINITE, kept=run.seen())
 
     def _restore(self, run: _PreparedRun) -> None:
-        self._state[: run.last_good.size] = run.last_good
+        self._owned[0][:] = run.last_good
 
 
 @dataclass
@@ -357,21 +359,21 @@ def _loop_source(program: Program) -> str:
         )
     if "evaluate" in entries:
         parts.append(
-            f"void {name}_evaluate_rows(void *state, const float *x, const float *y, const float *sample_weight,\n"
-            f"                          int32_t rows, int32_t x_size, int32_t y_size, int32_t width, int32_t logs,\n"
-            f"                          float *predictions, float *means) {{\n"
+            f"void {name}_evaluate_rows(const void *weights, void *arena, const float *x, const float *y,\n"
+            f"                          const float *sample_weight, int32_t rows, int32_t x_size, int32_t y_size,\n"
+            f"                          int32_t width, int32_t logs, float *predictions, float *means) {{\n"
             f"    const edgeling_evaluation steps = {{step_{name}_evaluate, step_{name}_evaluate_row,"
             f" {_EVALUATED_TOGETHER}, x_size, y_size, width, logs}};\n"
-            f"    edgeling_evaluate(state, steps, x, y, sample_weight, rows, predictions, means);\n}}\n"
+            f"    edgeling_evaluate(weights, arena, steps, x, y, sample_weight, rows, predictions, means);\n}}\n"
         )
     return "\n".join(parts)
 
 
 def _adapter(name: str, entry: EntryPoint) -> str:
-    arguments = ["state", *(f"batch->{port.name}" for port in entry.inputs)]
+    arguments = [*entry.memory("weights", "arena"), *(f"batch->{port.name}" for port in entry.inputs)]
     logs = count()
     arguments += [f"&logs[{next(logs)}]" if _is_log(port) else "batch->prediction" for port in entry.outputs]
-    return (
-        f"static void step_{entry.function}(void *state, const edgeling_batch *batch, float *logs) {{\n"
-        f"    {entry.function}({', '.join(arguments)});\n}}\n"
-    )
+    const = "" if entry.weights == "updated" else "const "
+    head = f"{const}void *weights, void *arena, const edgeling_batch *batch, float *logs"
+    unused = "".join(f"    (void){name};\n" for name in ("weights", "arena"))
+    return f"static void step_{entry.function}({head}) {{\n{unused}    {entry.function}({', '.join(arguments)});\n}}\n"

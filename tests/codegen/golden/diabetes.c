@@ -23,9 +23,9 @@ static const float diabetes_dense_2_kernel[10] EDGELING_FLASH = {
 
 static const float diabetes_dense_2_bias[1] EDGELING_FLASH = {-0.5625f}; /* [1] */
 
-void diabetes_run(diabetes_state *EDGELING_RESTRICT state, const float *EDGELING_RESTRICT x, float *EDGELING_RESTRICT y) {
+void diabetes_run(diabetes_arena *EDGELING_RESTRICT arena, const float *EDGELING_RESTRICT x, float *EDGELING_RESTRICT y) {
     enum { BATCH = 1, X_COLUMNS = 8, DENSE_1_COLUMNS = 10, Y_COLUMNS = 1 };
-    float *const dense_1 = (float *)&state->arena[0]; /* [1,10] */
+    float *const dense_1 = (float *)&arena->words[0]; /* [1,10] */
 
     edgeling_dense(BATCH, X_COLUMNS, DENSE_1_COLUMNS, EDGELING_RELU, 0.0f, x, diabetes_dense_1_kernel,
         diabetes_dense_1_bias, dense_1);

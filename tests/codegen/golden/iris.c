@@ -18,10 +18,10 @@ static const float iris_dense_2_kernel[12] EDGELING_FLASH = {
 
 static const float iris_dense_2_bias[3] EDGELING_FLASH = {-0.5625f, -0.1875f, 0.1875f}; /* [3] */
 
-void iris_run(iris_state *EDGELING_RESTRICT state, const float *EDGELING_RESTRICT x, float *EDGELING_RESTRICT y) {
+void iris_run(iris_arena *EDGELING_RESTRICT arena, const float *EDGELING_RESTRICT x, float *EDGELING_RESTRICT y) {
     enum { BATCH = 1, X_COLUMNS = 4, DENSE_1_COLUMNS = 4, Y_COLUMNS = 3 };
-    float *const dense_1 = (float *)&state->arena[0]; /* [1,4] */
-    float *const dense_2 = (float *)&state->arena[4]; /* [1,3] */
+    float *const dense_1 = (float *)&arena->words[0]; /* [1,4] */
+    float *const dense_2 = (float *)&arena->words[4]; /* [1,3] */
 
     edgeling_dense(BATCH, X_COLUMNS, DENSE_1_COLUMNS, EDGELING_RELU, 0.0f, x, iris_dense_1_kernel, iris_dense_1_bias,
         dense_1);

@@ -55,8 +55,8 @@ typedef struct {
 } edgeling_port;
 
 typedef struct {
-    void (*run)(void *state, size_t rows, void *const *ports);
-    void *state;
+    void (*run)(void *weights, void *arena, size_t rows, void *const *ports);
+    void *weights, *arena;
     const char *name;
     Py_ssize_t n_ports;
     const edgeling_port *ports;
@@ -146,7 +146,7 @@ EXPORTED PyObject *edgeling_call(PyObject *self, PyObject *const *arguments, Py_
         pointers[opened] = views[opened].buf;
         opened++;
     }
-    if (opened == n) binding->run(binding->state, (size_t)rows, pointers);
+    if (opened == n) binding->run(binding->weights, binding->arena, (size_t)rows, pointers);
     for (Py_ssize_t i = 0; i < opened; i++) py->release_buffer(&views[i]);
     if (opened < n) return NULL;
     py->incref(py->none);

@@ -8,7 +8,8 @@
  *   logs [epochs][log_count]: means over the rows of an epoch
  *   kept_prediction [rows][prediction_size], kept_y [rows][y_size], kept_weight [rows]: what an epoch's steps saw, in
  *   their order, and predicted before they moved the weights; null where nobody asks
- *   variables [variables_bytes]: the head of the state; last_good: its copy at the end of the last whole epoch
+ *   weights [weights_bytes]: the program's NAME_weights; last_good: their copy at the end of the last whole epoch
+ *   arena: its NAME_arena
  */
 #ifndef EDGELING_FIT_H
 #define EDGELING_FIT_H
@@ -24,7 +25,7 @@ typedef struct {
     float *prediction; /* where the step leaves its predictions, if it gives them */
 } edgeling_batch;
 
-typedef void (*edgeling_step)(void *state, const edgeling_batch *batch, float *logs);
+typedef void (*edgeling_step)(void *weights, void *arena, const edgeling_batch *batch, float *logs);
 
 /* What the loop is compiled for: the steps of a full batch and of the rest, and the lengths of a row. */
 typedef struct {
@@ -36,12 +37,12 @@ enum { EDGELING_MAX_LOGS = 32 };
 enum { EDGELING_DONE = 0, EDGELING_PAUSED = 1, EDGELING_NOT_FINITE = 2 };
 
 typedef struct {
-    void *state, *last_good;
+    void *weights, *arena, *last_good;
     const float *x, *y, *sample_weight, *learning_rates;
     float *batch_x, *batch_y, *batch_weight, *logs;
     float *kept_prediction, *kept_y, *kept_weight;
     int32_t *order;
-    int64_t variables_bytes, learning_rate_count, step, kept;
+    int64_t weights_bytes, learning_rate_count, step, kept;
     int32_t rows, batch_size, log_count, batches_per_epoch, shuffle;
     int32_t epochs, epoch, batch; /* how many to run, and where the run is */
     uint32_t seed, first_epoch;
@@ -110,7 +111,7 @@ static void edgeling_end_epoch(edgeling_run *run) {
     const double seen = (double)(full < run->rows ? full : run->rows);
     for (int32_t i = 0; i < run->log_count; ++i)
         run->logs[(int64_t)run->epoch * run->log_count + i] = (float)(run->sums[i] / seen);
-    memcpy(run->last_good, run->state, (size_t)run->variables_bytes);
+    memcpy(run->last_good, run->weights, (size_t)run->weights_bytes);
     run->batch = 0;
     ++run->epoch;
 }
@@ -145,7 +146,7 @@ static int32_t edgeling_fit_steps(edgeling_run *run, edgeling_network net, int64
         const int32_t count = left < run->batch_size ? (int32_t)left : run->batch_size;
         edgeling_batch batch = edgeling_take(run, net, count);
         edgeling_keep(run, net, &batch, count);
-        (count < run->batch_size ? net.tail : net.full)(run->state, &batch, logs);
+        (count < run->batch_size ? net.tail : net.full)(run->weights, run->arena, &batch, logs);
         if (!edgeling_is_finite(logs[0])) return EDGELING_NOT_FINITE;
         for (int32_t i = 0; i < run->log_count; ++i) run->sums[i] += (double)logs[i] * count;
         ++run->step;
@@ -162,16 +163,19 @@ static int32_t edgeling_fit(edgeling_run *run, edgeling_network net, int64_t ste
     return status;
 }
 
+typedef void (*edgeling_score)(const void *weights, void *arena, const edgeling_batch *batch, float *logs);
+
 /* What an evaluation is compiled for: a batch of rows and one row, and the lengths of a row. */
 typedef struct {
-    edgeling_step together, one;
+    edgeling_score together, one;
     int32_t batch_size, x_size, y_size, prediction_size, log_count;
 } edgeling_evaluation;
 
 /* Mean logs over rows: x [rows][x_size], y [rows][y_size], sample_weight [rows] or null, predictions
  * [rows][prediction_size], or null where the steps give none. */
-static void edgeling_evaluate(void *state, edgeling_evaluation net, const float *x, const float *y,
-                              const float *sample_weight, int32_t rows, float *predictions, float *means) {
+static void edgeling_evaluate(const void *weights, void *arena, edgeling_evaluation net, const float *x,
+                              const float *y, const float *sample_weight, int32_t rows, float *predictions,
+                              float *means) {
     double sums[EDGELING_MAX_LOGS] = {0.0};
     float logs[EDGELING_MAX_LOGS];
     int32_t count = 0;
@@ -180,7 +184,7 @@ static void edgeling_evaluate(void *state, edgeling_evaluation net, const float 
         const edgeling_batch some = {x + row * net.x_size, y + row * net.y_size,
                                      sample_weight ? sample_weight + row : 0, 0, 0,
                                      predictions ? predictions + row * net.prediction_size : 0};
-        (count == 1 ? net.one : net.together)(state, &some, logs);
+        (count == 1 ? net.one : net.together)(weights, arena, &some, logs);
         for (int32_t i = 0; i < net.log_count; ++i) sums[i] += (double)logs[i] * count;
     }
     for (int32_t i = 0; i < net.log_count; ++i) means[i] = (float)(sums[i] / rows);
