@@ -8,22 +8,39 @@
 
 #include "activation.h"
 #include "flash.h"
+#include "load_multiple.h"
 
 #define EDGELING_DENSE_BLOCK 8
+
+/* sum[o] += x[i] kernel[i][o], of neighbouring outputs. */
+EDGELING_KERNEL void edgeling_dense_sums(
+    int block, int inputs, int outputs, const float *EDGELING_RESTRICT x, const float *EDGELING_RESTRICT kernel,
+    float *EDGELING_RESTRICT sum) {
+#ifdef EDGELING_LOADS_MULTIPLE
+    if (edgeling_add_products(block, inputs, outputs, x, kernel, sum) != 0) {
+        return;
+    }
+#endif
+    EDGELING_UNROLL
+    for (int i = 0; i < inputs; i++) {
+        EDGELING_UNROLL
+        for (int o = 0; o < block; o++) {
+            sum[o] += x[i] * edgeling_read_float(kernel + i * outputs + o);
+        }
+    }
+}
 
 /* At most EDGELING_DENSE_BLOCK neighbouring outputs of a row, so that each input is loaded once for all of them. */
 EDGELING_KERNEL void edgeling_dense_block(
     int block, int inputs, int outputs, int function, float alpha, const float *EDGELING_RESTRICT x,
     const float *EDGELING_RESTRICT kernel, const float *EDGELING_RESTRICT bias, float *EDGELING_RESTRICT y) {
     float sum[EDGELING_DENSE_BLOCK];
+    EDGELING_UNROLL
     for (int o = 0; o < block; o++) {
         sum[o] = edgeling_read_float(bias + o);
     }
-    for (int i = 0; i < inputs; i++) {
-        for (int o = 0; o < block; o++) {
-            sum[o] += x[i] * edgeling_read_float(kernel + i * outputs + o);
-        }
-    }
+    edgeling_dense_sums(block, inputs, outputs, x, kernel, sum);
+    EDGELING_UNROLL
     for (int o = 0; o < block; o++) {
         y[o] = edgeling_activate(function, alpha, sum[o]);
     }
@@ -42,6 +59,11 @@ EDGELING_KERNEL void edgeling_dense_row(
     for (; o + 4 <= outputs; o += 4) {
         edgeling_dense_block(4, inputs, outputs, function, alpha, x, kernel + o, bias + o, y + o);
     }
+#ifdef EDGELING_LOADS_MULTIPLE
+    for (; o + 2 <= outputs; o += 2) {
+        edgeling_dense_block(2, inputs, outputs, function, alpha, x, kernel + o, bias + o, y + o);
+    }
+#endif
     for (; o < outputs; o++) {
         edgeling_dense_block(1, inputs, outputs, function, alpha, x, kernel + o, bias + o, y + o);
     }
