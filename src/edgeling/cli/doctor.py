@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Callable
 from typing import Any
@@ -63,6 +64,13 @@ def _cache_use() -> str:
     return f"{used:.1f} of {limit_bytes() / 2**20:.0f} MiB, {len(found)} compiled programs"
 
 
+def _threads() -> str:
+    from edgeling.toolchain.threads import thread_count
+
+    chosen = "EDGELING_THREADS" if os.environ.get("EDGELING_THREADS", "").strip() else "free cores"
+    return f"{thread_count()} ({chosen})"
+
+
 def _package(name: str) -> Callable[[], str]:
     def version() -> str:
         from importlib.metadata import version
@@ -78,6 +86,7 @@ PROBES: dict[str, Callable[[], str]] = {
     "cortex_m_emulator": _package("unicorn"),
     "wasm_runtime": _package("wasmtime"),
     "numpy": _package("numpy"),
+    "threads": _threads,
     "cache": _cache,
     "cache_use": _cache_use,
 }

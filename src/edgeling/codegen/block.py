@@ -122,9 +122,13 @@ class BlockWriter:
         x = tuple(self._expression(value, i in call.parameters) for i, value in enumerate(node.inputs))
         y = tuple(map(self._expression, node.outputs))
         site = Site(**vars(chosen.setting), x=x, y=y, dimensions=self._dimensions, table=self._tables.table,
-                    scratch=scratch)  # fmt: skip
+                    scratch=scratch, task=self._task)  # fmt: skip
         self.headers.add(call.header)
         return call.line(site).split("\n")
+
+    def _task(self, statement: str) -> str:
+        self.headers.add("parallel")
+        return self._tables.task(statement)
 
     def _copy(self, source: str, copy: str) -> list[str]:
         return self._call(_choose(self._work, Node(COPY, (source,), (copy,)), None))

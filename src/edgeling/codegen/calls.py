@@ -27,7 +27,7 @@ NO_CALL: Mapping[str, str] = {
 
 
 def _elementwise(name: str, *attributes: str) -> Line:
-    return lambda site: site.call(name, site.size(), *(site.float(a) for a in attributes))
+    return lambda site: site.by_elements(name, *(site.float(a) for a in attributes))
 
 
 def _by_row(name: str) -> Line:
@@ -46,7 +46,7 @@ def _by_column(name: str, *attributes: str) -> Line:
 
 
 def _activation(name: str) -> Line:
-    return lambda site: site.call(name, site.size(), site.function(), site.float("alpha"))
+    return lambda site: site.by_elements(name, site.function(), site.float("alpha"))
 
 
 def _copy(site: Site) -> str:

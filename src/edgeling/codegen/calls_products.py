@@ -9,8 +9,10 @@ from edgeling.codegen.site import Call, Line, Setting, Site
 LARGE_PRODUCT = 1024
 # A panel is worth its copy from this many rows on.
 PANEL_ROWS = 4
+# Threads are worth waking from this many products on: some microseconds of them.
+SHARED_PRODUCTS = 1 << 19
 # As in gemm.h.
-GEMM_COLUMNS, GEMM_ROWS = 32, 12
+GEMM_COLUMNS, GEMM_ROWS, GEMM_ALIGNED = 32, 12, 16
 
 
 def _products(setting: Setting) -> int:
@@ -35,7 +37,15 @@ def _has_panels(setting: Setting) -> bool:
 
 
 def _panel_floats(setting: Setting) -> int:
-    return (_terms(setting) + 1 + GEMM_ROWS) * GEMM_COLUMNS
+    return (_terms(setting) + 1 + GEMM_ROWS) * GEMM_COLUMNS + GEMM_ALIGNED
+
+
+def _is_shared(setting: Setting) -> bool:
+    return _has_panels(setting) and setting.threads > 1 and _products(setting) >= SHARED_PRODUCTS
+
+
+def _shared_panel_floats(setting: Setting) -> int:
+    return setting.threads * _panel_floats(setting)
 
 
 def _dense(name: str) -> Line:
@@ -46,14 +56,17 @@ def _dense(name: str) -> Line:
     return line
 
 
-def _dense_gemm(site: Site) -> str:
-    x, kernel, bias, y = *site.x, *site.y
-    sizes = site.length(0, 0), site.length(0, 1), site.length(1, 1)
-    product = f"edgeling_gemm({', '.join((*sizes, '0', '0', site.scratch, x, kernel, bias, y))});"
-    if site.attributes["function"] == "linear":
-        return product
-    size, function, alpha = site.output_size(), site.function(), site.float("alpha")
-    return f"{product}\nedgeling_activation({size}, {function}, {alpha}, {y}, {y});"
+def _dense_gemm(name: str) -> Line:
+    def line(site: Site) -> str:
+        x, kernel, bias, y = *site.x, *site.y
+        sizes = site.length(0, 0), site.length(0, 1), site.length(1, 1)
+        product = f"edgeling_{name}({', '.join((*sizes, '0', '0', site.scratch, x, kernel, bias, y))});"
+        if site.attributes["function"] == "linear":
+            return product
+        activation = site.by_elements("activation", site.function(), site.float("alpha"), pointers=(y, y))
+        return f"{product}\n{activation}"
+
+    return line
 
 
 def _matmul_sizes(site: Site) -> tuple[str, ...]:
@@ -68,18 +81,24 @@ def _matmul(name: str) -> Line:
     return line
 
 
-def _matmul_gemm(site: Site) -> str:
-    flips = site.flag("transpose_a"), site.flag("transpose_b")
-    return f"edgeling_gemm({', '.join((*_matmul_sizes(site), *flips, site.scratch, *site.x, '0', *site.y))});"
+def _matmul_gemm(name: str) -> Line:
+    def line(site: Site) -> str:
+        flips = site.flag("transpose_a"), site.flag("transpose_b")
+        arguments = *_matmul_sizes(site), *flips, site.scratch, *site.x, "0", *site.y
+        return f"edgeling_{name}({', '.join(arguments)});"
+
+    return line
 
 
 DENSE_CALLS = (
-    Call("dense_gemm", _dense_gemm, fits=_has_panels, scratch_floats=_panel_floats),
+    Call("gemm_parallel", _dense_gemm("gemm_parallel"), fits=_is_shared, scratch_floats=_shared_panel_floats),
+    Call("dense_gemm", _dense_gemm("gemm"), fits=_has_panels, scratch_floats=_panel_floats),
     Call("dense_large", _dense("dense_large"), parameters=(1, 2), fits=_is_large),
     Call("dense", _dense("dense"), parameters=(1, 2)),
 )
 MATMUL_CALLS = (
-    Call("gemm", _matmul_gemm, fits=_has_panels, scratch_floats=_panel_floats),
+    Call("gemm_parallel", _matmul_gemm("gemm_parallel"), fits=_is_shared, scratch_floats=_shared_panel_floats),
+    Call("gemm", _matmul_gemm("gemm"), fits=_has_panels, scratch_floats=_panel_floats),
     Call("matmul_large", _matmul("matmul_large"), fits=_is_large),
     Call("matmul", _matmul("matmul")),
 )

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from edgeling.codegen.site import Call, Line, Setting, Site
 from edgeling.codegen.text import float_literal
@@ -71,18 +71,20 @@ def _complement(site: Site, attribute: str) -> str:
     return float_literal(1 - site.attributes[attribute])
 
 
-def _update(name: str, *attributes: str) -> Line:
+def _numbers(site: Site, attributes: Sequence[str]) -> Iterator[str]:
     """A leading ``-`` asks for one minus the attribute."""
+    return (_complement(site, a[1:]) if a.startswith("-") else site.float(a) for a in attributes)
 
+
+def _update(name: str, *attributes: str) -> Line:
     def line(site: Site) -> str:
-        numbers = (_complement(site, a[1:]) if a.startswith("-") else site.float(a) for a in attributes)
-        return site.call(name, site.size(), *numbers)
+        return site.by_elements(name, *_numbers(site, attributes))
 
     return line
 
 
 def _momentum(site: Site) -> str:
-    return site.call("momentum_update", site.size(), site.float("momentum"), site.flag("nesterov"))
+    return site.by_elements("momentum_update", site.float("momentum"), site.flag("nesterov"))
 
 
 def _rmsprop(site: Site) -> str:
@@ -95,7 +97,12 @@ def _rmsprop(site: Site) -> str:
         if not momentum:
             slots.append("0")
     pointers = *site.x[:2], *slots_in, site.x[-1], site.y[0], *slots_out
-    return f"edgeling_rmsprop_update({', '.join((site.size(), *numbers, *pointers))});"
+    return site.by_elements("rmsprop_update", *numbers, pointers=pointers)
+
+
+def _lamb(site: Site) -> str:
+    """Not by elements: its step is as long as the weights are."""
+    return site.call("lamb_update", site.size(), *_numbers(site, ("-beta_1", "-beta_2", "epsilon")))
 
 
 def _adafactor(site: Site) -> str:
@@ -136,7 +143,7 @@ TRAINING_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "lion_update": Call("update_more", _update("lion_update", "beta_1", "-beta_1", "beta_2", "-beta_2"), _ALL),
     "adadelta_update": Call("update_more", _update("adadelta_update", "rho", "-rho", "epsilon"), _ALL),
     "ftrl_update": Call("update_more", _update("ftrl_update", "power", "l1", "l2", "l2_shrinkage", "beta"), _ALL),
-    "lamb_update": Call("update_more", _update("lamb_update", "-beta_1", "-beta_2", "epsilon")),
+    "lamb_update": Call("update_more", _lamb),
     "adafactor_update": Call("update_more", _adafactor),
     "decay": Call("update", _update("decay", "rate"), (0,)),
     "power_step": _scalar("power_step", "beta"),

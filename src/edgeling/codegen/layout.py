@@ -10,7 +10,7 @@ import numpy as np
 
 from edgeling.codegen.memory import WORD_BYTES, words_of
 from edgeling.codegen.names import Names, identifier
-from edgeling.codegen.text import initializer, shape_text
+from edgeling.codegen.text import initializer, shape_text, wrap_code
 from edgeling.errors import GraphError
 from edgeling.graph.types import Array, DType, Graph, TensorType
 
@@ -46,7 +46,7 @@ def weight_members(graphs: Iterable[Graph]) -> dict[str, Member]:
 
 @dataclass
 class Tables:
-    """The ``static const`` arrays of a file; equal contents under one name are kept once.
+    """The ``static const`` arrays of a file, and its parts of calls; equal ones under one name are kept once.
 
     Their names begin with the program's, so that the sources of two programs may be compiled as one.
     ``parameters_in_flash``: every parameter of every kernel is such an array, so all of those may stay in flash.
@@ -82,6 +82,16 @@ class Tables:
         self._texts.append(f"{head} = {initializer(array)}; /* {shape} */\n")
         self.bytes += array.nbytes
         return c_name
+
+    def task(self, statement: str) -> str:
+        """The C name of a function that does this for elements ``[first, first + count)`` of ``arrays``."""
+        key = ("", "task", statement.encode())
+        if key not in self._known:
+            c_name = self._known[key] = self.names.take(f"{self.program}_part")
+            body = wrap_code(statement, "    ")
+            head = f"static void {c_name}(void *const *arrays, int first, int count)"
+            self._texts.append(f"{head} {{\n{body}\n}}\n")
+        return self._known[key]
 
     @property
     def text(self) -> str:

@@ -14,6 +14,10 @@ from edgeling.targets import Target
 
 Line = Callable[["Site"], str]  # the C statement for a site
 TableMaker = Callable[[str, str, Sequence[int]], str]
+TaskMaker = Callable[[str], str]
+
+# Threads are worth waking from this many elements on: some microseconds of them.
+SHARED_ELEMENTS = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,11 @@ class Setting:
     output_types: tuple[TensorType, ...]
     target: Target | None
 
+    @property
+    def threads(self) -> int:
+        """How many threads may share the work."""
+        return self.target.threads if self.target else 1
+
 
 @dataclass(frozen=True)
 class Site(Setting):
@@ -42,6 +51,8 @@ class Site(Setting):
         dimensions: names of lengths.
         table: ``table(name, c_type, numbers)`` adds a ``static const`` array to the file and gives its name.
         scratch: C expression (a pointer) of the scratch it asked for.
+        task: ``task(statement)`` adds a function to the file that does it for the elements ``[first, first + count)``
+            of ``arrays``, and gives its name.
     """
 
     x: tuple[str, ...]
@@ -49,6 +60,7 @@ class Site(Setting):
     dimensions: Dimensions
     table: TableMaker
     scratch: str
+    task: TaskMaker
 
     @property
     def attributes(self) -> Mapping[str, Any]:
@@ -92,6 +104,25 @@ class Site(Setting):
     def call(self, function: str, *arguments: str) -> str:
         """``edgeling_FUNCTION(arguments..., inputs..., outputs...);``"""
         return f"edgeling_{function}({', '.join((*arguments, *self.x, *self.y))});"
+
+    def by_elements(self, function: str, *arguments: str, pointers: Sequence[str] = ()) -> str:
+        """``edgeling_FUNCTION(size, arguments..., pointers...);``, shared by threads where that pays.
+
+        Args:
+            function: each of its results depends on the same elements of its arrays alone, and on scalars.
+            pointers: inputs, then outputs (all, by default); ``0`` stands for an array that there is not.
+        """
+        pointers = pointers or (*self.x, *self.y)
+        size = self.output_types[0].size
+        if self.threads < 2 or size < SHARED_ELEMENTS:
+            return f"edgeling_{function}({', '.join((self.output_size(), *arguments, *pointers))});"
+        sizes = dict(zip((*self.x, *self.y), (t.size for t in (*self.input_types, *self.output_types)), strict=True))
+        given = [pointer for pointer in pointers if pointer != "0"]
+        parts = {p: f"(float *)arrays[{i}]{' + first' if sizes[p] == size else ''}" for i, p in enumerate(given)}
+        inner = ", ".join(("count", *arguments, *(parts.get(p, p) for p in pointers)))
+        task = self.task(f"edgeling_{function}({inner});")
+        arrays = ", ".join(f"(void *){pointer}" for pointer in given)
+        return f"edgeling_by_elements({task}, (void *const[]){{{arrays}}}, {self.output_size()});"
 
 
 def _always(_: Setting) -> bool:

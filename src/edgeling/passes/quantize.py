@@ -34,12 +34,10 @@ from numpy.typing import ArrayLike
 
 from edgeling.errors import DataError
 from edgeling.graph.types import Array, Graph, Node
-from edgeling.passes.contracts import contract, integers_inside, same_face
 from edgeling.passes.quantization import Context, named, refused, values_on
 from edgeling.passes.quantization_rules import LAYERS, PREPARATION, RULES
 
 
-@contract(same_face, ensures=(integers_inside,))
 def quantize(graph: Graph, calibration_rows: ArrayLike | Mapping[str, ArrayLike]) -> Graph:
     """The int8 graph of a float inference graph.
 

@@ -31,6 +31,7 @@ class Target:
         ram_base, ram_bytes: the same for writable memory.
         clock_hz: the clock a latency estimate assumes; 0 where instructions say nothing about time.
         compiler_flags: optimisation flags, chosen by measurement; the table says what was seen.
+        threads: how many may share the work of a kernel.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Target:
     ram_bytes: int = 0
     clock_hz: int = 0
     compiler_flags: tuple[str, ...] = ()
+    threads: int = 1
 
     def with_memory(self, flash_bytes: int | None = None, ram_bytes: int | None = None) -> Target:
         """The same core with other memory; None leaves what the table says.

@@ -13,6 +13,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache as memoize
 from pathlib import Path
 
 from edgeling.codegen.generate import kernel_files
@@ -25,53 +27,80 @@ from edgeling.toolchain.compilers import (
     run,
     write_sources,
 )
-from edgeling.toolchain.linked import Specialised, linked
+from edgeling.toolchain.linked import linked
 from edgeling.toolchain.processor import architecture_flag, cpu_identity
 
 _UNIT = "edgeling_rows.c"
 _LIBRARY = "program.dll" if sys.platform == "win32" else "program.so"
 
 
-def compile_program(program: Program, extra_files: Mapping[str, str] | None = None) -> Path:
-    """Compiles ``NAME.c``, and every C source among ``extra_files`` beside it.
+@dataclass(frozen=True)
+class Unit:
+    """A C source that knows nothing of the program it is linked to, so that it is compiled once a machine.
+
+    Attributes:
+        name: of the file, among ``files``.
+        files: the source and the headers it includes, path to text.
+    """
+
+    name: str
+    files: Mapping[str, str]
+
+
+def compile_program(program: Program, extra_files: Mapping[str, str] | None = None, units: Sequence[Unit] = ()) -> Path:
+    """Compiles ``NAME.c``, and every C source among ``extra_files`` beside it; ``units`` are linked to them.
 
     Raises:
         CompilerNotFoundError: there is no C compiler.
         ToolchainError: a file does not compile; the message carries the compiler's first lines.
     """
     extra = extra_files or {}
-    files = {**program.files, **extra, _UNIT: rows_source(program)}
-    units = [_UNIT, *(name for name in extra if name.endswith(".c"))]
-    return _compile(files, units, f"compiling {program.name}")
+    files = {**program.files, **extra, _UNIT: _source(program, extra)}
+    return _compile(files, f"compiling {program.name}", (), _objects(units))
 
 
-def compile_linked(program: Program, extra_files: Mapping[str, str] | None = None) -> Path:
+def compile_linked(program: Program, extra_files: Mapping[str, str] | None = None, units: Sequence[Unit] = ()) -> Path:
     """As :func:`compile_program`, with kernels that were compiled once a machine: ready in hundredths of a second."""
     extra = extra_files or {}
-    files, called = linked({**program.files, **extra, _UNIT: rows_source(program)})
-    units = [_UNIT, *(name for name in extra if name.endswith(".c"))]
+    files, called = linked({**program.files, **extra, _UNIT: _source(program, extra)})
+    kernels = [Unit(f"{call.symbol}.c", {**kernel_files([call.kernel.header]), f"{call.symbol}.c": call.unit})
+               for call in called]  # fmt: skip
+    return _compile(files, f"compiling {program.name}", ("-O1",), _objects([*kernels, *units]))
+
+
+def _source(program: Program, extra: Mapping[str, str]) -> str:
+    """One translation unit: a compiler takes longer to start than to compile a list of calls."""
+    return rows_source(program) + "".join(f'#include "{name}"\n' for name in extra if name.endswith(".c"))
+
+
+@memoize
+def threads_unit() -> Unit:
+    """The threads that kernels share work with (``c/threads.h``)."""
+    own = {name: resource(name) for name in ("threads.h", "threads.c")}
+    return Unit("threads.c", {**kernel_files(["parallel"]), **own})
+
+
+def _objects(units: Sequence[Unit]) -> list[Path]:
     with ThreadPoolExecutor() as pool:
-        objects = list(pool.map(_kernel_object, called))
-    return _compile(files, units, f"compiling {program.name}", ("-O1",), objects)
+        return list(pool.map(_object, units))
 
 
-def _kernel_object(call: Specialised) -> Path:
-    files = {**kernel_files([call.kernel.header]), f"{call.symbol}.c": call.unit}
+def _object(unit: Unit) -> Path:
     compiler, flags = host_compiler(), _flags()
-    key = cache.key_of(["kernel", compiler.identity, cpu_identity(), *flags], files)
+    key = cache.key_of(["object", compiler.identity, cpu_identity(), *flags, unit.name], unit.files)
 
     def make(workspace: Path, result: Path) -> None:
-        write_sources(workspace, files)
-        command = [*compiler.command, *flags, "-c", f"{call.symbol}.c", "-o", str(result)]
-        run(workspace, f"compiling the kernel {call.kernel.name}", command)
+        write_sources(workspace, unit.files)
+        command = [*compiler.command, *flags, "-c", unit.name, "-o", str(result)]
+        run(workspace, f"compiling {unit.name}", command)
 
-    return cache.get_or_make(key, "kernel.o", make)
+    return cache.get_or_make(key, "unit.o", make)
 
 
 def compile_glue() -> Path:
     """The library that lets CPython call the others (``c/python_call.c``)."""
     name = "python_call.c"
-    return _compile({name: resource(name)}, [name], "compiling the Python bridge")
+    return _compile({_UNIT: resource(name)}, "compiling the Python bridge")
 
 
 def rows_source(program: Program) -> str:
@@ -118,18 +147,17 @@ def _flags() -> tuple[str, ...]:
 
 
 def _compile(
-    files: Mapping[str, str], units: list[str], purpose: str, more: Sequence[str] = (), objects: Sequence[Path] = ()
-) -> Path:
+    files: Mapping[str, str], purpose: str, more: Sequence[str] = (), objects: Sequence[Path] = ()
+) -> Path:  # fmt: skip
     compiler, flags = host_compiler(), (*_flags(), *more)
-    made_from = ["library", compiler.identity, cpu_identity(), *flags, *units, *(o.parent.name for o in objects)]
+    made_from = ["library", compiler.identity, cpu_identity(), *flags, *(o.parent.name for o in objects)]
     key = cache.key_of(made_from, files)
     # Linking through `zig cc` would first build a C library that a program does not need.
     link = [compiler.command[0], "ld.lld"] if compiler.is_zig and sys.platform == "linux" else list(compiler.command)
 
     def make(workspace: Path, result: Path) -> None:
         write_sources(workspace, files)
-        run(workspace, purpose, *([*compiler.command, *flags, "-c", unit, "-o", f"{unit}.o"] for unit in units))
-        linked_files = [*(f"{unit}.o" for unit in units), *map(str, objects)]
-        run(workspace, purpose, [*link, "-shared", *linked_files, "-o", str(result)])
+        run(workspace, purpose, [*compiler.command, *flags, "-c", _UNIT, "-o", f"{_UNIT}.o"])
+        run(workspace, purpose, [*link, "-shared", f"{_UNIT}.o", *map(str, objects), "-o", str(result)])
 
     return cache.get_or_make(key, _LIBRARY, make)

@@ -75,7 +75,7 @@ def linked(program_files: Mapping[str, str]) -> tuple[dict[str, str], tuple[Spec
     headers = {call.kernel.header for call in called}
     declared = {f"edgeling/{header}.h" for header in (*headers, "dense_gemm")}
     texts = {path: '#include "linked.h"\n' if path in declared else text for path, text in program_files.items()}
-    kept = [path for path in ("flash", "elementary") if f"edgeling/{path}.h" in program_files]
+    kept = [path for path in ("flash", "elementary", "parallel") if f"edgeling/{path}.h" in program_files]
     return {**texts, "edgeling/linked.h": _declarations(called, kept)}, called
 
 

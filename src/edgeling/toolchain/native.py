@@ -8,7 +8,7 @@ meant to be short. Long loops written in C are called through :meth:`NativeProgr
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from edgeling.errors import ToolchainError
 from edgeling.graph.types import TensorType
 from edgeling.targets import get
 from edgeling.toolchain import binding
-from edgeling.toolchain.library import compile_linked, compile_program, rows_symbol
+from edgeling.toolchain.library import Unit, compile_linked, compile_program, rows_symbol
 from edgeling.toolchain.loading import open_library
 
 Function = Callable[..., None]
@@ -28,13 +28,20 @@ THIS_MACHINE = get("native")
 _ALIGNMENT_BYTES = 64  # a cache line, and the widest vector register
 
 
-def load(program: Program, extra_files: Mapping[str, str] | None = None, *, linked: bool = False) -> NativeProgram:
+def load(
+    program: Program,
+    extra_files: Mapping[str, str] | None = None,
+    units: Sequence[Unit] = (),
+    *,
+    linked: bool = False,
+) -> NativeProgram:
     """Compiles the program (or finds it in the cache) and loads it, with weights and an arena of its own.
 
     Args:
         program: what to run.
         extra_files: further C sources and headers (path to text) compiled into the same library; they may
             ``#include "NAME.h"``, and their functions are found with :meth:`NativeProgram.symbol`.
+        units: sources that know nothing of the program, compiled once a machine and linked to it.
         linked: call kernels compiled once a machine, rather than compile them into the program.
 
     Raises:
@@ -42,7 +49,7 @@ def load(program: Program, extra_files: Mapping[str, str] | None = None, *, link
         ToolchainError: it does not compile or does not load.
     """
     compile_it = compile_linked if linked else compile_program
-    return NativeProgram(program, open_library(compile_it(program, extra_files)))
+    return NativeProgram(program, open_library(compile_it(program, extra_files, units)))
 
 
 class NativeProgram:

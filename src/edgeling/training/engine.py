@@ -4,33 +4,41 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.resources import files as resources
-from itertools import count
-from math import prod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
 import numpy as np
 
 from edgeling.codegen import generate
-from edgeling.codegen.generate import kernel_text
-from edgeling.codegen.program import EntryPoint, Port, Program
+from edgeling.codegen.program import Port
 from edgeling.errors import UnsupportedError
+from edgeling.graph.cost import cost
 from edgeling.graph.types import Array, Graph, TensorType
 from edgeling.passes import optimize
 from edgeling.toolchain.native import THIS_MACHINE, NativeProgram, load
+from edgeling.toolchain.threads import thread_count
+from edgeling.training.loop import (
+    EVALUATED_ROWS,
+    EVALUATED_TOGETHER,
+    MAX_LOGS,
+    NOT_FINITE,
+    PAUSED,
+    EvaluatedRows,
+    FitRun,
+    is_log,
+    loop_files,
+    loop_units,
+    prediction_size,
+)
 
-# As in c/edgeling_fit.h, whose buffers hold so many logs and no more.
-_PAUSED, _NOT_FINITE = 1, 2
-_MAX_LOGS = 32
 _SLICE_SECONDS = 0.05  # how long C may run before Python looks for Ctrl-C
 _FIRST_SLICE_STEPS = 2000
 # From this many kernel calls on, some seconds of them, kernels compiled for their sizes save what compiling them costs.
 _SPECIALISED_CALLS = 100_000_000
-_EVALUATED_TOGETHER = 32  # rows; those that are left go one by one
-_EVALUATED_ROWS = 65536  # between two of which Ctrl-C is seen
+# From this many multiplications in one call on, a millisecond of them, threads are begun for it.
+_SHARED_PRODUCTS = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -74,22 +82,6 @@ class Epochs:
     kept: Kept | None = None
 
 
-class _Run(ctypes.Structure):
-    """``edgeling_run`` of ``c/edgeling_fit.h``, field by field."""
-
-    _fields_ = [
-        *((name, ctypes.c_void_p) for name in ("weights", "arena", "last_good")),
-        *((name, ctypes.c_void_p) for name in ("x", "y", "sample_weight", "learning_rates")),
-        *((name, ctypes.c_void_p) for name in ("batch_x", "batch_y", "batch_weight", "logs")),
-        *((name, ctypes.c_void_p) for name in ("kept_prediction", "kept_y", "kept_weight", "order")),
-        *((name, ctypes.c_int64) for name in ("weights_bytes", "learning_rate_count", "step", "kept")),
-        *((name, ctypes.c_int32) for name in ("rows", "batch_size", "log_count")),
-        *((name, ctypes.c_int32) for name in ("batches_per_epoch", "shuffle", "epochs", "epoch", "batch")),
-        *((name, ctypes.c_uint32) for name in ("seed", "first_epoch")),
-        ("sums", ctypes.c_double * _MAX_LOGS),
-    ]
-
-
 class Engine:
     """A network's compiled training: weights live inside, data is read where it lies.
 
@@ -115,7 +107,8 @@ class Engine:
         self._training_graph = training_graph
         self._evaluation_graph = evaluation_graph
         self._sizes: tuple[int, int] | None = None
-        self._calls, self._is_specialised = 0, False
+        self._calls, self._is_specialised, self._threads = 0, False, 0
+        self._products: dict[str, int] = {}  # of a run of each entry
         self._native: NativeProgram | None = None
         self._variables: dict[str, Array] = {}  # views into the weights of what is compiled now
         self._weights: dict[str, Array] = {}  # what was loaded; of compiled variables, an old copy
@@ -156,9 +149,11 @@ class Engine:
         batch_size = min(batch_size, rows)
         sizes = batch_size, rows % batch_size
         steps = planned_steps or epochs * (steps_per_epoch or -(-rows // batch_size))
-        if self._sizes != sizes or self._is_specialised != self._pays(self._calls, steps):
+        changed = self._sizes != sizes or self._threads != thread_count()
+        if changed or self._is_specialised != self._pays(self._calls, steps):
             self._compile(sizes, steps)
         run = self._run_of(data, batch_size, epochs, learning_rates, steps_per_epoch)
+        run.fields.threads = self._threads_for(self._products["train"] * run.fields.batches_per_epoch * epochs)
         run.fields.shuffle, run.fields.seed, run.fields.first_epoch = shuffle, seed & 0xFFFFFFFF, first_epoch
         return self._drive(run)
 
@@ -168,11 +163,11 @@ class Engine:
 
     def evaluate_rows(self, data: TrainingData) -> tuple[Array, Array | None]:
         """As :meth:`evaluate`, and the predictions [rows, outputs] if the evaluation graph gives them."""
-        if self._native is None:
-            self._compile(None)
+        if self._native is None or self._threads != thread_count():
+            self._compile(self._sizes)
         rows, width = len(data.x), self._prediction_size("evaluate")
         predictions = np.empty((rows, width), np.float32) if width else None
-        chunks = [slice(start, min(start + _EVALUATED_ROWS, rows)) for start in range(0, rows, _EVALUATED_ROWS)]
+        chunks = [slice(start, min(start + EVALUATED_ROWS, rows)) for start in range(0, rows, EVALUATED_ROWS)]
         parts = [self._means(data, chosen, predictions) for chosen in chunks]
         if len(parts) == 1:
             return parts[0], predictions
@@ -185,10 +180,23 @@ class Engine:
         given = (x, y, None if weight is None else weight[chosen])
         out = None if predictions is None else predictions[chosen]
         means = np.empty(self._log_count("evaluate"), np.float32)
-        sizes = (len(x), x[0].size, y[0].size, 0 if out is None else out.shape[1], means.size)
-        owned = map(_address, self._owned)
-        self._evaluate(*owned, *map(_address, given), *sizes, _address(out), means.ctypes.data)
+        threads = self._threads_for(self._products["evaluate"] * len(x) // EVALUATED_TOGETHER)
+        arenas = self._arenas(threads)
+        weights, *columns = map(_address, (self._owned[0], *given, out))
+        rows = EvaluatedRows(weights, ctypes.addressof(arenas), *columns, len(x), threads)
+        self._evaluate(rows, means.ctypes.data)
         return means
+
+    def _arenas(self, threads: int) -> ctypes.Array[ctypes.c_void_p]:
+        """One for each thread, made when first needed."""
+        assert self._native
+        while len(self._clones) < threads:
+            self._clones.append(self._native.clone(share_weights=True) if self._clones else self._native)
+        return (ctypes.c_void_p * threads)(*(clone.arena.ctypes.data for clone in self._clones[:threads]))
+
+    def _threads_for(self, products: int) -> int:
+        """How many threads so many multiplications are worth. No bit depends on it."""
+        return self._threads if products >= _SHARED_PRODUCTS else 1
 
     @staticmethod
     def _pays(calls: int, steps: int) -> bool:
@@ -199,10 +207,13 @@ class Engine:
         """Compile for a batch size and a rest, keeping the variables' contents."""
         self._weights = self.weights()
         graphs = self._graphs(sizes)
-        program = generate(graphs, self._name, target=THIS_MACHINE)
+        self._threads = thread_count()
+        program = generate(graphs, self._name, target=replace(THIS_MACHINE, threads=self._threads))
+        self._products = {name: cost(graph).multiply_accumulates for name, graph in graphs.items()}
         self._calls = len(graphs["train"].nodes) if sizes else 0
         self._is_specialised = self._pays(self._calls, steps)
-        self._native = load(program, _loop_files(program), linked=not self._is_specialised)
+        self._native = load(program, loop_files(program), loop_units(), linked=not self._is_specialised)
+        self._clones: list[NativeProgram] = []
         self._sizes = sizes
         self._owned = self._native.weights, self._native.arena
         self._variables = _views(self._native, graphs)
@@ -210,11 +221,10 @@ class Engine:
         if sizes:
             self._fit = self._native.symbol(f"{self._name}_fit")
             self._fit.restype = ctypes.c_int32
-            self._fit.argtypes = (ctypes.POINTER(_Run), ctypes.c_int64)
+            self._fit.argtypes = (ctypes.POINTER(FitRun), ctypes.c_int64)
         if self._evaluation_graph:
             self._evaluate = self._native.symbol(f"{self._name}_evaluate_rows")
-            pointer, integer = ctypes.c_void_p, ctypes.c_int32
-            self._evaluate.argtypes = (*[pointer] * 5, *[integer] * 5, pointer, pointer)
+            self._evaluate.argtypes = (ctypes.POINTER(EvaluatedRows), ctypes.c_void_p)
 
     def _graphs(self, sizes: tuple[int, int] | None) -> dict[str, Graph]:
         graphs = {}
@@ -222,11 +232,11 @@ class Engine:
             names = ("train", "train_tail")
             graphs = {n: optimize(self._training_graph(s)) for n, s in zip(names, sizes, strict=True) if s}
         if self._evaluation_graph:
-            sizes_of = {"evaluate": _EVALUATED_TOGETHER, "evaluate_row": 1}
+            sizes_of = {"evaluate": EVALUATED_TOGETHER, "evaluate_row": 1}
             graphs |= {name: optimize(self._evaluation_graph(rows)) for name, rows in sizes_of.items()}
         most = max(sum(len(graph.types[o].shape) < 2 for o in graph.outputs) for graph in graphs.values())
-        if most > _MAX_LOGS:
-            raise UnsupportedError(f"there are at most {_MAX_LOGS - 1} metrics", received=f"{most - 1}")
+        if most > MAX_LOGS:
+            raise UnsupportedError(f"there are at most {MAX_LOGS - 1} metrics", received=f"{most - 1}")
         return graphs
 
     def _write(self, weights: Mapping[str, Array]) -> None:
@@ -234,11 +244,11 @@ class Engine:
             self._variables[name][...] = weights[name]
 
     def _log_count(self, entry: str) -> int:
-        return sum(map(_is_log, self._outputs(entry)))
+        return sum(map(is_log, self._outputs(entry)))
 
     def _prediction_size(self, entry: str) -> int:
         """Columns of the predictions an entry gives; 0 if it gives none."""
-        return _prediction_size(self._outputs(entry))
+        return prediction_size(self._outputs(entry))
 
     def _outputs(self, entry: str) -> tuple[Port, ...]:
         assert self._native
@@ -259,7 +269,7 @@ class Engine:
         rates = np.atleast_1d(np.ascontiguousarray(learning_rates, np.float32))
         batches = -(-rows // batch_size)
         start = gathered.ctypes.data
-        fields = _Run(
+        fields = FitRun(
             weights=_address(weights), arena=_address(arena),
             last_good=_address(last_good), weights_bytes=weights.nbytes,
             x=_address(data.x), y=_address(data.y), sample_weight=_address(data.sample_weight), rows=rows,
@@ -279,18 +289,18 @@ class Engine:
         return Kept(np.empty(data.y.shape, np.float32), np.empty((len(data.x), width), np.float32), weights)
 
     def _drive(self, run: _PreparedRun) -> Epochs:
-        status, budget = _PAUSED, _FIRST_SLICE_STEPS
+        status, budget = PAUSED, _FIRST_SLICE_STEPS
         try:
-            while status == _PAUSED:
+            while status == PAUSED:
                 start = monotonic()
                 status = self._fit(run.fields, budget)
                 budget = max(1, int(budget * _SLICE_SECONDS / max(monotonic() - start, 1e-6)))
         except KeyboardInterrupt:
             self._restore(run)
             return Epochs(run.logs[: run.fields.epoch], interrupted=True)
-        if status == _NOT_FINITE:
+        if status == NOT_FINITE:
             self._restore(run)
-        return Epochs(run.logs[: run.fields.epoch], diverged=status == _NOT_FINITE, kept=run.seen())
+        return Epochs(run.logs[: run.fields.epoch], diverged=status == NOT_FINITE, kept=run.seen())
 
     def _restore(self, run: _PreparedRun) -> None:
         self._owned[0][:] = run.last_good
@@ -298,7 +308,7 @@ class Engine:
 
 @dataclass
 class _PreparedRun:
-    fields: _Run
+    fields: FitRun
     logs: Array
     last_good: Array
     keep: Any  # arrays C points into
@@ -310,15 +320,6 @@ class _PreparedRun:
             return None
         rows, weights = slice(self.fields.kept), self.kept.sample_weight
         return Kept(self.kept.y[rows], self.kept.predictions[rows], None if weights is None else weights[rows])
-
-
-def _is_log(port: Port) -> bool:
-    """A number, [] or [1] (a reshape is only another name); predictions are a matrix."""
-    return len(port.type.shape) < 2
-
-
-def _prediction_size(outputs: Sequence[Port]) -> int:
-    return sum(prod(port.type.shape[1:]) for port in outputs if not _is_log(port))
 
 
 def _places(kept: Kept | None) -> dict[str, int | None]:
@@ -335,45 +336,3 @@ def _address(array: Array | None) -> int | None:
 def _views(native: NativeProgram, graphs: Mapping[str, Graph]) -> dict[str, Array]:
     types: dict[str, TensorType] = {n: g.types[n] for g in graphs.values() for n in g.variables}
     return {name: native.variable(name, types[name]) for name in native.program.variable_offsets}
-
-
-def _loop_files(program: Program) -> dict[str, str]:
-    """The loop header, and the unit that binds it to the program's entries."""
-    header = resources("edgeling.training").joinpath("c", "edgeling_fit.h").read_text("utf-8")
-    unit = f"{program.name}_fit.c"
-    return {"edgeling_fit.h": header, "edgeling/philox.h": kernel_text("philox"), unit: _loop_source(program)}
-
-
-def _loop_source(program: Program) -> str:
-    name, entries = program.name, {e.function.removeprefix(f"{program.name}_"): e for e in program.entries}
-    parts = [f'#include "{name}.h"\n#include "edgeling_fit.h"\n', *(_adapter(name, e) for e in entries.values())]
-    if "train" in entries:
-        tail = "train_tail" if "train_tail" in entries else "train"
-        x_size, y_size = (prod(port.type.shape[1:]) for port in entries["train"].inputs[:2])
-        width = _prediction_size(entries["train"].outputs)
-        parts.append(
-            f"int32_t {name}_fit(edgeling_run *run, int64_t step_budget) {{\n"
-            f"    const edgeling_network net = {{step_{name}_train, step_{name}_{tail}, {x_size}, {y_size},"
-            f" {width}}};\n"
-            f"    return edgeling_fit(run, net, step_budget);\n}}\n"
-        )
-    if "evaluate" in entries:
-        parts.append(
-            f"void {name}_evaluate_rows(const void *weights, void *arena, const float *x, const float *y,\n"
-            f"                          const float *sample_weight, int32_t rows, int32_t x_size, int32_t y_size,\n"
-            f"                          int32_t width, int32_t logs, float *predictions, float *means) {{\n"
-            f"    const edgeling_evaluation steps = {{step_{name}_evaluate, step_{name}_evaluate_row,"
-            f" {_EVALUATED_TOGETHER}, x_size, y_size, width, logs}};\n"
-            f"    edgeling_evaluate(weights, arena, steps, x, y, sample_weight, rows, predictions, means);\n}}\n"
-        )
-    return "\n".join(parts)
-
-
-def _adapter(name: str, entry: EntryPoint) -> str:
-    arguments = [*entry.memory("weights", "arena"), *(f"batch->{port.name}" for port in entry.inputs)]
-    logs = count()
-    arguments += [f"&logs[{next(logs)}]" if _is_log(port) else "batch->prediction" for port in entry.outputs]
-    const = "" if entry.weights == "updated" else "const "
-    head = f"{const}void *weights, void *arena, const edgeling_batch *batch, float *logs"
-    unused = "".join(f"    (void){name};\n" for name in ("weights", "arena"))
-    return f"static void step_{entry.function}({head}) {{\n{unused}    {entry.function}({', '.join(arguments)});\n}}\n"

@@ -4,7 +4,7 @@
  *   a        [m,k], or [k,m] where it is transposed
  *   b        [k,n], or [n,k] where it is transposed
  *   start    [n], what the sums of each row start from (a bias); 0 (null): from zero
- *   scratch  [(k + 1 + EDGELING_GEMM_ROWS) * EDGELING_GEMM_COLUMNS]
+ *   scratch  [EDGELING_GEMM_SCRATCH(k)]
  *
  * A panel of b, as wide as one or two vectors, is copied so that its terms lie side by side, under one row of what the
  * sums start from; then tiles of rows run down it. Every element is summed in the order of its terms, whatever the
@@ -19,6 +19,8 @@
 
 #define EDGELING_GEMM_COLUMNS 32 /* of a panel, at most */
 #define EDGELING_GEMM_ROWS 12    /* of a tile, at most */
+/* A panel, a tile, and room to begin at a multiple of the widest vector. */
+#define EDGELING_GEMM_SCRATCH(k) (((k) + 1 + EDGELING_GEMM_ROWS) * EDGELING_GEMM_COLUMNS + 16)
 
 #if EDGELING_LANES > 1
 
@@ -226,27 +228,40 @@ EDGELING_GEMM_FUNCTION void edgeling_gemm_pack_transposed(
     }
 }
 
-/* The m rows of y under a panel that is wider than the columns left. What a row writes beyond its end, the rows after
- * it write again; the last rows, which would write beyond y, go through a tile in scratch. */
-EDGELING_GEMM_FUNCTION void edgeling_gemm_edge(
-    int width, int columns, int m, edgeling_gemm_strides s, const float *a, const float *panel, float *tile, float *y) {
-    const int beyond = (width - columns + s.y_row - 1) / s.y_row;
-    const int inside = m > beyond ? m - beyond : 0;
+/* A few rows, EDGELING_GEMM_ROWS at most, through a tile in scratch: `columns` of its columns. */
+EDGELING_GEMM_FUNCTION void edgeling_gemm_narrow(
+    int width, int columns, int rows, edgeling_gemm_strides s, const float *a, const float *panel, float *tile,
+    float *y) {
     edgeling_gemm_strides to_tile = s;
     to_tile.y_row = width;
-    edgeling_gemm_rows(width, inside, s, a, panel, y);
-    edgeling_gemm_rows(width, m - inside, to_tile, a + inside * s.a_row, panel, tile);
-    for (int r = inside; r < m; r++) {
+    edgeling_gemm_rows(width, rows, to_tile, a, panel, tile);
+    for (int r = 0; r < rows; r++) {
         for (int c = 0; c < columns; c++) {
-            y[r * s.y_row + c] = tile[(r - inside) * width + c];
+            y[r * s.y_row + c] = tile[r * width + c];
         }
     }
 }
 
-/* `columns` columns of y [m,n], at most two vectors of them; b, start and y begin there */
+/* The m rows of y under a panel that is wider than the columns left. What a row writes beyond its end, the rows after
+ * it write again; the last rows, which would write beyond y, go through a tile; all rows do where others write what
+ * lies between (`apart`). */
+EDGELING_GEMM_FUNCTION void edgeling_gemm_edge(
+    int width, int columns, int m, int apart, edgeling_gemm_strides s, const float *a, const float *panel, float *tile,
+    float *y) {
+    const int beyond = apart ? m : (width - columns + s.y_row - 1) / s.y_row;
+    const int inside = m > beyond ? m - beyond : 0;
+    edgeling_gemm_rows(width, inside, s, a, panel, y);
+    for (int row = inside; row < m; row += EDGELING_GEMM_ROWS) {
+        const int rows = m - row < EDGELING_GEMM_ROWS ? m - row : EDGELING_GEMM_ROWS;
+        edgeling_gemm_narrow(width, columns, rows, s, a + row * s.a_row, panel, tile, y + row * s.y_row);
+    }
+}
+
+/* `columns` columns of y [m,n], at most two vectors of them; b, start and y begin there. apart: no other column of y
+ * is written, not even for a while. */
 EDGELING_GEMM_FUNCTION void edgeling_gemm_columns(
-    int columns, int m, int transposed_b, edgeling_gemm_strides s, float *panel, const float *a, const float *b,
-    const float *start, float *y) {
+    int columns, int m, int transposed_b, int apart, edgeling_gemm_strides s, float *panel, const float *a,
+    const float *b, const float *start, float *y) {
     const int width = edgeling_gemm_width(columns);
     const int whole = columns == width;
     int rows = 0;
@@ -264,8 +279,13 @@ EDGELING_GEMM_FUNCTION void edgeling_gemm_columns(
     if (whole) {
         edgeling_gemm_rows(width, m - rows, s, a + rows * s.a_row, panel, y + rows * s.y_row);
     } else {
-        edgeling_gemm_edge(width, columns, m, s, a, panel, panel + (s.k + 1) * width, y);
+        edgeling_gemm_edge(width, columns, m, apart, s, a, panel, panel + (s.k + 1) * width, y);
     }
+}
+
+/* Where the panel begins in scratch: vectors that lie across two cache lines take twice as long to load. */
+EDGELING_KERNEL float *edgeling_gemm_panel(float *scratch) {
+    return (float *)(((uintptr_t)scratch + 63u) / 64u * 64u);
 }
 
 EDGELING_KERNEL void edgeling_gemm(
@@ -274,11 +294,13 @@ EDGELING_KERNEL void edgeling_gemm(
     float *EDGELING_RESTRICT y) {
     const edgeling_gemm_strides s = {k, transposed_a ? 1 : k, transposed_a ? m : 1, n};
     const int step = 2 * EDGELING_LANES, last = (n - 1) / step * step, b_column = transposed_b ? k : 1;
+    float *panel = edgeling_gemm_panel(scratch);
     /* The last columns first: what they write beyond their rows is written again. */
     edgeling_gemm_columns(
-        n - last, m, transposed_b, s, scratch, a, b + last * b_column, start ? start + last : start, y + last);
+        n - last, m, transposed_b, 0, s, panel, a, b + last * b_column, start ? start + last : start, y + last);
     for (int c = 0; c < last; c += step) {
-        edgeling_gemm_columns(step, m, transposed_b, s, scratch, a, b + c * b_column, start ? start + c : start, y + c);
+        edgeling_gemm_columns(
+            step, m, transposed_b, 0, s, panel, a, b + c * b_column, start ? start + c : start, y + c);
     }
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The training loop around a compiled step: shuffle, gather, step, sum the logs, keep the last whole epoch.
+ * edgeling_fit.c knows nothing of a program, and is compiled once a machine.
  *
  * The step is a pointer, so one loop serves every network. Rows are float32, row-major:
  *   x [rows][x_size], y [rows][y_size], sample_weight [rows] or null, order [rows]
@@ -15,9 +16,6 @@
 #define EDGELING_FIT_H
 
 #include <stdint.h>
-#include <string.h>
-
-#include "edgeling/philox.h"
 
 typedef struct {
     const float *x, *y, *sample_weight, *learning_rate;
@@ -33,7 +31,7 @@ typedef struct {
     int32_t x_size, y_size, prediction_size;
 } edgeling_network;
 
-enum { EDGELING_MAX_LOGS = 32 };
+enum { EDGELING_MAX_LOGS = 32, EDGELING_EVALUATED_ROWS = 65536 };
 enum { EDGELING_DONE = 0, EDGELING_PAUSED = 1, EDGELING_NOT_FINITE = 2 };
 
 typedef struct {
@@ -45,123 +43,10 @@ typedef struct {
     int64_t weights_bytes, learning_rate_count, step, kept;
     int32_t rows, batch_size, log_count, batches_per_epoch, shuffle;
     int32_t epochs, epoch, batch; /* how many to run, and where the run is */
+    int32_t threads;
     uint32_t seed, first_epoch;
     double sums[EDGELING_MAX_LOGS];
 } edgeling_run;
-
-/* Fisher-Yates from the end; exchange i draws word i (graph/random.py, permutation). Words are made several blocks at
- * a time, so that the compiler can make them side by side in vectors. */
-enum { EDGELING_SHUFFLE_BLOCKS = 8, EDGELING_SHUFFLE_WORDS = 4 * EDGELING_SHUFFLE_BLOCKS };
-
-static void edgeling_shuffle(int32_t *order, int32_t size, uint32_t seed, uint32_t epoch) {
-    uint32_t word[EDGELING_SHUFFLE_WORDS];
-    for (int32_t i = 0; i < size; ++i) order[i] = i;
-    int32_t i = size - 1;
-    for (int32_t first = i - i % EDGELING_SHUFFLE_WORDS; first >= 0; first -= EDGELING_SHUFFLE_WORDS) {
-        for (int32_t block = 0; block < EDGELING_SHUFFLE_BLOCKS; ++block)
-            edgeling_philox(seed, 0u, (uint32_t)(first / 4 + block), epoch, EDGELING_SHUFFLE_STREAM, word + 4 * block);
-        for (; i >= first; --i) {
-            const int32_t j = (int32_t)(((uint64_t)word[i - first] * (uint64_t)(i + 1)) >> 32);
-            const int32_t held = order[i];
-            order[i] = order[j];
-            order[j] = held;
-        }
-    }
-}
-
-static void edgeling_gather(const float *from, float *to, const int32_t *order, int32_t count, int32_t size) {
-    for (int32_t i = 0; i < count; ++i) {
-        const float *row = from + (int64_t)order[i] * size;
-        for (int32_t j = 0; j < size; ++j) to[(int64_t)i * size + j] = row[j];
-    }
-}
-
-static edgeling_batch edgeling_take(edgeling_run *run, edgeling_network net, int32_t count) {
-    const int64_t start = (int64_t)run->batch * run->batch_size;
-    edgeling_batch batch = {run->x + start * net.x_size, run->y + start * net.y_size, 0, run->learning_rates, &run->seed, 0};
-    if (run->sample_weight) batch.sample_weight = run->sample_weight + start;
-    if (run->learning_rate_count > 1) batch.learning_rate += run->step;
-    if (!run->shuffle) return batch;
-    edgeling_gather(run->x, run->batch_x, run->order + start, count, net.x_size);
-    edgeling_gather(run->y, run->batch_y, run->order + start, count, net.y_size);
-    if (run->sample_weight) edgeling_gather(run->sample_weight, run->batch_weight, run->order + start, count, 1);
-    batch.x = run->batch_x, batch.y = run->batch_y;
-    if (run->sample_weight) batch.sample_weight = run->batch_weight;
-    return batch;
-}
-
-/* Keep the truth and the weights of a batch beside the predictions its step is going to leave. */
-static void edgeling_keep(edgeling_run *run, edgeling_network net, edgeling_batch *batch, int32_t count) {
-    if (!run->kept_prediction) return;
-    const size_t rows = (size_t)count, size = sizeof(float);
-    memcpy(run->kept_y + run->kept * net.y_size, batch->y, rows * (size_t)net.y_size * size);
-    if (batch->sample_weight) memcpy(run->kept_weight + run->kept, batch->sample_weight, rows * size);
-    batch->prediction = run->kept_prediction + run->kept * net.prediction_size;
-    run->kept += count;
-}
-
-static void edgeling_begin_epoch(edgeling_run *run) {
-    run->kept = 0;
-    for (int32_t i = 0; i < run->log_count; ++i) run->sums[i] = 0.0;
-    if (run->shuffle) edgeling_shuffle(run->order, run->rows, run->seed, run->first_epoch + (uint32_t)run->epoch);
-}
-
-static void edgeling_end_epoch(edgeling_run *run) {
-    const int64_t full = (int64_t)run->batches_per_epoch * run->batch_size;
-    const double seen = (double)(full < run->rows ? full : run->rows);
-    for (int32_t i = 0; i < run->log_count; ++i)
-        run->logs[(int64_t)run->epoch * run->log_count + i] = (float)(run->sums[i] / seen);
-    memcpy(run->last_good, run->weights, (size_t)run->weights_bytes);
-    run->batch = 0;
-    ++run->epoch;
-}
-
-/* Small numbers below 2^-126 are flushed to zero where the processor is slow with them. */
-static uint32_t edgeling_flush_denormals(void) {
-#if defined(__x86_64__) && defined(__SSE__)
-    const uint32_t before = __builtin_ia32_stmxcsr();
-    __builtin_ia32_ldmxcsr(before | 0x8040u);
-    return before;
-#else
-    return 0u;
-#endif
-}
-
-static void edgeling_restore_denormals(uint32_t before) {
-#if defined(__x86_64__) && defined(__SSE__)
-    __builtin_ia32_ldmxcsr(before);
-#else
-    (void)before;
-#endif
-}
-
-static int edgeling_is_finite(float value) { return value - value == 0.0f; }
-
-static int32_t edgeling_fit_steps(edgeling_run *run, edgeling_network net, int64_t step_budget) {
-    float logs[EDGELING_MAX_LOGS];
-    while (run->epoch < run->epochs) {
-        if (step_budget-- == 0) return EDGELING_PAUSED;
-        if (run->batch == 0) edgeling_begin_epoch(run);
-        const int64_t left = run->rows - (int64_t)run->batch * run->batch_size;
-        const int32_t count = left < run->batch_size ? (int32_t)left : run->batch_size;
-        edgeling_batch batch = edgeling_take(run, net, count);
-        edgeling_keep(run, net, &batch, count);
-        (count < run->batch_size ? net.tail : net.full)(run->weights, run->arena, &batch, logs);
-        if (!edgeling_is_finite(logs[0])) return EDGELING_NOT_FINITE;
-        for (int32_t i = 0; i < run->log_count; ++i) run->sums[i] += (double)logs[i] * count;
-        ++run->step;
-        if (++run->batch == run->batches_per_epoch) edgeling_end_epoch(run);
-    }
-    return EDGELING_DONE;
-}
-
-/* Run at most step_budget steps of the run: EDGELING_DONE, EDGELING_PAUSED (call again), or EDGELING_NOT_FINITE. */
-static int32_t edgeling_fit(edgeling_run *run, edgeling_network net, int64_t step_budget) {
-    const uint32_t before = edgeling_flush_denormals();
-    const int32_t status = edgeling_fit_steps(run, net, step_budget);
-    edgeling_restore_denormals(before);
-    return status;
-}
 
 typedef void (*edgeling_score)(const void *weights, void *arena, const edgeling_batch *batch, float *logs);
 
@@ -171,23 +56,21 @@ typedef struct {
     int32_t batch_size, x_size, y_size, prediction_size, log_count;
 } edgeling_evaluation;
 
-/* Mean logs over rows: x [rows][x_size], y [rows][y_size], sample_weight [rows] or null, predictions
- * [rows][prediction_size], or null where the steps give none. */
-static void edgeling_evaluate(const void *weights, void *arena, edgeling_evaluation net, const float *x,
-                              const float *y, const float *sample_weight, int32_t rows, float *predictions,
-                              float *means) {
-    double sums[EDGELING_MAX_LOGS] = {0.0};
-    float logs[EDGELING_MAX_LOGS];
-    int32_t count = 0;
-    for (int64_t row = 0; row < rows; row += count) {
-        count = rows - row < net.batch_size ? 1 : net.batch_size;
-        const edgeling_batch some = {x + row * net.x_size, y + row * net.y_size,
-                                     sample_weight ? sample_weight + row : 0, 0, 0,
-                                     predictions ? predictions + row * net.prediction_size : 0};
-        (count == 1 ? net.one : net.together)(weights, arena, &some, logs);
-        for (int32_t i = 0; i < net.log_count; ++i) sums[i] += (double)logs[i] * count;
-    }
-    for (int32_t i = 0; i < net.log_count; ++i) means[i] = (float)(sums[i] / rows);
-}
+/* Rows to evaluate: x [rows][x_size], y [rows][y_size], sample_weight [rows] or null; predictions
+ * [rows][prediction_size], or null where the steps give none. arenas: one for each of `threads`. */
+typedef struct {
+    const void *weights;
+    void *const *arenas;
+    const float *x, *y, *sample_weight;
+    float *predictions;
+    int32_t rows, threads;
+} edgeling_rows;
+
+#define EDGELING_LOOP __attribute__((visibility("hidden")))
+
+/* Run at most step_budget steps of the run: EDGELING_DONE, EDGELING_PAUSED (call again), or EDGELING_NOT_FINITE. */
+EDGELING_LOOP int32_t edgeling_fit(edgeling_run *run, edgeling_network net, int64_t step_budget);
+/* Mean logs over the rows, EDGELING_EVALUATED_ROWS at most. */
+EDGELING_LOOP void edgeling_evaluate(edgeling_rows rows, edgeling_evaluation net, float *means);
 
 #endif
