@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every float operation in C against its meaning in NumPy."""
+"""Every operation in C against its meaning in NumPy (int8 with tables of its own: `test_kernels_s8.py`)."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from edgeling.graph.operations import OPERATIONS
 from edgeling.graph.types import Array
 from edgeling.toolchain.native import THIS_MACHINE
 from tests.codegen.harness import Case, case, check
+from tests.codegen.integer_cases import integer_cases
 
 EXTREME = np.array(
     [0.0, -0.0, 1e-45, -1e-40, 1e-20, 0.5, -0.5, 1, -1, 3, -3, 6, 20, -20, 87, -87, 89, -89, 104, -104, 1e10, -1e10,
@@ -274,6 +275,7 @@ FAMILIES = {
     "functions": (activation_cases, softmax_cases, prepare_cases),
     "losses": (loss_cases, loss_edge_cases, metric_cases),
     "training": (training_cases, update_cases),
+    "integers": (integer_cases,),
 }
 
 

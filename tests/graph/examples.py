@@ -38,6 +38,7 @@ def example(*inputs: Given, **attributes: Any) -> Example:
 
 M, R, S = t(2, 3), t(3), t()  # a matrix, a row, a scalar
 STEP = t(dtype=UINT32)
+STORED = t(2, 3, dtype=INT8)
 WHOLE_INT8 = (
     np.array([[1, -127, 3], [4, 5, 127]], np.int8), np.array([5, -6], np.int32),
     np.array([2**30, 2**31 - 1], np.int32), np.array([0, 31], np.int8),
@@ -99,6 +100,18 @@ EXAMPLES: Mapping[str, Example] = {
     "dequantize": example(t(2, 3, dtype=INT8), scale=0.5, zero_point=-3),
     "dense_int8": example(t(2, 3, dtype=INT8), *WHOLE_INT8, zero_point=2**22),
     "softmax_int8": example(t(2, 3, dtype=INT8), multiplier=2**30, left_shift=20, minimum_difference=-1984),
+    **dict.fromkeys(
+        ("add_quantized", "subtract_quantized"),
+        example(STORED, STORED, multiplier=2**30, multiplier_a=2**30, multiplier_b=2**31 - 1, right_shift_b=1,
+                zero_point_a=-128, zero_point_b=127, zero_point=2**22),
+    ),
+    "multiply_quantized": example(STORED, STORED, multiplier=2**31 - 1, zero_point_a=127, zero_point=-(2**22)),
+    "requantize": example(STORED, multiplier=2**31 - 1, left_shift=7, input_zero_point=2**22),
+    "scale_quantized": example(
+        STORED, np.array([127, -127, 1], np.int8), np.array([2**30, -(2**30), 3], np.int32),
+        np.array([2**30, 2**31 - 1, 0], np.int32), np.array([0, 31, 1], np.int8), zero_point=2**22,
+    ),
+    "sum_quantized": example(STORED, axes=(1,), multiplier=2**31 - 1, input_zero_point=-(2**22)),
     "lookup_int8": example(t(2, 3, dtype=INT8), np.arange(256, dtype=np.uint8).view(np.int8)),
 }  # fmt: skip
 

@@ -13,29 +13,30 @@ from edgeling.errors import UnsupportedError
 _LAYOUTS = {(True, True): "FULL", (False, True): "ROW", (True, False): "COLUMN", (False, False): "SCALAR"}
 
 
-def binary_call(site: Site, function: str) -> str:
-    """``edgeling_FUNCTION(rows, columns, layout of a, layout of b, a, b, y);``"""
-    return site.call(function, *_layout(site))
+def binary_call(site: Site, function: str, *numbers: str) -> str:
+    """``edgeling_FUNCTION(rows, columns, layout of a, layout of b, numbers..., a, b, y);``"""
+    return site.call(function, *_layout(site), *numbers)
 
 
 def broadcast_call(site: Site) -> str:
     """``edgeling_broadcast(rows, columns, layout of x, x, y);``"""
-    return site.call("broadcast", *_layout(site))
+    return site.call(site.stored("broadcast"), *_layout(site))
 
 
-def sum_call(site: Site) -> str:
-    """``edgeling_sum(outer, summed, inner, x, y);``"""
+def sum_call(site: Site, *numbers: str) -> str:
+    """``edgeling_sum(outer, summed, inner, numbers..., x, y);``"""
     shape, axes = site.input_types[0].shape, site.attributes["axes"]
     groups = _groups(shape, [axis in axes for axis in range(len(shape))])
     summed = [key for key, _ in groups]
     if summed.count(True) > 1:
         raise UnsupportedError("sum's axes are neighbours", received=f"{axes} of shape {shape}")
     if True not in summed:
-        return site.call("sum", site.size(), "1", "1")
+        return site.call(site.stored("sum"), site.size(), "1", "1", *numbers)
     at = summed.index(True)
     parts = [axis for _, group in groups[:at] for axis in group], groups[at][1]
     inner = [axis for _, group in groups[at + 1 :] for axis in group]
-    return site.call("sum", *(site.dimensions.product(site.node.inputs[0], p) for p in (*parts, inner)))
+    sizes = [site.dimensions.product(site.node.inputs[0], p) for p in (*parts, inner)]
+    return site.call(site.stored("sum"), *sizes, *numbers)
 
 
 def _layout(site: Site) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from edgeling.codegen.calls_int8 import INT8_CALLS
 from edgeling.codegen.calls_products import DENSE_CALLS, MATMUL_CALLS
 from edgeling.codegen.calls_training import TRAINING_CALLS
 from edgeling.codegen.schedule import COPY
-from edgeling.codegen.site import Call, Line, Setting, Site
+from edgeling.codegen.site import Call, Line, Setting, Site, stored_calls
 from edgeling.errors import UnsupportedError
 from edgeling.graph.types import Node
 
@@ -55,7 +55,7 @@ def _copy(site: Site) -> str:
 
 def _gather(site: Site) -> str:
     columns = site.table(f"{site.node.output}_columns", "int", site.attributes["indices"])
-    return site.call("gather", site.length(0, 0), site.length(0, 1), site.output_length(1), columns)
+    return site.call(site.stored("gather"), site.length(0, 0), site.length(0, 1), site.output_length(1), columns)
 
 
 def _scatter(site: Site) -> str:
@@ -77,7 +77,7 @@ def _concatenate(site: Site) -> str:
     lines, first = [], 0
     for index, kind in enumerate(site.input_types):
         sizes = site.rows(index), site.length(index, -1), site.output_length(-1), str(first)
-        lines.append(f"edgeling_concatenate({', '.join(sizes)}, {site.x[index]}, {site.y[0]});")
+        lines.append(f"edgeling_{site.stored('concatenate')}({', '.join(sizes)}, {site.x[index]}, {site.y[0]});")
         first += kind.shape[-1]
     return "\n".join(lines)
 
@@ -91,7 +91,7 @@ FLOAT_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "square": Call("elementwise", _elementwise("square"), in_place=(0,)),
     "reciprocal_sqrt": Call("elementwise", _elementwise("reciprocal_sqrt", "epsilon"), in_place=(0,)),
     "clip": Call("elementwise", _elementwise("clip", "minimum", "maximum"), in_place=(0,)),
-    "broadcast": Call("elementwise", broadcast_call),
+    "broadcast": (*stored_calls("move", broadcast_call), Call("elementwise", broadcast_call)),
     "sum": Call("sum", sum_call),
     "activation": Call("activation", _activation("activation"), in_place=(0,)),
     "activation_gradient": Call("activation", _activation("activation_gradient"), in_place=(0, 1)),
@@ -106,11 +106,11 @@ FLOAT_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     ),
     "impute": Call("prepare", _by_column("impute"), in_place=(0,), parameters=(1,)),
     "standardize": Call("prepare", _by_column("standardize"), in_place=(0,), parameters=(1, 2)),
-    "gather": Call("prepare", _gather),
+    "gather": (*stored_calls("move", _gather), Call("prepare", _gather)),
     "scatter": Call("prepare", _scatter),
     "calendar": Call("calendar", _calendar),
     "one_hot": Call("prepare", _one_hot),
-    "concatenate": Call("prepare", _concatenate),
+    "concatenate": (*stored_calls("move", _concatenate), Call("prepare", _concatenate)),
     COPY: Call("copy", _copy),
 }
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The C calls of the int8 operations."""
+"""The C calls of the integer operations."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edgeling.codegen.site import Call, Site
+from edgeling.codegen.broadcast import binary_call, sum_call
+from edgeling.codegen.site import Call, Line, Site, stored_calls
 from edgeling.graph.integer import split_scale
 
 
@@ -37,10 +38,41 @@ def _lookup(site: Site) -> str:
     return site.call("lookup_s8", site.size())
 
 
-INT8_CALLS: Mapping[str, Call] = {
+_SUM = (
+    "zero_point_a", "multiplier_a", "right_shift_a", "zero_point_b", "multiplier_b", "right_shift_b", "multiplier",
+    "right_shift", "zero_point", "minimum", "maximum",
+)  # fmt: skip
+_PRODUCT = ("zero_point_a", "zero_point_b", "multiplier", "right_shift", "zero_point", "minimum", "maximum")
+_RESCALE = ("multiplier", "right_shift", "zero_point")
+
+
+def _binary(name: str, *attributes: str) -> Line:
+    return lambda site: binary_call(site, site.stored(name), *_integers(site, *attributes))
+
+
+def _requantize(site: Site) -> str:
+    numbers = _integers(site, "input_zero_point", "left_shift", *_RESCALE)
+    return site.call(site.stored("requantize"), site.size(), *numbers)
+
+
+def _scale(site: Site) -> str:
+    return site.call(site.stored("scale"), site.rows(), site.length(0, -1), *_integers(site, "zero_point"))
+
+
+def _total(site: Site) -> str:
+    return sum_call(site, *_integers(site, "input_zero_point", *_RESCALE))
+
+
+INT8_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "quantize": Call("quantize", _quantize, parameters=(1, 2, 3)),
     "dequantize": Call("dequantize", _dequantize),
     "dense_int8": Call("dense_s8", _dense, parameters=(1, 2, 3, 4)),
     "softmax_int8": Call("softmax_s8", _softmax, in_place=(0,)),
     "lookup_int8": Call("lookup_s8", _lookup, in_place=(0,), parameters=(1,)),
+    "add_quantized": stored_calls("elementwise", _binary("add", *_SUM), in_place=(0, 1)),
+    "subtract_quantized": stored_calls("elementwise", _binary("subtract", *_SUM), in_place=(0, 1)),
+    "multiply_quantized": stored_calls("elementwise", _binary("multiply", *_PRODUCT), in_place=(0, 1)),
+    "requantize": stored_calls("elementwise", _requantize, in_place=(0,)),
+    "scale_quantized": stored_calls("elementwise", _scale, in_place=(0,), parameters=(1, 2, 3, 4)),
+    "sum_quantized": stored_calls("elementwise", _total),
 }

@@ -88,13 +88,17 @@ def _enums(writer: _Writer, interface: Interface) -> list[str]:
 
 
 def input_quantization(graph: Graph) -> tuple[str, Quantization] | None:
-    """How an int8 network's input is stored, one scale a column; ``INPUT``, or ``PREPARED`` where it is made first."""
+    """How an int8 network's input is stored, one scale a column; ``INPUT``, or ``PREPARED`` where it is made first.
+
+    None for a network of floats, and for one that stores its input in several ways.
+    """
     (x,) = graph.inputs
     if graph.types[x].quantization:
         return "INPUT", graph.types[x].quantization  # type: ignore[return-value]
-    node = next((n for n in graph.nodes if n.operation == "quantize"), None)
-    if node is None or (stored := graph.types[node.output].quantization) is None:
+    found = [n for n in graph.nodes if n.operation == "quantize"]
+    if len(found) != 1 or (stored := graph.types[found[0].output].quantization) is None:
         return None
+    (node,) = found
     return ("INPUT" if node.inputs[0] == x else "PREPARED"), stored
 
 

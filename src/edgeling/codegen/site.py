@@ -9,7 +9,7 @@ from typing import Any
 
 from edgeling.codegen.dimensions import Dimensions
 from edgeling.codegen.text import float_literal
-from edgeling.graph.types import Node, TensorType
+from edgeling.graph.types import DType, Node, TensorType
 from edgeling.targets import Target
 
 Line = Callable[["Site"], str]  # the C statement for a site
@@ -101,6 +101,10 @@ class Site(Setting):
         """The enum constant of the node's ``function``."""
         return f"EDGELING_{self.attributes['function'].upper()}"
 
+    def stored(self, kernel: str) -> str:
+        """The kernel for the element type of the first input: ``KERNEL`` for floats, ``KERNEL_s8`` for int8."""
+        return stored_kernel(kernel, self.input_types[0].dtype)
+
     def call(self, function: str, *arguments: str) -> str:
         """``edgeling_FUNCTION(arguments..., inputs..., outputs...);``"""
         return f"edgeling_{function}({', '.join((*arguments, *self.x, *self.y))});"
@@ -123,6 +127,14 @@ class Site(Setting):
         task = self.task(f"edgeling_{function}({inner});")
         arrays = ", ".join(f"(void *){pointer}" for pointer in given)
         return f"edgeling_by_elements({task}, (void *const[]){{{arrays}}}, {self.output_size()});"
+
+
+_SUFFIXES = {DType.INT8: "_s8"}
+
+
+def stored_kernel(kernel: str, dtype: DType) -> str:
+    """The name of a kernel, or of its header, for an element type."""
+    return kernel + _SUFFIXES.get(dtype, "")
 
 
 def _always(_: Setting) -> bool:
@@ -154,3 +166,15 @@ class Call:
     parameters: tuple[int, ...] = ()
     fits: Callable[[Setting], bool] = _always
     scratch_floats: Callable[[Setting], int] = _nothing
+
+
+def stored_calls(header: str, line: Line, **others: Any) -> tuple[Call, ...]:
+    """A kernel for each element type that activations are stored as, int8 last."""
+    return tuple(
+        Call(stored_kernel(header, dtype), line, fits=lambda setting, dtype=dtype: _holds(setting, dtype), **others)  # type: ignore[misc]
+        for dtype in reversed(_SUFFIXES)
+    )
+
+
+def _holds(setting: Setting, dtype: DType) -> bool:
+    return setting.input_types[0].dtype is dtype

@@ -23,6 +23,26 @@ FUNCTIONS: Mapping[str, Collection[str]] = {
 }
 
 LARGEST_RATE = 1 - 2.0**-24  # of dropout: the largest float32 below 1, whose complement can be divided by
+_FRACTION = {
+    "multiplier": (0, 2**31 - 1),
+    "right_shift": (0, 31),
+    "zero_point": (-LARGEST_ZERO_POINT, LARGEST_ZERO_POINT),
+}
+_OPERANDS = {"zero_point_a": (INT8_MIN, INT8_MAX), "zero_point_b": (INT8_MIN, INT8_MAX)}
+_SUM = {
+    **_FRACTION,
+    **_OPERANDS,
+    **dict.fromkeys(("multiplier_a", "multiplier_b"), (0, 2**31 - 1)),
+    **dict.fromkeys(("right_shift_a", "right_shift_b"), (0, 31)),
+}
+_INPUT = {"input_zero_point": (-LARGEST_ZERO_POINT, LARGEST_ZERO_POINT)}
+_QUANTIZED: Mapping[str, Mapping[str, tuple[float, float]]] = {
+    **dict.fromkeys(("add_quantized", "subtract_quantized"), _SUM),
+    "multiply_quantized": {**_FRACTION, **_OPERANDS},
+    "requantize": {**_FRACTION, **_INPUT, "left_shift": (0, 7)},
+    "scale_quantized": {"zero_point": _FRACTION["zero_point"]},
+    "sum_quantized": {**_FRACTION, **_INPUT},
+}
 # Least and largest value by operation and attribute, of each element where it is a tuple.
 RANGES: Mapping[str, Mapping[str, tuple[float, float]]] = {
     **{key: {"label_smoothing": (0, 1), "delta": (0, LARGEST_FLOAT32)} for key in ("loss", "loss_gradient")},
@@ -45,6 +65,7 @@ RANGES: Mapping[str, Mapping[str, tuple[float, float]]] = {
         "left_shift": (0, 31),
         "minimum_difference": (-(31 << 26), 0),
     },
+    **_QUANTIZED,
 }
 _INT32 = (-(2**31), 2**31 - 1)  # what any other integer may be
 

@@ -18,7 +18,16 @@ from edgeling.graph.type_rules import infer
 from edgeling.graph.types import Graph, Node, TensorType
 
 # Operations over the last axis, which must not be the batch's; the others' shapes tell.
-_OVER_LAST_AXIS = {"softmax", "log_softmax", "softmax_gradient", "log_softmax_gradient", "concatenate", "softmax_int8"}
+_OVER_LAST_AXIS = {
+    "softmax",
+    "log_softmax",
+    "softmax_gradient",
+    "log_softmax_gradient",
+    "concatenate",
+    "softmax_int8",
+    "scale_quantized",
+}
+_BINARY = {"add", "subtract", "multiply", "divide", "add_quantized", "subtract_quantized", "multiply_quantized"}
 
 
 def with_batch(graph: Graph, rows: int) -> Graph:
@@ -113,7 +122,7 @@ class _Batching:
         row = self.graph.types[node.outputs[0]]
         ranks = {len(self.types[i].shape) for i in node.inputs if i in self.batched}
         over_rows = node.operation in _OVER_LAST_AXIS and min(ranks) < 2
-        if over_rows or (node.operation in ("add", "subtract", "multiply", "divide") and ranks != {len(row.shape)}):
+        if over_rows or (node.operation in _BINARY and ranks != {len(row.shape)}):
             raise _mixed(node)
         if node.operation == "concatenate":
             node = replace(node, inputs=tuple(map(self.broadcast, node.inputs)))

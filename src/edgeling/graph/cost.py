@@ -74,7 +74,7 @@ COSTS: dict[str, CostRule] = {
     "dense_int8": _dense,
     "matmul": _matmul,
     **dict.fromkeys(("reshape", "broadcast", "gather", "scatter", "concatenate"), _moved),
-    **dict.fromkeys(("softmax", "log_softmax", "sum", "norm"), _each_input),
+    **dict.fromkeys(("softmax", "log_softmax", "sum", "sum_quantized", "norm"), _each_input),
     **dict.fromkeys(("loss", "loss_gradient", "metric", "penalty"), _each_input),
     **dict.fromkeys(
         (
@@ -84,7 +84,8 @@ COSTS: dict[str, CostRule] = {
             "momentum_update", "rmsprop_update", "adagrad_update", "adam_update", "amsgrad_update", "adamax_update",
             "nadam_update", "lion_update", "adadelta_update", "ftrl_update", "lamb_update", "adafactor_update", "decay",
             "power_step", "adam_alpha", "adamax_alpha", "nadam_product", "clip_scale",
-            "quantize", "lookup_int8", "softmax_int8", "dequantize",
+            "quantize", "lookup_int8", "softmax_int8", "dequantize", "add_quantized", "subtract_quantized",
+            "multiply_quantized", "requantize", "scale_quantized",
         ),
         _each_output,
     ),

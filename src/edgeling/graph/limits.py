@@ -16,11 +16,15 @@ from edgeling.graph.types import LARGEST_FLOAT32, Array, Graph, Node, Quantizati
 MAX_ELEMENTS = 1 << 28  # of one value: a gigabyte; what is larger is no network for an edge, but an attack
 MAX_RANK = 16
 
+LARGEST_BIAS = 1 << 30  # of a value times one weight; with the product of int16 and int8 it fits int32
 # By operation and position among the inputs: least and largest element. All these inputs are constants.
 LIMITS: Mapping[str, Mapping[int, tuple[int, int]]] = {
     "quantize": {1: (-LARGEST_EXPONENT, LARGEST_EXPONENT), 2: (-LARGEST_ZERO_POINT, LARGEST_ZERO_POINT)},
     "dense_int8": {1: (-INT8_MAX, INT8_MAX), 2: (-INT32_MAX, INT32_MAX), 3: (0, INT32_MAX), 4: (0, 31)},
-}
+    "scale_quantized": {
+        1: (-INT8_MAX, INT8_MAX), 2: (-LARGEST_BIAS, LARGEST_BIAS), 3: (0, INT32_MAX), 4: (0, 31),
+    },
+}  # fmt: skip
 # Requantising makes a sum no larger; an output's zero point is added to it then.
 LARGEST_SUM = INT32_MAX - LARGEST_ZERO_POINT
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from edgeling.errors import GraphError
-from edgeling.graph import integer, losses
+from edgeling.graph import integer, integer_elementwise, losses
 from edgeling.graph.activations import ACTIVATIONS, log_softmax
 from edgeling.graph.calendar import calendar_parts
 from edgeling.graph.random import DROPOUT_STREAM, random_uniform
@@ -144,6 +144,12 @@ MEANINGS: dict[str, Meaning] = {
     "dense_int8": _dense_int8,
     "softmax_int8": lambda a, x: integer.softmax(x, a["multiplier"], a["left_shift"], a["minimum_difference"]),
     "lookup_int8": lambda _, x, table: integer.lookup(x, table),
+    "add_quantized": integer_elementwise.add,
+    "subtract_quantized": integer_elementwise.subtract,
+    "multiply_quantized": integer_elementwise.multiply,
+    "requantize": integer_elementwise.requantize,
+    "scale_quantized": integer_elementwise.scale,
+    "sum_quantized": integer_elementwise.total,
 }
 
 

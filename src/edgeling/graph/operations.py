@@ -162,6 +162,35 @@ INT8 = {
     "lookup_int8": Operation("(x, table [256]): table[x], the table indexed by x's unsigned byte", 2),
 }  # fmt: skip
 
+_OPERANDS = {"zero_point_a": 0, "zero_point_b": 0}
+_FRACTION = {"multiplier": 0, "right_shift": 0, "zero_point": 0}
+_CLAMP = {"minimum": -128, "maximum": 127}
+_SUM = {
+    **_OPERANDS,
+    "multiplier_a": 0,
+    "right_shift_a": 0,
+    "multiplier_b": 0,
+    "right_shift_b": 0,
+    **_FRACTION,
+    **_CLAMP,
+}
+QUANTIZED = {
+    "add_quantized": Operation("TFLite's ADD (NumPy broadcasting)", 2, _SUM),
+    "subtract_quantized": Operation("TFLite's SUB (NumPy broadcasting)", 2, _SUM),
+    "multiply_quantized": Operation("TFLite's MUL (NumPy broadcasting)", 2, {**_OPERANDS, **_FRACTION, **_CLAMP}),
+    "requantize": Operation(
+        "TFLite's QUANTIZE of integers: the same values in another scale", 1,
+        {"input_zero_point": 0, "left_shift": 0, **_FRACTION},
+    ),
+    "scale_quantized": Operation(
+        "(x, weights, bias, multiplier, right_shift): x times a weight, plus a bias, for each last axis",
+        5, {"zero_point": 0},
+    ),
+    "sum_quantized": Operation(
+        "TFLite's SUM over the axes, which are kept", 1, {"axes": (0,), "input_zero_point": 0, **_FRACTION}
+    ),
+}  # fmt: skip
+
 REGIONS = {
     "scan": Operation(
         "(carried..., sequences..., captured...): a body graph run once a step; see `scan.py`",
@@ -170,5 +199,5 @@ REGIONS = {
 }  # fmt: skip
 
 OPERATIONS: Mapping[str, Operation] = {
-    **ELEMENTWISE, **LINEAR, **NORMALISING, **PREPARATION, **TRAINING, **UPDATES, **INT8, **REGIONS,
+    **ELEMENTWISE, **LINEAR, **NORMALISING, **PREPARATION, **TRAINING, **UPDATES, **INT8, **QUANTIZED, **REGIONS,
 }  # fmt: skip

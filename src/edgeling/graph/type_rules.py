@@ -10,6 +10,7 @@ constants of int8 nodes may hold in ``limits.py``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from edgeling.errors import GraphError
 from edgeling.graph import integer
 from edgeling.graph.calendar import DAY_MINUTES
-from edgeling.graph.limits import check_type
+from edgeling.graph.limits import LARGEST_SUM, check_type
 from edgeling.graph.losses import LOSSES
 from edgeling.graph.scan import scan_types
 from edgeling.graph.types import Attribute, DType, TensorType
@@ -28,6 +29,8 @@ SCALAR = TensorType(())
 
 _FLOAT, _INT8, _INT32, _UINT32 = DType.FLOAT32, DType.INT8, DType.INT32, DType.UINT32
 ANY = tuple(DType)
+STORED = (_INT8,)  # what activations are stored as
+_MOVED = (_FLOAT, *STORED)
 # The element types of each input, in order, of the operations that do not take float32 alone; none where the rule
 # itself says.
 ELEMENT_TYPES: Mapping[str, tuple[tuple[DType, ...], ...]] = {
@@ -40,6 +43,11 @@ ELEMENT_TYPES: Mapping[str, tuple[tuple[DType, ...], ...]] = {
     "dense_int8": ((_INT8,), (_INT8,), (_INT32,), (_INT32,), (_INT8,)),
     "softmax_int8": ((_INT8,),),
     "lookup_int8": ((_INT8,), (_INT8,)),
+    **dict.fromkeys(("gather", "broadcast"), (_MOVED,)),
+    "concatenate": (),
+    **dict.fromkeys(("add_quantized", "subtract_quantized", "multiply_quantized"), (STORED, STORED)),
+    **dict.fromkeys(("requantize", "sum_quantized"), (STORED,)),
+    "scale_quantized": (STORED, (_INT8,), (_INT32,), (_INT32,), (_INT8,)),
 }
 
 
@@ -53,6 +61,10 @@ def _require_element_types(operation: str, types: Types) -> None:
     taken = ELEMENT_TYPES.get(operation, ((_FLOAT,),) * len(types))
     fits = all(t.dtype in allowed for t, allowed in zip(types, taken, strict=bool(taken)))
     require(fits, "takes " + ", ".join("/".join(d.value for d in allowed) for allowed in taken), types)
+
+
+def _like(x: TensorType, shape: Sequence[int]) -> Types:
+    return (TensorType(tuple(shape), x.dtype),)
 
 
 def _float(shape: Sequence[int]) -> Types:
@@ -88,15 +100,16 @@ def _last_axis(rule: TypeRule) -> TypeRule:
 
 
 def _broadcast_binary(types: Types, _: Mapping[str, Any]) -> Types:
+    require(types[0].dtype == types[1].dtype, "both inputs have one element type", types)
     try:
-        return _float(np.broadcast_shapes(types[0].shape, types[1].shape))
+        return _like(types[0], np.broadcast_shapes(types[0].shape, types[1].shape))
     except ValueError:
         raise GraphError("the shapes broadcast", received=", ".join(map(str, types))) from None
 
 
 def _broadcast(types: Types, attributes: Mapping[str, Any]) -> Types:
     shape = tuple(attributes["shape"])
-    result = _broadcast_binary((types[0], TensorType(shape)), attributes)
+    result = _broadcast_binary((types[0], TensorType(shape, types[0].dtype)), attributes)
     require(result[0].shape == shape, f"the input broadcasts to {list(shape)}", types)
     return result
 
@@ -139,7 +152,7 @@ def _gather(types: Types, attributes: Mapping[str, Any]) -> Types:
     (x,) = types
     fits = len(x.shape) == 2 and all(0 <= i < x.shape[1] for i in attributes["indices"])
     require(fits, "gather's indices name columns of a matrix", types)
-    return _float((x.shape[0], len(attributes["indices"])))
+    return _like(x, (x.shape[0], len(attributes["indices"])))
 
 
 def _scatter(types: Types, attributes: Mapping[str, Any]) -> Types:
@@ -162,10 +175,10 @@ def _one_hot(types: Types, attributes: Mapping[str, Any]) -> Types:
 
 
 def _concatenate(types: Types, _: Mapping[str, Any]) -> Types:
-    heads = {t.shape[:-1] for t in types}
-    fits = len(heads) == 1 and all(t.shape for t in types)
+    heads = {(t.shape[:-1], t.dtype) for t in types}
+    fits = len(heads) == 1 and all(t.shape for t in types) and types[0].dtype in _MOVED
     require(fits, "concatenate's inputs differ only in their last axis", types)
-    return _float((*types[0].shape[:-1], sum(t.shape[-1] for t in types)))
+    return _like(types[0], (*types[0].shape[:-1], sum(t.shape[-1] for t in types)))
 
 
 def _rows(types: Types, attributes: Mapping[str, Any]) -> Types:
@@ -275,6 +288,39 @@ def _lookup_int8(types: Types, _: Mapping[str, Any]) -> Types:
     return _int8(types[0].shape)
 
 
+def _quantized_sum(types: Types, attributes: Mapping[str, Any]) -> Types:
+    for which in "ab":
+        part = attributes[f"multiplier_{which}"] >> attributes[f"right_shift_{which}"]
+        require(part <= 1 << 30, "a multiplier of an operand is at most one half", types)
+    return _quantized_pair(types, attributes)
+
+
+def _quantized_pair(types: Types, attributes: Mapping[str, Any]) -> Types:
+    _clip(types, attributes)
+    _require_held(types, attributes, "minimum", "maximum", "zero_point_a", "zero_point_b")
+    return _broadcast_binary(types, attributes)
+
+
+def _require_held(types: Types, attributes: Mapping[str, Any], *names: str) -> None:
+    limits = np.iinfo(types[0].dtype.numpy)
+    held = all(limits.min <= attributes[name] <= limits.max for name in names)
+    require(held, f"{', '.join(names)} are values that {types[0].dtype.value} holds", types)
+
+
+def _scale_quantized(types: Types, _: Mapping[str, Any]) -> Types:
+    x, *channels = types
+    require(all(c.shape == x.shape[-1:] for c in channels), "the parameters have one value a last axis", types)
+    return (x,)
+
+
+def _sum_quantized(types: Types, attributes: Mapping[str, Any]) -> Types:
+    (x,), axes = types, attributes["axes"]
+    _sum(types, attributes)
+    reach = (1 << 8 * x.dtype.bytes) + abs(attributes["input_zero_point"])
+    require(reach * prod(x.shape[axis] for axis in axes) <= LARGEST_SUM, "its sums fit int32", types)
+    return _like(x, [1 if i in axes else n for i, n in enumerate(x.shape)])
+
+
 TYPE_RULES: dict[str, TypeRule] = {
     **dict.fromkeys(("add", "subtract", "multiply", "divide"), _broadcast_binary),
     **dict.fromkeys(("square", "reciprocal_sqrt", "activation"), _same),
@@ -323,6 +369,11 @@ TYPE_RULES: dict[str, TypeRule] = {
     "dense_int8": _dense_int8,
     "softmax_int8": _last_axis(_softmax_int8),
     "lookup_int8": _lookup_int8,
+    **dict.fromkeys(("add_quantized", "subtract_quantized"), _quantized_sum),
+    "multiply_quantized": _quantized_pair,
+    "requantize": _same,
+    "scale_quantized": _last_axis(_scale_quantized),
+    "sum_quantized": _sum_quantized,
     "scan": scan_types,
 }
 

@@ -245,7 +245,10 @@ GRADIENTS: Mapping[str, Gradient | str] = {
         _LAST,
     ),
     **dict.fromkeys(
-        ("quantize", "dequantize", "dense_int8", "softmax_int8", "lookup_int8"),
+        (
+            "quantize", "dequantize", "dense_int8", "softmax_int8", "lookup_int8", "add_quantized",
+            "subtract_quantized", "multiply_quantized", "requantize", "scale_quantized", "sum_quantized",
+        ),
         "int8 is the deployed form; quantise what has been trained",
     ),
 }  # fmt: skip

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An int8 network whose caller hands over int8 and gets int8: the conversions at its ends are left to the caller.
 
-Requires: what ``quantize`` makes, with ``quantize`` reading the graph's input itself.
+Requires: what ``quantize`` makes of a graph of one input and one output, one node reading the input: ``quantize``.
 Ensures: the same bits between the ends; the types of input and output say how they are stored.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgeling.errors import UnsupportedError
-from edgeling.graph.types import Graph, Node
+from edgeling.graph.types import DType, Graph, Node
 from edgeling.passes.dead import remove_dead
 
 
@@ -35,7 +35,14 @@ def integer_ends(graph: Graph) -> Graph:
 
 def conversions(graph: Graph) -> tuple[Node, Node]:
     """The nodes at which an int8 graph leaves float and comes back."""
-    first = next((n for n in graph.nodes if n.operation == "quantize" and n.inputs[0] == graph.inputs[0]), None)
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise UnsupportedError(
+            "int8 buffers are for a network of one input and one output",
+            received=f"{len(graph.inputs)} inputs and {len(graph.outputs)} outputs",
+            remedy="io='float32' (--io float32)",
+        )
+    readers = [node for node in graph.nodes if graph.inputs[0] in node.inputs]
+    first = readers[0] if [node.operation for node in readers] == ["quantize"] else None
     last = next((n for n in graph.nodes if n.operation == "dequantize" and n.output == graph.outputs[0]), None)
     if first is None or last is None:
         raise UnsupportedError(
@@ -50,5 +57,8 @@ def _why_not(graph: Graph, first: Node | None) -> str:
     """What keeps the ends of a graph in float."""
     if first is not None:
         return f"a softmax over {graph.types[graph.outputs[0]].shape[-1]} classes, which is computed in float"
-    computed = sorted({n.operation for n in graph.nodes} & {"calendar", "concatenate", "gather", "one_hot"})
-    return f"a network that prepares its input in float ({', '.join(computed)})" if computed else "float32"
+    computed = sorted({n.operation for n in graph.nodes if graph.types[n.outputs[0]].dtype is DType.FLOAT32})
+    if "dequantize" not in computed:
+        return "float32"
+    told = ", ".join(name for name in computed if name != "dequantize")
+    return f"a network that prepares its input in float ({told or 'in several ways'})"

@@ -4,7 +4,7 @@ that grows beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from edgeling.graph.builder import GraphBuilder
 from edgeling.graph.integer_tables import Affine
 from edgeling.graph.interpreter import run_rows
 from edgeling.graph.types import Array, Attribute, DType, Graph, Node, Quantization, TensorType
-from edgeling.passes.absorb import Absorber
+from edgeling.passes.absorb import Absorbed, Absorber
 from edgeling.passes.scales import column_scales, hidden_scale, output_scale
 
 SOFTMAX_REACH = 8.0  # below the row's maximum
@@ -42,6 +42,9 @@ class Stored:
         return self.affine.scale if self.affine else 1.0
 
 
+Rule = Callable[["Context", Node], Stored]  # adds to the integer graph what stands for a float node's output
+
+
 class Context:
     """A quantisation under way.
 
@@ -57,6 +60,8 @@ class Context:
         self._absorber = Absorber(graph, self.builder, self.float)
         self._stored: dict[str, Stored] = {}  # integer values, by the name of the float value they stand for
         self._features: dict[str, Stored] = {}  # float values, stored with a scale a column
+        self._made: dict[tuple[str, Affine | None], Stored] = {}  # what `once` made
+        self._quantized: dict[tuple[str, bytes], str] = {}  # nodes that quantise, by what they do
         self._rows: dict[str, Array] = {}  # what values of the new graph hold for the calibration rows
         self._tail = {node.output: node for node in graph.nodes if self._is_tail(node)}
         self._finals = {self._tail[y].inputs[0] if y in self._tail else y for y in graph.outputs}
@@ -75,6 +80,19 @@ class Context:
         """Whether a value leaves the integer part of the graph."""
         return value in self._finals
 
+    def is_read(self, value: str) -> bool:
+        """Whether integer arithmetic goes on from a value."""
+        return any(value in node.inputs and not self.is_tail(node) for node in self.graph.nodes)
+
+    def clamp_after(self, node: Node) -> Node | None:
+        """The activation that alone reads a node's output, if it only limits what is stored."""
+        readers = [other for other in self.graph.nodes if node.output in other.inputs]
+        found = readers[0] if len(readers) == 1 and not self.is_final(node.output) else None
+        clamps = (
+            found is not None and found.operation == "activation" and found.attributes["function"] in integer.CLAMPS
+        )
+        return found if clamps else None
+
     def array(self, value: str) -> Array:
         """A constant of the float graph, in double precision."""
         return self.graph.constants[value].astype(np.float64)
@@ -89,7 +107,10 @@ class Context:
     def choose(self, value: str, least: float, least_hidden: float = 0.0, reach: Array | None = None) -> Affine:
         """How a value is stored: no finer than ``least``, nor ``least_hidden`` where it stays in the graph."""
         values = self.float[value] if reach is None else reach
-        return output_scale(values, least) if self.is_final(value) else hidden_scale(values, max(least, least_hidden))
+        require_finite(values, value)
+        if not self.is_final(value):
+            return hidden_scale(values, max(least, least_hidden))
+        return output_scale(np.append(values, 0.0) if self.is_read(value) else values, least)
 
     def _is_tail(self, node: Node) -> bool:
         read = any(node.outputs[0] in other.inputs for other in self.graph.nodes)
@@ -109,53 +130,65 @@ class Context:
         """From now on a float value has this integer form."""
         self._stored[value] = stored
 
+    def once(self, value: str, out: Affine | None, make: Callable[[], Stored]) -> Stored:
+        """A value in a scale that several nodes may ask for: made for the first that does."""
+        if (value, out) not in self._made:
+            self._made[value, out] = make()
+        return self._made[value, out]
+
     def constant(self, array: Array, name: str, quantization: Quantization | None = None) -> str:
         """A constant of the new graph."""
         return self.builder.constant(array, name, quantization)
 
     def emit(
-        self, operation: str, node: Node, out: Affine, *inputs: str, name: str = "", **attributes: Attribute
+        self, operation: str, value: str, out: Affine, inputs: Sequence[str], like: str = "", /, **attributes: Attribute
     ) -> Stored:
-        """Add a node whose output, in place of a float node's, has one scale; run it on the calibration rows.
+        """Add a node whose output stands for a float value, and has one scale; run it on the calibration rows.
 
         Args:
-            name: of the value it stands for; by default the float node's output.
+            like: the float value whose shape it has, where ``value`` is none of the float graph's.
         """
-        kind = TensorType(self.graph.types[node.output].shape, DType.INT8, out.quantization)
-        made = self._add(operation, name or node.output, kind, *inputs, **attributes)
+        kind = TensorType(self.graph.types[like or value].shape, DType.INT8, out.quantization)
+        made = self._add(operation, value, kind, *inputs, **attributes)
         return Stored(made, self._rows[made], out)
 
-    def answer(self, output: str) -> str:
-        """An output of the float graph, made from integers."""
-        if (tail := self._tail.get(output)) is not None:
-            return self.builder.add(tail.operation, self._dequantize(tail.inputs[0]), name=output, **tail.attributes)
-        return self._dequantize(output)
+    def tail(self, output: str) -> Node | None:
+        """The node that computes an output in float."""
+        return self._tail.get(output)
 
-    def _dequantize(self, value: str) -> str:
-        if (y := self._stored.get(value)) is None:
+    def stored(self, value: str) -> Stored:
+        """The integer form of a float value."""
+        if value not in self._stored:
             raise refused(f"an output, {value!r}, that no layer makes")
-        assert y.affine is not None, "only features have a scale a column"
-        numbers = {"scale": y.affine.scale, "zero_point": y.affine.zero_point}
-        return self.builder.add("dequantize", y.name, name=value, **numbers)
+        return self._stored[value]
 
     def _feature(self, value: str) -> Stored:
         """Float nodes that are not absorbed, then ``quantize``."""
         absorbed = self._absorber.absorb(value)
         filled = np.where(np.isnan(absorbed.rows), absorbed.missing, absorbed.rows)
         require_finite(filled, value)
-        bits, zero_point = column_scales(filled, absorbed.slope)
+        bits, zero_point = column_scales(filled.reshape(-1, filled.shape[-1]), absorbed.slope)
         scale = np.ldexp(1.0, -bits)
         missing = integer.quantize(absorbed.missing, scale, zero_point, missing=np.zeros(len(bits), np.int8))
-        parameters = [
-            self.constant(bits.astype(np.int8), "fraction_bits"),
-            self.constant(zero_point.astype(np.int32), "zero_point"),
-            self.constant(missing, "missing"),
-        ]
-        self._rows[absorbed.base] = absorbed.rows
-        stored = Quantization(tuple(scale.tolist()), tuple(zero_point.tolist()), axis=1)
-        kind = TensorType(self.graph.types[value].shape, DType.INT8, stored)
-        name = self._add("quantize", value, kind, absorbed.base, *parameters)
+        parameters: dict[str, Array] = {
+            "fraction_bits": bits.astype(np.int8),
+            "zero_point": zero_point.astype(np.int32),
+        }
+        name = self._quantize(value, absorbed, {**parameters, "missing": missing}, scale)
         return Stored(name, self._rows[name], columns=scale * absorbed.slope)
+
+    def _quantize(self, value: str, absorbed: Absorbed, parameters: Mapping[str, Array], scale: Array) -> str:
+        """A ``quantize`` node, or the one that does the same already."""
+        key = absorbed.base, b"".join(array.tobytes() for array in parameters.values())
+        if key not in self._quantized:
+            self._rows[absorbed.base] = absorbed.rows
+            names = [self.constant(array, name) for name, array in parameters.items()]
+            shape = self.graph.types[value].shape
+            points = tuple(parameters["zero_point"].tolist())
+            stored = Quantization(tuple(scale.tolist()), points, axis=len(shape) - 1)
+            kind = TensorType(shape, DType.INT8, stored)
+            self._quantized[key] = self._add("quantize", value, kind, absorbed.base, *names)
+        return self._quantized[key]
 
     def _add(self, operation: str, value: str, kind: TensorType, *inputs: str, **attributes: Attribute) -> str:
         name = f"{value}_{kind.dtype.value}"
@@ -186,6 +219,8 @@ def values_on(graph: Graph, rows: Sequence[Array]) -> dict[str, Array]:
     for node in graph.nodes:
         known.update(node.outputs if known.intersection(node.inputs) else ())
     made = tuple(name for name in graph.types if name in known)
+    if mixed := [name for name in made if graph.types[name].shape[:1] != (1,)]:
+        raise refused(f"{mixed[0]!r}", "its first axis is not that of the rows, of length one")
     whole = Graph(graph.name, graph.inputs, made, graph.nodes, graph.types, graph.constants)
     with np.errstate(invalid="ignore", over="ignore"):
         return dict(zip(made, run_rows(whole, *rows), strict=True))

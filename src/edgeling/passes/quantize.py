@@ -32,10 +32,13 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from edgeling.errors import DataError
+from edgeling.errors import DataError, GraphError
+from edgeling.graph.integer import split_scale
 from edgeling.graph.types import Array, Graph, Node
 from edgeling.passes.quantization import Context, named, refused, values_on
+from edgeling.passes.quantization_arithmetic import affine_of, tensor
 from edgeling.passes.quantization_rules import LAYERS, PREPARATION, RULES
+from edgeling.passes.scales import output_scale
 
 
 def quantize(graph: Graph, calibration_rows: ArrayLike | Mapping[str, ArrayLike]) -> Graph:
@@ -61,6 +64,8 @@ def quantize(graph: Graph, calibration_rows: ArrayLike | Mapping[str, ArrayLike]
 
 def _quantize_node(context: Context, node: Node) -> None:
     """Apply a node's rule, unless it prepares features or is computed in float at the end."""
+    if context.is_integer(node.outputs[0]):  # the rule of a node before made it too
+        return
     integer = node.operation in LAYERS or any(map(context.is_integer, node.inputs))
     rule = RULES[node.operation]
     in_float = context.is_tail(node) and context.is_integer(node.inputs[0])
@@ -74,7 +79,25 @@ def _quantize_node(context: Context, node: Node) -> None:
 def _finish(context: Context) -> Graph:
     graph, builder = context.graph, context.builder
     builder.describe(**{**graph.metadata, "precision": "int8"})
-    return builder.build([context.answer(output) for output in graph.outputs])
+    return builder.build([_answer(context, output) for output in graph.outputs])
+
+
+def _answer(context: Context, output: str) -> str:
+    """An output, in float again."""
+    if (tail := context.tail(output)) is None:
+        return _dequantize(context, output)
+    return context.builder.add(tail.operation, _dequantize(context, tail.inputs[0]), name=output, **tail.attributes)
+
+
+def _dequantize(context: Context, value: str) -> str:
+    """From a scale that makes that exact: what has another is brought to one first."""
+    affine = affine_of(context.stored(value))
+    try:
+        split_scale(affine.scale, affine.zero_point)
+    except GraphError:
+        affine = output_scale(context.float[value], affine.scale)
+    numbers = {"scale": affine.scale, "zero_point": affine.zero_point}
+    return context.builder.add("dequantize", tensor(context, value, affine).name, name=value, **numbers)
 
 
 def _require_rows(graph: Graph, given: ArrayLike | Mapping[str, ArrayLike]) -> list[Array]:

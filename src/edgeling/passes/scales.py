@@ -77,3 +77,23 @@ def quantize_layer(kernel: Array, step: float, x: Array, linear: Array) -> tuple
     weights = np.clip(np.rint(kernel / scale), -INT8_MAX, INT8_MAX).astype(np.int8).T
     bias = np.rint((linear / (step * scale) - dot(x, weights)).mean(axis=0))
     return scale, np.ascontiguousarray(weights), bias.astype(np.int64)
+
+
+def quantize_columns(worth: Array, x: Array, linear: Array) -> tuple[Array, Array, Array]:
+    """Weights and bias of ``scale_quantized``, one scale a last axis.
+
+    Args:
+        worth: float64 [columns], what one step of an input is worth in what is made.
+        x: integers [rows, ..., columns], the stored inputs of the calibration rows.
+        linear: float64 [rows, ..., columns], what is to be made of them.
+
+    Returns:
+        Scales float64, weights int8, bias int32, [columns] each: ``scale * (x * weights + bias)``, whose mean over the
+        rows is that of ``linear``.
+    """
+    others = tuple(range(x.ndim - 1))
+    largest = np.maximum(np.abs(worth) / INT8_MAX, np.abs(linear).max(axis=others) / LARGEST_BIAS)
+    scale = np.where(largest == 0, 1.0, largest).astype(np.float32).astype(np.float64)
+    weights = np.clip(np.rint(worth / scale), -INT8_MAX, INT8_MAX).astype(np.int8)
+    bias = np.rint((linear / scale - x * weights.astype(np.float64)).mean(axis=others))
+    return scale, weights, bias.astype(np.int32)

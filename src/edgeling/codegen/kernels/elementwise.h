@@ -8,18 +8,7 @@
 #define EDGELING_ELEMENTWISE_H
 
 #include "elementary.h"
-
-enum edgeling_layout { EDGELING_FULL, EDGELING_ROW, EDGELING_COLUMN, EDGELING_SCALAR };
-
-/* Where element (row, column) of an operand lies. */
-EDGELING_KERNEL int edgeling_at(int layout, int columns, int row, int column) {
-    switch (layout) {
-    case EDGELING_ROW: return column;
-    case EDGELING_COLUMN: return row;
-    case EDGELING_SCALAR: return 0;
-    default: return row * columns + column;
-    }
-}
+#include "layout.h"
 
 EDGELING_KERNEL void edgeling_add(
     int rows, int columns, int layout_a, int layout_b, const float *a, const float *b, float *y) {

@@ -50,6 +50,11 @@ static inline int32_t edgeling_divide_by_power_of_two(int32_t x, int32_t exponen
     return (((x + (x >> 31)) >> (exponent - 1)) + 1) >> 1;
 }
 
+/* round(x * multiplier * 2^-31 * 2^-right_shift), rounded twice as TensorFlow Lite does. */
+static inline int32_t edgeling_rescale(int32_t x, int32_t multiplier, int32_t right_shift) {
+    return edgeling_divide_by_power_of_two(edgeling_multiply_high(x, multiplier), right_shift);
+}
+
 static inline int8_t edgeling_clamp_int8(int32_t x, int32_t minimum, int32_t maximum) {
     return (int8_t)(x < minimum ? minimum : x > maximum ? maximum : x);
 }

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules of quantisation for layers: products with constant weights, activations, softmax."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgeling.graph import integer
+from edgeling.graph.integer_tables import Affine, activation_table
+from edgeling.graph.limits import LARGEST_SUM, largest_sum
+from edgeling.graph.types import Array, Node, Quantization
+from edgeling.passes.quantization import Context, Stored, is_wide_softmax, named, refused, require_finite
+from edgeling.passes.quantization_arithmetic import affine_of, tensor
+from edgeling.passes.scales import LEAST_HIDDEN_SCALE, quantize_layer
+
+# Beyond these inputs the stored output hardly changes: by less than a step of 1/256 (tanh: 1/128).
+SATURATION = {"sigmoid": 6.5, "hard_sigmoid": 3.0, "tanh": 3.5}
+LOGISTIC = Affine(integer.LOGISTIC_SCALE, integer.LOGISTIC_ZERO_POINT)
+FIXED = {"sigmoid": LOGISTIC, "tanh": Affine(integer.TANH_SCALE, integer.TANH_ZERO_POINT)}
+
+
+def dense(c: Context, node: Node) -> Stored:
+    """A dense layer with constant weights."""
+    _require_constant(c, node, *node.inputs[1:])
+    kernel, bias = (c.array(name) for name in node.inputs[1:])
+    return _product(c, node, kernel, bias, str(node.attributes["function"]))
+
+
+def matmul(c: Context, node: Node) -> Stored:
+    """A product with a constant matrix: a dense layer without bias."""
+    _require_constant(c, node, node.inputs[1])
+    if node.attributes["transpose_a"]:
+        raise refused(named(node), "it transposes its input")
+    matrix = c.array(node.inputs[1])
+    kernel = matrix.T if node.attributes["transpose_b"] else matrix
+    return _product(c, node, kernel, np.zeros(kernel.shape[1]), "linear")
+
+
+def _require_constant(c: Context, node: Node, *values: str) -> None:
+    if not all(value in c.graph.constants for value in values):
+        raise refused(named(node), "its weights are not constant")
+
+
+def _product(c: Context, node: Node, kernel: Array, bias: Array, function: str) -> Stored:
+    x = c.columns(node.inputs[0])
+    linear = c.float[node.inputs[0]].astype(np.float64) @ kernel + bias
+    require_finite(linear, node.output)
+    if function in integer.CLAMPS:
+        return _sums(c, node, node.output, x, kernel, linear, c.reach(node.output), function)
+    limit = SATURATION.get(function, np.inf)
+    reach = np.clip(linear, -limit, limit)
+    return _lookup(c, node, _sums(c, node, f"{node.output}_linear", x, kernel, linear, reach, "linear"))
+
+
+def _sums(
+    c: Context, node: Node, name: str, x: Stored, kernel: Array, linear: Array, reach: Array, clamp: str
+) -> Stored:  # fmt: skip
+    """A dense node's sums, and its activation if that is a clamp."""
+    scale, weights, bias = quantize_layer(kernel * np.reshape(x.columns, (-1, 1)), x.step, x.rows, linear)
+    _require_fits(node, weights, bias)
+    # Two steps of the sum to a step of the output, at least, so that the multiplier is a fraction.
+    out = c.choose(name, 2 * x.step * float(scale.max()), LEAST_HIDDEN_SCALE, reach)
+    multiplier, shift = integer.quantize_multipliers(x.step * scale / out.scale)
+    kind = Quantization(tuple(scale.tolist()), (0,) * len(scale), axis=0)
+    constants = [c.constant(weights, f"{name}_weights", kind)]
+    parts: dict[str, Array] = {
+        "bias": bias.astype(np.int32),
+        "multiplier": multiplier,
+        "right_shift": (-shift).astype(np.int8),
+    }
+    constants += [c.constant(array, f"{name}_{part}") for part, array in parts.items()]
+    minimum, maximum = integer.activation_range(clamp, out.scale, out.zero_point)
+    return c.emit(
+        "dense_int8", name, out, [x.name, *constants], node.output,
+        zero_point=out.zero_point, minimum=minimum, maximum=maximum,
+    )  # fmt: skip
+
+
+def _require_fits(node: Node, weights: Array, bias: Array) -> None:
+    largest = largest_sum(weights, bias)
+    if largest > LARGEST_SUM:
+        raise refused(named(node), f"its sums may leave int32: {largest}")
+
+
+def activation(c: Context, node: Node) -> Stored:
+    """An activation that is not part of a dense layer."""
+    return _lookup(c, node, tensor(c, node.inputs[0]))
+
+
+def _lookup(c: Context, node: Node, x: Stored) -> Stored:
+    """An activation as a table, indexed by what ``x`` stores."""
+    function, alpha = str(node.attributes["function"]), float(node.attributes["alpha"])
+    before = affine_of(x)
+    out = _after(c, function, node.output, before)
+    table = c.constant(activation_table(function, alpha, before, out), f"{node.output}_table")
+    return c.emit("lookup_int8", node.output, out, [x.name, table])
+
+
+def _after(c: Context, function: str, value: str, before: Affine) -> Affine:
+    """How the output of an activation is stored."""
+    if function in FIXED:
+        return FIXED[function]
+    return before if function == "relu6" and not c.is_final(value) else c.choose(value, 0.0)
+
+
+def softmax(c: Context, node: Node) -> Stored:
+    """A softmax over no more classes than TensorFlow Lite's integers can sum."""
+    if is_wide_softmax(c.graph, node):
+        classes = c.graph.types[node.output].shape[-1]
+        raise refused(f"softmax over {classes} classes", f"{integer.MAXIMUM_CLASSES} at most")
+    x = tensor(c, node.inputs[0])
+    multiplier, left_shift, least = integer.softmax_multiplier(affine_of(x).scale)
+    return c.emit(
+        "softmax_int8", node.output, LOGISTIC, [x.name],
+        multiplier=multiplier, left_shift=left_shift, minimum_difference=least,
+    )  # fmt: skip

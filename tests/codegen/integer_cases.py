@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nodes of integer arithmetic, with random and with the largest numbers that are legal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from edgeling.graph.builder import GraphBuilder
+from edgeling.graph.integer import LARGEST_ZERO_POINT
+from edgeling.graph.types import Array, DType
+from tests.codegen.harness import Case, case
+
+STORED = (np.int8,)
+LARGEST = 2**31 - 1
+BROADCAST = [((3, 5), (3, 5)), ((3, 5), (5,)), ((3, 1), (1, 5)), ((1, 4), (3, 1)), ((2, 3, 4), (4,)), ((1,), (1,))]
+FRACTION = {"multiplier": 1503238554, "right_shift": 3, "zero_point": -7}
+OPERANDS = {"zero_point_a": -128, "zero_point_b": 9}
+PARTS = {"multiplier_a": 2**30, "right_shift_a": 0, "multiplier_b": 1932735283, "right_shift_b": 2}
+EXTREME = {"multiplier": LARGEST, "right_shift": 0, "zero_point": LARGEST_ZERO_POINT}
+
+
+def stored(dtype: type[Any], *shape: int, seed: int = 0) -> Array:
+    limits = np.iinfo(dtype)
+    x = np.random.default_rng([seed, *shape]).integers(limits.min, limits.max + 1, shape, dtype=dtype)
+    x.flat[:1], x.flat[-1:] = limits.max, limits.min
+    return x
+
+
+def clamp(dtype: type[Any]) -> dict[str, int]:
+    return {"minimum": int(np.iinfo(dtype).min), "maximum": int(np.iinfo(dtype).max)}
+
+
+def integer_cases() -> Iterator[Case]:
+    for dtype in STORED:
+        yield from _binary_cases(dtype)
+        yield from _unary_cases(dtype)
+        yield from _moved_cases(dtype)
+        yield from (_scale_case(dtype, rows, columns) for rows, columns in [(1, 1), (3, 4), (2, 33)])
+
+
+def _binary_cases(dtype: type[Any]) -> Iterator[Case]:
+    for (a, b), operation in product(BROADCAST, ("add_quantized", "subtract_quantized")):
+        given = stored(dtype, *a), stored(dtype, *b, seed=1)
+        yield case(operation, *given, **OPERANDS, **PARTS, **FRACTION, **clamp(dtype), exact=True)
+        yield case(operation, *given, **OPERANDS, **PARTS, **EXTREME, minimum=-99, maximum=100, exact=True)
+    for a, b in BROADCAST:
+        given = stored(dtype, *a), stored(dtype, *b, seed=1)
+        finer = {**FRACTION, "right_shift": 8 * np.dtype(dtype).itemsize - 1}
+        yield case("multiply_quantized", *given, **OPERANDS, **finer, **clamp(dtype), exact=True)
+        yield case("multiply_quantized", *given, **OPERANDS, **EXTREME, minimum=-99, maximum=100, exact=True)
+
+
+def _unary_cases(dtype: type[Any]) -> Iterator[Case]:
+    x = stored(dtype, 7, 9)
+    yield case("requantize", x, input_zero_point=-128, left_shift=2, **FRACTION, exact=True)
+    yield case("requantize", x, input_zero_point=-LARGEST_ZERO_POINT, left_shift=7, **EXTREME, exact=True)
+    for shape, axes in [((3, 5), (1,)), ((2, 3, 4), (1,)), ((2, 3, 4), (1, 2)), ((3, 4), ()), ((2, 70), (0,))]:
+        yield case("sum_quantized", stored(dtype, *shape), axes=axes, input_zero_point=3, **FRACTION, exact=True)
+    yield case(
+        "sum_quantized", np.full((1, 500), 127, dtype), axes=(1,), input_zero_point=-LARGEST_ZERO_POINT, **EXTREME,
+        exact=True,
+    )  # fmt: skip
+
+
+def _moved_cases(dtype: type[Any]) -> Iterator[Case]:
+    x = stored(dtype, 5, 3)
+    yield case("gather", x, indices=(2, 0, 0, 1), exact=True)
+    yield case("concatenate", x, stored(dtype, 5, 1), stored(dtype, 5, 7), exact=True)
+    yield case("broadcast", stored(dtype, 3, 1), shape=(3, 4), exact=True)
+    yield case("broadcast", stored(dtype, 4), shape=(2, 3, 4), exact=True)
+
+
+def _scale_case(dtype: type[Any], rows: int, columns: int) -> Case:
+    """Of each column another weight; of the first the largest there are."""
+    rng = np.random.default_rng(columns)
+    b, x = GraphBuilder("scale_quantized"), stored(dtype, rows, columns)
+    weights, bias = rng.integers(-127, 128, columns, np.int8), rng.integers(-9999, 9999, columns, np.int32)
+    multiplier, shift = rng.integers(2**30, 2**31, columns, np.int32), rng.integers(6, 15, columns, np.int8)
+    weights[0], bias[0], multiplier[0], shift[0] = 127, 2**30, LARGEST, 0
+    names = [b.constant(array, name) for array, name in zip((weights, bias, multiplier, shift), "wbms", strict=True)]
+    y = b.add("scale_quantized", b.input("x", x.shape, DType.of(x)), *names, zero_point=-5)
+    return Case(b.build([y]), (x,), f"scale_quantized {dtype.__name__} on {x.shape}", exact=True)
