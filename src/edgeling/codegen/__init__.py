@@ -2,6 +2,6 @@
 """From a graph to freestanding C99: schedule, memory plan, C writer, and the kernels under ``kernels/``."""
 
 from edgeling.codegen.generate import generate
-from edgeling.codegen.program import EntryPoint, Port, Program
+from edgeling.codegen.program import EntryPoint, Pack, Port, Program
 
-__all__ = ["EntryPoint", "Port", "Program", "generate"]
+__all__ = ["EntryPoint", "Pack", "Port", "Program", "generate"]

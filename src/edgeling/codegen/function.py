@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,9 +13,10 @@ from edgeling.codegen.interface import Interface
 from edgeling.codegen.layout import Member, Tables
 from edgeling.codegen.memory import MemoryPlan
 from edgeling.codegen.names import Names
-from edgeling.codegen.program import ARENA, WEIGHTS, EntryPoint, Port
-from edgeling.codegen.text import wrap_code
-from edgeling.graph.types import Graph, TensorType
+from edgeling.codegen.program import ARENA, WEIGHTS, EntryPoint, Pack, Part, Port
+from edgeling.codegen.text import shape_text, wrap_code, wrap_prototype
+from edgeling.errors import GraphError
+from edgeling.graph.types import DType, Graph, TensorType
 from edgeling.targets import Target
 
 Ports = list[tuple[str, Port]]  # with their names in C
@@ -48,6 +49,7 @@ def write_function(
     tables: Tables,
     target: Target | None,
     interface: Interface | None = None,
+    pack: Pack | None = None,
 ) -> Function:
     """Write one graph as ``void FUNCTION(weights, arena, inputs..., outputs...)``, with the kernels of a target.
 
@@ -56,16 +58,19 @@ def write_function(
 
     Args:
         interface: of a deployed network, whose function returns a status: ``PROGRAM_OK``, or what it does not answer.
+        pack: values that are one argument.
     """
-    return _Writer(planned(graph, target), members, tables, interface).write(function, program)
+    return _Writer(planned(graph, target), members, tables, interface, pack).write(function, program)
 
 
 class _Writer:
     def __init__(
-        self, block: PlannedBlock, members: Mapping[str, Member], tables: Tables, interface: Interface | None
-    ) -> None:
+        self, block: PlannedBlock, members: Mapping[str, Member], tables: Tables, interface: Interface | None,
+        pack: Pack | None,
+    ) -> None:  # fmt: skip
         self._block, self._work, self._members, self._tables = block, block.work, members, tables
-        self._interface = interface
+        self._interface, self._pack = interface, pack
+        self._unpacked: list[str] = []  # declarations of the values in a pack
         self._names = Names(tables.names)
         for argument in (WEIGHTS, ARENA):
             self._names.take(argument)
@@ -73,11 +78,12 @@ class _Writer:
 
     def write(self, function: str, program: str) -> Function:
         graph = self._work.graph
-        inputs = [self._port(name, name) for name in graph.inputs]
-        outputs = [self._port(name, made) for name, made in zip(graph.outputs, self._work.outputs, strict=True)]
+        inputs = self._inputs(graph.inputs)
+        outputs = self._outputs(list(zip(graph.outputs, self._work.outputs, strict=True)))
         self._expressions |= {v: f"{WEIGHTS}->{self._members[v].c_name}" for v in graph.variables}
         writer = BlockWriter(self._block, self._names, self._tables, self._expressions)
         declarations, statements = writer.write()
+        declarations += self._unpacked
         returns = "void" if self._interface is None else "int"
         ports = tuple(p for _, p in inputs), tuple(p for _, p in outputs)
         entry = EntryPoint(function, *ports, returns, self._access(), self._block.memory.words > 0)
@@ -90,6 +96,36 @@ class _Writer:
         body = self._body(prototype, declarations, statements)
         return Function(entry, prototype, body, headers, self._block.memory)
 
+    def _inputs(self, names: tuple[str, ...]) -> Ports:
+        packed = len(self._pack.parts) if self._pack and self._pack.of == "inputs" else 0
+        together = [(name, name) for name in names[:packed]]
+        ports = self._packed(together, self._read(), "const ") if packed else []
+        return [*ports, *(self._port(name, name) for name in names[packed:])]
+
+    def _outputs(self, values: list[tuple[str, str]]) -> Ports:
+        packed = len(self._pack.parts) if self._pack and self._pack.of == "outputs" else 0
+        alone, together = values[: len(values) - packed], values[len(values) - packed :]
+        ports = [self._port(name, made) for name, made in alone]
+        return [*ports, *self._packed(together, {made for _, made in together}, "")] if packed else ports
+
+    def _packed(self, values: Sequence[tuple[str, str]], used: Collection[str], const: str) -> Ports:
+        """One argument for all of them, and a pointer for each that is used."""
+        assert self._pack
+        whole, parts, at = self._names.take(self._pack.name), [], 0
+        for name, (port, value) in zip(self._pack.parts, values, strict=True):
+            kind = self._work.graph.types[port]
+            if kind.dtype is not DType.FLOAT32:
+                raise GraphError("values are packed as floats", received=f"{name}: {kind}")
+            parts.append(Part(name, kind, at))
+            if value in used:
+                c_name = self._expressions[value] = self._names.take(name)
+                line = f"{const}float *const {c_name} = &{whole}[{at}]; /* {shape_text(kind)} */"
+                self._unpacked.append(line)
+            at += kind.size
+        if not self._unpacked:
+            self._unpacked.append(f"(void){whole};")
+        return [(whole, Port(self._pack.name, TensorType((at,)), tuple(parts)))]
+
     def _port(self, name: str, value: str) -> tuple[str, Port]:
         c_name = self._expressions[value] = self._names.take(name)
         return c_name, Port(name, self._work.types[value])
@@ -97,8 +133,7 @@ class _Writer:
     def _access(self) -> Literal["", "read", "updated"]:
         if self._work.updates:
             return "updated"
-        read = {self._work.roots[value] for node in self._work.nodes for value in node.inputs}
-        return "read" if read & self._work.graph.variables.keys() else ""
+        return "read" if self._read() & self._work.graph.variables.keys() else ""
 
     def _prototype(self, entry: EntryPoint, program: str, inputs: Ports, outputs: Ports) -> str:
         owned = zip(entry.memory_types(program), entry.memory(WEIGHTS, ARENA), strict=True)
@@ -112,12 +147,16 @@ class _Writer:
         lines = [*head, "", *statements] if head else statements
         text = "\n".join(wrap_code(line, "    ") for line in lines)
         once = "" if self._interface is None else "EDGELING_ONCE "
-        return f"{wrap_code(once + prototype)} {{\n{text}\n}}\n"
+        return f"{wrap_prototype(once + prototype)} {{\n{text}\n}}\n"
 
     def _unused(self) -> list[str]:
         """Arguments that a compiler would complain of."""
-        read = {self._work.roots[value] for node in self._work.nodes for value in node.inputs}
-        return [self._expressions[name] for name in self._work.graph.inputs if name not in read]
+        alone = [name for name in self._work.graph.inputs if name in self._expressions]
+        return [self._expressions[name] for name in alone if name not in self._read()]
+
+    def _read(self) -> set[str]:
+        """Owners of memory that is read."""
+        return {self._work.roots[value] for node in self._work.nodes for value in node.inputs}
 
 
 def _pointer(kind: TensorType) -> str:

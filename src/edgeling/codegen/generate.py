@@ -21,7 +21,7 @@ from edgeling.codegen.interface import Interface
 from edgeling.codegen.layout import Member, Tables, weight_members
 from edgeling.codegen.memory import WORD_BYTES, words_of
 from edgeling.codegen.names import Names, identifier
-from edgeling.codegen.program import Program
+from edgeling.codegen.program import Pack, Program
 from edgeling.codegen.text import initializer
 from edgeling.errors import GraphError
 from edgeling.graph.fingerprint import fingerprint
@@ -52,6 +52,7 @@ def generate(
     initial_values: bool = False,
     target: Target | None = None,
     interface: Interface | None = None,
+    packs: Mapping[str, Pack] | None = None,
 ) -> Program:
     """Write graphs as one freestanding C99 program.
 
@@ -64,6 +65,7 @@ def generate(
         target: whose kernels are called; None: C for any compiler and core.
         interface: for one graph of one input and one output that is to be deployed: the header tells all about it,
             ``NAME_run`` returns a status, and functions for its users stand beside it.
+        packs: by suffix, values that the caller handles as one array.
 
     Raises:
         GraphError: ``name`` is no identifier, or two graphs disagree about a variable.
@@ -77,7 +79,9 @@ def generate(
     for suffix in {*RESERVED, *entries}:
         tables.names.take(f"{name}_{suffix}")
     functions = {
-        suffix: write_function(graph, f"{name}_{suffix}", name, members, tables, target, interface)
+        suffix: write_function(
+            graph, f"{name}_{suffix}", name, members, tables, target, interface, (packs or {}).get(suffix)
+        )
         for suffix, graph in entries.items()
     }
     more = extras(functions[RUN].entry, entries[RUN], interface, tables, name) if interface else []

@@ -4,7 +4,7 @@ the headers of any programs, of any versions of Edgeling, may be included togeth
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgeling.codegen.extras import Extra, missing_note
@@ -13,7 +13,8 @@ from edgeling.codegen.function import Function
 from edgeling.codegen.interface import Interface
 from edgeling.codegen.layout import Member
 from edgeling.codegen.memory import WORD_BYTES, words_of
-from edgeling.codegen.text import comment, shape_text, wrap_code
+from edgeling.codegen.program import Port
+from edgeling.codegen.text import comment, shape_text, wrap_prototype
 from edgeling.graph.types import DType, Graph
 
 _EXTERN_C = """\
@@ -58,7 +59,8 @@ def header(
     if init:
         told = comment(["To be called once, before anything else: fills the variables."])
         prototypes.insert(0, f"{told}{init_prototype(name)};\n")
-    blocks = [_sizes(name, memory), _EXTERN_C, *_structs(name, memory), *prototypes, _END_EXTERN_C]
+    packs = {p.name: p for f in functions.values() for p in (*f.entry.inputs, *f.entry.outputs) if p.parts}
+    blocks = [_sizes(name, memory, packs.values()), _EXTERN_C, *_structs(name, memory), *prototypes, _END_EXTERN_C]
     if interface is not None:
         (graph,) = graphs.values()
         blocks = [*facts(name, graph, interface, memory.constant_bytes), *blocks]
@@ -92,12 +94,14 @@ def _one_model(name: str, graph: Graph) -> str:
     )
 
 
-def _sizes(name: str, memory: Memory) -> str:
+def _sizes(name: str, memory: Memory, packs: Iterable[Port]) -> str:
     sizes = {"weights": memory.weights_bytes, "arena": memory.arena_bytes}
-    return "".join(
+    lines = [
         f"#define {name.upper()}_{what.upper()}_BYTES {size} /* {f'of {name}_{what}' if size else 'it has none'} */\n"
         for what, size in sizes.items()
-    )
+    ]
+    lines += [f"#define {name.upper()}_{p.name.upper()}_SIZE {p.type.size} /* floats */\n" for p in packs]
+    return "".join(lines)
 
 
 def _structs(name: str, memory: Memory) -> list[str]:
@@ -126,14 +130,16 @@ def _padding(member: Member) -> str:
 def _described(name: str, graph: Graph, function: Function, interface: Interface | None) -> str:
     """An entry function's prototype, under what it computes and what each argument is."""
     prototype = function.prototype.replace(" *EDGELING_RESTRICT ", " *")  # no part of the type
-    return _description(name, graph, function, interface) + wrap_code(prototype) + ";\n"
+    return _description(name, graph, function, interface) + wrap_prototype(prototype) + ";\n"
 
 
 def _description(name: str, graph: Graph, function: Function, interface: Interface | None) -> str:
     description = graph.metadata.get("description") or f"Runs the graph {graph.name!r} once."
     lines = [str(description), ""]
     ports = [("in ", p) for p in function.entry.inputs] + [("out", p) for p in function.entry.outputs]
-    lines += [f"  {way} {p.name}: {p.type.dtype.c_name} {shape_text(p.type)}" for way, p in ports]
+    for way, port in ports:
+        lines.append(f"  {way} {port.name}: {port.type.dtype.c_name} {shape_text(port.type)}")
+        lines += [f"      from {part.offset}: {part.name} {shape_text(part.type)}" for part in port.parts]
     lines += [f"      {line}" for line in _columns(graph, "input_names", "input_units", "input features, in order")]
     for key in ("output_names", "labels"):
         lines += [f"      {line}" for line in _columns(graph, key, "", f"{key.replace('_', ' ')}, in order")]

@@ -13,11 +13,40 @@ WEIGHTS, ARENA = "weights", "arena"  # the arguments' names
 
 
 @dataclass(frozen=True)
-class Port:
-    """One argument of an entry point: a pointer to ``type.size`` contiguous elements of ``type.dtype.c_name``."""
+class Part:
+    """One value among those of a :class:`Pack`: what it is called, its type, and the element it begins at."""
 
     name: str
     type: TensorType
+    offset: int
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Values of a graph that its caller handles as one array of floats, one after the other.
+
+    Attributes:
+        name: of the argument.
+        parts: what each of them is called, for people.
+        of: they are the graph's first inputs, or its last outputs.
+    """
+
+    name: str
+    parts: tuple[str, ...]
+    of: Literal["inputs", "outputs"]
+
+
+@dataclass(frozen=True)
+class Port:
+    """One argument of an entry point: a pointer to ``type.size`` contiguous elements of ``type.dtype.c_name``.
+
+    Attributes:
+        parts: of several values that are handed over as one; else empty.
+    """
+
+    name: str
+    type: TensorType
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,11 @@ def wrap_code(line: str, indent: str = "") -> str:
                 break_on_hyphens=False)  # fmt: skip
 
 
+def wrap_prototype(text: str) -> str:
+    """A function's head, broken between arguments where it is too long."""
+    return wrap_code(re.sub("(?<!,) ", "\0", text)).replace("\0", " ")
+
+
 def wrap_items(items: Sequence[str], indent: str) -> list[str]:
     """Items with commas behind them, on lines broken between items only."""
     lines, line = [], indent

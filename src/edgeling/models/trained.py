@@ -13,6 +13,7 @@ from typing import Any
 from edgeling import losses, optimizers
 from edgeling.callbacks import CallbackList, History
 from edgeling.checking import flag, number, whole
+from edgeling.codegen import Program
 from edgeling.configurable import refuse
 from edgeling.errors import TrainingError, UnsupportedError
 from edgeling.graph import Graph
@@ -39,6 +40,7 @@ from edgeling.network.weights import Weight
 from edgeling.training import arrays
 from edgeling.training.engine import TrainingData
 from edgeling.training.graphs import Objective, evaluation_graph, training_graph
+from edgeling.training.learning import learning_program
 from edgeling.utils import next_seed
 
 CALIBRATION_ROWS = 1000
@@ -323,6 +325,26 @@ class Trainable(Stack):
     def _data(self, floats: Floats, y: Any, sample_weight: Any, loss: losses.Loss) -> TrainingData:
         truth = arrays.targets(y, self._width(), loss)
         return arrays.gathered(floats, truth, arrays.row_weights(truth, sample_weight))
+
+    def learning_program(self, y: Any, batch_size: int = 1, name: str = "network") -> Program:
+        """C that predicts and learns: see :func:`edgeling.training.learning.learning_program`.
+
+        It begins with the weights of this moment, and an optimizer that has made no step.
+
+        Args:
+            y: some targets, which tell how they are given: numbers of classes, or one column for each.
+            batch_size: rows of one call.
+            name: a C identifier; files, functions and structs carry it.
+
+        Raises:
+            TrainingError: the model is not compiled, or nothing would be learned.
+        """
+        optimizer, loss = self._compiled(), self._resolved_loss(y)
+        truth = arrays.targets(y, self._width(), loss)
+        objective = replace(self._report(loss).objective(truth), keeps_predictions=False)
+        network = self.network(readable=True)
+        rule = optimizer.bound(network.names.items())
+        return learning_program(network, objective, rule, whole("batch_size", batch_size), name)
 
     def resume(self, epoch: int, seed: int) -> None:
         """For callbacks, in ``on_train_begin``: the fit goes on at this epoch, its rows shuffled by this seed."""

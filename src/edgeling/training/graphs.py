@@ -77,14 +77,25 @@ def training_graph(
 
     The loss is ``sum(rows * sample_weight) / batch_size`` (or as its reduction says) plus the penalties, as in Keras.
     """
+    builder, outputs, gradients = backward(network, objective, batch_size, has_sample_weight, LEARNING_RATE)
+    optimizer.trace(builder, LEARNING_RATE, gradients)
+    return builder.build(outputs)
+
+
+def backward(
+    network: Network, objective: Objective, batch_size: int, has_sample_weight: bool, *scalars: str
+) -> tuple[GraphBuilder, list[str], dict[str, str]]:
+    """A step as far as its gradients: its builder, its outputs, and the gradient of each weight that is moved.
+
+    Args:
+        scalars: inputs that whoever goes on needs.
+    """
     builder = GraphBuilder(network.name)
-    outputs = _score(builder, network, objective, batch_size, has_sample_weight, training=True)
+    outputs = _score(builder, network, objective, batch_size, has_sample_weight, scalars, training=True)
     variables = network.trainable()
     graph = differentiate(builder.build(outputs), outputs[0], variables)
-    builder = GraphBuilder.of(graph)
     gradients = graph.outputs[len(outputs) :]
-    optimizer.trace(builder, LEARNING_RATE, dict(zip(variables, gradients, strict=True)))
-    return builder.build(outputs)
+    return GraphBuilder.of(graph), outputs, dict(zip(variables, gradients, strict=True))
 
 
 def evaluation_graph(network: Network, objective: Objective, batch_size: int = 1) -> Graph:
@@ -93,19 +104,20 @@ def evaluation_graph(network: Network, objective: Objective, batch_size: int = 1
     The loss is the mean over the rows whatever its reduction is: of one row the others make no sense.
     """
     builder = GraphBuilder(network.name)
-    outputs = _score(builder, network, objective, batch_size, True, training=False)
+    outputs = _score(builder, network, objective, batch_size, True, (), training=False)
     return builder.build(outputs)
 
 
 def _score(
-    builder: GraphBuilder, network: Network, objective: Objective, batch: int, weighted: bool, *, training: bool
-) -> list[str]:
+    builder: GraphBuilder, network: Network, objective: Objective, batch: int, weighted: bool,
+    scalars: Sequence[str], *, training: bool,
+) -> list[str]:  # fmt: skip
     """The graph up to its outputs: the loss, the metrics, the predictions."""
     x = builder.input("x", (batch, *network.input_shape))
     y = builder.input("y", (batch, objective.target_width))
     sample_weight = builder.input("sample_weight", (batch,)) if weighted else ""
-    if training:
-        builder.input(LEARNING_RATE, ())
+    for scalar in scalars:
+        builder.input(scalar, ())
     tracer = Tracer(builder, network.names, training=training)
     prediction = tracer.run(network.layers, x)
     truths = _Truths(builder, y, objective.binary_labels)
