@@ -130,17 +130,17 @@ def _source(name: str, headers: Iterable[str], tables: Tables, bodies: Sequence[
 
 
 def _init(name: str, members: Mapping[str, Member]) -> str:
-    lines: list[str] = []
+    tables = {m.c_name: initializer(m.initial, "    ") for m in members.values() if np.any(m.initial)}
+    lines = [
+        f"    static const {m.type.dtype.c_name} {m.c_name}[{m.type.size}] EDGELING_CONSTANT = {tables[m.c_name]};\n"
+        for m in members.values()
+        if m.c_name in tables
+    ]
     for m in members.values():
-        head = f"    for (int i = 0; i < {m.type.size}; i++) {{\n        weights->{m.c_name}[i] = "
-        if np.any(m.initial):
-            values = initializer(m.initial, "        ").replace("\n}", "\n    }")
-            lines.append(
-                f"    static const {m.type.dtype.c_name} {m.c_name}[{m.type.size}] EDGELING_CONSTANT = {values};\n"
-            )
-            lines.append(f"{head}{m.c_name}[i];\n    }}\n")
-        else:
-            lines.append(f"{head}0;\n    }}\n")
+        value = f"{m.c_name}[i]" if m.c_name in tables else "0"
+        lines.append(
+            f"    for (int i = 0; i < {m.type.size}; i++) {{\n        weights->{m.c_name}[i] = {value};\n    }}\n"
+        )
     return f"{init_prototype(name)} {{\n{''.join(lines)}}}\n"
 
 
