@@ -5,8 +5,13 @@ import os
 
 from hypothesis import settings
 
+from edgeling.passes.contracts import Contracts
+
 # No test waits for the disk; that it is asked to keep what is written is counted, in tests/artifact.
 os.fsync = lambda descriptor: None
+
+# What every pass requires and ensures is looked at whenever one runs.
+Contracts.enforced = True
 
 # The choice must be made before Keras is imported.
 os.environ.setdefault("KERAS_BACKEND", "jax")

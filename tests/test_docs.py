@@ -24,18 +24,24 @@ SKIP = re.compile(r"not run: (.+?) -->")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: its language, its text, and why it is not run (if it says so in a comment before it)."""
+    """A fenced block: its language, its text, and what a comment before it says.
+
+    Attributes:
+        skipped: why it is not run, if it is not.
+        is_output: it is what the programs of the page print, from here back to the last such block.
+    """
 
     language: str
     text: str
     skipped: str
+    is_output: bool
 
 
 def blocks(page: Path) -> list[Block]:
     found = []
     for comment, language, text in BLOCK.findall(page.read_text("utf-8")):
         reason = SKIP.search(comment or "")
-        found.append(Block(language, text, reason.group(1) if reason else ""))
+        found.append(Block(language, text, reason.group(1) if reason else "", "output" in (comment or "")))
     return found
 
 
@@ -53,12 +59,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(command: list[str], folder: Path) -> None:
+def run(command: list[str], folder: Path) -> str:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -74,7 +81,9 @@ def test_a_page_does_what_it_says(page: Path, folder: Path) -> None:
                 run(shlex.split(command), folder)
     if program:
         (folder / "program.py").write_text(program)
-        run([sys.executable, "program.py"], folder)
+        printed = run([sys.executable, "program.py"], folder)
+        told = [line for block in blocks(page) if block.is_output for line in block.text.splitlines()]
+        assert not told or [line for line in printed.splitlines() if line] == [line for line in told if line]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from edgeling.configurable import refuse_custom
 from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.graph.activations import ACTIVATIONS
@@ -29,6 +30,11 @@ _OPTIONS = {
     "leaky_relu": "negative_slope", "elu": "alpha", "celu": "alpha", "squareplus": "b", "soft_shrink": "threshold",
     "hard_shrink": "threshold",
 }  # fmt: skip
+_BACKENDS = ("jax", "jaxlib", "tensorflow", "torch")
+_SAME_EVERYWHERE = (
+    "relu", "relu6", "elu", "selu", "celu", "silu", "swish", "mish", "softplus", "softsign", "sigmoid", "tanh",
+    "softmax", "log_softmax",
+)  # fmt: skip
 _WITHOUT_C = ("glu", "threshold", "sparsemax")
 
 
@@ -147,6 +153,7 @@ def get(identifier: Any) -> ActivationFunction:
         return get(identifier.func)(**identifier.keywords)
     options: Mapping[str, Any] = {}
     if isinstance(identifier, Mapping) and identifier.get("class_name") in ("function", "Activation"):
+        refuse_custom(identifier)
         config = identifier.get("config")
         identifier, options = (config["name"], config["options"]) if isinstance(config, Mapping) else (config, {})
     name = "linear" if identifier is None else _public_name(identifier)
@@ -161,9 +168,12 @@ def get(identifier: Any) -> ActivationFunction:
 
 
 def _public_name(identifier: Any) -> Any:
-    """The name of Keras's own functions; a user's function of such a name is not one of them."""
-    is_kerass = str(getattr(identifier, "__module__", "")).split(".")[0] == "keras"
-    return getattr(identifier, "__name__", identifier) if is_kerass else identifier
+    """The name of Keras's own functions, and of its backends' that mean the same; nobody else's of such a name is."""
+    package, _, module = str(getattr(identifier, "__module__", "")).partition(".")
+    name = getattr(identifier, "__name__", identifier)
+    if package in ("keras", "tf_keras"):
+        return "gelu_tanh" if name == "gelu" and "ops" in module.split(".") else name  # whose default is another
+    return name if package in _BACKENDS and name in _SAME_EVERYWHERE else identifier
 
 
 def serialize(activation: Any) -> Any:

@@ -106,29 +106,88 @@ def refuse(owner: str, argument: str, value: Any, remedy: str = "leave it out") 
         raise UnsupportedError(f"{owner} does not support {argument}", received=repr(value), remedy=remedy)
 
 
-def refuse_overriding(owner: type, methods: Iterable[str], remedy: str) -> None:
-    """Raise if a user's class gives methods that Keras would call and compiled code does not: they would be ignored.
+class NeverCalled:
+    """A class with methods that Keras would call and compiled code does not: whoever writes one is told.
+
+    Attributes:
+        never_called: their names.
+        instead: what to write in their place.
+    """
+
+    never_called: ClassVar[tuple[str, ...]] = ()
+    instead: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Raise if a user's class, or one that it is mixed with, gives such a method: it would be ignored.
+
+        Raises:
+            UnsupportedError: it does; as soon as the class is made.
+        """
+        super().__init_subclass__(**kwargs)
+        theirs = [vars(part) for part in cls.__mro__ if part is not object and not is_ours(part)]
+        given = [name for name in cls.never_called if any(name in held for held in theirs)]
+        if given:
+            cls._refuse_methods(given, f"class {cls.__name__}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Raise if one is set on an object: it would be ignored too.
+
+        Raises:
+            UnsupportedError: it is.
+        """
+        if name in self.never_called:
+            self._refuse_methods([name], f"{name} set on an object")
+        super().__setattr__(name, value)
+
+    @classmethod
+    def _refuse_methods(cls, names: Iterable[str], received: str) -> None:
+        kind = next(part.__name__ for part in cls.__mro__ if is_ours(part))
+        raise UnsupportedError(
+            f"{', '.join(names)} of a {kind} cannot be written in Python, for training and"
+            " prediction are compiled to C",
+            received=received,
+            remedy=cls.instead,
+        )
+
+
+def is_ours(kind: type) -> bool:
+    """Whether a class is Edgeling's own."""
+    return kind.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
+def refuse_custom(value: Any) -> None:
+    """Raise if anything described comes from outside Keras, or is code: its name may be that of something known.
 
     Raises:
-        UnsupportedError: it does; as soon as the class is made.
+        UnsupportedError: it does.
     """
-    given = sorted(vars(owner).keys() & set(methods))
-    if given and owner.__module__.split(".")[0] != "edgeling":
+    if isinstance(value, Mapping):
+        _refuse_custom_object(value)
+    if isinstance(value, (Mapping, list, tuple)):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            refuse_custom(part)
+
+
+def _refuse_custom_object(value: Mapping[str, Any]) -> None:
+    kind, module, registered = value.get("class_name"), value.get("module"), value.get("registered_name")
+    outside = "module" in value and str(module).split(".")[0] not in ("keras", "builtins")
+    if kind == "__lambda__" or outside or (isinstance(registered, str) and ">" in registered):
+        name = value.get("config") if kind == "function" else kind
         raise UnsupportedError(
-            f"{', '.join(given)} of a {owner.__mro__[1].__name__} cannot be written in Python, for training and"
-            " prediction are compiled to C",
-            received=f"class {owner.__name__}",
-            remedy=remedy,
+            "custom objects are not loaded: code in a model file is never run",
+            received=f"{name!r} of {module or registered!r}",
+            remedy="replace it with one of Keras's own layers or functions",
         )
 
 
 def serialize(value: Configurable) -> dict[str, Any]:
-    """Keras's description of an object."""
+    """Keras's description of an object; a class of one's own says where it is from, as it may have a known name."""
+    kind = type(value)
     return {
-        "module": value.module,
-        "class_name": type(value).__name__,
+        "module": value.module if is_ours(kind) else kind.__module__,
+        "class_name": kind.__name__,
         "config": value.get_config(),
-        "registered_name": None,
+        "registered_name": None if is_ours(kind) else kind.__name__,
     }
 
 
@@ -175,13 +234,14 @@ def resolve(kind: str, base: type[Kind], table: Mapping[str, type[Kind]], identi
     """An object from itself, its class, its name or its description.
 
     Raises:
-        UnsupportedError: no such name.
+        UnsupportedError: no such name, or a description of something custom.
     """
     if isinstance(identifier, base):
         return identifier
     if isinstance(identifier, type) and issubclass(identifier, base):
         return identifier()
     if isinstance(identifier, Mapping):
+        refuse_custom(identifier)
         found: Any = find(kind, table, identifier.get("class_name"))
         return found.from_config(identifier.get("config", {}))
     build: Callable[[], Kind] = find(kind, table, identifier)

@@ -307,6 +307,7 @@ binary_focal_crossentropy = LossFunction(BinaryFocalCrossentropy)
 categorical_focal_crossentropy = LossFunction(CategoricalFocalCrossentropy)
 categorical_generalized_cross_entropy = LossFunction(CategoricalGeneralizedCrossEntropy)
 
+FUNCTIONS: dict[str, LossFunction] = {f.__name__: f for f in vars().copy().values() if isinstance(f, LossFunction)}
 CLASSES: tuple[type[Loss], ...] = (
     MeanSquaredError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredLogarithmicError, LogCosh, Huber,
     CosineSimilarity, BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy,
@@ -341,7 +342,7 @@ def get(identifier: Any, width: int | None = None, target_width: int | None = No
     if not isinstance(identifier, (str, dict, Loss, type)):
         find("loss", TABLE, identifier)
     found = resolve("loss", Loss, TABLE, identifier)
-    if type(found) not in CLASSES and type(found).trace is Loss.trace:
+    if "call" in vars(found) or (type(found) not in CLASSES and type(found).trace is Loss.trace):
         raise UnsupportedError(
             "a loss of one's own in Python is called by itself, not trained with: it has no gradient",
             received=type(found).__name__,

@@ -10,18 +10,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from edgeling.checking import number
-from edgeling.configurable import Configurable, refuse_overriding, resolve, table_of
+from edgeling.configurable import Configurable, NeverCalled, resolve, table_of
 
 
 @dataclass(frozen=True)
-class Regularizer(Configurable):
+class Regularizer(Configurable, NeverCalled):
     """Adds ``l1 * sum|w| + l2 * sum w^2`` to the loss."""
 
     module: ClassVar[str] = "keras.regularizers"
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        refuse_overriding(cls, ("__call__",), "L1, L2 or L1L2, or factors() giving (l1, l2)")
+    never_called: ClassVar[tuple[str, ...]] = ("__call__",)
+    instead: ClassVar[str] = "L1, L2 or L1L2, or factors() giving (l1, l2)"
 
     def __post_init__(self) -> None:
         self.check_fields()

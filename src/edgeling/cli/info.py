@@ -69,7 +69,7 @@ def _describe_artifact(path: Path) -> dict[str, Any]:
 def _describe_model(path: Path) -> dict[str, Any]:
     from edgeling.formats.keras_file import load_keras
 
-    model = load_keras(path)
+    model = load_keras(path, compile=False)
     layers = [{"class": type(layer).__name__, "name": layer.name} for layer in model.layers]
     return {"file": path, "parameters": model.count_params(), "layers": layers}
 

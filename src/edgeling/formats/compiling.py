@@ -1,56 +1,84 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a model file says of training: optimizer, loss and metrics in the forms of Keras 3 and 2."""
+"""What a model file says of training: optimizer, loss and metrics in the forms of Keras 3 and 2.
+
+Each is taken over by itself. Predictions depend on none of them, and the others not on one that Edgeling lacks.
+"""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from edgeling import losses
-from edgeling.errors import EdgelingError
+from edgeling import losses, metrics, optimizers
+from edgeling.checking import whole
+from edgeling.configurable import refuse, refuse_custom
+from edgeling.errors import EdgelingError, UnsupportedError
 from edgeling.formats.archive import distrust
-from edgeling.formats.description import function_name, refuse_custom
 from edgeling.models import Sequential
 
 _KERAS_2_ONLY = ("decay", "is_legacy_optimizer")
+_HOW = ("run_eagerly", "steps_per_execution", "jit_compile")
+_AGAIN = "call compile(...) to train or judge with another"
 
 
-def compile_model(model: Sequential, config: Any) -> bool:
-    """Compile as the file says. What is not supported is named in a warning, and the model left as it is.
+def compile_model(model: Sequential, config: Any) -> None:
+    """Compile as the file says, as far as that is supported: everything else is left out, each in a warning of its own.
 
-    Predictions do not depend on any of this: a metric that Edgeling lacks is no reason to refuse a network.
-
-    Returns:
-        Whether the model is compiled.
+    Without its optimizer a model can still be evaluated, and without its loss it keeps optimizer and metrics.
     """
     if not config:
-        return False
-    try:
-        with distrust("compile settings"):
-            model.compile(**arguments(config))
-    except EdgelingError as error:
-        message = f"the file's training settings are left out, call compile(...) before fit or evaluate: {error}"
-        warnings.warn(message, stacklevel=4)
-        return False
-    return True
+        return
+    settings, left_out = supported(config)
+    optimizer = settings.pop("optimizer")
+    if optimizer is None:
+        model.judge_by(settings["loss"], settings["metrics"], settings["weighted_metrics"])
+    else:
+        model.compile(optimizer, **settings)
+    for what, error in left_out:
+        warnings.warn(f"{what} of the loaded model is left out, {_AGAIN}: {error}", stacklevel=4)
 
 
-def arguments(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of ``compile`` that a file's settings stand for.
+def require_supported(config: Any) -> None:
+    """Raise unless all of a file's settings can be taken over.
 
     Raises:
-        UnsupportedError: custom objects, or a loss that is not supported.
+        UnsupportedError: they cannot.
     """
-    refuse_custom(config)
-    loss = _loss(config.get("loss"))
-    return {
-        "optimizer": _optimizer(config["optimizer"]),
-        "loss": losses.get(loss) if isinstance(loss, Mapping) else loss,
-        "loss_weights": config.get("loss_weights"),
-        "metrics": _metrics(config.get("metrics")),
-        "weighted_metrics": _metrics(config.get("weighted_metrics")),
+    for _, error in supported(config)[1] if config else ():
+        raise error
+
+
+Omission = tuple[str, EdgelingError]
+
+
+def supported(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Omission]]:
+    """The arguments of ``compile`` that a file's settings stand for, and what cannot be taken over, and why."""
+    left_out: list[Omission] = []
+
+    def found(what: str, get: Callable[[Any], Any], given: Any) -> Any:
+        if given is None:
+            return None
+        try:
+            with distrust("compile settings"):
+                return get(given)
+        except EdgelingError as error:
+            left_out.append((f"the {what}{_name(given)}", error))
+            return None
+
+    def metrics_of(key: str) -> list[Any]:
+        each = (found("metric ", _metric, given) for given in _leaves(config.get(key)))
+        return [metric for metric in each if metric is not None]
+
+    settings = {
+        "optimizer": found("optimizer ", _optimizer, config.get("optimizer")),
+        "loss": found("loss ", _loss, config.get("loss")),
+        "metrics": metrics_of("metrics"),
+        "weighted_metrics": metrics_of("weighted_metrics"),
+        **{key: config[key] for key in _HOW if found(f"setting {key}=", _how, config.get(key)) is not None},
     }
+    found("setting loss_weights=", _loss_weights, config.get("loss_weights"))
+    return settings, left_out
 
 
 def from_keras_2(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,36 +86,91 @@ def from_keras_2(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**config, "optimizer": config.get("optimizer_config")}
 
 
-def _optimizer(given: Any) -> Any:
+def _name(given: Any) -> str:
+    """What a person calls it: ``'AUC'``."""
     if not isinstance(given, Mapping):
-        return given
+        return repr(getattr(given, "__name__", given))
+    held = given.get("config")
+    if given.get("class_name") == "function":
+        return repr(held)
+    own = held.get("name") if isinstance(held, Mapping) else None
+    kind = given.get("class_name", "of several outputs")
+    return f"{kind!r}" + (f" (named {own!r})" if own else "")
+
+
+def _leaves(given: Any) -> Iterator[Any]:
+    """Each metric, out of lists and mappings of outputs."""
+    if isinstance(given, Mapping) and "class_name" not in given:
+        given = list(given.values())
+    if isinstance(given, (list, tuple)):
+        for part in given:
+            yield from _leaves(part)
+    elif given is not None:
+        yield given
+
+
+def _optimizer(given: Any) -> optimizers.Optimizer:
+    if not isinstance(given, Mapping):
+        return optimizers.get(given)
     settings = dict(given.get("config") or {})
     for key in _KERAS_2_ONLY:
         if not settings.get(key):
             settings.pop(key, None)
-    return {**given, "config": settings}
+    return optimizers.get({**given, "config": settings})
 
 
 def _loss(given: Any) -> Any:
-    """One loss, taken out of a list or a mapping of outputs; Keras 2's reduction "auto" by its meaning."""
-    given = function_name(given)
-    if isinstance(given, Mapping) and "class_name" not in given:
-        given = list(given.values())
-    if isinstance(given, (list, tuple)) and len(given) == 1:
-        return _loss(given[0])
-    if isinstance(given, Mapping) and isinstance(settings := given.get("config"), Mapping):
+    """The one loss, taken out of a list or a mapping of outputs; Keras 2's reduction "auto" by its meaning."""
+    leaves = list(_leaves(given))
+    if len(leaves) != 1:
+        raise UnsupportedError("a model has one loss", received=f"{len(leaves)} losses")
+    loss = _function("loss", leaves[0])
+    refuse_custom(loss)
+    if isinstance(loss, Mapping) and isinstance(settings := loss.get("config"), Mapping):
         reduction = settings.get("reduction", "sum_over_batch_size")
         kept = {key: value for key, value in settings.items() if key != "fn"}
-        return {**given, "config": {**kept, "reduction": "sum_over_batch_size" if reduction == "auto" else reduction}}
-    return given
+        loss = {**loss, "config": {**kept, "reduction": "sum_over_batch_size" if reduction == "auto" else reduction}}
+    found = losses.get(loss)  # "crossentropy" depends on the model's width and stays a name
+    return found if isinstance(loss, Mapping) else loss
 
 
-def _metrics(given: Any) -> list[Any]:
-    """A flat list of metrics, taken out of lists and mappings of outputs."""
-    if given is None:
-        return []
-    if isinstance(given, Mapping) and "class_name" not in given:
-        given = list(given.values())
-    if isinstance(given, (list, tuple)):
-        return [metric for part in given for metric in _metrics(part)]
-    return [function_name(given)]
+def _metric(given: Any) -> Any:
+    """What ``compile`` takes, if the metric is there."""
+    metric = _function("metric", given)
+    refuse_custom(metric)
+    if isinstance(metric, Mapping) and metric.get("class_name") == "MeanMetricWrapper":
+        settings = {key: value for key, value in metric["config"].items() if key != "fn"}
+        return metrics.MeanMetricWrapper(_named_function("metric", metric["config"].get("fn")), **settings)
+    found = metrics.get(metric, 1)
+    return found if isinstance(metric, Mapping) else metric
+
+
+def _function(what: str, given: Any) -> Any:
+    """One of Keras's functions by its name in full, where a function is described; anything else as it is.
+
+    A user's function has only its name in a file: ``mse`` is none of Keras's, whose function of it goes by its name in
+    full.
+    """
+    described = isinstance(given, Mapping) and given.get("class_name") == "function"
+    return _named_function(what, given) if described else given
+
+
+def _named_function(what: str, given: Any) -> Any:
+    refuse_custom(given)
+    name = str(given.get("config") if isinstance(given, Mapping) else given)
+    known: Mapping[str, Any] = losses.FUNCTIONS if what == "loss" else metrics.FUNCTIONS
+    if name not in known:
+        raise UnsupportedError(
+            f"a {what} that is a function is one of Keras's", received=repr(name), remedy=f"one of {sorted(known)}"
+        )
+    return known[name]
+
+
+def _how(given: Any) -> Any:
+    return given if given in ("auto", 0, 1) else whole("steps_per_execution", given)
+
+
+def _loss_weights(given: Any) -> None:
+    weights = list(_leaves(given)) if isinstance(given, (Mapping, list, tuple)) else [given]
+    if weights not in ([], [1], [None]):
+        refuse("compile", "loss_weights", given, "weight rows with sample_weight")

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edgeling.configurable import refuse_custom
 from edgeling.errors import UnsupportedError
 from edgeling.files import strict_json
 from edgeling.formats.archive import malformed
@@ -138,30 +139,6 @@ def function_name(value: Any) -> Any:
 def _single(axis: Any) -> Any:
     """Keras 2 writes ``[1]`` where Keras 3 writes ``1``."""
     return axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
-
-
-def refuse_custom(value: Any) -> None:
-    """Raise if anything described comes from outside Keras, or is code.
-
-    Raises:
-        UnsupportedError: it does.
-    """
-    if isinstance(value, Mapping):
-        _refuse_custom_object(value)
-    if isinstance(value, (Mapping, list, tuple)):
-        for part in value.values() if isinstance(value, Mapping) else value:
-            refuse_custom(part)
-
-
-def _refuse_custom_object(value: Mapping[str, Any]) -> None:
-    kind, module, registered = value.get("class_name"), value.get("module"), value.get("registered_name")
-    outside = "module" in value and str(module).split(".")[0] not in ("keras", "builtins")
-    if kind == "__lambda__" or outside or (isinstance(registered, str) and ">" in registered):
-        raise UnsupportedError(
-            "custom objects are not loaded: code in a model file is never run",
-            received=f"{kind!r} of {module or registered!r}",
-            remedy="replace it with one of Keras's own layers or functions",
-        )
 
 
 def _require_chain(config: Mapping[str, Any], layers: Sequence[Mapping[str, Any]]) -> None:

@@ -9,7 +9,6 @@ A ``.keras`` file is a zip archive of ``metadata.json``, ``config.json`` (layers
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,14 +16,14 @@ from typing import Any
 
 from edgeling import __version__
 from edgeling import layers as layer_table
-from edgeling.errors import EdgelingError, UnsupportedError
+from edgeling.errors import UnsupportedError
 from edgeling.files.whole import write_file
 from edgeling.formats import hdf5
 from edgeling.formats.archive import MAX_FILE_BYTES, distrust, malformed, read_file, read_members, zip_of
 from edgeling.formats.assemble import Shape, assemble, keyed
-from edgeling.formats.compiling import arguments, compile_model, from_keras_2
-from edgeling.formats.description import describe, parse_json
-from edgeling.formats.optimizer_state import restore_state, state_arrays
+from edgeling.formats.compiling import compile_model, from_keras_2, require_supported
+from edgeling.formats.description import Description, describe, parse_json
+from edgeling.formats.optimizer_state import state_arrays, take_over
 from edgeling.graph.types import Array
 from edgeling.layers import InputLayer
 from edgeling.models import Sequential
@@ -39,8 +38,8 @@ def load_keras(path: str | Path, compile: bool = True) -> Sequential:
     """Read a model that Keras saved: a ``.keras`` file, or a whole-model ``.h5`` file.
 
     Args:
-        compile: also take over optimizer (of a ``.keras`` file with its state), loss and metrics. What of these is not
-            supported is named in a warning.
+        compile: also take over optimizer (of a ``.keras`` file with its state), loss and metrics. Each of these that is
+            not supported is named in a warning; the others are taken over.
 
     Raises:
         UnsupportedError: a layer, or a setting of one, that is not supported; a model that is not a chain; custom
@@ -83,8 +82,7 @@ def _require_readable(config: dict[str, Any]) -> None:
     """A class of one's own could be written, but would be read by nobody."""
     for layer in describe(config).layers:
         layer_table.get(layer)
-    if config["compile_config"]:
-        Sequential().compile(**arguments(config["compile_config"]))
+    require_supported(config["compile_config"])
 
 
 def _json(value: Any) -> bytes:
@@ -163,7 +161,8 @@ def _load_zip(content: bytes, compile: bool) -> Sequential:
     description = describe(config)
     held = hdf5.read(members[WEIGHTS])
     model = assemble(description, lambda key, name, shapes: numbered(held, f"layers/{key}/vars", shapes, name))
-    if compile and compile_model(model, compile_config):
+    if compile:
+        compile_model(model, compile_config)
         restore_optimizer(model, held)
     return model
 
@@ -173,12 +172,8 @@ def restore_optimizer(model: Sequential, held: hdf5.Contents) -> None:
     path = "optimizer/vars"
     if model.optimizer is None or not held.count(path):
         return
-    try:
-        if not held.array(f"{path}/0", ()):  # no step was done
-            return
-        restore_state(model, model.optimizer, lambda shapes: numbered(held, path, shapes, "optimizer"))
-    except EdgelingError as error:
-        warnings.warn(f"the optimizer starts afresh: {error}", stacklevel=4)
+    if held.array(f"{path}/0", ()):  # else no step was done
+        take_over(model, lambda shapes: numbered(held, path, shapes, "optimizer"))
 
 
 def numbered(held: hdf5.Contents, path: str, shapes: Sequence[Shape], name: str) -> list[Array]:
@@ -196,10 +191,28 @@ def _load_h5(content: bytes, compile: bool) -> Sequential:
     held = hdf5.read(content)
     if "@model_config" not in held.values:
         raise malformed("an HDF5 file of weights alone", "save the whole model: model.save('model.keras')")
-    model = assemble(describe(_attribute(held, "model_config")), lambda _, name, shapes: _named(held, name, shapes))
+    description = describe(_attribute(held, "model_config"))
+    if "@keras_version" in held.values and held.texts("", "keras_version")[0].startswith("2"):
+        _require_lasting(description)
+    model = assemble(description, lambda _, name, shapes: _named(held, name, shapes))
     if compile and "@training_config" in held.values:
         compile_model(model, from_keras_2(_attribute(held, "training_config")))
     return model
+
+
+def _require_lasting(description: Description) -> None:
+    """Raise where a name meant something else in Keras 2.
+
+    Raises:
+        UnsupportedError: it did.
+    """
+    for layer in description.layers:
+        if layer["config"].get("activation") == "hard_sigmoid":
+            raise UnsupportedError(
+                "hard_sigmoid of Keras 2 is another function than Keras 3's, and not supported",
+                received=f"activation of {layer['config'].get('name')!r}",
+                remedy="train with Keras 3, or with activation='sigmoid'",
+            )
 
 
 def _attribute(held: hdf5.Contents, name: str) -> dict[str, Any]:

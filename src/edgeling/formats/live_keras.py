@@ -3,22 +3,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from inspect import isfunction
 from typing import Any
 
 import numpy as np
 
+from edgeling import activations
 from edgeling.errors import ArtifactError, UnsupportedError
 from edgeling.formats.archive import distrust
 from edgeling.formats.assemble import Shape, assemble, require_shapes
 from edgeling.formats.compiling import compile_model
 from edgeling.formats.description import describe
-from edgeling.formats.optimizer_state import restore_state
+from edgeling.formats.optimizer_state import take_over
 from edgeling.graph.types import Array
 from edgeling.layers import Layer, Normalization
 from edgeling.models import Sequential
 
 _PACKAGES = ("keras", "tf_keras", "tensorflow")
+_TRAINING = frozenset({
+    "train_step", "test_step", "compute_loss", "compute_metrics", "make_train_function", "make_test_function",
+    "compile", "fit", "evaluate", "get_metrics_result", "reset_metrics",
+})  # fmt: skip
+_METRICS = ("metrics", "weighted_metrics")
 
 
 def is_keras_model(value: object) -> bool:
@@ -40,18 +47,89 @@ def from_keras(keras_model: Any, compile: bool = True) -> Sequential:
     """
     kind = _kind(keras_model)
     layers = {layer.name: layer for layer in keras_model.layers}
+    _require_untouched([keras_model, *keras_model.layers], _TRAINING if not compile else ())
 
     def weights(key: str, name: str, shapes: Sequence[Shape]) -> list[Array]:
         return list(layers[name].get_weights())
 
     with distrust("a Keras model"):
-        config = {"class_name": kind, "config": keras_model.get_config()}
+        config = {"class_name": kind, "config": _with_functions(keras_model.get_config(), layers)}
         if keras_model.built:
             config["build_config"] = {"input_shape": tuple(keras_model.input_shape)}
         model = assemble(describe(config), weights)
-    if compile and getattr(keras_model, "compiled", False) and compile_model(model, keras_model.get_compile_config()):
+    if compile and getattr(keras_model, "compiled", False):
+        raw = getattr(getattr(keras_model, "_compile_config", None), "config", {})
+        compile_model(model, _marked(keras_model.get_compile_config(), raw))
         _take_optimizer(model, keras_model.optimizer)
     return model
+
+
+def _require_untouched(parts: Sequence[Any], but_for: Collection[str]) -> None:
+    """Raise if somebody put a function in the place of a method that Keras calls: nothing here would.
+
+    Raises:
+        UnsupportedError: somebody did.
+    """
+    for part in parts:
+        replaced = sorted(_replaced(part) - set(but_for))
+        if replaced:
+            training = " or, to take it without training settings, compile=False" if set(replaced) <= _TRAINING else ""
+            raise UnsupportedError(
+                "methods of a Keras model and its layers are Keras's own",
+                received=f"{', '.join(replaced)} set on {part.name!r}",
+                remedy=f"a model without them{training}",
+            )
+
+
+def _replaced(value: Any) -> set[str]:
+    """Methods of a Keras object that are somebody's functions."""
+    held = getattr(value, "__dict__", {})
+    return {
+        name for name, method in held.items()
+        if callable(method) and callable(getattr(type(value), name, None)) and not _is_keras(method)
+    }  # fmt: skip
+
+
+def _with_functions(config: dict[str, Any], layers: Mapping[str, Any]) -> dict[str, Any]:
+    """The model's configuration, with activations that say what they are: Keras writes the name of a function that
+    goes by the name of one of its own.
+    """
+
+    def described(part: Any) -> Any:
+        own = part.get("config") if isinstance(part, Mapping) else None
+        live = getattr(layers.get(own.get("name", "")), "activation", None) if isinstance(own, Mapping) else None
+        if own is None or not callable(live) or _is_layer(live):
+            return part
+        return {**part, "config": {**own, "activation": activations.serialize(live)}}
+
+    return {**config, "layers": [described(part) for part in config.get("layers", ())]}
+
+
+def _is_layer(value: Any) -> bool:
+    return any(c.__name__ == "Layer" for c in type(value).__mro__)
+
+
+def _marked(config: Any, raw: Any, takes_functions: bool = False) -> Any:
+    """Training settings in which a user's function, or object that holds one, does not pass for Keras's own.
+
+    Args:
+        config: as Keras describes them.
+        raw: as ``compile`` was given them.
+        takes_functions: a function is what it is: a metric is any function of (y_true, y_pred).
+    """
+    if isinstance(raw, Mapping) and isinstance(config, Mapping):
+        return {key: _marked(each, raw.get(key), takes_functions or key in _METRICS) for key, each in config.items()}
+    if isinstance(raw, (list, tuple)) and isinstance(config, (list, tuple)):
+        return [_marked(each, theirs, takes_functions) for each, theirs in zip(config, raw, strict=True)]
+    theirs = isfunction(raw) and not _is_keras(raw)
+    if theirs and takes_functions:
+        return raw
+    held = getattr(raw, "__dict__", {}).values()
+    if isinstance(config, Mapping) and (theirs or any(isfunction(each) and not _is_keras(each) for each in held)):
+        return {**config, "module": getattr(raw, "__module__", None), "registered_name": "Python>function"}
+    if isinstance(config, Mapping) and config.get("class_name") == "Huber":  # whose delta Keras does not describe
+        return {**config, "config": {**getattr(raw, "_fn_kwargs", {}), **config["config"]}}
+    return config
 
 
 def _take_optimizer(model: Sequential, theirs: Any) -> None:
@@ -64,7 +142,7 @@ def _take_optimizer(model: Sequential, theirs: Any) -> None:
         require_shapes([a.shape for a in arrays], shapes, theirs.name)
         return arrays
 
-    restore_state(model, model.optimizer, state)
+    take_over(model, state)
 
 
 def to_keras(model: Sequential, keras_model: Any) -> None:
@@ -112,5 +190,6 @@ def _kind(keras_model: Any) -> str:
     )
 
 
-def _is_keras(found: type) -> bool:
-    return found.__module__.split(".")[0] in _PACKAGES
+def _is_keras(found: Any) -> bool:
+    """Whether a class or function is from one of Keras's packages."""
+    return str(getattr(found, "__module__", "")).split(".")[0] in _PACKAGES

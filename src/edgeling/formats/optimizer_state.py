@@ -7,10 +7,12 @@ Powers such as ``beta_1 ** t``, which Edgeling carries along, follow from the it
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from edgeling.errors import EdgelingError
 from edgeling.formats.archive import malformed
 from edgeling.graph.types import Array
 from edgeling.graph.updates import NADAM_DECAY, SMALLEST_POWER
@@ -68,6 +70,19 @@ def state_arrays(model: Sequential, optimizer: Optimizer) -> list[Array]:
     slots = [state.get(name, np.full(shape, value, np.float32)) for name, shape, value in layout(model, optimizer)]
     rate = [] if _scheduled(optimizer) else [np.float32(optimizer.learning_rate)]
     return [np.asarray(a) for a in (np.int32(optimizer.iterations), *rate, *slots)]
+
+
+def take_over(model: Sequential, read: Callable[[Sequence[Shape]], list[Array]]) -> None:
+    """Have the model's optimizer go on with a state that is read, or begin afresh, with a warning, if it does not fit.
+
+    Args:
+        read: see :func:`restore_state`.
+    """
+    assert model.optimizer
+    try:
+        restore_state(model, model.optimizer, read)
+    except EdgelingError as error:
+        warnings.warn(f"the optimizer starts afresh: {error}", stacklevel=5)
 
 
 def restore_state(model: Sequential, optimizer: Optimizer, read: Callable[[Sequence[Shape]], list[Array]]) -> None:

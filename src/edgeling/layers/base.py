@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from edgeling import activations
 from edgeling.activations import ActivationFunction
 from edgeling.checking import require_float32, whole
-from edgeling.configurable import Configurable, automatic_name, refuse, refuse_overriding, serialize
+from edgeling.configurable import Configurable, NeverCalled, automatic_name, refuse, serialize
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.layers.eager import call, refuse_symbols
@@ -24,7 +24,7 @@ from edgeling.regularizers import Regularizer
 Shape = tuple[int, ...]
 
 
-class Layer(Configurable):
+class Layer(Configurable, NeverCalled):
     """A step of a network, from a batch of rows to a batch of rows.
 
     Args:
@@ -38,6 +38,11 @@ class Layer(Configurable):
     """
 
     module = "keras.layers"
+    never_called = ("call", "__call__", "compute_output_spec")
+    instead = (
+        "the layers of edgeling.layers (Rescaling, Activation, Dense...), or trace(tracer, x), which writes graph"
+        " operations"
+    )
     arguments: ClassVar[tuple[str, ...]] = ()
     takes_vectors: ClassVar[bool] = False  # a call with one dimension means one row
     refused: ClassVar[tuple[str, ...]] = ("activity_regularizer", "input_tensor", "weights")
@@ -67,14 +72,6 @@ class Layer(Configurable):
         self.output_row: Shape | None = None
         self._weights: list[Weight] = []
         self._calls = 0
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        refuse_overriding(
-            cls, ("call", "__call__", "compute_output_spec"),
-            "the layers of edgeling.layers (Rescaling, Activation, Dense...), or trace(tracer, x), which writes graph"
-            " operations",
-        )  # fmt: skip
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Whatever is set may change what is computed: what was compiled looks again."""

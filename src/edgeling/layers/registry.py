@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from edgeling.configurable import find
+from edgeling.configurable import find, refuse_custom
 from edgeling.layers.base import InputLayer, Layer
 from edgeling.layers.core import (
     ELU,
@@ -32,6 +33,9 @@ def get(description: Any) -> Layer:
     """A layer from its description in a model file.
 
     Raises:
-        UnsupportedError: no such layer, or a setting of it that is not supported.
+        UnsupportedError: no such layer, or a setting of it that is not supported; a layer of one's own.
     """
-    return find("layer", TABLE, description["class_name"]).from_config(description["config"])
+    if not isinstance(description, Mapping):
+        find("layer description", TABLE, description)
+    refuse_custom(description)
+    return find("layer", TABLE, description.get("class_name")).from_config(description.get("config", {}))

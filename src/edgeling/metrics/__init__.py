@@ -81,13 +81,14 @@ TABLE = table_of(
     MSLE=MeanSquaredLogarithmicError, kld=KLDivergence, logcosh=LogCoshError, mape=MeanAbsolutePercentageError,
     MAPE=MeanAbsolutePercentageError,
 )  # fmt: skip
-_FUNCTIONS: dict[Any, type[Metric]] = {
+_CLASS_OF: dict[Any, type[Metric]] = {
     binary_accuracy: BinaryAccuracy,
     categorical_accuracy: CategoricalAccuracy,
     sparse_categorical_accuracy: SparseCategoricalAccuracy,
     top_k_categorical_accuracy: TopKCategoricalAccuracy,
     sparse_top_k_categorical_accuracy: SparseTopKCategoricalAccuracy,
 }
+FUNCTIONS: dict[str, Any] = {**losses.FUNCTIONS, **{function.__name__: function for function in _CLASS_OF}}
 _OF_LOSSES = {c.loss_class: c for c in CLASSES if issubclass(c, LossMetric) and c is not RootMeanSquaredError}
 
 __all__ = [
@@ -125,7 +126,7 @@ def get(identifier: Any, width: int | None = None, sparse: bool = False) -> Metr
     if not isinstance(identifier, (dict, Metric, type)):
         if not callable(identifier):
             find("metric", TABLE, identifier)
-        known = _FUNCTIONS.get(identifier)
+        known = _CLASS_OF.get(identifier)
         return known(name=identifier.__name__) if known else MeanMetricWrapper(identifier)
     return resolve("metric", Metric, TABLE, identifier)
 

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from edgeling import initializers
 from edgeling.checking import Limits, require_float32
 from edgeling.configurable import Configurable, snake_case
+from edgeling.errors import UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.losses import same_rank
 from edgeling.network.weights import Weight
@@ -231,6 +232,8 @@ class MeanMetricWrapper(Mean):
 
     def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
         super().__init__(name or getattr(fn, "__name__", None), dtype)
+        if not callable(fn):
+            raise UnsupportedError("fn is a function of (y_true, y_pred)", received=repr(fn))
         self.fn, self._kwargs = fn, kwargs
 
     def update_state(  # type: ignore[override]

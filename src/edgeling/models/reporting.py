@@ -158,8 +158,9 @@ def unique_names(plain: Iterable[metrics.Metric], weighted: Iterable[metrics.Met
 
 
 def _is_native(metric: metrics.Metric) -> bool:
-    """Of our own classes, for a subclass may override what the kernel computes."""
-    return isinstance(metric, metrics.NativeMetric) and type(metric) in metrics.CLASSES
+    """Of our own classes, for a subclass or somebody's object may override what the kernel computes."""
+    ours = isinstance(metric, metrics.NativeMetric) and type(metric) in metrics.CLASSES
+    return ours and not vars(metric).keys() & {"update_state", "result", "values", "reset_state"}
 
 
 def _require_form(metric: metrics.Metric, loss: losses.Loss, width: int) -> None:

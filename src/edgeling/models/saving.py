@@ -120,8 +120,10 @@ def clone_model(
     for name, value in {"input_tensors": input_tensors, **others}.items():
         refuse("clone_model", name, value)
     if clone_function is None:
-        return type(model).from_config(model.get_config())
-    copy = type(model)([clone_function(layer) for layer in model.layers], name=model.name)
+        copies = [type(layer).from_config(layer.get_config()) for layer in model.chain]
+    else:
+        copies = [clone_function(layer) for layer in model.layers]
+    copy = type(model)(copies, name=model.name)
     if model.built and not copy.built:
         copy.build(model.input_shape)
     return copy

@@ -11,7 +11,7 @@ import numpy as np
 
 from edgeling.callbacks import CallbackList
 from edgeling.checking import whole
-from edgeling.configurable import refuse, refuse_overriding
+from edgeling.configurable import NeverCalled, refuse
 from edgeling.errors import DataError
 from edgeling.graph.types import Array
 from edgeling.layers.eager import call, refuse_symbols
@@ -23,13 +23,8 @@ from edgeling.models.trained import Trainable
 from edgeling.network.weights import Weight
 from edgeling.training import arrays
 
-_NEVER_CALLED = (
-    "call", "__call__", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics",
-    "make_train_function", "make_test_function", "make_predict_function",
-)  # fmt: skip
 
-
-class Sequential(Trainable):
+class Sequential(Trainable, NeverCalled):
     """Layers one after another.
 
     Args:
@@ -43,9 +38,12 @@ class Sequential(Trainable):
         >>> history = model.fit(x, y, epochs=100, verbose=0)
     """
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        refuse_overriding(cls, _NEVER_CALLED, "layers in a chain, compile() with a loss and metrics, and callbacks")
+    never_called = (
+        "call", "__call__", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics",
+        "make_train_function", "make_test_function", "make_predict_function", "compute_output_spec", "stateless_call",
+        "stateless_compute_loss",
+    )  # fmt: skip
+    instead = "layers in a chain, compile() with a loss and metrics, and callbacks"
 
     def _forget_compiled(self) -> None:
         super()._forget_compiled()

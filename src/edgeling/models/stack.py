@@ -105,6 +105,11 @@ class Stack:
         """The layers, without the input."""
         return list(self._layers)
 
+    @property
+    def chain(self) -> list[Layer]:
+        """The layers, with the input if there is one."""
+        return [*([self._input] if self._input else []), *self._layers]
+
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by name or position.
 
@@ -224,8 +229,7 @@ class Stack:
 
     def get_config(self) -> dict[str, Any]:
         """Keras's configuration, as its model files hold it."""
-        chain = [*([self._input] if self._input else []), *self._layers]
-        described = [{**serialize(x), **_build_config(x)} for x in chain]
+        described = [{**serialize(x), **_build_config(x)} for x in self.chain]
         config: dict[str, Any] = {"name": self.name, "trainable": True, "dtype": "float32", "layers": described}
         if self._input and self._input.declared:
             config["build_input_shape"] = [None, *self._input.declared]

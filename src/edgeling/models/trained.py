@@ -96,22 +96,30 @@ class Trainable(Stack):
         if steps_per_execution != "auto":
             whole("steps_per_execution", steps_per_execution)
         rule = optimizers.get(optimizer)
+        if rule is not self.optimizer and rule.iterations:
+            raise UnsupportedError(
+                "an optimizer stays with the model it has trained, for it keeps what it learned of its weights",
+                received=f"{type(rule).__name__} after {rule.iterations} steps with another model",
+                remedy=f"optimizer={type(rule).__name__}.from_config(optimizer.get_config())",
+            )
+        self.judge_by(loss, metrics, weighted_metrics)
+        if rule is not self.optimizer:
+            self._optimizer_state = {}
+        self.optimizer = rule
+        self.run_eagerly, self.jit_compile, self.steps_per_execution = run_eagerly, jit_compile, steps_per_execution
+
+    def judge_by(self, loss: Any = None, metrics: Any = None, weighted_metrics: Any = None) -> None:
+        """The part of :meth:`compile` that ``evaluate`` needs.
+
+        Raises:
+            UnsupportedError: a loss or metric that is not there; nothing is changed.
+        """
         loss = loss[0] if isinstance(loss, (list, tuple)) and len(loss) == 1 else loss
         metric_directions(as_list(metrics), as_list(weighted_metrics))  # refuses what is not there
         if loss not in (None, "crossentropy", "ce"):
             losses.get(loss)
-        if rule is not self.optimizer:
-            if rule.iterations:
-                raise UnsupportedError(
-                    "an optimizer stays with the model it has trained, for it keeps what it learned of its weights",
-                    received=f"{type(rule).__name__} after {rule.iterations} steps with another model",
-                    remedy=f"optimizer={type(rule).__name__}.from_config(optimizer.get_config())",
-                )
-            self._optimizer_state = {}
         self._forget_compiled()
-        self.optimizer, self.loss = rule, loss
-        self.run_eagerly, self.jit_compile, self.steps_per_execution = run_eagerly, jit_compile, steps_per_execution
-        self._metrics, self._weighted_metrics = as_list(metrics), as_list(weighted_metrics)
+        self.loss, self._metrics, self._weighted_metrics = loss, as_list(metrics), as_list(weighted_metrics)
 
     def fit(
         self,
@@ -272,7 +280,7 @@ class Trainable(Stack):
         Raises:
             DataError, TrainingError, CompilerNotFoundError: as :meth:`fit`.
         """
-        self._compiled()
+        self._require_loss()
         shown, steps = verbosity(verbose), None if steps is None else whole("steps", steps)
         batches = feed_of(x, y, steps)
         data: TrainingData | BatchFeed
@@ -390,13 +398,19 @@ class Trainable(Stack):
     def _compiled(self) -> optimizers.Optimizer:
         if self.optimizer is None:
             raise TrainingError(
-                "a model is compiled before it trains", received="none", remedy="model.compile('adam', loss)"
+                "a model is compiled before it trains", received="no optimizer", remedy="model.compile('adam', loss)"
             )
         return self.optimizer
 
+    def _require_loss(self) -> None:
+        if self.loss is None:
+            raise TrainingError(
+                "a model that is trained or evaluated is compiled with a loss", received="none",
+                remedy="model.compile('adam', loss)",
+            )  # fmt: skip
+
     def _features(self, x: Any) -> Floats:
         """Rows of the input; a model that is not built takes its shape from them."""
-        self._compiled()
         known = self._input.declared if self._input else None
         floats = arrays.features(x, known)
         if not self.built:
@@ -412,8 +426,7 @@ class Trainable(Stack):
         return output[0]
 
     def _resolved_loss(self, y: Any) -> losses.Loss:
-        if self.loss is None:
-            raise TrainingError("training needs a loss", received="loss=None", remedy="compile(optimizer, 'mse')")
+        self._require_loss()
         alias = self.loss in ("crossentropy", "ce")
         target_width = arrays.raw_targets(y).shape[1] if alias else None
         return losses.get(self.loss, self._width(), target_width)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 
 from edgeling.checking import Limits, number
-from edgeling.configurable import Configurable, automatic_name, refuse, refuse_overriding, serialize
+from edgeling.configurable import Configurable, NeverCalled, automatic_name, refuse, serialize
 from edgeling.errors import TrainingError, UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.graph.types import Array
@@ -33,7 +33,7 @@ class Slot(NamedTuple):
 _UNSUPPORTED = ("loss_scale_factor", "gradient_accumulation_steps", "ema_overwrite_frequency", "use_ema")
 
 
-class Optimizer(Configurable):
+class Optimizer(Configurable, NeverCalled):
     """A rule from gradients to new weights. In a step: clip the gradients, decay the weights, update.
 
     Attributes:
@@ -44,6 +44,11 @@ class Optimizer(Configurable):
 
     module = "keras.optimizers"
     ignored = frozenset({"ema_momentum", "jit_compile", "is_legacy_optimizer"})
+    never_called = ("build", "update_step", "apply", "apply_gradients", "stateless_apply")
+    instead = (
+        "an optimizer of edgeling.optimizers, or trace(builder, learning_rate, gradients), which writes graph"
+        " operations"
+    )
     operation: ClassVar[str]
     limits: ClassVar[Limits] = {
         **dict.fromkeys(("beta_1", "beta_2", "rho", "momentum"), (0.0, 1.0)),
@@ -85,14 +90,6 @@ class Optimizer(Configurable):
             refuse(type(self).__name__, key, refused[key])
         if sum(clip is not None for clip in clips.values()) > 1:
             raise TrainingError(f"only one of {', '.join(clips)} can be set", received=str(clips))
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        refuse_overriding(
-            cls, ("build", "update_step", "apply", "apply_gradients", "stateless_apply"),
-            "an optimizer of edgeling.optimizers, or trace(builder, learning_rate, gradients), which writes graph"
-            " operations",
-        )  # fmt: skip
 
     @property
     def learning_rate(self) -> LearningRate:

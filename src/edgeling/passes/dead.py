@@ -15,12 +15,23 @@ from typing import TypeVar
 
 from edgeling.graph.scan import Scan
 from edgeling.graph.types import Graph, Node
+from edgeling.passes.contracts import contract, only_what_is_needed, same_face, same_or_changed
 
 T = TypeVar("T")
 
 
+@contract(same_face, same_or_changed, ensures=(only_what_is_needed,))
 def remove_dead(graph: Graph) -> Graph:
     """The graph without nodes and constants that no output and no update depends on."""
+    return _living(graph)
+
+
+def part(graph: Graph, inputs: Sequence[str], outputs: Sequence[str]) -> Graph:
+    """What of a graph makes some of its values from others, which become its inputs."""
+    return _living(replace(graph, inputs=tuple(inputs), outputs=tuple(outputs)))
+
+
+def _living(graph: Graph) -> Graph:
     needed = {*graph.outputs, *(value for _, value in graph.updates)}
     kept: list[Node] = []
     for node in reversed(graph.nodes):
@@ -29,9 +40,8 @@ def remove_dead(graph: Graph) -> Graph:
             needed.update(kept[-1].inputs)
     constants = {name: array for name, array in graph.constants.items() if name in needed}
     same = [id(node) for node in graph.nodes] == [id(node) for node in reversed(kept)]
-    if same and len(constants) == len(graph.constants):
-        return graph
-    return prune_types(replace(graph, nodes=tuple(reversed(kept)), constants=constants))
+    left = prune_types(replace(graph, nodes=tuple(reversed(kept)), constants=constants))
+    return graph if same and len(left.types) == len(graph.types) else left
 
 
 def prune_types(graph: Graph) -> Graph:
@@ -49,7 +59,7 @@ def _trimmed(node: Node, needed: Collection[str]) -> Node:
     alive = [value in needed for value in final]
     while True:
         outputs = (*compress(carried, alive), *compress(results, wanted))
-        body = remove_dead(scan.body if outputs == scan.body.outputs else replace(scan.body, outputs=outputs))
+        body = _living(scan.body if outputs == scan.body.outputs else replace(scan.body, outputs=outputs))
         read = {*outputs, *(i for n in body.nodes for i in n.inputs)}
         reached = [a or name in read for a, name in zip(alive, body.inputs, strict=False)]
         if reached == alive:

@@ -15,6 +15,7 @@ from edgeling.errors import UnsupportedError
 from edgeling.graph.activations import ACTIVATIONS
 from edgeling.graph.builder import GraphBuilder
 from edgeling.graph.types import Graph, Node
+from edgeling.passes.contracts import contract, more_outputs, only_what_is_needed
 from edgeling.passes.dead import remove_dead
 from edgeling.passes.scan_gradient import downstream, scan_gradient
 
@@ -22,6 +23,7 @@ from edgeling.passes.scan_gradient import downstream, scan_gradient
 Gradient = Callable[..., Sequence[str]]
 
 
+@contract(more_outputs, ensures=(only_what_is_needed,))
 def differentiate(graph: Graph, loss: str, with_respect_to: Sequence[str]) -> Graph:
     """Append the gradient of a scalar to a graph's outputs.
 
@@ -40,6 +42,7 @@ def differentiate(graph: Graph, loss: str, with_respect_to: Sequence[str]) -> Gr
     return _with_gradients(graph, builder, [(loss, one)], with_respect_to)
 
 
+@contract(more_outputs, ensures=(only_what_is_needed,))
 def vector_jacobian(graph: Graph, outputs: Sequence[str], with_respect_to: Sequence[str]) -> Graph:
     """Append the products of cotangents with the Jacobian of any number of outputs.
 

@@ -16,12 +16,21 @@ import numpy as np
 from edgeling.graph.meaning import evaluate
 from edgeling.graph.scan import Scan
 from edgeling.graph.types import Array, Graph, Node
+from edgeling.passes.contracts import contract, nothing_left_to_compute, same_face, same_or_changed
 from edgeling.passes.dead import remove_dead
 from edgeling.passes.rewrite import in_bodies
 
 
+@contract(same_face, same_or_changed, ensures=(nothing_left_to_compute,))
 def fold(graph: Graph) -> Graph:
     """The graph with every node of constant inputs replaced by its value."""
+    # What is computed may be what a body captures, and what a body captures may be all that one of its nodes reads.
+    while (folded := _folded_once(graph)) is not graph:
+        graph = folded
+    return graph
+
+
+def _folded_once(graph: Graph) -> Graph:
     graph = in_bodies(_with_own_constants(graph), fold)
     constants = dict(graph.constants)
     nodes: list[Node] = []

@@ -15,6 +15,7 @@ import numpy as np
 
 from edgeling.graph.naming import unused
 from edgeling.graph.types import Array, Graph, Node
+from edgeling.passes.contracts import contract, same_face, same_or_changed
 from edgeling.passes.rewrite import Uses, in_bodies, substitute
 
 # A column standardised by (mean, scale) loses about |mean| / scale of its precision when folded into the weights, for
@@ -27,6 +28,7 @@ Fusion = Callable[[Graph, Uses, Node], Graph | None]
 Columns = tuple[Array, Array]  # y = x * slope + offset, one each a column, in float64
 
 
+@contract(same_face, same_or_changed)
 def fuse(graph: Graph) -> Graph:
     """The graph with activations, batch normalisations and standardisations fused into dense nodes."""
     rules = (_columns_into_dense_before, _activation_into_dense, _columns_into_dense_after)

@@ -11,9 +11,11 @@ from dataclasses import replace
 
 from edgeling.errors import UnsupportedError
 from edgeling.graph.types import DType, Graph, Node
+from edgeling.passes.contracts import contract, integers_only, only_what_is_needed
 from edgeling.passes.dead import remove_dead
 
 
+@contract(ensures=(only_what_is_needed, integers_only))
 def integer_ends(graph: Graph) -> Graph:
     """The graph without its ``quantize`` and ``dequantize``.
 

@@ -35,12 +35,14 @@ from numpy.typing import ArrayLike
 from edgeling.errors import DataError, GraphError
 from edgeling.graph.integer import split_scale
 from edgeling.graph.types import Array, Graph, Node
+from edgeling.passes.contracts import contract, integers_inside, same_face
 from edgeling.passes.quantization import Context, named, refused, values_on
 from edgeling.passes.quantization_arithmetic import affine_of, tensor
 from edgeling.passes.quantization_rules import LAYERS, PREPARATION, RULES
 from edgeling.passes.scales import output_scale
 
 
+@contract(same_face, ensures=(integers_inside,))
 def quantize(graph: Graph, calibration_rows: ArrayLike | Mapping[str, ArrayLike]) -> Graph:
     """The int8 graph of a float inference graph.
 

@@ -19,7 +19,7 @@ import numpy as np
 from edgeling.graph.builder import GraphBuilder
 from edgeling.graph.scan import Scan, stack_type
 from edgeling.graph.types import DType, Graph, Node
-from edgeling.passes.dead import prune_types, remove_dead
+from edgeling.passes.dead import part
 
 VectorJacobian = Callable[[Graph, Sequence[str], Sequence[str]], Graph]
 
@@ -74,7 +74,7 @@ class _Ways:
 
     def there(self, body: Graph) -> Graph:
         """The body that also gives what is kept."""
-        return remove_dead(replace(self.joint, inputs=body.inputs, outputs=(*body.outputs, *self.kept)))
+        return part(self.joint, body.inputs, (*body.outputs, *self.kept))
 
 
 def _divide(vector_jacobian: VectorJacobian, scan: Scan, arriving: Sequence[str]) -> _Ways:
@@ -140,7 +140,7 @@ class _Backwards:
         made += [ways.gradients[name] for name in self._sliced]
         inputs = [ways.cotangents[i] for i in carried] + sums + [ways.cotangents[i] for i in stacks]
         inputs += [*ways.stacked, *ways.kept, *self._slices, *self._captured]
-        return prune_types(remove_dead(replace(builder.graph(made), inputs=tuple(inputs))))
+        return part(builder.graph(made), inputs, made)
 
     def _carried_gradient(self, builder: GraphBuilder, index: int) -> str:
         name = self._carried[index]

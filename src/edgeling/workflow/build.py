@@ -204,8 +204,8 @@ def opened(source: Source) -> Pipeline | Sequential | Graph:
         UnsupportedError: it holds a layer that Edgeling does not know.
     """
     if isinstance(source, str | Path):
-        return load_keras(source) if Path(source).suffix in MODEL_FILES else load(source)
-    found = from_keras(source) if is_keras_model(source) else source
+        return load_keras(source, compile=False) if Path(source).suffix in MODEL_FILES else load(source)
+    found = from_keras(source, compile=False) if is_keras_model(source) else source
     if not isinstance(found, Pipeline | Sequential | Graph):
         raise UnsupportedError(
             "a model is a Sequential, a Keras model, a loaded pipeline, a graph, or the path of one",
