@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from edgeling.graph.operations import OPERATIONS
 from edgeling.graph.types import Graph, Node
 
 
@@ -68,25 +69,6 @@ def _scan(_: Graph, node: Node) -> Cost:
     return Cost(once.multiply_accumulates * length, once.elementary * length)
 
 
-COSTS: dict[str, CostRule] = {
-    "scan": _scan,
-    "dense": _dense,
-    "dense_int8": _dense,
-    "matmul": _matmul,
-    **dict.fromkeys(("reshape", "broadcast", "gather", "scatter", "concatenate"), _moved),
-    **dict.fromkeys(("softmax", "log_softmax", "sum", "sum_quantized", "norm"), _each_input),
-    **dict.fromkeys(("loss", "loss_gradient", "metric", "penalty"), _each_input),
-    **dict.fromkeys(
-        (
-            "add", "subtract", "multiply", "divide", "square", "reciprocal_sqrt", "clip", "activation",
-            "activation_gradient", "softmax_gradient", "log_softmax_gradient", "batch_normalization", "impute",
-            "standardize", "calendar", "one_hot", "penalty_gradient", "dropout_mask", "count", "sgd_update",
-            "momentum_update", "rmsprop_update", "adagrad_update", "adam_update", "amsgrad_update", "adamax_update",
-            "nadam_update", "lion_update", "adadelta_update", "ftrl_update", "lamb_update", "adafactor_update", "decay",
-            "power_step", "adam_alpha", "adamax_alpha", "nadam_product", "clip_scale",
-            "quantize", "lookup_int8", "softmax_int8", "dequantize", "add_quantized", "subtract_quantized",
-            "multiply_quantized", "requantize", "scale_quantized",
-        ),
-        _each_output,
-    ),
-}  # fmt: skip
+_BY_WORK: dict[str, CostRule] = {"outputs": _each_output, "inputs": _each_input, "none": _moved}
+_OWN: dict[str, CostRule] = {"dense": _dense, "dense_int8": _dense, "matmul": _matmul, "scan": _scan}
+COSTS: dict[str, CostRule] = {name: _OWN.get(name) or _BY_WORK[row.work] for name, row in OPERATIONS.items()}

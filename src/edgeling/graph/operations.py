@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from edgeling.graph.types import EMPTY_GRAPH, Attribute
 
@@ -20,11 +21,14 @@ class Operation:
         description: its formula, for people.
         inputs: how many; ``MANY`` for one or more.
         attributes: defaults, which also fix the types.
+        work: the elements it does something for, one elementary operation each; where that is not all, ``cost.py``
+            has its row.
     """
 
     description: str
     inputs: int
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    work: Literal["outputs", "inputs", "none"] = "outputs"
 
 
 def _binary(description: str) -> Operation:
@@ -57,25 +61,19 @@ ELEMENTWISE = {
     "reciprocal_sqrt": Operation("1 / sqrt(x + epsilon)", 1, {"epsilon": 0.0}),
     "clip": Operation("x limited to [minimum, maximum]", 1, {"minimum": 0.0, "maximum": 0.0}),
     "activation": Operation("an activation function; alpha is its slope or scale", 1, ACTIVATION_ATTRIBUTES),
-    "activation_gradient": Operation(
-        "(dy, v) -> dx, where v is the activation's output or input, as its row in `activations` says",
-        2, ACTIVATION_ATTRIBUTES,
-    ),
 }  # fmt: skip
 
 LINEAR = {
     "dense": Operation("activation(x @ kernel + bias): x [n,i], kernel [i,o], bias [o]", 3, ACTIVATION_ATTRIBUTES),
     "matmul": Operation("a @ b, each transposed first if asked", 2, {"transpose_a": False, "transpose_b": False}),
-    "sum": Operation("sum over the axes, which are kept with length one", 1, {"axes": (0,)}),
-    "broadcast": Operation("x repeated to a shape (NumPy broadcasting)", 1, {"shape": (1,)}),
-    "reshape": Operation("the same elements in another shape", 1, {"shape": (1,)}),
+    "sum": Operation("sum over the axes, which are kept with length one", 1, {"axes": (0,)}, work="inputs"),
+    "broadcast": Operation("x repeated to a shape (NumPy broadcasting)", 1, {"shape": (1,)}, work="none"),
+    "reshape": Operation("the same elements in another shape", 1, {"shape": (1,)}, work="none"),
 }
 
 NORMALISING = {
-    "softmax": Operation("softmax over the last axis", 1),
-    "softmax_gradient": Operation("(dy, y) -> dx", 2),
-    "log_softmax": Operation("log of softmax over the last axis", 1),
-    "log_softmax_gradient": Operation("(dy, y) -> dx", 2),
+    "softmax": Operation("softmax over the last axis", 1, work="inputs"),
+    "log_softmax": Operation("log of softmax over the last axis", 1, work="inputs"),
     "batch_normalization": Operation(
         "gamma * (x - mean) / sqrt(variance + epsilon) + beta, with (x, gamma, beta, mean, variance)",
         5, {"epsilon": 1e-3},
@@ -85,27 +83,36 @@ NORMALISING = {
 PREPARATION = {
     "impute": Operation("(x, fill): fill where x is NaN", 2),
     "standardize": Operation("(x, mean, scale): (x - mean) / scale", 3),
-    "gather": Operation("the columns of [n, c] named by indices", 1, {"indices": (0,)}),
+    "gather": Operation("the columns of [n, c] named by indices", 1, {"indices": (0,)}, work="none"),
     "scatter": Operation("[n, k] added into the columns, named by indices, of zeros [n, columns]", 1,
-                         {"indices": (0,), "columns": 1}),
+                         {"indices": (0,), "columns": 1}, work="none"),
     "calendar": Operation(
         "the parts (0 year, 1 month, 2 day, 3 weekday, 4 hour, 5 minute) of [n, 1] counts of units_per_day since "
         "epoch_days after 1970-01-01", 1, {"parts": (0,), "units_per_day": 1, "epoch_days": 0},
     ),
     "one_hot": Operation("[n, 1] codes to [n, depth]; a code outside is all zeros", 1, {"depth": 1}),
-    "concatenate": Operation("[n, ...] side by side along the last axis", MANY),
+    "concatenate": Operation("[n, ...] side by side along the last axis", MANY, work="none"),
 }  # fmt: skip
 
 TRAINING = {
-    "loss": Operation("(y_true, y_pred) -> [n] loss of each row", 2, LOSS_ATTRIBUTES),
-    "loss_gradient": Operation("(d_rows [n], y_true, y_pred) -> d_y_pred", 3, LOSS_ATTRIBUTES),
+    "loss": Operation("(y_true, y_pred) -> [n] loss of each row", 2, LOSS_ATTRIBUTES, work="inputs"),
     "metric": Operation("(y_true, y_pred) -> [n], 1 or 0 or the mean over the row's outputs", 2,
-                        {"function": "binary_accuracy", "threshold": 0.5}),
-    "penalty": Operation("l1 * sum|w| + l2 * sum w^2, a scalar", 1, {"l1": 0.0, "l2": 0.0}),
-    "penalty_gradient": Operation("(dy scalar, w) -> dw", 2, {"l1": 0.0, "l2": 0.0}),
+                        {"function": "binary_accuracy", "threshold": 0.5}, work="inputs"),
+    "penalty": Operation("l1 * sum|w| + l2 * sum w^2, a scalar", 1, {"l1": 0.0, "l2": 0.0}, work="inputs"),
     "dropout_mask": Operation("(seed, step) uint32 scalars -> 0 or 1/(1-rate), by Philox", 2,
                               {"shape": (1,), "rate": 0.5, "stream": 0}),
     "count": Operation("step + 1, an uint32 scalar", 1),
+}  # fmt: skip
+
+BACKWARDS = {
+    "activation_gradient": Operation(
+        "(dy, v) -> dx, where v is the activation's output or input, as its row in `activations` says",
+        2, ACTIVATION_ATTRIBUTES,
+    ),
+    "softmax_gradient": Operation("(dy, y) -> dx", 2),
+    "log_softmax_gradient": Operation("(dy, y) -> dx", 2),
+    "loss_gradient": Operation("(d_rows [n], y_true, y_pred) -> d_y_pred", 3, LOSS_ATTRIBUTES, work="inputs"),
+    "penalty_gradient": Operation("(dy scalar, w) -> dw", 2, {"l1": 0.0, "l2": 0.0}),
 }  # fmt: skip
 
 _ADAM = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
@@ -141,7 +148,7 @@ UPDATES = {
     "adam_alpha": Operation("(lr, beta_1 ** t, beta_2 ** t): lr * sqrt(1 - beta_2 ** t) / (1 - beta_1 ** t)", 3),
     "adamax_alpha": Operation("(lr, beta_1 ** t): lr / (1 - beta_1 ** t)", 2),
     "nadam_product": Operation("(u_product, 0.96 ** t): u_product * u_t, 0 once below 1e-30", 2, {"beta_1": 0.9}),
-    "norm": Operation("sqrt of the sum of squares of all inputs, a scalar", MANY),
+    "norm": Operation("sqrt of the sum of squares of all inputs, a scalar", MANY, work="inputs"),
     "clip_scale": Operation("(norm): limit / max(norm, limit), a scalar", 1, {"limit": 1.0}),
 }  # fmt: skip
 
@@ -187,7 +194,8 @@ QUANTIZED = {
         5, {"zero_point": 0},
     ),
     "sum_quantized": Operation(
-        "TFLite's SUM over the axes, which are kept", 1, {"axes": (0,), "input_zero_point": 0, **_FRACTION}
+        "TFLite's SUM over the axes, which are kept", 1, {"axes": (0,), "input_zero_point": 0, **_FRACTION},
+        work="inputs",
     ),
 }  # fmt: skip
 
@@ -199,5 +207,6 @@ REGIONS = {
 }  # fmt: skip
 
 OPERATIONS: Mapping[str, Operation] = {
-    **ELEMENTWISE, **LINEAR, **NORMALISING, **PREPARATION, **TRAINING, **UPDATES, **INT8, **QUANTIZED, **REGIONS,
+    **ELEMENTWISE, **LINEAR, **NORMALISING, **PREPARATION, **TRAINING, **BACKWARDS, **UPDATES, **INT8, **QUANTIZED,
+    **REGIONS,
 }  # fmt: skip

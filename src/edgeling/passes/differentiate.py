@@ -14,6 +14,7 @@ import numpy as np
 from edgeling.errors import UnsupportedError
 from edgeling.graph.activations import ACTIVATIONS
 from edgeling.graph.builder import GraphBuilder
+from edgeling.graph.operations import BACKWARDS, INT8, QUANTIZED, UPDATES
 from edgeling.graph.types import Graph, Node
 from edgeling.passes.contracts import contract, more_outputs, only_what_is_needed
 from edgeling.passes.dead import remove_dead
@@ -235,23 +236,7 @@ GRADIENTS: Mapping[str, Gradient | str] = {
     "batch_normalization": "it is the deployed form; training normalises with the batch's own moments",
     "clip": "it limits gradients, which are not differentiated",
     **dict.fromkeys(("impute", "calendar", "one_hot", "metric", "dropout_mask", "count"), _STEP),
-    **dict.fromkeys(
-        ("activation_gradient", "softmax_gradient", "log_softmax_gradient", "loss_gradient", "penalty_gradient"), _ONCE
-    ),
-    **dict.fromkeys(
-        (
-            "sgd_update", "momentum_update", "rmsprop_update", "adagrad_update", "adam_update", "amsgrad_update",
-            "adamax_update", "nadam_update", "lion_update", "adadelta_update", "ftrl_update", "lamb_update",
-            "adafactor_update", "decay", "power_step", "adam_alpha", "adamax_alpha", "nadam_product", "norm",
-            "clip_scale",
-        ),
-        _LAST,
-    ),
-    **dict.fromkeys(
-        (
-            "quantize", "dequantize", "dense_int8", "softmax_int8", "lookup_int8", "add_quantized",
-            "subtract_quantized", "multiply_quantized", "requantize", "scale_quantized", "sum_quantized",
-        ),
-        "int8 is the deployed form; quantise what has been trained",
-    ),
+    **dict.fromkeys(BACKWARDS, _ONCE),
+    **dict.fromkeys(UPDATES, _LAST),
+    **dict.fromkeys((*INT8, *QUANTIZED), "int8 is the deployed form; quantise what has been trained"),
 }  # fmt: skip

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from edgeling.graph.operations import BACKWARDS, INT8, OPERATIONS, QUANTIZED, TRAINING, UPDATES
 from edgeling.passes import quantization_arithmetic as arithmetic
 from edgeling.passes import quantization_layers as layers
 from edgeling.passes.quantization import Rule
@@ -29,6 +30,9 @@ PREPARATION = frozenset({
 """The operations that may stand before the first layer: absorbed by the input's scales, or computed in float."""
 
 RULES: Mapping[str, Rule | str] = {
+    **dict.fromkeys(OPERATIONS, _LATER),
+    **dict.fromkeys((*TRAINING, *UPDATES, *BACKWARDS, "scatter"), _TRAINING),
+    **dict.fromkeys((*INT8, *QUANTIZED), _INTEGER),
     "dense": layers.dense,
     "matmul": layers.matmul,
     "activation": layers.activation,
@@ -42,22 +46,4 @@ RULES: Mapping[str, Rule | str] = {
     **dict.fromkeys(("reshape", "gather", "broadcast"), arithmetic.moved),
     "concatenate": arithmetic.concatenate,
     **dict.fromkeys(("impute", "calendar", "one_hot"), _PREPARES),
-    **dict.fromkeys(
-        (
-            "quantize", "dequantize", "dense_int8", "lookup_int8", "softmax_int8", "add_quantized",
-            "subtract_quantized", "multiply_quantized", "requantize", "scale_quantized", "sum_quantized",
-        ),
-        _INTEGER,
-    ),
-    **dict.fromkeys(("log_softmax", "reciprocal_sqrt", "scan"), _LATER),
-    **dict.fromkeys(
-        (
-            "activation_gradient", "softmax_gradient", "log_softmax_gradient", "loss", "loss_gradient", "metric",
-            "penalty", "penalty_gradient", "dropout_mask", "count", "sgd_update", "momentum_update", "rmsprop_update",
-            "adagrad_update", "adam_update", "amsgrad_update", "adamax_update", "nadam_update", "lion_update",
-            "adadelta_update", "ftrl_update", "lamb_update", "adafactor_update", "decay", "power_step", "adam_alpha",
-            "adamax_alpha", "nadam_product", "norm", "clip_scale", "scatter",
-        ),
-        _TRAINING,
-    ),
-}  # fmt: skip
+}
