@@ -213,7 +213,7 @@ def test_ctrl_c_ends_evaluate_and_predict(monkeypatch: pytest.MonkeyPatch) -> No
     model = _model()
     _fit(model, epochs=1)
     whole = model.evaluate(X, Y, verbose=0), model.predict(X)
-    monkeypatch.setattr(engine, "_EVALUATED_ROWS", 7)
+    monkeypatch.setattr(engine, "EVALUATED_ROWS", 7)
     monkeypatch.setattr(predictor, "_CHUNK_ROWS", 7)
     assert model.evaluate(X, Y, verbose=0) == pytest.approx(whole[0], rel=1e-6)
     np.testing.assert_allclose(model.predict(X), whole[1], rtol=1e-6)

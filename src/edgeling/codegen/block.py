@@ -80,18 +80,20 @@ class BlockWriter:
         names: of the C scope it stands in.
         expressions: C expressions of its inputs, outputs and variables, by value.
         base: the word of the arena its memory begins at.
+        rows: see :class:`Dimensions`.
 
     Attributes:
         headers: the kernel headers its calls need, filled while writing.
     """
 
     def __init__(
-        self, block: PlannedBlock, names: Names, tables: Tables, expressions: dict[str, str], base: int = 0
+        self, block: PlannedBlock, names: Names, tables: Tables, expressions: dict[str, str], base: int = 0,
+        rows: str = "",
     ) -> None:  # fmt: skip
         self._block, self._work, self._memory = block, block.work, block.memory
         self._names, self._tables, self._base = names, tables, base
         self._expressions = dict(expressions)
-        self._dimensions = Dimensions(self._work, names)
+        self._dimensions = Dimensions(self._work, names, rows)
         self.headers: set[str] = set()
 
     def write(self) -> tuple[list[str], list[str]]:

@@ -17,10 +17,14 @@ Pairs = Iterator[tuple[Axis, Axis]]
 
 
 class Dimensions:
-    """``name(value, axis)`` gives the C name of a length; ``named`` lists what was asked for, in order."""
+    """``name(value, axis)`` gives the C name of a length; ``named`` lists what was asked for, in order.
 
-    def __init__(self, work: Schedule, names: Names) -> None:
-        self._work, self._names = work, names
+    Args:
+        rows: what the first axis of the first input is called, where its length is known only when the C runs.
+    """
+
+    def __init__(self, work: Schedule, names: Names, rows: str = "") -> None:
+        self._work, self._names, self._rows = work, names, rows
         self._parents: dict[Axis, Axis] = {}
         self.named: dict[str, int] = {}
         self._labels: dict[Axis, str] = {}
@@ -32,6 +36,8 @@ class Dimensions:
     def name(self, value: str, axis: int) -> str:
         """The dimension's name, or ``1`` for a length of one that no input or output has."""
         head = self._find((value, axis))
+        if self._rows and head == self._find((self._work.graph.inputs[0], 0)):
+            return self._rows
         length = self._work.types[value].shape[axis]
         members = self._members.get(head, [(value, axis)])
         if length == 1 and not any(member in self._outer() for member, _ in members):

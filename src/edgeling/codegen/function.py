@@ -13,7 +13,7 @@ from edgeling.codegen.interface import Interface
 from edgeling.codegen.layout import Member, Tables
 from edgeling.codegen.memory import MemoryPlan
 from edgeling.codegen.names import Names
-from edgeling.codegen.program import ARENA, WEIGHTS, EntryPoint, Pack, Part, Port
+from edgeling.codegen.program import ARENA, ROWS, WEIGHTS, EntryPoint, Pack, Part, Port
 from edgeling.codegen.text import shape_text, wrap_code, wrap_prototype
 from edgeling.errors import GraphError
 from edgeling.graph.types import DType, Graph, TensorType
@@ -50,6 +50,7 @@ def write_function(
     target: Target | None,
     interface: Interface | None = None,
     pack: Pack | None = None,
+    any_rows: bool = False,
 ) -> Function:
     """Write one graph as ``void FUNCTION(weights, arena, inputs..., outputs...)``, with the kernels of a target.
 
@@ -59,21 +60,23 @@ def write_function(
     Args:
         interface: of a deployed network, whose function returns a status: ``PROGRAM_OK``, or what it does not answer.
         pack: values that are one argument.
+        any_rows: the length of the first input's first axis is an argument, the graph's at most.
     """
-    return _Writer(planned(graph, target), members, tables, interface, pack).write(function, program)
+    return _Writer(planned(graph, target), members, tables, interface, pack, any_rows).write(function, program)
 
 
 class _Writer:
     def __init__(
         self, block: PlannedBlock, members: Mapping[str, Member], tables: Tables, interface: Interface | None,
-        pack: Pack | None,
+        pack: Pack | None, any_rows: bool,
     ) -> None:  # fmt: skip
         self._block, self._work, self._members, self._tables = block, block.work, members, tables
         self._interface, self._pack = interface, pack
         self._unpacked: list[str] = []  # declarations of the values in a pack
         self._names = Names(tables.names)
-        for argument in (WEIGHTS, ARENA):
+        for argument in (WEIGHTS, ARENA, ROWS):
             self._names.take(argument)
+        self._rows = ROWS if any_rows else ""
         self._expressions: dict[str, str] = {}
 
     def write(self, function: str, program: str) -> Function:
@@ -81,12 +84,13 @@ class _Writer:
         inputs = self._inputs(graph.inputs)
         outputs = self._outputs(list(zip(graph.outputs, self._work.outputs, strict=True)))
         self._expressions |= {v: f"{WEIGHTS}->{self._members[v].c_name}" for v in graph.variables}
-        writer = BlockWriter(self._block, self._names, self._tables, self._expressions)
+        writer = BlockWriter(self._block, self._names, self._tables, self._expressions, rows=self._rows)
         declarations, statements = writer.write()
         declarations += self._unpacked
         returns = "void" if self._interface is None else "int"
         ports = tuple(p for _, p in inputs), tuple(p for _, p in outputs)
-        entry = EntryPoint(function, *ports, returns, self._access(), self._block.memory.words > 0)
+        arena = self._block.memory.words > 0
+        entry = EntryPoint(function, *ports, returns, self._access(), arena, bool(self._rows))
         prototype = self._prototype(entry, program, inputs, outputs)
         headers = frozenset(writer.headers)
         if self._interface is not None:
@@ -138,6 +142,7 @@ class _Writer:
     def _prototype(self, entry: EntryPoint, program: str, inputs: Ports, outputs: Ports) -> str:
         owned = zip(entry.memory_types(program), entry.memory(WEIGHTS, ARENA), strict=True)
         arguments = [f"{c_type}EDGELING_RESTRICT {c_name}" for c_type, c_name in owned]
+        arguments += [f"int {ROWS}"] if entry.takes_rows else []
         arguments += [f"const {_pointer(port.type)} {c_name}" for c_name, port in inputs]
         arguments += [f"{_pointer(port.type)} {c_name}" for c_name, port in outputs]
         return f"{entry.returns} {entry.function}({', '.join(arguments)})"

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from functools import cache
 from importlib.resources import files
 
@@ -53,6 +54,7 @@ def generate(
     target: Target | None = None,
     interface: Interface | None = None,
     packs: Mapping[str, Pack] | None = None,
+    more_rows: Mapping[str, Graph] | None = None,
 ) -> Program:
     """Write graphs as one freestanding C99 program.
 
@@ -66,6 +68,8 @@ def generate(
         interface: for one graph of one input and one output that is to be deployed: the header tells all about it,
             ``NAME_run`` returns a status, and functions for its users stand beside it.
         packs: by suffix, values that the caller handles as one array.
+        more_rows: by suffix, the same graph for more rows. Where it gives the same C, the function is right for any
+            number of rows up to its graph's, and takes it as an argument (``EntryPoint.takes_rows``).
 
     Raises:
         GraphError: ``name`` is no identifier, or two graphs disagree about a variable.
@@ -79,13 +83,33 @@ def generate(
     for suffix in {*RESERVED, *entries}:
         tables.names.take(f"{name}_{suffix}")
     functions = {
-        suffix: write_function(
+        suffix: _for_any_rows(graph, (more_rows or {}).get(suffix), f"{name}_{suffix}", name, members, tables, target)
+        or write_function(
             graph, f"{name}_{suffix}", name, members, tables, target, interface, (packs or {}).get(suffix)
         )
         for suffix, graph in entries.items()
     }
     more = extras(functions[RUN].entry, entries[RUN], interface, tables, name) if interface else []
     return _program(name, entries, functions, members, tables, initial_values, interface, more)
+
+
+def _for_any_rows(
+    graph: Graph, more: Graph | None, function: str, program: str, members: Mapping[str, Member], tables: Tables,
+    target: Target | None,
+) -> Function | None:  # fmt: skip
+    """A function of any number of rows, if what is written for more rows differs in nothing but where things lie."""
+    if more is None:
+        return None
+    written = write_function(graph, function, program, members, tables, target, any_rows=True)
+    others = deepcopy(tables)
+    other = write_function(more, function, program, members, others, target, any_rows=True)
+    same = _anywhere(written.body) == _anywhere(other.body) and others.text == tables.text
+    return written if same else None
+
+
+def _anywhere(text: str) -> str:
+    """C without places in the arena, and without comments, which say shapes."""
+    return re.sub(r"(?<=arena->words)\[\d+\]|/\*.*?\*/|\s+", "", text)
 
 
 def _reads_constants_only(graph: Graph) -> bool:

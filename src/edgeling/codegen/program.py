@@ -9,7 +9,7 @@ from typing import Literal
 
 from edgeling.graph.types import TensorType
 
-WEIGHTS, ARENA = "weights", "arena"  # the arguments' names
+WEIGHTS, ARENA, ROWS = "weights", "arena", "rows"  # the arguments' names
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class EntryPoint:
         weights: whether the first argument is ``const NAME_weights *`` (``"read"``), ``NAME_weights *``
             (``"updated"``), or left out.
         takes_arena: whether the next is ``NAME_arena *``.
+        takes_rows: whether the next is ``int rows``, how many rows there are; the ports' types say how many at most.
     """
 
     function: str
@@ -66,6 +67,7 @@ class EntryPoint:
     returns: str = "void"
     weights: Literal["", "read", "updated"] = ""
     takes_arena: bool = False
+    takes_rows: bool = False
 
     def memory(self, weights: str, arena: str) -> list[str]:
         """Of these two arguments, those it takes."""

@@ -107,7 +107,7 @@ class BatchNormalization(Layer):
     def _batch_moments(self, tracer: Tracer, x: str) -> tuple[str, str]:
         """The batch's mean and biased variance, each [1, columns]; the moving averages follow them."""
         b = tracer.builder
-        share = tracer.number(1 / b.type_of(x).shape[0], "share")
+        share = tracer.share(x)
         mean = b.add("multiply", b.add("sum", x, axes=(0,)), share, name="batch_mean")
         squares = b.add("square", b.add("subtract", x, mean))
         variance = b.add("multiply", b.add("sum", squares, axes=(0,)), share, name="batch_variance")

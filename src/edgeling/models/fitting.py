@@ -42,14 +42,14 @@ class Fit:
     """One call of ``fit``.
 
     Args:
-        session_of: compiled training for a size of batches and of the rest.
+        session_of: compiled training for a size of batches.
     """
 
     def __init__(
         self,
         model: Any,
         optimizer: Optimizer,
-        session_of: Callable[[int, int], Session],
+        session_of: Callable[[int], Session],
         report: Report,
         feed: RowFeed | BatchFeed,
         plan: FitPlan,
@@ -135,7 +135,7 @@ class Fit:
 
     def _native(self, feed: RowFeed, epoch: int, count: int) -> Epochs:
         """Run whole epochs; fewer than asked for if the run was stopped."""
-        session = self._session_of(feed.batch_size, len(feed.data.x) % feed.batch_size)
+        session = self._session_of(feed.batch_size)
         session.push()
         result = session.run_epochs(
             feed.data, batch_size=feed.batch_size, epochs=count, shuffle=feed.shuffle, seed=feed.seed,
@@ -184,7 +184,7 @@ class Fit:
 
     def _segment(self, segment: Segment, epoch: int) -> Epochs:
         size = min(segment.batch_size, len(segment.data.x))
-        session = self._session_of(size, len(segment.data.x) % size)
+        session = self._session_of(size)
         session.push()
         result = session.run_epochs(
             segment.data, batch_size=size, epochs=1, shuffle=False, seed=self._plan.seed, first_epoch=epoch,

@@ -144,13 +144,13 @@ def for_training(
 
     @cache
     def step(size: int) -> Graph:
-        return training_graph(network, objective, optimizer, size, weighted)
+        return training_graph(network, objective, optimizer, size, weighted, any_rows=True)
 
     weights = set(network.names.values())
     initial = {name: array for name, array in step(batch_size).variables.items() if name not in weights}
-    return Lent(Engine(NAME, step, partial(evaluation_graph, network, objective)), initial)
+    return Lent(Engine(NAME, step, partial(evaluation_graph, network, objective, any_rows=True)), initial)
 
 
 def for_evaluation(network: Network, objective: Objective) -> Lent:
     """An engine that only evaluates."""
-    return Lent(Engine(NAME, None, partial(evaluation_graph, network, objective)), {})
+    return Lent(Engine(NAME, None, partial(evaluation_graph, network, objective, any_rows=True)), {})

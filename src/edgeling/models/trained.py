@@ -213,9 +213,7 @@ class Trainable(Stack):
         self.history, self.stop_training = history, False
         self.shuffle_seed, self.resumed = plan.seed, None
         self.calibration_rows = example.x[:CALIBRATION_ROWS]
-        sessions(
-            *(feed.batch_size, len(example.x) % feed.batch_size) if isinstance(feed, RowFeed) else (len(example.x), 0)
-        )
+        sessions(feed.batch_size if isinstance(feed, RowFeed) else len(example.x))
         plan = replace(plan, validation=self._judged(report, hooks, *judged))
         display = Display(verbose, plan.first_epoch, plan.last_epoch) if verbose else None
         Fit(self, optimizer, sessions, report, feed, plan, hooks, history, display).run()
@@ -223,25 +221,25 @@ class Trainable(Stack):
 
     def _sessions(
         self, objective: Objective, optimizer: optimizers.Optimizer, weighted: bool
-    ) -> Callable[[int, int], Session]:
-        """Compiled training for a size of batches and of the rest; each is looked for once."""
+    ) -> Callable[[int], Session]:
+        """Compiled training for a size of batches; each is looked for once."""
 
         @cache
-        def session(batch_size: int, tail: int) -> tuple[tuple[int, Hashable], Lent]:
+        def session(batch_size: int) -> tuple[tuple[int, Hashable], Lent]:
             signature, network = self._signature(objective), self.network()
             rule = optimizer.bound(network.names.items())
 
             def steps() -> Iterable[Graph]:
-                return (training_graph(network, objective, rule, n, weighted) for n in (batch_size, tail) if n)
+                return [training_graph(network, objective, rule, batch_size, weighted)]
 
             parts = [rule, self._layers] if isinstance(signature, Traced) else rule
             step = described(parts, steps, network.names.values())
-            key = ("fit", signature, step, batch_size, tail, weighted)
+            key = ("fit", signature, step, batch_size, weighted)
             lent = lend(key, lambda: for_training(network, objective, rule, batch_size, weighted))
             return (get_ident(), signature), lent
 
-        def made(batch_size: int, tail: int) -> Session:
-            self._fitted = session(batch_size, tail)
+        def made(batch_size: int) -> Session:
+            self._fitted = session(batch_size)
             return Session(self._fitted[1], self._named_weights(), self._optimizer_state)
 
         return made

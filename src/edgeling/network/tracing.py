@@ -33,12 +33,14 @@ class Tracer:
         names: the value's name of every weight.
         training: dropout drops, batch statistics are the batch's own.
         frozen: weights become constants; otherwise variables.
+        share: the value that holds one over the number of rows, where that is known only when the graph runs.
     """
 
     def __init__(
-        self, builder: GraphBuilder, names: Mapping[Weight, str], *, training: bool = False, frozen: bool = False
-    ) -> None:
-        self.builder, self.names, self.training = builder, names, training
+        self, builder: GraphBuilder, names: Mapping[Weight, str], *, training: bool = False, frozen: bool = False,
+        share: str = "",
+    ) -> None:  # fmt: skip
+        self.builder, self.names, self.training, self._share = builder, names, training, share
         declare = builder.constant if frozen else builder.variable
         for weight, name in names.items():
             declare(weight.value, name)
@@ -55,6 +57,10 @@ class Tracer:
     def value(self, weight: Weight) -> str:
         """The value that holds a weight."""
         return self.names[weight]
+
+    def share(self, rows: str) -> str:
+        """One over the number of rows of a value [rows, ...]."""
+        return self._share or self.number(1 / self.builder.type_of(rows).shape[0], "share")
 
     def number(self, value: float, name: str = "number") -> str:
         """A scalar constant."""

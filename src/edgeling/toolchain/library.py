@@ -110,7 +110,7 @@ def rows_source(program: Program) -> str:
     """
     head = f'#include <stddef.h>\n#include "{program.name}.h"\n'
     declared = "".join(_declaration(program, entry) for entry in program.entries)
-    loops = "\n".join(_rows_function(entry) for entry in program.entries)
+    loops = "\n".join(_rows_function(entry) for entry in program.entries if not entry.takes_rows)
     return f'{head}{declared}#include "{program.name}.c"\n\n{loops}'
 
 
@@ -133,7 +133,8 @@ def _rows_function(entry: EntryPoint) -> str:
 
 
 def _declaration(program: Program, entry: EntryPoint) -> str:
-    types = [*entry.memory_types(program.name), *(f"const {port.type.dtype.c_name} *" for port in entry.inputs)]
+    types = [*entry.memory_types(program.name), *(["int"] if entry.takes_rows else [])]
+    types += [*(f"const {port.type.dtype.c_name} *" for port in entry.inputs)]
     types += [f"{port.type.dtype.c_name} *" for port in entry.outputs]
     return f"__attribute__((noinline)) {entry.returns} {entry.function}({', '.join(types)});\n"
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from edgeling.codegen import generate
-from edgeling.codegen.program import Port
+from edgeling.codegen.program import EntryPoint, Port, Program
 from edgeling.errors import UnsupportedError
 from edgeling.graph.cost import cost
 from edgeling.graph.types import Array, Graph, TensorType
@@ -87,9 +87,10 @@ class Engine:
 
     Args:
         name: a C identifier.
-        training_graph: gives the step for a batch size, as ``training.graphs`` makes it. Called for the full batch
-            and, where rows are left over, for the rest.
-        evaluation_graph: loss and metrics, means over a number of rows; asked for one row and for a batch.
+        training_graph: gives the step for a batch size, as ``training.graphs`` makes it. Called for the full batch,
+            for one more row, to see whether the same C does both, and, where it does not and rows are left over, for
+            the rest.
+        evaluation_graph: loss and metrics, means over a number of rows; likewise.
 
     Raises:
         CompilerNotFoundError: there is no C compiler.
@@ -149,8 +150,7 @@ class Engine:
         batch_size = min(batch_size, rows)
         sizes = batch_size, rows % batch_size
         steps = planned_steps or epochs * (steps_per_epoch or -(-rows // batch_size))
-        changed = self._sizes != sizes or self._threads != thread_count()
-        if changed or self._is_specialised != self._pays(self._calls, steps):
+        if not self._serves(sizes) or self._is_specialised != self._pays(self._calls, steps):
             self._compile(sizes, steps)
         run = self._run_of(data, batch_size, epochs, learning_rates, steps_per_epoch)
         run.fields.threads = self._threads_for(self._products["train"] * run.fields.batches_per_epoch * epochs)
@@ -206,12 +206,13 @@ class Engine:
     def _compile(self, sizes: tuple[int, int] | None, steps: int = 0) -> None:
         """Compile for a batch size and a rest, keeping the variables' contents."""
         self._weights = self.weights()
-        graphs = self._graphs(sizes)
+        graphs = self._graphs(sizes[0] if sizes else 0, EVALUATED_TOGETHER)
+        self._require_room(graphs)
         self._threads = thread_count()
-        program = generate(graphs, self._name, target=replace(THIS_MACHINE, threads=self._threads))
         self._products = {name: cost(graph).multiply_accumulates for name, graph in graphs.items()}
         self._calls = len(graphs["train"].nodes) if sizes else 0
         self._is_specialised = self._pays(self._calls, steps)
+        program = self._program(graphs, *(sizes or (0, 0)))
         self._native = load(program, loop_files(program), loop_units(), linked=not self._is_specialised)
         self._clones: list[NativeProgram] = []
         self._sizes = sizes
@@ -226,18 +227,41 @@ class Engine:
             self._evaluate = self._native.symbol(f"{self._name}_evaluate_rows")
             self._evaluate.argtypes = (ctypes.POINTER(EvaluatedRows), ctypes.c_void_p)
 
-    def _graphs(self, sizes: tuple[int, int] | None) -> dict[str, Graph]:
+    def _serves(self, sizes: tuple[int, int]) -> bool:
+        """Whether what is compiled now does for a batch size and a rest."""
+        if self._sizes is None or self._sizes[0] != sizes[0] or self._threads != thread_count():
+            return False
+        return sizes[1] in (0, self._sizes[1]) or self._entry("train").takes_rows
+
+    def _program(self, graphs: dict[str, Graph], batch_size: int, rest: int) -> Program:
+        """C for these graphs: each for any number of rows, or beside it another one for what is left over."""
+        target = replace(THIS_MACHINE, threads=self._threads)
+        trained = batch_size + 1 if batch_size and not self._is_specialised else 0
+        more = self._graphs(trained, EVALUATED_TOGETHER + 1)
+        program = generate(graphs, self._name, target=target, more_rows=more)
+        fixed = {e.function.removeprefix(f"{self._name}_") for e in program.entries if not e.takes_rows}
+        left = self._graphs(rest if "train" in fixed else 0, 1 if "evaluate" in fixed else 0)
+        if not left:
+            return program
+        more = {name: graph for name, graph in more.items() if name not in fixed}
+        names = {"train": "train_tail", "evaluate": "evaluate_row"}
+        beside = {names[name]: graph for name, graph in left.items()}
+        return generate({**graphs, **beside}, self._name, target=target, more_rows=more)
+
+    def _graphs(self, batch_size: int, evaluated: int) -> dict[str, Graph]:
+        """The step and the evaluation of so many rows; of none: not that one."""
         graphs = {}
-        if sizes and self._training_graph:
-            names = ("train", "train_tail")
-            graphs = {n: optimize(self._training_graph(s)) for n, s in zip(names, sizes, strict=True) if s}
-        if self._evaluation_graph:
-            sizes_of = {"evaluate": EVALUATED_TOGETHER, "evaluate_row": 1}
-            graphs |= {name: optimize(self._evaluation_graph(rows)) for name, rows in sizes_of.items()}
+        if batch_size and self._training_graph:
+            graphs["train"] = optimize(self._training_graph(batch_size))
+        if evaluated and self._evaluation_graph:
+            graphs["evaluate"] = optimize(self._evaluation_graph(evaluated))
+        return graphs
+
+    @staticmethod
+    def _require_room(graphs: Mapping[str, Graph]) -> None:
         most = max(sum(len(graph.types[o].shape) < 2 for o in graph.outputs) for graph in graphs.values())
         if most > MAX_LOGS:
             raise UnsupportedError(f"there are at most {MAX_LOGS - 1} metrics", received=f"{most - 1}")
-        return graphs
 
     def _write(self, weights: Mapping[str, Array]) -> None:
         for name in weights.keys() & self._variables.keys():
@@ -251,9 +275,11 @@ class Engine:
         return prediction_size(self._outputs(entry))
 
     def _outputs(self, entry: str) -> tuple[Port, ...]:
+        return self._entry(entry).outputs
+
+    def _entry(self, name: str) -> EntryPoint:
         assert self._native
-        (outputs,) = (e.outputs for e in self._native.program.entries if e.function == f"{self._name}_{entry}")
-        return outputs
+        return next(e for e in self._native.program.entries if e.function == f"{self._name}_{name}")
 
     def _run_of(
         self, data: TrainingData, batch_size: int, epochs: int, learning_rates: Array, steps: int | None

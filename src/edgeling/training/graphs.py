@@ -2,7 +2,8 @@
 """A network's graphs: one training step, the evaluation of one row, inference.
 
 Inputs, in this order: ``x`` [rows, ...], ``y`` [rows, outputs] ([rows, 1] class numbers where the loss is sparse),
-``sample_weight`` [rows] if there is one, and while training ``learning_rate`` and (with dropout) ``seed``, scalars.
+``sample_weight`` [rows] if there is one, and while training ``learning_rate`` and (with dropout) ``seed``, scalars;
+and, where it is asked for, ``share``: one over the number of rows. A graph with it is the same for any number of rows.
 Outputs: ``loss`` and every metric, scalars: means over the rows; the predictions if they are asked for. Variables: the
 weights in the network's order, then what the optimizer keeps.
 """
@@ -20,6 +21,7 @@ from edgeling.network.tracing import Tracer
 from edgeling.passes import differentiate
 
 LEARNING_RATE = "learning_rate"
+SHARE = "share"
 _LEAST_WEIGHT = 1e-30  # of a batch: one whose rows all weigh nothing has loss 0
 
 
@@ -72,12 +74,18 @@ def training_graph(
     optimizer: TraceableOptimizer,
     batch_size: int,
     has_sample_weight: bool = False,
+    *,
+    any_rows: bool = False,
 ) -> Graph:
     """One step on ``batch_size`` rows: forward, loss, gradients, update.
 
     The loss is ``sum(rows * sample_weight) / batch_size`` (or as its reduction says) plus the penalties, as in Keras.
+
+    Args:
+        any_rows: one over the batch size is an input.
     """
-    builder, outputs, gradients = backward(network, objective, batch_size, has_sample_weight, LEARNING_RATE)
+    scalars = (LEARNING_RATE, SHARE) if any_rows else (LEARNING_RATE,)
+    builder, outputs, gradients = backward(network, objective, batch_size, has_sample_weight, *scalars)
     optimizer.trace(builder, LEARNING_RATE, gradients)
     return builder.build(outputs)
 
@@ -98,13 +106,16 @@ def backward(
     return GraphBuilder.of(graph), outputs, dict(zip(variables, gradients, strict=True))
 
 
-def evaluation_graph(network: Network, objective: Objective, batch_size: int = 1) -> Graph:
+def evaluation_graph(
+    network: Network, objective: Objective, batch_size: int = 1, *, any_rows: bool = False
+) -> Graph:  # fmt: skip
     """Loss and metrics, the network as deployed. ``sample_weight`` is always an input (ones where there is none).
 
     The loss is the mean over the rows whatever its reduction is: of one row the others make no sense.
     """
     builder = GraphBuilder(network.name)
-    outputs = _score(builder, network, objective, batch_size, True, (), training=False)
+    scalars = (SHARE,) if any_rows else ()
+    outputs = _score(builder, network, objective, batch_size, True, scalars, training=False)
     return builder.build(outputs)
 
 
@@ -118,16 +129,16 @@ def _score(
     sample_weight = builder.input("sample_weight", (batch,)) if weighted else ""
     for scalar in scalars:
         builder.input(scalar, ())
-    tracer = Tracer(builder, network.names, training=training)
+    tracer = Tracer(builder, network.names, training=training, share=SHARE if SHARE in scalars else "")
     prediction = tracer.run(network.layers, x)
     truths = _Truths(builder, y, objective.binary_labels)
     rows = objective.loss.trace(builder, truths.of(objective.loss), prediction)
     reduction = objective.loss.reduction if training else "mean"  # of one row; its caller has the batches
-    losses = [_reduced(builder, rows, sample_weight, reduction), *tracer.penalties]
+    losses = [_reduced(tracer, rows, sample_weight, reduction), *tracer.penalties]
     loss = losses[0]
     for penalty in losses[1:]:
         loss = builder.add("add", loss, penalty, name="loss")
-    metrics = [_mean(builder, m.trace(builder, truths.of(m), prediction), "metric") for m in objective.metrics]
+    metrics = [_mean(tracer, m.trace(builder, truths.of(m), prediction), "metric") for m in objective.metrics]
     return [loss, *metrics, *([prediction] if objective.keeps_predictions else [])]
 
 
@@ -147,8 +158,9 @@ class _Truths:
         return self._signed
 
 
-def _reduced(builder: GraphBuilder, rows: str, sample_weight: str, reduction: str | None) -> str:
+def _reduced(tracer: Tracer, rows: str, sample_weight: str, reduction: str | None) -> str:
     """The loss of a batch from those of its rows [n], weighted if there are weights."""
+    builder = tracer.builder
     if sample_weight:
         rows = builder.add("multiply", rows, sample_weight)
     if reduction == "sum":
@@ -157,7 +169,7 @@ def _reduced(builder: GraphBuilder, rows: str, sample_weight: str, reduction: st
         total, weight = _total(builder, rows, "total"), _total(builder, sample_weight, "weight")
         some = builder.add("clip", weight, minimum=_LEAST_WEIGHT, maximum=LARGEST_FLOAT32)
         return builder.add("divide", total, some, name="loss")
-    return _mean(builder, rows, "loss")
+    return _mean(tracer, rows, "loss")
 
 
 def _total(builder: GraphBuilder, rows: str, name: str) -> str:
@@ -165,7 +177,7 @@ def _total(builder: GraphBuilder, rows: str, name: str) -> str:
     return builder.add("reshape", builder.add("sum", rows, axes=(0,)), shape=(), name=name)
 
 
-def _mean(builder: GraphBuilder, rows: str, name: str) -> str:
+def _mean(tracer: Tracer, rows: str, name: str) -> str:
     """The mean of [n], a scalar."""
-    (count,) = builder.type_of(rows).shape
-    return builder.add("multiply", _total(builder, rows, "total"), builder.constant(1 / count, "share"), name=name)
+    total = _total(tracer.builder, rows, "total")
+    return tracer.builder.add("multiply", total, tracer.share(rows), name=name)

@@ -17,7 +17,7 @@ from edgeling.toolchain.library import Unit, threads_unit
 # As in c/edgeling_fit.h, whose buffers hold so many logs and no more, and whose evaluations have so many rows.
 MAX_LOGS, EVALUATED_ROWS = 32, 65536
 PAUSED, NOT_FINITE = 1, 2
-EVALUATED_TOGETHER = 32  # rows; those that are left go one by one
+EVALUATED_TOGETHER = 32  # rows
 
 
 class FitRun(ctypes.Structure):
@@ -87,9 +87,10 @@ def _source(program: Program) -> str:
     if "evaluate" in entries:
         sizes = ", ".join(map(str, _sizes(entries["evaluate"])))
         logs = sum(map(is_log, entries["evaluate"].outputs))
+        rest = "evaluate_row" if "evaluate_row" in entries else "evaluate"
         parts.append(
             f"void {name}_evaluate_rows(const edgeling_rows *rows, float *means) {{\n"
-            f"    const edgeling_evaluation net = {{step_{name}_evaluate, step_{name}_evaluate_row,\n"
+            f"    const edgeling_evaluation net = {{step_{name}_evaluate, step_{name}_{rest},\n"
             f"        {EVALUATED_TOGETHER}, {sizes}, {logs}}};\n"
             f"    edgeling_evaluate(*rows, net, means);\n}}\n"
         )
@@ -103,7 +104,8 @@ def _sizes(entry: EntryPoint) -> tuple[int, int, int]:
 
 
 def _adapter(entry: EntryPoint) -> str:
-    arguments = [*entry.memory("weights", "arena"), *(f"batch->{port.name}" for port in entry.inputs)]
+    arguments = [*entry.memory("weights", "arena"), *(["batch->rows"] if entry.takes_rows else [])]
+    arguments += [f"batch->{port.name}" for port in entry.inputs]
     logs = count()
     arguments += [f"&logs[{next(logs)}]" if is_log(port) else "batch->prediction" for port in entry.outputs]
     const = "" if entry.weights == "updated" else "const "

@@ -41,7 +41,8 @@ static void edgeling_gather(const float *from, float *to, const int32_t *order, 
 
 static edgeling_batch edgeling_take(edgeling_run *run, edgeling_network net, int32_t count) {
     const int64_t start = (int64_t)run->batch * run->batch_size;
-    edgeling_batch batch = {run->x + start * net.x_size, run->y + start * net.y_size, 0, run->learning_rates, &run->seed, 0};
+    edgeling_batch batch = {run->x + start * net.x_size, run->y + start * net.y_size, 0, run->learning_rates, 0,
+                            &run->seed, 0, count};
     if (run->sample_weight) batch.sample_weight = run->sample_weight + start;
     if (run->learning_rate_count > 1) batch.learning_rate += run->step;
     if (!run->shuffle) return batch;
@@ -108,6 +109,8 @@ static int32_t edgeling_fit_steps(edgeling_run *run, edgeling_network net, int64
         const int64_t left = run->rows - (int64_t)run->batch * run->batch_size;
         const int32_t count = left < run->batch_size ? (int32_t)left : run->batch_size;
         edgeling_batch batch = edgeling_take(run, net, count);
+        const float share = (float)(1.0 / count);
+        batch.share = &share;
         edgeling_keep(run, net, &batch, count);
         (count < run->batch_size ? net.tail : net.full)(run->weights, run->arena, &batch, logs);
         if (!edgeling_is_finite(logs[0])) return EDGELING_NOT_FINITE;
@@ -147,11 +150,13 @@ static void edgeling_evaluate_part(const void *work, int part, int thread) {
     float logs[EDGELING_MAX_LOGS];
     int32_t count = 0;
     for (int64_t row = (int64_t)part * ROWS_OF_A_PART; row < end; row += count) {
-        count = end - row < net.batch_size ? 1 : net.batch_size;
+        const int32_t left = (int32_t)(end - row), rest = net.rest == net.together ? left : 1;
+        count = left < net.batch_size ? rest : net.batch_size;
+        const float share = (float)(1.0 / count);
         const edgeling_batch some = {rows.x + row * net.x_size, rows.y + row * net.y_size,
-                                     rows.sample_weight ? rows.sample_weight + row : 0, 0, 0,
-                                     rows.predictions ? rows.predictions + row * net.prediction_size : 0};
-        (count == 1 ? net.one : net.together)(rows.weights, rows.arenas[thread], &some, logs);
+                                     rows.sample_weight ? rows.sample_weight + row : 0, 0, &share, 0,
+                                     rows.predictions ? rows.predictions + row * net.prediction_size : 0, count};
+        (count < net.batch_size ? net.rest : net.together)(rows.weights, rows.arenas[thread], &some, logs);
         for (int32_t i = 0; i < net.log_count; ++i) sums[i] += (double)logs[i] * count;
     }
 }

@@ -18,9 +18,10 @@
 #include <stdint.h>
 
 typedef struct {
-    const float *x, *y, *sample_weight, *learning_rate;
+    const float *x, *y, *sample_weight, *learning_rate, *share; /* share: 1 / rows */
     const uint32_t *seed;
     float *prediction; /* where the step leaves its predictions, if it gives them */
+    int32_t rows;
 } edgeling_batch;
 
 typedef void (*edgeling_step)(void *weights, void *arena, const edgeling_batch *batch, float *logs);
@@ -50,9 +51,10 @@ typedef struct {
 
 typedef void (*edgeling_score)(const void *weights, void *arena, const edgeling_batch *batch, float *logs);
 
-/* What an evaluation is compiled for: a batch of rows and one row, and the lengths of a row. */
+/* What an evaluation is compiled for: a batch of rows, and the rest (one by one, or at once where it is the same), and
+ * the lengths of a row. */
 typedef struct {
-    edgeling_score together, one;
+    edgeling_score together, rest;
     int32_t batch_size, x_size, y_size, prediction_size, log_count;
 } edgeling_evaluation;
 

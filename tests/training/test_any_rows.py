@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One compiled step for any number of rows: what is left over of an epoch compiles nothing, and means the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgeling.codegen import generate
+from edgeling.graph import Graph, GraphBuilder, run
+from edgeling.layers import BatchNormalization, Dense, Dropout, Input
+from edgeling.models import Sequential
+from edgeling.toolchain import library
+from edgeling.training.engine import Engine, TrainingData
+from edgeling.utils import set_random_seed
+from tests.support.interpreter_engine import InterpreterEngine
+
+ROWS = 11
+
+
+def _model() -> Sequential:
+    set_random_seed(1)
+    hidden = [Dense(6, activation="relu", kernel_regularizer="l2"), BatchNormalization(), Dropout(0.3, seed=4)]
+    model = Sequential([Input((4,)), *hidden, Dense(3, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def _data(rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(rows)
+    return rng.normal(size=(rows, 4)).astype(np.float32), rng.integers(0, 3, rows), rng.uniform(0.5, 2, rows)
+
+
+def test_another_number_of_rows_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y, weight = _data(64)
+    _model().fit(x, y, sample_weight=weight, batch_size=ROWS, verbose=0)
+    _model().evaluate(x, y, verbose=0)
+    compiled: list[str] = []
+    monkeypatch.setattr(library, "run", lambda folder, purpose, *commands: compiled.append(purpose))
+    for rows in range(ROWS, 3 * ROWS):
+        _model().fit(x[:rows], y[:rows], sample_weight=weight[:rows], batch_size=ROWS, verbose=0)
+        _model().evaluate(x[:rows], y[:rows], verbose=0)
+    assert compiled == []
+
+
+@pytest.mark.parametrize("rest", range(ROWS))
+def test_what_is_left_over_means_what_the_interpreter_says(monkeypatch: pytest.MonkeyPatch, rest: int) -> None:
+    x, y, weight = _data(2 * ROWS + rest)
+
+    def trained() -> tuple[list[np.ndarray], list[float]]:
+        model = _model()
+        model.fit(x, y, sample_weight=weight, batch_size=ROWS, epochs=2, verbose=0)
+        return model.get_weights(), model.evaluate(x, y, verbose=0)
+
+    weights, scores = trained()
+    monkeypatch.setattr("edgeling.models.session.Engine", InterpreterEngine)
+    monkeypatch.setattr("edgeling.models.session.lend", lambda key, make: make())
+    monkeypatch.setattr("edgeling.models.trained.lend", lambda key, make: make())
+    expected, expected_scores = trained()
+    for got, wanted in zip(weights, expected, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=2e-4, atol=2e-6)
+    np.testing.assert_allclose(scores, expected_scores, rtol=2e-5)
+
+
+def _mean_graph(rows: int, kind: str) -> Graph:
+    """The mean of x [rows, 2] and y [rows, 1]: with a share that is told, or that is a constant."""
+    b = GraphBuilder("net")
+    x, y = b.input("x", (rows, 2)), b.input("y", (rows, 1))
+    share = b.input("share", ()) if kind == "told" else b.constant(np.float32(1 / rows), "share")
+    total = b.add("reshape", b.add("sum", b.add("multiply", x, y), axes=(0,)), shape=(2,))
+    means = b.add("multiply", total, share)
+    return b.build([b.add("reshape", b.add("sum", means, axes=(0,)), shape=(), name="loss")])
+
+
+@pytest.mark.parametrize("kind", ["told", "constant"])
+def test_only_c_that_is_the_same_for_more_rows_takes_any_number(kind: str) -> None:
+    program = generate({"evaluate": _mean_graph(8, kind)}, "net", more_rows={"evaluate": _mean_graph(9, kind)})
+    assert program.entries[0].takes_rows is (kind == "told")
+    engine = Engine("net", None, lambda rows: _mean_graph(rows, kind))
+    for rows in (1, 2, 7, 8, 31, 32, 33, 300):
+        x, y = np.arange(2 * rows, dtype=np.float32).reshape(rows, 2) / rows, np.ones((rows, 1), np.float32)
+        inputs = [x, y, *([np.float32(1 / rows)] if kind == "told" else [])]
+        expected = run(_mean_graph(rows, kind), inputs).outputs[0]
+        np.testing.assert_allclose(engine.evaluate(TrainingData(x, y)), [expected], rtol=1e-5)
