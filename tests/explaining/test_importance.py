@@ -16,7 +16,8 @@ WEIGHTS = np.array([3.0, 1.0, 0.0])
 
 
 def predict(x):
-    return x @ WEIGHTS
+    """Column by column, so that a row's bits do not depend on how many rows there are."""
+    return x[:, 0] * WEIGHTS[0] + x[:, 1] * WEIGHTS[1] + x[:, 2] * WEIGHTS[2]
 
 
 def minus_mse(y, predicted):
@@ -46,14 +47,17 @@ def test_equals_scikit_learn_within_sampling_error(table):
     theirs = sklearn_importance(Fixed().fit(x, y), x, y, scoring="neg_mean_squared_error", n_repeats=40, random_state=1)
     standard_error = np.hypot(ours.std, theirs.importances_std) / np.sqrt(40)
     assert np.all(np.abs(ours.mean - theirs.importances_mean) <= 4 * standard_error)
-    np.testing.assert_allclose(ours.std[:2], theirs.importances_std[:2], rtol=0.5)
+    # A standard deviation of n numbers has the relative standard error 1 / sqrt(2 (n - 1)); here are two of them.
+    np.testing.assert_allclose(ours.std[:2], theirs.importances_std[:2], rtol=4 / np.sqrt(40 - 1))
 
 
 def test_expected_fall_is_twice_the_variance_explained(table):
-    """Under squared error an independent column with weight w and variance v costs 2 w^2 v."""
+    """Under squared error a column x with weight w costs 2 w^2 var(x) + 2 w cov(x, residual), over all orders."""
     x, y = table
     result = permutation_importance(predict, x, y, NAMES, minus_mse, repeats=40, seed=3)
-    np.testing.assert_allclose(result.mean, 2 * WEIGHTS**2 * x.var(axis=0), rtol=0.1)
+    residual = y - predict(x)
+    expected = 2 * WEIGHTS**2 * x.var(axis=0) + 2 * WEIGHTS * ((x - x.mean(axis=0)).T @ residual) / len(x)
+    assert np.all(np.abs(result.mean - expected) <= 4 * result.std / np.sqrt(40))
 
 
 def test_ranks_the_informative_column_first_and_a_useless_one_is_exactly_zero(table):
@@ -96,7 +100,7 @@ def test_small_batches_give_the_same_numbers(table, monkeypatch):
     whole = permutation_importance(predict, x, y, NAMES, minus_mse, repeats=5)
     monkeypatch.setattr(importance, "_BATCH_ELEMENTS", 2 * x.size)
     parts = permutation_importance(predict, x, y, NAMES, minus_mse, repeats=5)
-    np.testing.assert_allclose(parts.mean, whole.mean, rtol=1e-12)
+    np.testing.assert_array_equal(parts.mean, whole.mean)
 
 
 def test_the_input_is_left_alone(table):

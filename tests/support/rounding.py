@@ -13,15 +13,17 @@ that. A wrong formula does not: ``tests/support/test_rounding.py`` shows it.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf, prod
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 
 from edgeling.graph import Graph
+from edgeling.graph.batch import with_batch
 from edgeling.graph.meaning import evaluate
 from edgeling.graph.scan import Scan
 from edgeling.graph.types import Array, DType, Node
@@ -32,6 +34,7 @@ from tests.support.interpreter_engine import InterpreterEngine
 UNIT = 2.0**-24  # half an ulp of 1: what one rounding to float32 may cost
 ELEMENTARY = 4  # ulps that an elementary function may be off, ours and others
 FACTOR, SAMPLES = 4.0, 10
+OF_ROWS = {"softmax", "softmax_gradient", "log_softmax", "log_softmax_gradient", "loss", "loss_gradient", "metric"}
 LEAST = 2.0**-119
 """Exponentials below 2**-126 are zero; up to that they may be multiplied by their own argument, below 2**7."""
 
@@ -49,23 +52,35 @@ class Bound:
         return FACTOR * self.spread + 2 * UNIT * np.abs(self.exact) + LEAST
 
     def error(self, found: Any) -> float:
-        """The largest error in units of what is allowed: at most 1 where the result is right."""
-        difference = np.abs(np.asarray(found, np.float64).reshape(self.exact.shape) - self.exact)
-        return float(np.max(difference / self.room, initial=0.0))
+        """The largest error in units of what is allowed: at most 1 where the result is right.
+
+        NaN and infinities are where they belong, or the error is infinite.
+        """
+        wide, finite = np.asarray(found, np.float64).reshape(self.exact.shape), np.isfinite(self.exact)
+        if not np.array_equal(wide[~finite], self.exact[~finite], equal_nan=True):
+            return inf
+        times = np.abs(wide - self.exact)[finite] / self.room[finite]
+        return float(np.max(times, initial=0.0)) if np.isfinite(wide[finite]).all() else inf
 
     def require(self, found: Any, what: str = "") -> None:
         """AssertionError where a result is further from the double precision's than rounding explains."""
         assert self.error(found) <= 1, f"{what}: {self.error(found):.3g} times what rounding may cost"
 
+    @property
+    def tolerance(self) -> float:
+        """How far apart two right results may be, anywhere."""
+        return 2 * float(np.max(self.room[np.isfinite(self.exact)], initial=0.0))
+
 
 def bounds(run: Callable[[np.random.Generator | None], Sequence[Array]], samples: int = SAMPLES) -> list[Bound]:
     """A bound for each result of ``run``, which takes the dice for its roundings, or None for double precision."""
-    exact = [np.asarray(value, np.float64) for value in run(None)]
-    drawn = [run(np.random.default_rng(seed)) for seed in range(samples)]
-    spreads = [
-        np.sqrt(np.mean([np.square(np.asarray(d[i], np.float64) - e) for d in drawn], axis=0))
-        for i, e in enumerate(exact)
-    ]
+    with np.errstate(invalid="ignore"):  # NaN and infinities have no spread
+        exact = [np.asarray(value, np.float64) for value in run(None)]
+        drawn = [run(np.random.default_rng(seed)) for seed in range(samples)]
+        spreads = [
+            np.sqrt(np.mean([np.square(np.asarray(d[i], np.float64) - e) for d in drawn], axis=0))
+            for i, e in enumerate(exact)
+        ]
     return [Bound(e, s) for e, s in zip(exact, spreads, strict=True)]
 
 
@@ -102,11 +117,17 @@ def _wide(graph: Graph, name: str, array: Any) -> Array:
 
 
 def _terms(graph: Graph, node: Node) -> float:
-    """How many terms a result of the node may be the sum of."""
-    largest = max((graph.types[name].size for name in node.inputs), default=1)
-    rows = [graph.types[name].shape for name in (*node.inputs, *node.outputs)]
-    longest = max((max(shape, default=1) for shape in rows), default=1)
-    return min(largest, longest) if node.operation not in ("sum", "penalty", "norm") else largest
+    """How many terms a result of the node is the sum of."""
+    shapes = [graph.types[name].shape for name in node.inputs]
+    if node.operation == "dense":
+        return shapes[1][0]
+    if node.operation == "matmul":
+        return shapes[0][0 if node.attributes["transpose_a"] else 1]
+    if node.operation == "sum":
+        return prod(shapes[0]) // prod(graph.types[node.output].shape)
+    if node.operation in ("penalty", "norm", "lamb_update", "adafactor_update"):
+        return max(map(prod, shapes))
+    return shapes[-1][-1] if node.operation in OF_ROWS else 1
 
 
 def _summands(node: Node, operands: Sequence[Array]) -> list[Any]:
@@ -121,7 +142,8 @@ def _summands(node: Node, operands: Sequence[Array]) -> list[Any]:
     if node.operation == "log_softmax":
         return [1.0]  # the sum of exponentials whose logarithm is taken
     if node.operation == "activation_gradient":
-        return [np.abs(first)]
+        # mish's has x * (1 - t * t), t = tanh(softplus(x)), which is 1 to the last bit from x = 10 on
+        return [np.abs(first) * (1 + np.minimum(np.abs(others[0]), 10) if function == "mish" else 1)]
     if function in ("gelu", "gelu_tanh", "tanh_shrink", "squareplus"):
         return [np.abs(first @ others[0] + others[1] if node.operation == "dense" else first)]
     return [0.0] * len(node.outputs)
@@ -188,15 +210,33 @@ def training_bounds(model: Any, train: Callable[[Any], Sequence[Any]], samples: 
     return bounds(run, samples)
 
 
-def prediction_bound(model: Any, x: Array) -> Bound:
-    """Of what a built model answers for rows."""
-    graph = inference_graph(model)
+def graph_bounds(
+    graph: Graph, inputs: Sequence[Any], variables: Mapping[str, Any] | None = None, samples: int = SAMPLES
+) -> list[Bound]:
+    """Of the outputs of a graph run once, then of its variables afterwards."""
+    given = {**graph.variables, **(variables or {}), **dict(zip(graph.inputs, inputs, strict=True))}
+    names = [*graph.outputs, *(dict(graph.updates).get(name, name) for name in graph.variables)]
 
     def run(dice: np.random.Generator | None) -> list[Array]:
-        answers = (run_rounded(graph, {graph.inputs[0]: row[None]}, dice)[graph.outputs[0]] for row in x)
-        return [np.concatenate(list(answers))]
+        values = run_rounded(graph, given, dice)
+        return [values[name] for name in names]
 
-    return bounds(run)[0]
+    return bounds(run, samples)
+
+
+def row_bounds(graph: Graph, *inputs: Any) -> list[Bound]:
+    """Of the outputs of a graph of one row, for each of many rows."""
+    return graph_bounds(with_batch(graph, len(inputs[0])), inputs)
+
+
+def require_rows(graph: Graph, found: Any, *inputs: Any, what: str = "") -> None:
+    """The first output of a graph of one row, for each of many rows, is what it means up to rounding."""
+    row_bounds(graph, *inputs)[0].require(found, what)
+
+
+def prediction_bound(model: Any, x: Array) -> Bound:
+    """Of what a built model answers for rows."""
+    return row_bounds(inference_graph(model), x)[0]
 
 
 def require_same_answers(ours: Any, theirs: Any, x: Array) -> None:

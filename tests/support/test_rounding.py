@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edgeling.graph import Graph, GraphBuilder
-from tests.support.rounding import Bound, bounds, run_rounded
+from tests.support.rounding import Bound, graph_bounds
 
 ROWS = np.random.default_rng(0).normal(size=(64, 5)).astype(np.float32)
 
@@ -22,7 +22,7 @@ def summed(factor: float = 1.0) -> Graph:
 
 
 def bounds_of(graph: Graph) -> list[Bound]:
-    return bounds(lambda dice: [run_rounded(graph, {"x": ROWS}, dice)[o] for o in graph.outputs])
+    return graph_bounds(graph, [ROWS])
 
 
 @pytest.mark.parametrize("order", [np.arange(64), np.arange(64)[::-1], np.argsort(np.abs(ROWS[:, 0]))])

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from edgeling.models import Sequential
 from edgeling.network.network import inference_graph
 from edgeling.training.graphs import Objective, evaluation_graph, training_graph
 from edgeling.utils import set_random_seed
+from tests.support.finite import require_gradient
 
 ROWS = 6
 
@@ -83,17 +85,9 @@ def test_a_step_of_plain_descent_is_the_gradient_by_finite_differences(name: str
     held = {k: v.astype(np.float64) if v.dtype.kind == "f" else v for k, v in graph.variables.items()}
     held |= {k: v + 0.05 for k, v in held.items() if k.endswith("bias")}  # away from |w|'s corner at zero
 
-    def loss(variables: Any) -> float:
-        return float(run(graph, inputs, variables, float64=True).outputs[0])
-
     after = run(graph, inputs, held, float64=True).variables
     for weight in model.network().trainable():
-        gradient = held[weight] - after[weight]
-        for index in list(np.ndindex(gradient.shape))[:6]:
-            step = np.zeros_like(held[weight])
-            step[index] = 1e-6
-            slope = (loss({**held, weight: held[weight] + step}) - loss({**held, weight: held[weight] - step})) / 2e-6
-            assert gradient[index] == pytest.approx(slope, rel=1e-6, abs=1e-8)
+        require_gradient(replace(graph, variables=held), inputs, weight, held[weight] - after[weight])
 
 
 def test_signed_losses_see_minus_one_where_labels_are_zero() -> None:
