@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edgeling.codegen import generate
+from edgeling.graph.batch import with_batch
 from edgeling.graph.builder import GraphBuilder
 from edgeling.graph.interpreter import run
 from edgeling.graph.types import Array, DType, Graph
@@ -46,11 +47,11 @@ class Expected:
     meaning: Array
     bound: Bound | None
 
-    def require(self, got: Array, what: str) -> None:
+    def require(self, got: Array, what: str, near_ulps: float = ELEMENTARY**2) -> None:
         """Integers, NaN and infinities exactly; other floats within the bound, if there is one.
 
         Near the meaning in float32 is right too: where a constant beside 1, as 1 - 1e-7, is rounded once for ever,
-        double precision is no guide.
+        double precision is no guide. Near is ``near_ulps``.
         """
         if self.bound is None:
             np.testing.assert_array_equal(got, self.meaning, what)
@@ -59,7 +60,7 @@ class Expected:
         np.testing.assert_array_equal(got[~finite], self.meaning[~finite], what)
         with np.errstate(all="ignore"):
             off = np.abs(got.astype(np.float64) - self.bound.exact) / self.bound.room
-            near = np.abs(got - self.meaning) <= ELEMENTARY**2 * UNIT * np.abs(self.meaning)
+            near = np.abs(got - self.meaning) <= near_ulps * UNIT * np.abs(self.meaning)
         wrong = finite & ~near & ~(off <= 1)
         where = tuple(axis[:4] for axis in np.atleast_1d(wrong).nonzero())
         assert not wrong.any(), (
@@ -82,6 +83,11 @@ def expected_of(item: Case, held: Mapping[str, Array] | None = None) -> tuple[li
     each = [Expected(a, b if a.dtype.kind == "f" else None) for a, b in zip(arrays, found, strict=True)]
     count = len(graph.outputs)
     return each[:count], dict(zip(graph.variables, each[count:], strict=True))
+
+
+def expected_rows(graph: Graph, rows: Array) -> Expected:
+    """Of the first output of a graph of one row, for each of many."""
+    return expected_of(Case(with_batch(graph, len(rows)), (rows,)))[0][0]
 
 
 def compile_cases(cases: Sequence[Case], name: str = "cases", target: Target | None = None) -> NativeProgram:

@@ -36,13 +36,9 @@ def require_close(found: Any, exact: Any, roundings: Any, of: Any = None, unit: 
     assert np.all(off <= room[finite]), f"{what}: {times.max():.3g} times what {roundings} roundings may cost"
 
 
-def require_printed(text: str, exact: float, roundings: float = 0, unit: float = SINGLE) -> None:
-    """AssertionError unless a decimal number is the nearest of as many digits, to one that lies so many roundings off."""
-    mantissa, _, exponent = text.lower().partition("e")
-    digits = len(mantissa.partition(".")[2])
-    half_a_digit = 0.5 * 10.0 ** (int(exponent or 0) - digits)
-    room = half_a_digit + allowed(exact, roundings, unit=unit) + 2 * DOUBLE * abs(exact)
-    assert abs(float(text) - exact) <= room, f"{text} is not {exact!r} to {digits} decimals"
+def half_unit(exact: Any, digits: int) -> Any:
+    """How far the nearest decimal number of so many significant digits may be: half a unit of its last one."""
+    return 0.5 * 10.0 ** (np.floor(np.log10(np.abs(exact))) - digits + 1)
 
 
 def product_magnitude(x: Any, kernel: Any, bias: Any = 0.0) -> Any:

@@ -7,6 +7,7 @@ import numpy as np
 
 from edgeling.codegen.program import EntryPoint, Port, Program
 from edgeling.graph.types import DType, TensorType
+from tests.support.close import allowed, product_magnitude, require_close
 
 WEIGHTS = np.array([[0.5, -1.0, 0.25], [2.0, 0.125, -0.75]], np.float32)  # [outputs, inputs], exact in binary
 BIAS = np.array([0.5, -1.5], np.float32)
@@ -65,6 +66,17 @@ void {name}_run(const float *x, float *y) {{
 
 def dense_answer(x: np.ndarray) -> np.ndarray:
     return np.maximum(x @ WEIGHTS.T + BIAS, 0).astype(np.float32)
+
+
+def require_dense_answer(found: np.ndarray, x: np.ndarray) -> None:
+    """Up to the roundings of three products and three sums, of which no term sees more than four."""
+    magnitude = product_magnitude(x, WEIGHTS.T, BIAS)
+    require_close(found, np.maximum(x.astype(np.float64) @ WEIGHTS.T + BIAS, 0), 4, of=magnitude)
+
+
+def dense_tolerance(x: np.ndarray) -> float:
+    """How far apart two right answers may be."""
+    return float(np.max(2 * allowed(0, 4, of=product_magnitude(x, WEIGHTS.T, BIAS))))
 
 
 def counter() -> Program:

@@ -13,6 +13,7 @@ from edgeling.passes.quantize import quantize
 from edgeling.targets import get, names
 from edgeling.toolchain.prove import prove
 from tests.codegen.networks import TUTORIALS, dense_network
+from tests.support.rounding import row_bounds
 
 NAIVE_INSTRUCTIONS = {"diabetes": 668, "iris": 457}  # plain C at -O2 with its weights inline
 
@@ -25,7 +26,13 @@ def rows_of(name: str) -> np.ndarray:
 @pytest.mark.parametrize("name", TUTORIALS)
 def test_float_on_the_m4_beats_naive_c_in_three_kilobytes(name):
     graph, rows = TUTORIALS[name], rows_of(name)
-    proof = prove(generate(graph, "network"), get("cortex-m4"), [rows], run_rows(graph, rows), 1e-6)
+    proof = prove(
+        generate(graph, "network"),
+        get("cortex-m4"),
+        [rows],
+        run_rows(graph, rows),
+        row_bounds(graph, rows)[0].tolerance,
+    )
     assert proof.matches
     assert proof.instructions <= NAIVE_INSTRUCTIONS[name]
     assert proof.flash_bytes <= 3 * 1024
@@ -43,7 +50,8 @@ def test_int8_bits_are_the_interpreters_on_every_target(name, target):
 def test_int8_costs_less_than_float_without_a_float_unit(name):
     rows, target = rows_of(name), get("cortex-m0plus")
     exact, small = TUTORIALS[name], optimize(quantize(TUTORIALS[name], rows))
-    float32 = prove(generate(exact, "network"), target, [rows], run_rows(exact, rows), 1e-5)
+    tolerance = row_bounds(exact, rows)[0].tolerance
+    float32 = prove(generate(exact, "network"), target, [rows], run_rows(exact, rows), tolerance)
     int8 = prove(generate(small, "network"), target, [rows], run_rows(small, rows), 0)
     assert float32.matches
     assert 4 * int8.instructions < float32.instructions

@@ -15,7 +15,7 @@ from edgeling.toolchain import emulator, firmware
 from edgeling.toolchain.emulator import CortexM, instruction_count
 from edgeling.toolchain.image import read_image
 from edgeling.toolchain.measure import measure
-from tests.support.tiny_programs import counter, dense, dense_answer, port, program
+from tests.support.tiny_programs import counter, dense, port, program, require_dense_answer
 
 ROWS = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
 NOTHING = np.zeros((1, 1), np.int32)
@@ -107,7 +107,7 @@ def test_instruction_lengths(code, count):
 def test_a_dense_layer_gives_the_known_answer_and_the_same_counts_again(core):
     first, second = chip(dense(), core), chip(dense(), core)
     result = first.run([ROWS])
-    np.testing.assert_allclose(result.outputs[0], dense_answer(ROWS), rtol=1e-6, atol=1e-6)
+    require_dense_answer(result.outputs[0], ROWS)
     assert result.outputs[0].shape == (20, 2)
     again, other = first.run([ROWS]), second.run([ROWS[::-1].copy()])
     assert result.instructions.tolist() == again.instructions.tolist() == other.instructions[::-1].tolist()
@@ -142,7 +142,7 @@ void boot_run(const int32_t *x, int32_t *y) {
     made = program("boot", body, (port("x", 1, dtype=DType.INT32),), (port("y", 1, dtype=DType.INT32),))
     built = firmware.build(made, get(core))
     assert CortexM(built).run([np.array([1], np.int32)]).outputs[0][0] == 6008
-    assert measure(built).ram_bytes == pytest.approx(4 * 303, abs=12)
+    assert 0 <= measure(built).ram_bytes - 4 * 303 <= 12  # for alignment
 
 
 @CORES

@@ -17,7 +17,7 @@ from edgeling.errors import ToolchainError
 from edgeling.graph.types import DType, TensorType
 from edgeling.toolchain import binding
 from edgeling.toolchain.native import load
-from tests.support.tiny_programs import counter, dense, dense_answer, port, program
+from tests.support.tiny_programs import counter, dense, port, program, require_dense_answer
 
 TOTAL = TensorType((1,), DType.INT32)
 
@@ -51,7 +51,7 @@ def test_rows_runs_every_row():
     x = np.random.default_rng(0).normal(size=(37, 3)).astype(np.float32)
     y = np.full((37, 2), np.nan, np.float32)
     load(dense()).rows("dense_run")(x, y)
-    np.testing.assert_allclose(y, dense_answer(x), rtol=1e-6, atol=1e-6)
+    require_dense_answer(y, x)
 
 
 @pytest.mark.usefixtures("any_call")

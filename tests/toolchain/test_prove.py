@@ -14,17 +14,19 @@ from hypothesis import strategies as st
 from edgeling.errors import ToolchainError
 from edgeling.targets import get, names
 from edgeling.toolchain.prove import _max_error, prove
-from tests.support.tiny_programs import counter, dense, dense_answer
+from tests.support.close import DOUBLE, require_close
+from tests.support.tiny_programs import counter, dense, dense_answer, dense_tolerance
 
 ROWS = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+TOLERANCE = dense_tolerance(ROWS)
 EVERYWHERE = pytest.mark.parametrize("name", names())
 
 
 @EVERYWHERE
 def test_the_right_answer_is_proven_everywhere(name):
-    proof = prove(dense(), get(name), [ROWS], [dense_answer(ROWS)], 1e-5)
+    proof = prove(dense(), get(name), [ROWS], [dense_answer(ROWS)], TOLERANCE)
     assert proof.matches
-    assert proof.max_error < 1e-5
+    assert proof.max_error <= TOLERANCE
     assert (proof.target, proof.rows) == (name, 20)
     if name == "native":
         assert proof.instructions is proof.flash_bytes is proof.stack_bytes is None
@@ -40,9 +42,9 @@ def test_the_right_answer_is_proven_everywhere(name):
 def test_a_wrong_answer_is_not(name):
     wrong = dense_answer(ROWS)
     wrong[7, 1] += 0.5
-    proof = prove(dense(), get(name), [ROWS], [wrong], 1e-5)
+    proof = prove(dense(), get(name), [ROWS], [wrong], TOLERANCE)
     assert not proof.matches
-    assert proof.max_error == pytest.approx(0.5, abs=1e-5)
+    assert proof.max_error == pytest.approx(0.5, abs=TOLERANCE)
 
 
 @EVERYWHERE
@@ -62,15 +64,15 @@ def test_negative_zero_is_another_number_at_no_tolerance():
 
 
 def test_latency_is_estimated_where_there_is_a_clock():
-    proof = prove(dense(), get("cortex-m4"), [ROWS], [dense_answer(ROWS)], 1e-5)
-    assert proof.estimated_latency_us == pytest.approx(proof.instructions / 168)
-    assert prove(dense(), get("wasm32"), [ROWS], [dense_answer(ROWS)], 1e-5).estimated_latency_us is None
+    proof = prove(dense(), get("cortex-m4"), [ROWS], [dense_answer(ROWS)], TOLERANCE)
+    require_close(proof.estimated_latency_us, proof.instructions / 168, 3, unit=DOUBLE)
+    assert prove(dense(), get("wasm32"), [ROWS], [dense_answer(ROWS)], TOLERANCE).estimated_latency_us is None
 
 
 @pytest.mark.parametrize("expected", [[], [dense_answer(ROWS)[:, :1]], [dense_answer(ROWS).astype(np.float64)]])
 def test_expectations_of_another_shape_are_refused(expected):
     with pytest.raises(ToolchainError, match="expected outputs are float32"):
-        prove(dense(), get("native"), [ROWS], expected, 1e-5)
+        prove(dense(), get("native"), [ROWS], expected, TOLERANCE)
 
 
 @given(st.lists(st.floats(width=32), min_size=1, max_size=8), st.integers(0, 7))

@@ -10,7 +10,7 @@ from edgeling.errors import CompilerNotFoundError, ToolchainError
 from edgeling.graph.types import DType
 from edgeling.toolchain import wasm
 from edgeling.toolchain.wasm import WasmInstance
-from tests.support.tiny_programs import counter, dense, dense_answer, port, program
+from tests.support.tiny_programs import counter, dense, port, program, require_dense_answer
 
 ROWS = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
 INTEGERS = (port("x", 1, dtype=DType.INT32),), (port("y", 1, dtype=DType.INT32),)
@@ -29,7 +29,7 @@ def instance(made, **options) -> WasmInstance:
 def test_a_dense_layer_gives_the_known_answer_and_the_same_fuel_again():
     first = instance(dense())
     result, again = first.run([ROWS]), first.run([ROWS])
-    np.testing.assert_allclose(result.outputs[0], dense_answer(ROWS), rtol=1e-6, atol=1e-6)
+    require_dense_answer(result.outputs[0], ROWS)
     assert result.instructions.tolist() == again.instructions.tolist()
     assert result.outputs[0].tobytes() == again.outputs[0].tobytes()
 
