@@ -15,6 +15,8 @@ from edgeling.training.engine import Epochs, Kept, TrainingData
 class InterpreterEngine:
     """As ``edgeling.training.engine.Engine``, slowly."""
 
+    logged: Any = np.float32
+
     def __init__(self, name: str, training_graph: Any, evaluation_graph: Any = None) -> None:
         self._training_graph, self._evaluation_graph = training_graph, evaluation_graph
         self._weights: dict[str, Any] = {}
@@ -41,11 +43,11 @@ class InterpreterEngine:
                 outputs, predicted = self._step(data, batch, rates[step % len(rates)], seed)
                 if not np.isfinite(outputs[0]):
                     self._weights = before
-                    return Epochs(np.array(logs, np.float32), diverged=True)
+                    return Epochs(np.array(logs, self.logged), diverged=True)
                 predictions += predicted
                 sums, seen, step = sums + outputs * len(batch), seen + len(batch), step + 1
             logs.append(sums / seen)
-        return Epochs(np.array(logs, np.float32), kept=self._kept(data, np.concatenate(batches), predictions))
+        return Epochs(np.array(logs, self.logged), kept=self._kept(data, np.concatenate(batches), predictions))
 
     def _kept(self, data: TrainingData, order: Any, predictions: list[Any]) -> Kept | None:
         weight = None if data.sample_weight is None else data.sample_weight[order]
@@ -78,7 +80,7 @@ class InterpreterEngine:
             for i in range(len(data.x))
         ]
         logs, predictions = zip(*map(_divided, rows), strict=True)
-        means = np.mean(np.array(logs, np.float64), axis=0).astype(np.float32)
+        means = np.mean(np.array(logs, np.float64), axis=0).astype(self.logged)
         return means, np.concatenate([p for part in predictions for p in part]) if any(predictions) else None
 
 

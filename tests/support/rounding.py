@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import inf, prod
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -34,6 +35,12 @@ from tests.support.interpreter_engine import InterpreterEngine
 UNIT = 2.0**-24  # half an ulp of 1: what one rounding to float32 may cost
 ELEMENTARY = 4  # ulps that an elementary function may be off, ours and others
 FACTOR, SAMPLES = 4.0, 10
+SUMMANDS: dict[str, Callable[[Array], Array]] = {
+    **dict.fromkeys(("gelu", "gelu_tanh", "tanh_shrink", "squareplus"), np.abs),
+    "hard_sigmoid": lambda x: 0.5 * (np.abs(x) < 4),  # x / 6 + 0.5
+    "hard_silu": lambda x: 0.5 * np.abs(x) * (np.abs(x) < 4),
+}
+"""The largest number within an activation that it is left of when another has been taken away."""
 OF_ROWS = {"softmax", "softmax_gradient", "log_softmax", "log_softmax_gradient", "loss", "loss_gradient", "metric"}
 LEAST = 2.0**-119
 """Exponentials below 2**-126 are zero; up to that they may be multiplied by their own argument, below 2**7."""
@@ -144,8 +151,8 @@ def _summands(node: Node, operands: Sequence[Array]) -> list[Any]:
     if node.operation == "activation_gradient":
         # mish's has x * (1 - t * t), t = tanh(softplus(x)), which is 1 to the last bit from x = 10 on
         return [np.abs(first) * (1 + np.minimum(np.abs(others[0]), 10) if function == "mish" else 1)]
-    if function in ("gelu", "gelu_tanh", "tanh_shrink", "squareplus"):
-        return [np.abs(first @ others[0] + others[1] if node.operation == "dense" else first)]
+    if function in SUMMANDS:
+        return [SUMMANDS[function](first @ others[0] + others[1] if node.operation == "dense" else first)]
     return [0.0] * len(node.outputs)
 
 
@@ -179,10 +186,58 @@ def _drawn(array: Array, terms: float, dice: np.random.Generator | None) -> Arra
     return np.where(np.rint(array * 256) == array * 256, array, rounded)
 
 
+def interpreted_bounds(module: Any, function: Callable[[], Any]) -> tuple[list[Bound], dict[str, Bound]]:
+    """Of what a function has a module interpret, graph after graph: the last one's outputs, and all variables then."""
+    with patch.object(module, "run", wraps=module.run) as spy:
+        function()
+    calls = [call.args[:2] for call in spy.call_args_list]
+    last, names = calls[-1][0], list(calls[-1][0].variables)
+
+    def run(dice: np.random.Generator | None) -> list[Array]:
+        held: dict[str, Array] = {}
+        for graph, given in calls:
+            values = run_rounded(graph, {**held, **{k: v for k, v in given.items() if k in graph.types}}, dice)
+            held |= {name: values[dict(graph.updates).get(name, name)] for name in graph.variables}
+        return [*(values[name] for name in last.outputs), *(held[name] for name in names)]
+
+    found = bounds(run)
+    return found[: len(last.outputs)], dict(zip(names, found[len(last.outputs) :], strict=True))
+
+
+@contextmanager
+def in_double(*modules: Any) -> Iterator[None]:
+    """Where these modules ask NumPy for float32, they get float64."""
+    wide = SimpleNamespace(**{**vars(np), "float32": np.float64})
+    with ExitStack() as patches:
+        for module in modules:
+            patches.enter_context(patch.object(module, "np", wide))
+        yield
+
+
+def function_bound(
+    function: Callable[..., Any], *arrays: Any, modules: Sequence[Any], terms: float = 1, summand: Any = 0.0
+) -> Bound:
+    """Of what a function of arrays gives, as of a node: its operands rounded and its result, where terms are summed.
+
+    Args:
+        modules: those whose float32 must be float64 for the function to compute in double precision.
+        summand: see :func:`_summands`.
+    """
+
+    def run(dice: np.random.Generator | None) -> list[Array]:
+        operands = [_drawn(np.asarray(a, np.float64), terms, dice) for a in arrays]
+        result = np.asarray(function(*operands), np.float64)
+        return [_off(_drawn(result, ELEMENTARY**2, dice), summand, dice)]
+
+    with in_double(*modules):
+        return bounds(run)[0]
+
+
 class RoundedEngine(InterpreterEngine):
     """Trains in double precision, with roundings drawn from ``dice``."""
 
     dice: np.random.Generator | None = None
+    logged = np.float64
 
     def _run(self, graph: Graph, given: dict[str, Any], held: dict[str, Any]) -> tuple[list[Array], dict[str, Array]]:
         values = run_rounded(graph, {**held, **given}, self.dice)
@@ -248,11 +303,16 @@ def require_same_answers(ours: Any, theirs: Any, x: Array) -> None:
 
 def require_same_evaluation(ours: Any, theirs: Any, *data: Any) -> None:
     """Two models report the same loss and metrics, up to rounding."""
-    allowed = training_bounds(ours, lambda twin: np.ravel(twin.evaluate(*data, verbose=0)))
-    mine, other = (np.ravel(model.evaluate(*data, verbose=0)) for model in (ours, theirs))
-    for bound, one, another in zip(allowed, mine, other, strict=False):  # the weights' follow
-        bound.require(another, "theirs")
-        bound.require(one, "ours")
+
+    def evaluated(model: Any) -> dict[str, Any]:
+        return model.evaluate(*data, verbose=0, return_dict=True)
+
+    allowed = training_bounds(ours, lambda twin: [*evaluated(twin).values()])
+    mine, other = evaluated(ours), evaluated(theirs)
+    assert mine.keys() == other.keys()
+    for bound, name in zip(allowed, mine, strict=False):  # the weights' follow
+        bound.require(other[name], f"their {name}")
+        bound.require(mine[name], f"our {name}")
 
 
 def weight_bounds(model: Any, *data: Any, **how: Any) -> list[Bound]:

@@ -17,7 +17,7 @@ keras = pytest.importorskip("keras")
 from edgeling import activations, layers  # noqa: E402
 from edgeling.errors import UnsupportedError  # noqa: E402
 from edgeling.models import Sequential, load_model  # noqa: E402
-from tests.support.rounding import require_same_answers  # noqa: E402
+from tests.support.rounding import function_bound, require_same_answers  # noqa: E402
 from tests.training.keras_pairs import assert_same_step, rows  # noqa: E402
 
 pytestmark = pytest.mark.keras
@@ -53,8 +53,12 @@ def test_a_function_told_its_options_is_kerass(name: str) -> None:
     def check(values: Any, options: dict[str, Any]) -> None:
         x = np.asarray(values, np.float32)
         expected = np.asarray(getattr(keras.activations, name)(x, **options))
-        # Both round each of at most ten operations on numbers up to 12, some of which cancel.
-        np.testing.assert_allclose(getattr(activations, name)(x, **options), expected, rtol=1e-5, atol=1e-5)
+        ours = partial(getattr(activations, name), **options)
+        # Nothing but the argument and 1, or what an option adds to it, is taken from anything.
+        largest = 1 + np.max(np.abs(x)) + sum(v for v in options.values() if isinstance(v, float))
+        bound = function_bound(ours, x, modules=(activations,), terms=x.size, summand=largest)
+        bound.require(expected, "Keras's")
+        bound.require(ours(x), "ours")
 
     check()
 

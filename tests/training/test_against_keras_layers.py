@@ -11,7 +11,7 @@ import pytest
 keras = pytest.importorskip("keras")
 
 from edgeling import losses, metrics  # noqa: E402
-from tests.support.rounding import require_same_answers  # noqa: E402
+from tests.support.rounding import function_bound, require_same_answers, require_same_evaluation  # noqa: E402
 from tests.training.keras_pairs import (  # noqa: E402
     FEATURES,
     ROWS,
@@ -165,13 +165,19 @@ def test_a_loss_has_kerass_value_and_gradient(name: str, weighted: bool) -> None
     assert_same_step(model, ours, rows(0), y, **weights)
 
 
+def _require_same_loss(mine: Any, theirs: Any, y: Any, prediction: Any) -> None:
+    """Of what is taken away in a row, nothing but log_cosh's log 2 is larger than the arguments and what comes out."""
+    bound = function_bound(mine, y, prediction, modules=(losses,), terms=prediction.size, summand=np.log(2))
+    bound.require(theirs(y, prediction), "Keras's")
+    bound.require(mine(y, prediction), "ours")
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_object_called_gives_kerass_number(name: str) -> None:
     theirs, mine, units, activation, y = LOSSES[name]
     function = theirs if isinstance(theirs, keras.losses.Loss) else getattr(keras.losses, K.get(theirs).__name__)
     prediction = np.asarray(keras.activations.get(activation)(rows(2, features=units)))
-    expected = float(np.mean(np.asarray(function(y, prediction))))
-    assert losses.get(mine)(y, prediction) == pytest.approx(expected, rel=1e-5)
+    _require_same_loss(losses.get(mine), lambda *data: float(np.mean(np.asarray(function(*data)))), y, prediction)
 
 
 _BY_A_NUMBER = losses.CategoricalGeneralizedCrossEntropy  # whose function has no default in Keras
@@ -183,8 +189,7 @@ def test_a_loss_function_gives_kerass_rows(loss_class: type[losses.Loss]) -> Non
     y = _labels(1, 0, 4) if loss_class.sparse else _one_hot(1)
     prediction = np.asarray(keras.ops.softmax(rows(2, features=4)))
     function = getattr(losses, name)
-    expected = np.ravel(np.asarray(getattr(keras.losses, name)(y, prediction)))
-    np.testing.assert_allclose(function(y, prediction), expected, rtol=1e-5, atol=1e-7)
+    _require_same_loss(function, lambda *data: np.ravel(getattr(keras.losses, name)(*data)), y, prediction)
     assert losses.get(function) == loss_class()
 
 
@@ -216,10 +221,7 @@ def test_metrics_have_kerass_names_and_values(name: str) -> None:
     model = network(L.Dense(units, activation=activation))
     ours = twin(model)
     compile_both(model, ours, "sgd", loss, metrics=identifiers)
-    expected = model.evaluate(rows(0), y, verbose=0, return_dict=True)
-    got = ours.evaluate(rows(0), y, verbose=0, return_dict=True)
-    assert got.keys() == expected.keys()
-    assert [got[k] for k in expected] == pytest.approx([float(v) for v in expected.values()], rel=1e-5)
+    require_same_evaluation(ours, model, rows(0), y)
 
 
 def test_metric_objects_are_read_as_kerass() -> None:
@@ -228,5 +230,4 @@ def test_metric_objects_are_read_as_kerass() -> None:
     ours = twin(model)
     model.compile("sgd", "bce", metrics=[keras.metrics.BinaryAccuracy(threshold=0.4, name="right")], run_eagerly=True)
     ours.compile("sgd", "bce", metrics=[metrics.BinaryAccuracy(threshold=0.4, name="right")])
-    expected = model.evaluate(x, y, verbose=0, return_dict=True)
-    assert ours.evaluate(x, y, verbose=0, return_dict=True) == pytest.approx(expected, rel=1e-5)
+    require_same_evaluation(ours, model, x, y)

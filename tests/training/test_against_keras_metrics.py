@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 
 keras = pytest.importorskip("keras")
 
-from edgeling import metrics  # noqa: E402
+from edgeling import losses, metrics  # noqa: E402
 from edgeling.errors import UnsupportedError  # noqa: E402
+from edgeling.metrics import base, rows, scores  # noqa: E402
+from tests.support.close import require_close  # noqa: E402
+from tests.support.rounding import function_bound  # noqa: E402
 
 pytestmark = pytest.mark.keras
 
@@ -68,8 +71,12 @@ def batches(draw: Any, of: Any = FINE | TEN) -> list[tuple[Any, Any, Any]]:
     return result
 
 
-def agree(name: str, options: dict[str, Any], given: list[tuple[Any, Any, Any]], tolerance: float = 1e-5) -> None:
-    """Ours over two batches is Keras's; again after it forgot, and made anew from its configuration."""
+def agree(name: str, options: dict[str, Any], given: list[tuple[Any, Any, Any]], require: Any) -> None:
+    """Ours over two batches is Keras's; again after it forgot, and made anew from its configuration.
+
+    Args:
+        require: (ours, Keras's) -> None, if they are near enough.
+    """
     theirs, ours = getattr(keras.metrics, name)(**options), getattr(metrics, name)(**options)
     for metric in (ours, type(ours).from_config(ours.get_config())):
         theirs.reset_state()
@@ -78,9 +85,24 @@ def agree(name: str, options: dict[str, Any], given: list[tuple[Any, Any, Any]],
             metric.update_state(truth, predicted, sample_weight=weights)
         got, expected = metric.result(), np.asarray(theirs.result())
         assert np.asarray(got).dtype == np.float32
-        np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)
+        require(got, expected)
     metric.reset_state()
     assert all(not np.any(v) for v in metric.variables)
+
+
+def of_counts(options: dict[str, Any]) -> Any:
+    """Counts are exact on both sides, for weights are a few halves. Ours divides and adds in double, Keras in float32.
+
+    That is a sum over thresholds or labels, and per term at most 16 operations with numbers around 1, or with ratios of
+    two counts, of at most 36 answers (areas under PRGAIN).
+    """
+    terms = max(options.get("num_thresholds", 1), LABELS) if "num_thresholds" in options else LABELS
+    ratio = 36 if options.get("curve") == "PRGAIN" else 1
+
+    def require(ours: Any, theirs: Any) -> None:
+        require_close(theirs, ours, terms + 16, of=ratio + np.abs(ours))
+
+    return require
 
 
 @pytest.mark.parametrize("name", OF_LABELS)
@@ -92,7 +114,7 @@ def test_a_metric_of_labels_is_kerass(name: str) -> None:
             options = {**options, "num_thresholds": 200}
         if name == "BinaryIoU":  # whose weights are whole numbers
             given = [(t, p, None if w is None else np.repeat(w.astype(int), LABELS)) for t, p, w in given]
-        agree(name, options, given)
+        agree(name, options, given, of_counts(options))
 
     check()
 
@@ -133,6 +155,29 @@ def _matrices(seed: int) -> Any:
     return rng.normal(size=(9, 4)).astype(np.float32), rng.normal(size=(9, 4)).astype(np.float32)
 
 
+MODULES = (base, rows, scores, losses)
+
+
+def of_arrays(name: str, options: dict[str, Any], data: list[Any], weights: Any) -> Any:
+    """Two right results of what the metric computes from truths and predictions; scores of variances are 1 less one."""
+
+    def result(*arrays: Any) -> Any:
+        metric = getattr(metrics, name)(**options)
+        for truth, predicted in zip(arrays[::2], arrays[1::2], strict=True):
+            metric.update_state(truth, predicted, sample_weight=weights)
+        return metric.result()
+
+    flat = [array for pair in data for array in pair]
+    largest = 2 if name in ("R2Score", "LogCoshError") else 0
+    bound = function_bound(result, *flat, modules=MODULES, terms=flat[1].size, summand=largest)
+
+    def require(ours: Any, theirs: Any) -> None:
+        bound.require(theirs, "Keras's")
+        bound.require(ours, "ours")
+
+    return require
+
+
 @pytest.mark.parametrize("weights", WEIGHTS, ids=("plain", "weighted"))
 @pytest.mark.parametrize("name", [*OF_CLASSES, *OF_NUMBERS, *OF_VALUES])
 def test_a_metric_of_classes_or_values_is_kerass(name: str, weights: Any) -> None:
@@ -141,7 +186,7 @@ def test_a_metric_of_classes_or_values_is_kerass(name: str, weights: Any) -> Non
         if name in OF_CLASSES:
             data = [(np.eye(6, dtype=np.float32)[labels[:, 0]], p) for labels, p in data]
         used = weights if weights is None or "IoU" not in name else np.round(weights).astype(int)
-        agree(name, options, [(t, p, used) for t, p in data])
+        agree(name, options, [(t, p, used) for t, p in data], of_arrays(name, options, data, used))
 
 
 @settings(max_examples=50, deadline=None)
@@ -158,7 +203,7 @@ def test_means_and_sums_weigh_values_as_kerass(name: str, values: Any, weights: 
     theirs, ours = getattr(keras.metrics, name)(), getattr(metrics, name)("mine")
     for _ in range(2):
         expected, got = theirs(given, sample_weight=weights), ours(given, sample_weight=weights)
-        np.testing.assert_allclose(got, np.asarray(expected), rtol=1e-6)
+        require_close(np.asarray(expected), got, 12 + 1)  # at most 12 terms, a quotient; ours is double until its end
     assert ours.name == "mine"
 
 
