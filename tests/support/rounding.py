@@ -55,8 +55,8 @@ class Bound:
 
     @property
     def room(self) -> Array:
-        """What rounding may cost, the one of the result itself and of numbers below float32's least included."""
-        return FACTOR * self.spread + 2 * UNIT * np.abs(self.exact) + LEAST
+        """What rounding may cost; also that of the result itself, where it is a mean of means, and of the least numbers."""
+        return FACTOR * self.spread + ELEMENTARY * UNIT * np.abs(self.exact) + LEAST
 
     def error(self, found: Any) -> float:
         """The largest error in units of what is allowed: at most 1 where the result is right.
