@@ -55,7 +55,7 @@ class Bound:
 
     @property
     def room(self) -> Array:
-        """What rounding may cost; also that of the result itself, where it is a mean of means, and of the least numbers."""
+        """What rounding may cost; also that of the result itself, a mean of means perhaps, and of the least numbers."""
         return FACTOR * self.spread + ELEMENTARY * UNIT * np.abs(self.exact) + LEAST
 
     def error(self, found: Any) -> float:

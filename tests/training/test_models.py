@@ -32,7 +32,6 @@ from edgeling.layers import (
     Softmax,
 )
 from edgeling.models import Sequential
-from edgeling.network.network import inference_graph
 from edgeling.optimizers import schedules
 from edgeling.utils import set_random_seed, to_categorical
 from tests.support.close import product_magnitude, require_close
