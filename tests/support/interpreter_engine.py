@@ -57,7 +57,7 @@ class InterpreterEngine:
         graph = self._graphs.get(len(batch)) or self._training_graph(len(batch))
         self._graphs[len(batch)] = graph
         given = {"x": data.x[batch], "y": data.y[batch], "learning_rate": rate, "seed": np.uint32(seed)}
-        given["share"] = np.float32(1 / len(batch))
+        given["share"] = self.logged(1 / len(batch))
         if data.sample_weight is not None:
             given["sample_weight"] = data.sample_weight[batch]
         outputs, variables = self._run(graph, {k: v for k, v in given.items() if k in graph.inputs}, self._weights)
@@ -76,7 +76,7 @@ class InterpreterEngine:
         held = {k: v for k, v in self._weights.items() if k in graph.variables}
         arrays = data.x, data.y, data.sample_weight
         rows = [
-            self._run(graph, [*(a[i : i + 1] for a in arrays), np.float32(1)][: len(graph.inputs)], held)[0]
+            self._run(graph, dict(zip(graph.inputs, [*(a[i : i + 1] for a in arrays), 1.0], strict=False)), held)[0]
             for i in range(len(data.x))
         ]
         logs, predictions = zip(*map(_divided, rows), strict=True)

@@ -73,6 +73,10 @@ class Bound:
         """AssertionError where a result is further from the double precision's than rounding explains."""
         assert self.error(found) <= 1, f"{what}: {self.error(found):.3g} times what rounding may cost"
 
+    def rounded_more(self, times: float) -> Bound:
+        """Where a result is rounded so many times more, of numbers around 1."""
+        return Bound(self.exact, self.spread + times * UNIT * (1 + np.abs(self.exact)) / FACTOR)
+
     @property
     def tolerance(self) -> float:
         """How far apart two right results may be, anywhere."""

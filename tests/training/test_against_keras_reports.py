@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ keras = pytest.importorskip("keras")
 from edgeling import callbacks, losses, metrics  # noqa: E402
 from edgeling.errors import UnsupportedError  # noqa: E402
 from edgeling.models import Sequential, load_model  # noqa: E402
-from tests.support.rounding import weight_bounds  # noqa: E402
+from tests.support.close import require_close  # noqa: E402
+from tests.support.rounding import training_bounds  # noqa: E402
 from tests.training.keras_pairs import assert_within, network, rows, twin  # noqa: E402
 
 pytestmark = pytest.mark.keras
@@ -33,10 +35,31 @@ def _pair(units: int = CLASSES, activation: str = "softmax") -> tuple[Any, Seque
     return model, twin(model)
 
 
-def _assert_same_logs(ours: Any, theirs: Any) -> None:
-    assert ours.keys() == theirs.keys()
-    for name, expected in theirs.items():
-        np.testing.assert_allclose(ours[name], np.asarray(expected), rtol=2e-5, atol=1e-6, err_msg=name)
+# How many thresholds or classes a metric adds up, of counts that are exact: Keras in float32, we in double.
+COUNTED = {"AUC": 200, "auc": 200, "pr": 20, "f1": CLASSES, "f1_score": CLASSES, "p1": 1, "r2": 1, "wp": 1}
+COUNTED["precision_at_recall"] = 1
+
+
+def _assert_same_reports(ours: Any, theirs: Any, *calls: Callable[[Any], Any]) -> dict[str, Any]:
+    """What a model reports is the same here as in Keras, and so are the weights it leaves; ours is given back.
+
+    Args:
+        calls: of the model, made one after another; each gives values by name.
+    """
+
+    def report(model: Any) -> dict[tuple[int, str], Any]:
+        said = (call(model) for call in calls)
+        return {(i, name): value for i, values in enumerate(said) for name, value in values.items()}
+
+    allowed = training_bounds(ours, lambda twin: [*report(twin).values()], samples=6)
+    got, expected = report(ours), report(theirs)
+    assert got.keys() == expected.keys()
+    for i, (_, name) in enumerate(got):
+        terms = COUNTED.get(name.removeprefix("val_").removeprefix("weighted_"))
+        allowed[i] = allowed[i].rounded_more(terms + 16) if terms else allowed[i]
+    theirs_in_order = [np.asarray(expected[name]) for name in got]
+    assert_within(allowed, [*got.values(), *ours.get_weights()], [*theirs_in_order, *theirs.get_weights()])
+    return {name: value for (_, name), value in got.items()}
 
 
 def _of_classes(m: Any) -> dict[str, Any]:
@@ -52,11 +75,10 @@ def test_streaming_metrics_of_classes_in_fit_and_evaluate() -> None:
     ours.compile("adam", "categorical_crossentropy", **_of_classes(metrics))
     ours.optimizer.learning_rate = 0.02
     how = {**HOW, "sample_weight": WEIGHTS, "validation_data": (X[:9], ONE_HOT[:9])}
-    allowed = weight_bounds(ours, X, ONE_HOT, **how)
-    _assert_same_logs(ours.fit(X, ONE_HOT, **how).history, model.fit(X, ONE_HOT, **how).history)
-    assert_within(allowed, ours.get_weights(), model.get_weights())
     test = {"batch_size": BATCH, "verbose": 0, "return_dict": True, "sample_weight": WEIGHTS}
-    _assert_same_logs(ours.evaluate(X, ONE_HOT, **test), model.evaluate(X, ONE_HOT, **test))
+    _assert_same_reports(
+        ours, model, lambda m: m.fit(X, ONE_HOT, **how).history, lambda m: m.evaluate(X, ONE_HOT, **test)
+    )
     assert {"weighted_AUC", "weighted_accuracy"} < set(ours.metrics_names)
 
 
@@ -71,9 +93,8 @@ def test_streaming_metrics_of_numbers_in_fit() -> None:
     ours.compile("sgd", "mse", metrics=told(metrics))
     ours.optimizer.learning_rate = 0.05
     how = {**HOW, "validation_split": 0.25}
-    got, expected = ours.fit(X, y, **how), model.fit(X, y, **how)
-    _assert_same_logs(got.history, expected.history)
-    assert got.history["r2_score"][0].shape == (2,)
+    got = _assert_same_reports(ours, model, lambda m: m.fit(X, y, **how).history)
+    assert got["r2_score"][0].shape == (2,)
 
 
 @pytest.mark.parametrize(("reduction", "weighted"), [("sum", False), ("sum", True), ("mean_with_sample_weight", True)])
@@ -84,11 +105,13 @@ def test_a_reduction_in_fit_and_evaluate(reduction: str, weighted: bool) -> None
     model.compile(keras.optimizers.SGD(0.01), keras.losses.CategoricalFocalCrossentropy(reduction=reduction))
     ours.compile("sgd", losses.CategoricalFocalCrossentropy(reduction=reduction))
     weights = {"sample_weight": WEIGHTS} if weighted else {}
-    allowed = weight_bounds(ours, X, ONE_HOT, **HOW, **weights)
-    _assert_same_logs(ours.fit(X, ONE_HOT, **HOW, **weights).history, model.fit(X, ONE_HOT, **HOW, **weights).history)
-    assert_within(allowed, ours.get_weights(), model.get_weights())
-    test = {"batch_size": BATCH, "verbose": 0, **weights}
-    assert ours.evaluate(X, ONE_HOT, **test) == pytest.approx(model.evaluate(X, ONE_HOT, **test), rel=2e-5)
+    test = {"batch_size": BATCH, "verbose": 0, "return_dict": True, **weights}
+    _assert_same_reports(
+        ours,
+        model,
+        lambda m: m.fit(X, ONE_HOT, **HOW, **weights).history,
+        lambda m: m.evaluate(X, ONE_HOT, **test),
+    )
 
 
 def test_a_loss_of_every_row_is_no_training_loss() -> None:
@@ -97,7 +120,7 @@ def test_a_loss_of_every_row_is_no_training_loss() -> None:
     with pytest.raises(UnsupportedError, match="reduction"):
         ours.fit(X, ONE_HOT, verbose=0)
     rows_of = losses.CategoricalCrossentropy(reduction="none")(ONE_HOT, np.full((COUNT, CLASSES), 1 / 3))
-    np.testing.assert_allclose(rows_of, np.full(COUNT, np.log(3)), rtol=1e-6)
+    require_close(rows_of, np.full(COUNT, np.log(3)), 4)  # a third, its share of three thirds, a logarithm
 
 
 class Spread(metrics.Metric):
@@ -129,9 +152,10 @@ def test_metrics_of_ones_own_see_batches(tmp_path: Path) -> None:
     ours.optimizer.learning_rate = 0.0
     history = ours.fit(X, ONE_HOT, **HOW).history
     means = [ours.predict(X[i : i + BATCH])[:, 0].mean() for i in range(0, COUNT, BATCH)]
-    assert history["spread"] == pytest.approx([max(means)] * 3)
-    assert history["share"] == pytest.approx(history["mae"])
-    assert history["doubled"] == pytest.approx(2 * np.asarray(history["mse"]))
+    # Sums of as many float32 terms as a batch has, once in their order and once in NumPy's.
+    require_close(history["spread"], np.full(3, max(means)), 2 * BATCH + 2)
+    require_close(history["share"], history["mae"], 2 * (COUNT + CLASSES))
+    require_close(history["doubled"], 2 * np.asarray(history["mse"]), 2 * (COUNT + CLASSES))
     with pytest.warns(UserWarning, match="is code, which is not saved") as told:
         ours.save(tmp_path / "m.keras")
     assert [str(w.message).split("'")[1] for w in told] == ["spread", "share", "doubled"]
@@ -146,8 +170,7 @@ def test_batches_are_seen_one_by_one_where_callbacks_look() -> None:
         _, ours = _pair()
         ours.compile("sgd", "categorical_crossentropy", metrics=[metrics.AUC()])
         ends.append(ours.fit(X, ONE_HOT, callbacks=watched, **HOW).history["auc"])
-    assert ends[0] == pytest.approx(ends[1])
-    assert seen[5::6] == pytest.approx(ends[0])
+    assert ends[0] == ends[1] == seen[5::6]
     assert len(set(seen)) > 6
 
 
@@ -160,7 +183,7 @@ def test_files_hold_streaming_metrics_both_ways(tmp_path: Path) -> None:
     ours.save(tmp_path / "ours.keras")
     theirs = keras.models.load_model(tmp_path / "ours.keras")
     how = {"verbose": 0, "return_dict": True, "batch_size": BATCH}
-    _assert_same_logs(ours.evaluate(X, ONE_HOT, **how), theirs.evaluate(X, ONE_HOT, **how))
+    _assert_same_reports(ours, theirs, lambda m: m.evaluate(X, ONE_HOT, **how))
     theirs.save(tmp_path / "theirs.keras")
     again = load_model(tmp_path / "theirs.keras")
     assert again.evaluate(X, ONE_HOT, **how) == ours.evaluate(X, ONE_HOT, **how)
