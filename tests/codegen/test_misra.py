@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from edgeling.codegen import Program, generate
+from edgeling.targets import get
 from edgeling.workflow.deploy import deployable
 from edgeling.workflow.ends import with_golden, with_integer_ends
 from tests.codegen.networks import TUTORIALS
@@ -24,7 +25,7 @@ COMMAND = ["cppcheck", "-q", "--addon=misra", "--std=c99", "--platform=unix32", 
 ADVISORY = {  # MISRA C:2012, appendix A
     "1.2", "2.3", "2.4", "2.5", "2.6", "2.7", "4.2", "5.9", "8.7", "8.9", "8.11", "8.13", "10.5", "11.4", "11.5",
     "12.1", "12.3", "12.4", "13.3", "13.4", "15.1", "15.4", "15.5", "17.5", "17.8", "18.4", "18.5", "19.2", "20.1",
-    "20.5", "21.12",
+    "20.5", "20.10", "21.12",
 }  # fmt: skip
 
 
@@ -35,6 +36,7 @@ def deployed() -> list[Program]:
     made = [(deployable(f"net_{p}", network(), rows, rows, ["float32", "int8"]), p) for p in ("float32", "int8")]
     small = deployable("small", TUTORIALS["diabetes"], wide, wide, ["float32", "int8"])
     made.append((with_integer_ends(small, "int8"), "int8"))
+    made.append((small.named("packed").for_target(get("cortex-m4")), "int8"))
     return [with_golden(item, precision).program(precision) for item, precision in made]
 
 

@@ -47,7 +47,7 @@ def test_the_same_graphs_give_the_same_text():
 
 def test_only_the_kernels_that_are_used_are_carried_along():
     files = generate(TUTORIALS["diabetes"], "diabetes").files
-    names = {"activation", "common", "dense", "elementary", "flash"}
+    names = {"activation", "common", "dense", "elementary", "flash", "load_multiple"}
     assert set(files) == {"diabetes.h", "diabetes.c", *(f"edgeling/{n}.h" for n in names)}
 
 

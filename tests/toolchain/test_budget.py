@@ -12,15 +12,49 @@ from edgeling.passes import optimize
 from edgeling.passes.quantize import quantize
 from edgeling.targets import get, names
 from edgeling.toolchain.prove import prove
+from edgeling.workflow.build import build
 from tests.codegen.networks import TUTORIALS, dense_network
 from tests.support.rounding import row_bounds
 
+NETWORKS = {
+    **TUTORIALS,
+    "16-16-16": dense_network("wide", (16, 16, 16), ("relu", "linear"), softmax=False),
+    "64-32-10": dense_network("digits", (64, 32, 10), ("relu", "linear"), softmax=True),
+}
+# On a Cortex-M4, whole runs, with the compiler that comes with the package.
+MOST_INSTRUCTIONS = {
+    ("iris", "float32"): 210, ("diabetes", "float32"): 281, ("64-32-10", "float32"): 4108, ("16-16-16", "float32"): 907,
+    ("iris", "int8"): 330, ("diabetes", "int8"): 361, ("64-32-10", "int8"): 4009, ("16-16-16", "int8"): 1139,
+}  # fmt: skip
 NAIVE_INSTRUCTIONS = {"diabetes": 668, "iris": 457}  # plain C at -O2 with its weights inline
 
 
 def rows_of(name: str) -> np.ndarray:
     width = TUTORIALS[name].types["x"].size
     return np.random.default_rng(1).normal(size=(40, width)).astype(np.float32)
+
+
+def rows_for(graph):
+    return np.random.default_rng(1).normal(size=(40, graph.types["x"].size)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("name", "precision"), MOST_INSTRUCTIONS, ids=" ".join)
+def test_what_a_run_on_the_m4_costs(name, precision):
+    graph = NETWORKS[name]
+    built = build(graph, "cortex-m4", precision=precision, calibration_data=rows_for(graph))
+    assert built.matches
+    assert built.instructions <= MOST_INSTRUCTIONS[name, precision]
+
+
+@pytest.mark.parametrize("inputs", [16, 17, 18, 23, 32, 100])
+def test_an_int8_layer_takes_fewer_instructions_than_a_float_layer(inputs):
+    """From sixteen inputs on; quantising is no part of it."""
+    graph = dense_network("layer", (inputs, 16), ("relu",), softmax=False)
+    rows = rows_for(graph)
+    float32 = build(graph, "cortex-m4", precision="float32")
+    int8 = build(graph, "cortex-m4", precision="int8", io="int8", calibration_data=rows)
+    assert int8.matches
+    assert int8.instructions < float32.instructions
 
 
 @pytest.mark.parametrize("name", TUTORIALS)

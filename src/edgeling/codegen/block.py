@@ -7,7 +7,7 @@ needs as scratch of the node it belongs to. Then it is written from the outside 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,10 +48,14 @@ class Chosen:
     setting: Setting
 
 
-def planned(graph: Graph, target: Target | None) -> PlannedBlock:
-    """Schedule a legal graph, choose its kernels for a target and plan its memory, bodies first."""
+def planned(graph: Graph, target: Target | None, finite: Sequence[str] = ()) -> PlannedBlock:
+    """Schedule a legal graph, choose its kernels for a target and plan its memory, bodies first.
+
+    Args:
+        finite: values known to hold neither NaN nor infinity.
+    """
     work = schedule(graph)
-    calls = {at: _choose(work, node, target) for at, node in enumerate(work.nodes) if node.operation != "scan"}
+    calls = {at: _choose(work, node, target, finite) for at, node in enumerate(work.nodes) if node.operation != "scan"}
     loops = {at: Loop.of(node) for at, node in enumerate(work.nodes) if node.operation == "scan"}
     inner = {at: (loop, planned(loop.graph(), target)) for at, loop in loops.items()}
     scratch = {at: _scratch_of_loop(loop, body) for at, (loop, body) in inner.items()}
@@ -62,9 +66,12 @@ def planned(graph: Graph, target: Target | None) -> PlannedBlock:
     return PlannedBlock(work, plan(work, in_place, scratch), calls, inner)
 
 
-def _choose(work: Schedule, node: Node, target: Target | None) -> Chosen:
-    types = work.types
-    setting = Setting(node, tuple(types[i] for i in node.inputs), tuple(types[o] for o in node.outputs), target)
+def _choose(work: Schedule, node: Node, target: Target | None, finite: Sequence[str] = ()) -> Chosen:
+    types, roots = work.types, [work.roots[x] for x in node.inputs]
+    kinds = tuple(types[i] for i in node.inputs), tuple(types[o] for o in node.outputs)
+    known = {i: work.graph.constants[root] for i, root in enumerate(roots) if root in work.graph.constants}
+    shaped = {i: array.reshape(kinds[0][i].shape) for i, array in known.items()}
+    setting = Setting(node, *kinds, target, shaped, bool(roots) and roots[0] in finite)
     return Chosen(call_of(setting), setting)
 
 
@@ -121,10 +128,13 @@ class BlockWriter:
 
     def _call(self, chosen: Chosen, scratch: str = "") -> list[str]:
         call, node = chosen.call, chosen.setting.node
-        x = tuple(self._expression(value, i in call.parameters) for i, value in enumerate(node.inputs))
+        packed = call.pack(chosen.setting)
+        known = chosen.setting.constants if packed else {}
+        x = [self._expression(value, i in call.parameters) for i, value in enumerate(node.inputs) if i not in known]
+        x += [self._tables.constant(f"{node.output}_{name}", table, True) for name, table in packed.items()]
         y = tuple(map(self._expression, node.outputs))
-        site = Site(**vars(chosen.setting), x=x, y=y, dimensions=self._dimensions, table=self._tables.table,
-                    scratch=scratch, task=self._task)  # fmt: skip
+        site = Site(**vars(chosen.setting), x=tuple(x), y=y, packed=packed, dimensions=self._dimensions,
+                    table=self._tables.table, scratch=scratch, task=self._task)  # fmt: skip
         self.headers.add(call.header)
         return call.line(site).split("\n")
 

@@ -6,6 +6,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from edgeling.codegen.broadcast import binary_call, sum_call
+from edgeling.codegen.packing import (
+    exponentials,
+    float_steps,
+    pairs,
+    takes_exponentials,
+    takes_float_steps,
+    takes_pairs,
+)
 from edgeling.codegen.site import Call, Line, Site, stored_calls
 from edgeling.graph.integer import split_scale
 
@@ -18,20 +26,32 @@ def _quantize(site: Site) -> str:
     return site.call("quantize", site.rows(), site.length(0, -1))
 
 
+def _quantize_float(site: Site) -> str:
+    return site.call("quantize_finite" if site.finite else "quantize_float", site.rows(), site.length(0, -1))
+
+
 def _dequantize(site: Site) -> str:
     zero_point = int(site.attributes["zero_point"])
     numbers = *split_scale(site.attributes["scale"], zero_point), zero_point
     return site.call("dequantize", site.size(), *map(str, numbers))
 
 
-def _dense(site: Site) -> str:
-    sizes = site.length(0, 0), site.length(0, 1), site.length(1, 0)
-    return site.call("dense_s8", *sizes, *_integers(site, "zero_point", "minimum", "maximum"))
+def _dense(name: str) -> Line:
+    def line(site: Site) -> str:
+        sizes = site.length(0, 0), site.length(0, 1), site.length(1, 0)
+        return site.call(name, *sizes, *_integers(site, "zero_point", "minimum", "maximum"))
+
+    return line
 
 
 def _softmax(site: Site) -> str:
     numbers = _integers(site, "multiplier", "left_shift", "minimum_difference")
     return site.call("softmax_s8", site.rows(), site.length(0, -1), *numbers)
+
+
+def _softmax_table(site: Site) -> str:
+    (table,) = site.packed.values()
+    return site.call("softmax_s8_table", site.rows(), site.length(0, -1), str(table.size))
 
 
 def _lookup(site: Site) -> str:
@@ -64,10 +84,19 @@ def _total(site: Site) -> str:
 
 
 INT8_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
-    "quantize": Call("quantize", _quantize, parameters=(1, 2, 3)),
+    "quantize": (
+        Call("quantize_float", _quantize_float, fits=takes_float_steps, pack=float_steps),
+        Call("quantize", _quantize, parameters=(1, 2, 3)),
+    ),
     "dequantize": Call("dequantize", _dequantize),
-    "dense_int8": Call("dense_s8", _dense, parameters=(1, 2, 3, 4)),
-    "softmax_int8": Call("softmax_s8", _softmax, in_place=(0,)),
+    "dense_int8": (
+        Call("dense_s8_pairs", _dense("dense_s8_pairs"), fits=takes_pairs, pack=pairs),
+        Call("dense_s8", _dense("dense_s8"), parameters=(1, 2, 3, 4)),
+    ),
+    "softmax_int8": (
+        Call("softmax_s8_table", _softmax_table, in_place=(0,), fits=takes_exponentials, pack=exponentials),
+        Call("softmax_s8", _softmax, in_place=(0,)),
+    ),
     "lookup_int8": Call("lookup_s8", _lookup, in_place=(0,), parameters=(1,)),
     "add_quantized": stored_calls("elementwise", _binary("add", *_SUM), in_place=(0, 1)),
     "subtract_quantized": stored_calls("elementwise", _binary("subtract", *_SUM), in_place=(0, 1)),

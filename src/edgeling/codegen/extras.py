@@ -65,6 +65,11 @@ def refusal(name: str, graph: Graph, interface: Interface, tables: Tables, x: st
     ]
 
 
+def takes_finite_only(graph: Graph, interface: Interface) -> bool:
+    """Whether what comes behind the refusal sees no NaN and no infinity in the input."""
+    return graph.types[graph.inputs[0]].dtype is DType.FLOAT32 and not any(interface.may_be_missing)
+
+
 def answerable(name: str, graph: Graph, interface: Interface, tables: Tables, size: str, x: str) -> str:
     """The C expression that says whether an input can be answered; empty for integers, which always can."""
     if graph.types[graph.inputs[0]].dtype is not DType.FLOAT32:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgeling.codegen.block import BlockWriter, PlannedBlock, planned
-from edgeling.codegen.extras import refusal
+from edgeling.codegen.extras import refusal, takes_finite_only
 from edgeling.codegen.interface import Interface
 from edgeling.codegen.layout import Member, Tables
 from edgeling.codegen.memory import MemoryPlan
@@ -62,7 +62,9 @@ def write_function(
         pack: values that are one argument.
         any_rows: the length of the first input's first axis is an argument, the graph's at most.
     """
-    return _Writer(planned(graph, target), members, tables, interface, pack, any_rows).write(function, program)
+    finite = graph.inputs if interface is not None and takes_finite_only(graph, interface) else ()
+    block = planned(graph, target, finite)
+    return _Writer(block, members, tables, interface, pack, any_rows).write(function, program)
 
 
 class _Writer:

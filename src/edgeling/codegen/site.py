@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from edgeling.codegen.dimensions import Dimensions
 from edgeling.codegen.text import float_literal
-from edgeling.graph.types import DType, Node, TensorType
+from edgeling.graph.types import Array, DType, Node, TensorType
 from edgeling.targets import Target
 
 Line = Callable[["Site"], str]  # the C statement for a site
@@ -28,12 +28,16 @@ class Setting:
         node: the node.
         input_types, output_types: of its values, in order.
         target: what the C is for; None: C for any compiler and core.
+        constants: the inputs that are constants, by their place.
+        finite: whether its first input is known to hold neither NaN nor infinity.
     """
 
     node: Node
     input_types: tuple[TensorType, ...]
     output_types: tuple[TensorType, ...]
     target: Target | None
+    constants: Mapping[int, Array]
+    finite: bool = False
 
     @property
     def threads(self) -> int:
@@ -46,8 +50,9 @@ class Site(Setting):
     """What a row of the call table sees when its call is written.
 
     Attributes:
-        x: C expressions (pointers) of its inputs, in order.
+        x: C expressions (pointers) of its inputs, in order; where constants are packed, of the others, then the tables.
         y: C expressions (pointers) of its outputs, in order.
+        packed: the tables its kernel packed its constants in, by name.
         dimensions: names of lengths.
         table: ``table(name, c_type, numbers)`` adds a ``static const`` array to the file and gives its name.
         scratch: C expression (a pointer) of the scratch it asked for.
@@ -55,8 +60,10 @@ class Site(Setting):
             of ``arrays``, and gives its name.
     """
 
+    _: KW_ONLY
     x: tuple[str, ...]
     y: tuple[str, ...]
+    packed: Mapping[str, Array]
     dimensions: Dimensions
     table: TableMaker
     scratch: str
@@ -145,6 +152,10 @@ def _nothing(_: Setting) -> int:
     return 0
 
 
+def _no_tables(_: Setting) -> Mapping[str, Array]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Call:
     """A kernel that may do the work of an operation.
@@ -158,6 +169,7 @@ class Call:
             (``kernels/flash.h``).
         fits: whether it is right for a setting.
         scratch_floats: how much memory it needs while it runs.
+        pack: the tables it reads in place of all its constant inputs, by name; none: it reads the constants.
     """
 
     header: str
@@ -166,6 +178,7 @@ class Call:
     parameters: tuple[int, ...] = ()
     fits: Callable[[Setting], bool] = _always
     scratch_floats: Callable[[Setting], int] = _nothing
+    pack: Callable[[Setting], Mapping[str, Array]] = _no_tables
 
 
 def stored_calls(header: str, line: Line, **others: Any) -> tuple[Call, ...]:

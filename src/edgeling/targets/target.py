@@ -27,6 +27,7 @@ class Target:
         float_unit: what the hardware computes with: ``none``, ``single`` or ``double``.
         instruction_set: the architecture's own name.
         has_vectors: whether the core computes on several floats at once.
+        has_dual_multiply: whether it adds two products of int16 in one instruction (Arm's DSP extension).
         flash_base, flash_bytes: where read-only memory lies; 0 bytes means it has no bound worth naming.
         ram_base, ram_bytes: the same for writable memory.
         clock_hz: the clock a latency estimate assumes; 0 where instructions say nothing about time.
@@ -42,6 +43,7 @@ class Target:
     float_unit: str
     instruction_set: str
     has_vectors: bool = False
+    has_dual_multiply: bool = False
     flash_base: int = 0
     flash_bytes: int = 0
     ram_base: int = 0

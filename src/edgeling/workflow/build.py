@@ -117,6 +117,7 @@ def build(
     """
     chip = targets.get(target).with_memory(flash_bytes, ram_bytes)
     deployed, precision = _with_ends(source, precision, name, calibration_data, io, selftest)
+    deployed = deployed.for_target(chip)
     program, proof = deployed.program(precision), deployed.for_emulation(precision, chip).prove(precision, chip)
     about = {"name": program.name, "precision": precision, "io": io, "model_hash": program.model_hash}
     folder, files = Path(out).expanduser() if out is not None else None, program.files_and_examples
@@ -171,6 +172,7 @@ def verify(
     else:
         deployed = replace(deployed, rows=_rows_for(deployed.graphs[precision], rows))
     if shipped is None:
+        deployed = deployed.for_target(chip)
         return Verification(**vars(deployed.prove(precision, chip)), precision=precision)
     return _verify_shipped(deployed, precision, chip, shipped)
 

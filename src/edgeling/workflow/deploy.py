@@ -48,13 +48,19 @@ class Deployable:
         graphs: by precision; one float32 input [1, n], one float32 output [1, m], nothing variable.
         rows: [rows, n] of the input's element type, inputs to prove it on.
         interface: what its header tells, and which inputs it answers; None for a graph of several inputs or outputs.
+        target: whose kernels the C calls; None: C for any compiler and core.
     """
 
     name: str
     graphs: Mapping[str, Graph]
     rows: Array
     interface: Interface | None = None
+    target: Target | None = None
     programs: dict[str, Program] = field(default_factory=dict)
+
+    def for_target(self, target: Target) -> Deployable:
+        """The same in C for one target."""
+        return replace(self, target=target, programs={})
 
     def named(self, name: str) -> Deployable:
         """The same under another name."""
@@ -74,7 +80,8 @@ class Deployable:
                 "with precision='auto' (--precision auto)",
             )
         if precision not in self.programs:
-            self.programs[precision] = generate(self.graphs[precision], self.name, interface=self.interface)
+            graph = self.graphs[precision]
+            self.programs[precision] = generate(graph, self.name, target=self.target, interface=self.interface)
         return self.programs[precision]
 
     def answers(self, precision: str, rows: Array) -> tuple[Array, ...]:

@@ -61,6 +61,15 @@
 #define EDGELING_UNROLL
 #endif
 
+/* Before a loop whose turns are long already: repeated, they would only take flash. */
+#if defined(__clang__)
+#define EDGELING_ROLLED _Pragma("clang loop unroll(disable)")
+#elif defined(__GNUC__) && __GNUC__ >= 8
+#define EDGELING_ROLLED _Pragma("GCC unroll 1")
+#else
+#define EDGELING_ROLLED
+#endif
+
 /* Floats in the widest vector of the core; 1 where there are none, or no compiler that has GCC's vector types. */
 #if defined(EDGELING_LANES)
 /* chosen by whoever compiles */

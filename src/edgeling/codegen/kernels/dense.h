@@ -51,6 +51,7 @@ EDGELING_KERNEL void edgeling_dense_row(
     kernel, const float *EDGELING_RESTRICT bias, float *EDGELING_RESTRICT y) {
     int o = 0;
     if (EDGELING_LANES == 1) { /* more sums than vectors have room for, but registers have */
+        EDGELING_ROLLED
         for (; o + EDGELING_DENSE_BLOCK <= outputs; o += EDGELING_DENSE_BLOCK) {
             edgeling_dense_block(
                 EDGELING_DENSE_BLOCK, inputs, outputs, function, alpha, x, kernel + o, bias + o, y + o);

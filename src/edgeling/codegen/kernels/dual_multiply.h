@@ -42,6 +42,13 @@ EDGELING_KERNEL int32_t edgeling_dual_multiply(uint32_t a, uint32_t b, int32_t s
     __asm__("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(a), "r"(b));
     return sum;
 }
+
+/* sum + each of four unsigned bytes */
+EDGELING_KERNEL int32_t edgeling_add_bytes(uint32_t four, int32_t sum) {
+    int32_t total;
+    __asm__("usada8 %0, %1, %2, %3" : "=r"(total) : "r"(four), "r"(0), "r"(sum));
+    return total;
+}
 #endif
 
 #endif

@@ -24,6 +24,19 @@
 #define EDGELING_SHARED static inline
 #endif
 
+/* Zeros above the leading one of x, which is not 0. */
+static inline int32_t edgeling_leading_zeros(uint32_t x) {
+#if defined(__GNUC__) && defined(__thumb2__)
+    return __builtin_clz(x);
+#else
+    int32_t zeros = 0;
+    for (; x < 0x80000000u; x <<= 1) {
+        zeros++;
+    }
+    return zeros;
+#endif
+}
+
 /* round(a * b / 2^31), halves towards plus infinity. Not both INT32_MIN. */
 #ifdef EDGELING_NO_LONG_MULTIPLY
 EDGELING_SHARED int32_t edgeling_multiply_high(int32_t a, int32_t b) {

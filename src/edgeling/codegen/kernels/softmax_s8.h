@@ -66,8 +66,7 @@ static inline void edgeling_softmax_s8(
     int8_t *y) {
     for (int row = 0; row < rows; row++) {
         int32_t kept[EDGELING_SOFTMAX_KEPT];
-        int32_t largest = -128, sum = 0 /* Q12 */, right_shift = 35, reciprocal;
-        uint32_t mantissa;
+        int32_t largest = -128, sum = 0 /* Q12 */, zeros, reciprocal;
         for (int c = 0; c < classes; c++) {
             largest = x[c] > largest ? x[c] : largest;
         }
@@ -79,17 +78,15 @@ static inline void edgeling_softmax_s8(
             }
         }
         /* The sum's leading one goes to bit 31; what stands below it is the a of 1 / (1 + a). */
-        for (mantissa = (uint32_t)sum; mantissa < 0x80000000u; mantissa <<= 1) {
-            right_shift--;
-        }
-        reciprocal = edgeling_one_over_one_plus((int32_t)(mantissa - 0x80000000u));
+        zeros = edgeling_leading_zeros((uint32_t)sum);
+        reciprocal = edgeling_one_over_one_plus((int32_t)(((uint32_t)sum << (uint32_t)zeros) - 0x80000000u));
         for (int c = 0; c < classes; c++) {
             const int32_t e =
                 c < EDGELING_SOFTMAX_KEPT
                     ? kept[c]
                     : edgeling_softmax_exp(x[c] - largest, multiplier, left_shift, minimum_difference);
             const int32_t product = edgeling_multiply_high(reciprocal, e);
-            y[c] = edgeling_clamp_int8(edgeling_divide_by_power_of_two(product, right_shift) - 128, -128, 127);
+            y[c] = edgeling_clamp_int8(edgeling_divide_by_power_of_two(product, 35 - zeros) - 128, -128, 127);
         }
         x = &x[classes];
         y = &y[classes];
