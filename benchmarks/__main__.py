@@ -6,30 +6,25 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
+import sys
 from dataclasses import asdict
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import Any
 
-from benchmarks.comparison import Comparison, Line, quantity, run
+from benchmarks.comparison import Comparison, Line, run
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-NAMES = ("fit_iris", "predict_row", "cold_demo", "cortex_m", "train_accuracy")
+NAMES = (
+    "fit_iris", "predict_row", "predict_rows", "train_networks", "train_threads", "cold_demo", "cortex_m",
+    "train_accuracy",
+)  # fmt: skip
+ONE_THREAD = ("predict_rows", "train_networks")
 
 
 def main() -> None:
     """Runs what was asked for. The exit status tells of crashes, not of missed goals: figures depend on the machine."""
-    from rich.console import Console
-
     options = _options()
-    os.environ.setdefault("KERAS_BACKEND", "jax")
-    console, results = Console(stderr=options.json), []
-    for name in [options.only] if options.only else NAMES:
-        for comparison in import_module(f"benchmarks.{name}").comparisons():
-            lines = run(comparison, quick=options.quick)
-            results.append(_as_json(name, comparison, lines))
-            _show(console, comparison, lines)
+    results = _one(options) if options.only else [r for name in NAMES for r in _in_its_own_process(name, options)]
     if options.json:
         print(json.dumps(results, indent=2))
 
@@ -42,33 +37,38 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _in_its_own_process(name: str, options: argparse.Namespace) -> list[Any]:
+    """Some tell their libraries how many threads to use, which those hear once."""
+    flags = [flag for flag in ("--json", "--quick") if getattr(options, flag[2:])]
+    command = [sys.executable, "-m", "benchmarks", "--only", name, *flags]
+    done = subprocess.run(command, stdout=subprocess.PIPE if options.json else None, check=True)
+    return list(json.loads(done.stdout)) if options.json else []
+
+
+def _one(options: argparse.Namespace) -> list[Any]:
+    from rich.console import Console
+
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    if options.only in ONE_THREAD:
+        _keep_to_one_thread()
+    module = import_module(f"benchmarks.{options.only}")
+    results = [(comparison, run(comparison, quick=options.quick)) for comparison in module.comparisons()]
+    import_module("benchmarks.display").show(Console(stderr=options.json), results)
+    return [_as_json(options.only, *result) for result in results]
+
+
+def _keep_to_one_thread() -> None:
+    """Libraries are told before they load; and a core is all there is, for XLA's own threads do not ask."""
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ[f"{library}_NUM_THREADS"] = "1"
+    os.environ["EDGELING_THREADS"] = "1"
+    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
 def _as_json(name: str, comparison: Comparison, lines: list[Line]) -> dict[str, object]:
     return {"benchmark": name, "title": comparison.title, "unit": comparison.unit, "lines": [asdict(x) for x in lines]}
-
-
-def _show(console: Console, comparison: Comparison, lines: list[Line]) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title=comparison.title, title_justify="left", title_style="bold")
-    table.add_column("")
-    for heading in ("figure", "ratio to Edgeling"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("goal", no_wrap=True)
-    for line in lines:
-        table.add_row(*_cells(line, comparison.unit))
-    console.print(table)
-    for line in lines:
-        if line.skipped:
-            console.print(f"  {line.name} skipped: {escape(line.skipped)}")
-
-
-def _cells(line: Line, unit: str) -> tuple[str, ...]:
-    if line.value is None:
-        return line.name, "skipped", "", line.goal
-    verdict = {None: "", True: ": [green]met[/]", False: ": [red]missed[/]"}[line.met]
-    ratio = "" if line.ratio is None else f"{line.ratio:,.0f}x" if line.ratio >= 100 else f"{line.ratio:.3g}x"
-    return line.name, quantity(line.value, unit), ratio, line.goal + verdict
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ class Comparison:
         peers: whom it is compared with.
         limit: what our figure may be at most; None if only the ratios count.
         repetitions: how often each contender is measured; counts need one.
+        work: products and sums that are measured, where their share of the core's peak is shown.
     """
 
     title: str
@@ -56,6 +57,7 @@ class Comparison:
     peers: tuple[Contender, ...] = ()
     limit: float | None = None
     repetitions: int = 1
+    work: int = 0
 
 
 @dataclass(frozen=True)

@@ -65,8 +65,8 @@ def edgeling_model(layers: tuple[Layer, ...]) -> Any:
     return model
 
 
-def onnx_bytes(layers: tuple[Layer, ...]) -> bytes:
-    """An ONNX model: one Gemm and one activation a layer; input ``x``, output ``y``."""
+def onnx_bytes(layers: tuple[Layer, ...], rows: int | None = 1) -> bytes:
+    """An ONNX model of so many rows, or any: one Gemm and one activation a layer; input ``x``, output ``y``."""
     from onnx import TensorProto, helper, numpy_helper
 
     nodes, constants, value = [], [], "x"
@@ -74,9 +74,10 @@ def onnx_bytes(layers: tuple[Layer, ...]) -> bytes:
         constants += [numpy_helper.from_array(layer.kernel, f"k{i}"), numpy_helper.from_array(layer.bias, f"b{i}")]
         nodes.append(helper.make_node("Gemm", [value, f"k{i}", f"b{i}"], [f"sum{i}"]))
         value = "y" if i == len(layers) - 1 else f"y{i}"
-        nodes.append(helper.make_node(layer.activation.capitalize(), [f"sum{i}"], [value]))
+        operator = {"linear": "Identity"}.get(layer.activation, layer.activation.capitalize())
+        nodes.append(helper.make_node(operator, [f"sum{i}"], [value]))
     ends = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, size])
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows" if rows is None else rows, size])
         for name, size in (("x", len(layers[0].kernel)), ("y", layers[-1].bias.size))
     ]
     graph = helper.make_graph(nodes, "network", ends[:1], ends[1:], constants)
@@ -94,6 +95,7 @@ def _softmax(x: Array) -> Array:
 
 
 _ACTIVATIONS = {
+    "linear": lambda x: x,
     "relu": lambda x: np.maximum(x, 0.0),
     "sigmoid": lambda x: 1.0 / (1.0 + np.exp(-x)),
     "softmax": _softmax,

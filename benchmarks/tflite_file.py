@@ -54,30 +54,30 @@ class _File:
         return bytes(builder.Output())
 
 
-def tflite_bytes(layers: tuple[Layer, ...]) -> bytes:
+def tflite_bytes(layers: tuple[Layer, ...], rows: int = 1) -> bytes:
     """One FULLY_CONNECTED a layer, relu fused into it; sigmoid and softmax follow as operators."""
     file = _File()
-    x = value = file.tensor((1, len(layers[0].kernel)))
+    x = value = file.tensor((rows, len(layers[0].kernel)))
     for layer in layers:
-        value = _dense(file, value, layer)
-        if layer.activation != "relu":
-            value = _activation(file, value, layer)
+        value = _dense(file, value, layer, rows)
+        if layer.activation not in ("relu", "linear"):
+            value = _activation(file, value, layer, rows)
     return file.packed([x], [value])
 
 
-def _dense(file: _File, value: int, layer: Layer) -> int:
+def _dense(file: _File, value: int, layer: Layer, rows: int) -> int:
     options = file.schema.FullyConnectedOptionsT()
     functions = file.schema.ActivationFunctionType
     options.fusedActivationFunction = functions.RELU if layer.activation == "relu" else functions.NONE
     kernel = file.tensor(layer.kernel.T.shape, layer.kernel.T)
     inputs = [value, kernel, file.tensor(layer.bias.shape, layer.bias)]
-    output = file.tensor((1, layer.bias.size))
+    output = file.tensor((rows, layer.bias.size))
     file.operator("FULLY_CONNECTED", inputs, output, options, "FullyConnectedOptions")
     return output
 
 
-def _activation(file: _File, value: int, layer: Layer) -> int:
-    output = file.tensor((1, layer.bias.size))
+def _activation(file: _File, value: int, layer: Layer, rows: int) -> int:
+    output = file.tensor((rows, layer.bias.size))
     if layer.activation == "softmax":
         options = file.schema.SoftmaxOptionsT()
         options.beta = 1.0

@@ -24,6 +24,7 @@
 
 #if EDGELING_LANES > 1
 
+#define EDGELING_GEMM_AHEAD 16 /* rows of b that are asked for before they are read: they lie far apart */
 #define EDGELING_GEMM_FUNCTION static __attribute__((noinline, unused))
 
 /* element (row, p) of a lies at a[row * a_row + p * a_step] */
@@ -39,30 +40,36 @@ typedef float edgeling_vector_8 __attribute__((vector_size(32), aligned(4), may_
 typedef float edgeling_vector_16 __attribute__((vector_size(64), aligned(4), may_alias));
 #endif
 
-/* The sums of a few rows over a panel of `vectors` vectors of `lanes`. */
-#define EDGELING_GEMM_TILE(lanes, vectors, rows)                                                                      \
-    EDGELING_GEMM_FUNCTION void edgeling_gemm_tile_##lanes##_##vectors##_##rows(                                      \
-        edgeling_gemm_strides s, const float *a, const float *panel, float *y) {                                      \
-        edgeling_vector_##lanes sum[rows][vectors];                                                                   \
-        for (int r = 0; r < (rows); r++) {                                                                            \
-            for (int v = 0; v < (vectors); v++) {                                                                     \
-                sum[r][v] = *(const edgeling_vector_##lanes *)(panel + v * (lanes));                                  \
-            }                                                                                                         \
-        }                                                                                                             \
-        for (int p = 0; p < s.k; p++) {                                                                               \
-            panel += (vectors) * (lanes);                                                                             \
+/* The sums of some rows over a panel of `vectors` vectors of `lanes`: `tiles` times as many rows as registers hold. */
+#define EDGELING_GEMM_TILES(lanes, vectors, rows)                                                                     \
+    EDGELING_GEMM_FUNCTION void edgeling_gemm_tiles_##lanes##_##vectors##_##rows(                                     \
+        int tiles, edgeling_gemm_strides s, const float *a, const float *panel, float *y) {                           \
+        do {                                                                                                          \
+            const float *x = a, *b = panel;                                                                           \
+            edgeling_vector_##lanes sum[rows][vectors];                                                               \
+            int left = s.k;                                                                                           \
             for (int r = 0; r < (rows); r++) {                                                                        \
                 for (int v = 0; v < (vectors); v++) {                                                                 \
-                    sum[r][v] += a[r * s.a_row] * *(const edgeling_vector_##lanes *)(panel + v * (lanes));            \
+                    sum[r][v] = *(const edgeling_vector_##lanes *)(b + v * (lanes));                                  \
                 }                                                                                                     \
             }                                                                                                         \
-            a += s.a_step;                                                                                            \
-        }                                                                                                             \
-        for (int r = 0; r < (rows); r++) {                                                                            \
-            for (int v = 0; v < (vectors); v++) {                                                                     \
-                *(edgeling_vector_##lanes *)(y + r * s.y_row + v * (lanes)) = sum[r][v];                              \
+            do {                                                                                                      \
+                b += (vectors) * (lanes);                                                                             \
+                for (int r = 0; r < (rows); r++) {                                                                    \
+                    for (int v = 0; v < (vectors); v++) {                                                             \
+                        sum[r][v] += x[r * s.a_row] * *(const edgeling_vector_##lanes *)(b + v * (lanes));            \
+                    }                                                                                                 \
+                }                                                                                                     \
+                x += s.a_step;                                                                                        \
+            } while (--left);                                                                                         \
+            for (int r = 0; r < (rows); r++) {                                                                        \
+                for (int v = 0; v < (vectors); v++) {                                                                 \
+                    *(edgeling_vector_##lanes *)(y + r * s.y_row + v * (lanes)) = sum[r][v];                          \
+                }                                                                                                     \
             }                                                                                                         \
-        }                                                                                                             \
+            a += (rows) * s.a_row;                                                                                    \
+            y += (rows) * s.y_row;                                                                                    \
+        } while (--tiles);                                                                                            \
     }
 
 /* The first tile of a panel as wide as b has columns left: it reads b, and leaves the panel behind for the others. */
@@ -75,9 +82,11 @@ typedef float edgeling_vector_16 __attribute__((vector_size(64), aligned(4), may
                 sum[r][v] = *(const edgeling_vector_##lanes *)(panel + v * (lanes));                                  \
             }                                                                                                         \
         }                                                                                                             \
-        for (int p = 0; p < s.k; p++) {                                                                               \
+        int left = s.k;                                                                                               \
+        do {                                                                                                          \
             panel += (vectors) * (lanes);                                                                             \
             for (int v = 0; v < (vectors); v++) {                                                                     \
+                __builtin_prefetch(b + EDGELING_GEMM_AHEAD * s.y_row + v * (lanes));                                  \
                 const edgeling_vector_##lanes terms = *(const edgeling_vector_##lanes *)(b + v * (lanes));            \
                 *(edgeling_vector_##lanes *)(panel + v * (lanes)) = terms;                                            \
                 for (int r = 0; r < (rows); r++) {                                                                    \
@@ -86,7 +95,7 @@ typedef float edgeling_vector_16 __attribute__((vector_size(64), aligned(4), may
             }                                                                                                         \
             a += s.a_step;                                                                                            \
             b += s.y_row;                                                                                             \
-        }                                                                                                             \
+        } while (--left);                                                                                             \
         for (int r = 0; r < (rows); r++) {                                                                            \
             for (int v = 0; v < (vectors); v++) {                                                                     \
                 *(edgeling_vector_##lanes *)(y + r * s.y_row + v * (lanes)) = sum[r][v];                              \
@@ -95,17 +104,19 @@ typedef float edgeling_vector_16 __attribute__((vector_size(64), aligned(4), may
     }
 
 #define EDGELING_GEMM_RUN(lanes, vectors, rows)                                                                       \
-    for (; row + (rows) <= m; row += (rows)) {                                                                        \
-        edgeling_gemm_tile_##lanes##_##vectors##_##rows(s, a + row * s.a_row, panel, y + row * s.y_row);              \
+    if (row + (rows) <= m) {                                                                                          \
+        const int tiles = (m - row) / (rows);                                                                         \
+        edgeling_gemm_tiles_##lanes##_##vectors##_##rows(tiles, s, a + row * s.a_row, panel, y + row * s.y_row);      \
+        row += tiles * (rows);                                                                                        \
     }
 
 /* All m rows over a panel of one width; `most` rows at once, as many as registers hold the sums of. */
 #define EDGELING_GEMM_WIDTH(lanes, vectors, most, more)                                                               \
-    EDGELING_GEMM_TILE(lanes, vectors, most)                                                                          \
-    EDGELING_GEMM_TILE(lanes, vectors, more)                                                                          \
-    EDGELING_GEMM_TILE(lanes, vectors, 4)                                                                             \
-    EDGELING_GEMM_TILE(lanes, vectors, 2)                                                                             \
-    EDGELING_GEMM_TILE(lanes, vectors, 1)                                                                             \
+    EDGELING_GEMM_TILES(lanes, vectors, most)                                                                         \
+    EDGELING_GEMM_TILES(lanes, vectors, more)                                                                         \
+    EDGELING_GEMM_TILES(lanes, vectors, 4)                                                                            \
+    EDGELING_GEMM_TILES(lanes, vectors, 2)                                                                            \
+    EDGELING_GEMM_TILES(lanes, vectors, 1)                                                                            \
     EDGELING_GEMM_FUNCTION void edgeling_gemm_rows_##lanes##_##vectors(                                               \
         int m, edgeling_gemm_strides s, const float *a, const float *panel, float *y) {                               \
         int row = 0;                                                                                                  \
@@ -197,6 +208,38 @@ EDGELING_GEMM_FUNCTION void edgeling_gemm_pack(
     }
 }
 
+#if defined(__has_builtin) && EDGELING_LANES >= 8
+#if __has_builtin(__builtin_shufflevector)
+#define EDGELING_GEMM_TURN 8
+#endif
+#endif
+
+#if defined(EDGELING_GEMM_TURN)
+/* Eight columns of b [n,k] from term p on, turned: pairs change places, then fours, then halves. */
+EDGELING_KERNEL void edgeling_gemm_turn(int width, int k, const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT panel) {
+    edgeling_vector_8 row[8], pair[8];
+    for (int r = 0; r < 8; r++) {
+        row[r] = *(const edgeling_vector_8 *)(b + r * k);
+    }
+    for (int r = 0; r < 8; r += 2) {
+        pair[r] = __builtin_shufflevector(row[r], row[r + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+        pair[r + 1] = __builtin_shufflevector(row[r], row[r + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+    }
+    for (int r = 0; r < 8; r += 4) {
+        for (int i = 0; i < 2; i++) {
+            row[r + 2 * i] = __builtin_shufflevector(pair[r + i], pair[r + i + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+            row[r + 2 * i + 1] = __builtin_shufflevector(pair[r + i], pair[r + i + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+        }
+    }
+    for (int p = 0; p < 4; p++) {
+        const edgeling_vector_8 low = __builtin_shufflevector(row[p], row[p + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        const edgeling_vector_8 high = __builtin_shufflevector(row[p], row[p + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+        *(edgeling_vector_8 *)(panel + p * width) = low;
+        *(edgeling_vector_8 *)(panel + (p + 4) * width) = high;
+    }
+}
+#endif
+
 /* Four columns of b [n,k] from term p on: as many terms of four columns of the panel. */
 EDGELING_KERNEL void edgeling_gemm_transpose(
     int width, int k, const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT panel) {
@@ -210,6 +253,19 @@ EDGELING_KERNEL void edgeling_gemm_transpose(
 EDGELING_GEMM_FUNCTION void edgeling_gemm_pack_transposed(
     int width, int columns, int k, const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT panel) {
     int c = 0;
+#if defined(EDGELING_GEMM_TURN)
+    for (; c + 8 <= columns; c += 8) {
+        int p = 0;
+        for (; p + 8 <= k; p += 8) {
+            edgeling_gemm_turn(width, k, b + c * k + p, panel + p * width + c);
+        }
+        for (; p < k; p++) {
+            for (int j = c; j < c + 8; j++) {
+                panel[p * width + j] = b[j * k + p];
+            }
+        }
+    }
+#endif
     for (; c + 4 <= columns; c += 4) {
         int p = 0;
         for (; p + 4 <= k; p += 4) {
