@@ -240,7 +240,7 @@ int main(void) {{
     write({**made.program(io).files, "main.c": main}, tmp_path)
     flags = [*WARNINGS, *filter(None, [threshold])]
     subprocess.run(["gcc", *flags, "main.c", "diabetes.c", "-o", "driver"], cwd=tmp_path, check=True)
-    done = subprocess.run([tmp_path / "driver"], input=made.rows.tobytes(), capture_output=True, check=True)
+    done = subprocess.run([tmp_path / "driver"], input=made.rows[0].tobytes(), capture_output=True, check=True)
     assert [int(w) for w in done.stdout.split()] == (answers > expected).astype(int).tolist()
 
 
@@ -255,7 +255,7 @@ def test_scales_in_the_header_are_those_of_the_bits() -> None:
         return np.array([float(word.strip().removesuffix("f")) for word in found.group(1).split(",")], np.float32)
 
     stored = integer.quantize(ROWS, macro("INPUT_SCALES"), macro("INPUT_ZERO_POINTS").astype(int))
-    np.testing.assert_array_equal(stored, small.rows)
+    np.testing.assert_array_equal(stored, small.rows[0])
     assert '#define SMALL_PRECISION "int8"' in text
     assert "#define SMALL_OUTPUT_SCALE 0.00390625f" in text
 

@@ -83,7 +83,8 @@ def example_files(name: str, entry: EntryPoint, has_init: bool) -> dict[str, str
 
 def _is_stored(entry: EntryPoint) -> bool:
     """Whether a deployed network's buffers hold int8: then there are functions that convert."""
-    return entry.returns == "int" and entry.inputs[0].type.dtype is DType.INT8
+    one = len(entry.inputs) == len(entry.outputs) == 1
+    return one and entry.returns == "int" and entry.inputs[0].type.dtype is DType.INT8
 
 
 def _as_float(port: Port) -> Port:

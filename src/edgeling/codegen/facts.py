@@ -28,13 +28,14 @@ def facts(name: str, graph: Graph, interface: Interface, constant_bytes: int) ->
         name: the program's; in capitals it begins every macro and enumerator.
     """
     writer = _Writer(name)
-    (x,), (y,) = graph.inputs, graph.outputs
     kind = "int8" if any(t.dtype is DType.INT8 for t in graph.types.values()) else "float32"
     writer.define("EDGELING_VERSION", _string(__version__))
     writer.define("MODEL_HASH", _string(fingerprint(graph)), "SHA-256 of graph and weights")
     writer.define("PRECISION", _string(kind))
-    writer.define("INPUT_SIZE", str(graph.types[x].size))
-    writer.define("OUTPUT_SIZE", str(graph.types[y].size))
+    for way, ports in (("INPUT", graph.inputs), ("OUTPUT", graph.outputs)):
+        for i, port in enumerate(ports):
+            which = "" if len(ports) == 1 else f"_{_upper(port, i)}"
+            writer.define(f"{way}{which}_SIZE", str(graph.types[port].size))
     writer.define("CONSTANT_BYTES", str(constant_bytes))
     writer.define("ALIGNMENT", str(ALIGNMENT_BYTES), "bytes; no buffer needs more")
     if interface.labels:
@@ -90,8 +91,10 @@ def _enums(writer: _Writer, interface: Interface) -> list[str]:
 def input_quantization(graph: Graph) -> tuple[str, Quantization] | None:
     """How an int8 network's input is stored, one scale a column; ``INPUT``, or ``PREPARED`` where it is made first.
 
-    None for a network of floats, and for one that stores its input in several ways.
+    None for a network of floats, one of several inputs, and one that stores its input in several ways.
     """
+    if len(graph.inputs) != 1:
+        return None
     (x,) = graph.inputs
     if graph.types[x].quantization:
         return "INPUT", graph.types[x].quantization  # type: ignore[return-value]
@@ -103,7 +106,9 @@ def input_quantization(graph: Graph) -> tuple[str, Quantization] | None:
 
 
 def output_quantization(graph: Graph) -> Quantization | None:
-    """How an int8 network's output is stored, one scale for all of it."""
+    """How an int8 network's output is stored, one scale for all of it; None where there are several."""
+    if len(graph.outputs) != 1:
+        return None
     (y,) = graph.outputs
     node = next((n for n in graph.nodes if n.operation == "dequantize" and n.output == y), None)
     if node is None:

@@ -96,9 +96,10 @@ class _Writer:
         prototype = self._prototype(entry, program, inputs, outputs)
         headers = frozenset(writer.headers)
         if self._interface is not None:
-            (x, _), (y, _) = *inputs, *outputs
-            refused = refusal(program, graph, self._interface, self._tables, x, y)
-            statements, headers = [*refused, *statements, f"return {program.upper()}_OK;"], headers | {"answer"}
+            refused = refusal(program, self._interface, self._tables, inputs, outputs)
+            statements = [*refused, *statements, f"return {program.upper()}_OK;"]
+            whole = any(port.type.dtype is not DType.FLOAT32 for _, port in outputs)  # whose answer is then 0
+            headers |= {"answer", "slice"} if refused and whole else {"answer"}
         body = self._body(prototype, declarations, statements)
         return Function(entry, prototype, body, headers, self._block.memory)
 

@@ -65,7 +65,7 @@ def generate(
         initial_values: also write ``NAME_init``, which fills the variables, if there are any. Big variables make big
             source text.
         target: whose kernels are called; None: C for any compiler and core.
-        interface: for one graph of one input and one output that is to be deployed: the header tells all about it,
+        interface: for one graph that is to be deployed: the header tells all about it,
             ``NAME_run`` returns a status, and functions for its users stand beside it.
         packs: by suffix, values that the caller handles as one array.
         more_rows: by suffix, the same graph for more rows. Where it gives the same C, the function is right for any

@@ -150,15 +150,18 @@ def _description(name: str, graph: Graph, function: Function, interface: Interfa
 
 def _status(name: str, graph: Graph, interface: Interface) -> list[str]:
     upper = name.upper()
-    if graph.types[graph.inputs[0]].dtype is not DType.FLOAT32:
+    if all(graph.types[x].dtype is not DType.FLOAT32 for x in graph.inputs):
         return [f"Gives {upper}_OK: every input has an answer."]
+    floats = all(graph.types[y].dtype is DType.FLOAT32 for y in graph.outputs)
+    kept = ", and what is kept stays as it was" if graph.updates else ""
     told = [
         f"Gives {upper}_OK, or {upper}_NOT_FINITE where an input is {missing_note(interface)}:",
-        "then every output is NaN.",
+        f"then every output is {'NaN' if floats else 'NaN, or 0 of integers'}{kept}.",
     ]
     allowed = interface.may_be_missing
     if any(allowed):
-        columns = "any column" if all(allowed) else f"columns {_positions(allowed)}"
+        through = ", counted through all inputs" if len(graph.inputs) > 1 else ""
+        columns = "any column" if all(allowed) else f"columns {_positions(allowed)}{through}"
         told.append(f"NaN stands for a missing value in {columns}.")
     return told
 

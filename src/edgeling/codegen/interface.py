@@ -15,30 +15,31 @@ THRESHOLD = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Golden:
-    """Inputs, and what the network answers to them: what ``NAME_selftest`` compares.
+    """Inputs, and what the network answers to them, one row after the other: what ``NAME_selftest`` compares.
 
     Attributes:
-        inputs: [rows, inputs], of the input's element type.
-        outputs: [rows, outputs], of the output's.
+        inputs: of each input [rows, ...], float32 or int8 as it is.
+        outputs: of each output, likewise.
         tolerance: absolute; 0 for integers and where every bit is to be equal.
     """
 
-    inputs: Array
-    outputs: Array
+    inputs: tuple[Array, ...]
+    outputs: tuple[Array, ...]
     tolerance: float
 
 
 @dataclass(frozen=True, eq=False)
 class Interface:
-    """How one deployed network (one input, one output) is spoken to.
+    """How one deployed network is spoken to.
 
     Attributes:
-        decision: how outputs choose a class: ``"threshold"`` of a single probability, ``"largest"`` of several;
+        decision: how the one output chooses a class: ``"threshold"`` of a single probability, ``"largest"`` of several;
             empty where they choose none.
         labels: class names, in order.
-        input_names: of the input's columns, in order.
+        input_names: of the columns of its one input, in order.
         categories: by position among the columns, what the codes 0, 1... stand for.
-        may_be_missing: of each column, whether NaN stands for a missing value there; empty where it does in none.
+        may_be_missing: of each column, of one input after the other, whether NaN stands for a missing value there;
+            empty where it does in none.
         missing: for an int8 input, what is stored for NaN, one a column.
         golden: for ``NAME_selftest``; None writes none.
     """

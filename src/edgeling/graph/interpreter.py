@@ -54,30 +54,37 @@ def run(
 
 
 def run_rows(graph: Graph, *inputs: ArrayLike) -> tuple[Array, ...]:
-    """Interpret a graph whose inputs have a leading batch of one on every row.
+    """Interpret a graph on every row.
 
     Args:
         inputs: for each input of the graph, ``[rows, ...]`` of its size a row.
 
     Returns:
-        Of each output, the answers of all rows, ``[rows, ...]``. Where the graph keeps state, its variables live on
-        from row to row; else many rows are computed at once.
+        Of each output, the answers of all rows, ``[rows, ...]``; a first axis of length one gives way to the rows.
+        Where the graph keeps state, its variables live on from row to row; else many rows are computed at once.
     """
-    arrays = [
-        np.asarray(x).reshape(-1, *graph.types[name].shape[1:]) for name, x in zip(graph.inputs, inputs, strict=True)
-    ]
-    rows = len(arrays[0])
+    arrays = [np.asarray(x).reshape(-1, *row_shape(graph, n)) for n, x in zip(graph.inputs, inputs, strict=True)]
+    rows = len(arrays[0]) if arrays else 1
     chunks = [[x[at : at + _CHUNK_ROWS] for x in arrays] for at in range(0, rows, _CHUNK_ROWS)] or [arrays]
     try:
         answers = [run(with_batch(graph, len(chunk[0])), chunk).outputs for chunk in chunks]
     except UnsupportedError:
         answers = list(_one_by_one(graph, arrays))
+    if not answers:
+        return tuple(np.empty((0, *row_shape(graph, o)), graph.types[o].dtype.numpy) for o in graph.outputs)
     return tuple(np.concatenate(parts) for parts in zip(*answers, strict=True))
+
+
+def row_shape(graph: Graph, port: str) -> tuple[int, ...]:
+    """The shape of one row of an input or output: its own, without a first axis of length one."""
+    shape = graph.types[port].shape
+    return shape[1:] if shape[:1] == (1,) else shape
 
 
 def _one_by_one(graph: Graph, arrays: Sequence[Array]) -> Iterator[tuple[Array, ...]]:
     held: Mapping[str, ArrayLike] = graph.variables
-    for row in range(len(arrays[0])):
-        result = run(graph, [x[row : row + 1] for x in arrays], held)
+    for row in range(len(arrays[0]) if arrays else 1):
+        given = {name: x[row].reshape(graph.types[name].shape) for name, x in zip(graph.inputs, arrays, strict=True)}
+        result = run(graph, given, held)
         held = result.variables
-        yield tuple(np.reshape(y, (1, *y.shape[1:])) for y in result.outputs)
+        yield tuple(y.reshape(1, *row_shape(graph, o)) for o, y in zip(graph.outputs, result.outputs, strict=True))

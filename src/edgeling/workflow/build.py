@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from edgeling import targets
@@ -16,17 +15,16 @@ from edgeling.errors import UnsupportedError
 from edgeling.formats.keras_file import load_keras
 from edgeling.formats.live_keras import from_keras, is_keras_model
 from edgeling.graph import Graph
-from edgeling.graph.types import Array
 from edgeling.models import Sequential
 from edgeling.network.network import inference_graph
 from edgeling.passes.quantize import quantize
 from edgeling.targets import Target
 from edgeling.toolchain.prove import Proof
-from edgeling.training.arrays import features
 from edgeling.workflow.deploy import PRECISIONS, PROOF_ROWS, Deployable, deployable, identifier
 from edgeling.workflow.ends import with_golden, with_integer_ends
 from edgeling.workflow.folder import write_build
 from edgeling.workflow.pipeline import Pipeline
+from edgeling.workflow.ports import normal_rows, rows_of_ports
 from edgeling.workflow.shipped import Sources, edited_files, with_shipped
 from edgeling.workflow.store import load
 
@@ -170,7 +168,7 @@ def verify(
     if rows is None:
         deployed = deployed.for_emulation(precision, chip)
     else:
-        deployed = replace(deployed, rows=_rows_for(deployed.graphs[precision], rows))
+        deployed = replace(deployed, rows=rows_of_ports(deployed.graphs[precision], rows))
     if shipped is None:
         deployed = deployed.for_target(chip)
         return Verification(**vars(deployed.prove(precision, chip)), precision=precision)
@@ -232,9 +230,9 @@ def as_deployable(
         deployed = _of_pipeline(found, chosen, calibration_data)
         return deployed.named(identifier(title or found.name)), chosen
     graph = found if isinstance(found, Graph) else inference_graph(found)
-    calibration = _rows_for(graph, _calibration(found, calibration_data)) if chosen == "int8" else None
-    label = identifier(title or graph.name)
-    return deployable(label, graph, _normal_rows(graph, calibration), calibration, [chosen]), chosen
+    calibration = rows_of_ports(graph, _calibration(found, calibration_data)) if chosen == "int8" else None
+    rows = normal_rows(graph, PROOF_ROWS) if calibration is None else tuple(x[:PROOF_ROWS] for x in calibration)
+    return deployable(identifier(title or graph.name), graph, rows, calibration, [chosen]), chosen
 
 
 def _of_pipeline(pipeline: Pipeline, precision: str, calibration_data: ArrayLike | None) -> Deployable:
@@ -248,7 +246,7 @@ def _of_pipeline(pipeline: Pipeline, precision: str, calibration_data: ArrayLike
                 remedy="leave the calibration out, or train with precision='auto' (--precision auto)",
             )
         graph = deployed.graphs["float32"]
-        small = quantize(graph, _rows_for(graph, calibration_data))
+        small = quantize(graph, *rows_of_ports(graph, calibration_data))
         return replace(deployed, graphs={**deployed.graphs, "int8": small}, programs={})
     deployed.program(precision)
     return deployed
@@ -263,19 +261,3 @@ def _calibration(source: Sequential | Graph, given: ArrayLike | None) -> ArrayLi
             remedy="calibration_data=X_train, or on the command line --calibration TABLE",
         )
     return rows
-
-
-def _rows_for(graph: Graph, rows: ArrayLike) -> Array:
-    """Rows of a graph's one input, float32 [rows, n].
-
-    Raises:
-        DataError: of another width, not numbers, or none.
-    """
-    return features(rows, graph.types[graph.inputs[0]].shape[1:], finite=False)
-
-
-def _normal_rows(graph: Graph, calibration: Array | None) -> Array:
-    if calibration is not None:
-        return calibration[:PROOF_ROWS]
-    size = graph.types[graph.inputs[0]].size
-    return np.random.Generator(np.random.Philox(0)).normal(size=(PROOF_ROWS, size)).astype(np.float32)

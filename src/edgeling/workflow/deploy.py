@@ -17,11 +17,13 @@ from edgeling.codegen.program import Program
 from edgeling.errors import UnsupportedError
 from edgeling.graph import Graph, run_rows
 from edgeling.graph.cost import cost
+from edgeling.graph.interpreter import row_shape
 from edgeling.graph.types import Array, DType
 from edgeling.passes import optimize
 from edgeling.passes.quantize import quantize
 from edgeling.targets import Target
 from edgeling.toolchain.prove import Proof, prove
+from edgeling.workflow.ports import Rows
 
 Precision = Literal["float32", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
@@ -45,15 +47,15 @@ class Deployable:
 
     Attributes:
         name: C identifier.
-        graphs: by precision; one float32 input [1, n], one float32 output [1, m], nothing variable.
-        rows: [rows, n] of the input's element type, inputs to prove it on.
-        interface: what its header tells, and which inputs it answers; None for a graph of several inputs or outputs.
+        graphs: by precision; any named inputs and outputs. What is variable lives on from row to row.
+        rows: of each input [rows, ...] of its element type, inputs to prove it on.
+        interface: what its header tells, and which inputs it answers; None: it answers all, and tells nothing.
         target: whose kernels the C calls; None: C for any compiler and core.
     """
 
     name: str
     graphs: Mapping[str, Graph]
-    rows: Array
+    rows: Rows
     interface: Interface | None = None
     target: Target | None = None
     programs: dict[str, Program] = field(default_factory=dict)
@@ -81,25 +83,38 @@ class Deployable:
             )
         if precision not in self.programs:
             graph = self.graphs[precision]
-            self.programs[precision] = generate(graph, self.name, target=self.target, interface=self.interface)
+            self.programs[precision] = generate(
+                graph, self.name, initial_values=bool(graph.variables), target=self.target, interface=self.interface
+            )
         return self.programs[precision]
 
-    def answers(self, precision: str, rows: Array) -> tuple[Array, ...]:
-        """What the C is to give, [rows, m] an output: the graph's meaning, and NaN for a row that has no answer."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            found = run_rows(self.graphs[precision], rows)
-        answerable = self.answerable(rows)
-        if answerable.all():
-            return found
-        return tuple(np.where(answerable.reshape(-1, *[1] * (y.ndim - 1)), y, np.float32(np.nan)) for y in found)
+    def answers(self, precision: str, rows: Array | Rows) -> Rows:
+        """What the C is to give, of each output [rows, ...]: the graph's meaning, one row after the other.
 
-    def answerable(self, rows: Array) -> Array:
+        A row that has no answer gives NaN (0 of integers), and leaves what is kept as it was.
+        """
+        rows, graph = _each(rows), self.graphs[precision]
+        answerable = self.answerable(rows)
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = run_rows(graph, *(x[answerable] for x in rows)) if answerable.any() else ()
+        whole = tuple(_unanswered(graph, output, len(answerable)) for output in graph.outputs)
+        for every, some in zip(whole, found, strict=False):
+            every[answerable] = some
+        return whole
+
+    def answerable(self, rows: Array | Rows) -> Array:
         """Of each row, whether it has an answer: its values are finite, or missing where they are filled in."""
-        if self.interface is None or rows.dtype == np.int8:
-            return np.ones(len(rows), bool)
-        may_be_missing = np.asarray(self.interface.may_be_missing or (False,))
-        flat = rows.reshape(len(rows), -1)
-        return np.asarray((np.isfinite(flat) | (np.isnan(flat) & may_be_missing)).all(axis=1))
+        rows = _each(rows)
+        answerable, at = np.ones(len(rows[0]) if rows else 1, bool), 0
+        if self.interface is None:
+            return answerable
+        for x in rows:
+            flat = x.reshape(len(x), -1)
+            if x.dtype == np.float32:
+                may_be_missing = np.asarray(self.interface.may_be_missing[at : at + flat.shape[1]] or (False,))
+                answerable &= (np.isfinite(flat) | (np.isnan(flat) & may_be_missing)).all(axis=1)
+            at += flat.shape[1]
+        return answerable
 
     def for_emulation(self, precision: str, chip: Target) -> Deployable:
         """With no more rows than an emulator of this chip runs in seconds.
@@ -110,7 +125,7 @@ class Deployable:
         slow = chip.float_unit == "none" and all(kind.dtype is DType.FLOAT32 for kind in graph.types.values())
         products = EMULATED_PRODUCTS // (30 if slow else 1)
         rows = max(1, products // max(1, cost(graph).multiply_accumulates))
-        return self if rows >= len(self.rows) else replace(self, rows=self.rows[:rows])
+        return replace(self, rows=tuple(x[:rows] for x in self.rows))
 
     def prove(self, precision: str, target: str | Target) -> Proof:
         """Run the C on a target against the meaning of the graph, and measure it.
@@ -121,7 +136,16 @@ class Deployable:
         """
         chip = targets.get(target) if isinstance(target, str) else target
         expected = self.answers(precision, self.rows)
-        return prove(self.program(precision), chip, [self.rows], expected, tolerance_of(precision, expected))
+        return prove(self.program(precision), chip, self.rows, expected, tolerance_of(precision, expected))
+
+
+def _each(rows: Array | Rows) -> Rows:
+    return rows if isinstance(rows, tuple) else (rows,)
+
+
+def _unanswered(graph: Graph, output: str, rows: int) -> Array:
+    dtype = graph.types[output].dtype
+    return np.full((rows, *row_shape(graph, output)), np.nan if dtype is DType.FLOAT32 else 0, dtype.numpy)
 
 
 def tolerance_of(precision: str, expected: Sequence[Array]) -> float:
@@ -133,8 +157,8 @@ def tolerance_of(precision: str, expected: Sequence[Array]) -> float:
 def deployable(
     name: str,
     graph: Graph,
-    rows: Array,
-    calibration: Array | None = None,
+    rows: Array | Rows,
+    calibration: Array | Rows | None = None,
     precisions: Sequence[str] = PRECISIONS,
     interface: Interface | None = None,
 ) -> Deployable:
@@ -142,8 +166,8 @@ def deployable(
 
     Args:
         graph: frozen, batch 1.
-        rows: inputs to prove it on.
-        calibration: float32 [rows, n] inputs whose ranges decide the int8 scales.
+        rows: inputs to prove it on: of each [rows, ...], or of the only one.
+        calibration: inputs whose ranges decide the int8 scales, likewise.
         interface: what the header tells; by default what can be told from the graph.
 
     Raises:
@@ -152,29 +176,30 @@ def deployable(
     small = optimize(graph)
     graphs = {"float32": small}
     if "int8" in precisions and calibration is not None:
-        graphs["int8"] = quantize(small, calibration)
-    return Deployable(name, {p: graphs[p] for p in precisions if p in graphs}, rows, interface or interface_of(small))
+        graphs["int8"] = quantize(small, dict(zip(graph.inputs, _each(calibration), strict=True)))
+    chosen = {p: graphs[p] for p in precisions if p in graphs}
+    return Deployable(name, chosen, _each(rows), interface or interface_of(small))
 
 
-def interface_of(graph: Graph) -> Interface | None:
+def interface_of(graph: Graph) -> Interface:
     """What a float graph tells of itself: whether it chooses a class, which columns are imputed, names."""
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        return None
-    columns = graph.types[graph.inputs[0]].size
+    columns = sum(graph.types[x].size for x in graph.inputs)
     names, labels = (tuple(map(str, graph.metadata.get(key) or ())) for key in ("input_names", "labels"))
     decision = _decision(graph)
     classes = {"largest": graph.types[graph.outputs[0]].size, "threshold": 2, "": 0}[decision]
     return Interface(
         decision=decision,
         labels=labels if len(labels) == classes else (),
-        input_names=names if len(names) == columns else (),
-        may_be_missing=_imputed(graph, columns),
+        input_names=names if len(names) == columns and len(graph.inputs) == 1 else (),
+        may_be_missing=_imputed(graph),
     )
 
 
 def _decision(graph: Graph) -> Decision:
     """How the last activation's outputs choose a class, as Keras's losses read them."""
-    answer = graph.outputs[0]
+    if len(graph.outputs) != 1:
+        return ""
+    (answer,) = graph.outputs
     maker = next((node for node in graph.nodes if answer in node.outputs), None)
     size = graph.types[answer].size
     if maker is None:
@@ -184,9 +209,14 @@ def _decision(graph: Graph) -> Decision:
     return "threshold" if size == 1 and maker.attributes.get("function") == "sigmoid" else ""
 
 
-def _imputed(graph: Graph, columns: int) -> tuple[bool, ...]:
-    """Of each column of the input, whether everything that reads it fills in for NaN first."""
-    (x,) = graph.inputs
+def _imputed(graph: Graph) -> tuple[bool, ...]:
+    """Of each column of the inputs, whether everything that reads it fills in for NaN first."""
+    every = tuple(flag for x in graph.inputs for flag in _imputed_of(graph, x))
+    return every if any(every) else ()
+
+
+def _imputed_of(graph: Graph, x: str) -> list[bool]:
+    columns = graph.types[x].size
     readers = [node for node in graph.nodes if x in node.inputs]
     allowed = np.ones(columns, bool) if readers else np.zeros(columns, bool)
     for node in readers:
@@ -194,7 +224,7 @@ def _imputed(graph: Graph, columns: int) -> tuple[bool, ...]:
         followers = [n for n in graph.nodes if node.output in n.inputs] if node.operation == "gather" else [node]
         if not all(n.operation in ("impute", "one_hot") for n in followers):
             allowed[within] = False
-    return tuple(allowed.tolist()) if allowed.any() else ()
+    return list(allowed)
 
 
 def identifier(text: str) -> str:

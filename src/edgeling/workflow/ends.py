@@ -22,7 +22,7 @@ def with_integer_ends(deployed: Deployable, precision: str) -> Deployable:
     """The int8 network with int8 buffers, and the rows to prove it on as its caller would store them.
 
     Raises:
-        UnsupportedError: it is not int8, or prepares its input in float.
+        UnsupportedError: it is not int8, prepares its input in float, or has several inputs or outputs.
     """
     if precision != "int8":
         raise UnsupportedError(
@@ -30,40 +30,44 @@ def with_integer_ends(deployed: Deployable, precision: str) -> Deployable:
             received=f"precision {precision!r}",
             remedy="precision='int8' (--precision int8), or leave io (--io) out",
         )
-    interface, graph = _interface(deployed), deployed.graphs[precision]
+    interface, graph = deployed.interface or Interface(), deployed.graphs[precision]
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise UnsupportedError(
+            "int8 buffers (io) are for networks of one input and one output",
+            received=f"{deployed.name}, which has {len(graph.inputs)} and {len(graph.outputs)}",
+            remedy="leave io (--io) out",
+        )
     (node, _) = conversions(graph)
     bits, zero_point, missing = (graph.constants[name] for name in node.inputs[1:])
-    rows = integer.quantize(deployed.rows, np.ldexp(np.float32(1), -bits.astype(np.int32)), zero_point, missing)
+    rows = integer.quantize(deployed.rows[0], np.ldexp(np.float32(1), -bits.astype(np.int32)), zero_point, missing)
     return replace(
-        deployed, graphs={precision: integer_ends(graph)}, rows=rows, programs={},
+        deployed, graphs={precision: integer_ends(graph)}, rows=(rows,), programs={},
         interface=replace(interface, missing=tuple(missing.tolist())),
     )  # fmt: skip
 
 
 def with_golden(deployed: Deployable, precision: str) -> Deployable:
-    """The network with inputs and answers it can test itself with; the inputs are made up, nobody's data."""
-    rows = _made_up(deployed.rows)
+    """The network with inputs and answers it can test itself with; the inputs are made up, nobody's data.
+
+    Raises:
+        UnsupportedError: an input or output holds other integers than int8.
+    """
+    rows = tuple(_made_up(x, seed) for seed, x in enumerate(deployed.rows, start=1))
     expected = deployed.answers(precision, rows)
-    golden = Golden(rows, expected[0], tolerance_of(precision, expected))
-    return replace(deployed, interface=replace(_interface(deployed), golden=golden), programs={})
-
-
-def _interface(deployed: Deployable) -> Interface:
-    if deployed.interface is None:
+    if odd := [x.dtype for x in (*rows, *expected) if x.dtype not in (np.float32, np.int8)]:
         raise UnsupportedError(
-            "int8 buffers (io) and a self-test are for networks of one input and one output",
-            received=f"{deployed.name}, which has more",
-            remedy="leave io (--io) and selftest (--selftest) out",
+            "a self-test compares float32 and int8", received=str(odd[0]), remedy="leave selftest (--selftest) out"
         )
-    return deployed.interface
+    golden = Golden(rows, expected, tolerance_of(precision, expected))
+    return replace(deployed, interface=replace(deployed.interface or Interface(), golden=golden), programs={})
 
 
-def _made_up(rows: Array) -> Array:
+def _made_up(rows: Array, seed: int) -> Array:
     """Uniform within each column's range, and whole where the column is, as codes of categories are."""
     known = np.where(np.isfinite(rows), rows.astype(np.float64), np.nan)
     low, high = np.nanmin(known, axis=0, initial=np.inf), np.nanmax(known, axis=0, initial=-np.inf)
     low, high = np.where(low <= high, low, 0.0), np.where(low <= high, high, 0.0)
-    drawn = random_uniform(SELFTEST_ROWS * rows.shape[1], seed=1).reshape(SELFTEST_ROWS, -1)
+    drawn = random_uniform(SELFTEST_ROWS * rows[0].size, seed=seed).reshape(SELFTEST_ROWS, *rows.shape[1:])
     made = low + drawn * (high - low)
     whole = (known == np.rint(known)) | np.isnan(known)
     return np.where(whole.all(axis=0), np.rint(made), made).astype(rows.dtype)

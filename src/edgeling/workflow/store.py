@@ -197,7 +197,7 @@ def _assemble(artifact: Artifact, preparation: Preparation, graphs: Mapping[str,
         )
     for graph in graphs.values():
         _require_shape(graph, preparation)
-    deployable = Deployable(name, graphs, synthetic_rows(preparation), interface_for(preparation))
+    deployable = Deployable(name, graphs, (synthetic_rows(preparation),), interface_for(preparation))
     shipped = {p: shipped_sources(artifact, p) for p in graphs}
     return Pipeline(preparation, deployable, precision, artifact.read_json("model.json"), details, shipped)
 
