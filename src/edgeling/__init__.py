@@ -18,7 +18,7 @@ _FUNCTIONS = {
     "build": "edgeling.workflow.build",
     "explain": "edgeling.workflow.explain",
     "load": "edgeling.workflow.store",
-    "save": "edgeling.workflow.store",
+    "save": "edgeling.workflow.save",
     "train": "edgeling.workflow.train",
     "verify": "edgeling.workflow.build",
 }
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from edgeling.workflow.build import build as build
     from edgeling.workflow.build import verify as verify
     from edgeling.workflow.explain import explain as explain
+    from edgeling.workflow.save import save as save
     from edgeling.workflow.store import load as load
-    from edgeling.workflow.store import save as save
     from edgeling.workflow.train import train as train
 
 

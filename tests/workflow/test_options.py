@@ -14,7 +14,8 @@ from edgeling.data import Table, from_arrays, from_data, read_table
 from edgeling.errors import DataError, EdgelingError
 from edgeling.workflow import fitting
 from edgeling.workflow.progress import Progress
-from edgeling.workflow.store import command_of, load, manifest, save
+from edgeling.workflow.save import save
+from edgeling.workflow.store import command_of, load, manifest
 from edgeling.workflow.summary import trained_content
 from edgeling.workflow.train import Trained, train
 

@@ -13,7 +13,6 @@ from edgeling.cli.reading import reads_tables
 from edgeling.cli.sizes import Flash, Ram, size_bytes
 
 if TYPE_CHECKING:
-    from edgeling.graph.types import Array
     from edgeling.toolchain.prove import Proof
 
 TOO_LARGE = 3  # the exit code of what was done for a chip that has not the memory
@@ -100,16 +99,17 @@ def raise_exit(proof: Proof) -> None:
         raise typer.Exit(TOO_LARGE)
 
 
-def rows_of(source: Any, table: Path, reading: dict[str, Any]) -> Array:
-    """A table's rows as a model takes them: by the names of a pipeline's columns, or all columns in order.
+def rows_of(source: Any, table: Path, reading: dict[str, Any]) -> Any:
+    """A table's rows as a model takes them: by the names of its columns or inputs, or all columns in order.
 
     Raises:
         DataError: the table cannot be read, lacks a column, or has others than a bare model takes.
     """
     from edgeling.data import Reading, read_table
+    from edgeling.workflow.build import graph_of
     from edgeling.workflow.pipeline import Pipeline
-    from edgeling.workflow.rows import all_columns
+    from edgeling.workflow.ports import table_rows
 
     if isinstance(source, Pipeline):
         return source.preparation.transform(source.read(table, Reading(**reading)))
-    return all_columns(read_table(table, reading=Reading(**reading)), source)
+    return table_rows(read_table(table, reading=Reading(**reading)), graph_of(source))

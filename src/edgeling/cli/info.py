@@ -48,11 +48,14 @@ def _describe_artifact(path: Path) -> dict[str, Any]:
 
     pipeline = load(path)
     shown = (
+        "kind",
         "program",
         "task",
         "target",
         "labels",
         "inputs",
+        "outputs",
+        "keeps",
         "precision",
         "seed",
         "command",

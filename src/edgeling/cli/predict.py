@@ -40,6 +40,9 @@ def predict(
 ) -> None:
     """Predict every row of a table: the answer, and for classes the probability of each.
 
+    Of a graph that was saved by itself, columns are its inputs by name (x, or x_0, x_1... of a longer one), and so are
+    the answers.
+
     A row that cannot be answered has an empty answer, and the reason in a last column "reason" (with --json, null and
     "unanswered"). What was not so in training (categories never seen, numbers far outside the range) is counted by
     column on standard error (with --json, "strange").
@@ -48,9 +51,15 @@ def predict(
     """
     with reported(as_json):
         from edgeling.data import Reading
+        from edgeling.workflow.deployed import DeployedGraph
         from edgeling.workflow.store import load
 
         pipeline = load(artifact)
+        if isinstance(pipeline, DeployedGraph):
+            from edgeling.cli.predict_graph import predict_graph
+
+            predict_graph(pipeline, artifact, table, reading, out, keep, strict, as_json)
+            return
         names = [name.strip() for name in keep.split(",") if name.strip()]
         read = pipeline.read(table, Reading(**reading), kept=() if keep == "all" else names)
         found = pipeline.answered(read, strict=strict)

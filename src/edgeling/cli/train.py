@@ -118,7 +118,7 @@ def train_and_show(
     from edgeling.cli.display import RichProgress, show_content
     from edgeling.data import table_stem
     from edgeling.workflow.deploy import identifier
-    from edgeling.workflow.store import SUFFIX, command_of, manifest, save
+    from edgeling.workflow.store import SUFFIX, command_of, manifest, save_trained
     from edgeling.workflow.summary import trained_content
     from edgeling.workflow.train import train as train_table
 
@@ -127,7 +127,7 @@ def train_and_show(
     settings = _settings(**choices)
     trained = train_table(table, target, **settings, seed=seed, progress=RichProgress(), keep_interrupted=True)
     command = command_of(trained, *begin)
-    artifact = save(trained, folder, command)
+    artifact = save_trained(trained, folder, command)
     show_content(trained_content(trained, command), artifact)
     if as_json:
         print_json({**manifest(trained, command), "data": trained.check.to_json(), "artifact": artifact})

@@ -6,6 +6,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from edgeling.codegen import generate
 from edgeling.errors import CompilerNotFoundError, UnsupportedError
 from edgeling.graph import Graph, run_rows
 from edgeling.graph.batch import with_batch
+from edgeling.graph.interpreter import row_shape
 from edgeling.graph.types import Array
 from edgeling.toolchain.native import THIS_MACHINE, NativeProgram, load
 
@@ -23,6 +25,7 @@ _MANY_ROWS = 256  # from which on the larger batch is taken
 _CHUNK_ROWS = 65536  # between two of which Ctrl-C is seen
 
 Compile = Callable[[int], NativeProgram | None]
+Arrays = tuple[Array, ...]
 
 
 def compiled(graph: Graph, name: str, rows: int) -> NativeProgram | None:
@@ -41,10 +44,12 @@ def compiled(graph: Graph, name: str, rows: int) -> NativeProgram | None:
 
 
 class Predictor:
-    """Call it with float32 rows [rows, ...]; it gives float32 [rows, ...].
+    """Call it with rows of a graph's one input, and it gives those of its output; :meth:`answers` takes and gives all.
+
+    What a graph keeps lives on from row to row of one call, and begins anew with the next.
 
     Args:
-        graph: one input and one output, each with a first axis of length one.
+        graph: any number of inputs and outputs.
         compile_rows: makes the program for a number of rows, or says with None that there is none.
     """
 
@@ -52,16 +57,14 @@ class Predictor:
         self._graph, self._compile = graph, compile_rows
         self._programs: dict[int, NativeProgram | None] = {}
         self._variables = dict(graph.variables)
-        self._input = graph.types[graph.inputs[0]].shape[1:]
-        self._output = graph.types[graph.outputs[0]].shape[1:]
+        self._inputs, self._outputs = ([_row_of(graph, p) for p in ports] for ports in (graph.inputs, graph.outputs))
 
     def program(self, rows: int) -> NativeProgram | None:
         """The program that computes that many rows at once, with the variables as they were last set."""
         if rows not in self._programs:
             self._programs[rows] = made = self._compile(rows)
             if made:
-                for name, array in self._variables.items():
-                    made.variable(name, self._graph.types[name])[...] = array
+                self._begin(made)
         return self._programs[rows]
 
     def set_variable(self, name: str, array: Array) -> None:
@@ -71,37 +74,77 @@ class Predictor:
             program.variable(name, self._graph.types[name])[...] = array
 
     def __call__(self, rows: Array) -> Array:
-        x = np.ascontiguousarray(rows, np.float32).reshape(-1, *self._input)
-        out = np.empty((len(x), *self._output), np.float32)
-        for start in range(0, len(x), _CHUNK_ROWS):
-            self._run(x[start : start + _CHUNK_ROWS], out[start : start + _CHUNK_ROWS])
+        return self.answers(rows)[0]
+
+    def answers(self, *rows: Array) -> tuple[Array, ...]:
+        """Of each output ``[rows, ...]``, from such an array for each input."""
+        given = tuple(
+            np.ascontiguousarray(x, dtype).reshape(-1, *row) for x, (row, dtype) in zip(rows, self._inputs, strict=True)
+        )
+        count = len(given[0]) if given else 1
+        out = tuple(np.empty((count, *row), dtype) for row, dtype in self._outputs)
+        if self._graph.updates:
+            self._run_in_order(given, out)
+            return out
+        for start in range(0, count, _CHUNK_ROWS):
+            chunk = slice(start, start + _CHUNK_ROWS)
+            self._run(_rows(given, chunk), _rows(out, chunk))
         return out
 
-    def _run(self, x: Array, out: Array) -> None:
-        batch = BATCHES[0] if len(x) >= _MANY_ROWS else BATCHES[1]
-        many = self.program(batch) if len(x) >= FEWEST_ROWS else None
-        if many:
-            self._batches(many, batch, x, out)
-        elif one := self.program(1):
-            one.rows(_entry(one))(x, out)
+    def _run_in_order(self, given: Arrays, out: Arrays) -> None:
+        one = self.program(1)
+        if one:
+            self._begin(one)
+            one.rows(_entry(one))(*given, *out)
         else:
-            held = replace(self._graph, variables=self._variables)
-            out[...] = run_rows(held, x)[0]
+            self._interpret(given, out)
 
-    def _batches(self, program: NativeProgram, batch: int, x: Array, out: Array) -> None:
+    def _run(self, given: Arrays, out: Arrays) -> None:
+        count = len(out[0])
+        batch = BATCHES[0] if count >= _MANY_ROWS else BATCHES[1]
+        many = self.program(batch) if count >= FEWEST_ROWS else None
+        if many:
+            self._batches(many, batch, given, out)
+        elif one := self.program(1):
+            one.rows(_entry(one))(*given, *out)
+        else:
+            self._interpret(given, out)
+
+    def _interpret(self, given: Arrays, out: Arrays) -> None:
+        held = replace(self._graph, variables=self._variables)
+        for array, answer in zip(out, run_rows(held, *given), strict=True):
+            array[...] = answer
+
+    def _begin(self, program: NativeProgram) -> None:
+        for name, array in self._variables.items():
+            program.variable(name, self._graph.types[name])[...] = array
+
+    def _batches(self, program: NativeProgram, batch: int, given: Arrays, out: Arrays) -> None:
         """Whole batches, then the rows that are left: with those before them, or with rows of zeros."""
-        whole = len(x) - len(x) % batch
-        program.rows(_entry(program))(x[:whole], out[:whole])
-        if whole == len(x):
+        count = len(out[0])
+        whole, last = count - count % batch, slice(-batch, None)
+        program.rows(_entry(program))(*_rows(given, slice(whole)), *_rows(out, slice(whole)))
+        if whole == count:
             return
         call = program.function(_entry(program))
         if whole:
-            call(x[-batch:], out[-batch:])
+            call(*_rows(given, last), *_rows(out, last))
             return
-        padded, answers = np.zeros((batch, *self._input), np.float32), np.empty((batch, *self._output), np.float32)
-        padded[: len(x)] = x
-        call(padded, answers)
-        out[...] = answers[: len(x)]
+        padded = tuple(np.zeros((batch, *x.shape[1:]), x.dtype) for x in given)
+        answers = tuple(np.empty((batch, *y.shape[1:]), y.dtype) for y in out)
+        for array, x in zip(padded, given, strict=True):
+            array[:count] = x
+        call(*padded, *answers)
+        for array, answer in zip(out, answers, strict=True):
+            array[...] = answer[:count]
+
+
+def _rows(arrays: Arrays, chosen: slice) -> Arrays:
+    return tuple(array[chosen] for array in arrays)
+
+
+def _row_of(graph: Graph, port: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    return row_shape(graph, port), graph.types[port].dtype.numpy
 
 
 def _entry(program: NativeProgram) -> str:

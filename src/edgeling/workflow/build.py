@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from numpy.typing import ArrayLike
-
 from edgeling import targets
 from edgeling.errors import UnsupportedError
 from edgeling.formats.keras_file import load_keras
@@ -21,6 +19,7 @@ from edgeling.passes.quantize import quantize
 from edgeling.targets import Target
 from edgeling.toolchain.prove import Proof
 from edgeling.workflow.deploy import PRECISIONS, PROOF_ROWS, Deployable, deployable, identifier
+from edgeling.workflow.deployed import DeployedGraph
 from edgeling.workflow.ends import with_golden, with_integer_ends
 from edgeling.workflow.folder import write_build
 from edgeling.workflow.pipeline import Pipeline
@@ -29,6 +28,7 @@ from edgeling.workflow.shipped import Sources, edited_files, with_shipped
 from edgeling.workflow.store import load
 
 Source = Any  # Sequential, a Keras model, Pipeline, Graph or a path: Keras is not imported to name its class
+Found = Pipeline | DeployedGraph | Sequential | Graph
 MODEL_FILES = (".keras", ".h5")
 
 
@@ -77,7 +77,7 @@ def build(
     out: str | Path | None = None,
     precision: str = "auto",
     name: str = "",
-    calibration_data: ArrayLike | None = None,
+    calibration_data: Any = None,
     io: str = "float32",
     selftest: bool = False,
     flash_bytes: int | None = None,
@@ -90,7 +90,7 @@ def build(
     is, ``flash_excess_bytes`` and ``ram_excess_bytes`` by how much.
 
     Args:
-        source: a ``Sequential``, a live Keras model, a loaded pipeline, a graph, or the path of an ``.edgeling`` folder
+        source: a ``Sequential``, a live Keras model, a loaded artifact, a graph, or the path of an ``.edgeling`` folder
             or a ``.keras`` or ``.h5`` file.
         target: one of ``edgeling targets``.
         out: folder for the C, created if need be; None writes nothing. Files of an earlier build there are replaced or
@@ -98,7 +98,8 @@ def build(
         precision: ``"float32"``, ``"int8"``, or ``"auto"``: int8 where ``io`` or ``calibration_data`` ask for it, else
             what the artifact was trained for, else float32.
         name: of the program; by default the path's, the pipeline's or the model's own.
-        calibration_data: [rows, n] inputs whose ranges decide the scales of int8; by default the rows last fitted.
+        calibration_data: [rows, n] inputs whose ranges decide the scales of int8; by default the rows last fitted. Of
+            several inputs such an array for each: a mapping by their names, or a tuple.
         io: ``"float32"``, or ``"int8"``: the caller's buffers hold int8, as the header says.
         selftest: also write ``NAME_selftest``, with inputs and answers in flash.
         flash_bytes, ram_bytes: of the chip, instead of the target's own.
@@ -124,7 +125,7 @@ def build(
 
 
 def _with_ends(
-    source: Source, precision: str, name: str, calibration_data: ArrayLike | None, io: str, selftest: bool
+    source: Source, precision: str, name: str, calibration_data: Any, io: str, selftest: bool
 ) -> tuple[Deployable, str]:
     if io not in PRECISIONS:
         raise UnsupportedError(f"buffers hold {' or '.join(PRECISIONS)}", received=repr(io))
@@ -140,8 +141,8 @@ def verify(
     target: str = "cortex-m4",
     *,
     precision: str = "auto",
-    rows: ArrayLike | None = None,
-    calibration_data: ArrayLike | None = None,
+    rows: Any = None,
+    calibration_data: Any = None,
     flash_bytes: int | None = None,
     ram_bytes: int | None = None,
 ) -> Verification:
@@ -150,8 +151,8 @@ def verify(
     Of an ``.edgeling`` folder, the C that lies there is compared with what its graph gives, built, and run.
 
     Args:
-        rows: float32 [rows, n] inputs; by default rows drawn from the preparation's statistics, or for a bare model
-            from the standard normal distribution.
+        rows: float32 [rows, n] inputs, of several inputs a mapping by their names or a tuple; by default rows drawn
+            from the preparation's statistics, or for a bare model from the standard normal distribution.
         flash_bytes, ram_bytes: of the chip, instead of the target's own.
 
     Returns:
@@ -175,9 +176,12 @@ def verify(
     return _verify_shipped(deployed, precision, chip, shipped)
 
 
-def _shipped_of(found: Pipeline | Sequential | Graph, deployed: Deployable, precision: str) -> Sources | None:
+def _shipped_of(found: Found, deployed: Deployable, precision: str) -> Sources | None:
     """The C in an artifact of the very graph that is to be verified."""
-    if isinstance(found, Pipeline) and found.deployable.graphs.get(precision) is deployed.graphs[precision]:
+    if (
+        isinstance(found, Pipeline | DeployedGraph)
+        and found.deployable.graphs.get(precision) is deployed.graphs[precision]
+    ):
         return found.shipped.get(precision)
     return None
 
@@ -196,7 +200,7 @@ def _verify_shipped(deployed: Deployable, precision: str, chip: Target, shipped:
     )
 
 
-def opened(source: Source) -> Pipeline | Sequential | Graph:
+def opened(source: Source) -> Found:
     """What stands behind a path (an ``.edgeling`` folder or a ``.keras`` file) or a live Keras model.
 
     Raises:
@@ -206,53 +210,65 @@ def opened(source: Source) -> Pipeline | Sequential | Graph:
     if isinstance(source, str | Path):
         return load_keras(source, compile=False) if Path(source).suffix in MODEL_FILES else load(source)
     found = from_keras(source, compile=False) if is_keras_model(source) else source
-    if not isinstance(found, Pipeline | Sequential | Graph):
+    if not isinstance(found, Found):
         raise UnsupportedError(
-            "a model is a Sequential, a Keras model, a loaded pipeline, a graph, or the path of one",
+            "a model is a Sequential, a Keras model, a loaded artifact, a graph, or the path of one",
             received=type(found).__name__,
             remedy="edgeling.load(folder), or edgeling.models.load_model(file)",
         )
     return found
 
 
+def graph_of(found: DeployedGraph | Sequential | Graph) -> Graph:
+    """The float graph that is deployed."""
+    if isinstance(found, DeployedGraph):
+        return found.deployable.graphs["float32"]
+    return found if isinstance(found, Graph) else inference_graph(found)
+
+
 def as_deployable(
-    source: Source, precision: str, name: str = "", calibration_data: ArrayLike | None = None
+    source: Source, precision: str, name: str = "", calibration_data: Any = None, *, also_float32: bool = False
 ) -> tuple[Deployable, str]:
-    """What ``source`` deploys, and the precision ``"auto"`` stands for."""
+    """What ``source`` deploys, and the precision ``"auto"`` stands for.
+
+    Args:
+        also_float32: beside int8.
+    """
     if precision not in ("auto", *PRECISIONS):
         raise UnsupportedError(f"a precision is auto, {' or '.join(PRECISIONS)}", received=repr(precision))
     title = name or (Path(source).expanduser().resolve().stem if isinstance(source, str | Path) else "")
     found = opened(source)
-    usual = found.precision if isinstance(found, Pipeline) else "float32"
+    usual = found.precision if isinstance(found, Pipeline | DeployedGraph) else "float32"
     auto = "int8" if calibration_data is not None else usual
     chosen = auto if precision == "auto" else precision
-    if isinstance(found, Pipeline):
-        deployed = _of_pipeline(found, chosen, calibration_data)
+    if isinstance(found, Pipeline | DeployedGraph):
+        deployed = _of_artifact(found, chosen, calibration_data)
         return deployed.named(identifier(title or found.name)), chosen
-    graph = found if isinstance(found, Graph) else inference_graph(found)
+    graph = graph_of(found)
     calibration = rows_of_ports(graph, _calibration(found, calibration_data)) if chosen == "int8" else None
     rows = normal_rows(graph, PROOF_ROWS) if calibration is None else tuple(x[:PROOF_ROWS] for x in calibration)
-    return deployable(identifier(title or graph.name), graph, rows, calibration, [chosen]), chosen
+    precisions = dict.fromkeys(["float32", chosen] if also_float32 else [chosen])
+    return deployable(identifier(title or graph.name), graph, rows, calibration, list(precisions)), chosen
 
 
-def _of_pipeline(pipeline: Pipeline, precision: str, calibration_data: ArrayLike | None) -> Deployable:
+def _of_artifact(found: Pipeline | DeployedGraph, precision: str, calibration_data: Any) -> Deployable:
     """What it deploys; int8 anew where there are rows to calibrate on."""
-    deployed = pipeline.deployable
+    deployed = found.deployable
     if precision == "int8" and calibration_data is not None:
         if "float32" not in deployed.graphs:
             raise UnsupportedError(
                 "scales are chosen anew for a network that is also there in float32",
-                received=f"{pipeline.name} in int8 only",
+                received=f"{found.name} in int8 only",
                 remedy="leave the calibration out, or train with precision='auto' (--precision auto)",
             )
         graph = deployed.graphs["float32"]
-        small = quantize(graph, *rows_of_ports(graph, calibration_data))
+        small = quantize(graph, dict(zip(graph.inputs, rows_of_ports(graph, calibration_data), strict=True)))
         return replace(deployed, graphs={**deployed.graphs, "int8": small}, programs={})
     deployed.program(precision)
     return deployed
 
 
-def _calibration(source: Sequential | Graph, given: ArrayLike | None) -> ArrayLike:
+def _calibration(source: Sequential | Graph, given: Any) -> Any:
     rows = given if given is not None else getattr(source, "calibration_rows", None)
     if rows is None:
         raise UnsupportedError(

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -93,10 +93,19 @@ class Deployable:
 
         A row that has no answer gives NaN (0 of integers), and leaves what is kept as it was.
         """
-        rows, graph = _each(rows), self.graphs[precision]
-        answerable = self.answerable(rows)
-        with np.errstate(over="ignore", invalid="ignore"):
-            found = run_rows(graph, *(x[answerable] for x in rows)) if answerable.any() else ()
+
+        def meant(*some: Array) -> Rows:
+            with np.errstate(over="ignore", invalid="ignore"):
+                return run_rows(self.graphs[precision], *some)
+
+        return self.where_answerable(precision, _each(rows), meant)
+
+    def where_answerable(self, precision: str, rows: Rows, answer: Callable[..., Rows]) -> Rows:
+        """Answers of those rows that have one, among NaN (0 of integers) for the others."""
+        answerable, graph = self.answerable(rows), self.graphs[precision]
+        if answerable.all():
+            return answer(*rows)
+        found = answer(*(x[answerable] for x in rows)) if answerable.any() else ()
         whole = tuple(_unanswered(graph, output, len(answerable)) for output in graph.outputs)
         for every, some in zip(whole, found, strict=False):
             every[answerable] = some

@@ -11,7 +11,7 @@ from edgeling import __version__
 from edgeling.data import Reading, ReadingOptions
 from edgeling.report.content import Content, DataSummary, Reproduction
 from edgeling.workflow.pipeline import Pipeline
-from edgeling.workflow.store import load
+from edgeling.workflow.store import load_pipeline
 from edgeling.workflow.summary import evaluation
 
 
@@ -33,7 +33,7 @@ def explain(
         ArtifactError: the folder cannot be read.
         DataError: the table cannot, or lacks the target or a column.
     """
-    pipeline = artifact if isinstance(artifact, Pipeline) else load(artifact)
+    pipeline = artifact if isinstance(artifact, Pipeline) else load_pipeline(artifact)
     raw, truth = pipeline.known_rows(pipeline.read(table, Reading(**reading)))  # type: ignore[arg-type]
     scores = pipeline.scores(raw, truth)
     importance = pipeline.importance(raw, truth, seed)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pipelines as ``.edgeling`` folders, and back. Reading one back loads nothing that only training needs."""
+"""Pipelines and graphs as ``.edgeling`` folders, and back. Reading one loads nothing that only training needs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from edgeling.graph.cost import cost
 from edgeling.graph.serialize import from_json, to_json
 from edgeling.graph.types import TensorType
 from edgeling.toolchain.prove import Proof
+from edgeling.workflow import deployed
 from edgeling.workflow.deploy import PRECISIONS, Deployable, identifier
+from edgeling.workflow.deployed import DeployedGraph
 from edgeling.workflow.pipeline import Pipeline, interface_for, synthetic_rows
 from edgeling.workflow.shipped import shipped_sources, sources_path
 
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 SUFFIX = ".edgeling"
 
 
-def save(trained: Trained, folder: str | Path = "", command: str = "") -> Path:
+def save_trained(trained: Trained, folder: str | Path = "", command: str = "") -> Path:
     """Write the deployable folder: manifest, graphs, weights, C, report. Replaced whole, or not at all.
 
     Args:
@@ -166,19 +168,56 @@ def proof_json(proof: Proof) -> dict[str, Any]:
     return {**figures, "fits": proof.fits, "estimated_latency_us": proof.estimated_latency_us}
 
 
-def load(folder: str | Path) -> Pipeline:
+def save_graph(deployable: Deployable, precision: str, folder: str | Path = "") -> Path:
+    """Write a graph's deployable folder: manifest, graphs, weights, C. Replaced whole, or not at all.
+
+    Args:
+        deployable: with its float32 graph.
+        precision: the one that is to be deployed.
+        folder: by default ``NAME.edgeling`` here.
+
+    Raises:
+        ArtifactError: it cannot be written, or something else stands there.
+    """
+    path = Path(folder) if folder else Path(deployable.name + SUFFIX)
+    files = {name: text for p in deployable.graphs for name, text in _graph_files(deployable, p).items()}
+    write_artifact(path, deployed.manifest(deployable, precision), files)
+    return path
+
+
+def load_pipeline(folder: str | Path) -> Pipeline:
+    """As :func:`load`, what was trained on a table.
+
+    Raises:
+        ArtifactError: as :func:`load`; or the folder holds a graph alone.
+    """
+    found = load(folder)
+    if isinstance(found, Pipeline):
+        return found
+    raise ArtifactError(
+        "this takes an artifact that was trained on a table", received=f"the graph {found.name!r} alone",
+        remedy="edgeling predict, build, verify or info",
+    )  # fmt: skip
+
+
+def load(folder: str | Path) -> Pipeline | DeployedGraph:
     """Read a deployable folder. Everything in it is checked before it is believed.
+
+    Returns:
+        A pipeline, of what :func:`edgeling.train` made; of a graph that was saved by itself a ``DeployedGraph``. Both
+        have ``predict``.
 
     Raises:
         ArtifactError: missing, corrupt, forged, or written by a newer version.
     """
     artifact = read_artifact(Path(folder))
     try:
-        preparation = Preparation.from_json(artifact.read_json("preparation.json"))
         graphs: dict[str, Graph] = {
             p: _read_graph(artifact, p) for p in PRECISIONS if f"graph_{p}.json" in artifact.files
         }
-        return _assemble(artifact, preparation, graphs)
+        if artifact.manifest.get("kind") == deployed.KIND:
+            return deployed.assemble(artifact, graphs)
+        return _assemble(artifact, Preparation.from_json(artifact.read_json("preparation.json")), graphs)
     except GraphError as error:
         raise ArtifactError("an artifact holds legal graphs", received=str(error), remedy="train again") from None
 
