@@ -51,6 +51,16 @@ def test_only_the_kernels_that_are_used_are_carried_along():
     assert set(files) == {"diabetes.h", "diabetes.c", *(f"edgeling/{n}.h" for n in names)}
 
 
+def test_no_two_kernel_headers_define_one_name():
+    """Any of them may stand in one program."""
+    places: dict[str, set[str]] = {}
+    for path in KERNELS.glob("*.h"):
+        for name in re.findall(r"^(?:EDGELING_KERNEL|static inline)[^;{(]*?\b(edgeling_\w+)\(", path.read_text(), re.M):
+            places.setdefault(name, set()).add(path.name)
+    assert len(places) > 100
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
 def test_no_library_header_is_included():
     for text in generate(TUTORIALS["iris"], "iris").files.values():
         assert set(re.findall(r"#include <(.*)>", text)) <= {"stdint.h", "avr/pgmspace.h"}

@@ -102,7 +102,7 @@ EDGELING_KERNEL const uint32_t *edgeling_pair_sums(
 }
 
 /* The sum of x: of bytes made unsigned by USADA8, four an instruction. */
-EDGELING_KERNEL int32_t edgeling_sum_s8(int inputs, const int8_t *x, uint32_t last) {
+EDGELING_KERNEL int32_t edgeling_row_sum_s8(int inputs, const int8_t *x, uint32_t last) {
     int32_t sum = 0;
     const int whole = inputs - inputs % 4;
     EDGELING_UNROLL
@@ -198,7 +198,7 @@ EDGELING_KERNEL const uint32_t *edgeling_pair_sums(
     return &w[block];
 }
 
-EDGELING_KERNEL int32_t edgeling_sum_s8(int inputs, const int8_t *x, uint32_t last) {
+EDGELING_KERNEL int32_t edgeling_row_sum_s8(int inputs, const int8_t *x, uint32_t last) {
     int32_t sum = 0;
     for (int i = 0; i < inputs; i++) {
         sum += x[i];
@@ -255,7 +255,7 @@ EDGELING_KERNEL void edgeling_dense_s8_pairs(
     const uint32_t *packed, int8_t *y) {
     for (int row = 0; row < rows; row++) {
         const uint32_t *w = packed, last = edgeling_last_bytes(inputs, x);
-        const uint32_t offset = (uint32_t)edgeling_sum_s8(inputs, x, last) << 7;
+        const uint32_t offset = (uint32_t)edgeling_row_sum_s8(inputs, x, last) << 7;
         int o = 0;
         EDGELING_ROLLED
         for (; o + 4 <= outputs; o += 4) {
