@@ -16,6 +16,7 @@ from benchmarks import naive, networks
 from benchmarks.networks import Layer
 from edgeling import targets
 from edgeling.toolchain.prove import prove
+from tests.support.rounding import prediction_bound
 
 LAYERS = {"8-10-1": networks.diabetes(), "4-4-3": networks.iris()}
 
@@ -25,15 +26,21 @@ def layers(request: pytest.FixtureRequest) -> tuple[Layer, ...]:
     return LAYERS[request.param]
 
 
+def require_network(layers: tuple[Layer, ...], x: np.ndarray, found: np.ndarray) -> None:
+    bound = prediction_bound(networks.edgeling_model(layers), x)
+    bound.require(networks.answers(layers, x), "in double")
+    bound.require(found)
+
+
 def test_naive_c_computes_the_network(layers: tuple[Layer, ...]) -> None:
     x = networks.rows_for(layers, 32)
-    assert prove(naive.program(layers), targets.get("native"), [x], [networks.answers(layers, x)], 1e-5).matches
+    tolerance = prediction_bound(networks.edgeling_model(layers), x).tolerance
+    assert prove(naive.program(layers), targets.get("native"), [x], [networks.answers(layers, x)], tolerance).matches
 
 
 def test_edgeling_model_computes_the_network(layers: tuple[Layer, ...]) -> None:
     x = networks.rows_for(layers, 32)
-    answers = networks.edgeling_model(layers).predict(x, verbose=0)
-    np.testing.assert_allclose(answers, networks.answers(layers, x), rtol=1e-4, atol=1e-6)
+    require_network(layers, x, networks.edgeling_model(layers).predict(x, verbose=0))
 
 
 def test_onnx_file_computes_the_network(layers: tuple[Layer, ...]) -> None:
@@ -41,7 +48,7 @@ def test_onnx_file_computes_the_network(layers: tuple[Layer, ...]) -> None:
     runtime = pytest.importorskip("onnxruntime")
     session = runtime.InferenceSession(networks.onnx_bytes(layers), providers=["CPUExecutionProvider"])
     x = networks.rows_for(layers, 1)
-    np.testing.assert_allclose(session.run(None, {"x": x})[0], networks.answers(layers, x), rtol=1e-4, atol=1e-6)
+    require_network(layers, x, session.run(None, {"x": x})[0])
 
 
 def test_tflite_file_computes_the_network(layers: tuple[Layer, ...]) -> None:
@@ -54,7 +61,7 @@ def test_tflite_file_computes_the_network(layers: tuple[Layer, ...]) -> None:
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
     interpreter.invoke()
     y = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-    np.testing.assert_allclose(y, networks.answers(layers, x), rtol=1e-4, atol=1e-6)
+    require_network(layers, x, y)
 
 
 def test_command_prints_json_alone_on_standard_output() -> None:

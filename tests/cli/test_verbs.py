@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from edgeling.workflow.deploy import FLOAT32_TOLERANCE
+
 FIGURES = {
     "flash_bytes", "flash_code_bytes", "flash_weights_bytes", "ram_bytes", "stack_bytes", "instructions",
     "max_error", "matches",
@@ -37,7 +39,7 @@ def test_train_says_everything_by_its_name(trained_once) -> None:
 def test_both_precisions_are_measured_and_int8_is_bit_exact(trained_once) -> None:
     both = trained_once[1]["precisions"]
     assert both["int8"]["targets"]["cortex-m4"]["max_error"] == 0
-    assert both["float32"]["targets"]["cortex-m4"]["max_error"] < 1e-5
+    assert both["float32"]["targets"]["cortex-m4"]["max_error"] <= FLOAT32_TOLERANCE  # what is promised, of at most 1
     assert abs(both["int8"]["metrics"]["accuracy"] - both["float32"]["metrics"]["accuracy"]) <= 0.05
 
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeling.data.dates import DAY_FIRST, MONTH_FIRST, date_text, days_from_civil, parse_dates
+from tests.support.close import DOUBLE, require_close
 
 FORMATS = [
     "%Y-%m-%d", "%Y/%m/%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S.%f",
@@ -33,7 +34,7 @@ def test_formats(format_: str, moments: list[datetime]) -> None:
     assert found is not None
     if found.form != MONTH_FIRST:  # where every day is at most 12, and a month above 12 is not there to tell
         expected = [seconds(datetime.strptime(word, format_)) for word in words]
-        np.testing.assert_allclose(found.seconds, expected, atol=1e-6)
+        require_close(found.seconds, expected, 3, unit=DOUBLE)  # days and parts of a second are added to seconds
 
 
 def test_the_order_of_day_and_month_is_proven_told_or_usual() -> None:

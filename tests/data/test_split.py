@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from edgeling.data import balanced_class_weight, oversample, split, split_whole, undersample
 from edgeling.errors import DataError
+from tests.support.close import DOUBLE, require_close
 
 CODES = st.lists(st.integers(2, 30), min_size=1, max_size=6).map(lambda sizes: np.repeat(np.arange(len(sizes)), sizes))
 
@@ -105,7 +106,8 @@ def test_balanced_weights_are_scikit_learns(codes: np.ndarray) -> None:
 
     classes = np.unique(codes)
     expected = compute_class_weight("balanced", classes=classes, y=codes)
-    np.testing.assert_allclose(list(balanced_class_weight(codes, len(classes)).values()), expected)
+    found = list(balanced_class_weight(codes, len(classes)).values())
+    require_close(found, expected, 2 * 2, unit=DOUBLE)  # a product and a quotient of counts
 
 
 def test_balanced_weights_need_every_class() -> None:
