@@ -10,6 +10,8 @@ from edgeling.toolchain import cross
 from edgeling.toolchain.compilers import host_compiler, resource, run, write_sources, zig
 from edgeling.toolchain.firmware import harness_source
 from edgeling.toolchain.library import rows_source
+from edgeling.toolchain.native import sharing_units
+from edgeling.training.loop import loop_units
 from tests.support.tiny_programs import counter, dense
 
 STRICT = ("-std=c99", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-I.", "-c")
@@ -24,6 +26,12 @@ def check(compiler, name: str, files: dict[str, str], folder, *flags: str) -> No
 @pytest.mark.parametrize("name", ["python_call.c", "memory.c"])
 def test_hand_written_sources_on_this_machine(find, name, tmp_path):
     check(find(), name, {name: resource(name)}, tmp_path, "-fno-builtin")
+
+
+@pytest.mark.parametrize("find", [host_compiler, zig])
+@pytest.mark.parametrize("unit", [*sharing_units(), loop_units()[0]], ids=lambda unit: unit.name)
+def test_units_that_know_no_program(find, unit, tmp_path):
+    check(find(), unit.name, dict(unit.files), tmp_path, "-fno-builtin")
 
 
 @pytest.mark.parametrize("find", [host_compiler, zig])

@@ -86,7 +86,7 @@ def test_a_variable_that_is_set_reaches_every_program() -> None:
     still = replace(graph, variables={}, constants={**graph.constants, "w": zero})
     predictor = Predictor(graph, lambda n: compiled(graph, "net", n))
     x = np.random.default_rng(1).normal(size=(300, 5)).astype(np.float32)
-    sizes = (1, BATCHES[1], 300)
+    sizes = (1, BATCHES[-1], 300)
     before = [predictor(x[:n]) for n in sizes]
     predictor.set_variable("w", zero)
     for n, old in zip(sizes, before, strict=True):

@@ -16,6 +16,7 @@ from edgeling.graph.types import Array
 from edgeling.layers import BatchNormalization, Dense, Dropout, Input
 from edgeling.models import Sequential
 from edgeling.optimizers import Adam, RMSprop
+from edgeling.toolchain import predictor
 from edgeling.training import engine
 from edgeling.utils import set_random_seed
 
@@ -42,7 +43,8 @@ def _fitted(rule: Any) -> tuple[list[Array], list[float], Array]:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_every_bit_is_the_same_however_many_threads(monkeypatch: pytest.MonkeyPatch, rule: str) -> None:
-    monkeypatch.setattr(engine, "_SHARED_PRODUCTS", 1)  # else so little is done by one
+    for module in (engine, predictor):
+        monkeypatch.setattr(module, "_SHARED_PRODUCTS", 1)  # else so little is done by one
     results = []
     for threads in (1, 2, 3):
         monkeypatch.setenv("EDGELING_THREADS", str(threads))
@@ -61,8 +63,9 @@ _HEAD = """
     import numpy as np
     from edgeling.layers import Dense, Input
     from edgeling.models import Sequential
+    from edgeling.toolchain import predictor
     from edgeling.training import engine
-    engine._SHARED_PRODUCTS = 1
+    engine._SHARED_PRODUCTS = predictor._SHARED_PRODUCTS = 1
 
     def model():
         made = Sequential([Input((128,)), Dense(128, activation="relu"), Dense(128)])
@@ -105,6 +108,23 @@ _SCRIPTS = {
         for other in models[1:]:
             for one, two in zip(models[0].get_weights(), other.get_weights()):
                 np.testing.assert_array_equal(one, two)
+    """,
+    "predictions of one model meanwhile": """
+        trained, many = model(), np.tile(x, (5, 1))
+        trained.compile("sgd", "mse")
+        trained.optimizer.learning_rate = 0.0
+        before, wrong = trained.predict(many, verbose=0), []
+        def predict():
+            while not done.is_set():
+                if not np.array_equal(trained.predict(many, verbose=0), before):
+                    wrong.append(1)
+        done = threading.Event()
+        asking = [threading.Thread(target=predict) for _ in range(3)]
+        [a.start() for a in asking]
+        trained.fit(x, x, epochs=300, **how)
+        done.set()
+        [a.join() for a in asking]
+        assert not wrong and np.array_equal(trained.predict(many, verbose=0), before)
     """,
     "Ctrl-C": """
         threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()

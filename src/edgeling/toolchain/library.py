@@ -80,6 +80,12 @@ def threads_unit() -> Unit:
     return Unit("threads.c", {**kernel_files(["parallel"]), **own})
 
 
+@memoize
+def rows_unit() -> Unit:
+    """Many rows of an entry shared by threads (``c/rows.c``); goes with :func:`threads_unit`."""
+    return Unit("rows.c", {**threads_unit().files, "rows.c": resource("rows.c")})
+
+
 def _objects(units: Sequence[Unit]) -> list[Path]:
     with ThreadPoolExecutor() as pool:
         return list(pool.map(_object, units))

@@ -19,7 +19,7 @@ from edgeling.errors import ToolchainError
 from edgeling.graph.types import TensorType
 from edgeling.targets import get
 from edgeling.toolchain import binding
-from edgeling.toolchain.library import Unit, compile_linked, compile_program, rows_symbol
+from edgeling.toolchain.library import Unit, compile_linked, compile_program, rows_symbol, rows_unit, threads_unit
 from edgeling.toolchain.loading import open_library
 
 Function = Callable[..., None]
@@ -52,6 +52,21 @@ def load(
     return NativeProgram(program, open_library(compile_it(program, extra_files, units)))
 
 
+def sharing_units() -> tuple[Unit, ...]:
+    """The units of a program whose rows are shared by threads."""
+    return rows_unit(), threads_unit()
+
+
+class _SharedRows(ctypes.Structure):
+    """``edgeling_shared_rows`` of ``c/rows.c``, field by field."""
+
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("loop", "weights", "arenas", "ports", "row_bytes")),
+        ("rows", ctypes.c_int64),
+        *((name, ctypes.c_int32) for name in ("port_count", "threads")),
+    ]
+
+
 class NativeProgram:
     """A loaded program, its weights and an arena. Not safe for two threads at once: give each its own :meth:`clone`.
 
@@ -68,6 +83,7 @@ class NativeProgram:
         self._library = library
         self._entries = {entry.function: entry for entry in program.entries}
         self._functions: dict[tuple[str, bool], Function] = {}
+        self._others: list[NDArray[np.uint8]] = []  # arenas of the threads that share rows
         if weights is None:
             self.reset()
 
@@ -115,6 +131,26 @@ class NativeProgram:
     def rows(self, entry_name: str) -> Function:
         """As :meth:`function`, on arrays of ``n`` rows each: runs the entry on every row, in order."""
         return self._bound(entry_name, takes_rows=True)
+
+    def share_rows(self, entry_name: str, threads: int, *arrays: NDArray[Any]) -> None:
+        """As :meth:`rows`, shared by threads and without the global lock: one such call at a time.
+
+        Args:
+            entry_name: one that only reads weights, of a program that was loaded with :func:`sharing_units`.
+            threads: how many, this one included.
+            arrays: inputs and outputs, C-contiguous, of whole rows.
+        """
+        entry = self._entry(entry_name)
+        ports = [*entry.inputs, *entry.outputs]
+        while len(self._others) < threads:
+            self._others.append(_aligned_zeros(self.program.arena_bytes))
+        arenas = (ctypes.c_void_p * threads)(*(arena.ctypes.data for arena in self._others[:threads]))
+        places = (ctypes.c_void_p * len(ports))(*(array.ctypes.data for array in arrays))
+        row_bytes = (ctypes.c_int64 * len(ports))(*(port.type.bytes for port in ports))
+        loop, weights = binding.address(self.symbol(rows_symbol(entry))), self.weights.ctypes.data
+        tables = [ctypes.addressof(table) for table in (arenas, places, row_bytes)]
+        rows = arrays[0].nbytes // ports[0].type.bytes
+        self.symbol("edgeling_share_rows")(ctypes.byref(_SharedRows(loop, weights, *tables, rows, len(ports), threads)))
 
     def address(self, entry_name: str) -> int:
         """The entry's C function pointer, good for as long as this program is held."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,14 +15,20 @@ from edgeling.codegen import generate
 from edgeling.errors import CompilerNotFoundError, UnsupportedError
 from edgeling.graph import Graph, run_rows
 from edgeling.graph.batch import with_batch
+from edgeling.graph.cost import cost
 from edgeling.graph.interpreter import row_shape
 from edgeling.graph.types import Array
-from edgeling.toolchain.native import THIS_MACHINE, NativeProgram, load
+from edgeling.toolchain.native import THIS_MACHINE, NativeProgram, load, sharing_units
+from edgeling.toolchain.threads import thread_count
 
-# How many rows are computed at once: of many rows, of some; fewer than the last go one by one.
-BATCHES = (128, 32)
+# How many rows are computed at once: of very many where a row is short, of many, of some; of fewer than
+# FEWEST_ROWS one.
+BATCHES = (512, 128, 32)
 FEWEST_ROWS = 8
-_MANY_ROWS = 256  # from which on the larger batch is taken
+_SHORT_ROW = 64  # values, at most, wherever in the network: caches hold the largest batch
+_FILLED = 2  # as many of a batch make it worth while, but for the smallest
+# From this many multiplications on, a millisecond of them, threads share the rows.
+_SHARED_PRODUCTS = 1 << 26
 _CHUNK_ROWS = 65536  # between two of which Ctrl-C is seen
 
 Compile = Callable[[int], NativeProgram | None]
@@ -32,7 +39,8 @@ def compiled(graph: Graph, name: str, rows: int) -> NativeProgram | None:
     """A graph's C for ``rows`` rows at once; None if it mixes rows, keeps state, or nobody can compile it."""
     try:
         several = graph if rows == 1 else with_batch(graph, rows)
-        return load(generate(several, name, target=THIS_MACHINE), linked=True)
+        units = () if rows == 1 else sharing_units()
+        return load(generate(several, name, target=THIS_MACHINE), units=units, linked=True)
     except CompilerNotFoundError as error:
         if rows == 1:
             warnings.warn(f"predicting with the slow interpreter: {error}", RuntimeWarning, stacklevel=5)
@@ -58,6 +66,10 @@ class Predictor:
         self._programs: dict[int, NativeProgram | None] = {}
         self._variables = dict(graph.variables)
         self._inputs, self._outputs = ([_row_of(graph, p) for p in ports] for ports in (graph.inputs, graph.outputs))
+        held = {*graph.constants, *graph.variables}
+        self._longest = max((kind.size for name, kind in graph.types.items() if name not in held), default=0)
+        self._products = cost(graph).multiply_accumulates
+        self._lock = threading.Lock()  # of weights and arenas, while threads read them without the global lock
 
     def program(self, rows: int) -> NativeProgram | None:
         """The program that computes that many rows at once, with the variables as they were last set."""
@@ -70,8 +82,9 @@ class Predictor:
     def set_variable(self, name: str, array: Array) -> None:
         """What a variable of the graph holds from now on."""
         self._variables[name] = array
-        for program in filter(None, self._programs.values()):
-            program.variable(name, self._graph.types[name])[...] = array
+        with self._lock:
+            for program in filter(None, self._programs.values()):
+                program.variable(name, self._graph.types[name])[...] = array
 
     def __call__(self, rows: Array) -> Array:
         return self.answers(rows)[0]
@@ -101,7 +114,7 @@ class Predictor:
 
     def _run(self, given: Arrays, out: Arrays) -> None:
         count = len(out[0])
-        batch = BATCHES[0] if count >= _MANY_ROWS else BATCHES[1]
+        batch = self._batch_for(count)
         many = self.program(batch) if count >= FEWEST_ROWS else None
         if many:
             self._batches(many, batch, given, out)
@@ -119,11 +132,24 @@ class Predictor:
         for name, array in self._variables.items():
             program.variable(name, self._graph.types[name])[...] = array
 
+    def _batch_for(self, rows: int) -> int:
+        """The largest batch that is filled, and whose rows are short enough."""
+        sizes = BATCHES if self._longest <= _SHORT_ROW else BATCHES[1:]
+        return next((size for size in sizes[:-1] if rows >= _FILLED * size), sizes[-1])
+
+    def _whole_batches(self, program: NativeProgram, rows: int, arrays: Arrays) -> None:
+        threads = thread_count() if rows * self._products >= _SHARED_PRODUCTS else 1
+        if threads == 1:
+            program.rows(_entry(program))(*arrays)
+            return
+        with self._lock:
+            program.share_rows(_entry(program), threads, *arrays)
+
     def _batches(self, program: NativeProgram, batch: int, given: Arrays, out: Arrays) -> None:
         """Whole batches, then the rows that are left: with those before them, or with rows of zeros."""
         count = len(out[0])
         whole, last = count - count % batch, slice(-batch, None)
-        program.rows(_entry(program))(*_rows(given, slice(whole)), *_rows(out, slice(whole)))
+        self._whole_batches(program, whole, (*_rows(given, slice(whole)), *_rows(out, slice(whole))))
         if whole == count:
             return
         call = program.function(_entry(program))

@@ -167,8 +167,9 @@ void edgeling_in_parts(edgeling_task task, const void *work, int parts) {
 static void send_elsewhere(pthread_t helper) {
 #if defined(__linux__)
     cpu_set_t cores;
-    if (sched_getaffinity(0, sizeof cores, &cores)) return;
-    CPU_CLR(sched_getcpu(), &cores);
+    const int here = sched_getcpu();
+    if (here < 0 || sched_getaffinity(0, sizeof cores, &cores)) return;
+    CPU_CLR((size_t)here, &cores);
     if (CPU_COUNT(&cores)) pthread_setaffinity_np(helper, sizeof cores, &cores);
 #else
     (void)helper;
