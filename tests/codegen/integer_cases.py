@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from edgeling.graph import integer16
 from edgeling.graph.builder import GraphBuilder
 from edgeling.graph.integer import LARGEST_ZERO_POINT
 from edgeling.graph.types import Array, DType
 from tests.codegen.harness import Case, case
 
-STORED = (np.int8,)
+STORED = (np.int8, np.int16)
 LARGEST = 2**31 - 1
 BROADCAST = [((3, 5), (3, 5)), ((3, 5), (5,)), ((3, 1), (1, 5)), ((1, 4), (3, 1)), ((2, 3, 4), (4,)), ((1,), (1,))]
 FRACTION = {"multiplier": 1503238554, "right_shift": 3, "zero_point": -7}
@@ -40,6 +41,7 @@ def integer_cases() -> Iterator[Case]:
         yield from _unary_cases(dtype)
         yield from _moved_cases(dtype)
         yield from (_scale_case(dtype, rows, columns) for rows, columns in [(1, 1), (3, 4), (2, 33)])
+    yield from _int16_cases()
 
 
 def _binary_cases(dtype: type[Any]) -> Iterator[Case]:
@@ -74,13 +76,55 @@ def _moved_cases(dtype: type[Any]) -> Iterator[Case]:
     yield case("broadcast", stored(dtype, 4), shape=(2, 3, 4), exact=True)
 
 
+def constants_case(operation: str, x: Array, *constants: Array, title: str = "", **attributes: int) -> Case:
+    """A node that reads one variable value."""
+    b = GraphBuilder(operation)
+    names = [b.constant(array, f"c{i}") for i, array in enumerate(constants)]
+    y = b.add(operation, b.input("x", x.shape, DType.of(x)), *names, **attributes)
+    return Case(b.build([y]), (x,), f"{operation} {title} {attributes} on {x.shape}", exact=True)
+
+
+def _int16_cases() -> Iterator[Case]:
+    rng = np.random.default_rng(0)
+    for rows, inputs, outputs in [(1, 1, 1), (2, 7, 5), (1, 40, 3)]:
+        x, weights = stored(np.int16, rows, inputs), rng.integers(-127, 128, (outputs, inputs), np.int8)
+        bias, multiplier = rng.integers(-99999, 99999, outputs, np.int32), rng.integers(2**14, 2**15, outputs, np.int16)
+        weights[0], bias[0] = 127, 2**31 - 1 - LARGEST_ZERO_POINT - 2**15 * 127 * inputs
+        shift = rng.integers(2, 14, outputs, np.int8)
+        limits = {"minimum": -9999, "maximum": 2**15 - 1}
+        yield constants_case(
+            "dense_int16", x, weights, bias, multiplier, shift, zero_point=LARGEST_ZERO_POINT, **limits
+        )
+        yield constants_case("dense_int16", x, weights, bias, multiplier, shift, zero_point=-3, **limits)
+    every = np.arange(-(2**15), 2**15, 7, dtype=np.int16)
+    yield constants_case("lookup_int16", every, stored(np.int16, 513))
+    tables = integer16.softmax_tables()
+    for scale, shape in product((1e-5, 1e-3, 2.4), ((1, 1), (3, 2), (2, 3, 40))):
+        x = stored(np.int16, *shape)
+        yield constants_case("softmax_int16", x, *tables, **integer16.softmax_numbers(scale))
+    yield constants_case("softmax_int16", np.zeros((1, 3000), np.int16), *tables, **integer16.softmax_numbers(1e-3))
+    yield from _ends_cases(rng)
+
+
+def _ends_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Floats stored as int16, and back."""
+    bits, points = np.array([-100, -3, 0, 7, 24, 100], np.int8), np.array([2**22, -(2**22), 0, 9, -40000, 1], np.int32)
+    near = ((rng.integers(-40000, 40000, (200, 6)) + 0.5 - points) * np.ldexp(1.0, -bits.astype(int))).astype(
+        np.float32
+    )
+    odd = np.array([np.nan, np.inf, -np.inf, 0.0, 1e-45, -3.4e38], np.float32)
+    x = np.concatenate([near, np.repeat(odd[:, None], 6, axis=1)])
+    yield constants_case("quantize", x, bits, points, rng.integers(-(2**15), 2**15, 6, np.int16), title="int16")
+    for scale, point in [(2.0**-15, 0), (3 * 2.0**90, -7), (5 * 2.0**-60, 2**18)]:
+        yield case("dequantize", stored(np.int16, 9, 9), scale=scale, zero_point=point, exact=True)
+
+
 def _scale_case(dtype: type[Any], rows: int, columns: int) -> Case:
     """Of each column another weight; of the first the largest there are."""
     rng = np.random.default_rng(columns)
-    b, x = GraphBuilder("scale_quantized"), stored(dtype, rows, columns)
+    x = stored(dtype, rows, columns)
     weights, bias = rng.integers(-127, 128, columns, np.int8), rng.integers(-9999, 9999, columns, np.int32)
     multiplier, shift = rng.integers(2**30, 2**31, columns, np.int32), rng.integers(6, 15, columns, np.int8)
     weights[0], bias[0], multiplier[0], shift[0] = 127, 2**30, LARGEST, 0
-    names = [b.constant(array, name) for array, name in zip((weights, bias, multiplier, shift), "wbms", strict=True)]
-    y = b.add("scale_quantized", b.input("x", x.shape, DType.of(x)), *names, zero_point=-5)
-    return Case(b.build([y]), (x,), f"scale_quantized {dtype.__name__} on {x.shape}", exact=True)
+    title = f"{dtype.__name__} {columns}"
+    return constants_case("scale_quantized", x, weights, bias, multiplier, shift, title=title, zero_point=-5)

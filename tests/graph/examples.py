@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from edgeling.graph import Graph, GraphBuilder
+from edgeling.graph.integer16 import softmax_tables
 from edgeling.graph.operations import MANY, OPERATIONS
 from edgeling.graph.types import Array, DType, TensorType
 
-FLOAT, INT8, UINT32 = DType.FLOAT32, DType.INT8, DType.UINT32
+FLOAT, INT8, INT16, UINT32 = DType.FLOAT32, DType.INT8, DType.INT16, DType.UINT32
 Given = TensorType | Array  # what the caller hands over, or a constant
 
 
@@ -112,6 +113,10 @@ EXAMPLES: Mapping[str, Example] = {
         np.array([2**30, 2**31 - 1, 0], np.int32), np.array([0, 31, 1], np.int8), zero_point=2**22,
     ),
     "sum_quantized": example(STORED, axes=(1,), multiplier=2**31 - 1, input_zero_point=-(2**22)),
+    "dense_int16": example(t(2, 3, dtype=INT16), *WHOLE_INT8[:2], np.array([2**15 - 1, 0], np.int16),
+                           np.array([2, 31], np.int8), zero_point=2**22),
+    "softmax_int16": example(t(2, 3, dtype=INT16), *softmax_tables(), multiplier=2**31 - 1, left_shift=14),
+    "lookup_int16": example(t(2, 3, dtype=INT16), np.arange(-256, 257, dtype=np.int16) * 127),
     "lookup_int8": example(t(2, 3, dtype=INT8), np.arange(256, dtype=np.uint8).view(np.int8)),
 }  # fmt: skip
 

@@ -23,7 +23,11 @@ from tests.graph.examples import ODD_ATTRIBUTES, Example, Given, example_of
 from tests.support.sanitized import any_values, missing, run_sanitized
 
 # The element types that the first input may have beside the example's, alone.
-TAKES = {"reshape": set(DType), **{key: {DType.INT8} for key in ("gather", "broadcast")}}
+TAKES = {
+    "reshape": set(DType),
+    **{key: {DType.INT8, DType.INT16} for key in ("gather", "broadcast")},
+    **{key: {DType.INT16} for key in ("requantize", "scale_quantized", "sum_quantized", "dequantize")},
+}
 SMALL = 10_000
 
 

@@ -14,16 +14,22 @@ from edgeling.codegen.packing import (
     takes_float_steps,
     takes_pairs,
 )
-from edgeling.codegen.site import Call, Line, Site, stored_calls
+from edgeling.codegen.site import Call, Line, Site, stored_calls, stored_kernel
 from edgeling.graph.integer import split_scale
+from edgeling.graph.types import DType
 
 
 def _integers(site: Site, *attributes: str) -> tuple[str, ...]:
     return tuple(str(int(site.attributes[name])) for name in attributes)
 
 
+def _ends(kernel: str, dtype: DType) -> str:
+    """The kernel that stores floats, or gives floats back."""
+    return kernel if dtype is DType.INT8 else stored_kernel(kernel, dtype)
+
+
 def _quantize(site: Site) -> str:
-    return site.call("quantize", site.rows(), site.length(0, -1))
+    return site.call(_ends("quantize", site.output_types[0].dtype), site.rows(), site.length(0, -1))
 
 
 def _quantize_float(site: Site) -> str:
@@ -32,8 +38,9 @@ def _quantize_float(site: Site) -> str:
 
 def _dequantize(site: Site) -> str:
     zero_point = int(site.attributes["zero_point"])
-    numbers = *split_scale(site.attributes["scale"], zero_point), zero_point
-    return site.call("dequantize", site.size(), *map(str, numbers))
+    dtype = site.input_types[0].dtype
+    numbers = *split_scale(site.attributes["scale"], zero_point, dtype.numpy), zero_point
+    return site.call(_ends("dequantize", dtype), site.size(), *map(str, numbers))
 
 
 def _dense(name: str) -> Line:
@@ -54,8 +61,13 @@ def _softmax_table(site: Site) -> str:
     return site.call("softmax_s8_table", site.rows(), site.length(0, -1), str(table.size))
 
 
+def _softmax_int16(site: Site) -> str:
+    numbers = _integers(site, "left_shift", "multiplier", "right_shift")
+    return site.call("softmax_s16", site.rows(), site.length(0, -1), *numbers)
+
+
 def _lookup(site: Site) -> str:
-    return site.call("lookup_s8", site.size())
+    return site.call(site.stored("lookup"), site.size())
 
 
 _SUM = (
@@ -98,6 +110,9 @@ INT8_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
         Call("softmax_s8", _softmax, in_place=(0,)),
     ),
     "lookup_int8": Call("lookup_s8", _lookup, in_place=(0,), parameters=(1,)),
+    "dense_int16": Call("dense_s16", _dense("dense_s16"), parameters=(1, 2, 3, 4)),
+    "softmax_int16": Call("softmax_s16", _softmax_int16, in_place=(0,), parameters=(1, 2)),
+    "lookup_int16": Call("lookup_s16", _lookup, in_place=(0,), parameters=(1,)),
     "add_quantized": stored_calls("elementwise", _binary("add", *_SUM), in_place=(0, 1)),
     "subtract_quantized": stored_calls("elementwise", _binary("subtract", *_SUM), in_place=(0, 1)),
     "multiply_quantized": stored_calls("elementwise", _binary("multiply", *_PRODUCT), in_place=(0, 1)),

@@ -115,7 +115,8 @@ def _structs(name: str, memory: Memory) -> list[str]:
         )
         blocks.append(f"{told}typedef struct {{\n{lines}}} {name}_weights;\n")
     if memory.arena_bytes:
-        word = f"typedef union {{\n    float f;\n    int32_t i;\n    uint32_t u;\n    int8_t b[4];\n}} {name}_word;\n"
+        members = "float f", "int32_t i", "uint32_t u", "int16_t h[2]", "int8_t b[4]"
+        word = f"typedef union {{\n{''.join(f'    {m};{chr(10)}' for m in members)}}} {name}_word;\n"
         told = comment(["Scratch: what lies in it means nothing between calls. One for each call that runs at a time."])
         words = f"    {name}_word words[{memory.arena_bytes // WORD_BYTES}];\n"
         blocks.append(f"{word}\n{told}typedef struct {{\n{words}}} {name}_arena;\n")
@@ -123,7 +124,7 @@ def _structs(name: str, memory: Memory) -> list[str]:
 
 
 def _padding(member: Member) -> str:
-    extra = words_of(member.type) * WORD_BYTES - member.type.bytes
+    extra = (words_of(member.type) * WORD_BYTES - member.type.bytes) // member.type.dtype.bytes
     return f", {member.c_name}_padding[{extra}]" if extra else ""
 
 

@@ -32,10 +32,11 @@ class Interval:
     def conflicts(self, other: Interval) -> bool:
         """Whether the two may not share memory.
 
-        Floats never share with integers, alive or not: C's aliasing rules let a compiler exchange such accesses.
+        Floats never share with integers, nor integers of two sizes, alive or not: C's aliasing rules let a compiler
+        exchange such accesses. Bytes are free to lie anywhere.
         """
         words = (self.dtypes | other.dtypes) - {DType.INT8}
-        mixed = DType.FLOAT32 in words and len(words) > 1
+        mixed = len({(dtype is DType.FLOAT32, dtype.bytes) for dtype in words}) > 1
         return (self.start <= other.end and other.start <= self.end) or mixed
 
 

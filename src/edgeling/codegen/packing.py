@@ -10,7 +10,7 @@ import numpy as np
 from edgeling.codegen.site import Setting
 from edgeling.graph import fixed_point
 from edgeling.graph.integer import multiply_by_quantized_multiplier
-from edgeling.graph.types import Array
+from edgeling.graph.types import Array, DType
 
 BLOCK = 4  # outputs, as in dense_s8_pairs.h
 # Zero points up to this leave room for rounding in int32, whatever is added to them.
@@ -57,8 +57,8 @@ def _pair_words(weights: Array) -> Array:
 
 
 def takes_float_steps(setting: Setting) -> bool:
-    """Whether quantize_float.h is right: a float unit, and columns that lie near enough to zero."""
-    target = setting.target
+    """Whether quantize_float.h is right: int8, a float unit, and columns that lie near enough to zero."""
+    target = setting.target if setting.output_types[0].dtype is DType.INT8 else None
     if target is None or target.float_unit == "none" or not target.has_dual_multiply or len(setting.constants) != 3:
         return False
     return bool(np.all(np.abs(setting.constants[2]) <= LARGEST_COLUMN_ZERO_POINT))

@@ -109,7 +109,7 @@ class Site(Setting):
         return f"EDGELING_{self.attributes['function'].upper()}"
 
     def stored(self, kernel: str) -> str:
-        """The kernel for the element type of the first input: ``KERNEL`` for floats, ``KERNEL_s8`` for int8."""
+        """The kernel for the type of the first input: ``KERNEL``, of integers ``KERNEL_s8`` or ``KERNEL_s16``."""
         return stored_kernel(kernel, self.input_types[0].dtype)
 
     def call(self, function: str, *arguments: str) -> str:
@@ -136,7 +136,7 @@ class Site(Setting):
         return f"edgeling_by_elements({task}, (void *const[]){{{arrays}}}, {self.output_size()});"
 
 
-_SUFFIXES = {DType.INT8: "_s8"}
+_SUFFIXES = {DType.INT8: "_s8", DType.INT16: "_s16"}
 
 
 def stored_kernel(kernel: str, dtype: DType) -> str:

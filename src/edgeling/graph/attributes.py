@@ -28,6 +28,7 @@ _FRACTION = {
     "right_shift": (0, 31),
     "zero_point": (-LARGEST_ZERO_POINT, LARGEST_ZERO_POINT),
 }
+_INT16 = (-(2**15), 2**15 - 1)
 _OPERANDS = {"zero_point_a": (INT8_MIN, INT8_MAX), "zero_point_b": (INT8_MIN, INT8_MAX)}
 _SUM = {
     **_FRACTION,
@@ -42,6 +43,8 @@ _QUANTIZED: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "requantize": {**_FRACTION, **_INPUT, "left_shift": (0, 7)},
     "scale_quantized": {"zero_point": _FRACTION["zero_point"]},
     "sum_quantized": {**_FRACTION, **_INPUT},
+    "dense_int16": {"zero_point": _FRACTION["zero_point"], "minimum": _INT16, "maximum": _INT16},
+    "softmax_int16": {"left_shift": (0, 14), "multiplier": (2**30, 2**31 - 1), "right_shift": (0, 31)},
 }
 # Least and largest value by operation and attribute, of each element where it is a tuple.
 RANGES: Mapping[str, Mapping[str, tuple[float, float]]] = {

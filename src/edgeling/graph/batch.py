@@ -25,6 +25,7 @@ _OVER_LAST_AXIS = {
     "log_softmax_gradient",
     "concatenate",
     "softmax_int8",
+    "softmax_int16",
     "scale_quantized",
 }
 _BINARY = {"add", "subtract", "multiply", "divide", "add_quantized", "subtract_quantized", "multiply_quantized"}

@@ -70,5 +70,7 @@ def _scan(_: Graph, node: Node) -> Cost:
 
 
 _BY_WORK: dict[str, CostRule] = {"outputs": _each_output, "inputs": _each_input, "none": _moved}
-_OWN: dict[str, CostRule] = {"dense": _dense, "dense_int8": _dense, "matmul": _matmul, "scan": _scan}
+_OWN: dict[str, CostRule] = {
+    **dict.fromkeys(("dense", "dense_int8", "dense_int16"), _dense), "matmul": _matmul, "scan": _scan,
+}  # fmt: skip
 COSTS: dict[str, CostRule] = {name: _OWN.get(name) or _BY_WORK[row.work] for name, row in OPERATIONS.items()}

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from edgeling.errors import GraphError
 from edgeling.graph import fixed_point
@@ -76,34 +76,43 @@ def clamp_int8(x: ArrayLike, minimum: int = INT8_MIN, maximum: int = INT8_MAX) -
     return np.clip(np.asarray(x), minimum, maximum).astype(np.int8)
 
 
-def quantize(x: ArrayLike, scale: ArrayLike, zero_point: ArrayLike, missing: ArrayLike | None = None) -> Int8:
-    """float32 to int8: ``clamp(round_half_away(x / scale) + zero_point)``, TensorFlow Lite's QUANTIZE.
+def held(x: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
+    """Held within a signed integer type, as that type."""
+    limits = np.iinfo(np.dtype(dtype))
+    return np.clip(np.asarray(x), limits.min, limits.max).astype(dtype)
+
+
+def quantize(
+    x: ArrayLike, scale: ArrayLike, zero_point: ArrayLike, missing: ArrayLike | None = None, dtype: DTypeLike = np.int8
+) -> NDArray[Any]:
+    """float32 to int8 or int16: ``clamp(round_half_away(x / scale) + zero_point)``, TensorFlow Lite's QUANTIZE.
 
     ``scale`` and ``zero_point`` are per tensor or per last axis. A NaN becomes ``missing`` (the clamped zero point
-    when not given); infinities become the ends of the range. Zero points may lie outside int8.
+    when not given); infinities become the ends of the range. Zero points may lie outside the range.
     """
     x, scale = np.asarray(x, np.float32), np.asarray(scale, np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         steps = round_half_away(x / scale).astype(np.float64)
     nan = np.isnan(steps)
     whole = np.clip(np.where(nan, 0, steps), -QUANTIZED_LIMIT, QUANTIZED_LIMIT).astype(np.int64)
-    stored = clamp_int8(whole + np.asarray(zero_point, np.int64))
-    return stored if missing is None else np.where(nan, np.asarray(missing, np.int8), stored)
+    stored = held(whole + np.asarray(zero_point, np.int64), dtype)
+    return stored if missing is None else np.where(nan, np.asarray(missing, dtype), stored)
 
 
 def dequantize(x: ArrayLike, scale: ArrayLike, zero_point: ArrayLike) -> Float32:
-    """int8 to float32: ``scale * (x - zero_point)``, TensorFlow Lite's DEQUANTIZE."""
+    """int8 or int16 to float32: ``scale * (x - zero_point)``, TensorFlow Lite's DEQUANTIZE."""
     difference = np.asarray(x, np.int64) - np.asarray(zero_point, np.int64)
     return np.asarray(np.asarray(scale, np.float32) * difference.astype(np.float32), np.float32)
 
 
-def split_scale(scale: float, zero_point: int) -> tuple[int, int]:
+def split_scale(scale: float, zero_point: int, dtype: DTypeLike = np.int8) -> tuple[int, int]:
     """A scale as ``multiplier * 2**-fraction_bits``, with the largest multiplier that keeps products below 2**24.
 
     ``scale * (stored - zero_point)`` is then exact in float32 and needs integers only. Raises GraphError for a scale
     with too many significant bits for this zero point, and for one outside 2**-100 to 2**100.
     """
-    reach = max(INT8_MAX - zero_point, zero_point - INT8_MIN)
+    limits = np.iinfo(np.dtype(dtype))
+    reach = max(limits.max - zero_point, zero_point - limits.min)
     fraction, exponent = np.frexp(float(scale))
     fraction_bits = FLOAT32_BITS - reach.bit_length() - int(exponent)
     multiplier = float(np.ldexp(scale, fraction_bits))
@@ -152,14 +161,16 @@ def dense(
     return clamp_int8(scaled + output_zero_point, minimum, maximum)
 
 
-def activation_range(activation: str, scale: float, zero_point: int) -> tuple[int, int]:
+def activation_range(
+    activation: str, scale: float, zero_point: int, dtype: DTypeLike = np.int8
+) -> tuple[int, int]:  # fmt: skip
     """The stored values between which one of ``CLAMPS`` holds an output so quantised; GraphError for another."""
     if activation not in CLAMPS:
         raise GraphError(f"only {', '.join(CLAMPS)} are clamps", received=repr(activation))
     with np.errstate(over="ignore"):
         ends = np.asarray(CLAMPS[activation], np.float32) / np.float32(scale)
     steps = round_half_away(np.clip(ends, -QUANTIZED_LIMIT, QUANTIZED_LIMIT))
-    minimum, maximum = clamp_int8(steps + zero_point).tolist()
+    minimum, maximum = held(steps + zero_point, dtype).tolist()
     return minimum, maximum
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from edgeling.graph.integer import Int64, multiply_by_quantized_multiplier, quantize_multiplier
+from edgeling.graph.integer import Int64, held, multiply_by_quantized_multiplier, quantize_multiplier
 from edgeling.graph.types import Array
 
 Attributes = Mapping[str, Any]
@@ -49,7 +49,7 @@ def requantize(a: Attributes, x: Array) -> Array:
 def scale(a: Attributes, x: Array, weights: Array, bias: Array, multiplier: Array, right_shift: Array) -> Array:
     """A weight and a bias for each last axis: DEPTHWISE_CONV_2D of one by one."""
     total = x.astype(np.int64) * weights + bias
-    return _held(rescale(total, multiplier, right_shift) + a["zero_point"], x)
+    return held(rescale(total, multiplier, right_shift) + a["zero_point"], x.dtype)
 
 
 def total(a: Attributes, x: Array) -> Array:
@@ -89,9 +89,4 @@ def _operand(a: Attributes, x: Array, which: str) -> Int64:
 
 def _stored(a: Attributes, steps: Int64, like: Array) -> Array:
     made = rescale(steps, a["multiplier"], a["right_shift"]) + a["zero_point"]
-    return _held(np.clip(made, a.get("minimum"), a.get("maximum")), like)
-
-
-def _held(made: Int64, like: Array) -> Array:
-    limits = np.iinfo(like.dtype)
-    return np.clip(made, limits.min, limits.max).astype(like.dtype)
+    return held(np.clip(made, a.get("minimum"), a.get("maximum")), like.dtype)

@@ -11,7 +11,7 @@ import numpy as np
 from edgeling.errors import GraphError
 from edgeling.graph.fixed_point import INT32_MAX
 from edgeling.graph.integer import FLOAT32_BITS, INT8_MAX, LARGEST_EXPONENT, LARGEST_ZERO_POINT
-from edgeling.graph.types import LARGEST_FLOAT32, Array, Graph, Node, Quantization, TensorType
+from edgeling.graph.types import LARGEST_FLOAT32, Array, DType, Graph, Node, Quantization, TensorType
 
 MAX_ELEMENTS = 1 << 28  # of one value: a gigabyte; what is larger is no network for an edge, but an attack
 MAX_RANK = 16
@@ -21,6 +21,8 @@ LARGEST_BIAS = 1 << 30  # of a value times one weight; with the product of int16
 LIMITS: Mapping[str, Mapping[int, tuple[int, int]]] = {
     "quantize": {1: (-LARGEST_EXPONENT, LARGEST_EXPONENT), 2: (-LARGEST_ZERO_POINT, LARGEST_ZERO_POINT)},
     "dense_int8": {1: (-INT8_MAX, INT8_MAX), 2: (-INT32_MAX, INT32_MAX), 3: (0, INT32_MAX), 4: (0, 31)},
+    "dense_int16": {1: (-INT8_MAX, INT8_MAX), 2: (-INT32_MAX, INT32_MAX), 3: (0, 2**15 - 1), 4: (2, 31)},
+    "softmax_int16": {1: (1, 2**15 - 1), 2: (-(2**15), 2**15 - 1)},
     "scale_quantized": {
         1: (-INT8_MAX, INT8_MAX), 2: (-LARGEST_BIAS, LARGEST_BIAS), 3: (0, INT32_MAX), 4: (0, 31),
     },
@@ -63,12 +65,15 @@ def check_limits(node: Node, graph: Graph) -> None:
                 f"input {index + 1} of {node.operation} is a constant between {least} and {largest}",
                 received=repr(name),
             )
-    if node.operation == "dense_int8":
+    if node.operation in ("dense_int8", "dense_int16"):
         weights, bias = (graph.constants[name].astype(np.int64) for name in node.inputs[1:3])
-        if largest_sum(weights, bias) > LARGEST_SUM:
-            raise GraphError("the sums of dense_int8 fit int32", received=f"{node.output!r}, whose may not")
+        if largest_sum(weights, bias, graph.types[node.inputs[0]].dtype) > LARGEST_SUM:
+            raise GraphError(f"the sums of {node.operation} fit int32", received=f"{node.output!r}, whose may not")
+    if node.operation == "softmax_int16" and np.any(graph.constants[node.inputs[1]][-2:] < 2):
+        raise GraphError("the exponential of softmax_int16 ends near one", received=repr(node.inputs[1]))
 
 
-def largest_sum(weights: Array, bias: Array) -> int:
-    """What the magnitude of a sum of ``dense_int8`` can reach, for any int8 input."""
-    return int(np.max(np.abs(bias.astype(np.int64)) + 128 * np.abs(weights.astype(np.int64)).sum(axis=1), initial=0))
+def largest_sum(weights: Array, bias: Array, dtype: DType = DType.INT8) -> int:
+    """What the magnitude of a dense layer's sum can reach, for any input of an element type."""
+    reach = 1 << (8 * dtype.bytes - 1)
+    return int(np.max(np.abs(bias.astype(np.int64)) + reach * np.abs(weights.astype(np.int64)).sum(axis=1), initial=0))

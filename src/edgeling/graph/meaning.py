@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from edgeling.errors import GraphError
-from edgeling.graph import integer, integer_elementwise, losses
+from edgeling.graph import integer, integer16, integer_elementwise, losses
 from edgeling.graph.activations import ACTIVATIONS, log_softmax
 from edgeling.graph.calendar import calendar_parts
 from edgeling.graph.random import DROPOUT_STREAM, random_uniform
@@ -98,6 +98,10 @@ def _scale(fraction_bits: Any) -> Array:
     return np.ldexp(np.float32(1), -np.asarray(fraction_bits, np.int32))
 
 
+def _quantize(_: Attributes, x: Array, bits: Array, zero_point: Array, missing: Array) -> Array:
+    return integer.quantize(x, _scale(bits), zero_point, missing, missing.dtype)
+
+
 def _dense_int8(a: Attributes, x: Array, weights: Array, bias: Array, multiplier: Array, shift: Array) -> Array:
     limits = {"minimum": a["minimum"], "maximum": a["maximum"]}
     left_shift = -shift.astype(np.int32)
@@ -139,11 +143,14 @@ MEANINGS: dict[str, Meaning] = {
     "dropout_mask": _dropout_mask,
     "count": lambda _, step: np.asarray(step + np.uint32(1), dtype=np.uint32),
     **UPDATE_MEANINGS,
-    "quantize": lambda _, x, bits, zero_point, missing: integer.quantize(x, _scale(bits), zero_point, missing),
+    "quantize": _quantize,
     "dequantize": lambda a, x: integer.dequantize(x, a["scale"], a["zero_point"]),
     "dense_int8": _dense_int8,
     "softmax_int8": lambda a, x: integer.softmax(x, a["multiplier"], a["left_shift"], a["minimum_difference"]),
     "lookup_int8": lambda _, x, table: integer.lookup(x, table),
+    "dense_int16": lambda a, *inputs: integer16.dense(*inputs, **a),
+    "softmax_int16": lambda a, *inputs: integer16.softmax(*inputs, **a),
+    "lookup_int16": lambda _, x, table: integer16.lookup(x, table),
     "add_quantized": integer_elementwise.add,
     "subtract_quantized": integer_elementwise.subtract,
     "multiply_quantized": integer_elementwise.multiply,

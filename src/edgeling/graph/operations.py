@@ -154,8 +154,8 @@ UPDATES = {
 
 INT8 = {
     "quantize": Operation(
-        "(x, fraction_bits, zero_point, missing): int8 clamp(round(x * 2 ** fraction_bits) + zero_point) a column; "
-        "NaN becomes missing",
+        "(x, fraction_bits, zero_point, missing): clamp(round(x * 2 ** fraction_bits) + zero_point) a column, int8 or "
+        "int16 as missing is, which NaN becomes",
         4,
     ),
     "dequantize": Operation("scale * (x - zero_point), exact in float32", 1, {"scale": 1.0, "zero_point": 0}),
@@ -182,6 +182,15 @@ _SUM = {
     **_CLAMP,
 }
 QUANTIZED = {
+    "dense_int16": Operation(
+        "(x [n,i], weights int8 [o,i], bias, multiplier int16, right_shift): TFLite's FULLY_CONNECTED, 16x8",
+        5, {"zero_point": 0, "minimum": -(2**15), "maximum": 2**15 - 1},
+    ),
+    "lookup_int16": Operation("(x, table [513]): the table's straight lines between every 128th value", 2),
+    "softmax_int16": Operation(
+        "(x, exponential [513], reciprocal [513]): TFLite's SOFTMAX over the last axis, 16x8",
+        3, {"left_shift": 0, "multiplier": 0, "right_shift": 0},
+    ),
     "add_quantized": Operation("TFLite's ADD (NumPy broadcasting)", 2, _SUM),
     "subtract_quantized": Operation("TFLite's SUB (NumPy broadcasting)", 2, _SUM),
     "multiply_quantized": Operation("TFLite's MUL (NumPy broadcasting)", 2, {**_OPERANDS, **_FRACTION, **_CLAMP}),

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from edgeling.errors import GraphError
-from edgeling.graph import integer
+from edgeling.graph import integer, integer16
 from edgeling.graph.calendar import DAY_MINUTES
 from edgeling.graph.limits import LARGEST_SUM, check_type
 from edgeling.graph.losses import LOSSES
@@ -27,9 +27,9 @@ Types = tuple[TensorType, ...]
 TypeRule = Callable[[Types, Mapping[str, Any]], Types]
 SCALAR = TensorType(())
 
-_FLOAT, _INT8, _INT32, _UINT32 = DType.FLOAT32, DType.INT8, DType.INT32, DType.UINT32
+_FLOAT, _INT8, _INT16, _INT32, _UINT32 = DType.FLOAT32, DType.INT8, DType.INT16, DType.INT32, DType.UINT32
 ANY = tuple(DType)
-STORED = (_INT8,)  # what activations are stored as
+STORED = (_INT8, _INT16)  # what activations are stored as
 _MOVED = (_FLOAT, *STORED)
 # The element types of each input, in order, of the operations that do not take float32 alone; none where the rule
 # itself says.
@@ -38,11 +38,14 @@ ELEMENT_TYPES: Mapping[str, tuple[tuple[DType, ...], ...]] = {
     "reshape": (ANY,),
     "dropout_mask": ((_UINT32,), (_UINT32,)),
     "count": ((_UINT32,),),
-    "quantize": ((_FLOAT,), (_INT8,), (_INT32,), (_INT8,)),
-    "dequantize": ((_INT8,),),
+    "quantize": ((_FLOAT,), (_INT8,), (_INT32,), STORED),
+    "dequantize": (STORED,),
     "dense_int8": ((_INT8,), (_INT8,), (_INT32,), (_INT32,), (_INT8,)),
     "softmax_int8": ((_INT8,),),
     "lookup_int8": ((_INT8,), (_INT8,)),
+    "dense_int16": ((_INT16,), (_INT8,), (_INT32,), (_INT16,), (_INT8,)),
+    "lookup_int16": ((_INT16,), (_INT16,)),
+    "softmax_int16": ((_INT16,), (_INT16,), (_INT16,)),
     **dict.fromkeys(("gather", "broadcast"), (_MOVED,)),
     "concatenate": (),
     **dict.fromkeys(("add_quantized", "subtract_quantized", "multiply_quantized"), (STORED, STORED)),
@@ -256,13 +259,13 @@ def _adafactor(types: Types, _: Mapping[str, Any]) -> Types:
 
 
 def _quantize(types: Types, attributes: Mapping[str, Any]) -> Types:
-    require(len(types[0].shape) == 2, "quantize takes a matrix", types)
-    _per_column(types, attributes)
-    return _int8(types[0].shape)
+    require(len(types[0].shape) >= 2, "quantize takes rows of columns", types)
+    require(all(c.shape == types[0].shape[-1:] for c in types[1:]), "the parameters have one value a column", types)
+    return _like(types[3], types[0].shape)
 
 
 def _dequantize(types: Types, attributes: Mapping[str, Any]) -> Types:
-    integer.split_scale(attributes["scale"], attributes["zero_point"])
+    integer.split_scale(attributes["scale"], attributes["zero_point"], types[0].dtype.numpy)
     return _float(types[0].shape)
 
 
@@ -272,7 +275,7 @@ def _dense_int8(types: Types, attributes: Mapping[str, Any]) -> Types:
     fits = fits and all(c.shape == weights.shape[:1] for c in channels)
     require(fits, "takes [n,i], [o,i] and three of [o]", types)
     _clip(types, attributes)
-    return _int8((x.shape[0], weights.shape[0]))
+    return _like(x, (x.shape[0], weights.shape[0]))
 
 
 def _softmax_int8(types: Types, attributes: Mapping[str, Any]) -> Types:
@@ -286,6 +289,18 @@ def _softmax_int8(types: Types, attributes: Mapping[str, Any]) -> Types:
 def _lookup_int8(types: Types, _: Mapping[str, Any]) -> Types:
     require(types[1].shape == (256,), "the table has 256 entries", types)
     return _int8(types[0].shape)
+
+
+def _lookup_int16(types: Types, _: Mapping[str, Any]) -> Types:
+    fits = all(t.shape == (integer16.TABLE_LENGTH,) for t in types[1:])
+    require(fits, f"a table has {integer16.TABLE_LENGTH} entries", types)
+    return (types[0],)
+
+
+def _softmax_int16(types: Types, attributes: Mapping[str, Any]) -> Types:
+    most = integer16.MAXIMUM_CLASSES
+    require(types[0].shape[-1] <= most, f"takes at most {most} classes", types)
+    return _lookup_int16(types, attributes)
 
 
 def _quantized_sum(types: Types, attributes: Mapping[str, Any]) -> Types:
@@ -369,6 +384,9 @@ TYPE_RULES: dict[str, TypeRule] = {
     "dense_int8": _dense_int8,
     "softmax_int8": _last_axis(_softmax_int8),
     "lookup_int8": _lookup_int8,
+    "dense_int16": _dense_int8,
+    "lookup_int16": _lookup_int16,
+    "softmax_int16": _last_axis(_softmax_int16),
     **dict.fromkeys(("add_quantized", "subtract_quantized"), _quantized_sum),
     "multiply_quantized": _quantized_pair,
     "requantize": _same,

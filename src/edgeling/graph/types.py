@@ -24,6 +24,7 @@ class DType(Enum):
     INT32 = "int32"
     UINT32 = "uint32"
     INT8 = "int8"
+    INT16 = "int16"
 
     @property
     def numpy(self) -> np.dtype[Any]:
@@ -32,7 +33,7 @@ class DType(Enum):
 
     @property
     def c_name(self) -> str:
-        """The C99 type: ``float``, ``int32_t``, ``uint32_t`` or ``int8_t``."""
+        """The C99 type: ``float``, ``int32_t``, ``uint32_t``, ``int8_t`` or ``int16_t``."""
         return "float" if self is DType.FLOAT32 else f"{self.value}_t"
 
     @property
@@ -48,7 +49,7 @@ class DType(Enum):
 
 @dataclass(frozen=True)
 class Quantization:
-    """``real = scale * (stored - zero_point)``, per tensor or along one axis (TensorFlow Lite's int8 scheme).
+    """``real = scale * (stored - zero_point)``, per tensor or along one axis (TensorFlow Lite's scheme).
 
     ``scale`` and ``zero_point`` hold one value, or as many as the axis is long.
     """

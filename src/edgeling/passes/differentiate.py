@@ -238,5 +238,5 @@ GRADIENTS: Mapping[str, Gradient | str] = {
     **dict.fromkeys(("impute", "calendar", "one_hot", "metric", "dropout_mask", "count"), _STEP),
     **dict.fromkeys(BACKWARDS, _ONCE),
     **dict.fromkeys(UPDATES, _LAST),
-    **dict.fromkeys((*INT8, *QUANTIZED), "int8 is the deployed form; quantise what has been trained"),
+    **dict.fromkeys((*INT8, *QUANTIZED), "integers are the deployed form; quantise what has been trained"),
 }  # fmt: skip

@@ -20,7 +20,7 @@ from edgeling.toolchain.loading import open_library
 Owned = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # the bytes of weights, and of the arena
 _METH_FASTCALL = 0x80
 _MAX_PORTS = 64  # as in python_call.c
-_FORMATS = {DType.FLOAT32: b"f", DType.INT32: b"il", DType.UINT32: b"IL", DType.INT8: b"b"}
+_FORMATS = {DType.FLOAT32: b"f", DType.INT32: b"il", DType.UINT32: b"IL", DType.INT8: b"b", DType.INT16: b"h"}
 
 
 class _Api(ctypes.Structure):

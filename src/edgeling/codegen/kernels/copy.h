@@ -30,4 +30,10 @@ EDGELING_KERNEL void edgeling_copy_int8(int size, const int8_t *EDGELING_RESTRIC
     }
 }
 
+EDGELING_KERNEL void edgeling_copy_int16(int size, const int16_t *EDGELING_RESTRICT x, int16_t *EDGELING_RESTRICT y) {
+    for (int i = 0; i < size; i++) {
+        y[i] = x[i];
+    }
+}
+
 #endif

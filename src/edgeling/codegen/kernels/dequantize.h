@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* int8 to float: multiplier * 2^-fraction_bits * (x - zero_point), exact.
+/* int8 or int16 to float: multiplier * 2^-fraction_bits * (x - zero_point), exact.
  *
  *   multiplier     1 to 2^16
  *   fraction_bits  -100 to 116
  *   zero_point     such that multiplier * (x - zero_point) stays between -2^24 and 2^24
- *   x              int8   [size]
+ *   x              int8 or int16  [size]
  *   y              float  [size]
  */
 #ifndef EDGELING_DEQUANTIZE_H
@@ -39,6 +39,13 @@ static inline float edgeling_dequantize_value(int32_t steps, int32_t multiplier,
 
 static inline void edgeling_dequantize(
     int size, int32_t multiplier, int32_t fraction_bits, int32_t zero_point, const int8_t *x, float *y) {
+    for (int i = 0; i < size; i++) {
+        y[i] = edgeling_dequantize_value(x[i] - zero_point, multiplier, fraction_bits);
+    }
+}
+
+static inline void edgeling_dequantize_s16(
+    int size, int32_t multiplier, int32_t fraction_bits, int32_t zero_point, const int16_t *x, float *y) {
     for (int i = 0; i < size; i++) {
         y[i] = edgeling_dequantize_value(x[i] - zero_point, multiplier, fraction_bits);
     }

@@ -72,4 +72,8 @@ static inline int8_t edgeling_clamp_int8(int32_t x, int32_t minimum, int32_t max
     return (int8_t)(x < minimum ? minimum : x > maximum ? maximum : x);
 }
 
+static inline int16_t edgeling_clamp_int16(int32_t x, int32_t minimum, int32_t maximum) {
+    return (int16_t)(x < minimum ? minimum : x > maximum ? maximum : x);
+}
+
 #endif

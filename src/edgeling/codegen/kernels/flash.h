@@ -3,7 +3,7 @@
  *
  * Kernels read their parameters (weights, scales, tables) with edgeling_read_*, and NAME.c marks those arrays with
  * EDGELING_FLASH. On an AVR that is PROGMEM and its loads, from the first 64 KiB of flash; elsewhere plain memory.
- * For another chip of this kind, define EDGELING_FLASH and the four EDGELING_READ_* where you compile.
+ * For another chip of this kind, define EDGELING_FLASH and the five EDGELING_READ_* where you compile.
  *
  * A program that reads parameters from its state, as training does, defines EDGELING_PARAMETERS_IN_RAM.
  */
@@ -17,6 +17,7 @@
 #define EDGELING_FLASH PROGMEM
 #define EDGELING_READ_FLOAT(p) pgm_read_float(p)
 #define EDGELING_READ_INT32(p) ((int32_t)pgm_read_dword(p))
+#define EDGELING_READ_INT16(p) ((int16_t)pgm_read_word(p))
 #define EDGELING_READ_INT8(p) ((int8_t)pgm_read_byte(p))
 #define EDGELING_READ_INT(p) ((int)pgm_read_word(p))
 #endif
@@ -24,10 +25,12 @@
 #if defined(EDGELING_PARAMETERS_IN_RAM) || !defined(EDGELING_READ_FLOAT)
 #undef EDGELING_READ_FLOAT
 #undef EDGELING_READ_INT32
+#undef EDGELING_READ_INT16
 #undef EDGELING_READ_INT8
 #undef EDGELING_READ_INT
 #define EDGELING_READ_FLOAT(p) (*(p))
 #define EDGELING_READ_INT32(p) (*(p))
+#define EDGELING_READ_INT16(p) (*(p))
 #define EDGELING_READ_INT8(p) (*(p))
 #define EDGELING_READ_INT(p) (*(p))
 #endif
@@ -41,6 +44,7 @@
 
 EDGELING_KERNEL float edgeling_read_float(const float *p) { return EDGELING_READ_FLOAT(p); }
 EDGELING_KERNEL int32_t edgeling_read_int32(const int32_t *p) { return EDGELING_READ_INT32(p); }
+EDGELING_KERNEL int16_t edgeling_read_int16(const int16_t *p) { return EDGELING_READ_INT16(p); }
 EDGELING_KERNEL int8_t edgeling_read_int8(const int8_t *p) { return EDGELING_READ_INT8(p); }
 EDGELING_KERNEL int edgeling_read_int(const int *p) { return EDGELING_READ_INT(p); }
 
