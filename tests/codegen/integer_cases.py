@@ -97,7 +97,8 @@ def _int16_cases() -> Iterator[Case]:
         )
         yield constants_case("dense_int16", x, weights, bias, multiplier, shift, zero_point=-3, **limits)
     every = np.arange(-(2**15), 2**15, 7, dtype=np.int16)
-    yield constants_case("lookup_int16", every, stored(np.int16, 513))
+    for x in (every[:1], every):
+        yield constants_case("lookup_int16", x, stored(np.int16, 513))
     tables = integer16.softmax_tables()
     for scale, shape in product((1e-5, 1e-3, 2.4), ((1, 1), (3, 2), (2, 3, 40))):
         x = stored(np.int16, *shape)
@@ -109,9 +110,7 @@ def _int16_cases() -> Iterator[Case]:
 def _ends_cases(rng: np.random.Generator) -> Iterator[Case]:
     """Floats stored as int16, and back."""
     bits, points = np.array([-100, -3, 0, 7, 24, 100], np.int8), np.array([2**22, -(2**22), 0, 9, -40000, 1], np.int32)
-    near = ((rng.integers(-40000, 40000, (200, 6)) + 0.5 - points) * np.ldexp(1.0, -bits.astype(int))).astype(
-        np.float32
-    )
+    near = ((rng.integers(-40000, 40000, (20, 6)) + 0.5 - points) * np.ldexp(1.0, -bits.astype(int))).astype(np.float32)
     odd = np.array([np.nan, np.inf, -np.inf, 0.0, 1e-45, -3.4e38], np.float32)
     x = np.concatenate([near, np.repeat(odd[:, None], 6, axis=1)])
     yield constants_case("quantize", x, bits, points, rng.integers(-(2**15), 2**15, 6, np.int16), title="int16")

@@ -30,10 +30,10 @@ ADVISORY = {  # MISRA C:2012, appendix A
 
 
 def deployed() -> list[Program]:
-    """Float32 and int8, classes by the largest and by a threshold, int8 buffers, self-tests."""
+    """Every precision, classes by the largest and by a threshold, int8 buffers, self-tests."""
     rows = np.random.default_rng(0).normal(size=(60, FEATURES)).astype(np.float32)
     wide = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
-    made = [(deployable(f"net_{p}", network(), rows, rows, ["float32", "int8"]), p) for p in ("float32", "int8")]
+    made = [(deployable(f"net_{p}", network(), rows, rows, [p]), p) for p in ("float32", "int8", "int16x8")]
     small = deployable("small", TUTORIALS["diabetes"], wide, wide, ["float32", "int8"])
     made.append((with_integer_ends(small, "int8"), "int8"))
     made.append((small.named("packed").for_target(get("cortex-m4")), "int8"))

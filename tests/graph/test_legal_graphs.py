@@ -28,7 +28,8 @@ DRAWN, FORGED, TRIES = 60, 40, 8000
 LARGEST_BYTES = 1 << 20
 needs_sanitizers = pytest.mark.skipif(bool(missing()), reason=missing())
 INPUTS = (
-    M, M, R, t(2), S, S, t(2, 1), t(3, 4), t(4), t(2, 5), t(2, 3, dtype=DType.INT8), t(dtype=DType.UINT32),
+    M, M, R, t(2), S, S, t(2, 1), t(3, 4), t(4), t(2, 5), t(2, 3, dtype=DType.INT8),
+    t(2, 3, dtype=DType.INT16), t(dtype=DType.UINT32),
     t(2, 3, dtype=DType.INT32),
 )  # fmt: skip
 
@@ -140,7 +141,7 @@ def test_the_graphs_of_networks_forged_run_without_a_fault(tmp_path: Path) -> No
 
 UNCHECKED = {
     "an activation typed int8": (Node("activation", ("x",), ("y",), {"function": "relu", "alpha": 0.0}), DType.INT8),
-    "fewer elements than are written": (Node("square", ("x",), ("y",), {}), DType.FLOAT32),
+    "fewer elements than are read": (Node("square", ("x",), ("y",), {}), DType.FLOAT32),
 }
 
 
@@ -148,6 +149,6 @@ UNCHECKED = {
 @pytest.mark.parametrize("name", UNCHECKED)
 def test_the_sanitizers_see_what_the_check_is_there_to_refuse(name: str, tmp_path: Path) -> None:
     node, dtype = UNCHECKED[name]
-    types = {"x": TensorType((1, 64)), "y": TensorType((1, 16), dtype)}
+    types = {"x": TensorType((1, 16)), "y": TensorType((1, 64), dtype)}
     with pytest.raises(AssertionError, match="heap-buffer-overflow"):
         run_sanitized([Graph("hostile", ("x",), ("y",), (node,), types)], tmp_path)

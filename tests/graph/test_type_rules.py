@@ -22,11 +22,11 @@ from edgeling.graph.types import DType, TensorType
 from tests.graph.examples import ODD_ATTRIBUTES, Example, Given, example_of
 from tests.support.sanitized import any_values, missing, run_sanitized
 
-# The element types that the first input may have beside the example's, alone.
+# The element types that the first input (of quantize: the last) may have beside the example's, alone.
 TAKES = {
     "reshape": set(DType),
     **{key: {DType.INT8, DType.INT16} for key in ("gather", "broadcast")},
-    **{key: {DType.INT16} for key in ("requantize", "scale_quantized", "sum_quantized", "dequantize")},
+    **{key: {DType.INT16} for key in ("requantize", "scale_quantized", "sum_quantized", "dequantize", "quantize")},
 }
 SMALL = 10_000
 
@@ -104,13 +104,14 @@ def test_an_input_of_another_element_type_is_refused(operation: str) -> None:
     example = example_of(operation)
     for index, given in enumerate(example.inputs):
         kind = type_of(given)
-        taken = TAKES.get(operation, set()) if index == 0 else set()
+        free = index == (3 if operation == "quantize" else 0)
+        taken = TAKES.get(operation, set()) if free else set()
         for dtype in set(DType) - {kind.dtype} - taken:
             with pytest.raises(GraphError, match=operation):
                 node(operation, changed(example, index, TensorType(kind.shape, dtype)))
         for dtype in taken:
             made = node(operation, changed(example, index, TensorType(kind.shape, dtype)))
-            assert made.types[made.outputs[0]].dtype is dtype
+            assert made.types[made.outputs[0]].dtype is (DType.FLOAT32 if operation == "dequantize" else dtype)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

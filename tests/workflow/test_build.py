@@ -58,6 +58,17 @@ def test_int8_calibrates_on_the_rows_last_fitted(model) -> None:
     assert edgeling.verify(model, target="native").precision == "float32"
 
 
+def test_int16_activations_are_a_precision_too(model, tmp_path) -> None:
+    built = edgeling.build(model, target="cortex-m0plus", precision="int16x8", out=tmp_path)
+    assert (built.matches, built.max_error, built.precision) == (True, 0, "int16x8")
+    (header,) = (path.read_text() for path in tmp_path.glob("*.h"))
+    assert '_PRECISION "int16x8"' in header
+    with pytest.raises(UnsupportedError, match="buffers hold int8"):
+        edgeling.build(model, precision="int16x8", io="int8")
+    with pytest.raises(UnsupportedError, match="buffers hold float32 or int8"):
+        edgeling.build(model, io="int16x8")
+
+
 @pytest.mark.parametrize("rows", [X[:, :4], X[:4, :2], X[:0], X[0], [["a"] * 8]])
 def test_rows_the_network_does_not_take_are_refused(model, rows) -> None:
     with pytest.raises(DataError):

@@ -20,12 +20,14 @@ TOO_LARGE = 3  # the exit code of what was done for a chip that has not the memo
 Artifact = Annotated[Path, typer.Argument(help="An .edgeling folder, or a .keras or .h5 file.")]
 Precision = Annotated[
     str,
-    typer.Option(help="float32, int8, or auto: int8 if --calibration or --io ask for it, else what train chose."),
+    typer.Option(
+        help="float32, int8, int16x8, or auto: int8 if --calibration or --io ask for it, else what train chose."
+    ),
 ]
 For = Annotated[str, typer.Option("--for", help="The target; edgeling targets lists them.")]
 Calibration = Annotated[
     Path | None,
-    typer.Option(help="A table whose rows decide the scales of int8: the model's columns, no others."),
+    typer.Option(help="A table whose rows decide the scales of integers: the model's columns, no others."),
 ]
 
 

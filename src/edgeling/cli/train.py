@@ -14,7 +14,7 @@ from edgeling.cli.reading import Table, reads_tables
 
 Out = Annotated[Path | None, typer.Option(help="The folder to write; by default NAME.edgeling here.")]
 Precision = Annotated[
-    str, typer.Option(help="float32, int8, or auto: the smaller one, if int8 costs at most 1 % accuracy.")
+    str, typer.Option(help="float32, int8, int16x8, or auto: int8 if it is smaller, and costs at most 1 % accuracy.")
 ]
 Targets = Annotated[
     str, typer.Option("--for", help="Where to prove the C; edgeling targets lists what there is.", metavar="LIST")
@@ -141,7 +141,7 @@ def _settings(
     from edgeling.targets import get
 
     _require("task", task, ("", "binary", "multiclass", "regression"))
-    _require("precision", others["precision"], ("float32", "int8", "auto"))
+    _require("precision", others["precision"], ("float32", "int8", "int16x8", "auto"))
     for name in ("columns", "drop", "categorical", "numeric"):
         others[name] = (others[name],) if others.get(name) else ()
     return {

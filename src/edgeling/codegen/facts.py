@@ -28,7 +28,8 @@ def facts(name: str, graph: Graph, interface: Interface, constant_bytes: int) ->
         name: the program's; in capitals it begins every macro and enumerator.
     """
     writer = _Writer(name)
-    kind = "int8" if any(t.dtype is DType.INT8 for t in graph.types.values()) else "float32"
+    held = {kind.dtype for kind in graph.types.values()}
+    kind = "int16x8" if DType.INT16 in held else "int8" if DType.INT8 in held else "float32"
     writer.define("EDGELING_VERSION", _string(__version__))
     writer.define("MODEL_HASH", _string(fingerprint(graph)), "SHA-256 of graph and weights")
     writer.define("PRECISION", _string(kind))

@@ -16,9 +16,8 @@ from edgeling.graph.integer_tables import Affine
 from edgeling.graph.interpreter import run_rows
 from edgeling.graph.types import Array, Attribute, DType, Graph, Node, Quantization, TensorType
 from edgeling.passes.absorb import Absorbed, Absorber
-from edgeling.passes.scales import column_scales, hidden_scale, output_scale
-
-SOFTMAX_REACH = 8.0  # below the row's maximum
+from edgeling.passes.scales import column_scales, far_centre, hidden_scale, output_scale
+from edgeling.passes.schemes import Scheme
 
 
 @dataclass(frozen=True)
@@ -51,11 +50,12 @@ class Context:
     Attributes:
         graph: the float graph.
         float: its values on the calibration rows, by name, and its constants.
+        scheme: of the precision.
         builder: of the integer graph.
     """
 
-    def __init__(self, graph: Graph, values: Mapping[str, Array]) -> None:
-        self.graph, self.float = graph, {**graph.constants, **values}
+    def __init__(self, graph: Graph, values: Mapping[str, Array], scheme: Scheme) -> None:
+        self.graph, self.float, self.scheme = graph, {**graph.constants, **values}, scheme
         self.builder = GraphBuilder(graph.name)
         self._absorber = Absorber(graph, self.builder, self.float)
         self._stored: dict[str, Stored] = {}  # integer values, by the name of the float value they stand for
@@ -102,19 +102,29 @@ class Context:
         y = self.float[value]
         readers = {node.operation for node in self.graph.nodes if value in node.inputs}
         alone = readers == {"softmax"} and value not in self.graph.outputs
-        return np.maximum(y, y.max(axis=-1, keepdims=True) - SOFTMAX_REACH) if alone else y
+        return np.maximum(y, y.max(axis=-1, keepdims=True) - self.scheme.softmax_reach) if alone else y
 
     def choose(self, value: str, least: float, least_hidden: float = 0.0, reach: Array | None = None) -> Affine:
         """How a value is stored: no finer than ``least``, nor ``least_hidden`` where it stays in the graph."""
         values = self.float[value] if reach is None else reach
         require_finite(values, value)
         if not self.is_final(value):
-            return hidden_scale(values, max(least, least_hidden))
-        return output_scale(np.append(values, 0.0) if self.is_read(value) else values, least)
+            return hidden_scale(values, max(least, least_hidden), self.scheme.dtype)
+        return output_scale(np.append(values, 0.0) if self.is_read(value) else values, least, self.scheme.dtype)
+
+    def centre(self, value: str, reach: Array) -> float:
+        """What of a final value is left to its zero point: the sums of int16, finer than int8's, reach less far."""
+        if self.scheme.dtype is not DType.INT16 or not self.is_final(value) or self.is_read(value):
+            return 0.0
+        return far_centre(reach)
+
+    def is_wide_softmax(self, node: Node) -> bool:
+        """Whether a node is a softmax over more classes than the scheme's integers can sum."""
+        return node.operation == "softmax" and self.graph.types[node.output].shape[-1] > self.scheme.most_classes
 
     def _is_tail(self, node: Node) -> bool:
         read = any(node.outputs[0] in other.inputs for other in self.graph.nodes)
-        return is_wide_softmax(self.graph, node) and node.outputs[0] in self.graph.outputs and not read
+        return self.is_wide_softmax(node) and node.outputs[0] in self.graph.outputs and not read
 
     # ---------------------------------------------------------------------------------------- reading and writing
 
@@ -148,7 +158,7 @@ class Context:
         Args:
             like: the float value whose shape it has, where ``value`` is none of the float graph's.
         """
-        kind = TensorType(self.graph.types[like or value].shape, DType.INT8, out.quantization)
+        kind = TensorType(self.graph.types[like or value].shape, self.scheme.dtype, out.quantization)
         made = self._add(operation, value, kind, *inputs, **attributes)
         return Stored(made, self._rows[made], out)
 
@@ -167,9 +177,10 @@ class Context:
         absorbed = self._absorber.absorb(value)
         filled = np.where(np.isnan(absorbed.rows), absorbed.missing, absorbed.rows)
         require_finite(filled, value)
-        bits, zero_point = column_scales(filled.reshape(-1, filled.shape[-1]), absorbed.slope)
+        bits, zero_point = column_scales(filled.reshape(-1, filled.shape[-1]), absorbed.slope, self.scheme.dtype)
         scale = np.ldexp(1.0, -bits)
-        missing = integer.quantize(absorbed.missing, scale, zero_point, missing=np.zeros(len(bits), np.int8))
+        dtype = self.scheme.dtype.numpy
+        missing = integer.quantize(absorbed.missing, scale, zero_point, np.zeros(len(bits), dtype), dtype)
         parameters: dict[str, Array] = {
             "fraction_bits": bits.astype(np.int8),
             "zero_point": zero_point.astype(np.int32),
@@ -186,7 +197,7 @@ class Context:
             shape = self.graph.types[value].shape
             points = tuple(parameters["zero_point"].tolist())
             stored = Quantization(tuple(scale.tolist()), points, axis=len(shape) - 1)
-            kind = TensorType(shape, DType.INT8, stored)
+            kind = TensorType(shape, self.scheme.dtype, stored)
             self._quantized[key] = self._add("quantize", value, kind, absorbed.base, *names)
         return self._quantized[key]
 
@@ -206,11 +217,6 @@ class Context:
         alone = Graph(made, given, (made,), (node,), types, constants)
         (rows,) = run_rows(alone, *(self._rows[i] for i in given))
         return rows
-
-
-def is_wide_softmax(graph: Graph, node: Node) -> bool:
-    """Whether a node is a softmax over more classes than TensorFlow Lite's integers can sum."""
-    return node.operation == "softmax" and graph.types[node.output].shape[-1] > integer.MAXIMUM_CLASSES
 
 
 def values_on(graph: Graph, rows: Sequence[Array]) -> dict[str, Array]:

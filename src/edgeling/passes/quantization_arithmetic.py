@@ -8,11 +8,12 @@ features that somebody reads with one scale. What joins two variable values is T
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from edgeling.graph import integer, integer_elementwise
-from edgeling.graph.integer_tables import Affine, lookup_table
+from edgeling.graph.integer_tables import Affine
 from edgeling.graph.meaning import evaluate
 from edgeling.graph.types import Array, Node, Quantization
 from edgeling.passes.quantization import Context, Rule, Stored, named, refused
@@ -50,9 +51,10 @@ def requantized(c: Context, value: str, out: Affine) -> Stored:
 
 def _constant(c: Context, value: str, out: Affine | None) -> Stored:
     array = c.graph.constants[value]
-    affine = out or hidden_scale(array, LEAST_HIDDEN_SCALE)
-    stored = integer.quantize(array, affine.scale, affine.zero_point)
-    return Stored(c.constant(stored, f"{value}_int8", affine.quantization), stored, affine)
+    dtype = c.scheme.dtype
+    affine = out or hidden_scale(array, LEAST_HIDDEN_SCALE, dtype)
+    stored = integer.quantize(array, affine.scale, affine.zero_point, dtype=dtype.numpy)
+    return Stored(c.constant(stored, f"{value}_{dtype.value}", affine.quantization), stored, affine)
 
 
 def _scaled(c: Context, value: str, x: Stored, slope: Array, out: Affine | None = None) -> Stored:
@@ -120,8 +122,8 @@ def table(c: Context, node: Node) -> Stored:
     """Any function of one value, as a table."""
     x = tensor(c, node.inputs[0])
     before, out = affine_of(x), c.choose(node.output, 0.0, LEAST_HIDDEN_SCALE)
-    entries = lookup_table(lambda values: evaluate(node, [values])[0], before, out)
-    return c.emit("lookup_int8", node.output, out, [x.name, c.constant(entries, f"{node.output}_table")])
+    entries = c.scheme.table(lambda values: evaluate(node, [values])[0], before, out)
+    return c.emit(c.scheme.operation("lookup"), node.output, out, [x.name, c.constant(entries, f"{node.output}_table")])
 
 
 def total(c: Context, node: Node) -> Stored:
@@ -137,24 +139,27 @@ def total(c: Context, node: Node) -> Stored:
 # ------------------------------------------------------------------------------------------ two variable values
 
 
-def joined(operation: str, numbers: Callable[[float, float, float], dict[str, int]]) -> Rule:
+def joined(operation: str, least: Least, numbers: Numbers) -> Rule:
     """The rule of a node that joins two values, and of an activation after it that is a clamp.
 
     Where one value is constant, the node may be affine in the other's columns.
+
+    Args:
+        least: what the result's scale has to be above, by the operands' scales and the element type.
+        numbers: the multipliers, by the scales of the operands and of the result, and the element type.
     """
 
     def rule(c: Context, node: Node) -> Stored:
         if (made := columns(c, node)) is not None:
             return made
         a, b = (tensor(c, value) for value in node.inputs)
-        first, second = affine_of(a), affine_of(b)
-        least = LEAST[operation](first.scale, second.scale) * ABOVE_ONE
+        first, second, dtype = affine_of(a), affine_of(b), c.scheme.dtype.numpy
         last = c.clamp_after(node) or node
-        out = c.choose(last.output, least, LEAST_HIDDEN_SCALE)
+        out = c.choose(last.output, least(first.scale, second.scale, dtype) * ABOVE_ONE, LEAST_HIDDEN_SCALE)
         function = "linear" if last is node else str(last.attributes["function"])
-        minimum, maximum = integer.activation_range(function, out.scale, out.zero_point)
+        minimum, maximum = integer.activation_range(function, out.scale, out.zero_point, dtype)
         points = {"zero_point_a": first.zero_point, "zero_point_b": second.zero_point, "zero_point": out.zero_point}
-        attributes = {**numbers(first.scale, second.scale, out.scale), **points}
+        attributes = {**numbers(first.scale, second.scale, out.scale, dtype), **points}
         made = c.emit(operation, last.output, out, [a.name, b.name], minimum=minimum, maximum=maximum, **attributes)
         c.keep(last.output, made)
         return made
@@ -162,24 +167,15 @@ def joined(operation: str, numbers: Callable[[float, float, float], dict[str, in
     return rule
 
 
-def _sum_numbers(first: float, second: float, made: float) -> dict[str, int]:
-    return integer_elementwise.sum_numbers(first, second, made, np.dtype(np.int8))
-
-
-def _least_sum(first: float, second: float) -> float:
-    return integer_elementwise.least_sum_scale(first, second, np.dtype(np.int8))
-
-
-LEAST: dict[str, Callable[[float, float], float]] = {
-    "add_quantized": _least_sum,
-    "subtract_quantized": _least_sum,
-    "multiply_quantized": lambda first, second: first * second,
-}
-add = joined("add_quantized", _sum_numbers)
-subtract = joined("subtract_quantized", _sum_numbers)
+Least = Callable[[float, float, "np.dtype[Any]"], float]
+Numbers = Callable[[float, float, float, "np.dtype[Any]"], dict[str, int]]
+add = joined("add_quantized", integer_elementwise.least_sum_scale, integer_elementwise.sum_numbers)
+subtract = joined("subtract_quantized", integer_elementwise.least_sum_scale, integer_elementwise.sum_numbers)
 multiply = joined(
-    "multiply_quantized", lambda first, second, made: integer_elementwise.fraction(first * second / made)
-)  # fmt: skip
+    "multiply_quantized",
+    lambda first, second, _: first * second,
+    lambda first, second, made, _: integer_elementwise.fraction(first * second / made),
+)
 
 
 # ------------------------------------------------------------------------------------------------------ moving

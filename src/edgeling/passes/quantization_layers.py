@@ -5,18 +5,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgeling.errors import GraphError
 from edgeling.graph import integer
-from edgeling.graph.integer_tables import Affine, activation_table
+from edgeling.graph.integer_tables import Affine
 from edgeling.graph.limits import LARGEST_SUM, largest_sum
 from edgeling.graph.types import Array, Node, Quantization
-from edgeling.passes.quantization import Context, Stored, is_wide_softmax, named, refused, require_finite
+from edgeling.passes.quantization import Context, Stored, named, refused, require_finite
 from edgeling.passes.quantization_arithmetic import affine_of, tensor
 from edgeling.passes.scales import LEAST_HIDDEN_SCALE, quantize_layer
 
-# Beyond these inputs the stored output hardly changes: by less than a step of 1/256 (tanh: 1/128).
-SATURATION = {"sigmoid": 6.5, "hard_sigmoid": 3.0, "tanh": 3.5}
-LOGISTIC = Affine(integer.LOGISTIC_SCALE, integer.LOGISTIC_ZERO_POINT)
-FIXED = {"sigmoid": LOGISTIC, "tanh": Affine(integer.TANH_SCALE, integer.TANH_ZERO_POINT)}
+SOFTMAX_TABLES = ("exponential", "reciprocal")
 
 
 def dense(c: Context, node: Node) -> Stored:
@@ -47,7 +45,7 @@ def _product(c: Context, node: Node, kernel: Array, bias: Array, function: str) 
     require_finite(linear, node.output)
     if function in integer.CLAMPS:
         return _sums(c, node, node.output, x, kernel, linear, c.reach(node.output), function)
-    limit = SATURATION.get(function, np.inf)
+    limit = c.scheme.saturation.get(function, np.inf)
     reach = np.clip(linear, -limit, limit)
     return _lookup(c, node, _sums(c, node, f"{node.output}_linear", x, kernel, linear, reach, "linear"))
 
@@ -56,28 +54,30 @@ def _sums(
     c: Context, node: Node, name: str, x: Stored, kernel: Array, linear: Array, reach: Array, clamp: str
 ) -> Stored:  # fmt: skip
     """A dense node's sums, and its activation if that is a clamp."""
-    scale, weights, bias = quantize_layer(kernel * np.reshape(x.columns, (-1, 1)), x.step, x.rows, linear)
-    _require_fits(node, weights, bias)
-    # Two steps of the sum to a step of the output, at least, so that the multiplier is a fraction.
-    out = c.choose(name, 2 * x.step * float(scale.max()), LEAST_HIDDEN_SCALE, reach)
-    multiplier, shift = integer.quantize_multipliers(x.step * scale / out.scale)
+    centre = c.centre(name, reach)
+    scale, weights, bias = quantize_layer(kernel * np.reshape(x.columns, (-1, 1)), x.step, x.rows, linear - centre)
+    out = c.choose(name, c.scheme.steps * x.step * float(scale.max()), LEAST_HIDDEN_SCALE, reach)
+    carried = round(centre / out.scale)  # by the output's zero point
+    bias += np.rint((centre - carried * out.scale) / (x.step * scale)).astype(np.int64)
+    _require_fits(c, node, weights, bias)
+    multiplier, right_shift = c.scheme.multipliers(x.step * scale / out.scale)
     kind = Quantization(tuple(scale.tolist()), (0,) * len(scale), axis=0)
     constants = [c.constant(weights, f"{name}_weights", kind)]
     parts: dict[str, Array] = {
         "bias": bias.astype(np.int32),
         "multiplier": multiplier,
-        "right_shift": (-shift).astype(np.int8),
+        "right_shift": right_shift,
     }
     constants += [c.constant(array, f"{name}_{part}") for part, array in parts.items()]
-    minimum, maximum = integer.activation_range(clamp, out.scale, out.zero_point)
+    minimum, maximum = integer.activation_range(clamp, out.scale, out.zero_point, c.scheme.dtype.numpy)
     return c.emit(
-        "dense_int8", name, out, [x.name, *constants], node.output,
-        zero_point=out.zero_point, minimum=minimum, maximum=maximum,
+        c.scheme.operation("dense"), name, out, [x.name, *constants], node.output,
+        zero_point=out.zero_point + carried, minimum=minimum, maximum=maximum,
     )  # fmt: skip
 
 
-def _require_fits(node: Node, weights: Array, bias: Array) -> None:
-    largest = largest_sum(weights, bias)
+def _require_fits(c: Context, node: Node, weights: Array, bias: Array) -> None:
+    largest = largest_sum(weights, bias, c.scheme.dtype)
     if largest > LARGEST_SUM:
         raise refused(named(node), f"its sums may leave int32: {largest}")
 
@@ -92,25 +92,27 @@ def _lookup(c: Context, node: Node, x: Stored) -> Stored:
     function, alpha = str(node.attributes["function"]), float(node.attributes["alpha"])
     before = affine_of(x)
     out = _after(c, function, node.output, before)
-    table = c.constant(activation_table(function, alpha, before, out), f"{node.output}_table")
-    return c.emit("lookup_int8", node.output, out, [x.name, table])
+    table = c.constant(c.scheme.activation(function, alpha, before, out), f"{node.output}_table")
+    return c.emit(c.scheme.operation("lookup"), node.output, out, [x.name, table])
 
 
 def _after(c: Context, function: str, value: str, before: Affine) -> Affine:
     """How the output of an activation is stored."""
-    if function in FIXED:
-        return FIXED[function]
+    if function in c.scheme.fixed:
+        return c.scheme.fixed[function]
     return before if function == "relu6" and not c.is_final(value) else c.choose(value, 0.0)
 
 
 def softmax(c: Context, node: Node) -> Stored:
     """A softmax over no more classes than TensorFlow Lite's integers can sum."""
-    if is_wide_softmax(c.graph, node):
+    if c.is_wide_softmax(node):
         classes = c.graph.types[node.output].shape[-1]
-        raise refused(f"softmax over {classes} classes", f"{integer.MAXIMUM_CLASSES} at most")
+        raise refused(f"softmax over {classes} classes", f"{c.scheme.most_classes} at most")
     x = tensor(c, node.inputs[0])
-    multiplier, left_shift, least = integer.softmax_multiplier(affine_of(x).scale)
-    return c.emit(
-        "softmax_int8", node.output, LOGISTIC, [x.name],
-        multiplier=multiplier, left_shift=left_shift, minimum_difference=least,
-    )  # fmt: skip
+    try:
+        numbers, tables = c.scheme.softmax(affine_of(x).scale)
+    except GraphError as error:
+        raise refused(named(node), f"{error.rule}, received {error.received}") from None
+    names = [c.constant(table, f"{node.output}_{part}") for table, part in zip(tables, SOFTMAX_TABLES, strict=False)]
+    fixed = c.scheme.fixed["softmax"]
+    return c.emit(c.scheme.operation("softmax"), node.output, fixed, [x.name, *names], **numbers)

@@ -32,7 +32,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from edgeling.errors import DataError, GraphError
+from edgeling.errors import DataError, GraphError, UnsupportedError
 from edgeling.graph.integer import split_scale
 from edgeling.graph.types import Array, Graph, Node
 from edgeling.passes.contracts import contract, integers_inside, same_face
@@ -40,23 +40,29 @@ from edgeling.passes.quantization import Context, named, refused, values_on
 from edgeling.passes.quantization_arithmetic import affine_of, tensor
 from edgeling.passes.quantization_rules import LAYERS, PREPARATION, RULES
 from edgeling.passes.scales import output_scale
+from edgeling.passes.schemes import SCHEMES
 
 
 @contract(same_face, ensures=(integers_inside,))
-def quantize(graph: Graph, calibration_rows: ArrayLike | Mapping[str, ArrayLike]) -> Graph:
-    """The int8 graph of a float inference graph.
+def quantize(
+    graph: Graph, calibration_rows: ArrayLike | Mapping[str, ArrayLike], precision: str = "int8"
+) -> Graph:  # fmt: skip
+    """The integer graph of a float inference graph.
 
     Args:
         calibration_rows: float32 [rows, features], inputs as the graph takes them (training rows); of a graph of
             several inputs, such an array for each, by name.
+        precision: ``"int8"``, or ``"int16x8"`` for int16 activations with int8 weights.
 
     Raises:
-        UnsupportedError: what has no int8 form here, named.
+        UnsupportedError: another precision, or what has no integer form here, named.
         DataError: calibration rows of the wrong shape, none at all, or not finite.
     """
+    if precision not in SCHEMES:
+        raise UnsupportedError(f"an integer precision is {' or '.join(SCHEMES)}", received=repr(precision))
     if graph.variables:
         raise refused(f"{len(graph.variables)} variables", "an integer network learns nothing")
-    context = Context(graph, values_on(graph, _require_rows(graph, calibration_rows)))
+    context = Context(graph, values_on(graph, _require_rows(graph, calibration_rows)), SCHEMES[precision])
     for name in graph.inputs:
         context.builder.input(name, graph.types[name].shape)
     for node in graph.nodes:
@@ -80,7 +86,7 @@ def _quantize_node(context: Context, node: Node) -> None:
 
 def _finish(context: Context) -> Graph:
     graph, builder = context.graph, context.builder
-    builder.describe(**{**graph.metadata, "precision": "int8"})
+    builder.describe(**{**graph.metadata, "precision": context.scheme.name})
     return builder.build([_answer(context, output) for output in graph.outputs])
 
 
@@ -95,9 +101,9 @@ def _dequantize(context: Context, value: str) -> str:
     """From a scale that makes that exact: what has another is brought to one first."""
     affine = affine_of(context.stored(value))
     try:
-        split_scale(affine.scale, affine.zero_point)
+        split_scale(affine.scale, affine.zero_point, context.scheme.dtype.numpy)
     except GraphError:
-        affine = output_scale(context.float[value], affine.scale)
+        affine = output_scale(context.float[value], affine.scale, context.scheme.dtype)
     numbers = {"scale": affine.scale, "zero_point": affine.zero_point}
     return context.builder.add("dequantize", tensor(context, value, affine).name, name=value, **numbers)
 

@@ -145,7 +145,7 @@ class Deployment:
     """One program measured on one target.
 
     Attributes:
-        precision: "float32" or "int8".
+        precision: "float32", "int8" or "int16x8".
         max_error: largest absolute difference from the meaning of the graph; 0 is bit-exact.
         matches: whether that is within what the precision promises; None when not run.
         rows: number of rows compared.

@@ -30,6 +30,7 @@ from edgeling.workflow.store import load
 Source = Any  # Sequential, a Keras model, Pipeline, Graph or a path: Keras is not imported to name its class
 Found = Pipeline | DeployedGraph | Sequential | Graph
 MODEL_FILES = (".keras", ".h5")
+BUFFERS = ("float32", "int8")  # what a caller may hold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,10 +96,10 @@ def build(
         target: one of ``edgeling targets``.
         out: folder for the C, created if need be; None writes nothing. Files of an earlier build there are replaced or
             removed, unless somebody edited them.
-        precision: ``"float32"``, ``"int8"``, or ``"auto"``: int8 where ``io`` or ``calibration_data`` ask for it, else
-            what the artifact was trained for, else float32.
+        precision: ``"float32"``, ``"int8"``, ``"int16x8"`` (int16 between layers), or ``"auto"``: int8 where ``io`` or
+            ``calibration_data`` ask for it, else what the artifact was trained for, else float32.
         name: of the program; by default the path's, the pipeline's or the model's own.
-        calibration_data: [rows, n] inputs whose ranges decide the scales of int8; by default the rows last fitted. Of
+        calibration_data: [rows, n] inputs whose ranges decide the scales of integers; by default the rows last fitted. Of
             several inputs such an array for each: a mapping by their names, or a tuple.
         io: ``"float32"``, or ``"int8"``: the caller's buffers hold int8, as the header says.
         selftest: also write ``NAME_selftest``, with inputs and answers in flash.
@@ -107,7 +108,7 @@ def build(
 
     Raises:
         TargetError: no such target.
-        UnsupportedError: int8 without rows to calibrate on, or a layer that cannot be deployed.
+        UnsupportedError: integers without rows to calibrate on, or a layer that cannot be deployed.
         ToolchainError: it does not compile.
         EdgelingError: ``out`` cannot be written, or holds files of the same names that no build wrote.
 
@@ -127,8 +128,8 @@ def build(
 def _with_ends(
     source: Source, precision: str, name: str, calibration_data: Any, io: str, selftest: bool
 ) -> tuple[Deployable, str]:
-    if io not in PRECISIONS:
-        raise UnsupportedError(f"buffers hold {' or '.join(PRECISIONS)}", received=repr(io))
+    if io not in BUFFERS:
+        raise UnsupportedError(f"buffers hold {' or '.join(BUFFERS)}", received=repr(io))
     wanted = "int8" if precision == "auto" and io == "int8" else precision
     deployed, chosen = as_deployable(source, wanted, name, calibration_data)
     if io == "int8":
@@ -156,8 +157,8 @@ def verify(
         flash_bytes, ram_bytes: of the chip, instead of the target's own.
 
     Returns:
-        ``matches`` says whether they agree: to the last bit for int8, to 1e-5 of the largest answer for float32. C that
-        somebody edited never matches, for its answers on other rows are not known; ``edited`` names the files.
+        ``matches`` says whether they agree: to the last bit for integers, to 1e-5 of the largest answer for float32. C
+        that somebody edited never matches, for its answers on other rows are not known; ``edited`` names the files.
 
     Raises:
         DataError: rows of another width, or none.
@@ -245,34 +246,35 @@ def as_deployable(
         deployed = _of_artifact(found, chosen, calibration_data)
         return deployed.named(identifier(title or found.name)), chosen
     graph = graph_of(found)
-    calibration = rows_of_ports(graph, _calibration(found, calibration_data)) if chosen == "int8" else None
+    calibration = rows_of_ports(graph, _calibration(found, chosen, calibration_data)) if chosen != "float32" else None
     rows = normal_rows(graph, PROOF_ROWS) if calibration is None else tuple(x[:PROOF_ROWS] for x in calibration)
     precisions = dict.fromkeys(["float32", chosen] if also_float32 else [chosen])
     return deployable(identifier(title or graph.name), graph, rows, calibration, list(precisions)), chosen
 
 
 def _of_artifact(found: Pipeline | DeployedGraph, precision: str, calibration_data: Any) -> Deployable:
-    """What it deploys; int8 anew where there are rows to calibrate on."""
+    """What it deploys; integers anew where there are rows to calibrate on."""
     deployed = found.deployable
-    if precision == "int8" and calibration_data is not None:
+    if precision != "float32" and calibration_data is not None:
         if "float32" not in deployed.graphs:
             raise UnsupportedError(
                 "scales are chosen anew for a network that is also there in float32",
-                received=f"{found.name} in int8 only",
+                received=f"{found.name} in {' and '.join(deployed.graphs)} only",
                 remedy="leave the calibration out, or train with precision='auto' (--precision auto)",
             )
         graph = deployed.graphs["float32"]
-        small = quantize(graph, dict(zip(graph.inputs, rows_of_ports(graph, calibration_data), strict=True)))
-        return replace(deployed, graphs={**deployed.graphs, "int8": small}, programs={})
+        rows = dict(zip(graph.inputs, rows_of_ports(graph, calibration_data), strict=True))
+        small = quantize(graph, rows, precision)
+        return replace(deployed, graphs={**deployed.graphs, precision: small}, programs={})
     deployed.program(precision)
     return deployed
 
 
-def _calibration(source: Sequential | Graph, given: Any) -> Any:
+def _calibration(source: Sequential | Graph, precision: str, given: Any) -> Any:
     rows = given if given is not None else getattr(source, "calibration_rows", None)
     if rows is None:
         raise UnsupportedError(
-            "int8 needs rows to calibrate its scales on",
+            f"{precision} needs rows to calibrate its scales on",
             received="a model that was not fitted in this process",
             remedy="calibration_data=X_train, or on the command line --calibration TABLE",
         )

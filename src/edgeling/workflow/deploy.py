@@ -25,12 +25,13 @@ from edgeling.targets import Target
 from edgeling.toolchain.prove import Proof, prove
 from edgeling.workflow.ports import Rows
 
-Precision = Literal["float32", "int8"]
-PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
+Precision = Literal["float32", "int8", "int16x8"]
+PRECISIONS: tuple[Precision, ...] = ("float32", "int8", "int16x8")
+AUTO: tuple[Precision, ...] = ("float32", "int8")  # what "auto" chooses from
 PROOF_ROWS = 64
 EMULATED_PRODUCTS = 16_000_000  # in all rows that are run on a chip unasked
 # What float32 C may differ from the interpreter by, relative to the largest answer (at least 1): the orders of
-# summation and the elementary functions differ, each by an ulp or two. int8 may not differ at all.
+# summation and the elementary functions differ, each by an ulp or two. Integers may not differ at all.
 FLOAT32_TOLERANCE = 1e-5
 
 MAX_NAME = 48
@@ -78,8 +79,8 @@ class Deployable:
             raise UnsupportedError(
                 f"{self.name} can be built as {' or '.join(self.graphs)}",
                 received=repr(precision),
-                remedy="for int8, rows to calibrate on: calibration_data=X_train (--calibration TABLE); or train again "
-                "with precision='auto' (--precision auto)",
+                remedy="for integers, rows to calibrate on: calibration_data=X_train (--calibration TABLE); or train "
+                "again with precision='auto' (--precision auto)",
             )
         if precision not in self.programs:
             graph = self.graphs[precision]
@@ -168,24 +169,25 @@ def deployable(
     graph: Graph,
     rows: Array | Rows,
     calibration: Array | Rows | None = None,
-    precisions: Sequence[str] = PRECISIONS,
+    precisions: Sequence[str] = AUTO,
     interface: Interface | None = None,
 ) -> Deployable:
-    """Optimise a float graph, and quantise it if int8 is among the precisions.
+    """Optimise a float graph, and quantise it for each integer precision.
 
     Args:
         graph: frozen, batch 1.
         rows: inputs to prove it on: of each [rows, ...], or of the only one.
-        calibration: inputs whose ranges decide the int8 scales, likewise.
+        calibration: inputs whose ranges decide the scales of integers, likewise.
         interface: what the header tells; by default what can be told from the graph.
 
     Raises:
-        UnsupportedError: int8 is asked for, and the network holds what cannot be quantised.
+        UnsupportedError: integers are asked for, and the network holds what cannot be quantised.
     """
     small = optimize(graph)
     graphs = {"float32": small}
-    if "int8" in precisions and calibration is not None:
-        graphs["int8"] = quantize(small, dict(zip(graph.inputs, _each(calibration), strict=True)))
+    if calibration is not None:
+        seen = dict(zip(graph.inputs, _each(calibration), strict=True))
+        graphs |= {p: quantize(small, seen, p) for p in precisions if p != "float32"}
     chosen = {p: graphs[p] for p in precisions if p in graphs}
     return Deployable(name, chosen, _each(rows), interface or interface_of(small))
 

@@ -118,7 +118,7 @@ def _require_room(network: Sequential, settings: Settings) -> None:
 
     Whether the rest fits too, the linker says.
     """
-    weights_bytes = network.count_params() * (1 if settings.precision == "int8" else 4)
+    weights_bytes = network.count_params() * (1 if settings.precision in ("int8", "int16x8") else 4)
     for chip in map(targets.get, settings.targets):
         if 0 < chip.flash_bytes < weights_bytes:
             raise TargetError(

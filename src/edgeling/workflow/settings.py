@@ -17,11 +17,11 @@ from edgeling.errors import UnsupportedError
 DEFAULT_TARGETS = ("native", "cortex-m4", "wasm32")
 LARGEST_HIDDEN = 4096
 TASKS = ("binary", "multiclass", "regression")
-PRECISION_CHOICES = ("float32", "int8", "auto")
+PRECISION_CHOICES = ("float32", "int8", "int16x8", "auto")
 SPLITS = ("random", "time", "group")
 
 ClassWeight = Literal["balanced"] | Mapping[str, float] | None
-PrecisionChoice = Literal["float32", "int8", "auto"]
+PrecisionChoice = Literal["float32", "int8", "int16x8", "auto"]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from edgeling.models.trained import CALIBRATION_ROWS
 from edgeling.network.network import inference_graph
 from edgeling.report.parts import plural
 from edgeling.toolchain.prove import Proof
-from edgeling.workflow.deploy import PRECISIONS, PROOF_ROWS, deployable, identifier
+from edgeling.workflow.deploy import AUTO, PROOF_ROWS, deployable, identifier
 from edgeling.workflow.division import Division, asked_roles, divided, judged
 from edgeling.workflow.fitting import Fitted, fit_network
 from edgeling.workflow.pipeline import Pipeline, interface_for, main_metric, whole_graph
@@ -185,7 +185,7 @@ def _pipeline(
         learned = division.check.table.take(division.parts.train[:CALIBRATION_ROWS])
         calibration = preparation.transform(learned)
         try:
-            precisions = PRECISIONS if settings.precision == "auto" else (settings.precision,)
+            precisions = AUTO if settings.precision == "auto" else (settings.precision,)
             deployed = deployable(name, graph, rows, calibration, precisions, told)
         except GraphError:  # numbers near the ends of float32 have no int8 scale
             if settings.precision != "auto":

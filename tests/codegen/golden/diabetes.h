@@ -19,6 +19,7 @@ typedef union {
     float f;
     int32_t i;
     uint32_t u;
+    int16_t h[2];
     int8_t b[4];
 } diabetes_word;
 
