@@ -99,7 +99,7 @@ def moved(n: Net) -> Graph:
 
 def broadcasting(n: Net) -> Graph:
     x = n.dense(n.input())
-    gate = n.dense(x, 1, "sigmoid")
+    gate = n.b.add("add", n.dense(x, 1, "sigmoid"), n.vector())
     kernel = n.b.constant(n.rng.normal(0, 0.4, (4, WIDTH)), "matrix")
     return n.build(n.b.add("matmul", n.b.add("multiply", x, gate), kernel, transpose_b=True))
 
@@ -113,14 +113,24 @@ def branches(n: Net) -> Graph:
     return n.build(n.b.add("add", n.dense(left, 4, "relu"), n.dense(right, 4, "relu")))
 
 
+def images(n: Net) -> Graph:
+    """Features of three axes: a scale for each of the last, whoever reads them; a constant among the features."""
+    x = n.b.input("x", (1, 2, 3))
+    y = n.b.add("add", x, n.b.constant(n.rng.normal(0, 1, (2, 3))))
+    total = n.b.add("reshape", n.b.add("sum", n.b.add("activation", y, function="tanh"), axes=(1,)), shape=(1, 3))
+    flat = n.b.add("reshape", y, shape=(1, 6))
+    both = n.b.add("concatenate", flat, n.b.constant(n.rng.normal(0, 1, (1, 2))))
+    return n.build(n.b.add("add", n.dense(both, 3, "relu"), total))
+
+
 NETWORKS: dict[str, Callable[[Net], Graph]] = {
-    f.__name__: f for f in (skip, two_inputs, two_outputs, gated, columns, moved, broadcasting, branches)
+    f.__name__: f for f in (skip, two_inputs, two_outputs, gated, columns, moved, broadcasting, branches, images)
 }  # fmt: skip
 
 
 def rows_of(graph: Graph, count: int, seed: int = 0) -> list[Array]:
     rng = np.random.default_rng(seed)
-    given = [rng.normal(0, 1, (count, graph.types[x].size)).astype(np.float32) for x in graph.inputs]
+    given = [rng.normal(0, 1, (count, *graph.types[x].shape[1:])).astype(np.float32) for x in graph.inputs]
     for array in given if "one_hot" in {node.operation for node in graph.nodes} else ():
         array[:, 3] = rng.integers(-1, 3, count)
         array[::7, 1] = np.nan
@@ -149,7 +159,7 @@ def test_answers_are_the_float_networks_to_within_rounding(name, seed, precision
 def test_between_the_ends_everything_is_integer(name, precision, dtype):
     graph = NETWORKS[name](Net())
     integers = calibrated(graph, rows_of(graph, 100), precision)
-    prepared = {"gather", "one_hot"} if name == "branches" else set()
+    prepared = {"branches": {"gather", "one_hot"}, "images": {"add", "reshape", "concatenate"}}.get(name, set())
     for node in integers.nodes:
         if node.operation not in {"quantize", "dequantize", *prepared}:
             assert integers.types[node.output].dtype is dtype, node
@@ -281,6 +291,7 @@ def test_rows_are_asked_for_each_input():
 def test_integer_buffers_are_for_graphs_whose_input_is_read_once():
     graph = branches(Net())
     int8 = calibrated(graph, rows_of(graph, 50))
-    with pytest.raises(UnsupportedError, match="prepares its input in float"):
-        integer_ends(int8)
+    for refused in (int8, calibrated(images(Net()), rows_of(images(Net()), 50))):
+        with pytest.raises(UnsupportedError, match="prepares its input in float|int8 buffers"):
+            integer_ends(refused)
     assert integer_ends(calibrated(skip(Net()), rows_of(skip(Net()), 50))).types["x"].dtype is DType.INT8

@@ -42,7 +42,7 @@ class Absorber:
     def absorb(self, value: str) -> Absorbed:
         """Split ``value`` into what is absorbed and what has to be computed in float."""
         node = self._makers.get(value)
-        if node is None:
+        if node is None or len(self._graph.types[value].shape) != 2:
             return self._whole(value)
         if node.operation == "concatenate":
             return self._concatenate(node)
@@ -52,8 +52,10 @@ class Absorber:
         return self._whole(value) if columns is None else self._affine(node, *columns)
 
     def _whole(self, value: str) -> Absorbed:
-        ones = np.ones(self._graph.types[value].shape[-1])
-        return Absorbed(self._copy(value), self._values[value], ones, 0 * ones, np.nan * ones)
+        ones, rows = np.ones(self._graph.types[value].shape[-1]), self._values[value]
+        if value in self._graph.constants:
+            rows = np.broadcast_to(rows, (len(self._values[self._graph.inputs[0]]), *rows.shape[1:]))
+        return Absorbed(self._copy(value), rows, ones, 0 * ones, np.nan * ones)
 
     def _affine(self, node: Node, slope: Array, offset: Array) -> Absorbed:
         inner = self.absorb(node.inputs[0])

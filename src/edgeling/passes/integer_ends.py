@@ -44,7 +44,8 @@ def conversions(graph: Graph) -> tuple[Node, Node]:
             remedy="io='float32' (--io float32)",
         )
     readers = [node for node in graph.nodes if graph.inputs[0] in node.inputs]
-    first = readers[0] if [node.operation for node in readers] == ["quantize"] else None
+    flat = len(graph.types[graph.inputs[0]].shape) == 2
+    first = readers[0] if flat and [node.operation for node in readers] == ["quantize"] else None
     last = next((n for n in graph.nodes if n.operation == "dequantize" and n.output == graph.outputs[0]), None)
     if first is None or last is None:
         raise UnsupportedError(

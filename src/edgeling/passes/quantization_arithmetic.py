@@ -23,7 +23,7 @@ ABOVE_ONE = 1 + 2.0**-10  # the result's scale over the operands': their ratio i
 
 
 def tensor(c: Context, value: str, out: Affine | None = None) -> Stored:
-    """A value with one scale for all of it; ``out``, if that is given."""
+    """A value with one scale for all of it: ``out``, or one whose zero point the element type holds, to pad with."""
     if value in c.graph.constants:
         return c.once(value, out, lambda: _constant(c, value, out))
     x = c.columns(value)
