@@ -292,6 +292,6 @@ def test_integer_buffers_are_for_graphs_whose_input_is_read_once():
     graph = branches(Net())
     int8 = calibrated(graph, rows_of(graph, 50))
     for refused in (int8, calibrated(images(Net()), rows_of(images(Net()), 50))):
-        with pytest.raises(UnsupportedError, match="prepares its input in float|int8 buffers"):
+        with pytest.raises(UnsupportedError, match=r"prepares its input in float|int8 buffers"):
             integer_ends(refused)
     assert integer_ends(calibrated(skip(Net()), rows_of(skip(Net()), 50))).types["x"].dtype is DType.INT8
