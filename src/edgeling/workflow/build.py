@@ -99,8 +99,8 @@ def build(
         precision: ``"float32"``, ``"int8"``, ``"int16x8"`` (int16 between layers), or ``"auto"``: int8 where ``io`` or
             ``calibration_data`` ask for it, else what the artifact was trained for, else float32.
         name: of the program; by default the path's, the pipeline's or the model's own.
-        calibration_data: [rows, n] inputs whose ranges decide the scales of integers; by default the rows last fitted. Of
-            several inputs such an array for each: a mapping by their names, or a tuple.
+        calibration_data: [rows, n] inputs whose ranges decide the scales of integers; by default the rows last fitted.
+            Of several inputs such an array for each: a mapping by their names, or a tuple.
         io: ``"float32"``, or ``"int8"``: the caller's buffers hold int8, as the header says.
         selftest: also write ``NAME_selftest``, with inputs and answers in flash.
         flash_bytes, ram_bytes: of the chip, instead of the target's own.

@@ -29,7 +29,8 @@ def save(
             graph of any named inputs and outputs.
         folder: by default ``NAME.edgeling`` here.
         command: of what was trained: what a person types to get the same again.
-        precision: of the others: ``"float32"``, ``"int8"``, or ``"auto"``: int8 where there is ``calibration_data``.
+        precision: of the others: ``"float32"``, ``"int8"``, ``"int16x8"``, or ``"auto"``: int8 where there is
+            ``calibration_data``.
         calibration_data: as :func:`edgeling.build` takes it.
         name: of the program; by default the model's own.
 
@@ -38,7 +39,7 @@ def save(
 
     Raises:
         ArtifactError: it cannot be written, or something else stands there.
-        UnsupportedError: int8 without rows to calibrate on, what cannot be deployed, or a pipeline that was loaded.
+        UnsupportedError: integers without rows to calibrate on, what cannot be deployed, or a pipeline that was loaded.
     """
     if isinstance(source, Trained):
         return save_trained(source, folder, command)
