@@ -21,15 +21,19 @@ from edgeling.cli.app import app
 from edgeling.errors import ArtifactError, DataError, UnsupportedError
 from edgeling.graph import DType, Graph, GraphBuilder
 from edgeling.graph.types import Array
+from edgeling.layers import Dense
+from edgeling.models import Sequential
+from edgeling.network.network import inference_graph
 from edgeling.targets import get
 from edgeling.toolchain import emulator, firmware
 from edgeling.toolchain import predictor as prediction
+from edgeling.utils import set_random_seed
 from edgeling.workflow.build import as_deployable
 from edgeling.workflow.deployed import DeployedGraph
 from edgeling.workflow.ends import with_golden
 from edgeling.workflow.ports import rows_of_ports
 from tests.codegen.test_builds import WARNINGS, write
-from tests.support.rounding import Bound, bounds, run_rounded
+from tests.support.rounding import Bound, bounds, prediction_bound, run_rounded
 
 TARGETS = ["native", "cortex-m4", "wasm32"]
 
@@ -306,7 +310,32 @@ def test_rows_for_ports_are_refused_by_name() -> None:
 def test_a_forged_manifest_is_refused(tmp_path: Path) -> None:
     folder = edgeling.save(two_by_two(), tmp_path / "net.edgeling")
     manifest = json.loads((folder / "manifest.json").read_text())
-    for change in ({"inputs": {"x": "float32[1,4]"}}, {"outputs": None}, {"program": "../x"}, {"precision": "int8"}):
+    for change in ({"inputs": {"x": "float32[1,4]"}}, {"outputs": None}, {"program": "../x"}, {"precision": "int8"},
+                   {"precision": ["float32"]}, {"program": 1}, {"inputs": []}, {"kind": "other"}):  # fmt: skip
         (folder / "manifest.json").write_text(json.dumps({**manifest, **change}))
         with pytest.raises(ArtifactError):
             edgeling.load(folder)
+
+
+def test_a_model_by_itself_is_an_artifact_too(tmp_path: Path) -> None:
+    """What was never trained on a table: columns in order, one answer."""
+    set_random_seed(3)
+    model = Sequential([Dense(4, input_dim=3, activation="relu"), Dense(2)])
+    folder = edgeling.save(model, tmp_path / "net.edgeling")
+    assert edgeling.verify(folder, target="native").matches
+    x = normal(6, 3)
+    prediction_bound(model, x).require(edgeling.load(folder).predict(x))
+    (tmp_path / "rows.csv").write_text("\n".join(["a,b,c", *(",".join(map(str, row)) for row in x)]))
+    said = list(csv.reader(io.StringIO(cli("predict", folder, tmp_path / "rows.csv").stdout)))
+    assert len(said) == 7
+    assert len(said[0]) == 2
+
+
+def test_a_graph_with_weights_as_variables_takes_them_const() -> None:
+    """Weights that another program updates: they are handed over, and one arena serves any of them."""
+    set_random_seed(3)
+    model = Sequential([Dense(4, input_dim=3, activation="relu"), Dense(2)])
+    graph = inference_graph(model, frozen=False)
+    text = edgeling.build(graph, name="net").files["net.h"]
+    assert "int net_run(const net_weights *weights, net_arena *arena, const float *x," in text
+    assert edgeling.verify(graph, target="cortex-m4").matches

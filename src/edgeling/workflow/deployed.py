@@ -15,7 +15,7 @@ from edgeling.graph.cost import cost
 from edgeling.graph.types import Array
 from edgeling.toolchain.predictor import Predictor, compiled
 from edgeling.workflow.deploy import PROOF_ROWS, Deployable, identifier, interface_of
-from edgeling.workflow.ports import Rows, normal_rows, rows_of_ports
+from edgeling.workflow.ports import MAX_ROW_ELEMENTS, Rows, normal_rows, row_elements, rows_of_ports
 from edgeling.workflow.shipped import shipped_sources
 
 KIND = "graph"  # of a manifest; a trained pipeline's has none
@@ -100,15 +100,22 @@ def assemble(artifact: Artifact, graphs: Mapping[str, Graph]) -> DeployedGraph:
     """
     details = artifact.manifest
     name, precision = details.get("program"), details.get("precision")
-    if not isinstance(name, str) or name != identifier(name) or precision not in graphs or "float32" not in graphs:
+    if (
+        not isinstance(name, str)
+        or name != identifier(name)
+        or not isinstance(precision, str)
+        or not {precision, "float32"} <= graphs.keys()
+    ):
         raise ArtifactError(
             "a manifest names the program and one of its precisions", received=repr((name, precision))[:200]
         )
-    exact, graph = graphs["float32"], graphs[str(precision)]
+    exact, graph = graphs["float32"], graphs[precision]
     told = [ports_of(graph, names) for names in (graph.inputs, graph.outputs)]
     floats = [ports_of(exact, names) for names in (exact.inputs, exact.outputs)]
     if [details.get("inputs"), details.get("outputs")] != told or floats != told:
         said = repr(details.get("inputs"))[:200]
         raise ArtifactError("a manifest tells the inputs and outputs of its graphs", received=said)
+    if row_elements(exact) > MAX_ROW_ELEMENTS:
+        raise ArtifactError(f"inputs hold at most {MAX_ROW_ELEMENTS:,} numbers", received=f"{row_elements(exact):,}")
     deployable = Deployable(name, graphs, normal_rows(exact, PROOF_ROWS), interface_of(exact))
-    return DeployedGraph(deployable, str(precision), details, {p: shipped_sources(artifact, p) for p in graphs})
+    return DeployedGraph(deployable, precision, details, {p: shipped_sources(artifact, p) for p in graphs})

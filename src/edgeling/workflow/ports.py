@@ -16,6 +16,7 @@ from edgeling.graph.types import Array, DType
 from edgeling.network.arrays import numbers
 
 Rows = tuple[Array, ...]  # one array [rows, ...] for each input
+MAX_ROW_ELEMENTS = 1 << 24  # of all inputs of a graph that is read, and of all rows that are made up
 
 
 def rows_of_ports(graph: Graph, given: Any) -> Rows:
@@ -81,7 +82,8 @@ def _whole(name: str, given: Any, dtype: DType) -> Array:
 
 
 def normal_rows(graph: Graph, count: int) -> Rows:
-    """Rows made up: floats from the standard normal distribution, integers from 0 to 9."""
+    """Rows made up: floats from the standard normal distribution, integers from 0 to 9. Fewer of very long ones."""
+    count = max(1, min(count, MAX_ROW_ELEMENTS // max(1, row_elements(graph))))
     dice = np.random.Generator(np.random.Philox(0))
     shapes = [(count, *row_shape(graph, name)) for name in graph.inputs]
     return tuple(
@@ -90,6 +92,11 @@ def normal_rows(graph: Graph, count: int) -> Rows:
         else dice.integers(0, 10, shape).astype(graph.types[name].dtype.numpy)
         for name, shape in zip(graph.inputs, shapes, strict=True)
     )
+
+
+def row_elements(graph: Graph) -> int:
+    """How many numbers all inputs hold together."""
+    return sum(graph.types[name].size for name in graph.inputs)
 
 
 def columns_of(graph: Graph, port: str) -> list[str]:
