@@ -83,7 +83,6 @@ def manifest(deployable: Deployable, precision: str) -> dict[str, Any]:
         "outputs": ports_of(graph, graph.outputs),
         "keeps": [name for name, _ in graph.updates],
         "multiply_accumulates": cost(graph).multiply_accumulates,
-        "warnings": [],
     }
 
 
