@@ -85,9 +85,9 @@ def _require_readable(config: dict[str, Any]) -> None:
     require_supported(config["compile_config"])
 
 
-def _json(value: Any) -> bytes:
+def _json(value: Any, **how: Any) -> bytes:
     try:
-        return json.dumps(value, allow_nan=False).encode()
+        return json.dumps(value, allow_nan=False, **how).encode()
     except (TypeError, ValueError) as error:
         raise UnsupportedError(
             "a model file holds plain finite values", received=str(error), remedy="give the layers numbers and names"
@@ -113,15 +113,18 @@ def _config(model: Sequential) -> dict[str, Any]:
     return {**config, "build_config": {"input_shape": list(model.input_shape)}} if model.built else config
 
 
-def to_json(model: Sequential) -> str:
+def to_json(model: Sequential, **how: Any) -> str:
     """A model without its weights, as Keras's ``to_json`` gives it.
+
+    Args:
+        how: arguments of :func:`json.dumps`.
 
     Raises:
         UnsupportedError: it holds classes of one's own.
     """
     config = _config(model)
     _require_readable(config)
-    return _json(config).decode()
+    return _json(config, **how).decode()
 
 
 def from_json(text: str | bytes) -> Sequential:

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from edgeling.checking import number, whole
+from edgeling.errors import UnsupportedError
 
 _REFRESH_PER_SECOND = 12
 
@@ -59,15 +63,43 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.1f} ms"
 
 
-def print_summary(model: Any, print_fn: Callable[[str], object] | None = None) -> None:
+def shown_layers(layers: Sequence[Any], between: Sequence[str] | None) -> Sequence[Any]:
+    """The layers from the first to the last whose names match (Keras's rule).
+
+    Raises:
+        UnsupportedError: not two names, or none matches.
+    """
+    if between is None:
+        return layers
+    pair = between if isinstance(between, (list, tuple)) else ()
+    found = [[i for i, layer in enumerate(layers) if re.match(str(name), layer.name)] for name in pair]
+    if len(found) != 2 or not all(found):
+        names = [layer.name for layer in layers]
+        raise UnsupportedError("layer_range is the names of two layers", received=repr(between), remedy=f"of {names}")
+    return layers[min(map(min, found)) : max(map(max, found)) + 1]
+
+
+def print_summary(
+    model: Any,
+    layers: Sequence[Any],
+    print_fn: Callable[[str], object] | None = None,
+    line_length: int | None = None,
+    positions: Sequence[float] | None = None,
+    show_trainable: bool = False,
+) -> None:
     """Keras's table of layers: name and type, shape of the output, number of parameters."""
-    say = print_fn or print
-    rows = [("Layer (type)", "Output shape", "Parameters")]
-    rows += [(f"{x.name} ({type(x).__name__})", _shape(x), f"{x.count_params():,}") for x in model.layers]
+    say = print if print_fn is None else print_fn
+    if not callable(say):
+        raise UnsupportedError("print_fn is a function of one line", received=repr(print_fn))
+    rows = [("Layer (type)", "Output shape", "Parameters", *["Trainable"] * show_trainable)]
+    rows += [
+        (f"{x.name} ({type(x).__name__})", _shape(x), f"{x.count_params():,}", *["NY"[x.trainable]] * show_trainable)
+        for x in layers
+    ]
     trainable = sum(w.value.size for w in model.trainable_weights)
     total = model.count_params() if model.built else 0
     say(f'Model: "{model.name}"')
-    for line in _table(rows):
+    for line in _table(rows, _widths(rows, line_length, positions)):
         say(line)
     say(f"Total parameters: {total:,} ({_bytes(total)})")
     say(f"Trainable: {trainable:,} ({_bytes(trainable)})")
@@ -83,7 +115,33 @@ def _bytes(count: int) -> str:
     return f"{size} B" if size < 1024 else f"{size / 1024:.2f} KB"
 
 
-def _table(rows: Sequence[tuple[str, str, str]]) -> list[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
-    lines = [f"  {a:<{widths[0]}}   {b:<{widths[1]}}   {c:>{widths[2]}}" for a, b, c in rows]
-    return [lines[0], "  " + "─" * (len(lines[0]) - 2), *lines[1:]]
+_INDENT, _GAP = 2, 3
+
+
+def _widths(rows: Sequence[Sequence[str]], line_length: int | None, positions: Sequence[float] | None) -> Sequence[int]:
+    """Characters of each column: what its texts need, and more where a line or a position asks for it."""
+    needed = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    if positions is not None:
+        if not isinstance(positions, (list, tuple)) or len(positions) < len(needed):
+            raise UnsupportedError(f"positions has {len(needed)} numbers", received=repr(positions))
+        share = (line_length or 98) if positions[-1] <= 1 else 1  # Keras's length of a line
+        ends = [int(share * number("positions", p, 0)) for p in positions]
+        given = [end - start - _GAP for start, end in zip([_INDENT - _GAP, *ends], ends, strict=False)]
+        return [max(pair) for pair in zip(needed, given, strict=False)]
+    missing = 0 if line_length is None else whole("line_length", line_length) - _line(needed)
+    return [needed[0] + max(missing, 0), *needed[1:]]
+
+
+def _line(widths: Sequence[int]) -> int:
+    return _INDENT + sum(widths) + _GAP * (len(widths) - 1)
+
+
+def _table(rows: Sequence[Sequence[str]], widths: Sequence[int]) -> list[str]:
+    """Numbers stand to the right."""
+    gap = " " * _GAP
+    lines = [
+        " " * _INDENT
+        + gap.join(f"{text:{'>' if i == 2 else '<'}{widths[i]}}" for i, text in enumerate(row))
+        for row in rows
+    ]  # fmt: skip
+    return [lines[0].rstrip(), "  " + "─" * (_line(widths) - _INDENT), *(line.rstrip() for line in lines[1:])]

@@ -90,9 +90,9 @@ def load_weights(model: Any, path: Path) -> None:
         raise DataError("weights are read from what save_weights wrote", received=f"{path}: {error}") from None
 
 
-def to_json(model: Any) -> str:
+def to_json(model: Any, **how: Any) -> str:
     """See :func:`edgeling.formats.keras_file.to_json`."""
-    text: str = import_module(_KERAS).to_json(model)
+    text: str = import_module(_KERAS).to_json(model, **how)
     return text
 
 
@@ -107,17 +107,25 @@ def model_from_json(json_string: str | bytes, custom_objects: Mapping[str, Any] 
 
 
 def clone_model(
-    model: Any, input_tensors: Any = None, clone_function: Callable[[Any], Any] | None = None, **others: Any
+    model: Any,
+    input_tensors: Any = None,
+    clone_function: Callable[[Any], Any] | None = None,
+    call_function: Any = None,
+    recursive: bool = False,
 ) -> Any:
     """The same layers with new weights, not compiled.
 
     Args:
         clone_function: from each layer to the one that takes its place.
+        recursive: changes nothing, for no model holds another.
 
     Returns:
         Sequential: the copy.
+
+    Raises:
+        UnsupportedError: ``input_tensors`` or ``call_function``.
     """
-    for name, value in {"input_tensors": input_tensors, **others}.items():
+    for name, value in {"input_tensors": input_tensors, "call_function": call_function}.items():
         refuse("clone_model", name, value)
     if clone_function is None:
         copies = [type(layer).from_config(layer.get_config()) for layer in model.chain]

@@ -12,7 +12,7 @@ import numpy as np
 from edgeling.callbacks import CallbackList
 from edgeling.checking import whole
 from edgeling.configurable import NeverCalled, refuse
-from edgeling.errors import DataError
+from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.layers.eager import call, refuse_symbols
 from edgeling.models import saving
@@ -131,8 +131,22 @@ class Sequential(Trainable, NeverCalled):
             self._predictor = Followed(self.network(), signature, output)
         self._predictor.follow()
 
-    def save(self, filepath: str | Path, overwrite: bool = True, **_: Any) -> None:
-        """Write a ``.keras`` file, which Keras reads too."""
+    def save(
+        self, filepath: str | Path, overwrite: bool = True, zipped: bool | None = None, save_format: str | None = None
+    ) -> None:
+        """Write a ``.keras`` file, which Keras reads too.
+
+        Args:
+            zipped, save_format: Keras's; only what such a file is: a zip archive in the format "keras".
+
+        Raises:
+            UnsupportedError: another format; a model that is not built, or holds classes of one's own.
+        """
+        if zipped is False or save_format not in (None, "keras"):
+            raise UnsupportedError(
+                "a model is saved as .keras, a zip archive", received=f"zipped={zipped}, save_format={save_format!r}",
+                remedy="leave both out",
+            )  # fmt: skip
         saving.save(self, Path(filepath).expanduser(), overwrite)
 
     def save_weights(self, filepath: str | Path, overwrite: bool = True) -> None:
@@ -140,16 +154,25 @@ class Sequential(Trainable, NeverCalled):
         ``.npz``."""
         saving.save_weights(self, Path(filepath).expanduser(), overwrite)
 
-    def load_weights(self, filepath: str | Path, skip_mismatch: bool = False, **others: Any) -> None:
+    def load_weights(
+        self, filepath: str | Path, skip_mismatch: bool = False, by_name: bool = False, objects_to_skip: Any = None
+    ) -> None:
         """Read weights that :meth:`save_weights` or Keras wrote (``.weights.h5``, ``.keras``, Keras 2's ``.h5``).
 
         Raises:
             DataError, ArtifactError: weights of another model, or none; nothing is changed.
         """
-        for name, value in {"skip_mismatch": skip_mismatch, **others}.items():
+        switches = {"skip_mismatch": skip_mismatch, "by_name": by_name, "objects_to_skip": objects_to_skip}
+        for name, value in switches.items():
             refuse("load_weights", name, value)
         saving.load_weights(self, Path(filepath).expanduser())
 
-    def to_json(self, **_: Any) -> str:
-        """The model without its weights, as text: see :func:`edgeling.models.model_from_json`."""
-        return saving.to_json(self)
+    def to_json(
+        self, *, indent: int | str | None = None, separators: tuple[str, str] | None = None, sort_keys: bool = False,
+        ensure_ascii: bool = True,
+    ) -> str:  # fmt: skip
+        """The model without its weights, as text: see :func:`edgeling.models.model_from_json`. The arguments are those
+        of :func:`json.dumps`.
+        """
+        how = {"indent": indent, "separators": separators, "sort_keys": sort_keys, "ensure_ascii": ensure_ascii}
+        return saving.to_json(self, **how)

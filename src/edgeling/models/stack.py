@@ -14,7 +14,7 @@ from edgeling.errors import UnsupportedError
 from edgeling.graph.naming import unused
 from edgeling.graph.types import Array
 from edgeling.layers.base import InputLayer, Layer
-from edgeling.models.display import print_summary
+from edgeling.models.display import print_summary, shown_layers
 from edgeling.network.network import Network
 from edgeling.network.weights import Weight, assign
 
@@ -223,9 +223,29 @@ class Stack:
             self._network = Network("network", row, tuple(self._layers), _names(self._layers, readable))
         return self._network
 
-    def summary(self, print_fn: Callable[[str], object] | None = None, **_: Any) -> None:
-        """Print the table of layers."""
-        print_summary(self, print_fn)
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], object] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
+        """Print the table of layers; every argument is Keras's.
+
+        Args:
+            line_length: characters of a line, at least as many as the table needs.
+            positions: where columns end: shares of the line, or characters.
+            expand_nested: changes nothing, for no model holds another.
+            show_trainable: say of each layer whether training moves its weights.
+            layer_range: names, or regular expressions of names, of the first and the last layer shown.
+
+        Raises:
+            UnsupportedError: an argument that is none of these; no such layers.
+        """
+        layers = shown_layers(self._layers, layer_range)
+        print_summary(self, layers, print_fn, line_length, positions, show_trainable)
 
     def get_config(self) -> dict[str, Any]:
         """Keras's configuration, as its model files hold it."""
