@@ -22,6 +22,11 @@ from edgeling.graph.types import Array
 _OPTIONS = tuple(field.name for field in fields(Options))
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None)
 _EACH_ROW = ("none", None)
+# Never broadcast; the cosine is, but of vectors of length one.
+_EXACTLY = (
+    "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy",
+)  # fmt: skip
+_LATER = ("cosine_similarity",)
 
 
 @dataclass
@@ -37,11 +42,14 @@ class Loss(Configurable):
         sparse: ``y_true`` holds class numbers, [n, 1], not one column an output.
         signed: labels are -1 and 1; a data set of only 0 and 1 is converted (decided over all rows when ``fit``
             or ``evaluate`` begins, where Keras decides batch by batch).
+        aligns: the function and the metric of that name bring [n] and [n, 1] to one shape, as the loss does; else, as
+            in Keras, they pair each truth with every prediction.
     """
 
     module: ClassVar[str] = "keras.losses"
     sparse: ClassVar[bool] = False
     signed: ClassVar[bool] = False
+    aligns: ClassVar[bool] = True
 
     name: str | None = field(default=None, kw_only=True)
     reduction: str | None = field(default="sum_over_batch_size", kw_only=True)
@@ -83,36 +91,62 @@ class Loss(Configurable):
 
     def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
         """What a call reduces: the loss of each row. A subclass of one's own overrides it, and is called by itself."""
-        return self.rows(y_true, y_pred)
+        truth, prediction = np.asarray(y_true, np.float32), np.asarray(y_pred, np.float32)
+        return self.rows(*same_rank(truth, prediction))
+
+    def require_form(self, dimensions: int) -> None:
+        """Raise if targets of so many dimensions mean nothing to this loss.
+
+        Raises:
+            DataError: they do not.
+        """
 
     def get_config(self) -> dict[str, Any]:
         return {key: value for key, value in super().get_config().items() if key != "dtype"}
 
     def rows(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
-        """The loss of each row, [n].
+        """The loss of each row, [n], as the function of Keras gives it.
 
         Raises:
             DataError: shapes that do not go together.
         """
         truth, prediction = np.asarray(y_true, np.float32), np.asarray(y_pred, np.float32)
         if self.sparse:
-            truth = truth[..., None] if truth.ndim < prediction.ndim else truth
+            truth = class_numbers(truth, prediction)
         else:
-            truth, prediction = same_rank(truth, prediction)
-            _require_fit(truth, prediction, exactly="crossentropy" in self.function)
+            truth, prediction = same_rank(truth, prediction) if self.aligns else (truth, prediction)
+            both = _of_one_shape(truth, prediction, exactly=self.function in _EXACTLY)
+            truth, prediction = (truth, prediction) if self.function in _LATER else both
         if self.signed and np.isin(truth, (0, 1)).all():
             truth = 2 * truth - 1
         return LOSSES[self.function].value(truth, prediction, Options(**self.options))
 
 
-def _require_fit(truth: Array, prediction: Array, exactly: bool) -> None:
-    """One shape, or (but for cross-entropies) shapes that broadcast."""
+def class_numbers(truth: Array, prediction: Array) -> Array:
+    """Class numbers with a last axis of one, [..., 1], for predictions [..., classes].
+
+    Raises:
+        DataError: another shape.
+    """
+    given = truth if truth.ndim == prediction.ndim and truth.shape[-1:] == (1,) else truth[..., None]
+    if prediction.ndim < 2 or given.shape != (*prediction.shape[:-1], 1):
+        raise DataError(
+            "y_true holds one class number for each row of y_pred", received=f"{truth.shape} and {prediction.shape}"
+        )
+    return given
+
+
+def _of_one_shape(truth: Array, prediction: Array, exactly: bool) -> tuple[Array, Array]:
+    """Of one shape, or (but for some cross-entropies) brought to one by broadcasting."""
+    if truth.shape == prediction.shape:
+        return truth, prediction
     try:
-        fits = truth.shape == prediction.shape or (not exactly and np.broadcast_shapes(truth.shape, prediction.shape))
+        if not exactly:
+            truth, prediction = np.broadcast_arrays(truth, prediction)
+            return truth, prediction
     except ValueError:
-        fits = False
-    if not fits:
-        raise DataError("y_true and y_pred have one shape", received=f"{truth.shape} and {prediction.shape}")
+        pass
+    raise DataError("y_true and y_pred have one shape", received=f"{truth.shape} and {prediction.shape}")
 
 
 def same_rank(first: Array, second: Array) -> tuple[Array, Array]:
@@ -183,6 +217,7 @@ class Huber(Loss):
 class BinaryCrossentropy(Loss):
     """``-mean(y_true * log(y_pred) + (1 - y_true) * log(1 - y_pred))``: independent yes/no outputs."""
 
+    aligns = False
     from_logits: bool = False
     label_smoothing: float = 0.0
     axis: int = -1
@@ -195,6 +230,7 @@ class BinaryFocalCrossentropy(Loss):
     ``apply_class_balancing``: ones weigh ``alpha``, zeros ``1 - alpha``.
     """
 
+    aligns = False
     apply_class_balancing: bool = False
     alpha: float = 0.25
     gamma: float = 2.0
@@ -207,6 +243,7 @@ class BinaryFocalCrossentropy(Loss):
 class CategoricalCrossentropy(Loss):
     """``-sum(y_true * log(y_pred))``, ``y_true`` one-hot; ``y_pred`` is divided by its sum."""
 
+    aligns = False
     from_logits: bool = False
     label_smoothing: float = 0.0
     axis: int = -1
@@ -216,6 +253,7 @@ class CategoricalCrossentropy(Loss):
 class CategoricalFocalCrossentropy(Loss):
     """Cross-entropy of classes, each class's part times ``alpha * (1 - p) ** gamma``; ``y_true`` one-hot."""
 
+    aligns = False
     alpha: float = 0.25
     gamma: float = 2.0
     from_logits: bool = False
@@ -230,10 +268,27 @@ class CategoricalFocalCrossentropy(Loss):
 
 @dataclass
 class CategoricalGeneralizedCrossEntropy(Loss):
-    """``(1 - p ** q) / q`` of the truth's probability p, class numbers from 0 (Zhang and Sabuncu, NeurIPS 2018)."""
+    """``(1 - p ** q) / q`` of the truth's probability p, class numbers from 0 (Zhang and Sabuncu, NeurIPS 2018).
+
+    Class numbers are [n]; of [n, 1] Keras pairs each with every row, which is refused.
+    """
 
     sparse = True
     q: float = 0.5
+
+    def require_form(self, dimensions: int) -> None:
+        if dimensions != 1:
+            raise DataError(
+                "CategoricalGeneralizedCrossEntropy takes class numbers [rows]", received=f"{dimensions} dimensions",
+                remedy="y[:, 0]",
+            )  # fmt: skip
+
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
+        self.require_form(np.ndim(y_true))
+        labels, classes = np.asarray(y_true), np.shape(y_pred)[-1]
+        if not ((labels >= 0) & (labels < classes)).all():
+            raise DataError(f"class numbers lie between 0 and {classes - 1}", received=f"up to {labels.max():g}")
+        return super().call(y_true, y_pred)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -254,25 +309,31 @@ class SparseCategoricalCrossentropy(Loss):
 class KLDivergence(Loss):
     """``sum(y_true * log(y_true / y_pred))``."""
 
+    aligns = False
+
 
 class Poisson(Loss):
     """``mean(y_pred - y_true * log(y_pred))``."""
+
+    aligns = False
 
 
 class Hinge(Loss):
     """``mean(max(1 - y_true * y_pred, 0))``."""
 
-    signed = True
+    signed, aligns = True, False
 
 
 class SquaredHinge(Loss):
     """``mean(max(1 - y_true * y_pred, 0)^2)``."""
 
-    signed = True
+    signed, aligns = True, False
 
 
 class CategoricalHinge(Loss):
     """``max(0, max((1 - y_true) * y_pred) - sum(y_true * y_pred) + 1)``."""
+
+    aligns = False
 
 
 class LossFunction:

@@ -74,13 +74,14 @@ class Metric(Configurable):
     """Takes in batches (:meth:`update_state`) and says what they amount to (:meth:`result`).
 
     A subclass of one's own makes its variables with :meth:`add_variable` and overrides those two. In ``fit`` and
-    ``evaluate`` it gets NumPy arrays, batch by batch: ``y_true`` [rows, outputs] (class numbers: [rows, 1]), ``y_pred``
-    [rows, outputs], and as a weighted metric ``sample_weight`` [rows].
+    ``evaluate`` it gets NumPy arrays, batch by batch: ``y_true`` [rows, outputs] (class numbers: [rows, 1]; [rows] if
+    that is how the targets are given), ``y_pred`` [rows, outputs], and as a weighted metric ``sample_weight`` [rows].
 
     Attributes:
         sparse: needs class numbers (True), one column an output (False), or takes what there is (None).
         signed: as :attr:`edgeling.losses.Loss.signed`.
         additive: the state is a sum over rows, so that many batches may be taken in at once.
+        as_given: targets that ``fit`` is given as [rows] are handed over so, as Keras does, not as [rows, 1].
         direction: whether larger is better ("up"), smaller ("down"), or nobody knows.
     """
 
@@ -88,6 +89,7 @@ class Metric(Configurable):
     sparse: ClassVar[bool | None] = None
     signed: ClassVar[bool] = False
     additive: ClassVar[bool] = False
+    as_given: ClassVar[bool] = True
     limits: ClassVar[Limits] = {
         **dict.fromkeys(("top_k", "k", "num_classes"), (1, inf)), "class_id": (0, inf), "num_regressors": (0, inf),
     }  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from edgeling.errors import UnsupportedError
+from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.metrics.base import EPSILON, Metric, single
 
@@ -48,6 +48,10 @@ class IoU(Metric):
         truth = truth if self.sparse_y_true else np.argmax(truth, axis=self.axis)
         prediction = prediction if self.sparse_y_pred else np.argmax(prediction, axis=self.axis)
         true, guessed = truth.ravel().astype(np.int64), prediction.ravel().astype(np.int64)
+        if true.shape != guessed.shape:
+            raise DataError(
+                "y_true and y_pred hold as many classes", received=f"{np.shape(y_true)} and {np.shape(y_pred)}"
+            )
         weights = np.broadcast_to(self._whole(np.asarray(1 if sample_weight is None else sample_weight)), true.shape)
         n = self.num_classes
         known = (true >= 0) & (true < n) & (guessed >= 0) & (guessed < n) & (true != self._ignored())

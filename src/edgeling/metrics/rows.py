@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from edgeling import losses
 from edgeling.configurable import refuse
-from edgeling.errors import UnsupportedError
+from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.graph.types import Array
 from edgeling.metrics.base import EPSILON, Mean, batch, single
@@ -138,6 +138,8 @@ def binary_accuracy(y_true: ArrayLike, y_pred: ArrayLike, threshold: float = 0.5
 
 def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """1 or 0 for each row: one-hot [n, k] and [n, k] -> [n]."""
+    if np.ndim(y_pred) < 2:
+        raise DataError("y_pred has one column a class", received=f"shape {np.shape(y_pred)}")
     return np.equal(np.argmax(y_true, axis=-1), np.argmax(y_pred, axis=-1)).astype(np.float32)
 
 
@@ -160,14 +162,14 @@ def sparse_top_k_categorical_accuracy(
     labels = _class_numbers(y_true, prediction)[..., None]
     if from_sorted_ids:
         return np.any(labels == prediction[..., :k], axis=-1).astype(np.float32)
-    last_in = np.sort(prediction, axis=-1)[..., -min(k, prediction.shape[-1])]
-    chosen = np.take_along_axis(prediction, labels.astype(np.int64), axis=-1)[..., 0]
-    return np.greater_equal(chosen, last_in).astype(np.float32)
+    classes = prediction.shape[-1]
+    last_in = np.sort(prediction, axis=-1)[..., -min(k, classes)]
+    nearest = np.clip(labels, 0, classes - 1).astype(np.int64)  # as Keras's on JAX
+    return np.greater_equal(np.take_along_axis(prediction, nearest, axis=-1)[..., 0], last_in).astype(np.float32)
 
 
 def _class_numbers(y_true: ArrayLike, prediction: Array) -> Array:
-    truth = np.asarray(y_true)
-    return truth[..., 0] if truth.ndim == prediction.ndim else truth
+    return losses.class_numbers(np.asarray(y_true), prediction)[..., 0]
 
 
 class LossMetric(NativeMetric):
@@ -257,6 +259,7 @@ class LogCoshError(LossMetric):
 class BinaryCrossentropy(LossMetric):
     """Cross-entropy of independent yes/no outputs."""
 
+    as_given = False
     loss_class = losses.BinaryCrossentropy
 
     def __init__(
@@ -270,6 +273,7 @@ class BinaryCrossentropy(LossMetric):
 class CategoricalCrossentropy(LossMetric):
     """Cross-entropy of classes, one-hot."""
 
+    as_given = False
     loss_class = losses.CategoricalCrossentropy
 
     def __init__(
@@ -298,12 +302,14 @@ class SparseCategoricalCrossentropy(LossMetric):
 class KLDivergence(LossMetric):
     """Kullback-Leibler divergence."""
 
+    additive = False
     loss_class = losses.KLDivergence
 
 
 class Poisson(LossMetric):
     """Mean of ``y_pred - y_true * log(y_pred)``."""
 
+    additive = False
     loss_class = losses.Poisson
 
 
@@ -324,6 +330,7 @@ class SquaredHinge(LossMetric):
 class CategoricalHinge(LossMetric):
     """Mean of the categorical hinge loss."""
 
+    additive = False
     loss_class = losses.CategoricalHinge
 
 

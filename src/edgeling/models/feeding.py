@@ -71,13 +71,7 @@ class RowFeed:
         for start in range(first, last, at_most or self.steps):
             end = min(start + (at_most or self.steps), last)
             chosen = order[start * self.batch_size : end * self.batch_size]
-            yield Segment(rows_of(self.data, chosen), self.batch_size)
-
-
-def rows_of(data: TrainingData, chosen: Any) -> TrainingData:
-    """Some of the rows: by an array of their numbers, or a slice."""
-    weights = data.sample_weight
-    return TrainingData(data.x[chosen], data.y[chosen], None if weights is None else weights[chosen])
+            yield Segment(self.data[chosen], self.batch_size)
 
 
 class BatchFeed:
@@ -216,7 +210,8 @@ def _joined(group: Sequence[TrainingData]) -> Segment:
     if any(weighted) and not all(weighted):
         raise DataError("all batches have sample weights, or none has", received="some with, some without")
     weights = np.concatenate([part.sample_weight for part in group]) if all(weighted) else None
-    data = TrainingData(np.concatenate([p.x for p in group]), np.concatenate([p.y for p in group]), weights)
+    x, y = np.concatenate([p.x for p in group]), np.concatenate([p.y for p in group])
+    data = TrainingData(x, y, weights, group[0].flat)
     return Segment(data, len(group[0].x))
 
 

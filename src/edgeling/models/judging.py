@@ -12,7 +12,7 @@ import numpy as np
 from edgeling.callbacks import CallbackList
 from edgeling.errors import DataError
 from edgeling.graph.types import Array
-from edgeling.models.feeding import BatchFeed, rows_of
+from edgeling.models.feeding import BatchFeed
 from edgeling.models.reporting import Logs, Report
 from edgeling.models.session import Session
 from edgeling.training.engine import Kept, TrainingData
@@ -52,7 +52,7 @@ class Judge:
             watched = self.hooks.wants_batches("test")
             return (segment.data for segment in data.epoch(self.per_call if watched else None))
         rows = self.batch_size * self.per_call
-        return (rows_of(data, slice(start, start + rows)) for start in range(0, len(data.x), rows))
+        return (data[start : start + rows] for start in range(0, len(data.x), rows))
 
     def _by_parts(self, parts: Iterator[TrainingData]) -> Logs:
         """The same, with a hook before and after each part; logs are those of all rows so far."""
@@ -80,7 +80,7 @@ def _together(before: Kept | None, after: Kept | None) -> Kept | None:
     weights = None
     if before.sample_weight is not None and after.sample_weight is not None:
         weights = _joined(before.sample_weight, after.sample_weight)
-    return Kept(_joined(before.y, after.y), _joined(before.predictions, after.predictions), weights)
+    return Kept(_joined(before.y, after.y), _joined(before.predictions, after.predictions), weights, after.flat)
 
 
 def _joined(*parts: Array) -> Array:

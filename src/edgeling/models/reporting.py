@@ -17,6 +17,7 @@ import numpy as np
 from edgeling import losses, metrics
 from edgeling.errors import UnsupportedError
 from edgeling.graph.types import Array
+from edgeling.metrics.rows import LossMetric
 from edgeling.training.engine import Kept
 from edgeling.training.graphs import Objective
 
@@ -47,13 +48,20 @@ class Report:
         plain, weighted: identifiers of ``compile``'s metrics and weighted_metrics.
         width: columns of the model's output.
         has_weights: whether rows have weights.
+        flat: whether targets were given as [rows].
 
     Raises:
         UnsupportedError: a metric that needs targets of another form than the loss's; a loss without a reduction.
     """
 
     def __init__(
-        self, loss: losses.Loss, plain: Sequence[Any], weighted: Sequence[Any], width: int, has_weights: bool
+        self,
+        loss: losses.Loss,
+        plain: Sequence[Any],
+        weighted: Sequence[Any],
+        width: int,
+        has_weights: bool,
+        flat: bool = False,
     ) -> None:
         if loss.reduction in ("none", None):
             raise UnsupportedError(
@@ -65,7 +73,7 @@ class Report:
         self.reported = []
         for name, (metric, by_weight) in zip(unique_names(*parts), metrics_of, strict=True):
             _require_form(metric, loss, width)
-            native = _is_native(metric) and not (by_weight and has_weights)
+            native = _is_native(metric) and not (by_weight and has_weights) and not (flat and _pairs(metric))
             self.reported.append(Reported(name, metric, bool(by_weight), native))
         self._native = [r.metric for r in self.reported if r.native]
         self._streaming = [r for r in self.reported if not r.native]
@@ -91,12 +99,12 @@ class Report:
         """Take in rows that were seen in batches of this size."""
         for each in self._streaming:
             assert kept
-            rows = len(kept.y)
-            for start in range(0, rows, rows if each.metric.additive else batch_size):
-                batch = slice(start, rows if each.metric.additive else start + batch_size)
-                weight = kept.sample_weight[batch] if each.weighted and kept.sample_weight is not None else None
-                weights = () if weight is None else (weight,)
-                each.metric.update_state(kept.y[batch], kept.predictions[batch], *weights)
+            size = len(kept.y) if each.metric.additive else batch_size
+            for start in range(0, len(kept.y), size):
+                batch = kept[start : start + size]
+                truth = batch.y[:, 0] if kept.flat and each.metric.as_given else batch.y
+                weights = () if not each.weighted or batch.sample_weight is None else (batch.sample_weight,)
+                each.metric.update_state(truth, batch.predictions, *weights)
 
     def __call__(self, means: Sequence[float]) -> Logs:
         """Everything by name, the loss first."""
@@ -161,6 +169,11 @@ def _is_native(metric: metrics.Metric) -> bool:
     """Of our own classes, for a subclass or somebody's object may override what the kernel computes."""
     ours = isinstance(metric, metrics.NativeMetric) and type(metric) in metrics.CLASSES
     return ours and not vars(metric).keys() & {"update_state", "result", "values", "reset_state"}
+
+
+def _pairs(metric: metrics.Metric) -> bool:
+    """Whether it pairs each target with every output where targets are given as [rows]: Keras's rule."""
+    return isinstance(metric, LossMetric) and metric.as_given and not metric.loss.aligns
 
 
 def _require_form(metric: metrics.Metric, loss: losses.Loss, width: int) -> None:

@@ -7,7 +7,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -93,9 +93,9 @@ class Session:
         """Mean loss and metrics, with the weights the engine holds; and the predictions, if they are asked for."""
         weighted = data
         if data.sample_weight is None:
-            weighted = TrainingData(data.x, data.y, np.ones(len(data.x), np.float32))
+            weighted = replace(data, sample_weight=np.ones(len(data.x), np.float32))
         means, predictions = self._engine.evaluate_rows(weighted)
-        return means.tolist(), None if predictions is None else Kept(data.y, predictions, data.sample_weight)
+        return means.tolist(), None if predictions is None else Kept(data.y, predictions, data.sample_weight, data.flat)
 
 
 def lend(key: Hashable, make: Callable[[], Compiled]) -> Compiled:

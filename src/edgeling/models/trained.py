@@ -10,6 +10,8 @@ from numbers import Integral
 from threading import get_ident
 from typing import Any
 
+import numpy as np
+
 from edgeling import losses, optimizers
 from edgeling.callbacks import CallbackList, History
 from edgeling.checking import flag, number, whole
@@ -28,7 +30,7 @@ from edgeling.models.arguments import (
     verbosity,
 )
 from edgeling.models.display import Display, numbers
-from edgeling.models.feeding import BatchFeed, RowFeed, feed_of, rows_of
+from edgeling.models.feeding import BatchFeed, RowFeed, feed_of
 from edgeling.models.fitting import Fit, FitPlan
 from edgeling.models.judging import Judge, Validation
 from edgeling.models.reporting import Report, metric_directions
@@ -255,7 +257,7 @@ class Trainable(Stack):
             y = data.prepare(data.first()).y
             data = data.kept()
         else:
-            data = data if steps is None else rows_of(data, slice(whole("validation_steps", steps) * batch_size))
+            data = data if steps is None else data[: whole("validation_steps", steps) * batch_size]
             y = data.y
         session = Session(self._evaluator(report.objective(y)), self._named_weights(), {})
         freq = whole("validation_freq", every) if isinstance(every, Integral) else frozenset(every)
@@ -290,7 +292,7 @@ class Trainable(Stack):
             size = batch_size_of(batch_size)
             floats, loss = self._features(x), self._resolved_loss(y)
             example = self._data(floats, y, sample_weight, loss)
-            data = example = example if steps is None else rows_of(example, slice(steps * size))
+            data = example = example if steps is None else example[: steps * size]
         report = self._report(loss, example)
         session = Session(self._evaluator(report.objective(example.y)), self._named_weights(), {})
         logs = Judge(self, session, report, CallbackList(callbacks, self), size, self._per_call())(data)
@@ -329,8 +331,10 @@ class Trainable(Stack):
         return self._data(self._features(x), y, weights, loss)
 
     def _data(self, floats: Floats, y: Any, sample_weight: Any, loss: losses.Loss) -> TrainingData:
-        truth = arrays.targets(y, self._width(), loss)
-        return arrays.gathered(floats, truth, arrays.row_weights(truth, sample_weight))
+        truth, dimensions = arrays.targets(y, self._width(), loss), len(np.shape(y))
+        loss.require_form(dimensions)
+        rows = arrays.gathered(floats, truth, arrays.row_weights(truth, sample_weight))
+        return replace(rows, flat=dimensions == 1)
 
     def learning_program(self, y: Any, batch_size: int = 1, name: str = "network") -> Program:
         """C that predicts and learns: see :func:`edgeling.training.learning.learning_program`.
@@ -431,8 +435,10 @@ class Trainable(Stack):
 
     def _report(self, loss: losses.Loss, *data: TrainingData | None) -> Report:
         """The loss with the metrics it is reported with, for these rows."""
-        has_weights = any(part is not None and part.sample_weight is not None for part in data)
-        return Report(loss, self._metrics, self._weighted_metrics, self._width(), has_weights)
+        given = [part for part in data if part is not None]
+        has_weights = any(part.sample_weight is not None for part in given)
+        flat = any(part.flat for part in given)
+        return Report(loss, self._metrics, self._weighted_metrics, self._width(), has_weights, flat)
 
     def _named_weights(self) -> dict[str, Weight]:
         return {name: weight for weight, name in self.network().names.items()}

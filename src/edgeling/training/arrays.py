@@ -7,6 +7,7 @@ NumPy arrays, lists, and anything NumPy can read (pandas, Polars) are taken. Eve
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -130,7 +131,7 @@ def with_class_weights(data: TrainingData, class_weight: Any) -> TrainingData:
     y = data.y
     classes = np.argmax(y, axis=1) if y.shape[1] > 1 else np.round(y[:, 0]).astype(int)
     weights = _weight_of_each(class_weight, classes)
-    return TrainingData(data.x, y, np.asarray([weights.get(int(c), 1.0) for c in classes], np.float32))
+    return replace(data, sample_weight=np.asarray([weights.get(int(c), 1.0) for c in classes], np.float32))
 
 
 def _weight_of_each(given: Any, classes: NDArray[Any]) -> dict[int, float]:
@@ -191,7 +192,4 @@ def split(data: TrainingData, share: float) -> tuple[TrainingData, TrainingData]
         raise DataError(
             "validation_split leaves rows on both sides", received=f"{share} of {len(data.x)} rows", remedy="0.2"
         )
-    weights = data.sample_weight
-    parts = [(slice(None, at)), (slice(at, None))]
-    first, second = (TrainingData(data.x[p], data.y[p], None if weights is None else weights[p]) for p in parts)
-    return first, second
+    return data[:at], data[at:]

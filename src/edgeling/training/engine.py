@@ -43,11 +43,21 @@ _SHARED_PRODUCTS = 1 << 26
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Rows to train on: x float32 [rows, features], y float32 [rows, outputs] or [rows, 1], weights [rows] or None."""
+    """Rows to train on: x float32 [rows, features], y float32 [rows, outputs] or [rows, 1], weights [rows] or None.
+
+    Attributes:
+        flat: the targets were given as [rows].
+    """
 
     x: Array
     y: Array
     sample_weight: Array | None = None
+    flat: bool = False
+
+    def __getitem__(self, rows: Any) -> TrainingData:
+        """Some of the rows: by an array of their numbers, or a slice."""
+        weights = None if self.sample_weight is None else self.sample_weight[rows]
+        return replace(self, x=self.x[rows], y=self.y[rows], sample_weight=weights)
 
 
 @dataclass(frozen=True)
@@ -58,11 +68,18 @@ class Kept:
         y: float32 [rows, outputs] or [rows, 1].
         predictions: float32 [rows, outputs].
         sample_weight: [rows], or None.
+        flat: the targets were given as [rows].
     """
 
     y: Array
     predictions: Array
     sample_weight: Array | None = None
+    flat: bool = False
+
+    def __getitem__(self, rows: slice) -> Kept:
+        """Some of the rows."""
+        weights = None if self.sample_weight is None else self.sample_weight[rows]
+        return replace(self, y=self.y[rows], predictions=self.predictions[rows], sample_weight=weights)
 
 
 @dataclass(frozen=True)
@@ -312,7 +329,8 @@ class Engine:
         if not width:
             return None
         weights = None if data.sample_weight is None else np.empty(len(data.x), np.float32)
-        return Kept(np.empty(data.y.shape, np.float32), np.empty((len(data.x), width), np.float32), weights)
+        predictions = np.empty((len(data.x), width), np.float32)
+        return Kept(np.empty(data.y.shape, np.float32), predictions, weights, data.flat)
 
     def _drive(self, run: _PreparedRun) -> Epochs:
         status, budget = PAUSED, _FIRST_SLICE_STEPS
@@ -342,10 +360,7 @@ class _PreparedRun:
 
     def seen(self) -> Kept | None:
         """The rows that were kept of the epoch that ended last."""
-        if self.kept is None:
-            return None
-        rows, weights = slice(self.fields.kept), self.kept.sample_weight
-        return Kept(self.kept.y[rows], self.kept.predictions[rows], None if weights is None else weights[rows])
+        return None if self.kept is None else self.kept[: self.fields.kept]
 
 
 def _places(kept: Kept | None) -> dict[str, int | None]:
