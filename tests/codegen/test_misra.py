@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from edgeling.codegen import Program, generate
+from edgeling.graph import GraphBuilder
 from edgeling.targets import get
 from edgeling.workflow.deploy import deployable
 from edgeling.workflow.ends import with_golden, with_integer_ends
@@ -19,6 +20,7 @@ from tests.codegen.networks import TUTORIALS
 from tests.codegen.test_builds import write
 from tests.codegen.test_flags import FEATURES, network
 from tests.codegen.test_training import step_case
+from tests.codegen.test_weights_and_arena import learner
 
 SHEET = (Path(__file__).parents[2] / "docs" / "misra.md").read_text("utf-8")
 COMMAND = ["cppcheck", "-q", "--addon=misra", "--std=c99", "--platform=unix32", "--enable=style", "-I."]
@@ -30,18 +32,29 @@ ADVISORY = {  # MISRA C:2012, appendix A
 
 
 def deployed() -> list[Program]:
-    """Every precision, classes by the largest and by a threshold, int8 buffers, self-tests."""
+    """Every precision, classes by the largest and by a threshold, int8 buffers, several ports, self-tests."""
     rows = np.random.default_rng(0).normal(size=(60, FEATURES)).astype(np.float32)
     wide = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
     made = [(deployable(f"net_{p}", network(), rows, rows, [p]), p) for p in ("float32", "int8", "int16x8")]
     small = deployable("small", TUTORIALS["diabetes"], wide, wide, ["float32", "int8"])
     made.append((with_integer_ends(small, "int8"), "int8"))
     made.append((small.named("packed").for_target(get("cortex-m4")), "int8"))
+    b = GraphBuilder("ports")
+    x, y = b.input("x", (1, 3)), b.input("y", (1, 2))
+    several = b.build([b.add("concatenate", x, y, name="both"), b.add("square", y, name="squared")])
+    made.append((deployable("ports", several, (wide[:, :3], wide[:, 3:5]), None, ["float32"]), "float32"))
     return [with_golden(item, precision).program(precision) for item, precision in made]
 
 
 def training() -> list[Program]:
-    return [generate({"step": step_case("large", "clipped momentum with decay").graph}, "training")]
+    """Whole steps, steps in two, and what keeps state."""
+    step = generate({"step": step_case("large", "clipped momentum with decay").graph}, "training")
+    rows = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
+    b = GraphBuilder("totals")
+    total, x = b.variable([[0.5, 1.0]], "total"), b.input("x", (1, 2))
+    b.update("total", b.add("add", total, x, name="sum"))
+    kept = with_golden(deployable("totals", b.build(["sum"]), rows, None, ["float32"]), "float32")
+    return [step, learner(), kept.program("float32")]
 
 
 def reported(programs: list[Program], folder: Path) -> set[str]:

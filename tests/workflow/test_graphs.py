@@ -91,7 +91,25 @@ def scalars() -> Graph:
     return b.build([b.add("multiply", x, mask, name="masked")])
 
 
-GRAPHS = {"two": two_by_two, "counter": counter, "gru": gru, "scalars": scalars}
+def tick() -> Graph:
+    """No input at all: it counts its calls."""
+    b = GraphBuilder("tick")
+    calls = b.variable(np.uint32(7), "calls")
+    counted = b.add("count", calls, name="counted")
+    b.update("calls", counted)
+    return b.build([counted])
+
+
+def handed_through() -> Graph:
+    """Outputs that are an input, a variable before its update and a constant; ports whose names mean something in C."""
+    b = GraphBuilder("arena")
+    x, unread = b.input("weights", (1, 2)), b.input("row", (1, 3))
+    kept, constant = b.variable(np.ones((1, 2)), "arena"), b.constant([[3.0, 4.0]], "i")
+    b.update(kept, x)
+    return b.build([x, kept, constant, b.add("square", x, name="rows"), b.add("square", unread, name="output")])
+
+
+GRAPHS = {"two": two_by_two, "counter": counter, "gru": gru, "scalars": scalars, "through": handed_through}
 
 
 def rows_for(graph: Graph, count: int = 20) -> dict[str, Array]:
@@ -159,6 +177,13 @@ def test_the_c_in_an_artifact_is_what_is_verified(name: str, tmp_path: Path) -> 
     built = edgeling.build(folder, target="cortex-m4", out=tmp_path / "c")
     assert built.matches
     assert (tmp_path / "c" / "net.c").is_file()
+
+
+def test_a_graph_without_inputs_counts_its_calls() -> None:
+    for target in TARGETS:
+        assert edgeling.verify(tick(), target=target).matches
+    chip = emulator.CortexM(firmware.build(as_deployable(tick(), "float32")[0].program("float32"), get("cortex-m4")))
+    assert [int(chip.run([]).outputs[0].item()) for _ in range(3)] == [8, 9, 10]
 
 
 def test_a_row_without_an_answer_leaves_what_is_kept() -> None:

@@ -60,14 +60,15 @@ def run_rows(graph: Graph, *inputs: ArrayLike) -> tuple[Array, ...]:
         inputs: for each input of the graph, ``[rows, ...]`` of its size a row.
 
     Returns:
-        Of each output, the answers of all rows, ``[rows, ...]``; a first axis of length one gives way to the rows.
+        Of each output, the answers of all rows, ``[rows, ...]``; a first axis of length one gives way to the rows. A
+        graph without inputs is run once.
         Where the graph keeps state, its variables live on from row to row; else many rows are computed at once.
     """
     arrays = [np.asarray(x).reshape(-1, *row_shape(graph, n)) for n, x in zip(graph.inputs, inputs, strict=True)]
     rows = len(arrays[0]) if arrays else 1
     chunks = [[x[at : at + _CHUNK_ROWS] for x in arrays] for at in range(0, rows, _CHUNK_ROWS)] or [arrays]
     try:
-        answers = [run(with_batch(graph, len(chunk[0])), chunk).outputs for chunk in chunks]
+        answers = [run(with_batch(graph, len(chunk[0]) if chunk else rows), chunk).outputs for chunk in chunks]
     except UnsupportedError:
         answers = list(_one_by_one(graph, arrays))
     if not answers:
