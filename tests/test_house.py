@@ -129,6 +129,55 @@ def test_files_and_functions_stay_small(path: Path) -> None:
             assert (node.end_lineno or 0) - node.lineno < 60, node.name
 
 
+TESTS = Path(__file__).parent
+NEARNESS = {"allclose", "assert_allclose", "isclose", "approx", "assert_almost_equal", "prove"}
+SMALL = 0.02  # what a number is compared with below it, is a bound
+BOUNDS_OF_THEIR_OWN = {  # constant bounds that may stand, and why
+    "keras_suite/cases.py": "Keras's own test cases bring theirs",
+    "fuzz/mutate.py": "a probability",
+    "passes/test_quantize_graphs.py": "what int8 costs networks of any shape is measured, not derived",
+}
+
+
+def _constant_bounds(tree: ast.AST) -> Iterator[int]:
+    """Lines that call numbers near, or small, by a constant: given as such, or as a function's default."""
+    for node in ast.walk(tree):
+        name = getattr(node.func, "attr", getattr(node.func, "id", "")) if isinstance(node, ast.Call) else ""
+        if isinstance(node, ast.Call) and name in NEARNESS:
+            told = [k.value for k in node.keywords if k.arg in ("rtol", "atol", "rel", "abs", "tolerance")]
+            told += node.args[1 if name == "approx" else 2 :]
+            constants = [one for one in told if isinstance(one, ast.Constant) and isinstance(one.value, float)]
+            if constants or (not told and name != "prove"):
+                yield node.lineno
+        elif isinstance(node, ast.Compare):
+            sides = (one.value for one in (node.left, *node.comparators) if isinstance(one, ast.Constant))
+            if any(isinstance(value, float) and 0 < value < SMALL for value in sides):
+                yield node.lineno
+
+
+def test_constant_bounds_are_seen() -> None:
+    for bad in (
+        "assert_allclose(a, b, rtol=1e-5)", "assert_allclose(a, b, 1e-5)", "a == approx(b)", "a == approx(b, rel=1e-6)",
+        "assert abs(a - b) < 1e-6", "assert 0 < a <= 0.01", "prove(p, t, x, y, 1e-5)", "np.allclose(a, b)",
+    ):  # fmt: skip
+        assert list(_constant_bounds(ast.parse(bad))) == [1], bad
+    for good in (
+        "assert_allclose(a, b, rtol=4 / n**0.5)",
+        "a == approx(b, abs=room)",
+        "a < 0.9",
+        "prove(p, t, x, y, 0)",
+    ):
+        assert not list(_constant_bounds(ast.parse(good))), good
+
+
+@pytest.mark.parametrize("path", sorted(TESTS.rglob("*.py")), ids=lambda p: str(p.relative_to(TESTS)))
+def test_no_bound_on_floats_is_a_constant(path: Path) -> None:
+    """It is derived (CONTRIBUTING.md says how), so that it holds on every processor and is no looser than that."""
+    if str(path.relative_to(TESTS)) not in BOUNDS_OF_THEIR_OWN:
+        lines = list(_constant_bounds(ast.parse(path.read_text("utf-8"))))
+        assert not lines, f"derive the bounds in lines {lines}: tests/support/close.py, tests/support/rounding.py"
+
+
 def _loaded_by(statement: str) -> list[str]:
     code = f"import json, sys\n{statement}\nprint(json.dumps(list(sys.modules)))"
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

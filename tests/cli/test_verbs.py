@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from edgeling.workflow.deploy import FLOAT32_TOLERANCE
+from tests.support.close import SINGLE, require_close
 
 FIGURES = {
     "flash_bytes", "flash_code_bytes", "flash_weights_bytes", "ram_bytes", "stack_bytes", "instructions",
@@ -40,7 +41,8 @@ def test_both_precisions_are_measured_and_int8_is_bit_exact(trained_once) -> Non
     both = trained_once[1]["precisions"]
     assert both["int8"]["targets"]["cortex-m4"]["max_error"] == 0
     assert both["float32"]["targets"]["cortex-m4"]["max_error"] <= FLOAT32_TOLERANCE  # what is promised, of at most 1
-    assert abs(both["int8"]["metrics"]["accuracy"] - both["float32"]["metrics"]["accuracy"]) <= 0.05
+    right = [round(30 * both[precision]["metrics"]["accuracy"]) for precision in ("int8", "float32")]
+    assert abs(right[0] - right[1]) <= 1  # of 30 rows held out
 
 
 def test_the_artifact_is_whole(trained_once) -> None:
@@ -71,7 +73,9 @@ def test_predict_writes_csv(trained) -> None:
         truth = [row["species"] for row in csv.DictReader(file)]
     right = sum(row["species"] == t for row, t in zip(rows, truth, strict=True))
     assert right / len(truth) > 0.93
-    assert abs(sum(float(v) for k, v in rows[0].items() if k.startswith("probability")) - 1) < 0.02
+    told = [v for k, v in rows[0].items() if k.startswith("probability")]
+    half_units = sum(0.5 * 10.0 ** -len(v.partition(".")[2]) for v in told)  # as far as so many decimals are off
+    require_close(sum(map(float, told)), 1.0, 1, of=1 + half_units / SINGLE)
 
 
 def test_predict_as_json_needs_no_target(trained) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edgeling.graph import Graph, GraphBuilder
-from tests.support.finite import numeric_gradient, require_gradient
+from tests.support.finite import STEP, numeric_gradient, require_gradient
 
 AT = np.random.default_rng(0).normal(size=(4, 3))
 
@@ -29,7 +29,7 @@ def test_the_seventh_digit_is_seen(function: str) -> None:
     right = GRADIENTS[function](graph.variables["v"].astype(np.float64))
     require_gradient(graph, [], "v", right)
     _, error = numeric_gradient(graph, [], "v")
-    assert np.all(error < 1e-7 * np.abs(right) + 1e-8)
+    assert np.all(error < STEP**2 * (1 + np.abs(right)))
     with pytest.raises(AssertionError, match="gradient by v"):
         require_gradient(graph, [], "v", right * (1 + 1e-6))
 

@@ -33,6 +33,7 @@ from edgeling.workflow.deployed import DeployedGraph
 from edgeling.workflow.ends import with_golden
 from edgeling.workflow.ports import rows_of_ports
 from tests.codegen.test_builds import WARNINGS, write
+from tests.support.close import half_unit
 from tests.support.rounding import Bound, bounds, prediction_bound, run_rounded
 
 TARGETS = ["native", "cortex-m4", "wasm32"]
@@ -292,8 +293,9 @@ def test_the_command_line_finds_inputs_by_name(tmp_path: Path) -> None:
     assert got[4] == ["r3", "", "", "", "", "", "an input is missing or infinite"]
     known = ~np.isnan(rows["lengths"]).any(axis=1)
     alarm, hidden = meaning(graph, {name: array[known] for name, array in rows.items()})
-    near = replace(alarm, spread=alarm.spread + 1e-7 * np.abs(alarm.exact))  # seven digits are written
-    near.require([float(row[1]) for row, there in zip(got[1:], known, strict=True) if there])
+    found = np.array([float(row[1]) for row, there in zip(got[1:], known, strict=True) if there])
+    written = half_unit(alarm.exact, digits=7).reshape(found.shape)
+    assert np.all(np.abs(found - alarm.exact.reshape(found.shape)) <= alarm.room.reshape(found.shape) + written)
     told = json.loads(cli("predict", folder, table, "--json").stdout)
     assert told["unanswered"] == [{"row": 4, "reason": "an input is missing or infinite"}]
     hidden.require([row for row, there in zip(told["outputs"]["hidden"], known, strict=True) if there])

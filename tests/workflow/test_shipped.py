@@ -51,7 +51,7 @@ def test_a_weight_that_was_edited_shows_in_the_answers(folder: Path, tmp_path: P
     assert text != source(folder)
     proof = edgeling.verify(forged(folder, tmp_path, {"iris.c": text.encode()}), "cortex-m4")
     assert (proof.matches, proof.ran, proof.edited) == (False, "shipped", ("iris.c",))
-    assert proof.max_error > 0.01
+    assert proof.max_error > FLOAT32_TOLERANCE
 
 
 EDITS = {
