@@ -262,6 +262,24 @@ def test_zero_is_a_stored_value_wherever_arithmetic_goes_on():
                 assert -128 <= stored.zero_point[0] <= 127
 
 
+def test_an_output_that_is_handed_out_twice_is_dequantised_once():
+    n = Net()
+    logits = n.dense(n.input(), 600)
+    graph = n.build(logits, n.b.add("softmax", logits), logits)
+    int8 = calibrated(graph, rows_of(graph, 50))
+    assert int8.outputs == graph.outputs
+    assert [node.operation for node in int8.nodes].count("dequantize") == 1
+
+
+def test_features_that_never_change_may_stand_beside_layers():
+    n = Net()
+    x = n.input()
+    graph = n.build(n.dense(n.b.add("concatenate", n.dense(x, 2, "relu"), n.b.add("square", n.input("y", 3))), 2))
+    rows = [array * (0 if name == "y" else 1e-6) for name, array in zip("xy", rows_of(graph, 50), strict=True)]
+    (in_float,), (in_int8,) = run_rows(graph, *rows), run_rows(calibrated(graph, rows), *rows)
+    np.testing.assert_allclose(in_int8, in_float, atol=0.02)
+
+
 # -------------------------------------------------------------------------------------------------------- refusals
 
 

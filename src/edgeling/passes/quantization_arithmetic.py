@@ -189,10 +189,16 @@ def moved(c: Context, node: Node) -> Stored:
 
 def concatenate(c: Context, node: Node) -> Stored:
     """Side by side, in one scale: the inputs', if they have the same, or one that holds them all."""
-    integers = [c.stored(value) for value in node.inputs if c.is_integer(value)]
-    scales = {affine_of(x) for x in integers}
-    if len(scales) > 1 or len(integers) < len(node.inputs):
-        coarsest = max(affine.scale for affine in scales)
-        scales = {c.choose(node.output, coarsest, LEAST_HIDDEN_SCALE)}
-    (out,) = scales
+    stored = {c.stored(value).affine if c.is_integer(value) else None for value in node.inputs}
+    out = stored.pop()
+    if stored or out is None:
+        out = c.choose(node.output, max(_least_scale(c, value) for value in node.inputs), LEAST_HIDDEN_SCALE)
     return c.emit("concatenate", node.output, out, [tensor(c, value, out).name for value in node.inputs])
+
+
+def _least_scale(c: Context, value: str) -> float:
+    """The finest scale that a value can be brought to."""
+    if value in c.graph.constants:
+        return 0.0
+    x = c.columns(value)
+    return 2 * float(np.max(np.abs(x.columns))) / integer.INT8_MAX if x.affine is None else x.affine.scale

@@ -15,8 +15,8 @@ What is chosen, and why:
 - Weights are symmetric, one scale an output channel, -127 to 127 (TensorFlow Lite's scheme).
 - A bias is set so that the mean of the layer's output over the calibration rows is the float network's: it takes up
   the zero point of the input, and what rounding in the layers before has shifted.
-- Activations that are no clamp of what is stored (linear, relu, relu6, hard_tanh) are tables of 256. Where one
-  saturates, what lies beyond is left out of the range of its input.
+- Activations that are no clamp of what is stored (linear, relu, relu6, hard_tanh) are tables: of 256, and of 513 with
+  straight lines between them for int16. Where one saturates, what lies beyond is left out of the range of its input.
 - A softmax over more classes than TensorFlow Lite's integers can sum is computed in float, after ``dequantize``.
 - The output's scale has few significant bits, so that dequantising it is exact and needs integers only (1/256 for
   sigmoid and softmax, as TensorFlow Lite demands). Other outputs get some room beyond the range seen.
@@ -81,20 +81,23 @@ def _quantize_node(context: Context, node: Node) -> None:
         return
     if isinstance(rule, str):
         raise refused(named(node), rule)
-    context.keep(node.output, rule(context, node))
+    try:
+        context.keep(node.output, rule(context, node))
+    except GraphError as error:  # numbers beyond what integers can be scaled to
+        raise GraphError(f"{named(node)}: {error.rule}", received=error.received) from None
 
 
 def _finish(context: Context) -> Graph:
+    """Every output in float again, once."""
     graph, builder = context.graph, context.builder
     builder.describe(**{**graph.metadata, "precision": context.scheme.name})
-    return builder.build([_answer(context, output) for output in graph.outputs])
-
-
-def _answer(context: Context, output: str) -> str:
-    """An output, in float again."""
-    if (tail := context.tail(output)) is None:
-        return _dequantize(context, output)
-    return context.builder.add(tail.operation, _dequantize(context, tail.inputs[0]), name=output, **tail.attributes)
+    tails = {output: context.tail(output) for output in graph.outputs}
+    floats = {tail.inputs[0] if tail else output: "" for output, tail in tails.items()}
+    floats = {value: _dequantize(context, value) for value in floats}
+    for output, tail in tails.items():
+        if tail is not None:
+            floats[output] = builder.add(tail.operation, floats[tail.inputs[0]], name=output, **tail.attributes)
+    return builder.build([floats[output] for output in graph.outputs])
 
 
 def _dequantize(context: Context, value: str) -> str:
