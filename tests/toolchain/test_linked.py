@@ -77,6 +77,14 @@ def test_any_number_of_rows_is_answered_row_by_row(rows: int) -> None:
     x = np.random.default_rng(rows).normal(size=(rows, 5)).astype(np.float32)
     answers = predictor(x)
     assert answers.shape == (rows, 3)
+    if call := predictor.bound(rows):
+        out = np.empty_like(answers)
+        call(x, out)
+        np.testing.assert_array_equal(out, answers)
+        for wrong in (x.astype(np.float64), np.asfortranarray(x)):
+            if rows > 1 or wrong.dtype != np.float32:
+                with pytest.raises((TypeError, ValueError)):
+                    call(wrong, out)
     if rows:
         require_rows(graph, answers, x)
 

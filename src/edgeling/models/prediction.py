@@ -13,8 +13,8 @@ from edgeling.models.session import NAME, lend
 from edgeling.network.network import Network, inference_graph
 from edgeling.network.weights import Weight
 from edgeling.passes import optimize
-from edgeling.toolchain.native import NativeProgram
-from edgeling.toolchain.predictor import BATCHES, Predictor, compiled
+from edgeling.toolchain.native import Function, NativeProgram
+from edgeling.toolchain.predictor import Predictor, compiled
 
 
 def not_ready(x: Any) -> Array:
@@ -47,8 +47,8 @@ class Followed:
 
     Attributes:
         seen: ``Weight.changes`` when the weights were last copied.
-        direct: the shortest way for one row, or a small batch, whichever was predicted last; TypeError and ValueError
-            tell the caller to take the long one.
+        direct: the shortest way for as many rows as were predicted last; TypeError and ValueError tell the caller to
+            take the long one.
     """
 
     def __init__(self, network: Network, signature: Hashable, output: tuple[int, ...]) -> None:
@@ -62,12 +62,12 @@ class Followed:
     def rows(self, x: Array) -> Array:
         """Predictions of float32 rows [rows, ...]."""
         answers = self._predictor(x)
-        if len(x) in (1, BATCHES[-1]) and (program := self._predictor.program(len(x))):
-            self.direct = self._bind(program, len(x))
+        if call := self._predictor.bound(len(x)):
+            self.direct = self._bind(call, len(x))
         return answers
 
-    def _bind(self, program: NativeProgram, rows: int) -> Any:
-        call, empty, float32 = program.function(f"{NAME}_run"), np.empty, np.float32
+    def _bind(self, call: Function, rows: int) -> Any:
+        empty, float32 = np.empty, np.float32
         shape, out_shape = (rows, *self._input), (rows, *self._output)
         float64 = np.dtype(np.float64)  # what rows of scikit-learn and pandas are
 

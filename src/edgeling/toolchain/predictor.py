@@ -18,7 +18,7 @@ from edgeling.graph.batch import with_batch
 from edgeling.graph.cost import cost
 from edgeling.graph.interpreter import row_shape
 from edgeling.graph.types import Array
-from edgeling.toolchain.native import THIS_MACHINE, NativeProgram, load, sharing_units
+from edgeling.toolchain.native import THIS_MACHINE, Function, NativeProgram, load, sharing_units
 from edgeling.toolchain.threads import thread_count
 
 # How many rows are computed at once: of very many where a row is short, of many, of some; of fewer than
@@ -104,6 +104,26 @@ class Predictor:
             self._run(_rows(given, chunk), _rows(out, chunk))
         return out
 
+    def bound(self, rows: int) -> Function | None:
+        """``call(x, out)`` that answers just so many rows, where that is a call or two of compiled code; else None.
+
+        It raises TypeError and ValueError as :meth:`NativeProgram.function` does.
+        """
+        batch = 1 if rows == 1 else self._batch_for(rows)
+        short = batch <= rows <= _CHUNK_ROWS and self._threads_for(rows) == 1 and not self._graph.updates
+        program = self.program(batch) if short and len(self._inputs) == len(self._outputs) == 1 else None
+        if program is None:
+            return None
+        whole, last, many = rows - rows % batch, program.function(_entry(program)), program.rows(_entry(program))
+        if whole == rows:
+            return last if rows == batch else many
+
+        def call(x: Array, out: Array) -> None:
+            many(x[:whole], out[:whole])
+            last(x[-batch:], out[-batch:])
+
+        return call
+
     def _run_in_order(self, given: Arrays, out: Arrays) -> None:
         one = self.program(1)
         if one:
@@ -137,8 +157,11 @@ class Predictor:
         sizes = BATCHES if self._longest <= _SHORT_ROW else BATCHES[1:]
         return next((size for size in sizes[:-1] if rows >= _FILLED * size), sizes[-1])
 
+    def _threads_for(self, rows: int) -> int:
+        return thread_count() if rows * self._products >= _SHARED_PRODUCTS else 1
+
     def _whole_batches(self, program: NativeProgram, rows: int, arrays: Arrays) -> None:
-        threads = thread_count() if rows * self._products >= _SHARED_PRODUCTS else 1
+        threads = self._threads_for(rows)
         if threads == 1:
             program.rows(_entry(program))(*arrays)
             return
