@@ -29,6 +29,15 @@ Calibration = Annotated[
     Path | None,
     typer.Option(help="A table whose rows decide the scales of integers: the model's columns, no others."),
 ]
+CompilerName = Annotated[
+    str,
+    typer.Option(
+        "--compiler",
+        help="The C compiler for Arm targets, with flags of its own: 'arm-none-eabi-gcc -Os'; by default that of "
+        "EDGELING_CC_ARM, else the one that comes with the package.",
+        metavar="COMMAND",
+    ),
+]
 
 
 @reads_tables
@@ -44,6 +53,7 @@ def build(
     selftest: Annotated[bool, typer.Option(help="Write NAME_selftest too, with inputs and answers in flash.")] = False,
     flash: Flash = "",
     ram: Ram = "",
+    compiler: CompilerName = "",
     force: Annotated[bool, typer.Option(help="Replace files in the folder that are edited or somebody's own.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -63,7 +73,7 @@ def build(
         rows = rows_of(opened(artifact), calibration, reading) if calibration else None
         built = build_c(
             artifact, target, out=out, precision=precision, name=name, calibration_data=rows, io=io, selftest=selftest,
-            force=force, **sizes,
+            force=force, compiler=compiler, **sizes,
         )  # fmt: skip
         for path in built.kept:
             say(f"Left: {out / path}, of an earlier build, for it was edited since")

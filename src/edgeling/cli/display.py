@@ -49,6 +49,7 @@ def show_deployments(deployments: Sequence[Deployment]) -> None:
     """What programs take on their targets, and whether they were proven."""
     screen = console()
     screen.print(_programs(deployments, screen.width))
+    screen.print(_made_with(deployments))
     screen.print(_verdict(deployments))
 
 
@@ -70,6 +71,7 @@ def _parts(content: Content, screen: Console) -> Iterator[RenderableType]:
         yield _importance(content.importance, percent=content.task != "regression")
     if content.deployments:
         yield _programs(content.deployments, screen.width)
+        yield _made_with(content.deployments)
         yield _verdict(content.deployments)
 
 
@@ -203,6 +205,14 @@ def _error(deployment: Deployment) -> Text:
         return Text("not run", "dim")
     error = "exact" if deployment.max_error == 0 else units.figure(deployment.max_error)
     return Text(error, "green" if deployment.matches else "bold red")
+
+
+def _made_with(deployments: Sequence[Deployment]) -> Text:
+    """Compilers and flags behind the figures, a line a target."""
+    from rich.text import Text
+
+    lines = dict.fromkeys(f"{d.target}: {d.made_with}" for d in deployments if d.made_with)
+    return Text("\n".join(lines), "dim")
 
 
 def _verdict(deployments: Sequence[Deployment]) -> Text:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from edgeling.cli.build import CompilerName
 from edgeling.cli.output import Json, Seed, print_json, reported
 from edgeling.cli.reading import Table, reads_tables
 
@@ -88,6 +89,7 @@ def train(
     learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 0.01,
     no_importance: NoImportance = False,
     targets: Targets = EVERYWHERE,
+    compiler: CompilerName = "",
     out: Out = None,
     seed: Seed = 0,
     as_json: Json = False,
@@ -106,7 +108,7 @@ def train(
             task=task, precision=precision, hidden=hidden, epochs=epochs, targets=targets, columns=columns, drop=drop,
             categorical=categorical, numeric=numeric, positive=positive, class_weight=class_weight, split=split,
             test=test, patience=patience, batch_size=batch_size, learning_rate=learning_rate,
-            importance=not no_importance, **reading,
+            importance=not no_importance, compiler=compiler, **reading,
         )  # fmt: skip
 
 

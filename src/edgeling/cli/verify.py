@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeling.cli.build import Artifact, Calibration, For, Precision, figures, raise_exit, rows_of, show_proof
+from edgeling.cli.build import (
+    Artifact,
+    Calibration,
+    CompilerName,
+    For,
+    Precision,
+    figures,
+    raise_exit,
+    rows_of,
+    show_proof,
+)
 from edgeling.cli.output import Json, print_json, reported, say
 from edgeling.cli.reading import reads_tables
 from edgeling.cli.sizes import Flash, Ram, size_bytes
@@ -27,6 +37,7 @@ def verify(
     calibration: Calibration = None,
     flash: Flash = "",
     ram: Ram = "",
+    compiler: CompilerName = "",
     as_json: Json = False,
 ) -> None:
     """Run the C on an emulated chip and compare with what the network means; exit 1 if they differ.
@@ -45,7 +56,7 @@ def verify(
             source, target, precision=precision,
             rows=rows_of(source, data, reading) if data else None,
             calibration_data=rows_of(source, calibration, reading) if calibration else None,
-            flash_bytes=size_bytes("flash", flash), ram_bytes=size_bytes("ram", ram),
+            flash_bytes=size_bytes("flash", flash), ram_bytes=size_bytes("ram", ram), compiler=compiler,
         )  # fmt: skip
         show_proof(target, proof.precision, proof)
         _tell(artifact, proof)

@@ -152,6 +152,8 @@ class Deployment:
         metrics: by name, of this program on the held-out rows.
         latency_us: estimated microseconds an inference at ``clock_hz``.
         flash_excess_bytes, ram_excess_bytes: by how much it is too large for the target; 0 where it fits.
+        compiler, compiler_flags: what made the binary that was counted, and what it was told.
+        latency_basis: by which table of cycles the time is estimated.
         note: the core and what it was run on, for people: "Cortex-M4F, emulated".
     """
 
@@ -172,6 +174,15 @@ class Deployment:
     note: str = ""
     flash_excess_bytes: int = 0
     ram_excess_bytes: int = 0
+    compiler: str = ""
+    compiler_flags: str = ""
+    latency_basis: str = ""
+
+    @property
+    def made_with(self) -> str:
+        """Compiler and flags behind the figures, and what the time rests on; empty where nothing was counted."""
+        time = f"; its time is an estimate: {self.latency_basis}" if self.latency_basis else ""
+        return f"{self.compiler}, {self.compiler_flags}{time}" if self.compiler else ""
 
 
 @dataclass(frozen=True)

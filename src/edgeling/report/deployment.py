@@ -56,7 +56,7 @@ def deployment_section(content: Content) -> Markup | None:
     if any(d.flash_bytes is not None for d in content.deployments):
         intro += " Sizes are measured on the built binary, instructions counted on the emulated core"
         timed = any(d.latency_us is not None for d in content.deployments)
-        intro += "; time is estimated from them and the clock." if timed else "."
+        intro += "; time is an estimate from them and the clock." if timed else "."
     cards = [_card(content, target, [d for d in content.deployments if d.target == target]) for target in targets]
     return section("On the device", paragraph(intro), element("div", *cards, class_="cards"))
 
@@ -77,8 +77,10 @@ def _card(content: Content, target: str, programs: Sequence[Deployment]) -> Mark
     ]
     heads = element("tr", element("td"), *(element("th", d.precision, scope="col", class_="num") for d in programs))
     proven = element("tr", element("th", "Matches", scope="row"), *(_match(d) for d in programs))
+    maker = next((d.made_with for d in programs if d.made_with), "")
     body = element("table", element("thead", heads), element("tbody", *rows, proven))
-    return element("div", element("h3", target), paragraph(note) if note else None, body, class_="card")
+    made = paragraph(f"Compiled with {maker}.") if maker else None
+    return element("div", element("h3", target), paragraph(note) if note else None, body, made, class_="card")
 
 
 def _size(value: float) -> str:

@@ -32,6 +32,8 @@ class Target:
         ram_base, ram_bytes: the same for writable memory.
         clock_hz: the clock a latency estimate assumes; 0 where instructions say nothing about time.
         compiler_flags: optimisation flags, chosen by measurement; the table says what was seen.
+        arm_flags: how gcc, and Clang by itself, are told an Arm core; empty for others.
+        compiler: the command of the compiler to use, with flags of its own; empty: the one that comes with the package.
         threads: how many may share the work of a kernel.
     """
 
@@ -50,7 +52,21 @@ class Target:
     ram_bytes: int = 0
     clock_hz: int = 0
     compiler_flags: tuple[str, ...] = ()
+    arm_flags: tuple[str, ...] = ()
+    compiler: str = ""
     threads: int = 1
+
+    def with_compiler(self, command: str) -> Target:
+        """The same chip, its C compiled by another compiler; an empty command leaves what there is.
+
+        Raises:
+            TargetError: the target is no Arm core.
+        """
+        if command and not self.arm_flags:
+            raise TargetError(
+                "a compiler is named for a Cortex-M", received=f"{command!r} for {self.name}", remedy="leave it out"
+            )
+        return replace(self, compiler=command or self.compiler)
 
     def with_memory(self, flash_bytes: int | None = None, ram_bytes: int | None = None) -> Target:
         """The same core with other memory; None leaves what the table says.
@@ -75,8 +91,10 @@ class Target:
 def _table() -> dict[str, Target]:
     text = files("edgeling.targets").joinpath("targets.toml").read_text("utf-8")
     rows = tomllib.loads(text)
+    lists = ("compiler_flags", "arm_flags")
     return {
-        name: Target(name=name, **{**row, "compiler_flags": tuple(row["compiler_flags"])}) for name, row in rows.items()
+        name: Target(name=name, **{**row, **{key: tuple(row.get(key, ())) for key in lists}})
+        for name, row in rows.items()
     }
 
 

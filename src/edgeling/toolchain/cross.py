@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cross-compilation with the ``ziglang`` package: objects for any target, linked by its own linkers.
+"""Cross-compilation: objects for any target, linked by the linkers of the ``ziglang`` package.
 
 Everything is compiled with ``-c`` and linked directly: linking through ``zig cc`` would first build a C library and
 compiler_rt, which takes seconds and hundreds of megabytes, for programs that mostly need neither.
@@ -14,6 +14,7 @@ from threading import Lock
 from edgeling.errors import ToolchainError
 from edgeling.targets import Target
 from edgeling.toolchain import cache
+from edgeling.toolchain.arm_compiler import cross_compiler, runtime
 from edgeling.toolchain.compilers import FREESTANDING, resource, run, write_sources, zig
 
 _SECTIONS = ("-ffunction-sections", "-fdata-sections", "-g0")
@@ -23,12 +24,14 @@ _LEAN = ("-fomit-frame-pointer", "-fno-unwind-tables", "-fno-asynchronous-unwind
 
 def flags(target: Target) -> tuple[str, ...]:
     """What every file for the target is compiled with."""
-    return ("-target", target.triple, f"-mcpu={target.cpu}", *FREESTANDING, *_SECTIONS, *_LEAN, *target.compiler_flags)
+    chosen = cross_compiler(target)
+    return (*chosen.core, *FREESTANDING, *_SECTIONS, *_LEAN, *chosen.optimization)
 
 
 def key_of(target: Target, files: Mapping[str, str], *more: str) -> str:
     """The cache key of what ``files`` become on ``target``."""
-    return cache.key_of([zig().identity, *flags(target), *more], files)
+    used = zig().identity, cross_compiler(target).compiler.identity
+    return cache.key_of([*used, *flags(target), *more], files)
 
 
 def compile_objects(target: Target, files: Mapping[str, str], units: Sequence[str], workspace: Path) -> list[str]:
@@ -53,8 +56,17 @@ def memory_object(target: Target) -> Path:
     return cache.get_or_make(key_of(target, files, *extra), "memory.o", make)
 
 
-def compiler_rt(target: Target) -> Path:
-    """The arithmetic a core lacks (floats, 64-bit division), from the compiler's own sources. Takes seconds, once."""
+def arithmetic(target: Target) -> Path:
+    """The arithmetic a core lacks (floats, 64-bit division): the compiler's own.
+
+    Of the one in the ``ziglang`` package from its sources, which takes seconds, once.
+    """
+    chosen = cross_compiler(target)
+    brought = None if chosen.compiler.is_zig else runtime(chosen)
+    return brought or _compiler_rt(target)
+
+
+def _compiler_rt(target: Target) -> Path:
     program = zig().command[0]
     options = ("-target", target.triple, f"-mcpu={target.cpu}", "-O", "ReleaseSmall", "-ffunction-sections")
 
@@ -67,7 +79,7 @@ def compiler_rt(target: Target) -> Path:
 
 
 def link(linker: str, arguments: Sequence[str], target: Target, workspace: Path, result: Path) -> None:
-    """Links; while symbols are undefined, once more with the memory functions, then with compiler_rt too.
+    """Links; while symbols are undefined, once more with the memory functions, then with the arithmetic too.
 
     Most programs need neither, and the second takes seconds to build.
 
@@ -75,7 +87,7 @@ def link(linker: str, arguments: Sequence[str], target: Target, workspace: Path,
         ToolchainError: it does not link.
     """
     command = [zig().command[0], linker, "--gc-sections", *arguments, "-o", str(result)]
-    for help_with in (memory_object, compiler_rt, None):
+    for help_with in (memory_object, arithmetic, None):
         try:
             run(workspace, f"linking for {target.name}", command)
             return
@@ -87,7 +99,7 @@ def link(linker: str, arguments: Sequence[str], target: Target, workspace: Path,
 
 def _compile(target: Target, unit: str, workspace: Path, *extra: str) -> str:
     made = f"{unit}.o"
-    command = [*zig().command, *flags(target), *extra, "-I.", "-c", unit, "-o", made]
+    command = [*cross_compiler(target).compiler.command, *flags(target), *extra, "-I.", "-c", unit, "-o", made]
     with _ONE_AT_A_TIME:
         run(workspace, f"compiling {unit} for {target.name}", command)
     return made

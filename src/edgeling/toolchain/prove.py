@@ -13,8 +13,12 @@ from edgeling.codegen.program import Program
 from edgeling.errors import ToolchainError
 from edgeling.targets import Target
 from edgeling.toolchain import emulator, firmware, measure, native, wasm
+from edgeling.toolchain.arm_compiler import cross_compiler
 from edgeling.toolchain.execution import Array, Execution, batch_of
 from edgeling.toolchain.measure import Footprint
+
+TIME_BASIS = "one cycle an instruction, no wait states"
+"""The whole table of cycles: what a core waits for, divides for, or does in three cycles is not in it."""
 
 Proved = tuple[Execution, Footprint | None]
 
@@ -34,6 +38,8 @@ class Proof:
         flash_excess_bytes, ram_excess_bytes: by how much the program is too large for the target's memory: it was
             run on the same core with more. 0 where it fits.
         clock_hz: the clock that :attr:`estimated_latency_us` assumes; 0 if there is none to assume.
+        compiler, compiler_flags: name and version of what made the binary that was counted, and what it was told of
+            the core and of optimisation; empty where nothing was counted.
     """
 
     target: str
@@ -49,6 +55,8 @@ class Proof:
     clock_hz: int = 0
     flash_excess_bytes: int = 0
     ram_excess_bytes: int = 0
+    compiler: str = ""
+    compiler_flags: str = ""
 
     @property
     def fits(self) -> bool:
@@ -57,7 +65,7 @@ class Proof:
 
     @property
     def estimated_latency_us(self) -> float | None:
-        """An estimate, not a measurement: one instruction a cycle, no wait states. ``None`` without a clock."""
+        """An estimate, not a measurement, by the table of cycles that ``TIME_BASIS`` is. ``None`` without a clock."""
         if self.instructions is None or not self.clock_hz:
             return None
         return self.instructions / self.clock_hz * 1e6
@@ -85,6 +93,7 @@ def prove(
         ToolchainError: it does not compile, faults, or runs away; or the arrays do not match the entry.
     """
     execution, footprint = _runner(target)(program, target, inputs)
+    made_by = cross_compiler(target) if footprint else None
     outputs, wanted = execution.outputs, _checked(execution.outputs, expected)
     error = max((_max_error(got, want) for got, want in zip(outputs, wanted, strict=True)), default=0.0)
     same_bits = all(got.tobytes() == want.tobytes() for got, want in zip(outputs, wanted, strict=True))
@@ -95,6 +104,8 @@ def prove(
         matches=error <= tolerance if tolerance else same_bits,
         rows=len(execution.instructions),
         clock_hz=target.clock_hz,
+        compiler=made_by.name if made_by else "",
+        compiler_flags=made_by.flags_text if made_by else "",
     )
 
 

@@ -84,6 +84,7 @@ def build(
     flash_bytes: int | None = None,
     ram_bytes: int | None = None,
     force: bool = False,
+    compiler: str = "",
 ) -> Build:
     """Compile a model to C99 for a target, measure the binary, and write the sources.
 
@@ -104,10 +105,13 @@ def build(
         io: ``"float32"``, or ``"int8"``: the caller's buffers hold int8, as the header says.
         selftest: also write ``NAME_selftest``, with inputs and answers in flash.
         flash_bytes, ram_bytes: of the chip, instead of the target's own.
+        compiler: the command of the C compiler that measures, for an Arm target: ``"arm-none-eabi-gcc -Os"``; by
+            default that of the variable ``EDGELING_CC_ARM``, else the one that comes with the package.
         force: replace files in ``out`` even if they are not an earlier build's, or were edited since.
 
     Raises:
-        TargetError: no such target.
+        TargetError: no such target, or a compiler named for one that is no Arm core.
+        CompilerNotFoundError: there is no compiler of that name.
         UnsupportedError: integers without rows to calibrate on, or a layer that cannot be deployed.
         ToolchainError: it does not compile.
         EdgelingError: ``out`` cannot be written, or holds files of the same names that no build wrote.
@@ -115,7 +119,7 @@ def build(
     Example:
         >>> build(model, target="cortex-m4", out="firmware").flash_bytes  # doctest: +SKIP
     """
-    chip = targets.get(target).with_memory(flash_bytes, ram_bytes)
+    chip = targets.get(target).with_memory(flash_bytes, ram_bytes).with_compiler(compiler)
     deployed, precision = _with_ends(source, precision, name, calibration_data, io, selftest)
     deployed = deployed.for_target(chip)
     program, proof = deployed.program(precision), deployed.for_emulation(precision, chip).prove(precision, chip)
@@ -146,6 +150,7 @@ def verify(
     calibration_data: Any = None,
     flash_bytes: int | None = None,
     ram_bytes: int | None = None,
+    compiler: str = "",
 ) -> Verification:
     """Run a model's C on an emulated target against the meaning of its graph.
 
@@ -155,6 +160,7 @@ def verify(
         rows: float32 [rows, n] inputs, of several inputs a mapping by their names or a tuple; by default rows drawn
             from the preparation's statistics, or for a bare model from the standard normal distribution.
         flash_bytes, ram_bytes: of the chip, instead of the target's own.
+        compiler: as for :func:`build`.
 
     Returns:
         ``matches`` says whether they agree: to the last bit for integers, to 1e-5 of the largest answer for float32. C
@@ -164,7 +170,8 @@ def verify(
         DataError: rows of another width, or none.
         TargetError, UnsupportedError, ToolchainError: as :func:`build`.
     """
-    chip, found = targets.get(target).with_memory(flash_bytes, ram_bytes), opened(source)
+    chip = targets.get(target).with_memory(flash_bytes, ram_bytes).with_compiler(compiler)
+    found = opened(source)
     deployed, precision = as_deployable(found, precision, "", calibration_data)
     shipped = _shipped_of(found, deployed, precision)
     if rows is None:

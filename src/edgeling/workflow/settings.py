@@ -45,6 +45,7 @@ class Settings:
             of that column in two parts).
         test: a table to judge on, instead of a fifth of the rows.
         importance: whether to measure which columns matter.
+        compiler: the command of the C compiler for Arm targets; empty: the one that comes with the package.
 
     Raises:
         UnsupportedError: a value of another kind, or out of range.
@@ -68,6 +69,7 @@ class Settings:
     split: str = "random"
     test: Any = None
     importance: bool = True
+    compiler: str = ""
 
     def __post_init__(self) -> None:
         _one_of("task", self.task, (None, *TASKS))
@@ -86,6 +88,8 @@ class Settings:
             object.__setattr__(self, "positive", _label(self.positive))
         if not isinstance(self.importance, bool):
             raise UnsupportedError("importance is True or False", received=repr(self.importance))
+        if not isinstance(self.compiler, str):
+            raise UnsupportedError("compiler is a command", received=repr(self.compiler), remedy="'arm-none-eabi-gcc'")
         self.division  # noqa: B018  (is checked by being asked for)
 
     @property

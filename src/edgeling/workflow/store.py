@@ -21,7 +21,7 @@ from edgeling.graph import Graph
 from edgeling.graph.cost import cost
 from edgeling.graph.serialize import from_json, to_json
 from edgeling.graph.types import TensorType
-from edgeling.toolchain.prove import Proof
+from edgeling.toolchain.prove import TIME_BASIS, Proof
 from edgeling.workflow import deployed
 from edgeling.workflow.deploy import PRECISIONS, Deployable, identifier
 from edgeling.workflow.deployed import DeployedGraph
@@ -96,6 +96,7 @@ _OPTIONS = {
     "class-weight": "class_weight",
     **{name: name for name in ("positive", "drop", "columns", "categorical", "numeric", "split", "test")},
     "for": "targets",
+    "compiler": "compiler",
     "seed": "seed",
 }
 
@@ -165,7 +166,9 @@ def proof_json(proof: Proof) -> dict[str, Any]:
     """A proof in plain values."""
     figures = {field.name: getattr(proof, field.name) for field in fields(Proof) if field.name != "target"}
     figures["clock_hz"] = figures["clock_hz"] or None  # of this machine, which nobody asked
-    return {**figures, "fits": proof.fits, "estimated_latency_us": proof.estimated_latency_us}
+    latency = proof.estimated_latency_us
+    basis = TIME_BASIS if latency is not None else None
+    return {**figures, "fits": proof.fits, "estimated_latency_us": latency, "estimated_latency_basis": basis}
 
 
 def save_graph(deployable: Deployable, precision: str, folder: str | Path = "") -> Path:

@@ -36,7 +36,7 @@ from edgeling.report.content import (
     TrainingSummary,
 )
 from edgeling.report.parts import plural
-from edgeling.toolchain.prove import Proof
+from edgeling.toolchain.prove import TIME_BASIS, Proof
 from edgeling.workflow.pipeline import Pipeline, shares
 from edgeling.workflow.train import Trained
 
@@ -249,7 +249,8 @@ def deployment(precision: str, target: str, proof: Proof, metrics: Mapping[str, 
         flash_weights_bytes=proof.flash_weights_bytes, ram_bytes=proof.ram_bytes, stack_bytes=proof.stack_bytes,
         instructions=proof.instructions, latency_us=proof.estimated_latency_us, max_error=proof.max_error,
         matches=proof.matches, rows=proof.rows, flash_excess_bytes=proof.flash_excess_bytes,
-        ram_excess_bytes=proof.ram_excess_bytes,
+        ram_excess_bytes=proof.ram_excess_bytes, compiler=proof.compiler, compiler_flags=proof.compiler_flags,
+        latency_basis="" if proof.estimated_latency_us is None else TIME_BASIS,
     )  # fmt: skip
 
 

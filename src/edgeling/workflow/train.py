@@ -19,6 +19,7 @@ from edgeling.models import Sequential
 from edgeling.models.trained import CALIBRATION_ROWS
 from edgeling.network.network import inference_graph
 from edgeling.report.parts import plural
+from edgeling.targets import get
 from edgeling.toolchain.prove import Proof
 from edgeling.workflow.deploy import AUTO, PROOF_ROWS, deployable, identifier
 from edgeling.workflow.division import Division, asked_roles, divided, judged
@@ -73,7 +74,7 @@ def train(
     targets: Sequence[str] | str = DEFAULT_TARGETS, patience: int = 40, class_weight: ClassWeight = None,
     positive: str | None = None, drop: Sequence[str] | str = (), columns: Sequence[str] | str = (),
     categorical: Sequence[str] | str = (), numeric: Sequence[str] | str = (), split: str = "random",
-    test: Any = None, importance: bool = True,
+    test: Any = None, importance: bool = True, compiler: str = "",
     name: str = "", progress: Progress | None = None, keep_interrupted: bool = False,
     **reading: Unpack[ReadingOptions],
 ) -> Trained:  # fmt: skip
@@ -98,6 +99,8 @@ def train(
             "group:COLUMN" (no value of that column in two parts). That column is not learned from unless named.
         test: a table to judge on, instead of a fifth of the rows.
         importance: whether to measure which columns matter.
+        compiler: the command of the C compiler for Arm targets, "arm-none-eabi-gcc -Os"; by default that of the
+            variable ``EDGELING_CC_ARM``, else the one that comes with the package.
         name: of the program; by default the file's.
         progress: is told of every stage.
         keep_interrupted: after Ctrl-C while training, go on with the best network so far, if there is one.
@@ -116,7 +119,7 @@ def train(
     """
     settings = Settings(
         task, precision, hidden, epochs, batch_size, learning_rate, seed, targets, patience, class_weight, positive,  # type: ignore[arg-type]
-        drop, columns, categorical, numeric, split, test, importance,  # type: ignore[arg-type]
+        drop, columns, categorical, numeric, split, test, importance, compiler,  # type: ignore[arg-type]
     )  # fmt: skip
     how = Reading(**reading)  # type: ignore[arg-type]
     return _train(data, target, name, settings, how, progress or Progress(), keep_interrupted)
@@ -143,7 +146,7 @@ def _train(
     with progress.stage("Evaluating on held-out rows") as stage:
         scores = {p: pipeline.scores(*held_out, p) for p in pipeline.deployable.graphs}
         stage.done(", ".join(f"{_headline(found)} as {p}" for p, found in scores.items()))
-    proofs = _prove(pipeline, settings.targets, progress)
+    proofs = _prove(pipeline, settings.targets, settings.compiler, progress)
     pipeline = replace(pipeline, precision=_chosen(scores, proofs))
     importance = _importance(pipeline, *held_out, settings, progress) if settings.importance else None
     source = str(data) if is_file else "a table"
@@ -225,13 +228,17 @@ def _most(found: PermutationImportance) -> str:
     return f"{found.feature_names[first]} most of all" if found.mean[first] > 0 else "no column on its own"
 
 
-def _prove(pipeline: Pipeline, targets: Sequence[str], progress: Progress) -> dict[str, dict[str, Proof]]:
+def _prove(
+    pipeline: Pipeline, targets: Sequence[str], compiler: str, progress: Progress
+) -> dict[str, dict[str, Proof]]:
     """Every precision on every target; two at a time, for most of the work is other programs'."""
+    chips = {name: get(name) for name in targets}
+    chips = {name: chip.with_compiler(compiler if chip.arm_flags else "") for name, chip in chips.items()}
     jobs = [(p, t) for t in targets for p in pipeline.deployable.graphs]
     proofs: dict[str, dict[str, Proof]] = {p: {} for p in pipeline.deployable.graphs}
     with ThreadPoolExecutor(2) as pool, progress.stage("Proving it on " + ", ".join(targets)) as stage:
         for (precision, target), proof in zip(
-            jobs, pool.map(lambda j: pipeline.deployable.prove(*j), jobs), strict=True
+            jobs, pool.map(lambda j: pipeline.deployable.prove(j[0], chips[j[1]]), jobs), strict=True
         ):
             proofs[precision][target] = proof
         _require_matches(proofs)
