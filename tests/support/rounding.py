@@ -30,9 +30,10 @@ from edgeling.graph.scan import Scan
 from edgeling.graph.types import Array, DType, Node
 from edgeling.models import session
 from edgeling.network.network import inference_graph
+from tests.support.close import SINGLE
 from tests.support.interpreter_engine import InterpreterEngine
 
-UNIT = 2.0**-24  # half an ulp of 1: what one rounding to float32 may cost
+UNIT = SINGLE  # what one rounding to float32 may cost
 ELEMENTARY = 4  # ulps that an elementary function may be off, ours and others
 FACTOR, SAMPLES = 4.0, 10
 SUMMANDS: dict[str, Callable[[Array], Array]] = {
@@ -66,7 +67,7 @@ class Bound:
         wide, finite = np.asarray(found, np.float64).reshape(self.exact.shape), np.isfinite(self.exact)
         if not np.array_equal(wide[~finite], self.exact[~finite], equal_nan=True):
             return inf
-        times = np.abs(wide - self.exact)[finite] / self.room[finite]
+        times = np.abs(wide[finite] - self.exact[finite]) / self.room[finite]
         return float(np.max(times, initial=0.0)) if np.isfinite(wide[finite]).all() else inf
 
     def require(self, found: Any, what: str = "") -> None:
