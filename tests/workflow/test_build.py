@@ -13,6 +13,7 @@ from edgeling.layers import Dense, Dropout, Input
 from edgeling.models import Sequential
 from edgeling.network.network import inference_graph
 from edgeling.workflow.deploy import identifier
+from tests.passes.test_quantize_graphs import NETWORKS, Net, rows_of
 from tests.support.rounding import require_same_answers
 
 RNG = np.random.default_rng(0)
@@ -67,6 +68,15 @@ def test_int16_activations_are_a_precision_too(model, tmp_path) -> None:
         edgeling.build(model, precision="int16x8", io="int8")
     with pytest.raises(UnsupportedError, match="buffers hold float32 or int8"):
         edgeling.build(model, io="int16x8")
+
+
+@pytest.mark.parametrize("precision", ["int8", "int16x8"])
+@pytest.mark.parametrize("name", ["skip", "two_inputs", "two_outputs"])
+def test_graphs_of_any_shape_become_integers(name, precision) -> None:
+    graph = NETWORKS[name](Net())
+    rows = dict(zip(graph.inputs, rows_of(graph, 60), strict=True))
+    built = edgeling.build(graph, target="cortex-m4", precision=precision, calibration_data=rows, selftest=True)
+    assert (built.matches, built.max_error) == (True, 0)
 
 
 @pytest.mark.parametrize("rows", [X[:, :4], X[:4, :2], X[:0], X[0], [["a"] * 8]])
