@@ -15,7 +15,7 @@ import numpy as np
 from absl.testing import parameterized
 
 from edgeling import layers, models
-from edgeling.configurable import serialize
+from edgeling.configurable import refuse_custom, serialize
 from edgeling.utils import clear_session
 from tests.keras_suite.outcomes import AcceptsError, InternalsError, NotThereError
 
@@ -128,6 +128,7 @@ def deserialize(description: Any, custom_objects: Any = None) -> Any:
     """An object from what ``serialize`` gives, by the room it names."""
     import importlib
 
+    refuse_custom(description)
     if description["module"] == "keras":
         return models.Sequential.from_config(description["config"])
     room = importlib.import_module(f"edgeling.{description['module'].removeprefix('keras.')}")

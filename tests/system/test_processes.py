@@ -72,6 +72,34 @@ def test_one_that_takes_too_long_is_killed_with_what_it_started(hanging: Path) -
     require_gone(hanging, 4)
 
 
+def test_a_process_that_is_killed_outright_leaves_nothing(hanging: Path) -> None:
+    """Also where the first program was started by a thread that ended."""
+    code = (
+        "import threading; from edgeling.system import processes\n"
+        "early = threading.Thread(target=processes.run, args=([['true']],), kwargs={'timeout_seconds': 20})\n"
+        "early.start(); early.join()\n"
+        f"processes.run([[{str(hanging)!r}]], timeout_seconds=300)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code])
+    wait_until(lambda: (hanging.parent / "pids").exists() and len(started(hanging)) == 2)
+    process.kill()
+    process.wait()
+    require_gone(hanging, 2)
+
+
+def test_what_ended_by_itself_is_never_killed_later() -> None:
+    """Its number may be somebody else's by then."""
+    code = (
+        "import os, signal, subprocess; from edgeling.system import processes\n"
+        "processes.run([['true'], ['sh', '-c', 'exit 3']], timeout_seconds=20)\n"
+        "shell = processes.watcher._process\n"
+        "print(shell.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=False)
+    assert done.returncode == -signal.SIGKILL
+    wait_until(lambda: not is_running(int(done.stdout)))
+
+
 def test_one_that_cannot_be_started_takes_the_others_along(hanging: Path) -> None:
     with pytest.raises(FileNotFoundError):
         processes.run([[str(hanging)], ["/no/such/program"]], timeout_seconds=20)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs started and waited for. None of them, and nothing they started, outlives the wait or this process."""
+"""Programs started and waited for. None of them, and nothing they started, outlives the wait or this process, however
+it ends.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,7 @@ from threading import Lock
 from time import monotonic
 
 from edgeling.system.interrupts import interrupts_held
+from edgeling.system.watcher import watcher
 
 Process = subprocess.Popen[bytes]
 _running: set[Process] = set()
@@ -63,6 +66,9 @@ def run(
         raise
     finally:
         _running.difference_update(started)
+        with _starting:
+            for process in started:
+                watcher.ended(process.pid)
 
 
 def _start(command: Sequence[str], folder: Path | None, environment: Mapping[str, str] | None) -> Process:
@@ -72,6 +78,7 @@ def _start(command: Sequence[str], folder: Path | None, environment: Mapping[str
             command, cwd=folder, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
         )
         _running.add(process)
+        watcher.began(process.pid)
     return process
 
 
