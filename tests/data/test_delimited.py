@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from edgeling.data import Reading, Role, Table, read_table
@@ -77,6 +77,7 @@ CELL = st.one_of(
 )  # fmt: skip
 
 
+@example([("", "", ""), ("#", "l\nm", "#")], csv.QUOTE_MINIMAL, "\n", ",")
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.tuples(CELL, CELL, CELL), min_size=1, max_size=12),

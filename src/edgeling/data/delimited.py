@@ -35,6 +35,7 @@ LARGE_ROWS = 2000
 
 _SEPARATORS = (",", ";", "\t", "|")
 _SNIFFED_CHARACTERS = 262_144
+_LINES_OF_A_ROW = 100
 _SNIFFED_LINES = 30
 _CHUNK_ROWS = 50_000
 _TEXT = np.dtypes.StringDType()
@@ -136,9 +137,11 @@ class _Lines:
         return top.removeprefix(mark).strip()
 
     def _has_notes_among_rows(self) -> bool:
-        """Whether no line that begins with # is as wide as a row."""
-        lines = [line for line in self.body.split("\n") if line.startswith("#")]
-        return all(len(row) != len(self.header) for row in _reader(lines, self.separator))
+        """Whether no row that begins with # is as wide as the header; a cell of it may go on in the next lines."""
+        lines = self.body.split("\n")
+        starts = (i for i, line in enumerate(lines) if line.startswith("#"))
+        rows = (next(_reader(lines[i : i + _LINES_OF_A_ROW], self.separator)) for i in starts)
+        return all(len(row) != len(self.header) for row in rows)
 
     def _first_row(self) -> tuple[list[str], int]:
         start = self.text[:_SNIFFED_CHARACTERS]
