@@ -12,7 +12,7 @@ from edgeling.errors import TargetError
 
 
 def test_the_four_targets_are_there_in_order():
-    assert targets.names() == ("cortex-m4", "cortex-m0plus", "wasm32", "native")
+    assert targets.names() == ("cortex-m4", "cortex-m0plus", "wasm32", "wasm32-simd128", "native")
     assert tuple(target.name for target in targets.all_targets()) == targets.names()
 
 

@@ -46,6 +46,15 @@ def test_what_a_run_on_the_m4_costs(name, precision):
     assert built.instructions <= MOST_INSTRUCTIONS[name, precision]
 
 
+@pytest.mark.parametrize(("precision", "times"), [("float32", 2.8), ("int8", 4.5)])
+def test_vectors_save_steps_in_webassembly(precision, times):
+    graph = NETWORKS["64-32-10"]
+    given = {"precision": precision, "calibration_data": rows_for(graph)}
+    plain, vectors = (build(graph, target, **given) for target in ("wasm32", "wasm32-simd128"))
+    assert vectors.matches
+    assert times * vectors.instructions <= plain.instructions
+
+
 @pytest.mark.parametrize("inputs", [16, 17, 18, 23, 32, 100])
 def test_an_int8_layer_takes_fewer_instructions_than_a_float_layer(inputs):
     """From sixteen inputs on; quantising is no part of it."""

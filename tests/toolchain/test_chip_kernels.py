@@ -20,6 +20,7 @@ from edgeling.codegen.generate import kernel_files
 from edgeling.codegen.interface import Interface
 from edgeling.codegen.program import Program
 from edgeling.graph import run
+from edgeling.graph.batch import with_batch
 from edgeling.graph.builder import GraphBuilder
 from edgeling.graph.integer import softmax_multiplier
 from edgeling.graph.types import Array, DType, Graph
@@ -27,6 +28,7 @@ from edgeling.targets import get
 from edgeling.toolchain import firmware
 from edgeling.toolchain.emulator import CortexM
 from edgeling.toolchain.prove import prove
+from tests.codegen.networks import dense_network
 from tests.codegen.test_builds import write
 from tests.support.tiny_programs import port, program
 
@@ -139,6 +141,26 @@ def test_packed_int8_layers_at_their_edges(widths):
     rng = np.random.default_rng(0)
     inputs = rng.integers(-128, 128, (4, 1, widths[0]), np.int8)
     require_bits(layers(rng, 1, widths), *inputs, kernel="dense_s8_pairs")
+
+
+@pytest.mark.parametrize("widths", [[3, 8, 9, 17, 5], [31, 4, 16, 1], [700, 6]], ids=str)
+@pytest.mark.parametrize("rows", [1, 5])
+def test_eight_products_at_once_have_the_bits_of_one(rows, widths):
+    rng = np.random.default_rng(rows)
+    graph, target = layers(rng, rows, widths), get("wasm32-simd128")
+    inputs = rng.integers(-128, 128, (4, rows, widths[0]), np.int8)
+    inputs[0] = -128
+    expected = np.stack([run(graph, {"x": x}).outputs[0] for x in inputs])
+    assert prove(generate(graph, "vectors", target=target), target, [inputs], [expected], 0).matches
+
+
+def test_many_float_rows_with_vectors():
+    """On whole numbers, whose sums are exact."""
+    graph, target = dense_network("vectors", (9, 21, 6), ("relu", "linear"), softmax=False), get("wasm32-simd128")
+    x = np.random.default_rng(0).integers(-9, 10, (3, 8, 9)).astype(np.float32)
+    several = with_batch(graph, 8)
+    expected = np.stack([run(several, {"x": rows}).outputs[0] for rows in x])
+    assert prove(generate(several, "vectors", target=target), target, [x], [expected], 0).matches
 
 
 @pytest.mark.parametrize(("index", "number"), [(3, 0), (4, 0)])

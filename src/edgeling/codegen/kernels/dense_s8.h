@@ -17,6 +17,7 @@
 #include "dual_multiply.h"
 #include "fixed_point.h"
 #include "flash.h"
+#include "vector_dot.h"
 
 /* Outputs of a row that are computed together, so that each input is loaded once for all of them. */
 #define EDGELING_DENSE_S8_BLOCK 4
@@ -60,6 +61,19 @@ EDGELING_KERNEL void edgeling_dense_s8_sums(
         edgeling_dense_s8_four(block, stride, x + whole, weights + whole, sum);
     }
     edgeling_dense_s8_singly(block, left, stride, x + inputs - left, weights + inputs - left, sum);
+#elif defined(EDGELING_VECTOR_DOT)
+    const int left = inputs % 8, whole = inputs - left;
+    edgeling_words four[EDGELING_DENSE_S8_BLOCK] = {{0}};
+    for (int i = 0; i < whole; i += 8) {
+        const edgeling_halves eight = edgeling_load_eight(x + i);
+        for (int o = 0; o < block; o++) {
+            four[o] += edgeling_dot(eight, edgeling_load_eight(weights + o * stride + i));
+        }
+    }
+    for (int o = 0; o < block; o++) {
+        sum[o] += edgeling_total(four[o]);
+    }
+    edgeling_dense_s8_singly(block, left, stride, x + whole, weights + whole, sum);
 #else
     edgeling_dense_s8_singly(block, inputs, stride, x, weights, sum);
 #endif
@@ -88,7 +102,7 @@ EDGELING_KERNEL void edgeling_dense_s8(
     const int8_t *weights, const int32_t *bias, const int32_t *multiplier, const int8_t *right_shift, int8_t *y) {
     for (int row = 0; row < rows; row++) {
         int o = 0;
-#ifdef EDGELING_DUAL_MULTIPLY
+#if defined(EDGELING_DUAL_MULTIPLY) || defined(EDGELING_VECTOR_DOT)
         for (; o + EDGELING_DENSE_S8_BLOCK <= outputs; o += EDGELING_DENSE_S8_BLOCK) {
             edgeling_dense_s8_block(
                 EDGELING_DENSE_S8_BLOCK, inputs, zero_point, minimum, maximum, x, weights + o * inputs, bias + o,
