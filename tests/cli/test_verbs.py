@@ -114,6 +114,18 @@ def test_the_example_builds_and_runs(trained) -> None:
     assert subprocess.run([program], capture_output=True, text=True, check=True).stdout
 
 
+def test_verify_leaves_out_rows_that_cannot_be_answered(trained) -> None:
+    lines = (trained.folder / "flowers.csv").read_text().splitlines()
+    (trained.folder / "gaps.csv").write_text("\n".join([lines[0], "," + lines[1].partition(",")[2], *lines[2:20]]))
+    (trained.folder / "none.csv").write_text("\n".join([lines[0], "," + lines[1].partition(",")[2]]))
+    done = trained.run("verify", "flowers.edgeling", "--for", "native", "--data", "gaps.csv")
+    assert done.returncode == 0, done.stderr
+    assert "Left out: 1 of 19 rows of gaps.csv, which cannot be answered; the first is row 1:" in done.stderr
+    for refused in (["gaps.csv", "--strict"], ["none.csv"]):
+        said = trained.refused("verify", "flowers.edgeling", "--for", "native", "--data", *refused)
+        assert "row 1:" in said
+
+
 def test_verify_proves(trained) -> None:
     said = trained.json("verify", "flowers.edgeling", "--for", "cortex-m4", "--data", "flowers.csv")
     assert said["targets"]["cortex-m4"]["rows"] == 150

@@ -111,11 +111,15 @@ def raise_exit(proof: Proof) -> None:
         raise typer.Exit(TOO_LARGE)
 
 
-def rows_of(source: Any, table: Path, reading: dict[str, Any]) -> Any:
-    """A table's rows as a model takes them: by the names of its columns or inputs, or all columns in order.
+def rows_of(source: Any, table: Path, reading: dict[str, Any], strict: bool = False) -> Any:
+    """A table's rows as a model takes them: by the names of its columns or inputs, or all columns in order. Those that
+    cannot be answered are left out and counted.
+
+    Args:
+        strict: refuse a table with such a row.
 
     Raises:
-        DataError: the table cannot be read, lacks a column, or has others than a bare model takes.
+        DataError: the table cannot be read, lacks a column, has others than a bare model takes, or no row of use.
     """
     from edgeling.data import Reading, read_table
     from edgeling.workflow.build import graph_of
@@ -123,5 +127,10 @@ def rows_of(source: Any, table: Path, reading: dict[str, Any]) -> Any:
     from edgeling.workflow.ports import table_rows
 
     if isinstance(source, Pipeline):
-        return source.preparation.transform(source.read(table, Reading(**reading)))
+        rows, reasons = source.answerable_rows(source.read(table, Reading(**reading)), strict=strict)
+        if len(rows) < len(reasons):
+            first = next(i for i, reason in enumerate(reasons) if reason)
+            count = f"{len(reasons) - len(rows):,} of {len(reasons):,} rows of {table.name}"
+            say(f"Left out: {count}, which cannot be answered; the first is row {first + 1}: {reasons[first]}")
+        return rows
     return table_rows(read_table(table, reading=Reading(**reading)), graph_of(source))

@@ -20,6 +20,7 @@ from edgeling.cli.build import (
     show_proof,
 )
 from edgeling.cli.output import Json, print_json, reported, say
+from edgeling.cli.predict import Strict
 from edgeling.cli.reading import reads_tables
 from edgeling.cli.sizes import Flash, Ram, size_bytes
 
@@ -38,11 +39,13 @@ def verify(
     flash: Flash = "",
     ram: Ram = "",
     compiler: CompilerName = "",
+    strict: Strict = False,
     as_json: Json = False,
 ) -> None:
     """Run the C on an emulated chip and compare with what the network means; exit 1 if they differ.
 
     Of an .edgeling folder, the C that lies there is run, and compared with what its network gives.
+    Rows of --data that cannot be answered are left out and counted; --strict refuses them.
     Exits 3 if they agree but the target has not the memory.
 
     Example: edgeling verify flowers.edgeling --for cortex-m4
@@ -54,7 +57,7 @@ def verify(
         source = opened(artifact)
         proof = verify_c(
             source, target, precision=precision,
-            rows=rows_of(source, data, reading) if data else None,
+            rows=rows_of(source, data, reading, strict) if data else None,
             calibration_data=rows_of(source, calibration, reading) if calibration else None,
             flash_bytes=size_bytes("flash", flash), ram_bytes=size_bytes("ram", ram), compiler=compiler,
         )  # fmt: skip

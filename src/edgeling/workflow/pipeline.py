@@ -78,6 +78,16 @@ class Explanation:
     importance: PermutationImportance
 
 
+def _require_answerable(reasons: Array) -> None:
+    if (reasons != "").any():
+        row = int(np.argmax(reasons != ""))
+        raise DataError(
+            "every row can be answered",
+            received=f"{np.count_nonzero(reasons)} that cannot, the first in row {row + 1}: {reasons[row]}",
+            remedy="correct the rows; without --strict (strict=True) those that can be are answered",
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Pipeline:
     """Preparation and network as one.
@@ -162,19 +172,26 @@ class Pipeline:
         if known.rows:
             answers[reasons == ""] = self.answers(self.preparation.transform(known))
         reasons[np.isnan(answers).any(axis=1) & (reasons == "")] = "the network's answer is not a number"
-        if strict and (reasons != "").any():
-            row = int(np.argmax(reasons != ""))
-            raise DataError(
-                "every row can be answered",
-                received=f"{np.count_nonzero(reasons)} that cannot, the first in row {row + 1}: {reasons[row]}",
-                remedy="correct the rows, or let them be marked, which is what happens unless asked to be strict",
-            )
+        if strict:
+            _require_answerable(reasons)
         odd = strange(self.preparation, known) if known.rows else {}
         if not self.labels:
             return Predictions(answers[:, 0], reasons=reasons, strange=odd)
         chosen = np.asarray(self.labels, dtype=object)[decide(answers)]
         chosen[reasons != ""] = None
         return Predictions(chosen, shares(answers), self.labels, reasons, odd)
+
+    def answerable_rows(self, table: Table, *, strict: bool = False) -> tuple[Array, Array]:
+        """The raw vectors of the rows that can be answered, of a table that was read by ``read``; and of every row why
+        it cannot be, empty where it can.
+
+        Raises:
+            DataError: no row can be answered, or, if ``strict``, one cannot.
+        """
+        table, reasons = answerable(self.preparation, table)
+        if strict or (reasons != "").all():
+            _require_answerable(reasons)
+        return self.preparation.transform(table.take(reasons == "")), reasons
 
     def read(self, table: Any, reading: Reading | None = None, kept: Collection[str] = ()) -> Table:
         """A table, read as the one that was learned from: every column as what it held there, others as texts.
