@@ -11,7 +11,7 @@ import pytest
 
 from edgeling.callbacks import EarlyStopping
 from edgeling.data import Table, from_arrays, from_data, read_table
-from edgeling.errors import DataError, EdgelingError
+from edgeling.errors import DataError, EdgelingError, TargetError
 from edgeling.workflow import fitting
 from edgeling.workflow.progress import Progress
 from edgeling.workflow.save import save
@@ -341,3 +341,24 @@ def test_every_refusal_is_edgelings_own() -> None:
     ):  # fmt: skip
         with pytest.raises(EdgelingError):
             run(**how)
+
+
+# ------------------------------------------------------------------------------------------------- too large a chip
+
+
+@pytest.mark.parametrize(("precision", "units"), [("float32", 200), ("auto", 200), ("int8", 400)])
+def test_weights_that_alone_exceed_the_flash_are_told_before_training(
+    monkeypatch: pytest.MonkeyPatch, precision: str, units: int
+) -> None:
+    """131,072 bytes: of float32 a quarter as many weights as of int8."""
+    monkeypatch.setattr(fitting.Sequential, "fit", lambda *_, **__: pytest.fail("trained"))
+    with pytest.raises(TargetError, match=r"must fit cortex-m0plus \(131,072 bytes flash\); received.*weights alone"):
+        run(columns="a, b, when, zip", hidden=(units, units), precision=precision, targets=("native", "cortex-m0plus"))
+
+
+def test_weights_that_fit_are_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As int8 those fit that as float32 do not; and this machine has room for any."""
+    monkeypatch.setattr(fitting.Sequential, "fit", lambda *_, **__: (_ for _ in ()).throw(StopIteration))
+    for how in ({"precision": "int8", "targets": ("cortex-m0plus",)}, {"targets": ("native",)}):
+        with pytest.raises((StopIteration, RuntimeError)):
+            run(columns="a, b, when, zip", hidden=(200, 200), **how)
