@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -92,22 +93,22 @@ class BatchNormalization(Layer):
     def trace(self, tracer: Tracer, x: str) -> str:
         self.penalize(tracer)
         shape = tracer.builder.type_of(x).shape
-        y = self._of_matrix(tracer, as_matrix(tracer.builder, x))
+        y = self._of_matrix(tracer, as_matrix(tracer.builder, x), prod(shape[1:-1]))
         return y if len(shape) == 2 else tracer.builder.add("reshape", y, shape=shape)
 
-    def _of_matrix(self, tracer: Tracer, x: str) -> str:
+    def _of_matrix(self, tracer: Tracer, x: str, of_each: int) -> str:
         mean, variance = tracer.value(self.moving_mean), tracer.value(self.moving_variance)
         if not tracer.training:
             affine = self._gamma(tracer, x), self._beta(tracer, x)
             return tracer.builder.add("batch_normalization", x, *affine, mean, variance, epsilon=self.epsilon)
         if self.trainable:
-            mean, variance = self._batch_moments(tracer, x)
+            mean, variance = self._batch_moments(tracer, x, of_each)
         return self._normalized(tracer, x, mean, variance)
 
-    def _batch_moments(self, tracer: Tracer, x: str) -> tuple[str, str]:
+    def _batch_moments(self, tracer: Tracer, x: str, of_each: int) -> tuple[str, str]:
         """The batch's mean and biased variance, each [1, columns]; the moving averages follow them."""
         b = tracer.builder
-        share = tracer.share(x)
+        share = tracer.share(x, of_each)
         mean = b.add("multiply", b.add("sum", x, axes=(0,)), share, name="batch_mean")
         squares = b.add("square", b.add("subtract", x, mean))
         variance = b.add("multiply", b.add("sum", squares, axes=(0,)), share, name="batch_variance")

@@ -58,9 +58,13 @@ class Tracer:
         """The value that holds a weight."""
         return self.names[weight]
 
-    def share(self, rows: str) -> str:
-        """One over the number of rows of a value [rows, ...]."""
-        return self._share or self.number(1 / self.builder.type_of(rows).shape[0], "share")
+    def share(self, rows: str, of_each: int = 1) -> str:
+        """One over the number of rows of a value [rows, ...], of which each of the input's rows became ``of_each``."""
+        if not self._share:
+            return self.number(1 / self.builder.type_of(rows).shape[0], "share")
+        if of_each == 1:
+            return self._share
+        return self.builder.add("multiply", self._share, self.number(1 / of_each, "share_of_each"))
 
     def number(self, value: float, name: str = "number") -> str:
         """A scalar constant."""
