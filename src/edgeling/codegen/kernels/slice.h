@@ -96,4 +96,26 @@ EDGELING_KERNEL void edgeling_fill_int8(int size, int8_t value, int8_t *EDGELING
     }
 }
 
+EDGELING_KERNEL void edgeling_take_int16(
+    int outer, int length, int inner, int32_t step, const int16_t *EDGELING_RESTRICT whole,
+    int16_t *EDGELING_RESTRICT slice) {
+    for (int o = 0; o < outer; o++) {
+        edgeling_copy_int16(inner, whole + (o * length + step) * inner, slice + o * inner);
+    }
+}
+
+EDGELING_KERNEL void edgeling_put_int16(
+    int outer, int length, int inner, int32_t step, const int16_t *EDGELING_RESTRICT slice,
+    int16_t *EDGELING_RESTRICT whole) {
+    for (int o = 0; o < outer; o++) {
+        edgeling_copy_int16(inner, slice + o * inner, whole + (o * length + step) * inner);
+    }
+}
+
+EDGELING_KERNEL void edgeling_fill_int16(int size, int16_t value, int16_t *EDGELING_RESTRICT y) {
+    for (int i = 0; i < size; i++) {
+        y[i] = value;
+    }
+}
+
 #endif
