@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from edgeling.workflow.deploy import FLOAT32_TOLERANCE
-from tests.support.close import SINGLE, require_close
+from tests.support.close import DOUBLE, SINGLE, require_close
 
 FIGURES = {
     "flash_bytes", "flash_code_bytes", "flash_weights_bytes", "ram_bytes", "stack_bytes", "instructions",
@@ -130,6 +130,17 @@ def test_verify_proves(trained) -> None:
     said = trained.json("verify", "flowers.edgeling", "--for", "cortex-m4", "--data", "flowers.csv")
     assert said["targets"]["cortex-m4"]["rows"] == 150
     assert said["targets"]["cortex-m4"]["matches"] is True
+
+
+def test_the_curves_of_the_report_are_told(trained) -> None:
+    said = trained.json("explain", "flowers.edgeling", "flowers.csv", "--out", "curves.html")
+    for name, score in (("roc", "roc_auc"), ("precision_recall", "average_precision")):
+        curves = said["curves"][name]
+        assert [curve["class"] for curve in curves] == ["setosa", "versicolor", "virginica"]
+        mean = sum(curve["area"] for curve in curves) / 3
+        require_close(mean, said["metrics"][score], 8, unit=DOUBLE)  # three sums and a division, twice
+        assert all(len(curve["x"]) == len(curve["y"]) > 1 for curve in curves)
+    assert sum(said["curves"]["calibration"]["rows"]) == 150
 
 
 def test_explain_writes_a_page(trained) -> None:

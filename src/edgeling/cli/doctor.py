@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -45,7 +46,9 @@ def examine() -> dict[str, Any]:
 def _compiler() -> str:
     from edgeling.toolchain.compilers import host_compiler
 
-    return host_compiler().identity
+    command = host_compiler().command
+    program = Path(command[0]).resolve()
+    return " ".join(command) + ("" if str(program) == command[0] else f" ({program})")
 
 
 def _cache() -> str:

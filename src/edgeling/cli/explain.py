@@ -26,6 +26,7 @@ def explain(
     Example: edgeling explain flowers.edgeling flowers.csv --out report.html
     """
     with reported(as_json):
+        from edgeling.cli.curves import curves
         from edgeling.cli.display import show_content
         from edgeling.report.page import render
         from edgeling.workflow.explain import explain as explain_table
@@ -37,7 +38,7 @@ def explain(
         show_content(content, None)
         say(f"The page is {out}")
         if as_json:
-            print_json(_with_paths(results, artifact, out))
+            print_json({**_with_paths(results, artifact, out), "curves": curves(content.evaluation)})
 
 
 def _with_paths(results: dict[str, Any], artifact: Path, out: Path) -> dict[str, Any]:

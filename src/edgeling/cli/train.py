@@ -117,6 +117,7 @@ def train_and_show(
 ) -> None:
     """Train, save and show: what ``train`` and ``demo`` share. ``begin``: how the command begins that does it again."""
     from edgeling.artifact import require_replaceable
+    from edgeling.cli.curves import curves
     from edgeling.cli.display import RichProgress, show_content
     from edgeling.data import table_stem
     from edgeling.workflow.deploy import identifier
@@ -130,9 +131,11 @@ def train_and_show(
     trained = train_table(table, target, **settings, seed=seed, progress=RichProgress(), keep_interrupted=True)
     command = command_of(trained, *begin)
     artifact = save_trained(trained, folder, command)
-    show_content(trained_content(trained, command), artifact)
+    content = trained_content(trained, command)
+    show_content(content, artifact)
     if as_json:
-        print_json({**manifest(trained, command), "data": trained.check.to_json(), "artifact": artifact})
+        told = {"data": trained.check.to_json(), "curves": curves(content.evaluation), "artifact": artifact}
+        print_json({**manifest(trained, command), **told})
 
 
 def _settings(

@@ -24,4 +24,7 @@ def written_whole(path: Path) -> Iterator[TextIO]:
         with whole.written_whole(path) as file, TextIOWrapper(file, encoding="utf-8", newline="") as text:
             yield text
     except OSError as error:
-        raise EdgelingError("the file can be written", received=f"{path}: {error.strerror or error}") from error
+        raise EdgelingError(
+            "the file can be written", received=f"{path}: {error.strerror or error}",
+            remedy="a folder that is there and takes files",
+        ) from error  # fmt: skip
