@@ -13,8 +13,8 @@ import pytest
 from edgeling.data import CategoricalFeature, DateFeature, NumericFeature, Preparation, Reading, Table, check, from_data
 from edgeling.data.strange import strange
 from edgeling.errors import ArtifactError, DataError
-from edgeling.graph import GraphBuilder, run_rows
 from edgeling.graph.types import Array
+from tests.support.preparing import by_hand, prepare
 
 RNG = np.random.default_rng(3)
 MOMENTS = [datetime(1969, 6, 1) + timedelta(minutes=int(m)) for m in RNG.integers(0, 3_000_000, 60)]
@@ -26,13 +26,6 @@ def table(**columns: Any) -> Table:
 
 def fitted(given: Table) -> Preparation:
     return Preparation.fit(check(given, "y"), np.arange(given.rows))
-
-
-def by_graph(prepared: Preparation, raw: Array) -> Array:
-    builder = GraphBuilder("g")
-    answer = prepared.trace(builder, builder.input("x", (1, prepared.raw_size)))
-    (prepared_rows,) = run_rows(builder.build([answer]), raw)
-    return prepared_rows
 
 
 def unscaled(prepared: Preparation, values: Array, place: int = 0) -> dict[str, Array]:
@@ -55,7 +48,7 @@ def test_the_parts_of_moments_are_pythons() -> None:
     assert (feature.unit, feature.epoch_days) == ("minute", (datetime(1972, 1, 1) - datetime(1970, 1, 1)).days)
     raw = prepared.transform(given)
     assert raw[:, 0].tolist() == [(m - datetime(1972, 1, 1)) // timedelta(minutes=1) for m in MOMENTS]
-    parts = unscaled(prepared, prepared.prepare(raw))
+    parts = unscaled(prepared, prepare(prepared, raw))
     for name in ("year", "month", "day", "hour", "minute"):
         assert parts[name].tolist() == [getattr(moment, name) for moment in MOMENTS]
     assert parts["weekday"].tolist() == [moment.weekday() for moment in MOMENTS]
@@ -78,8 +71,8 @@ def test_the_graph_does_what_preparing_does(others: dict[str, Any]) -> None:
     prepared = fitted(given)
     raw = prepared.transform(given)
     assert np.isnan(raw).any()
-    np.testing.assert_array_equal(by_graph(prepared, raw), prepared.prepare(raw))
-    assert prepared.prepare(raw).shape == (60, prepared.prepared_size)
+    np.testing.assert_array_equal(prepare(prepared, raw), by_hand(prepared, raw))
+    assert prepare(prepared, raw).shape == (60, prepared.prepared_size)
 
 
 def test_what_is_written_is_read_back_and_nothing_else() -> None:
@@ -134,9 +127,8 @@ def test_of_many_categories_the_most_frequent_are_told_apart() -> None:
     assert prepared.features[0] == CategoricalFeature("k", tuple(kept), others=44)
     codes = prepared.transform(given)[:, 0]
     assert [code == -1 for code in codes] == [text not in kept for text in texts]
-    np.testing.assert_array_equal(
-        by_graph(prepared, prepared.transform(given)), prepared.prepare(prepared.transform(given))
-    )
+    raw = prepared.transform(given)
+    np.testing.assert_array_equal(prepare(prepared, raw), by_hand(prepared, raw))
     assert "k" not in strange(prepared, given)  # none that may have been there is called unseen
     written = json.loads(json.dumps(prepared.to_json()))
     assert Preparation.from_json(written) == prepared

@@ -26,6 +26,7 @@ from edgeling.errors import ArtifactError, DataError
 from edgeling.graph import GraphBuilder, run
 from edgeling.graph.types import Array
 from tests.support.close import require_close
+from tests.support.preparing import by_hand, prepare
 
 
 def table(**columns: object) -> Table:
@@ -72,10 +73,10 @@ def test_transform_and_prepare() -> None:
     assert raw.dtype == np.float32
     np.testing.assert_array_equal(raw[:, 1], [2, 0, -1, 2, 1, -1])
     np.testing.assert_array_equal(raw[:, 0], FLOWERS.column("width").values)
-    ready = prepared.prepare(raw)
+    ready = prepare(prepared, raw)
     np.testing.assert_array_equal(ready[:, 2:], [[0, 0, 1], [1, 0, 0], [0, 0, 0], [0, 0, 1], [0, 1, 0], [0, 0, 0]])
     require_close(ready[2, 0], (3 - 4) / np.std([1, 2, 4, 9]), 2)
-    np.testing.assert_array_equal(ready, traced(prepared, raw))
+    np.testing.assert_array_equal(ready, by_hand(prepared, raw))
 
 
 def test_numbers_alone_are_standardised_as_by_scikit_learn() -> None:
@@ -83,7 +84,7 @@ def test_numbers_alone_are_standardised_as_by_scikit_learn() -> None:
 
     values = np.random.default_rng(3).normal(5, [1, 10, 100], (40, 3))
     prepared = fitted(from_arrays(values, np.arange(40) % 2), "target", np.arange(30))
-    ready = prepared.prepare(prepared.transform(from_arrays(values, np.zeros(40))))
+    ready = prepare(prepared, prepared.transform(from_arrays(values, np.zeros(40))))
     scaler = StandardScaler().fit(values[:30])
     magnitude = (np.abs(values) + np.abs(scaler.mean_)) / scaler.scale_
     require_close(ready, scaler.transform(values), 5, of=magnitude)  # number, mean, difference, scale, quotient
@@ -107,8 +108,8 @@ def test_the_graph_does_what_prepare_does(data: st.DataObject, kinds: list[str],
     prepared = Preparation(features, TargetColumn("y", "binary", ("a", "b")), imputes)
     elements = st.one_of(st.integers(-1, 5), NUMBER, st.just(float("nan")) if imputes else st.just(0))
     raw = data.draw(arrays.arrays(np.float32, (4, len(kinds)), elements=elements))
-    ready = prepared.prepare(raw)
-    np.testing.assert_array_equal(ready, traced(prepared, raw))
+    ready = prepare(prepared, raw)
+    np.testing.assert_array_equal(ready, by_hand(prepared, raw))
     assert ready.shape == (4, prepared.prepared_size)
     assert ready.dtype == np.float32
     assert len(prepared.prepared_names) == prepared.prepared_size
@@ -135,7 +136,7 @@ def test_missing_numbers_outside_the_training_rows_count() -> None:
     late = table(x=[3.0, 1.0, 2.0, np.nan], y=["a", "b", "a", "b"])
     prepared = fitted(late, "y", np.arange(3))
     assert prepared.imputes
-    assert prepared.prepare(prepared.transform(late))[3, 0] == 0  # the median is the mean here
+    assert prepare(prepared, prepared.transform(late))[3, 0] == 0  # the median is the mean here
 
 
 def test_columns_of_another_table_are_found_by_name() -> None:

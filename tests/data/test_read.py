@@ -160,7 +160,8 @@ def test_too_large_a_table_is_refused_while_reading(tmp_path: Path, monkeypatch:
 def test_csv_loads_nothing_heavy(tmp_path: Path) -> None:
     program = (
         "import sys, edgeling.data as d; table = d.read_table(d.IRIS); c = d.check(table, 'species')\n"
-        "parts = d.split(table.rows, c.codes); p = d.Preparation.fit(c, parts.train); p.prepare(p.transform(table))\n"
+        "parts = d.split(table.rows, c.codes); p = d.Preparation.fit(c, parts.train)\n"
+        "from edgeling.graph import run_rows; run_rows(p.graph(), p.transform(table))\n"
         "heavy = ('polars', 'pandas', 'sklearn', 'scipy', 'rich', 'numpy.ma')\n"
         "print([name for name in heavy if name in sys.modules])"
     )

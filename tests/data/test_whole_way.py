@@ -15,8 +15,8 @@ from hypothesis.extra import numpy as arrays
 
 from edgeling.data import Preparation, check, from_arrays, read_table, split
 from edgeling.errors import DataError
-from edgeling.graph import GraphBuilder, run
 from tests.support.close import allowed
+from tests.support.preparing import by_hand, prepare
 
 NUMBERS = st.one_of(st.integers(-3, 3).map(str), st.floats(-1e18, 1e18).map(repr), st.just(""))
 TEXTS = st.sampled_from(["red", "green", "blue", "", "?", "1"])
@@ -49,15 +49,13 @@ def test_any_table(tmp_path_factory: pytest.TempPathFactory, text: str, task: st
             return
         event(f"learned: {found.task}")
         raw, answer = prepared.transform(found.table), prepared.encode_target(found.table)
-        ready = prepared.prepare(raw)
+        ready = prepare(prepared, raw)
     assert np.isfinite(ready).all()
     assert np.isfinite(answer).all()
     assert ready.shape == (found.table.rows, prepared.prepared_size)
     if found.labels:
         assert set(answer[parts.train]) == set(answer[parts.test]) == set(range(len(found.labels)))
-    builder = GraphBuilder("preparation")
-    graph = builder.build([prepared.trace(builder, builder.input("x", raw.shape))])
-    np.testing.assert_array_equal(run(graph, [raw]).outputs[0], ready)
+    np.testing.assert_array_equal(ready, by_hand(prepared, raw))
 
 
 @settings(deadline=None)
@@ -68,7 +66,7 @@ def test_standardised_numbers_have_mean_zero_and_deviation_one(values: np.ndarra
         prepared = Preparation.fit(found, np.arange(20))
     except DataError:
         return
-    ready = prepared.prepare(prepared.transform(found.table)).astype(np.float64)
+    ready = prepare(prepared, prepared.transform(found.table)).astype(np.float64)
     for i, feature in prepared.numeric.items():
         # The mean, its difference, the scale and the quotient are rounded, the first two by what they are themselves.
         error = allowed(0, 5, of=2 * abs(feature.mean) / feature.scale + np.abs(ready[:, i]))

@@ -71,6 +71,8 @@ EXAMPLES: Mapping[str, Example] = {
     "gather": example(M, indices=(2, 0)),
     "calendar": example(t(2, 1), parts=(0, 3, 5), units_per_day=1440),
     "one_hot": example(t(2, 1), depth=3),
+    "embedding": example(t(2, 2), t(5, 3), starts=(0, 2), sizes=(2, 3)),
+    "embedding_gradient": example(t(2, 6), t(2, 2), starts=(0, 2), sizes=(2, 3), depth=5),
     "scatter": example(M, indices=(2, 0, 2), columns=4),
     "scan": example(R, M, t(2, 5), R, body=scan_body(), length=2, carried=1, axes=(0, 0, 1)),
     "loss_gradient": example(t(2), M, M),

@@ -19,6 +19,7 @@ from edgeling.workflow.store import command_of, load, manifest
 from edgeling.workflow.summary import trained_content
 from edgeling.workflow.train import Trained, train
 from tests.support.close import DOUBLE, allowed, require_close
+from tests.support.preparing import prepare
 from tests.support.rounding import prediction_bound
 
 ROWS = 240
@@ -183,7 +184,7 @@ def test_weights_are_told_and_decide_when_to_stop(choice: Any) -> None:
     else:
         assert weights == {"no": 1.0, **choice}
     held = TABLE.take(trained.division.parts.validation)
-    bound = prediction_bound(trained.fitted.network, preparation.prepare(preparation.transform(held)))
+    bound = prediction_bound(trained.fitted.network, prepare(preparation, preparation.transform(held)))
     y, shares = preparation.encode_target(held), bound.exact[:, 0]
     right, weight = np.where(y == 1, shares, 1 - shares), np.array([*weights.values()])[y]
     by_hand = np.mean(-np.log(right) * weight)

@@ -85,8 +85,12 @@ def train(
     hidden: Hidden = "",
     epochs: Epochs = 500,
     patience: Patience = 40,
-    batch_size: Annotated[int, typer.Option(help="Rows a step.", min=1)] = 16,
-    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 0.01,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Rows a step.", min=1, show_default="16, or 128 with columns of many categories")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Of Adam.", show_default="0.01, or 0.003 with columns of many categories")
+    ] = None,
     no_importance: NoImportance = False,
     targets: Targets = EVERYWHERE,
     compiler: CompilerName = "",

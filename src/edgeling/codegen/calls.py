@@ -73,6 +73,20 @@ def _one_hot(site: Site) -> str:
     return site.call("one_hot", site.length(0, 0), site.output_length(1))
 
 
+def _embedding(site: Site) -> str:
+    return site.call("embedding", site.length(0, 0), site.length(0, 1), site.length(1, 1), *_blocks(site))
+
+
+def _embedding_gradient(site: Site) -> str:
+    sizes = site.length(1, 0), site.length(1, 1), site.output_length(1), site.output_length(0)
+    return site.call("embedding_gradient", *sizes, *_blocks(site))
+
+
+def _blocks(site: Site) -> tuple[str, ...]:
+    """Where the rows that each code names begin in the table, and how many there are."""
+    return tuple(site.table(f"{site.node.output}_{key}", "int", site.attributes[key]) for key in ("starts", "sizes"))
+
+
 def _concatenate(site: Site) -> str:
     lines, first = [], 0
     for index, kind in enumerate(site.input_types):
@@ -109,6 +123,8 @@ FLOAT_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "gather": (*stored_calls("move", _gather), Call("prepare", _gather)),
     "scatter": Call("prepare", _scatter),
     "calendar": Call("calendar", _calendar),
+    "embedding": Call("embedding", _embedding, parameters=(1,)),
+    "embedding_gradient": Call("embedding", _embedding_gradient),
     "one_hot": Call("prepare", _one_hot),
     "concatenate": (*stored_calls("move", _concatenate), Call("prepare", _concatenate)),
     COPY: Call("copy", _copy),

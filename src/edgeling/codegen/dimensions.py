@@ -94,6 +94,10 @@ def _joined(work: Schedule, node: Node) -> Pairs:
         (a, b), y = node.inputs, node.output
         flip_a, flip_b = int(bool(node.attributes["transpose_a"])), int(bool(node.attributes["transpose_b"]))
         yield from (((a, flip_a), (y, 0)), ((a, 1 - flip_a), (b, flip_b)), ((b, 1 - flip_b), (y, 1)))
+    elif node.operation == "embedding":
+        yield (node.inputs[0], 0), (node.output, 0)
+    elif node.operation == "embedding_gradient":
+        yield (node.inputs[0], 0), (node.inputs[1], 0)
     elif node.operation in ("gather", "scatter", "calendar", "one_hot", "concatenate", "loss", "metric"):
         yield from (((value, 0), (node.output, 0)) for value in node.inputs if shape[value])
     elif node.operation == "loss_gradient":

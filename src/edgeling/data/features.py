@@ -14,8 +14,10 @@ from edgeling.data.table import Column
 from edgeling.graph.calendar import DAY_MINUTES, LARGEST_COUNT, LARGEST_EPOCH_DAYS, PARTS, calendar_parts
 from edgeling.graph.types import LARGEST_FLOAT32, Array
 
-MAX_CATEGORIES = 256
+MAX_CATEGORIES = 4096
 """Of a column; where there are more, the most frequent ones are told apart."""
+MAX_INDICATORS = 64
+"""Up to so many categories each has a number of its own; of more, the network learns a few numbers for each."""
 _DAY_PARTS = ("year", "month", "day", "weekday")
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from edgeling.data.check import TableCheck, Task, is_constant
 from edgeling.data.features import (
+    MAX_INDICATORS,
     CategoricalFeature,
     DateFeature,
     Feature,
@@ -36,7 +37,7 @@ from edgeling.data.reading import Reading, Role
 from edgeling.data.table import ABSENT, Column, Table
 from edgeling.data.words import are_truth_values, truth
 from edgeling.errors import ArtifactError, DataError
-from edgeling.graph import GraphBuilder
+from edgeling.graph import Graph, GraphBuilder
 from edgeling.graph.types import Array
 
 
@@ -117,10 +118,14 @@ class Preparation:
 
     @property
     def prepared_names(self) -> tuple[str, ...]:
-        """What each number the first layer sees stands for: ``column``, ``column.part`` or ``column=category``."""
+        """What each number the network sees stands for: ``column``, ``column.part`` or ``column=category``.
+
+        The codes of columns with many categories, which the network is to embed, come last.
+        """
         parts = (f"{feature.name}.{part}" for _, feature in self.dates for part in feature.parts)
-        indicators = (f"{feature.name}={c}" for _, feature in self.categorical for c in feature.categories)
-        return (*(self.features[i].name for i in self.numbers), *parts, *indicators)
+        indicators = (f"{feature.name}={c}" for _, feature in self.indicated for c in feature.categories)
+        codes = (feature.name for _, feature in self.embedded)
+        return (*(self.features[i].name for i in self.numbers), *parts, *indicators, *codes)
 
     @cached_property
     def numbers(self) -> tuple[int, ...]:
@@ -141,6 +146,16 @@ class Preparation:
     def categorical(self) -> tuple[tuple[int, CategoricalFeature], ...]:
         """The categorical features, each with its position in the raw vector."""
         return tuple((i, f) for i, f in enumerate(self.features) if isinstance(f, CategoricalFeature))
+
+    @property
+    def indicated(self) -> tuple[tuple[int, CategoricalFeature], ...]:
+        """Those of few categories, each of which has a number of its own."""
+        return tuple((i, f) for i, f in self.categorical if len(f.categories) <= MAX_INDICATORS)
+
+    @property
+    def embedded(self) -> tuple[tuple[int, CategoricalFeature], ...]:
+        """Those of many, for which the network learns a few numbers each."""
+        return tuple((i, f) for i, f in self.categorical if len(f.categories) > MAX_INDICATORS)
 
     # -------------------------------------------------------------------------------------------------- encoding
 
@@ -179,19 +194,13 @@ class Preparation:
 
     # ------------------------------------------------------------------------------------------------- preparing
 
-    def prepare(self, raw: Array) -> Array:
-        """What the first layer sees of raw vectors: float32 [rows, prepared_size], bit for bit as the graph does it."""
-        parts: list[Array] = []
-        numbers = np.concatenate([raw[:, list(self.numbers)], *(f.expand(raw[:, [i]]) for i, f in self.dates)], axis=1)
-        if self.imputes:
-            numbers = np.where(np.isnan(numbers), self._parameter("fill"), numbers)
-        if self.numbers:
-            parts.append((numbers - self._parameter("mean")) / self._parameter("scale"))
-        parts += [raw[:, [i]] == np.arange(len(feature.categories)) for i, feature in self.categorical]
-        return np.concatenate(parts, axis=1, dtype=np.float32)
+    def graph(self) -> Graph:
+        """From one raw vector [1, raw_size] to what the network sees of it, [1, prepared_size]."""
+        builder = GraphBuilder("preparation")
+        return builder.build([self.trace(builder, builder.input("raw", (1, self.raw_size)))])
 
     def trace(self, builder: GraphBuilder, x: str) -> str:
-        """Add the nodes that do what ``prepare`` does.
+        """Add the nodes that prepare.
 
         Args:
             x: a float32 value [batch, raw_size].
@@ -200,9 +209,11 @@ class Preparation:
             The name of the value [batch, prepared_size].
         """
         parts = [self._trace_numbers(builder, x)] if self.numbers else []
-        for i, feature in self.categorical:
+        for i, feature in self.indicated:
             code = builder.add("gather", x, indices=(i,))
             parts.append(builder.add("one_hot", code, depth=len(feature.categories)))
+        if self.embedded:
+            parts.append(builder.add("gather", x, indices=tuple(i for i, _ in self.embedded)))
         return builder.add("concatenate", *parts) if len(parts) > 1 else parts[0]
 
     def _trace_numbers(self, builder: GraphBuilder, x: str) -> str:

@@ -72,8 +72,8 @@ def _sources(graph: Graph, node: Node, known: dict[str, Sources]) -> Sources | N
     of, width = known[changing[0]], graph.types[node.outputs[0]].shape[-1]
     if node.operation == "gather":
         return tuple(of[i] for i in node.attributes["indices"])
-    if node.operation in ("one_hot", "calendar") and len(of) == 1:
-        return of * width
+    if node.operation == "embedding" or (node.operation in ("one_hot", "calendar") and len(of) == 1):
+        return tuple(column for column in of for _ in range(width // len(of)))
     return of if node.operation in ("standardize", "impute") else None
 
 

@@ -71,6 +71,25 @@ def _one_hot(a: Attributes, x: Array) -> Array:
     return (x == np.arange(a["depth"])).astype(x.dtype)
 
 
+def _rows_named(a: Attributes, codes: Array) -> tuple[Array, Array]:
+    """Of each code [n, k] the table's row, and whether there is one."""
+    with np.errstate(invalid="ignore"):
+        known = (codes >= 0) & (codes < np.asarray(a["sizes"])) & (codes == np.floor(codes))
+    return np.where(known, codes, 0).astype(np.int64) + np.asarray(a["starts"]), known
+
+
+def _embedding(a: Attributes, codes: Array, table: Array) -> Array:
+    rows, known = _rows_named(a, codes)
+    return np.where(known[..., None], table[rows], table.dtype.type(0)).reshape(len(codes), -1)
+
+
+def _embedding_gradient(a: Attributes, dy: Array, codes: Array) -> Array:
+    rows, known = _rows_named(a, codes)
+    total = np.zeros((a["depth"], dy.shape[1] // codes.shape[1]), dy.dtype)
+    np.add.at(total, rows[known], dy.reshape(*codes.shape, -1)[known])
+    return total
+
+
 def _options(a: Attributes) -> losses.Options:
     return losses.Options(**{key: value for key, value in a.items() if key != "function"})
 
@@ -134,6 +153,8 @@ MEANINGS: dict[str, Meaning] = {
     "scatter": _scatter,
     "calendar": lambda a, x: calendar_parts(x, a["parts"], a["units_per_day"], a["epoch_days"]),
     "one_hot": _one_hot,
+    "embedding": _embedding,
+    "embedding_gradient": _embedding_gradient,
     "concatenate": lambda _, *xs: np.concatenate(xs, axis=-1),
     "loss": _loss,
     "loss_gradient": _loss_gradient,

@@ -91,6 +91,10 @@ PREPARATION = {
         "epoch_days after 1970-01-01", 1, {"parts": (0,), "units_per_day": 1, "epoch_days": 0},
     ),
     "one_hot": Operation("[n, 1] codes to [n, depth]; a code outside is all zeros", 1, {"depth": 1}),
+    "embedding": Operation(
+        "(codes [n, k], table [d, w]): of each code the table's row, side by side [n, k * w]; column i's codes count "
+        "sizes[i] rows from starts[i], a code outside is all zeros", 2, {"starts": (0,), "sizes": (1,)}, work="none",
+    ),
     "concatenate": Operation("[n, ...] side by side along the last axis", MANY, work="none"),
 }  # fmt: skip
 
@@ -105,6 +109,10 @@ TRAINING = {
 }  # fmt: skip
 
 BACKWARDS = {
+    "embedding_gradient": Operation(
+        "(dy [n, k * w], codes [n, k]) -> d_table [depth, w]", 2, {"starts": (0,), "sizes": (1,), "depth": 1},
+        work="inputs",
+    ),
     "activation_gradient": Operation(
         "(dy, v) -> dx, where v is the activation's output or input, as its row in `activations` says",
         2, ACTIVATION_ATTRIBUTES,

@@ -177,6 +177,29 @@ def _one_hot(types: Types, attributes: Mapping[str, Any]) -> Types:
     return _float((types[0].shape[0], attributes["depth"]))
 
 
+def _blocks(types: Types, codes: TensorType, depth: int, attributes: Mapping[str, Any]) -> None:
+    """Column i of the codes [n, k] counts rows of a table [depth, ...] from ``starts[i]``, ``sizes[i]`` of them."""
+    starts, sizes = attributes["starts"], attributes["sizes"]
+    fits = len(codes.shape) == 2 and len(starts) == len(sizes) == codes.shape[1]
+    fits = fits and all(a >= 0 and n >= 1 and a + n <= depth for a, n in zip(starts, sizes, strict=False))
+    require(fits, f"starts and sizes say, for each column of [n,k], which of {depth} rows it names", types)
+
+
+def _embedding(types: Types, attributes: Mapping[str, Any]) -> Types:
+    codes, table = types
+    require(len(table.shape) == 2, "the table is a matrix", types)
+    _blocks(types, codes, table.shape[0], attributes)
+    return _float((codes.shape[0], codes.shape[1] * table.shape[1]))
+
+
+def _embedding_gradient(types: Types, attributes: Mapping[str, Any]) -> Types:
+    dy, codes = types
+    _blocks(types, codes, attributes["depth"], attributes)
+    fits = len(dy.shape) == 2 and dy.shape[0] == codes.shape[0] and dy.shape[1] % codes.shape[1] == 0
+    require(fits, "takes [n,k*w] and [n,k]", types)
+    return _float((attributes["depth"], dy.shape[1] // codes.shape[1]))
+
+
 def _concatenate(types: Types, _: Mapping[str, Any]) -> Types:
     heads = {(t.shape[:-1], t.dtype) for t in types}
     fits = len(heads) == 1 and all(t.shape for t in types) and types[0].dtype in _MOVED
@@ -353,6 +376,8 @@ TYPE_RULES: dict[str, TypeRule] = {
     "scatter": _scatter,
     "calendar": _calendar,
     "one_hot": _one_hot,
+    "embedding": _embedding,
+    "embedding_gradient": _embedding_gradient,
     "concatenate": _concatenate,
     "loss": _rows,
     "loss_gradient": _loss_gradient,

@@ -204,6 +204,12 @@ def _gather(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
     return [b.add("scatter", dy, indices=node.attributes["indices"], columns=columns)]
 
 
+def _embedding(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    codes, table = node.inputs
+    depth = b.type_of(table).shape[0]
+    return ["", b.add("embedding_gradient", dy, codes, depth=depth, **node.attributes)]
+
+
 def _scan(b: GraphBuilder, node: Node, *arriving: str) -> Sequence[str]:
     return scan_gradient(vector_jacobian, b, node, arriving)
 
@@ -230,6 +236,7 @@ GRADIENTS: Mapping[str, Gradient | str] = {
     "concatenate": _concatenate,
     "gather": _gather,
     "scatter": lambda b, node, dy: [b.add("gather", dy, indices=node.attributes["indices"])],
+    "embedding": _embedding,
     "scan": _scan,
     "loss": _loss,
     "penalty": _penalty,

@@ -16,7 +16,7 @@ import numpy as np
 from edgeling.graph.naming import unused
 from edgeling.graph.types import Array, Graph, Node
 from edgeling.passes.contracts import contract, same_face, same_or_changed
-from edgeling.passes.rewrite import Uses, in_bodies, substitute
+from edgeling.passes.rewrite import Uses, bypass, in_bodies, substitute
 
 # A column standardised by (mean, scale) loses about |mean| / scale of its precision when folded into the weights, for
 # x * w then no longer has the mean removed first. Where the bound on that error would pass this, the subtraction stays
@@ -30,8 +30,11 @@ Columns = tuple[Array, Array]  # y = x * slope + offset, one each a column, in f
 
 @contract(same_face, same_or_changed)
 def fuse(graph: Graph) -> Graph:
-    """The graph with activations, batch normalisations and standardisations fused into dense nodes."""
-    rules = (_columns_into_dense_before, _activation_into_dense, _columns_into_dense_after)
+    """The graph with activations, batch normalisations and standardisations fused into dense nodes, and columns taken
+    from where they are before they were put side by side."""
+    rules = (
+        _all_columns, _columns_of_a_part, _columns_into_dense_before, _activation_into_dense, _columns_into_dense_after,
+    )  # fmt: skip
     graph = in_bodies(graph, fuse)
     while (fused := _apply_first(graph, rules)) is not None:
         graph = fused
@@ -43,6 +46,30 @@ def _apply_first(graph: Graph, rules: Sequence[Fusion]) -> Graph | None:
     uses = Uses(graph)
     fits = (rule(graph, uses, node) for node in graph.nodes for rule in rules)
     return next((result for result in fits if result is not None), None)
+
+
+def _all_columns(graph: Graph, _: Uses, node: Node) -> Graph | None:
+    """A gather of every column in order: its input, under another name."""
+    if node.operation != "gather" or graph.types[node.inputs[0]] != graph.types[node.output]:
+        return None
+    if tuple(node.attributes["indices"]) != tuple(range(graph.types[node.output].shape[1])):
+        return None
+    return bypass(graph, node)
+
+
+def _columns_of_a_part(graph: Graph, uses: Uses, node: Node) -> Graph | None:
+    """concatenate then gather of columns of one part: gather of that part."""
+    whole = uses.maker.get(node.inputs[0]) if node.operation == "gather" else None
+    if whole is None or whole.operation != "concatenate":
+        return None
+    indices, first = node.attributes["indices"], 0
+    for part in whole.inputs:
+        last = first + graph.types[part].shape[-1]
+        if first <= min(indices) and max(indices) < last:
+            own = tuple(i - first for i in indices)
+            return substitute(graph, [(node, replace(node, inputs=(part,), attributes={"indices": own}))], {})
+        first = last
+    return None
 
 
 def _linear_dense(uses: Uses, value: str) -> Node | None:

@@ -24,8 +24,8 @@ LAYERS = frozenset({"dense", "activation", "softmax"})
 """The operations that end a preparation: their output is integer whatever they read."""
 
 PREPARATION = frozenset({
-    "gather", "impute", "standardize", "calendar", "one_hot", "concatenate", "batch_normalization", "add", "subtract",
-    "multiply", "divide", "clip", "square", "reshape", "sum", "broadcast", "reciprocal_sqrt",
+    "gather", "impute", "standardize", "calendar", "one_hot", "embedding", "concatenate", "batch_normalization", "add",
+    "subtract", "multiply", "divide", "clip", "square", "reshape", "sum", "broadcast", "reciprocal_sqrt",
 })  # fmt: skip
 """The operations that may stand before the first layer: absorbed by the input's scales, or computed in float."""
 
@@ -45,5 +45,5 @@ RULES: Mapping[str, Rule | str] = {
     "sum": arithmetic.total,
     **dict.fromkeys(("reshape", "gather", "broadcast"), arithmetic.moved),
     "concatenate": arithmetic.concatenate,
-    **dict.fromkeys(("impute", "calendar", "one_hot"), _PREPARES),
+    **dict.fromkeys(("impute", "calendar", "one_hot", "embedding"), _PREPARES),
 }

@@ -54,6 +54,16 @@ def substitute(graph: Graph, nodes: list[tuple[Node, Node | None]], constants: M
     )
 
 
+def bypass(graph: Graph, node: Node) -> Graph | None:
+    """The graph with the input of a node of one input read in place of its output; None if that is an output."""
+    (source,) = node.inputs
+    if node.output in graph.outputs or any(node.output == value for _, value in graph.updates):
+        return None
+    left = (n for n in graph.nodes if n is not node)
+    nodes = (replace(n, inputs=tuple(source if i == node.output else i for i in n.inputs)) for n in left)
+    return remove_dead(replace(graph, nodes=tuple(nodes)))
+
+
 def rename(graph: Graph, old: str, new: str) -> Graph:
     """The graph with one value under another name (or the next free one like it)."""
     name = unused(new, graph.types) if old != new else old

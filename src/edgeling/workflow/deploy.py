@@ -233,7 +233,7 @@ def _imputed_of(graph: Graph, x: str) -> list[bool]:
     for node in readers:
         within = list(node.attributes["indices"]) if node.operation == "gather" else list(range(columns))
         followers = [n for n in graph.nodes if node.output in n.inputs] if node.operation == "gather" else [node]
-        if not all(n.operation in ("impute", "one_hot") for n in followers):
+        if not all(n.operation in ("impute", "one_hot", "embedding") for n in followers):
             allowed[within] = False
     return list(allowed)
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Literal
 
@@ -14,11 +14,13 @@ from edgeling import targets
 from edgeling.callbacks import Callback, EarlyStopping
 from edgeling.data import Preparation, Split, TableCheck, class_weights
 from edgeling.errors import TargetError
+from edgeling.graph import run_rows
 from edgeling.graph.types import Array
-from edgeling.layers import Dense, Input
+from edgeling.layers import Dense, Input, Layer
 from edgeling.models import Sequential
 from edgeling.optimizers import Adam
 from edgeling.utils import set_random_seed
+from edgeling.workflow.category_embedding import WIDTH, CategoryEmbedding
 from edgeling.workflow.progress import Progress
 from edgeling.workflow.settings import Settings
 
@@ -47,6 +49,16 @@ class Fitted:
     def epochs(self) -> int:
         """How many were trained, the best one and those after it."""
         return max(map(len, self.history.values()))
+
+
+def settled(settings: Settings, preparation: Preparation) -> Settings:
+    """The settings with what was left to the table."""
+    batch_size, learning_rate = (128, 0.003) if preparation.embedded else (16, 0.01)  # a category is in few rows
+    return replace(
+        settings,
+        batch_size=settings.batch_size or batch_size,
+        learning_rate=settings.learning_rate or learning_rate,
+    )
 
 
 def fit_network(
@@ -133,8 +145,10 @@ def _network(preparation: Preparation, settings: Settings, rows: int) -> Sequent
     target = preparation.target
     units = len(target.labels) if len(target.labels) > 2 else 1
     activation = {"binary": "sigmoid", "multiclass": "softmax", "regression": "linear"}[target.task]
-    hidden = settings.hidden if settings.hidden is not None else _hidden_sizes(preparation.prepared_size, rows)
-    layers = [Dense(size, activation="relu") for size in hidden]
+    hidden = settings.hidden if settings.hidden is not None else _hidden_sizes(preparation, rows)
+    layers: list[Layer] = [Dense(size, activation="relu") for size in hidden]
+    if preparation.embedded:
+        layers.insert(0, CategoryEmbedding([len(feature.categories) for _, feature in preparation.embedded]))
     model = Sequential([Input((preparation.prepared_size,)), *layers, Dense(units, activation=activation)])
     losses = {"binary": "binary_crossentropy", "multiclass": "sparse_categorical_crossentropy", "regression": "mse"}
     metrics = ["mae"] if target.task == "regression" else ["accuracy"]
@@ -142,15 +156,20 @@ def _network(preparation: Preparation, settings: Settings, rows: int) -> Sequent
     return model
 
 
-def _hidden_sizes(inputs: int, rows: int) -> tuple[int, ...]:
-    """One hidden layer of about twice the inputs for small tables, two for large ones; multiples of four."""
+def _hidden_sizes(preparation: Preparation, rows: int) -> tuple[int, ...]:
+    """One hidden layer of about twice the inputs for small tables, two for large ones; multiples of four.
+
+    What is learned of many categories wants one only: two find what holds in the rows learned from alone.
+    """
+    embedded = len(preparation.embedded)
+    inputs = preparation.prepared_size + embedded * (WIDTH - 1)
     width = int(np.clip(4 * -(-inputs // 2), 8, 32))
-    return (width,) if rows < 1000 else (width, width)
+    return (width,) if rows < 1000 or embedded else (width, width)
 
 
 def _arrays(checked: TableCheck, rows: Array, preparation: Preparation) -> tuple[Array, Array]:
     table = checked.table.take(rows)
-    return preparation.prepare(preparation.transform(table)), preparation.encode_target(table)
+    return run_rows(preparation.graph(), preparation.transform(table))[0], preparation.encode_target(table)
 
 
 def _weighted(x: Array, y: Array, weights: Mapping[str, float]) -> tuple[Array, ...]:

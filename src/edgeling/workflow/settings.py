@@ -55,8 +55,8 @@ class Settings:
     precision: PrecisionChoice = "auto"
     hidden: tuple[int, ...] | None = None
     epochs: int = 500
-    batch_size: int = 16
-    learning_rate: float = 0.01
+    batch_size: int | None = None
+    learning_rate: float | None = None
     seed: int = 0
     targets: tuple[str, ...] = DEFAULT_TARGETS
     patience: int = 40
@@ -74,10 +74,10 @@ class Settings:
     def __post_init__(self) -> None:
         _one_of("task", self.task, (None, *TASKS))
         _one_of("precision", self.precision, PRECISION_CHOICES)
-        for name, largest in (("epochs", 2**31 - 1), ("batch_size", 2**31 - 1), ("patience", 2**31 - 1)):
-            _whole(name, getattr(self, name), 1, largest)
+        for name in ("epochs", "patience", *(["batch_size"] if self.batch_size is not None else [])):
+            _whole(name, getattr(self, name), 1, 2**31 - 1)
         _whole("seed", self.seed, 0, 2**32 - 1)
-        rate = self.learning_rate
+        rate = 0.01 if self.learning_rate is None else self.learning_rate
         if not isinstance(rate, Real) or not isfinite(rate) or rate <= 0:
             raise UnsupportedError("learning_rate is a number above zero", received=repr(rate), remedy="0.01")
         object.__setattr__(self, "hidden", None if self.hidden is None else _sizes(self.hidden))

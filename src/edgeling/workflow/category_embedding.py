@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The layer that learns a few numbers for each of a column's many categories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+from edgeling.initializers import RandomUniform
+from edgeling.layers.base import Layer, Shape
+from edgeling.network.tracing import Tracer
+from edgeling.regularizers import L2
+
+WIDTH = 4  # numbers learned for each category
+PENALTY = 1e-5  # of the sum of their squares, in the loss: what few rows say is not believed at once
+
+
+class CategoryEmbedding(Layer):
+    """The last columns of a row are codes of categories; each is replaced by ``WIDTH`` learned numbers.
+
+    A code outside, of a category never seen or of a missing cell, is replaced by zeros. Rows [n, columns] become
+    [n, columns - k + k * WIDTH], for k columns of codes.
+
+    Args:
+        sizes: how many categories each of those columns has.
+    """
+
+    arguments = ("sizes",)
+
+    def __init__(self, sizes: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sizes = tuple(sizes)
+        self.embeddings_regularizer = L2(PENALTY)
+
+    def weight_shapes(self, row: Shape) -> list[Shape]:
+        return [(sum(self.sizes), WIDTH)]
+
+    def make(self, row: Shape) -> None:
+        (shape,) = self.weight_shapes(row)
+        self.embeddings = self.add_weight("embeddings", RandomUniform()(shape))  # as Keras's Embedding begins
+
+    def output_shape_of(self, row: Shape) -> Shape:
+        return (row[0] + len(self.sizes) * (WIDTH - 1),)
+
+    def trace(self, tracer: Tracer, x: str) -> str:
+        self.penalize(tracer)
+        b, columns = tracer.builder, tracer.builder.type_of(x).shape[1]
+        first = columns - len(self.sizes)
+        codes = b.add("gather", x, indices=tuple(range(first, columns)))
+        starts = tuple(accumulate(self.sizes, initial=0))[:-1]
+        learned = b.add("embedding", codes, tracer.value(self.embeddings), starts=starts, sizes=self.sizes)
+        return b.add("concatenate", b.add("gather", x, indices=tuple(range(first))), learned) if first else learned
