@@ -120,11 +120,17 @@ def test_columns_not_worth_learning_from_are_left_out_and_said_so() -> None:
     assert {c.name: c.missing for c in found.columns}["sometimes"] == ROWS // 2
 
 
-def test_hundreds_of_categories_that_repeat_are_learned_and_that_is_said() -> None:
+def test_hundreds_of_categories_that_repeat_are_learned() -> None:
     texts = [f"k{i % 300}" for i in range(1200)]
     found = check(table(k=texts, x=noise(1200), y=cycle("a", "b", rows=1200)), "y")
     assert (found.columns[0].kind, found.columns[0].dropped) == ("categorical", "")
-    assert any("'k' has 300 different texts: the 256 most frequent" in warning for warning in found.warnings)
+    assert not any("'k'" in warning for warning in found.warnings)
+
+
+def test_of_thousands_the_most_frequent_are_learned_and_that_is_said() -> None:
+    texts = [f"k{i % 4100}" for i in range(9000)]
+    found = check(table(k=texts, x=noise(9000), y=cycle("a", "b", rows=9000)), "y")
+    assert any("'k' has 4,100 different texts: the 4096 most frequent" in warning for warning in found.warnings)
 
 
 def test_hundreds_of_texts_that_hardly_repeat_are_none_unless_asked_for() -> None:

@@ -119,7 +119,8 @@ def test_truth_values_are_known_by_any_word() -> None:
     assert n.tolist() == [1, 0, 1, 0, 1, 0]
 
 
-def test_of_many_categories_the_most_frequent_are_told_apart() -> None:
+def test_of_many_categories_the_most_frequent_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgeling.data.features.MAX_CATEGORIES", 256)
     texts = [f"k{i:03}" for i in range(300) for _ in range(2 + (i >= 100))]  # 200 of three rows, then 100 of two
     given = from_data({"k": texts, "y": ["p", "q"] * 400})
     prepared = fitted(given)

@@ -30,7 +30,7 @@ needs_sanitizers = pytest.mark.skipif(bool(missing()), reason=missing())
 INPUTS = (
     M, M, R, t(2), S, S, t(2, 1), t(3, 4), t(4), t(2, 5), t(2, 3, dtype=DType.INT8),
     t(2, 3, dtype=DType.INT16), t(dtype=DType.UINT32),
-    t(2, 3, dtype=DType.INT32),
+    t(2, 3, dtype=DType.INT32), t(2, 2), t(5, 3), t(2, 6),
 )  # fmt: skip
 
 

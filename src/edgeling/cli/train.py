@@ -86,10 +86,10 @@ def train(
     epochs: Epochs = 500,
     patience: Patience = 40,
     batch_size: Annotated[
-        int | None, typer.Option(help="Rows a step.", min=1, show_default="16, or 128 with columns of many categories")
+        int | None, typer.Option(help="Rows a step.", min=1, show_default="16, or 256 with columns of many categories")
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Of Adam.", show_default="0.01, or 0.003 with columns of many categories")
+        float | None, typer.Option(help="Of Adam.", show_default="0.01, or 0.002 with columns of many categories")
     ] = None,
     no_importance: NoImportance = False,
     targets: Targets = EVERYWHERE,

@@ -30,6 +30,10 @@ from edgeling.graph.types import Array
 from edgeling.report.parts import plural
 from edgeling.workflow.settings import Settings
 
+VALIDATION_SHARE = 0.15
+MOST_VALIDATION_ROWS = 5000
+"""They say when to stop, to one part in a hundred; more are worth more among those learned from."""
+
 
 @dataclass(frozen=True, eq=False)
 class Division:
@@ -69,7 +73,9 @@ def divided(table: Table, target: str, settings: Settings, reading: Reading | No
     checked = check(_chosen(table, target, by, settings), target, task=settings.task, wanted=wanted)
     checked = _with_positive(checked, settings.positive)
     known = table.take(~table.column(target).missing)
-    share = {} if settings.test is None else {"test": 0.0}
+    share = {"validation": min(VALIDATION_SHARE, MOST_VALIDATION_ROWS / known.rows)}
+    if settings.test is not None:
+        share["test"] = 0.0
     if kind == "random":
         parts = split(known.rows, checked.codes, seed=settings.seed, **share)
     else:

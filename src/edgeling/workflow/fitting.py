@@ -53,7 +53,7 @@ class Fitted:
 
 def settled(settings: Settings, preparation: Preparation) -> Settings:
     """The settings with what was left to the table."""
-    batch_size, learning_rate = (128, 0.003) if preparation.embedded else (16, 0.01)  # a category is in few rows
+    batch_size, learning_rate = (256, 0.002) if preparation.embedded else (16, 0.01)  # a category is in few rows
     return replace(
         settings,
         batch_size=settings.batch_size or batch_size,

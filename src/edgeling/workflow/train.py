@@ -86,7 +86,7 @@ def train(
         task: "binary", "multiclass" or "regression", instead of the one told from the target column.
         precision: what is deployed; "auto" takes int8 where it is smaller and loses at most 1 % accuracy or R².
         hidden: units of each hidden layer; None sizes them by the table.
-        batch_size, learning_rate: None chooses by the table: 16 and 0.01; 128 and 0.003 where categories are embedded.
+        batch_size, learning_rate: None chooses by the table: 16 and 0.01; 256 and 0.002 where categories are embedded.
         epochs, patience: at the most; without a better validation loss, after which training stops.
         seed: repeats a run bit for bit, with the same compiler on the same kind of processor.
         targets: where the C is proven.
