@@ -147,6 +147,13 @@ def test_a_fused_activation_that_needs_its_input_is_refused(function: str) -> No
         differentiate(b.build([total]), total, [kernel])
 
 
+def test_the_rows_that_codes_name() -> None:
+    codes = [[0, 1], [2, 1], [2, -1], [0.5, 0], [2, 7]]
+    check_gradients(
+        lambda b, table: b.add("embedding", b.constant(codes), table, starts=(0, 3), sizes=(3, 2)), [(5, 3)]
+    )
+
+
 def test_an_operation_without_a_gradient_is_refused_with_its_reason() -> None:
     b = GraphBuilder("g")
     x = b.variable(np.ones((2, 3)), "x")
