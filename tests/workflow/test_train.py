@@ -10,6 +10,7 @@ from edgeling.data import from_arrays
 from edgeling.errors import GraphError
 from edgeling.workflow.train import train
 from tests.support.close import allowed
+from tests.support.preparing import prepare
 from tests.support.rounding import prediction_bound
 
 
@@ -23,7 +24,7 @@ def test_columns_far_from_zero_are_computed_as_exactly_as_others(offset: float, 
     trained = train(table, "target", epochs=30, targets=("native",), seed=2)
     pipeline, target = trained.pipeline, trained.pipeline.preparation.target
     # As if the network were asked for standardised rows, and its answers brought back to the target's unit.
-    bound = prediction_bound(trained.fitted.network, pipeline.preparation.prepare(pipeline.deployable.rows[0]))
+    bound = prediction_bound(trained.fitted.network, prepare(pipeline.preparation, pipeline.deployable.rows[0]))
     back = 2 * allowed(0, 3, of=np.max(np.abs(bound.exact)) * target.scale + abs(target.mean))
     assert trained.proofs["float32"]["native"].max_error <= bound.tolerance * target.scale + back
     assert trained.scores["float32"].get("accuracy", trained.scores["float32"].get("r2")) > 0.9
