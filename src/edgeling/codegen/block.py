@@ -19,6 +19,7 @@ from edgeling.codegen.loops import Loop, LoopText
 from edgeling.codegen.memory import MemoryPlan, Scratch, plan
 from edgeling.codegen.names import Names
 from edgeling.codegen.schedule import COPY, Schedule, schedule
+from edgeling.codegen.sharing import Sharing
 from edgeling.codegen.site import Call, Setting, Site
 from edgeling.codegen.text import literal, shape_text
 from edgeling.graph.types import DType, Graph, Node
@@ -100,7 +101,8 @@ class BlockWriter:
         self._block, self._work, self._memory = block, block.work, block.memory
         self._names, self._tables, self._base = names, tables, base
         self._expressions = dict(expressions)
-        self._dimensions = Dimensions(self._work, names, rows)
+        self._dimensions, self._rows = Dimensions(self._work, names, rows), rows
+        self._sharing = Sharing((chosen.call, chosen.setting) for chosen in block.calls.values())
         self.headers: set[str] = set()
 
     def write(self) -> tuple[list[str], list[str]]:
@@ -136,6 +138,8 @@ class BlockWriter:
         site = Site(**vars(chosen.setting), x=tuple(x), y=y, packed=packed, dimensions=self._dimensions,
                     table=self._tables.table, scratch=scratch, task=self._task)  # fmt: skip
         self.headers.add(call.header)
+        if not self._rows and self._sharing.covers(call, chosen.setting):
+            return [self._sharing.line(call, site, self._tables)]
         return call.line(site).split("\n")
 
     def _task(self, statement: str) -> str:

@@ -93,6 +93,15 @@ class Tables:
             self._texts.append(f"{head} {{\n{body}\n}}\n")
         return self._known[key]
 
+    def shared(self, name: str, parameters: Sequence[str], statement: str) -> str:
+        """The C name of a function of these parameters that does this, one for all calls."""
+        key = (name, ", ".join(parameters), statement.encode())
+        if key not in self._known:
+            c_name = self._known[key] = self.names.take(f"{self.program}_{name}")
+            head = wrap_code(f"EDGELING_SHARED void {c_name}({', '.join(parameters)})")
+            self._texts.append(f"{head} {{\n{wrap_code(statement, '    ')}\n}}\n")
+        return self._known[key]
+
     @property
     def text(self) -> str:
         """The definitions, in the order of first use."""

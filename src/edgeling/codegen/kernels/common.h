@@ -39,6 +39,13 @@
 #define EDGELING_KERNEL static inline
 #endif
 
+/* Functions called from several places, of which flash is to hold one copy. */
+#if defined(__GNUC__)
+#define EDGELING_SHARED __attribute__((noinline, unused)) static
+#else
+#define EDGELING_SHARED static inline
+#endif
+
 #if defined(__GNUC__)
 #define EDGELING_INFINITY __builtin_inff()
 #define EDGELING_NAN __builtin_nanf("")

@@ -17,13 +17,6 @@
 #define EDGELING_NO_LONG_MULTIPLY
 #endif
 
-/* Functions called from several places, of which flash is to hold one copy. */
-#if defined(__GNUC__)
-#define EDGELING_SHARED __attribute__((noinline, unused)) static
-#else
-#define EDGELING_SHARED static inline
-#endif
-
 /* Zeros above the leading one of x, which is not 0. */
 static inline int32_t edgeling_leading_zeros(uint32_t x) {
 #if defined(__GNUC__) && defined(__thumb2__)
