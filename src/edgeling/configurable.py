@@ -242,6 +242,8 @@ def resolve(kind: str, base: type[Kind], table: Mapping[str, type[Kind]], identi
         return identifier()
     if isinstance(identifier, Mapping):
         refuse_custom(identifier)
+        if not isinstance(identifier.get("config", {}), Mapping):
+            raise UnsupportedError(f"the configuration of a {kind} is a mapping", received=repr(identifier["config"]))
         found: Any = find(kind, table, identifier.get("class_name"))
         return found.from_config(identifier.get("config", {}))
     build: Callable[[], Kind] = find(kind, table, identifier)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edgeling import activations, callbacks, initializers, layers, losses, metrics, models, optimizers, regularizers
-from edgeling.errors import UnsupportedError
+from edgeling.errors import TrainingError, UnsupportedError
 from edgeling.models import Sequential
 from edgeling.optimizers import schedules
 
@@ -112,3 +112,34 @@ def test_a_summary_refuses_what_has_no_meaning(how: dict[str, Any]) -> None:
 def test_text_is_written_as_asked_for() -> None:
     assert a_model().to_json(indent=1).count("\n") > 20
     assert models.model_from_json(a_model().to_json(sort_keys=True)).count_params() == 23
+
+
+def test_losses_and_metrics_by_the_outputs_name() -> None:
+    model, x, y = a_model(), np.ones((3, 4)), np.zeros((3, 2))
+    name = model.layers[-1].name
+    for plain in ({name: ["mae"]}, [["mae"]], "mae", {name: "mae"}):
+        model.compile("sgd", {name: "mse"}, metrics=plain)
+        assert model.metrics_names == ["loss", "mae"]
+        assert [metric.name for metric in model.metrics] == ["mae"]
+        assert len(model.evaluate(x, y, verbose=0)) == 2
+    for how in ({"loss": {"other": "mse"}}, {"loss": "mse", "metrics": {"other": "mae"}}, {"loss": ["mse", "mae"]}):
+        with pytest.raises(UnsupportedError, match="output"):
+            model.compile("sgd", **how)
+
+
+def test_what_is_set_by_compile_alone() -> None:
+    model = a_model()
+    with pytest.raises(AttributeError, match="metrics"):
+        model.metrics = ["mae"]  # type: ignore[misc, assignment]
+    model.compile("sgd", "mse")
+    model.optimizer = "adam"  # type: ignore[assignment]
+    with pytest.raises(TrainingError, match=r"adam.*compile"):
+        model.fit(np.ones((3, 4)), np.zeros((3, 2)))
+
+
+@pytest.mark.parametrize("get", [optimizers.get, losses.get, metrics.get])
+def test_a_configuration_that_is_none(get: Callable[..., Any]) -> None:
+    with pytest.raises(UnsupportedError, match="mapping"):
+        get({"class_name": "Adam", "config": [1]})
+    with pytest.raises(UnsupportedError, match="layers"):
+        Sequential.from_config({})

@@ -7,7 +7,7 @@ Each is taken over by itself. Predictions depend on none of them, and the others
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from edgeling import losses, metrics, optimizers
@@ -16,6 +16,7 @@ from edgeling.configurable import refuse, refuse_custom
 from edgeling.errors import EdgelingError, UnsupportedError
 from edgeling.formats.archive import distrust
 from edgeling.models import Sequential
+from edgeling.models.arguments import leaves
 
 _KERAS_2_ONLY = ("decay", "is_legacy_optimizer")
 _HOW = ("run_eagerly", "steps_per_execution", "jit_compile")
@@ -67,7 +68,7 @@ def supported(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Omission]
             return None
 
     def metrics_of(key: str) -> list[Any]:
-        each = (found("metric ", _metric, given) for given in _leaves(config.get(key)))
+        each = (found("metric ", _metric, given) for given in leaves(config.get(key)))
         return [metric for metric in each if metric is not None]
 
     settings = {
@@ -98,17 +99,6 @@ def _name(given: Any) -> str:
     return f"{kind!r}" + (f" (named {own!r})" if own else "")
 
 
-def _leaves(given: Any) -> Iterator[Any]:
-    """Each metric, out of lists and mappings of outputs."""
-    if isinstance(given, Mapping) and "class_name" not in given:
-        given = list(given.values())
-    if isinstance(given, (list, tuple)):
-        for part in given:
-            yield from _leaves(part)
-    elif given is not None:
-        yield given
-
-
 def _optimizer(given: Any) -> optimizers.Optimizer:
     if not isinstance(given, Mapping):
         return optimizers.get(given)
@@ -121,10 +111,10 @@ def _optimizer(given: Any) -> optimizers.Optimizer:
 
 def _loss(given: Any) -> Any:
     """The one loss, taken out of a list or a mapping of outputs; Keras 2's reduction "auto" by its meaning."""
-    leaves = list(_leaves(given))
-    if len(leaves) != 1:
-        raise UnsupportedError("a model has one loss", received=f"{len(leaves)} losses")
-    loss = _function("loss", leaves[0])
+    told = list(leaves(given))
+    if len(told) != 1:
+        raise UnsupportedError("a model has one loss", received=f"{len(told)} losses")
+    loss = _function("loss", told[0])
     refuse_custom(loss)
     if isinstance(loss, Mapping) and isinstance(settings := loss.get("config"), Mapping):
         reduction = settings.get("reduction", "sum_over_batch_size")
@@ -171,6 +161,6 @@ def _how(given: Any) -> Any:
 
 
 def _loss_weights(given: Any) -> None:
-    weights = list(_leaves(given)) if isinstance(given, (Mapping, list, tuple)) else [given]
+    weights = list(leaves(given)) if isinstance(given, (Mapping, list, tuple)) else [given]
     if weights not in ([], [1], [None]):
         refuse("compile", "loss_weights", given, "weight rows with sample_weight")

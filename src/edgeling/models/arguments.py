@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edgeling.checking import whole
@@ -17,6 +18,17 @@ def as_list(given: Any) -> list[Any]:
     if given is None:
         return []
     return list(given) if isinstance(given, (list, tuple)) else [given]
+
+
+def leaves(given: Any) -> Iterator[Any]:
+    """Each of what stands in lists and mappings of outputs, as Keras's ``compile`` takes losses and metrics."""
+    if isinstance(given, Mapping) and "class_name" not in given:
+        given = list(given.values())
+    if isinstance(given, (list, tuple)):
+        for part in given:
+            yield from leaves(part)
+    elif given is not None:
+        yield given
 
 
 def verbosity(given: Any) -> int:

@@ -262,6 +262,8 @@ class Stack:
         Raises:
             UnsupportedError: a layer, or a setting of one, that is not supported.
         """
+        if not isinstance(config.get("layers"), (list, tuple)):
+            raise UnsupportedError("a model's configuration has a list of layers", received=repr(config)[:80])
         model = cls([layer_table.get(x) for x in config["layers"]], name=config.get("name"))
         shape = config.get("build_input_shape")
         if shape and not model.built:

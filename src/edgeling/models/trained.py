@@ -21,11 +21,13 @@ from edgeling.errors import TrainingError, UnsupportedError
 from edgeling.graph import Graph
 from edgeling.graph.types import Array
 from edgeling.layers.base import Layer
+from edgeling.metrics import Metric
+from edgeling.metrics import get as get_metric
 from edgeling.models import saving
 from edgeling.models.arguments import (
     DEFAULT_BATCH_SIZE,
-    as_list,
     batch_size_of,
+    leaves,
     refuse_beside_batches,
     verbosity,
 )
@@ -116,12 +118,28 @@ class Trainable(Stack):
         Raises:
             UnsupportedError: a loss or metric that is not there; nothing is changed.
         """
-        loss = loss[0] if isinstance(loss, (list, tuple)) and len(loss) == 1 else loss
-        metric_directions(as_list(metrics), as_list(weighted_metrics))  # refuses what is not there
+        for given in (loss, metrics, weighted_metrics):
+            self._require_output(given)
+        told, plain, weighted = (list(leaves(given)) for given in (loss, metrics, weighted_metrics))
+        if len(told) > 1:
+            raise UnsupportedError("a model of one output has one loss", received=repr(loss))
+        metric_directions(plain, weighted)  # refuses what is not there
+        loss = told[0] if told else None
         if loss not in (None, "crossentropy", "ce"):
             losses.get(loss)
         self._forget_compiled()
-        self.loss, self._metrics, self._weighted_metrics = loss, as_list(metrics), as_list(weighted_metrics)
+        self.loss, self._metrics, self._weighted_metrics = loss, plain, weighted
+
+    def _require_output(self, given: Any) -> None:
+        """Raise if something is given for an output that is not the last layer's."""
+        names = {layer.name for layer in self.layers[-1:]}
+        if isinstance(given, Mapping) and "class_name" not in given and names and given.keys() - names:
+            raise UnsupportedError("the output goes by the last layer's name", received=repr(given), remedy=repr(names))
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics that ``compile`` was told, weighted ones last."""
+        return [get_metric(each, 1) for each in (*self._metrics, *self._weighted_metrics)]
 
     def fit(
         self,
@@ -398,9 +416,11 @@ class Trainable(Stack):
         return lend(("evaluate", signature), lambda: for_evaluation(self.network(), objective))
 
     def _compiled(self) -> optimizers.Optimizer:
-        if self.optimizer is None:
+        if not isinstance(self.optimizer, optimizers.Optimizer):
             raise TrainingError(
-                "a model is compiled before it trains", received="no optimizer", remedy="model.compile('adam', loss)"
+                "a model is compiled before it trains",
+                received="no optimizer" if self.optimizer is None else repr(self.optimizer),
+                remedy="model.compile('adam', loss)",
             )
         return self.optimizer
 
