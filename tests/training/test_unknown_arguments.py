@@ -120,7 +120,6 @@ def test_losses_and_metrics_by_the_outputs_name() -> None:
     for plain in ({name: ["mae"]}, [["mae"]], "mae", {name: "mae"}):
         model.compile("sgd", {name: "mse"}, metrics=plain)
         assert model.metrics_names == ["loss", "mae"]
-        assert [metric.name for metric in model.metrics] == ["mae"]
         assert len(model.evaluate(x, y, verbose=0)) == 2
     for how in ({"loss": {"other": "mse"}}, {"loss": "mse", "metrics": {"other": "mae"}}, {"loss": ["mse", "mae"]}):
         with pytest.raises(UnsupportedError, match="output"):
@@ -129,8 +128,9 @@ def test_losses_and_metrics_by_the_outputs_name() -> None:
 
 def test_what_is_set_by_compile_alone() -> None:
     model = a_model()
-    with pytest.raises(AttributeError, match="metrics"):
-        model.metrics = ["mae"]  # type: ignore[misc, assignment]
+    with pytest.raises(UnsupportedError, match=r"metrics .*compile"):
+        model.metrics = ["mae"]  # type: ignore[attr-defined]
+    assert not hasattr(model, "metrics")
     model.compile("sgd", "mse")
     model.optimizer = "adam"  # type: ignore[assignment]
     with pytest.raises(TrainingError, match=r"adam.*compile"):

@@ -41,7 +41,7 @@ class Sequential(Trainable, NeverCalled):
     never_called = (
         "call", "__call__", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics",
         "make_train_function", "make_test_function", "make_predict_function", "compute_output_spec", "stateless_call",
-        "stateless_compute_loss",
+        "stateless_compute_loss", "metrics",
     )  # fmt: skip
     instead = "layers in a chain, compile() with a loss and metrics, and callbacks"
 

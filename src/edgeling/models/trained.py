@@ -21,8 +21,6 @@ from edgeling.errors import TrainingError, UnsupportedError
 from edgeling.graph import Graph
 from edgeling.graph.types import Array
 from edgeling.layers.base import Layer
-from edgeling.metrics import Metric
-from edgeling.metrics import get as get_metric
 from edgeling.models import saving
 from edgeling.models.arguments import (
     DEFAULT_BATCH_SIZE,
@@ -135,11 +133,6 @@ class Trainable(Stack):
         names = {layer.name for layer in self.layers[-1:]}
         if isinstance(given, Mapping) and "class_name" not in given and names and given.keys() - names:
             raise UnsupportedError("the output goes by the last layer's name", received=repr(given), remedy=repr(names))
-
-    @property
-    def metrics(self) -> list[Metric]:
-        """The metrics that ``compile`` was told, weighted ones last."""
-        return [get_metric(each, 1) for each in (*self._metrics, *self._weighted_metrics)]
 
     def fit(
         self,
