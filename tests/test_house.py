@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "artifact": {"files", "system"},
     "data": {"graph", "system"},
     "explaining": {"graph", "toolchain"},
-    "report": {"graph", "data", "explaining"},
+    "report": {"graph", "data", "toolchain", "explaining"},
     "network": {"graph", "passes"},
     "training": {"graph", "passes", "codegen", "toolchain", "network"},
     KERAS: {"files", "graph", "passes", "codegen", "toolchain", "network", "training"},

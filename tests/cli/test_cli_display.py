@@ -16,7 +16,8 @@ from edgeling.cli.live import RichProgress, TrainingLine
 from edgeling.cli.terminal import bar, one_line, sparkline
 from edgeling.data.scores import ClassScore
 from edgeling.explaining import PermutationImportance
-from edgeling.report.content import Content, DataSummary, Deployment, Evaluation
+from edgeling.report.content import Content, DataSummary, Evaluation
+from tests.support.deployments import deployment
 
 HOSTILE = "a\x1b[31mb\nc\r[bold]d[/bold]:smile:\x07"
 
@@ -44,8 +45,12 @@ def content(labels=("setosa", "versicolor"), features=("length", "width"), warni
         ),
         importance=PermutationImportance(features, np.array([0.4, 0.1]), np.array([0.02, 0.01]), 0.93, 10),
         deployments=(
-            Deployment("cortex-m4", "int8", 988, 760, 228, 32, 88, 611, 3.64, 168e6, 0.0, True, 30, {"accuracy": 0.93}),
-            Deployment("cortex-m0plus", "float32", 12004, 9000, 3004, 48, 104, 123456, 2571.0, 48e6, 1.2e-7, True, 30),
+            deployment(
+                "cortex-m4", "int8", 988, 760, 228, 32, 88, 611, clock_hz=168_000_000, metrics={"accuracy": 0.93}
+            ),
+            deployment(
+                "cortex-m0plus", "float32", 12004, 9000, 3004, 48, 104, 123456, clock_hz=48_000_000, max_error=1.2e-7
+            ),
         ),
     )
 
@@ -113,7 +118,7 @@ def test_an_ascii_stream_gets_ascii(monkeypatch):
 def test_what_is_missing_is_left_out(capsys):
     text = shown(capsys, Content("Bare", "regression", "y"), None)
     assert text == ""
-    display.show_deployments([Deployment("host", "float32", matches=False, max_error=0.5)])
+    display.show_deployments([deployment("host", "float32", matches=False, max_error=0.5)])
     text = capsys.readouterr().err
     assert "flash" not in text
     assert "0.5000" in text

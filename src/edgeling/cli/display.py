@@ -181,7 +181,7 @@ def _programs(deployments: Sequence[Deployment], width: int) -> Table:
         "flash B": [units.count(d.flash_bytes) for d in deployments],
         "RAM B": [units.count(d.ram_bytes) for d in deployments],
         "instr.": [units.count(d.instructions) for d in deployments],
-        "time": [units.latency(d.latency_us) for d in deployments],
+        "time": [units.latency(d.estimated_latency_us) for d in deployments],
         "stack B": [units.count(d.stack_bytes) for d in deployments],
     }
     known = {name: cells for name, cells in measures.items() if set(cells) != {units.UNKNOWN}}
@@ -201,8 +201,6 @@ def _widest(head: str, cells: Sequence[str]) -> int:
 def _error(deployment: Deployment) -> Text:
     from rich.text import Text
 
-    if deployment.matches is None:
-        return Text("not run", "dim")
     error = "exact" if deployment.max_error == 0 else units.figure(deployment.max_error)
     return Text(error, "green" if deployment.matches else "bold red")
 

@@ -11,6 +11,7 @@ from edgeling.data.probabilities import Calibration, Curve
 from edgeling.data.scores import ClassScore
 from edgeling.explaining import PermutationImportance
 from edgeling.graph.types import Array
+from edgeling.toolchain.prove import TIME_BASIS, Proof
 
 Task = Literal["binary", "multiclass", "regression"]
 
@@ -140,48 +141,24 @@ class NetworkSummary:
     layers: tuple[LayerSummary, ...]
 
 
-@dataclass(frozen=True)
-class Deployment:
-    """One program measured on one target.
+@dataclass(frozen=True, kw_only=True)
+class Deployment(Proof):
+    """The proof of one program on one target, and what people are told beside it.
 
     Attributes:
         precision: "float32", "int8" or "int16x8".
-        max_error: largest absolute difference from the meaning of the graph; 0 is bit-exact.
-        matches: whether that is within what the precision promises; None when not run.
-        rows: number of rows compared.
         metrics: by name, of this program on the held-out rows.
-        latency_us: estimated microseconds an inference at ``clock_hz``.
-        flash_excess_bytes, ram_excess_bytes: by how much it is too large for the target; 0 where it fits.
-        compiler, compiler_flags: what made the binary that was counted, and what it was told.
-        latency_basis: by which table of cycles the time is estimated.
         note: the core and what it was run on, for people: "Cortex-M4F, emulated".
     """
 
-    target: str
     precision: str
-    flash_bytes: int | None = None
-    flash_code_bytes: int | None = None
-    flash_weights_bytes: int | None = None
-    ram_bytes: int | None = None
-    stack_bytes: int | None = None
-    instructions: int | None = None
-    latency_us: float | None = None
-    clock_hz: float | None = None
-    max_error: float | None = None
-    matches: bool | None = None
-    rows: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
-    flash_excess_bytes: int = 0
-    ram_excess_bytes: int = 0
-    compiler: str = ""
-    compiler_flags: str = ""
-    latency_basis: str = ""
 
     @property
     def made_with(self) -> str:
         """Compiler and flags behind the figures, and what the time rests on; empty where nothing was counted."""
-        time = f"; its time is an estimate: {self.latency_basis}" if self.latency_basis else ""
+        time = f"; its time is an estimate: {TIME_BASIS}" if self.estimated_latency_us is not None else ""
         return f"{self.compiler}, {self.compiler_flags}{time}" if self.compiler else ""
 
 

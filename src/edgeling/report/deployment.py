@@ -55,7 +55,7 @@ def deployment_section(content: Content) -> Markup | None:
     intro = "The whole pipeline, preparation included, as freestanding C99 without a heap."
     if any(d.flash_bytes is not None for d in content.deployments):
         intro += " Sizes are measured on the built binary, instructions counted on the emulated core"
-        timed = any(d.latency_us is not None for d in content.deployments)
+        timed = any(d.estimated_latency_us is not None for d in content.deployments)
         intro += "; time is an estimate from them and the clock." if timed else "."
     cards = [_card(content, target, [d for d in content.deployments if d.target == target]) for target in targets]
     return section("On the device", paragraph(intro), element("div", *cards, class_="cards"))
@@ -72,7 +72,7 @@ def _card(content: Content, target: str, programs: Sequence[Deployment]) -> Mark
         _row("RAM", programs, lambda d: d.ram_bytes, _size, least=True),
         _row("Worst stack", programs, lambda d: d.stack_bytes, _size, least=True),
         _row("Instructions", programs, lambda d: d.instructions, lambda v: units.count(int(v)), least=True),
-        _row(_clock(programs), programs, lambda d: d.latency_us, units.latency, least=True),
+        _row(_clock(programs), programs, lambda d: d.estimated_latency_us, units.latency, least=True),
         _row("Max error", programs, lambda d: d.max_error, lambda v: typeset(units.figure(v)) if v else "bit-exact"),
     ]
     heads = element("tr", element("td"), *(element("th", d.precision, scope="col", class_="num") for d in programs))
@@ -119,8 +119,6 @@ def _row(
 
 
 def _match(deployment: Deployment) -> Markup:
-    if deployment.matches is None:
-        return element("td", "not run", class_="num")
     word, style = ("✓ yes", "good-text") if deployment.matches else ("✗ no", "bad-text")
     return element("td", element("span", word, class_=style), class_="num")
 

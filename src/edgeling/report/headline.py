@@ -105,7 +105,7 @@ def _costs(program: Deployment | None) -> list[tuple[str, str]]:
         (f"Flash, {program.target}", units.size(program.flash_bytes)),
         (f"RAM, {program.target}", units.size(program.ram_bytes)),
         ("Instructions", units.count(program.instructions)),
-        ("Inference time", units.latency(program.latency_us)),
+        ("Inference time", units.latency(program.estimated_latency_us)),
     )
     return [(name, text) for name, text in figures if text != units.UNKNOWN]
 
@@ -135,17 +135,13 @@ def _findings(deployments: Sequence[Deployment]) -> dict[str, list[str]]:
 
 
 def judge(deployments: Sequence[Deployment]) -> tuple[str, str]:
-    """``good``, ``bad`` or ``open`` (nothing was run, or not everywhere), and the sentence that says so."""
-    wrong = list(dict.fromkeys(d.target for d in deployments if d.matches is False))
+    """``good`` or ``bad``, and the sentence that says so."""
+    wrong = list(dict.fromkeys(d.target for d in deployments if not d.matches))
     proven = list(dict.fromkeys(d.target for d in deployments if d.matches))
     if wrong:
         return "bad", f"Does not match the specification on {listing(wrong)}."
     if large := [too_large(d) for d in deployments if d.flash_excess_bytes or d.ram_excess_bytes]:
         return "bad", "Computes what it should, but is " + "; ".join(large) + "."
-    if not proven:
-        return "open", "Not yet proven on any target."
-    if any(d.matches is None for d in deployments):
-        return "open", f"Proven on {listing(proven)}; the rest was not run."
     return "good", f"Proven on {listing(proven)}."
 
 
@@ -159,8 +155,6 @@ def too_large(deployment: Deployment) -> str:
 def proof(deployment: Deployment) -> str:
     """What was found for one program: "int8 bit-exact on 30 rows"."""
     rows = f" on {plural(deployment.rows, 'row')}" if deployment.rows else ""
-    if deployment.matches is None:
-        return f"{deployment.precision} not run"
     error = f"max error {typeset(units.figure(deployment.max_error))}"
     if not deployment.matches:
         return f"{deployment.precision} differs{rows} ({error})"

@@ -36,7 +36,7 @@ from edgeling.report.content import (
     TrainingSummary,
 )
 from edgeling.report.parts import plural
-from edgeling.toolchain.prove import TIME_BASIS, Proof
+from edgeling.toolchain.prove import Proof
 from edgeling.workflow.pipeline import Pipeline, shares
 from edgeling.workflow.train import Trained
 
@@ -242,16 +242,7 @@ def _deployments(trained: Trained) -> Iterator[Deployment]:
 
 def deployment(precision: str, target: str, proof: Proof, metrics: Mapping[str, float]) -> Deployment:
     """One program measured on one target."""
-    chip = targets.get(target)
-    return Deployment(
-        target=target, precision=precision, metrics=metrics, note=chip.description, clock_hz=chip.clock_hz or None,
-        flash_bytes=proof.flash_bytes, flash_code_bytes=proof.flash_code_bytes,
-        flash_weights_bytes=proof.flash_weights_bytes, ram_bytes=proof.ram_bytes, stack_bytes=proof.stack_bytes,
-        instructions=proof.instructions, latency_us=proof.estimated_latency_us, max_error=proof.max_error,
-        matches=proof.matches, rows=proof.rows, flash_excess_bytes=proof.flash_excess_bytes,
-        ram_excess_bytes=proof.ram_excess_bytes, compiler=proof.compiler, compiler_flags=proof.compiler_flags,
-        latency_basis="" if proof.estimated_latency_us is None else TIME_BASIS,
-    )  # fmt: skip
+    return Deployment(**vars(proof), precision=precision, metrics=metrics, note=targets.get(target).description)
 
 
 def _hashes(pipeline: Pipeline) -> dict[str, str]:
