@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -242,7 +242,8 @@ def _deployments(trained: Trained) -> Iterator[Deployment]:
 
 def deployment(precision: str, target: str, proof: Proof, metrics: Mapping[str, float]) -> Deployment:
     """One program measured on one target."""
-    return Deployment(**vars(proof), precision=precision, metrics=metrics, note=targets.get(target).description)
+    proven = {field.name: getattr(proof, field.name) for field in fields(Proof)}
+    return Deployment(**proven, precision=precision, metrics=metrics, note=targets.get(target).description)
 
 
 def _hashes(pipeline: Pipeline) -> dict[str, str]:
