@@ -89,7 +89,8 @@ def scikit_learn(name: str, batch: int, x: Array, y: Array) -> Callable[[], Any]
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
     kind = MLPRegressor if _ends(name)[0] == "linear" else MLPClassifier
-    model = kind(widths.SIZES[name][1:-1], batch_size=batch, max_iter=EPOCHS, tol=0.0, alpha=0.0)
+    hidden = widths.SIZES[name][1:-1]
+    model = kind(hidden_layer_sizes=hidden, batch_size=batch, max_iter=EPOCHS, tol=0.0, alpha=0.0)
 
     def call() -> Any:
         with warnings.catch_warnings():
