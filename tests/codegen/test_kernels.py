@@ -126,6 +126,11 @@ def prepare_cases() -> Iterator[Case]:
     yield case("gather", x, indices=(2, 0, 0, 1), exact=True)
     yield case("gather", x, indices=(1,), exact=True)
     yield case("scatter", x, indices=(2, 0, 2), columns=4, exact=True)
+    codes = np.array([[0, 1], [2, -1], [0.5, 3], [np.nan, 0], [2, np.inf]], np.float32)
+    blocks = {"starts": (0, 3), "sizes": (3, 2)}
+    yield case("embedding", codes, normal(5, 3), **blocks, exact=True)
+    whole = np.arange(20, dtype=np.float32).reshape(5, 4)  # whose sums are exact
+    yield case("embedding_gradient", whole, codes, **blocks, depth=5, exact=True)
     yield case("one_hot", np.array([[0], [2], [1], [5], [-1], [np.nan], [0.5]], np.float32), depth=3, exact=True)
     yield case("concatenate", x, normal(5, 1), normal(5, 7), exact=True)
     moments = np.concatenate([EXTREME, normal(40, scale=1e7), np.arange(-3, 3) * 1440, [1e9, -1e9, -0.5, 59.9]])

@@ -20,6 +20,7 @@ from edgeling.data import IRIS, Reading
 from edgeling.errors import ArtifactError, EdgelingError
 from edgeling.files.arrays import arrays_to_npz
 from edgeling.graph import GraphBuilder
+from edgeling.workflow.fitting import settled
 from edgeling.workflow.pipeline import Pipeline
 from edgeling.workflow.settings import Settings
 from edgeling.workflow.store import command_of
@@ -113,12 +114,15 @@ def test_the_command_says_what_was_chosen() -> None:
     chosen = Settings(task="regression", precision="int8", hidden=(8, 4), epochs=5, seed=3)
     how = Reading(encoding="latin-1", missing=("-9", "no idea"), day_first=False)
     petals = SimpleNamespace(target="petal width")
-    trained = SimpleNamespace(source="my flowers.csv", settings=chosen, check=petals, reading=how)
+    few = SimpleNamespace(preparation=SimpleNamespace(embedded=()))
+    chosen = settled(chosen, few.preparation)  # type: ignore[arg-type]
+    trained = SimpleNamespace(source="my flowers.csv", settings=chosen, check=petals, reading=how, pipeline=few)
     options = "--task regression --precision int8 --hidden 8,4 --epochs 5 --seed 3"
     options += " --encoding latin-1 --missing -9 --missing 'no idea' --month-first"
     assert command_of(trained) == f"edgeling train 'my flowers.csv' --target 'petal width' {options}"
     assert command_of(trained, "edgeling", "demo") == f"edgeling demo {options}"
-    usual = SimpleNamespace(source="a.csv", settings=Settings(), check=SimpleNamespace(target="b"), reading=Reading())
+    said = {"check": SimpleNamespace(target="b"), "reading": Reading(), "pipeline": few}
+    usual = SimpleNamespace(source="a.csv", settings=settled(Settings(), few.preparation), **said)  # type: ignore[arg-type]
     assert command_of(usual) == "edgeling train a.csv --target b --seed 0"
 
 

@@ -67,9 +67,10 @@ def command_of(trained: Trained, *begin: str) -> str:
     Args:
         begin: how it begins; by default ``edgeling train`` with the table and its target.
     """
+    from edgeling.workflow.fitting import settled
     from edgeling.workflow.settings import Settings
 
-    settings, usual = trained.settings, Settings()
+    settings, usual = trained.settings, settled(Settings(), trained.pipeline.preparation)
     words = [*begin] or ["edgeling", "train", trained.source, "--target", trained.check.target]
     for option, name in _OPTIONS.items():
         value = getattr(settings, name)
