@@ -2,6 +2,7 @@
 """What all tests share: Keras's backend, and how hypothesis draws."""
 
 import os
+import signal
 
 from hypothesis import settings
 
@@ -12,6 +13,10 @@ os.fsync = lambda descriptor: None
 
 # What every pass requires and ensures is looked at whenever one runs.
 Contracts.enforced = True
+
+# A shell that runs the tests in the background has Ctrl-C ignored, by us and by what we start; the tests press it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The choice must be made before Keras is imported.
 os.environ.setdefault("KERAS_BACKEND", "jax")
