@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import networks
+from benchmarks import networks, predict_rows
 from benchmarks.comparison import Comparison, Contender, Measure, seconds_per_call
 from benchmarks.tflite_file import tflite_bytes
 
@@ -28,33 +28,15 @@ def comparisons() -> list[Comparison]:
 
 
 def edgeling() -> Measure:
-    predict = networks.edgeling_model(LAYERS).predict
-    return _checked(lambda: predict(ROW, verbose=0))
+    return _checked(predict_rows.edgeling(LAYERS, ROW))
 
 
 def onnx_runtime() -> Measure:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # faster for a row than a pool of threads
-    session = onnxruntime.InferenceSession(networks.onnx_bytes(LAYERS), options, providers=["CPUExecutionProvider"])
-    return _checked(lambda: session.run(None, {"x": ROW})[0])
+    return _checked(predict_rows.onnx_runtime(LAYERS, ROW, rows=1))
 
 
 def litert() -> Measure:
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_content=tflite_bytes(LAYERS), num_threads=1)
-    interpreter.allocate_tensors()
-    x = interpreter.get_input_details()[0]["index"]
-    y = interpreter.get_output_details()[0]["index"]
-
-    def call() -> Any:
-        interpreter.set_tensor(x, ROW)
-        interpreter.invoke()
-        return interpreter.get_tensor(y)
-
-    return _checked(call)
+    return _checked(predict_rows.litert(LAYERS, ROW))
 
 
 def tflite_micro() -> Measure:

@@ -50,12 +50,12 @@ def edgeling(layers: tuple[Layer, ...], x: Array) -> Callable[[], Any]:
     return lambda: predict(x, verbose=0)
 
 
-def onnx_runtime(layers: tuple[Layer, ...], x: Array) -> Callable[[], Any]:
+def onnx_runtime(layers: tuple[Layer, ...], x: Array, rows: int | None = None) -> Callable[[], Any]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    made = networks.onnx_bytes(layers, rows=None)
+    made = networks.onnx_bytes(layers, rows=rows)
     session = onnxruntime.InferenceSession(made, options, providers=["CPUExecutionProvider"])
     return lambda: session.run(None, {"x": x})[0]
 

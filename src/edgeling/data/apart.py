@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sys
 import zipfile
 from typing import Any
@@ -37,8 +36,7 @@ def read_apart(source: Source, kind: str, sheet: str = "") -> tuple[list[tuple[s
     """
     if kind == "parquet":
         _require_description(source)
-    # With the path of this process, so that packages are found where they were found here.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "RUST_BACKTRACE": "0"}
+    environment = {**processes.with_own_path(), "RUST_BACKTRACE": "0"}
     command = [sys.executable, "-P", "-m", "edgeling.data.native_reader", kind, source.name, sheet]
     try:
         (done,) = processes.run(

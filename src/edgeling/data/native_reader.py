@@ -13,7 +13,6 @@ import json
 import sys
 from contextlib import suppress
 from pathlib import Path
-from time import process_time
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from edgeling.data.native_files import budget_bytes, read_native
 from edgeling.data.source import Source
 from edgeling.data.table import Column
 from edgeling.errors import EdgelingError
+from edgeling.system.limits import bound_own_time
 
 _OWN_BYTES = 2**30
 """For the libraries themselves, and what they keep in hand."""
@@ -69,20 +69,11 @@ def _bound_memory(size: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (held + size, held + size))
 
 
-def _bound_time(size: int) -> None:
-    """The libraries may go round in circles, and whoever waits for us may be gone: bound the processor's time."""
-    with suppress(ImportError, OSError, ValueError):
-        import resource
-
-        seconds = int(process_time()) + _OWN_SECONDS + size // _BYTES_A_SECOND
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-
-
 def main(kind: str, name: str, sheet: str) -> None:
     """Read standard input, write standard output."""
     source = Source(name, "", sys.stdin.buffer.read())
     _bound_memory(_OWN_BYTES + 3 * budget_bytes(source))
-    _bound_time(budget_bytes(source))
+    bound_own_time(_OWN_SECONDS + budget_bytes(source) // _BYTES_A_SECOND)
     output = io.BytesIO()
     np.savez(output, **columns_of(source, kind, sheet))
     sys.stdout.buffer.write(output.getbuffer())

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -69,9 +68,7 @@ def read(content: bytes) -> Contents:
         ArtifactError: a file that is corrupt, or made to do harm.
     """
     _require_h5py()
-    # With the path of this process, so that h5py is found where it was found here.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    command = [sys.executable, "-P", str(_READER)]
+    command, environment = [sys.executable, "-P", str(_READER)], processes.with_own_path()
     try:
         (done,) = processes.run([command], given=content, environment=environment, timeout_seconds=_TIMEOUT_SECONDS)
     except TimeoutError as error:

@@ -2,7 +2,7 @@
 """Run as a program: an HDF5 file on standard input, its arrays and texts as NumPy's ``.npz`` on standard output.
 
 The HDF5 library is not made for hostile files: a few changed bytes can crash it. So it reads them in a process of its
-own, which imports nothing of Edgeling and may die. Keys are paths; texts of attributes are at ``PATH@NAME``.
+own, which imports next to nothing of Edgeling and may die. Keys are paths; texts of attributes are at ``PATH@NAME``.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from math import prod
-from time import process_time
 from typing import Any
 
 import numpy as np
+
+from edgeling.system.limits import bound_own_time
 
 MAX_BYTES = 256 << 20
 MAX_OBJECTS = 20_000
@@ -82,12 +82,7 @@ def _texts(item: Any, path: str, name: str) -> dict[str, Any]:
 
 
 def _bound_time(size: int) -> None:
-    """Changed bytes can send the library round in circles, and whoever waits for us may be gone: bound our own time."""
-    with suppress(ImportError, OSError, ValueError):
-        import resource
-
-        seconds = int(process_time()) + OWN_SECONDS + size // BYTES_A_SECOND
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    bound_own_time(OWN_SECONDS + size // BYTES_A_SECOND)
 
 
 def main() -> None:

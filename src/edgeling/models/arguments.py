@@ -13,13 +13,6 @@ from edgeling.errors import UnsupportedError
 DEFAULT_BATCH_SIZE = 32
 
 
-def as_list(given: Any) -> list[Any]:
-    """One, several or none as a list."""
-    if given is None:
-        return []
-    return list(given) if isinstance(given, (list, tuple)) else [given]
-
-
 def leaves(given: Any) -> Iterator[Any]:
     """Each of what stands in lists and mappings of outputs, as Keras's ``compile`` takes losses and metrics."""
     if isinstance(given, Mapping) and "class_name" not in given:

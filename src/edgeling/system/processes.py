@@ -71,6 +71,11 @@ def run(
                 watcher.ended(process.pid)
 
 
+def with_own_path() -> dict[str, str]:
+    """An environment in which a Python finds packages where this one finds them."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+
+
 def _start(command: Sequence[str], folder: Path | None, environment: Mapping[str, str] | None) -> Process:
     pipe = subprocess.PIPE
     with _starting:

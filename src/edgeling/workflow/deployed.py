@@ -91,6 +91,28 @@ def ports_of(graph: Graph, names: tuple[str, ...]) -> dict[str, str]:
     return {name: str(graph.types[name]) for name in names}
 
 
+def program_of(details: Mapping[str, Any], graphs: Mapping[str, Graph], *needed: str) -> tuple[str, str]:
+    """The program's name and the precision deployed, as a manifest tells them.
+
+    Args:
+        needed: precisions that are to be there besides.
+
+    Raises:
+        ArtifactError: the name is none that a program has, or a precision has no graph.
+    """
+    name, precision = details.get("program"), details.get("precision")
+    if (
+        not isinstance(name, str)
+        or name != identifier(name)
+        or not isinstance(precision, str)
+        or not {precision, *needed} <= graphs.keys()
+    ):
+        raise ArtifactError(
+            "a manifest names the program and one of its precisions", received=repr((name, precision))[:200]
+        )
+    return name, precision
+
+
 def assemble(artifact: Artifact, graphs: Mapping[str, Graph]) -> DeployedGraph:
     """From an artifact's parts, checked against each other.
 
@@ -98,16 +120,7 @@ def assemble(artifact: Artifact, graphs: Mapping[str, Graph]) -> DeployedGraph:
         ArtifactError: they do not fit.
     """
     details = artifact.manifest
-    name, precision = details.get("program"), details.get("precision")
-    if (
-        not isinstance(name, str)
-        or name != identifier(name)
-        or not isinstance(precision, str)
-        or not {precision, "float32"} <= graphs.keys()
-    ):
-        raise ArtifactError(
-            "a manifest names the program and one of its precisions", received=repr((name, precision))[:200]
-        )
+    name, precision = program_of(details, graphs, "float32")
     exact, graph = graphs["float32"], graphs[precision]
     told = [ports_of(graph, names) for names in (graph.inputs, graph.outputs)]
     floats = [ports_of(exact, names) for names in (exact.inputs, exact.outputs)]

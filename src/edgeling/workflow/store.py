@@ -23,7 +23,7 @@ from edgeling.graph.serialize import from_json, to_json
 from edgeling.graph.types import TensorType
 from edgeling.toolchain.prove import TIME_BASIS, Proof
 from edgeling.workflow import deployed
-from edgeling.workflow.deploy import PRECISIONS, Deployable, identifier
+from edgeling.workflow.deploy import PRECISIONS, Deployable
 from edgeling.workflow.deployed import DeployedGraph
 from edgeling.workflow.pipeline import Pipeline, interface_for, synthetic_rows
 from edgeling.workflow.shipped import shipped_sources, sources_path
@@ -228,16 +228,7 @@ def load(folder: str | Path) -> Pipeline | DeployedGraph:
 
 def _assemble(artifact: Artifact, preparation: Preparation, graphs: Mapping[str, Graph]) -> Pipeline:
     details = artifact.manifest
-    name, precision = details.get("program"), details.get("precision")
-    if (
-        not isinstance(name, str)
-        or name != identifier(name)
-        or not isinstance(precision, str)
-        or precision not in graphs
-    ):
-        raise ArtifactError(
-            "a manifest names the program and one of its precisions", received=repr((name, precision))[:200]
-        )
+    name, precision = deployed.program_of(details, graphs)
     for graph in graphs.values():
         _require_shape(graph, preparation)
     deployable = Deployable(name, graphs, (synthetic_rows(preparation),), interface_for(preparation))
