@@ -38,3 +38,13 @@ def test_where_int8_has_no_scale_auto_is_float32() -> None:
     assert list(trained.proofs) == ["float32"]
     with pytest.raises(GraphError):
         train(table, "target", epochs=1, targets=("native",), precision="int8")
+
+
+def test_ctrl_c_before_training_begins_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("edgeling.models.Sequential.fit", interrupted)
+    x = np.random.default_rng(0).normal(size=(120, 2))
+    with pytest.raises(KeyboardInterrupt):
+        train(from_arrays(x, x[:, 0] > 0), "target", targets=("native",), keep_interrupted=True)

@@ -238,8 +238,12 @@ class EarlyStopping(Monitor):
         self.patience, self.verbose, self.baseline = whole("patience", patience, 0), verbose, baseline
         self.restore_best_weights = restore_best_weights
         self.start_from_epoch = whole("start_from_epoch", start_from_epoch, 0)
+        self._begin_anew()  # Ctrl-C may come before training begins, and whoever keeps the best epoch asks for it
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best = None
         self.best_weights: list[Any] | None = None
