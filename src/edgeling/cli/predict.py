@@ -50,20 +50,19 @@ def predict(
     Example: edgeling predict flowers.edgeling new.csv
     """
     with reported(as_json):
+        from edgeling.cli.predict_graph import kept_columns, names_of, predict_graph
         from edgeling.data import Reading
         from edgeling.workflow.deployed import DeployedGraph
         from edgeling.workflow.store import load
 
         pipeline = load(artifact)
         if isinstance(pipeline, DeployedGraph):
-            from edgeling.cli.predict_graph import predict_graph
-
             predict_graph(pipeline, artifact, table, reading, out, keep, strict, as_json)
             return
-        names = [name.strip() for name in keep.split(",") if name.strip()]
+        names = names_of(keep)
         read = pipeline.read(table, Reading(**reading), kept=() if keep == "all" else names)
         found = pipeline.answered(read, strict=strict)
-        kept = {n: read.column(n).texts() for n in (read.names if names == ["all"] and "all" not in read else names)}
+        kept = kept_columns(read, names)
         for sentence in filter(None, (*found.sentences(), pipeline.weighting)):
             say(f"! {sentence}")
         answer = Answers(pipeline.preparation.target.name, found, kept)

@@ -44,7 +44,7 @@ def predict_graph(
     if not answered.all():
         say(f"! {np.count_nonzero(~answered):,} of {len(answered):,} rows without an answer: {REASON}")
     answers = dict(zip(graph.outputs, deployed.answers(rows), strict=True))
-    kept = _kept(read, keep)
+    kept = kept_columns(read, names_of(keep))
     columns = {
         name: column
         for output, array in answers.items()
@@ -61,8 +61,13 @@ def predict_graph(
         _write(sys.stdout, kept, columns, answered)
 
 
-def _kept(table: Table, keep: str) -> dict[str, list[str | None]]:
-    names = [name.strip() for name in keep.split(",") if name.strip()]
+def names_of(keep: str) -> list[str]:
+    """What ``--keep`` lists."""
+    return [name.strip() for name in keep.split(",") if name.strip()]
+
+
+def kept_columns(table: Table, names: list[str]) -> dict[str, list[str | None]]:
+    """The columns that stand before the answers, as texts; ``all`` is every one, unless one is called so."""
     chosen = table.names if names == ["all"] and "all" not in table.names else names
     return {name: table.column(name).texts() for name in chosen}
 
