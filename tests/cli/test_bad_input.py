@@ -53,7 +53,13 @@ def test_no_such_chip_is_said_before_training(edgeling) -> None:
 
 
 def test_a_wrong_choice_is_a_usage_error(edgeling) -> None:
-    for wrong in (["--precision", "int4"], ["--task", "guess"], ["--hidden", "many"], ["--seed", "-1"]):
+    for wrong in (
+        ["--precision", "int4"],
+        ["--task", "guess"],
+        ["--hidden", "many"],
+        ["--seed", "-1"],
+        ["--weight-decay", "-1"],
+    ):
         done = edgeling.run("train", "flowers.csv", "--target", "species", *wrong)
         assert done.returncode == 2
         assert "Traceback" not in done.stderr

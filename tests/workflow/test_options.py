@@ -363,3 +363,11 @@ def test_weights_that_fit_are_trained(monkeypatch: pytest.MonkeyPatch) -> None:
     for how in ({"precision": "int8", "targets": ("cortex-m0plus",)}, {"targets": ("native",)}):
         with pytest.raises((StopIteration, RuntimeError)):
             run(columns="a, b, when, zip", hidden=(200, 200), **how)
+
+
+def test_activation_and_weight_decay_are_the_networks() -> None:
+    trained = run(hidden=(3,), activation="tanh", weight_decay=0.25, epochs=2)
+    first, _ = trained.fitted.network.layers
+    assert first.get_config()["activation"] == "tanh"
+    assert trained.fitted.network.optimizer.weight_decay == 0.25  # type: ignore[union-attr]
+    assert [layer.units for layer in run(hidden=(), epochs=2).fitted.network.layers] == [1]  # type: ignore[attr-defined]

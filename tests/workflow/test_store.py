@@ -111,19 +111,23 @@ def test_a_folder_that_is_not_an_artifact(tmp_path: Path) -> None:
 
 
 def test_the_command_says_what_was_chosen() -> None:
-    chosen = Settings(task="regression", precision="int8", hidden=(8, 4), epochs=5, seed=3)
+    chosen = Settings("regression", "int8", (8, 4), "tanh", epochs=5, seed=3, weight_decay=0.01)
     how = Reading(encoding="latin-1", missing=("-9", "no idea"), day_first=False)
     petals = SimpleNamespace(target="petal width")
     few = SimpleNamespace(preparation=SimpleNamespace(embedded=()))
     chosen = settled(chosen, few.preparation)  # type: ignore[arg-type]
     trained = SimpleNamespace(source="my flowers.csv", settings=chosen, check=petals, reading=how, pipeline=few)
-    options = "--task regression --precision int8 --hidden 8,4 --epochs 5 --seed 3"
+    options = (
+        "--task regression --precision int8 --hidden 8,4 --activation tanh --epochs 5 --weight-decay 0.01 --seed 3"
+    )
     options += " --encoding latin-1 --missing -9 --missing 'no idea' --month-first"
     assert command_of(trained) == f"edgeling train 'my flowers.csv' --target 'petal width' {options}"
     assert command_of(trained, "edgeling", "demo") == f"edgeling demo {options}"
     said = {"check": SimpleNamespace(target="b"), "reading": Reading(), "pipeline": few}
     usual = SimpleNamespace(source="a.csv", settings=settled(Settings(), few.preparation), **said)  # type: ignore[arg-type]
     assert command_of(usual) == "edgeling train a.csv --target b --seed 0"
+    linear = SimpleNamespace(source="a.csv", settings=settled(Settings(hidden=()), few.preparation), **said)  # type: ignore[arg-type]
+    assert command_of(linear) == "edgeling train a.csv --target b --hidden none --seed 0"
 
 
 def test_importance_stays_finite_where_the_truth_is_constant() -> None:

@@ -52,7 +52,10 @@ HowSplit = Annotated[
     ),
 ]
 Test = Annotated[Path | None, typer.Option(help="A table to judge on, instead of a fifth of the rows.")]
-Hidden = Annotated[str, typer.Option(help="Units of the hidden layers, such as 16,8; by default sized for you.")]
+Hidden = Annotated[
+    str, typer.Option(help="Units of the hidden layers, such as 16,8, or none; by default sized for you.")
+]
+Activation = Annotated[str, typer.Option(help="Of the hidden layers, by Keras's name: relu, tanh, silu...")]
 Patience = Annotated[int, typer.Option(help="Epochs without a better validation loss before training stops.", min=1)]
 NoImportance = Annotated[bool, typer.Option("--no-importance", help="Do not ask which columns matter.")]
 
@@ -83,6 +86,7 @@ def train(
     test: Test = None,
     precision: Precision = "auto",
     hidden: Hidden = "",
+    activation: Activation = "relu",
     epochs: Epochs = 500,
     patience: Patience = 40,
     batch_size: Annotated[
@@ -91,6 +95,9 @@ def train(
     learning_rate: Annotated[
         float | None, typer.Option(help="Of Adam.", show_default="0.01, or 0.002 with columns of many categories")
     ] = None,
+    weight_decay: Annotated[
+        float, typer.Option(help="The share of each weight, times the learning rate, that a step takes away.", min=0)
+    ] = 0.0,
     no_importance: NoImportance = False,
     targets: Targets = EVERYWHERE,
     compiler: CompilerName = "",
@@ -112,6 +119,7 @@ def train(
             task=task, precision=precision, hidden=hidden, epochs=epochs, targets=targets, columns=columns, drop=drop,
             categorical=categorical, numeric=numeric, positive=positive, class_weight=class_weight, split=split,
             test=test, patience=patience, batch_size=batch_size, learning_rate=learning_rate,
+            activation=activation, weight_decay=weight_decay,
             importance=not no_importance, compiler=compiler, **reading,
         )  # fmt: skip
 
@@ -190,10 +198,12 @@ def _require(option: str, value: str, allowed: tuple[str, ...]) -> None:
 
 
 def _sizes(text: str) -> tuple[int, ...]:
+    if text == "none":
+        return ()
     try:
         sizes = tuple(int(part) for part in text.split(","))
     except ValueError:
         sizes = (0,)
     if not all(1 <= size <= 4096 for size in sizes):
-        raise typer.BadParameter(f"{text!r} is not a list such as 16,8", param_hint="--hidden")
+        raise typer.BadParameter(f"{text!r} is not a list such as 16,8, or none", param_hint="--hidden")
     return sizes

@@ -146,13 +146,14 @@ def _network(preparation: Preparation, settings: Settings, rows: int) -> Sequent
     units = len(target.labels) if len(target.labels) > 2 else 1
     activation = {"binary": "sigmoid", "multiclass": "softmax", "regression": "linear"}[target.task]
     hidden = settings.hidden if settings.hidden is not None else _hidden_sizes(preparation, rows)
-    layers: list[Layer] = [Dense(size, activation="relu") for size in hidden]
+    layers: list[Layer] = [Dense(size, activation=settings.activation) for size in hidden]
     if preparation.embedded:
         layers.insert(0, CategoryEmbedding([len(feature.categories) for _, feature in preparation.embedded]))
     model = Sequential([Input((preparation.prepared_size,)), *layers, Dense(units, activation=activation)])
     losses = {"binary": "binary_crossentropy", "multiclass": "sparse_categorical_crossentropy", "regression": "mse"}
+    optimizer = Adam(learning_rate=settings.learning_rate, weight_decay=settings.weight_decay or None)
     metrics = ["mae"] if target.task == "regression" else ["accuracy"]
-    model.compile(optimizer=Adam(learning_rate=settings.learning_rate), loss=losses[target.task], metrics=metrics)
+    model.compile(optimizer=optimizer, loss=losses[target.task], metrics=metrics)
     return model
 
 

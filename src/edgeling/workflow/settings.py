@@ -33,7 +33,9 @@ class Settings:
     Attributes:
         task: instead of the one told from the target column.
         precision: what is deployed; "auto" takes int8 where it is smaller and loses at most 1 % accuracy or R².
-        hidden: units of each hidden layer; None sizes them by the table.
+        hidden: units of each hidden layer, () for none; None sizes them by the table.
+        activation: of the hidden layers, by Keras's name.
+        weight_decay: the share of each weight, times the learning rate, that a step takes away (Adam's, in Keras).
         epochs: at the most; training stops once the validation loss has not improved for a while.
         targets: where the C is proven.
         patience: epochs without a better validation loss after which training stops.
@@ -54,9 +56,11 @@ class Settings:
     task: Task | None = None
     precision: PrecisionChoice = "auto"
     hidden: tuple[int, ...] | None = None
+    activation: str = "relu"
     epochs: int = 500
     batch_size: int | None = None
     learning_rate: float | None = None
+    weight_decay: float = 0.0
     seed: int = 0
     targets: tuple[str, ...] = DEFAULT_TARGETS
     patience: int = 40
@@ -80,6 +84,12 @@ class Settings:
         rate = 0.01 if self.learning_rate is None else self.learning_rate
         if not isinstance(rate, Real) or not isfinite(rate) or rate <= 0:
             raise UnsupportedError("learning_rate is a number above zero", received=repr(rate), remedy="0.01")
+        _require_activation(self.activation)
+        decay = self.weight_decay
+        if not isinstance(decay, Real) or isinstance(decay, bool) or not 0 <= decay < 1:
+            raise UnsupportedError(
+                "weight_decay is a number from zero up, below 1", received=repr(decay), remedy="0.01"
+            )
         object.__setattr__(self, "hidden", None if self.hidden is None else _sizes(self.hidden))
         for name in ("targets", "drop", "columns", "categorical", "numeric"):
             object.__setattr__(self, name, _names(name, getattr(self, name)))
@@ -119,6 +129,14 @@ def _whole(name: str, value: Any, least: int, largest: int) -> int:
     if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) <= largest:
         raise UnsupportedError(f"{name} is a whole number between {least} and {largest}", received=repr(value))
     return int(value)
+
+
+def _require_activation(value: Any) -> None:
+    from edgeling import activations
+
+    if not isinstance(value, str):
+        raise UnsupportedError("activation is a name", received=repr(value), remedy="'tanh'")
+    activations.get(value)
 
 
 def _sizes(value: Any) -> tuple[int, ...]:

@@ -90,9 +90,10 @@ def _reading_options(reading: Reading) -> list[str]:
 
 # Options of the command line whose name is not the setting's.
 _OPTIONS = {
-    **{name: name for name in ("task", "precision", "hidden", "epochs")},
+    **{name: name for name in ("task", "precision", "hidden", "activation", "epochs")},
     "batch-size": "batch_size",
     "learning-rate": "learning_rate",
+    "weight-decay": "weight_decay",
     "patience": "patience",
     "class-weight": "class_weight",
     **{name: name for name in ("positive", "drop", "columns", "categorical", "numeric", "split", "test")},
@@ -106,7 +107,7 @@ def _option_text(value: Any) -> str:
     if isinstance(value, Mapping):
         return ",".join(f"{label}={weight:g}" for label, weight in value.items())
     if isinstance(value, tuple):
-        return ",".join(map(str, value))
+        return ",".join(map(str, value)) or "none"
     return str(value) if isinstance(value, (str, int, float, Path)) else "TABLE"
 
 

@@ -138,7 +138,8 @@ def _training(trained: Trained) -> TrainingSummary:
     return TrainingSummary(
         history=fitted.history,
         best_epoch=fitted.best_epoch,
-        optimizer=f"Adam, learning rate {settings.learning_rate:g}",
+        optimizer=f"Adam, learning rate {settings.learning_rate:g}"
+        + (f", weight decay {settings.weight_decay:g}" if settings.weight_decay else ""),
         loss=_LOSSES.get(loss, "") if isinstance(loss, str) else "",
         batch_size=settings.batch_size,
         seconds=fitted.seconds,

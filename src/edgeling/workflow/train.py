@@ -70,7 +70,8 @@ class Trained:
 def train(
     data: Any, target: Any, *,
     task: Task | None = None, precision: PrecisionChoice = "auto", hidden: Sequence[int] | int | None = None,
-    epochs: int = 500, batch_size: int | None = None, learning_rate: float | None = None, seed: int = 0,
+    activation: str = "relu", epochs: int = 500, batch_size: int | None = None, learning_rate: float | None = None,
+    weight_decay: float = 0.0, seed: int = 0,
     targets: Sequence[str] | str = DEFAULT_TARGETS, patience: int = 40, class_weight: ClassWeight = None,
     positive: str | None = None, drop: Sequence[str] | str = (), columns: Sequence[str] | str = (),
     categorical: Sequence[str] | str = (), numeric: Sequence[str] | str = (), split: str = "random",
@@ -85,14 +86,13 @@ def train(
         target: the name of the column to predict; or its values, one a row.
         task: "binary", "multiclass" or "regression", instead of the one told from the target column.
         precision: what is deployed; "auto" takes int8 where it is smaller and loses at most 1 % accuracy or R².
-        hidden: units of each hidden layer; None sizes them by the table.
-        batch_size, learning_rate: None chooses by the table: 16 and 0.01; 256 and 0.002 where categories are embedded.
+        hidden, activation: units of each hidden layer, () for none, None sizes them by the table; Keras's name.
+        batch_size, learning_rate, weight_decay: Adam's; None is 16 and 0.01, or 256 and 0.002 for embedded categories.
         epochs, patience: at the most; without a better validation loss, after which training stops.
         seed: repeats a run bit for bit, with the same compiler on the same kind of processor.
         targets: where the C is proven.
-        class_weight: "balanced" (all classes count the same), or what a row of each class counts, by label. The
-            validation loss, which decides when to stop, is weighted too, and classes that weigh more are told with
-            higher probabilities than their share of rows like these.
+        class_weight: "balanced" (all classes count the same), or what a row of each class counts, by label, in the loss
+            that decides when to stop too; classes that weigh more are told with higher probabilities.
         positive: of two classes, the one whose probability is told and judged; None is the second in order.
         drop, columns: not to learn from; to learn from alone. A name may be a list separated by commas.
         categorical, numeric: columns taken as such, whatever they look like.
@@ -100,8 +100,7 @@ def train(
             "group:COLUMN" (no value of that column in two parts). That column is not learned from unless named.
         test: a table to judge on, instead of a fifth of the rows.
         importance: whether to measure which columns matter.
-        compiler: the command of the C compiler for Arm targets, "arm-none-eabi-gcc -Os"; by default that of the
-            variable ``EDGELING_CC_ARM``, else the one that comes with the package.
+        compiler: the command of the C compiler for Arm targets, as :func:`edgeling.build` takes it.
         name: of the program; by default the file's.
         progress: is told of every stage.
         keep_interrupted: after Ctrl-C while training, go on with the best network so far, if there is one.
@@ -119,7 +118,8 @@ def train(
         KeyboardInterrupt: nothing has been written.
     """
     settings = Settings(
-        task, precision, hidden, epochs, batch_size, learning_rate, seed, targets, patience, class_weight, positive,  # type: ignore[arg-type]
+        task, precision, hidden, activation, epochs, batch_size, learning_rate, weight_decay, seed, targets,  # type: ignore[arg-type]
+        patience, class_weight, positive,
         drop, columns, categorical, numeric, split, test, importance, compiler,  # type: ignore[arg-type]
     )  # fmt: skip
     how = Reading(**reading)  # type: ignore[arg-type]
