@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "toolchain": {"system", "graph", "targets", "codegen"},
     "artifact": {"files", "system"},
     "data": {"graph", "system"},
-    "explaining": {"graph", "toolchain"},
+    "explaining": {"graph", "passes", "toolchain"},
     "report": {"graph", "data", "toolchain", "explaining"},
     "network": {"graph", "passes"},
     "training": {"graph", "passes", "codegen", "toolchain", "network"},

@@ -14,13 +14,11 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from edgeling.explaining.columns import Sources, sources_of
 from edgeling.graph import Graph, Node, TensorType, run_rows
 from edgeling.graph.naming import unused
 from edgeling.graph.types import LARGEST_FLOAT32, Array
 from edgeling.toolchain.predictor import Predictor, compiled
-
-Sources = tuple[int, ...]
-"""Of each element of a row, the raw column it comes of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,29 +50,12 @@ def split(graph: Graph) -> CutNetwork | None:
     for place, node in enumerate(graph.nodes):
         if node.operation == "dense" and {*node.inputs[1:]} <= graph.constants.keys() and node.inputs[0] in sources:
             return _cut(graph, before, node, graph.nodes[place + 1 :], sources)
-        found = _sources(graph, node, sources)
+        found = sources_of(graph, node, sources)
         if found is None:
             return None
         before.append(node)
         sources[node.outputs[0]] = found
     return None
-
-
-def _sources(graph: Graph, node: Node, known: dict[str, Sources]) -> Sources | None:
-    """Where the elements of a node's value come from; ``None`` if that is not one column each."""
-    changing = [name for name in node.inputs if name not in graph.constants]
-    if not set(changing) <= known.keys():
-        return None
-    if node.operation == "concatenate" and len(changing) == len(node.inputs):
-        return tuple(column for name in changing for column in known[name])
-    if len(changing) != 1 or node.inputs[0] != changing[0]:
-        return None
-    of, width = known[changing[0]], graph.types[node.outputs[0]].shape[-1]
-    if node.operation == "gather":
-        return tuple(of[i] for i in node.attributes["indices"])
-    if node.operation == "embedding" or (node.operation in ("one_hot", "calendar") and len(of) == 1):
-        return tuple(column for column in of for _ in range(width // len(of)))
-    return of if node.operation in ("standardize", "impute") else None
 
 
 def _cut(

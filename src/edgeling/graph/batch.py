@@ -28,6 +28,8 @@ _OVER_LAST_AXIS = {
     "softmax_int16",
     "scale_quantized",
 }
+# Operations whose inputs are as long as each other: one that is the same for every row is repeated.
+_ALL_BATCHED = {"concatenate", "activation_gradient", "softmax_gradient", "log_softmax_gradient"}
 _BINARY = {"add", "subtract", "multiply", "divide", "add_quantized", "subtract_quantized", "multiply_quantized"}
 
 
@@ -125,7 +127,7 @@ class _Batching:
         over_rows = node.operation in _OVER_LAST_AXIS and min(ranks) < 2
         if over_rows or (node.operation in _BINARY and ranks != {len(row.shape)}):
             raise _mixed(node)
-        if node.operation == "concatenate":
+        if node.operation in _ALL_BATCHED:
             node = replace(node, inputs=tuple(map(self.broadcast, node.inputs)))
         if "shape" in node.attributes:
             shape = (self.rows, *node.attributes["shape"][1:])
