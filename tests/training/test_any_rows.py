@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -10,7 +13,7 @@ from edgeling.codegen import generate
 from edgeling.graph import Graph, GraphBuilder
 from edgeling.layers import BatchNormalization, Dense, Dropout, Input
 from edgeling.models import Sequential
-from edgeling.toolchain import library
+from edgeling.toolchain import library, native
 from edgeling.training.engine import Engine, TrainingData
 from edgeling.utils import set_random_seed
 from tests.support.interpreter_engine import InterpreterEngine
@@ -85,3 +88,35 @@ def test_only_c_that_is_the_same_for_more_rows_takes_any_number(kind: str) -> No
         x, y = np.arange(2 * rows, dtype=np.float32).reshape(rows, 2) / rows, np.ones((rows, 1), np.float32)
         inputs = [x, y, *([np.float32(1 / rows)] if kind == "told" else [])]
         graph_bounds(_mean_graph(rows, kind), inputs)[0].require(engine.evaluate(TrainingData(x, y)))
+
+
+def test_with_room_for_more_smaller_batches_share_what_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y, _ = _data(3 * ROWS + 2)
+
+    def scores(model: Sequential) -> list[float]:
+        set_random_seed(3)
+        return [model.fit(x, y, batch_size=size, epochs=2, verbose=0).history["loss"][-1] for size in (ROWS, 4)]
+
+    allowed = training_bounds(_model(), scores, samples=5)
+    roomy = partial(Engine, room=ROWS + 5)
+    monkeypatch.setattr("edgeling.models.session.Engine", roomy)
+    monkeypatch.setattr("edgeling.models.trained.lend", _for_ever())
+    compiled: list[str] = []
+    load = native.load
+    monkeypatch.setattr("edgeling.training.engine.load", lambda *a, **k: compiled.append(a[0].name) or load(*a, **k))
+    model = _model()
+    for bound, result in zip(allowed, [*scores(model), *model.get_weights()], strict=True):
+        bound.require(result)
+    assert len(compiled) == 1
+
+
+def _for_ever() -> Callable[[object, Callable[[], object]], object]:
+    """``lend`` that makes one thing for all."""
+    kept: list[object] = []
+
+    def lend(key: object, make: Callable[[], object]) -> object:
+        if not kept:
+            kept.append(make())
+        return kept[0]
+
+    return lend

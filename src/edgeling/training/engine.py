@@ -108,6 +108,8 @@ class Engine:
             for one more row, to see whether the same C does both, and, where it does not and rows are left over, for
             the rest.
         evaluation_graph: loss and metrics, means over a number of rows; likewise.
+        room: where a step takes any number of rows, it is compiled for so many at the least: smaller batches then
+            share what is compiled.
 
     Raises:
         CompilerNotFoundError: there is no C compiler.
@@ -120,10 +122,12 @@ class Engine:
         name: str,
         training_graph: Callable[[int], Graph] | None,
         evaluation_graph: Callable[[int], Graph] | None = None,
+        room: int = 0,
     ) -> None:
         self._name = name
         self._training_graph = training_graph
         self._evaluation_graph = evaluation_graph
+        self._room = room
         self._sizes: tuple[int, int] | None = None
         self._calls, self._is_specialised, self._threads = 0, False, 0
         self._products: dict[str, int] = {}  # of a run of each entry
@@ -168,7 +172,9 @@ class Engine:
         sizes = batch_size, rows % batch_size
         steps = planned_steps or epochs * (steps_per_epoch or -(-rows // batch_size))
         if not self._serves(sizes) or self._is_specialised != self._pays(self._calls, steps):
-            self._compile(sizes, steps)
+            self._compile((max(sizes[0], self._room), sizes[1]), steps)
+            if not self._serves(sizes):  # its step is for one number of rows
+                self._compile(sizes, steps)
         run = self._run_of(data, batch_size, epochs, learning_rates, steps_per_epoch)
         run.fields.threads = self._threads_for(self._products["train"] * run.fields.batches_per_epoch * epochs)
         run.fields.shuffle, run.fields.seed, run.fields.first_epoch = shuffle, seed & 0xFFFFFFFF, first_epoch
@@ -246,9 +252,11 @@ class Engine:
 
     def _serves(self, sizes: tuple[int, int]) -> bool:
         """Whether what is compiled now does for a batch size and a rest."""
-        if self._sizes is None or self._sizes[0] != sizes[0] or self._threads != thread_count():
+        if self._sizes is None or self._threads != thread_count():
             return False
-        return sizes[1] in (0, self._sizes[1]) or self._entry("train").takes_rows
+        if self._entry("train").takes_rows:
+            return sizes[0] == self._sizes[0] or sizes[0] < self._sizes[0] == self._room
+        return sizes[0] == self._sizes[0] and sizes[1] in (0, self._sizes[1])
 
     def _program(self, graphs: dict[str, Graph], batch_size: int, rest: int) -> Program:
         """C for these graphs: each for any number of rows, or beside it another one for what is left over."""

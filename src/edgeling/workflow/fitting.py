@@ -73,7 +73,7 @@ def fit_network(
         KeyboardInterrupt: Ctrl-C, unless an interrupted network is to be kept and there is one.
     """
     set_random_seed(settings.seed)
-    network = _network(preparation, settings, len(parts.train))
+    network = network_for(preparation, settings, len(parts.train))
     _require_room(network, settings)
     x, y = _arrays(checked, parts.train, preparation)
     weights = class_weights(settings.class_weight, y, checked.labels)
@@ -141,11 +141,16 @@ def _require_room(network: Sequential, settings: Settings) -> None:
             )
 
 
-def _network(preparation: Preparation, settings: Settings, rows: int) -> Sequential:
+def network_for(preparation: Preparation, settings: Settings, rows: int) -> Sequential:
+    """The network that these settings ask for, compiled, its weights drawn from the global seed.
+
+    Args:
+        rows: how many are learned from.
+    """
     target = preparation.target
     units = len(target.labels) if len(target.labels) > 2 else 1
     activation = {"binary": "sigmoid", "multiclass": "softmax", "regression": "linear"}[target.task]
-    hidden = settings.hidden if settings.hidden is not None else _hidden_sizes(preparation, rows)
+    hidden = settings.hidden if settings.hidden is not None else hidden_sizes(preparation, rows)
     layers: list[Layer] = [Dense(size, activation=settings.activation) for size in hidden]
     if preparation.embedded:
         layers.insert(0, CategoryEmbedding([len(feature.categories) for _, feature in preparation.embedded]))
@@ -157,7 +162,7 @@ def _network(preparation: Preparation, settings: Settings, rows: int) -> Sequent
     return model
 
 
-def _hidden_sizes(preparation: Preparation, rows: int) -> tuple[int, ...]:
+def hidden_sizes(preparation: Preparation, rows: int) -> tuple[int, ...]:
     """One hidden layer of about twice the inputs for small tables, two for large ones; multiples of four.
 
     What is learned of many categories wants one only: two find what holds in the rows learned from alone.
