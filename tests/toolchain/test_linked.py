@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,10 @@ from edgeling.toolchain.predictor import BATCHES, FEWEST_ROWS, Predictor, compil
 from tests.codegen.harness import expected_of
 from tests.codegen.random_graphs import random_case
 from tests.support.rounding import require_rows, row_bounds
+
+
+class Rows(np.ndarray):
+    """Arrays of one's own are no business of C."""
 
 
 def network(function: str = "relu", outputs: int = 3):
@@ -77,14 +82,20 @@ def test_any_number_of_rows_is_answered_row_by_row(rows: int) -> None:
     x = np.random.default_rng(rows).normal(size=(rows, 5)).astype(np.float32)
     answers = predictor(x)
     assert answers.shape == (rows, 3)
-    if call := predictor.bound(rows):
-        out = np.empty_like(answers)
-        call(x, out)
-        np.testing.assert_array_equal(out, answers)
-        for wrong in (x.astype(np.float64), np.asfortranarray(x)):
-            if rows > 1 or wrong.dtype != np.float32:
-                with pytest.raises((TypeError, ValueError)):
-                    call(wrong, out)
+    changes = ctypes.c_int64()
+    if call := predictor.direct(rows, changes):
+        np.testing.assert_array_equal(call(x), answers)
+        np.testing.assert_array_equal(call(x.astype(np.float64)), answers)
+        others = (x.tolist(), x.astype(np.int32), x.astype(">f4"), x[:-1], x[None], x.reshape(-1), x.view(Rows))
+        strided = (np.concatenate([x, x])[::2], np.asfortranarray(x)) if rows > 1 else ()
+        for other in (*others, *strided):
+            with pytest.raises(TypeError):
+                call(other)
+        changes.value += 1
+        with pytest.raises(TypeError):
+            call(x)
+    else:
+        assert rows == 0 or FEWEST_ROWS <= rows < BATCHES[-1]
     if rows:
         require_rows(graph, answers, x)
 

@@ -31,7 +31,7 @@ def any_compiler(request, monkeypatch):
 @pytest.fixture(params=["builtin", "ctypes"])
 def any_call(request, monkeypatch):
     if request.param == "ctypes":
-        monkeypatch.setattr(binding, "_glue", lambda: None)
+        monkeypatch.setattr(binding, "glue", lambda: None)
     return request.param
 
 

@@ -76,7 +76,7 @@ class Layer(Configurable, NeverCalled):
     def __setattr__(self, name: str, value: Any) -> None:
         """Whatever is set may change what is computed: what was compiled looks again."""
         super().__setattr__(name, value)
-        Weight.changes += 1
+        Weight.changes.value += 1
 
     @property
     def built(self) -> bool:

@@ -167,7 +167,7 @@ class Normalization(Layer):
     def set_moments(self, mean: Array, variance: Array) -> None:
         """Normalise by these moments of the columns."""
         self.mean, self.variance = (np.asarray(v, np.float32).tolist() for v in (mean, variance))
-        Weight.changes += 1  # its moments are part of what is compiled
+        Weight.changes.value += 1  # its moments are part of what is compiled
 
     def output_shape_of(self, row: Shape) -> Shape:
         if len(row) != 1:

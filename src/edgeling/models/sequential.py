@@ -21,6 +21,7 @@ from edgeling.models.feeding import feed_of
 from edgeling.models.prediction import Followed, not_ready
 from edgeling.models.trained import Trainable
 from edgeling.network.weights import Weight
+from edgeling.toolchain.direct import Answer
 from edgeling.training import arrays
 
 
@@ -48,7 +49,7 @@ class Sequential(Trainable, NeverCalled):
     def _forget_compiled(self) -> None:
         super()._forget_compiled()
         self._predictor: Followed | None = None
-        self._direct = not_ready
+        self._direct: Answer = not_ready
         self._calls = 0
 
     def __getstate__(self) -> dict[str, Any]:
@@ -70,7 +71,7 @@ class Sequential(Trainable, NeverCalled):
         if callbacks is None:
             try:
                 return self._direct(x)
-            except (AttributeError, TypeError, ValueError):
+            except TypeError:
                 pass  # the general way says what is wrong, if anything is
         size, steps = batch_size_of(batch_size), None if steps is None else whole("steps", steps)
         verbosity(verbose)
@@ -117,18 +118,18 @@ class Sequential(Trainable, NeverCalled):
     def _outputs(self, x: Any) -> Array:
         row = self._built_for(x)
         floats = arrays.features(x, row, finite=False)
-        if self._predictor is None or self._predictor.seen != Weight.changes:
-            self._follow(self._rows()[1])
+        if self._predictor is None or self._predictor.seen != Weight.changes.value:
+            self._follow()
         assert self._predictor
         answers = self._predictor.rows(floats)
         self._direct = self._predictor.direct
         return answers
 
-    def _follow(self, output: tuple[int, ...]) -> None:
+    def _follow(self) -> None:
         """Have a predictor of the layers and weights as they are now."""
         signature = self._signature(None)
         if self._predictor is None or self._predictor.signature != signature:
-            self._predictor = Followed(self.network(), signature, output)
+            self._predictor = Followed(self.network(), signature)
         self._predictor.follow()
 
     def save(

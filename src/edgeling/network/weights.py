@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -20,10 +21,10 @@ class Weight:
         name: Keras's short name ("kernel", "bias"...).
         value: float32, replaced (never changed in place) when it moves.
         trainable: whether gradients move it, while its layer is trainable.
-        changes: how often any weight was given a value; by it, who keeps copies of weights notices.
+        changes: how often any weight was given a value; by it, who keeps copies of weights notices, C code too.
     """
 
-    changes: ClassVar[int] = 0
+    changes: ClassVar[ctypes.c_int64] = ctypes.c_int64()
 
     def __init__(self, name: str, value: Array, trainable: bool = True, path: str = "") -> None:
         self.name, self.value, self.trainable, self.path = name, value, trainable, path or name
@@ -36,7 +37,7 @@ class Weight:
     @value.setter
     def value(self, value: Array) -> None:
         self._value = value
-        Weight.changes += 1
+        Weight.changes.value += 1
 
     @property
     def shape(self) -> tuple[int, ...]:

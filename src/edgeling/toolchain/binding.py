@@ -33,8 +33,10 @@ class _Api(ctypes.Structure):
         "PyTuple_GetItem",
         "PyLong_AsVoidPtr",
         "Py_IncRef",
+        "Py_DecRef",
         "PyErr_Clear",
         "PyErr_Format",
+        "PyObject_CallFunctionObjArgs",
     )
     _objects_ = (TypeError, ValueError, None)
     _fields_ = [(f"slot{i}", ctypes.c_void_p) for i in range(len(_functions) + len(_objects_))]
@@ -67,7 +69,7 @@ class _Binding(ctypes.Structure):
     ]
 
 
-class _MethodDef(ctypes.Structure):
+class MethodDef(ctypes.Structure):
     """``PyMethodDef``."""
 
     _fields_ = [
@@ -94,14 +96,14 @@ def bind(entry: EntryPoint, run: int, owned: Owned, *, takes_rows: bool, keep: o
     ports = [*entry.inputs, *entry.outputs]
     if len(ports) > _MAX_PORTS or not all(port.type.size for port in ports):
         raise ToolchainError(f"an entry has at most {_MAX_PORTS} ports, none empty", received=entry.function)
-    glue = _glue()
-    if glue is None:
+    bridge = glue()
+    if bridge is None:
         return _ctypes_call(entry, run, owned, takes_rows, keep)
-    return _builtin(glue, entry, run, owned, takes_rows, keep)
+    return _builtin(bridge, entry, run, owned, takes_rows, keep)
 
 
 @memoize
-def _glue() -> ctypes.CDLL | None:
+def glue() -> ctypes.CDLL | None:
     """The bridge with CPython's addresses filled in; None where this interpreter does not have them."""
     try:
         addresses = [address(getattr(ctypes.pythonapi, name)) for name in _Api._functions]
@@ -115,19 +117,24 @@ def _glue() -> ctypes.CDLL | None:
 
 
 def _builtin(
-    glue: ctypes.CDLL, entry: EntryPoint, run: int, owned: Owned, takes_rows: bool, keep: object
+    bridge: ctypes.CDLL, entry: EntryPoint, run: int, owned: Owned, takes_rows: bool, keep: object
 ) -> Callable[..., None]:
     name = entry.function.encode()
     ports = _ports(entry)
     addresses = (memory.ctypes.data for memory in owned)
     binding = _Binding(run, *addresses, name, len(ports), ctypes.addressof(ports), takes_rows)
-    method = _MethodDef(name, address(glue.edgeling_call), _METH_FASTCALL, None)
+    method = MethodDef(name, address(bridge.edgeling_call), _METH_FASTCALL, None)
+    return builtin(method, binding, ports, owned, keep, bridge)
+
+
+def builtin(method: MethodDef, described: ctypes.Structure, *keep: object) -> Callable[..., Any]:
+    """A CPython function whose ``self`` is a tuple: the address of what describes it, then what must live as long."""
     new = ctypes.pythonapi["PyCFunction_NewEx"]
     new.restype = ctypes.py_object
     new.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
     # CPython lets a method definition live in what its own `self` owns (see meth_dealloc).
-    owner = (ctypes.addressof(binding), binding, ports, method, owned, keep, glue)
-    made: Callable[..., None] = new(ctypes.addressof(method), owner, None)
+    owner = (ctypes.addressof(described), described, method, *keep)
+    made: Callable[..., Any] = new(ctypes.addressof(method), owner, None)
     return made
 
 

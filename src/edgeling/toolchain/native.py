@@ -156,6 +156,10 @@ class NativeProgram:
         """The entry's C function pointer, good for as long as this program is held."""
         return binding.address(self.symbol(self._entry(entry_name).function))
 
+    def rows_address(self, entry_name: str) -> int:
+        """As :meth:`address`, of the function that runs the entry on rows (see ``library.py``)."""
+        return binding.address(self.symbol(rows_symbol(self._entry(entry_name))))
+
     def symbol(self, name: str) -> Any:
         """Any exported C function, as a new ctypes function (set its ``argtypes``); a call releases the global lock.
 

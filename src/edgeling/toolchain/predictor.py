@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 import warnings
 from collections.abc import Callable
@@ -18,7 +19,8 @@ from edgeling.graph.batch import with_batch
 from edgeling.graph.cost import cost
 from edgeling.graph.interpreter import row_shape
 from edgeling.graph.types import Array
-from edgeling.toolchain.native import THIS_MACHINE, Function, NativeProgram, load, sharing_units
+from edgeling.toolchain.direct import Answer, Step, direct
+from edgeling.toolchain.native import THIS_MACHINE, NativeProgram, load, sharing_units
 from edgeling.toolchain.threads import thread_count
 
 # How many rows are computed at once: of very many where a row is short, of many, of some; of fewer than
@@ -104,25 +106,21 @@ class Predictor:
             self._run(_rows(given, chunk), _rows(out, chunk))
         return out
 
-    def bound(self, rows: int) -> Function | None:
-        """``call(x, out)`` that answers just so many rows, where that is a call or two of compiled code; else None.
+    def direct(self, rows: int, changes: ctypes.c_int64) -> Answer | None:
+        """The shortest way for just so many rows, good until ``changes`` counts more: see :func:`direct`.
 
-        It raises TypeError and ValueError as :meth:`NativeProgram.function` does.
+        None where there is more to do than a call or two of compiled code.
         """
-        batch = 1 if rows == 1 else self._batch_for(rows)
+        batch = 1 if rows < FEWEST_ROWS else self._batch_for(rows)
         short = batch <= rows <= _CHUNK_ROWS and self._threads_for(rows) == 1 and not self._graph.updates
         program = self.program(batch) if short and len(self._inputs) == len(self._outputs) == 1 else None
-        if program is None:
+        if program is None or {dtype for _, dtype in (*self._inputs, *self._outputs)} != {np.dtype(np.float32)}:
             return None
-        whole, last, many = rows - rows % batch, program.function(_entry(program)), program.rows(_entry(program))
-        if whole == rows:
-            return last if rows == batch else many
-
-        def call(x: Array, out: Array) -> None:
-            many(x[:whole], out[:whole])
-            last(x[-batch:], out[-batch:])
-
-        return call
+        steps = [Step(program, _entry(program), 0, rows // batch)]
+        if rows % batch:
+            steps.append(Step(program, _entry(program), rows - batch, 1))
+        (taken, _), (given, _) = *self._inputs, *self._outputs
+        return direct(steps, (rows, *taken), (rows, *given), changes)
 
     def _run_in_order(self, given: Arrays, out: Arrays) -> None:
         one = self.program(1)

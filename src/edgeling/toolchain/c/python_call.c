@@ -37,8 +37,10 @@ typedef struct {
     PyObject *(*tuple_item)(PyObject *, Py_ssize_t);
     void *(*as_pointer)(PyObject *);
     void (*incref)(PyObject *);
+    void (*decref)(PyObject *);
     void (*clear_error)(void);
     PyObject *(*format_error)(PyObject *, const char *, ...);
+    PyObject *(*call_with)(PyObject *, ...);
     PyObject *type_error;
     PyObject *value_error;
     PyObject *none;
@@ -151,4 +153,74 @@ EXPORTED PyObject *edgeling_call(PyObject *self, PyObject *const *arguments, Py_
     if (opened < n) return NULL;
     py->incref(py->none);
     return py->none;
+}
+
+/* The head of NumPy's arrays, as its ABI has it; direct.py looks whether it is so before an array is read by it. */
+typedef struct {
+    Py_ssize_t references;
+    const PyObject *type;
+    char *data;
+    int dimensions;
+    const Py_ssize_t *shape, *strides;
+    PyObject *base;
+    const PyObject *dtype;
+    int flags;
+} numpy_array;
+
+enum { NUMPY_C_ORDER = 0x1, NUMPY_ALIGNED = 0x100 };
+
+/* An entry called `calls` times, from a row on. */
+typedef struct {
+    void (*run)(void *weights, void *arena, size_t rows, void *const *ports);
+    void *weights, *arena;
+    Py_ssize_t first, calls;
+} edgeling_step;
+
+/* Rows of one number and shape, answered while `changes` counts what it did. */
+typedef struct {
+    const int64_t *changes;
+    int64_t seen;
+    PyObject *array_type, *float32, *float64, *astype;
+    PyObject *(*empty)(int dimensions, const Py_ssize_t *shape, PyObject *dtype, int fortran); /* keeps the dtype */
+    Py_ssize_t dimensions;
+    const Py_ssize_t *shape;
+    Py_ssize_t out_dimensions;
+    const Py_ssize_t *out_shape;
+    Py_ssize_t row_bytes, out_row_bytes;
+    Py_ssize_t steps;
+    const edgeling_step *step;
+} edgeling_answer;
+
+static int is_expected(const edgeling_answer *answer, const numpy_array *x, const PyObject *dtype) {
+    const int flags = NUMPY_C_ORDER | NUMPY_ALIGNED;
+    int same = x->type == answer->array_type && x->dtype == dtype && x->dimensions == answer->dimensions;
+    for (Py_ssize_t i = 0; same && i < answer->dimensions; i++) same = x->shape[i] == answer->shape[i];
+    return same && (x->flags & flags) == flags;
+}
+
+static PyObject *answered(const edgeling_answer *answer, char *x) {
+    edgeling_python.incref(answer->float32);
+    PyObject *made = answer->empty((int)answer->out_dimensions, answer->out_shape, answer->float32, 0);
+    if (!made) return NULL;
+    char *out = ((const numpy_array *)made)->data;
+    for (Py_ssize_t i = 0; i < answer->steps; i++) {
+        const edgeling_step *step = &answer->step[i];
+        void *ports[2] = {x + step->first * answer->row_bytes, out + step->first * answer->out_row_bytes};
+        step->run(step->weights, step->arena, (size_t)step->calls, ports);
+    }
+    return made;
+}
+
+/* `f(x)` gives the answers as a new array; TypeError: what is asked is not what this was made for. */
+EXPORTED PyObject *edgeling_answer_rows(PyObject *self, PyObject *argument) {
+    const edgeling_python_api *py = &edgeling_python;
+    const edgeling_answer *answer = py->as_pointer(py->tuple_item(self, 0));
+    const numpy_array *x = (const numpy_array *)argument;
+    if (*answer->changes == answer->seen && is_expected(answer, x, answer->float32)) return answered(answer, x->data);
+    if (*answer->changes != answer->seen || !is_expected(answer, x, answer->float64))
+        return py->format_error(py->type_error, "other rows, or other weights");
+    PyObject *floats = py->call_with(answer->astype, argument, answer->float32, NULL);
+    PyObject *made = floats ? answered(answer, ((const numpy_array *)floats)->data) : NULL;
+    if (floats) py->decref(floats);
+    return made;
 }
