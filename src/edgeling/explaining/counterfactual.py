@@ -105,6 +105,7 @@ def _nearest(
     start = row[list(columns)].astype(np.float64)
     far = _distances(start, grid[hits], ranges)
     value = _nearer(predict, row, columns, ranges, grid[hits[np.argmin(far)]].astype(np.float64), wanted)
+    value = _in_few_digits(predict, row, columns, value, wanted)
     answer = predict(_moved(row, columns, value[None]))[0]
     values = tuple(float(np.float32(v)) for v in value)
     return Counterfactual(tuple(columns), values, float(_distances(start, value[None], ranges)[0]), answer)
@@ -123,6 +124,15 @@ def _nearer(
         holds = bool(wanted(predict(_moved(row, columns, tried[None])))[0])
         near, far = (near, middle) if holds else (middle, far)
     return np.where(moving, start + far * (value - start), value)
+
+
+def _in_few_digits(predict: Predict, row: Array, columns: Sequence[int], value: Array, wanted: Wanted) -> Array:
+    """In as few significant digits, of 3 to 6, as still do: people are told it, and may try it."""
+    for digits in range(3, 7):
+        short = np.array([float(f"{v:.{digits}g}") for v in value])
+        if bool(wanted(predict(_moved(row, columns, short[None])))[0]):
+            return short
+    return value
 
 
 def _moved(row: Array, columns: Sequence[int], values: Array) -> Array:

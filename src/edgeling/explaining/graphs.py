@@ -4,8 +4,10 @@
 It runs where networks run: interpreted, compiled here for many rows, and on a chip. Three of them:
 
 - ``gradient``: the derivative by what a column has become, times how far that is from the baseline's;
-- ``integrated``: the mean of these derivatives along the straight way from the baseline (Sundararajan, Taly and Yan,
-  "Axiomatic attribution for deep networks", 2017), which add up to the difference of the answers: one loop;
+- ``integrated``: the mean of these derivatives along the straight way from a baseline (Sundararajan, Taly and Yan,
+  "Axiomatic attribution for deep networks", 2017), which add up to the difference of the answers; and of several
+  baselines the mean (Erion et al., "Improving performance of deep learning models with axiomatic attribution priors and
+  expected gradients", 2021): a loop, or two;
 - ``shapley``: the mean over all orders in which columns become known: a loop over all subsets, which the body counts
   through in binary, around a loop over the background.
 
@@ -70,8 +72,8 @@ def explanation_graph(graph: Graph, method: Method, background: Array, steps: in
 
     Args:
         graph: for ``gradient`` and ``integrated`` a float one; for ``shapley`` any.
-        background: float32 [rows, columns] raw rows that a row is compared with. The baseline of the first two is the
-            mean of what they become: of a category, its shares.
+        background: float32 [rows, columns] raw rows that a row is compared with, one after the other; ``gradient`` with
+            the mean of what they become: of a category, its shares.
         steps: of ``integrated``.
 
     Raises:
@@ -81,7 +83,7 @@ def explanation_graph(graph: Graph, method: Method, background: Array, steps: in
         raise UnsupportedError(f"an explanation is {', '.join(METHODS)}", received=repr(method))
     cut = cut_columns(graph)
     prepared = run_rows(cut.head, background)[0]
-    if method != "shapley":
+    if method == "gradient":
         prepared = baseline_row(prepared)
     columns = graph.types[graph.inputs[0]].shape[1]
     if method == "shapley" and columns > MOST_EXACT:
@@ -110,10 +112,11 @@ class _Maker:
         (seen,) = self._b.inline(self._cut.head, self._x)
         if method == "shapley":
             total = self._shapley(seen, prepared)
+        elif method == "integrated":
+            total = self._by_column(self._from_each(seen, prepared, steps))
         else:
             away = self._b.add("subtract", seen, self._b.constant(prepared, "baseline"))
-            slope = self._gradient(seen) if method == "gradient" else self._mean_gradient(away, prepared, steps)
-            total = self._by_column(self._b.add("multiply", slope, away))
+            total = self._by_column(self._b.add("multiply", self._gradient(seen), away))
         return optimize(_named(self._b, total))
 
     def _by_column(self, value: str) -> str:
@@ -130,27 +133,43 @@ class _Maker:
     def _one(self, builder: Builder) -> str:
         return builder.constant(np.ones((1, 1), np.float32), "one")
 
-    def _mean_gradient(self, away: str, baseline: Array, steps: int) -> str:
-        """The mean derivative at the middles of equal steps from the baseline to the row."""
-        inner = GraphBuilder("way")
-        width = baseline.shape[1]
+    def _from_each(self, seen: str, background: Array, steps: int) -> str:
+        """The mean over baselines of what is integrated from each."""
+        if len(background) == 1:
+            return self._from_baseline(self._b, seen, self._b.constant(background, "baseline"), self._of, steps)
+        each, width = GraphBuilder("from_baseline"), background.shape[1]
+        total, baseline = each.input("total", (1, width)), each.input("baseline", (1, width))
+        ports = [each.input("seen", (1, width)), *([each.input(OF, (1, self._outputs))] if self._of else [])]
+        found = self._from_baseline(each, ports[0], baseline, ports[1] if self._of else "", steps)
+        body = each.build([each.add("add", total, found)])
+        given = [self._nothing(self._b, width), self._b.constant(background[None], "baselines"), seen]
+        given += [self._of] if self._of else []
+        summed = self._b.add("scan", *given, body=optimize(body), length=len(background), carried=1, axes=(1,))
+        return self._b.add("multiply", summed, self._b.constant(np.float32(1 / len(background)), "share_of_a_row"))
+
+    def _from_baseline(self, b: Builder, seen: str, baseline: str, of: str, steps: int) -> str:
+        """How far prepared numbers are from the baseline, times the mean derivative at the middles of equal steps."""
+        away = b.add("subtract", seen, baseline)
+        inner, width = GraphBuilder("way"), b.type_of(seen).shape[1]
         share, total = inner.input("share", (1, 1)), inner.input("total", (1, width))
-        captured = [inner.input("away", (1, width)), *([inner.input(OF, (1, self._outputs))] if self._of else [])]
-        point = inner.add("add", inner.add("multiply", captured[0], share), inner.constant(baseline, "baseline"))
-        weights = captured[1] if self._of else self._one(inner)
+        start, way = inner.input("baseline", (1, width)), inner.input("away", (1, width))
+        weights = inner.input(OF, (1, self._outputs)) if of else self._one(inner)
+        point = inner.add("add", inner.add("multiply", way, share), start)
         (slope,) = inner.inline(_derivative(self._cut.body), point, weights)
         further = inner.add("add", share, inner.constant(np.float32(1 / steps), "step"))
         body = optimize(inner.build([further, inner.add("add", total, slope)]))
-        start = self._b.constant(np.full((1, 1), 0.5 / steps, np.float32), "half_a_step")
-        nothing = self._b.constant(np.zeros((1, width), np.float32), "nothing")
-        given = [start, nothing, away, *([self._of] if self._of else [])]
-        _, summed = self._b.add_many("scan", *given, body=body, length=steps, carried=2, axes=())
-        return self._b.add("multiply", summed, self._b.constant(np.float32(1 / steps), "share_of_a_step"))
+        half = b.constant(np.full((1, 1), 0.5 / steps, np.float32), "half_a_step")
+        given = [half, self._nothing(b, width), baseline, away, *([of] if of else [])]
+        _, summed = b.add_many("scan", *given, body=body, length=steps, carried=2, axes=())
+        return b.add("multiply", b.add("multiply", summed, b.constant(np.float32(1 / steps), "share_of_a_step")), away)
+
+    def _nothing(self, b: Builder, width: int) -> str:
+        return b.constant(np.zeros((1, width), np.float32), "nothing")
 
     def _shapley(self, seen: str, background: Array) -> str:
         """The sum over subsets of how each counts for a column, times the answer where just those are known."""
         body = self._subset(background)
-        none = self._b.constant(np.zeros((1, self._columns), np.float32), "none")
+        none = self._nothing(self._b, self._columns)
         given = [none, none, seen, *([self._of] if self._of else [])]
         _, total = self._b.add_many("scan", *given, body=body, length=2**self._columns, carried=2, axes=())
         return total

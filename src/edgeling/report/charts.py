@@ -260,3 +260,27 @@ def text(x: float, y: float, content: str, anchor: str, style: str = "tick") -> 
 
 def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> Markup:
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=style)
+
+
+def dependence_chart(
+    key: str, title: str, at: Array, label: str, lines: Sequence[tuple[str, Array]], thin: Array, *, percent: bool
+) -> Markup:
+    """Answers over the values of one column.
+
+    Args:
+        at: [points], the column's values, at least two.
+        lines: name and answers [points] of each curve, named at the right if they are several.
+        thin: [curves, points], of single rows; may be none.
+    """
+    several = len(lines) > 1
+    names = [text(WIDTH - NAMES, TOP + 8 + 16 * i, units.shorten(name, 15), "start", f"name s{i}")
+             for i, (name, _) in enumerate(lines)] if several else []  # fmt: skip
+    every = np.concatenate([*(values for _, values in lines), thin.ravel()])
+    low, high = (0.0, 1.0) if percent else (float(every.min()), float(every.max()))
+    x = Axis(linear(float(at[0]), float(at[-1]), LEFT, WIDTH - (NAMES + 12 if names else RIGHT)), label)
+    y = Axis(linear(low, high, HEIGHT - BOTTOM, TOP), "", percent)
+    single = [_path(at, curve, x.scale, y.scale, "curve ghost") for curve in thin]
+    drawn = [_path(at, values, x.scale, y.scale, f"curve s{i}") for i, (_, values) in enumerate(lines)]
+    told = units.percent if percent else units.figure
+    description = "; ".join(f"{name} from {told(float(v[0]))} to {told(float(v[-1]))}" for name, v in lines)
+    return drawing(key, title, description, WIDTH, HEIGHT, _axes(x, y), *single, *drawn, *names)

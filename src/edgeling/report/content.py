@@ -10,6 +10,7 @@ from typing import Literal
 from edgeling.data.probabilities import Calibration, Curve
 from edgeling.data.scores import ClassScore
 from edgeling.explaining import PermutationImportance
+from edgeling.explaining.findings import ColumnFindings, RowFindings
 from edgeling.graph.types import Array
 from edgeling.toolchain.prove import TIME_BASIS, Proof
 
@@ -193,3 +194,5 @@ class Content:
     deployments: tuple[Deployment, ...] = ()
     reproduction: Reproduction | None = None
     created: str = ""
+    row: RowFindings | None = None
+    columns: ColumnFindings | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from importlib import resources
 
-from edgeling.report import deployment, evaluation, learning
+from edgeling.report import deployment, evaluation, explaining, learning
 from edgeling.report.content import Content
 from edgeling.report.headline import headline
 from edgeling.report.markup import Markup, element, join
@@ -14,10 +14,12 @@ from edgeling.report.markup import Markup, element, join
 def render(content: Content) -> str:
     """One self-contained HTML5 page: no script, nothing fetched, the same text for the same content."""
     sections = (
+        explaining.row_section,
         learning.data_section,
         learning.training_section,
         evaluation.evaluation_section,
         learning.importance_section,
+        explaining.dependence_section,
         deployment.network_section,
         deployment.deployment_section,
         deployment.reproduction_section,
