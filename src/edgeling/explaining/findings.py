@@ -109,12 +109,14 @@ class ColumnCurve:
         points: each value tried, as text.
         is_category: whether there is nothing between two values.
         dependence: its answers, in the unit of what is explained, one output a class.
+        axis: what its numbers count, where they are no plain ones.
     """
 
     name: str
     points: tuple[str, ...]
     is_category: bool
     dependence: Dependence
+    axis: str = ""
 
 
 @dataclass(frozen=True)

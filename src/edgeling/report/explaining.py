@@ -106,10 +106,9 @@ def _curve_figure(place: int, curve: ColumnCurve, found: ColumnFindings) -> Mark
         return figure(bars, f"{curve.name}: mean {_of(name, found)} for each value.{more}")
     lines = _lines(mean, which, found)
     thin = curves[:MOST_THIN, :, which] if len(lines) == 1 else np.empty((0, len(curve.points)))
-    drawing = charts.dependence_chart(
-        key, title, np.asarray(curve.dependence.grid, np.float64), units.shorten(curve.name, 40), lines, thin,
-        percent=found.percent,
-    )  # fmt: skip
+    label = units.shorten(f"{curve.name}, {curve.axis}" if curve.axis else curve.name, 60)
+    grid = np.asarray(curve.dependence.grid, np.float64)
+    drawing = charts.dependence_chart(key, title, grid, label, lines, thin, percent=found.percent)
     whose = "of each class" if len(lines) > 1 else _of(name, found)
     return figure(drawing, f"{curve.name}: {'probability ' + whose if len(lines) > 1 else whose}.")
 

@@ -261,8 +261,9 @@ def column_findings(pipeline: Pipeline, raw: Array, ranking: Sequence[int], seed
     predict, features, labels = told(pipeline), pipeline.preparation.features, pipeline.labels
     names, rows = pipeline.preparation.names, some_rows(raw, CURVE_ROWS)
     first = [c for c in ranking if np.isfinite(raw[:, c]).any()]
-    curves = [_curve(predict, rows, c, features[c]) for c in first[:MOST_CURVES]]
-    pairs = interactions(predict, some_rows(raw, PAIR_ROWS), first[:MOST_TOGETHER])
+    drawn = (_curve(predict, rows, c, features[c]) for c in first[:MOST_CURVES])
+    curves = [curve for curve in drawn if np.isfinite(curve.dependence.curves).all()]
+    pairs = interactions(predict, some_rows(raw, PAIR_ROWS), first[:MOST_TOGETHER]) if curves else ()
     return ColumnFindings(
         curves=tuple(curves),
         labels=labels,
@@ -277,7 +278,9 @@ def _curve(predict: Callable[[Array], Array], rows: Array, column: int, feature:
     is_category = isinstance(feature, CategoricalFeature)
     grid = grid_of(rows[:, column])
     points = tuple(value_text(feature, float(v)) for v in grid)
-    return ColumnCurve(feature.name, points, is_category, partial_dependence(predict, rows, column, grid))
+    axis = feature.description if isinstance(feature, DateFeature) else ""
+    found = partial_dependence(predict, rows, column, grid)
+    return ColumnCurve(feature.name, points, is_category, found, axis)
 
 
 def _shifts(pipeline: Pipeline, raw: Array, seed: int) -> list[PrecisionShift]:

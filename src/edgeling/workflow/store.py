@@ -127,6 +127,7 @@ def manifest(trained: Trained, command: str) -> dict[str, Any]:
         "settings": trained.settings.to_json(),
         "training": _training(trained),
         "class_weight": dict(trained.fitted.class_weight) or None,
+        "typical_rows": trained.typical_rows.tolist(),
         "warnings": list(trained.notes),
         **results(trained),
     }
@@ -153,6 +154,7 @@ def results(trained: Trained) -> dict[str, Any]:
         "importance": (
             None if importance is None else dict(zip(importance.feature_names, importance.mean.tolist(), strict=True))
         ),
+        **({} if trained.columns is None else {"explanations": trained.columns.to_json()}),
         "targets": {name: proof_json(proof) for name, proof in trained.proofs[precision].items()},
         "precisions": {
             p: {

@@ -55,6 +55,7 @@ def trained_content(trained: Trained, command: str) -> Content:
         training=_training(trained),
         evaluation=evaluation(pipeline, raw, truth, trained.scores[pipeline.precision], guess, source=source),
         importance=trained.importance,
+        columns=trained.columns,
         network=_network(trained),
         deployments=tuple(_deployments(trained)),
         reproduction=Reproduction(command, trained.settings.seed, __version__, _hashes(pipeline)),

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import PurePath
 from typing import Any, Unpack
 
@@ -14,6 +15,7 @@ import numpy as np
 from edgeling.data import Preparation, Reading, ReadingOptions, TableCheck, Task, table_and_target, table_stem
 from edgeling.errors import EdgelingError, GraphError
 from edgeling.explaining import PermutationImportance
+from edgeling.explaining.findings import ColumnFindings
 from edgeling.graph.types import Array
 from edgeling.models import Sequential
 from edgeling.models.trained import CALIBRATION_ROWS
@@ -23,10 +25,12 @@ from edgeling.targets import get
 from edgeling.toolchain.prove import Proof
 from edgeling.workflow.deploy import AUTO, PROOF_ROWS, deployable, identifier
 from edgeling.workflow.division import Division, asked_roles, divided, judged
+from edgeling.workflow.findings import column_findings
 from edgeling.workflow.fitting import Fitted, fit_network, settled
 from edgeling.workflow.pipeline import Pipeline, interface_for, main_metric, whole_graph
 from edgeling.workflow.progress import Progress
 from edgeling.workflow.settings import DEFAULT_TARGETS, ClassWeight, PrecisionChoice, Settings
+from edgeling.workflow.typical import typical_rows
 
 LARGEST_INT8_LOSS = 0.01  # of accuracy or R²: what "auto" gives up for a smaller program
 
@@ -65,6 +69,20 @@ class Trained:
     def check(self) -> TableCheck:
         """What the table was found to be."""
         return self.division.check
+
+    @cached_property
+    def columns(self) -> ColumnFindings | None:
+        """How answers depend on the columns that matter; None where nobody asked which do."""
+        if self.importance is None:
+            return None
+        return column_findings(self.pipeline, self.held_out[0], self.importance.ranking, self.settings.seed)
+
+    @cached_property
+    def typical_rows(self) -> Array:
+        """Averages of rows learned from, which explanations compare with."""
+        preparation = self.pipeline.preparation
+        learned = self.check.table.take(self.division.parts.train)
+        return typical_rows(preparation, preparation.transform(learned), preparation.encode_target(learned))
 
 
 def train(

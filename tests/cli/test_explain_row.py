@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``edgeling explain --row``: in the terminal, as JSON, refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+def test_a_row_is_explained_in_the_terminal_on_the_page_and_as_json(trained) -> None:
+    done = trained.run("explain", "flowers.edgeling", "flowers.csv", "--row", "17", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "Row 17: setosa" in done.stderr
+    assert "usual answer" in done.stderr
+    assert "The least changes that lead to another class" in done.stderr
+    page = (trained.folder / "report.html").read_text()
+    assert "Why row 17 is answered setosa" in page
+    assert "--row 17" in page
+    said = json.loads(done.stdout)
+    assert said["row"]["row"] == 17
+    assert set(said["row"]["shapley"]) == set(said["importance"]) == set(said["dependence"])
+    assert set(said["row"]["shapley_by_class"]) == {"setosa", "versicolor", "virginica"}
+    assert {change["answer"] for change in said["row"]["changes"]} <= {"versicolor", "virginica"}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--row", "999"], "1 to 150"), (["--row", "0"], "--row"), (["--row", "5", "--class", "rose"], "rose"),
+        (["--row", "5", "--change", "colour"], "colour"), (["--class", "setosa"], "about a row"),
+    ],
+)  # fmt: skip
+def test_what_is_not_there_is_refused(trained, options: list[str], said: str) -> None:
+    assert said in trained.refused("explain", "flowers.edgeling", "flowers.csv", *options)
