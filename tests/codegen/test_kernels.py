@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from edgeling.codegen.calls import CALLS, FLOAT_CALLS, NO_CALL
 from edgeling.codegen.calls_training import TRAINING_CALLS
 from edgeling.codegen.schedule import COPY
-from edgeling.graph.activations import ACTIVATIONS
-from edgeling.graph.losses import LOSSES, METRICS
+from edgeling.graph.activations import ACTIVATIONS, log_softmax, sigmoid
+from edgeling.graph.losses import CROSS_ENTROPIES, LOSSES, METRICS
 from edgeling.graph.operations import OPERATIONS
 from edgeling.graph.types import Array
 from edgeling.toolchain.native import THIS_MACHINE
@@ -201,6 +201,19 @@ def loss_edge_cases() -> Iterator[Case]:
         yield case("loss_gradient", np.ones(2, "f"), t, certain, function="categorical_crossentropy")
 
 
+def cross_entropy_cases() -> Iterator[Case]:
+    for name, shape, smoothing in product(CROSS_ENTROPIES, [(10, 3), (1, 1), (33, 1), (5, 20)], (0.0, 0.1)):
+        t, d = _truth(name, shape, 1), normal(shape[0], seed=5)
+        z = normal(*shape, scale=40.0)  # far beyond what a probability holds
+        p = sigmoid(z) if name.startswith("binary") else np.exp(log_softmax(z))
+        yield case("cross_entropy", t, z, p, function=name, label_smoothing=smoothing)
+        yield case("cross_entropy_gradient", d, t, p, function=name, label_smoothing=smoothing)
+    unknown, z = np.array([[7], [1]], np.float32), np.array([[1, 2, 3], [np.nan, 0, 0]], np.float32)
+    p = np.exp(log_softmax(z))  # a class that does not exist costs nothing
+    yield case("cross_entropy", unknown, z, p, function="sparse_categorical_crossentropy")
+    yield case("cross_entropy_gradient", np.ones(2, "f"), unknown, p, function="sparse_categorical_crossentropy")
+
+
 def metric_cases() -> Iterator[Case]:
     ties = np.array([[1, 1, 0], [0, 1, 1], [0, np.nan, 5], [2, 1, 2]], np.float32)
     for name in METRICS:
@@ -278,7 +291,7 @@ FAMILIES = {
     "arithmetic": (binary_cases, elementwise_cases, sum_cases),
     "linear": (dense_cases, matmul_cases),
     "functions": (activation_cases, softmax_cases, prepare_cases),
-    "losses": (loss_cases, loss_edge_cases, metric_cases),
+    "losses": (loss_cases, loss_edge_cases, cross_entropy_cases, metric_cases),
     "training": (training_cases, update_cases),
     "integers": (integer_cases,),
 }

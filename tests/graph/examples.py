@@ -76,6 +76,8 @@ EXAMPLES: Mapping[str, Example] = {
     "scatter": example(M, indices=(2, 0, 2), columns=4),
     "scan": example(R, M, t(2, 5), R, body=scan_body(), length=2, carried=1, axes=(0, 0, 1)),
     "loss_gradient": example(t(2), M, M),
+    "cross_entropy": example(M, M, M),
+    "cross_entropy_gradient": example(t(2), M, M),
     "penalty_gradient": example(S, M),
     "dropout_mask": example(STEP, STEP, shape=(2, 3)),
     "count": example(STEP),

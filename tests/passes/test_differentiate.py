@@ -12,7 +12,7 @@ import pytest
 from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder, run
 from edgeling.graph.activations import ACTIVATIONS
-from edgeling.graph.losses import LOSSES
+from edgeling.graph.losses import CROSS_ENTROPIES, LOSSES
 from edgeling.passes import differentiate
 from edgeling.passes.differentiate import GRADIENTS
 from tests.support.finite import require_gradient
@@ -125,6 +125,20 @@ def test_losses(function: str, options) -> None:
         return b.add("loss", b.constant(truth, "truth"), p, function=function, **options)
 
     check_gradients(build, [(rows, outputs)], seed=9)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("function", CROSS_ENTROPIES)
+def test_cross_entropies_of_logits(function: str, smoothing: float) -> None:
+    labels = np.random.default_rng(2).integers(0, 3, 6)
+    truth = labels[:, None].astype(float) if function.startswith("sparse") else np.eye(3)[labels]
+
+    def build(b, z):
+        p = b.add("activation", z, function="sigmoid") if function.startswith("binary") else b.add("softmax", z)
+        how = {"function": function, "label_smoothing": smoothing}
+        return b.add("cross_entropy", b.constant(truth, "truth"), z, p, **how)
+
+    check_gradients(build, [(6, 3)], seed=9)
 
 
 def test_what_does_not_depend_on_the_variable_has_gradient_zero() -> None:

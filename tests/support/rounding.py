@@ -43,6 +43,7 @@ SUMMANDS: dict[str, Callable[[Array], Array]] = {
 }
 """The largest number within an activation that it is left of when another has been taken away."""
 OF_ROWS = {"softmax", "softmax_gradient", "log_softmax", "log_softmax_gradient", "loss", "loss_gradient", "metric"}
+OF_ROWS |= {"cross_entropy", "cross_entropy_gradient"}
 LEAST = 2.0**-119
 """Exponentials below 2**-126 are zero; up to that they may be multiplied by their own argument, below 2**7."""
 

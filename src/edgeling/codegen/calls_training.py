@@ -48,6 +48,18 @@ def _loss(name: str) -> Line:
     return line
 
 
+def _cross_entropy(kind: str) -> Line:
+    """``kind``: "loss" or "gradient"."""
+
+    def line(site: Site) -> str:
+        name = "binary" if site.attributes["function"] == "binary_crossentropy" else "categorical"
+        sparse = str(int(site.attributes["function"].startswith("sparse")))
+        options = (*([sparse] if name == "categorical" else []), site.float("label_smoothing"))
+        return site.call(f"{name}_cross_entropy_{kind}", site.length(-1, 0), site.length(-1, 1), *options)
+
+    return line
+
+
 def _number(site: Site, attribute: str) -> str:
     return (site.flag if isinstance(site.attributes[attribute], bool) else site.float)(attribute)
 
@@ -127,6 +139,8 @@ TRAINING_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
         Call("focal", _focal("gradient"), in_place=(2,), fits=_is_focal),
         Call("loss", _loss("loss_gradient"), in_place=(2,)),
     ),
+    "cross_entropy": Call("cross_entropy", _cross_entropy("loss")),
+    "cross_entropy_gradient": Call("cross_entropy", _cross_entropy("gradient"), in_place=(2,)),
     "metric": Call("metric", _metric),
     "penalty": Call("penalty", _penalty("penalty", 0)),
     "penalty_gradient": Call("penalty", _penalty("penalty_gradient", 1), in_place=(1,)),

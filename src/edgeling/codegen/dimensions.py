@@ -98,9 +98,18 @@ def _joined(work: Schedule, node: Node) -> Pairs:
         yield (node.inputs[0], 0), (node.output, 0)
     elif node.operation == "embedding_gradient":
         yield (node.inputs[0], 0), (node.inputs[1], 0)
-    elif node.operation in ("gather", "scatter", "calendar", "one_hot", "concatenate", "loss", "metric"):
+    elif node.operation in (
+        "gather",
+        "scatter",
+        "calendar",
+        "one_hot",
+        "concatenate",
+        "loss",
+        "metric",
+        "cross_entropy",
+    ):
         yield from (((value, 0), (node.output, 0)) for value in node.inputs if shape[value])
-    elif node.operation == "loss_gradient":
+    elif node.operation in ("loss_gradient", "cross_entropy_gradient"):
         rows, truth, prediction = node.inputs
         yield from (((rows, 0), (prediction, 0)), ((truth, 0), (prediction, 0)))
         yield from (((prediction, axis), (node.output, axis)) for axis in (0, 1))

@@ -12,13 +12,14 @@ from edgeling.graph.activations import ACTIVATIONS
 from edgeling.graph.calendar import DAY_MINUTES, LARGEST_EPOCH_DAYS, PARTS
 from edgeling.graph.integer import INT8_MAX, INT8_MIN, LARGEST_ZERO_POINT
 from edgeling.graph.limits import MAX_ELEMENTS
-from edgeling.graph.losses import LOSSES, METRICS
+from edgeling.graph.losses import CROSS_ENTROPIES, LOSSES, METRICS
 from edgeling.graph.operations import MANY, OPERATIONS
 from edgeling.graph.types import LARGEST_FLOAT32, Attribute, Graph
 
 FUNCTIONS: Mapping[str, Collection[str]] = {
     **dict.fromkeys(("activation", "activation_gradient", "dense"), ACTIVATIONS),
     **dict.fromkeys(("loss", "loss_gradient"), LOSSES),
+    **dict.fromkeys(("cross_entropy", "cross_entropy_gradient"), CROSS_ENTROPIES),
     "metric": METRICS,
 }
 
@@ -49,6 +50,7 @@ _QUANTIZED: Mapping[str, Mapping[str, tuple[float, float]]] = {
 # Least and largest value by operation and attribute, of each element where it is a tuple.
 RANGES: Mapping[str, Mapping[str, tuple[float, float]]] = {
     **{key: {"label_smoothing": (0, 1), "delta": (0, LARGEST_FLOAT32)} for key in ("loss", "loss_gradient")},
+    **{key: {"label_smoothing": (0, 1)} for key in ("cross_entropy", "cross_entropy_gradient")},
     **{key: {"shape": (1, MAX_ELEMENTS)} for key in ("broadcast", "reshape")},
     "dropout_mask": {"shape": (1, MAX_ELEMENTS), "rate": (0, LARGEST_RATE), "stream": (0, 2**32 - 1)},
     "one_hot": {"depth": (1, MAX_ELEMENTS)},

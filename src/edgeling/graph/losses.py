@@ -259,6 +259,51 @@ LOSSES: dict[str, LossMeaning] = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class CrossEntropyMeaning:
+    """A cross-entropy of the probabilities that a sigmoid or softmax makes of logits, from both.
+
+    The largest probability of a row is at least one over the classes, so its logarithm is exact; every other is as
+    far below it as the logits are. So nothing is clipped, and a probability that has become zero still has its loss
+    and its gradient. The gradient is with respect to the logits, by both ways.
+
+    Attributes:
+        value: (y_true, logits, probabilities) -> [n].
+        gradient: (y_true, probabilities) -> [n, k].
+    """
+
+    value: Callable[[Array, Array, Array, Options], Array]
+    gradient: Function
+
+
+def _binary_of_logits(t: Array, z: Array, p: Array, o: Options) -> Array:
+    certain = np.log(np.maximum(p, 1 - p))
+    return row_sum(np.maximum(z, 0) - _smooth_binary(t, o) * z - certain)[..., 0] / z.shape[-1]
+
+
+def _categorical_of_logits(t: Array, z: Array, p: Array, o: Options) -> Array:
+    t = _smooth_classes(t, z.shape[-1], o)
+    largest = np.max(z, axis=-1, keepdims=True)
+    return row_sum(t * (largest - z - np.log(np.max(p, axis=-1, keepdims=True))))[..., 0]
+
+
+def _categorical_to_logits(t: Array, p: Array, o: Options) -> Array:
+    t = _smooth_classes(t, p.shape[-1], o)
+    return p * row_sum(t) - t
+
+
+CROSS_ENTROPIES: dict[str, CrossEntropyMeaning] = {
+    "binary_crossentropy": CrossEntropyMeaning(
+        _binary_of_logits, lambda t, p, o: (p - _smooth_binary(t, o)) / p.shape[-1]
+    ),
+    "categorical_crossentropy": CrossEntropyMeaning(_categorical_of_logits, _categorical_to_logits),
+    "sparse_categorical_crossentropy": CrossEntropyMeaning(
+        lambda t, z, p, o: _categorical_of_logits(_one_hot(t, p), z, p, o),
+        lambda t, p, o: _categorical_to_logits(_one_hot(t, p), p, o),
+    ),
+}
+
+
 def _mean_equal(a: Array, b: Array) -> Array:
     return np.mean(np.equal(a, b), axis=-1, dtype=np.float64).astype(b.dtype)
 

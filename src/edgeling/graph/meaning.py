@@ -102,6 +102,14 @@ def _loss_gradient(a: Attributes, d_rows: Array, y_true: Array, y_pred: Array) -
     return d_rows[:, None] * losses.LOSSES[a["function"]].gradient(y_true, y_pred, _options(a))
 
 
+def _cross_entropy(a: Attributes, y_true: Array, logits: Array, probabilities: Array) -> Array:
+    return losses.CROSS_ENTROPIES[a["function"]].value(y_true, logits, probabilities, _options(a))
+
+
+def _cross_entropy_gradient(a: Attributes, d_rows: Array, y_true: Array, probabilities: Array) -> Array:
+    return d_rows[:, None] * losses.CROSS_ENTROPIES[a["function"]].gradient(y_true, probabilities, _options(a))
+
+
 def _penalty(a: Attributes, w: Array) -> Array:
     return np.asarray(a["l1"] * np.sum(np.abs(w)) + a["l2"] * np.sum(w * w))
 
@@ -158,6 +166,8 @@ MEANINGS: dict[str, Meaning] = {
     "concatenate": lambda _, *xs: np.concatenate(xs, axis=-1),
     "loss": _loss,
     "loss_gradient": _loss_gradient,
+    "cross_entropy": _cross_entropy,
+    "cross_entropy_gradient": _cross_entropy_gradient,
     "metric": lambda a, t, p: losses.METRICS[a["function"]](t, p, a["threshold"]),
     "penalty": _penalty,
     "penalty_gradient": lambda a, dy, w: dy * (a["l1"] * np.sign(w) + 2 * a["l2"] * w),

@@ -50,6 +50,7 @@ LOSS_ATTRIBUTES: Mapping[str, Attribute] = {
     "apply_class_balancing": False,
     "q": 0.5,
 }
+CROSS_ENTROPY_ATTRIBUTES: Mapping[str, Attribute] = {"function": "binary_crossentropy", "label_smoothing": 0.0}
 ACTIVATION_ATTRIBUTES: Mapping[str, Attribute] = {"function": "linear", "alpha": 0.0}
 
 ELEMENTWISE = {
@@ -100,6 +101,10 @@ PREPARATION = {
 
 TRAINING = {
     "loss": Operation("(y_true, y_pred) -> [n] loss of each row", 2, LOSS_ATTRIBUTES, work="inputs"),
+    "cross_entropy": Operation(
+        "(y_true, logits, probabilities) -> [n] loss of each row: from the logits what their softmax or sigmoid has "
+        "rounded away", 3, CROSS_ENTROPY_ATTRIBUTES, work="inputs",
+    ),
     "metric": Operation("(y_true, y_pred) -> [n], 1 or 0 or the mean over the row's outputs", 2,
                         {"function": "binary_accuracy", "threshold": 0.5}, work="inputs"),
     "penalty": Operation("l1 * sum|w| + l2 * sum w^2, a scalar", 1, {"l1": 0.0, "l2": 0.0}, work="inputs"),
@@ -120,6 +125,9 @@ BACKWARDS = {
     "softmax_gradient": Operation("(dy, y) -> dx", 2),
     "log_softmax_gradient": Operation("(dy, y) -> dx", 2),
     "loss_gradient": Operation("(d_rows [n], y_true, y_pred) -> d_y_pred", 3, LOSS_ATTRIBUTES, work="inputs"),
+    "cross_entropy_gradient": Operation(
+        "(d_rows [n], y_true, probabilities) -> d_logits", 3, CROSS_ENTROPY_ATTRIBUTES, work="inputs"
+    ),
     "penalty_gradient": Operation("(dy scalar, w) -> dw", 2, {"l1": 0.0, "l2": 0.0}),
 }  # fmt: skip
 

@@ -223,6 +223,11 @@ def _loss_gradient(types: Types, attributes: Mapping[str, Any]) -> Types:
     return (types[-1],)
 
 
+def _cross_entropy(types: Types, attributes: Mapping[str, Any]) -> Types:
+    require(types[1] == types[2], "a probability for each logit", types)
+    return _rows(types[:2], attributes)
+
+
 def _scalars(count: int) -> TypeRule:
     """The last ``count`` inputs are scalars; gives the first input's type."""
 
@@ -381,6 +386,8 @@ TYPE_RULES: dict[str, TypeRule] = {
     "concatenate": _concatenate,
     "loss": _rows,
     "loss_gradient": _loss_gradient,
+    "cross_entropy": _cross_entropy,
+    "cross_entropy_gradient": _loss_gradient,
     "metric": _rows,
     "penalty": _scalar,
     "penalty_gradient": _penalty_gradient,

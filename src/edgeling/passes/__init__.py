@@ -6,6 +6,7 @@ from edgeling.passes.dead import remove_dead
 from edgeling.passes.differentiate import differentiate
 from edgeling.passes.fold import fold
 from edgeling.passes.fuse import fuse
+from edgeling.passes.logits import through_logits
 
 
 def optimize(graph: Graph) -> Graph:
@@ -13,4 +14,4 @@ def optimize(graph: Graph) -> Graph:
     return remove_dead(fuse(fold(graph)))
 
 
-__all__ = ["differentiate", "fold", "fuse", "optimize", "remove_dead"]
+__all__ = ["differentiate", "fold", "fuse", "optimize", "remove_dead", "through_logits"]

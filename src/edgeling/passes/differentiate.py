@@ -185,6 +185,12 @@ def _loss(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
     return ["", b.add("loss_gradient", dy, *node.inputs, **node.attributes)]
 
 
+def _cross_entropy(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    """With respect to the logits, the way through the probabilities included: those lead nowhere else."""
+    truth, _, probabilities = node.inputs
+    return ["", b.add("cross_entropy_gradient", dy, truth, probabilities, **node.attributes), ""]
+
+
 def _penalty(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
     return [b.add("penalty_gradient", dy, *node.inputs, **node.attributes)]
 
@@ -239,6 +245,7 @@ GRADIENTS: Mapping[str, Gradient | str] = {
     "embedding": _embedding,
     "scan": _scan,
     "loss": _loss,
+    "cross_entropy": _cross_entropy,
     "penalty": _penalty,
     "batch_normalization": "it is the deployed form; training normalises with the batch's own moments",
     "clip": "it limits gradients, which are not differentiated",
