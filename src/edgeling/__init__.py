@@ -19,6 +19,7 @@ _FUNCTIONS = {
     "explain": "edgeling.workflow.explain",
     "load": "edgeling.workflow.store",
     "save": "edgeling.workflow.save",
+    "select": "edgeling.workflow.select",
     "train": "edgeling.workflow.train",
     "verify": "edgeling.workflow.build",
 }
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from edgeling.workflow.build import verify as verify
     from edgeling.workflow.explain import explain as explain
     from edgeling.workflow.save import save as save
+    from edgeling.workflow.select import select as select
     from edgeling.workflow.store import load as load
     from edgeling.workflow.train import train as train
 

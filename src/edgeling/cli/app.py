@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from edgeling.cli import build, demo, doctor, explain, info, predict, targets, train, verify
+from edgeling.cli import build, demo, doctor, explain, info, predict, select, targets, train, verify
 from edgeling.cli.output import print_error
 
 
@@ -37,8 +37,8 @@ app = typer.Typer(
 )
 
 VERBS: tuple[Callable[..., None], ...] = (
-    demo.demo, train.train, predict.predict, build.build, verify.verify, explain.explain, info.info, targets.targets,
-    doctor.doctor,
+    demo.demo, train.train, predict.predict, build.build, verify.verify, explain.explain, select.select, info.info,
+    targets.targets, doctor.doctor,
 )  # fmt: skip
 for verb in VERBS:
     app.command(cls=train.TrainCommand if verb is train.train else None)(verb)

@@ -63,7 +63,7 @@ def _steps(row: RowFindings) -> Table:
     from rich.text import Text
 
     unit = "points" if row.percent else ""
-    table = _table(f"{one_line(row.explained)}", "", f"adds, {unit}".rstrip(", "))
+    table = figures_table(f"{one_line(row.explained)}", "", f"adds, {unit}".rstrip(", "))
     moves = pushes.steps(row)
     most = max((abs(value) for _, value in moves), default=0.0) or 1.0
     table.add_row(Text("usual answer", "dim"), "", Text(pushes.amount(row.base, percent=row.percent), "dim"))
@@ -90,7 +90,7 @@ def _change(change: Change, row: RowFindings) -> str:
 
 
 def _together(found: ColumnFindings) -> Table:
-    table = _table("act together", "", "share", "points" if found.percent else "size")
+    table = figures_table("act together", "", "share", "points" if found.percent else "size")
     most = max(each.size for each in found.together) or 1.0
     for each in found.together[:MOST]:
         size = f"{100 * each.size:.1f}" if found.percent else units.figure(each.size)
@@ -99,7 +99,8 @@ def _together(found: ColumnFindings) -> Table:
     return table
 
 
-def _table(*heads: str) -> Table:
+def figures_table(*heads: str) -> Table:
+    """A table under one rule, names and bars in the first two columns, figures behind."""
     from rich import box
     from rich.table import Table
 

@@ -190,6 +190,14 @@ def _weights(text: str) -> Any:
     return weights
 
 
+def column_choices(columns: str, drop: str, categorical: str, numeric: str, task: str, hidden: str) -> dict[str, Any]:
+    """What a table is learned from and how, as the keyword arguments of ``edgeling.train`` and ``edgeling.select``."""
+    _require("task", task, ("", "binary", "multiclass", "regression"))
+    lists = {"columns": columns, "drop": drop, "categorical": categorical, "numeric": numeric}
+    named = {name: (value,) if value else () for name, value in lists.items()}
+    return {**named, "task": task or None, "hidden": _sizes(hidden) if hidden else None}
+
+
 def _require(option: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise typer.BadParameter(

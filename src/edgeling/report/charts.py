@@ -284,3 +284,29 @@ def dependence_chart(
     told = units.percent if percent else units.figure
     description = "; ".join(f"{name} from {told(float(v[0]))} to {told(float(v[-1]))}" for name, v in lines)
     return drawing(key, title, description, WIDTH, HEIGHT, _axes(x, y), *single, *drawn, *names)
+
+
+def score_by_count(
+    key: str, title: str, label: str, counts: Sequence[int], means: Sequence[float], errors: Sequence[float],
+    mark: tuple[int, str], *, percent: bool,
+) -> Markup:  # fmt: skip
+    """A score over whole numbers, whiskers one error each way, one number marked by a line and a note."""
+    each = [(m - e, m + e) for m, e in zip(means, errors, strict=True)]
+    shown = [n for n in counts if len(counts) <= 12 or n in (counts[0], counts[-1]) or n % 5 == 0]
+    x = Axis(Scale(counts[0] - 0.5, counts[-1] + 0.5, LEFT, WIDTH - RIGHT, tuple(map(float, shown))), label)
+    y = Axis(linear(min(low for low, _ in each), max(high for _, high in each), HEIGHT - BOTTOM, TOP), "", percent)
+    whiskers = [
+        element("path", d=f"M{x.scale(n):.1f} {y.scale(low):.1f}V{y.scale(high):.1f}", class_="whisker")
+        for n, (low, high) in zip(counts, each, strict=True)
+    ]
+    dots = element(
+        "g", *(element("circle", cx=x.scale(n), cy=y.scale(m), r=4) for n, m in zip(counts, means, strict=True)),
+        class_="fill a",
+    )  # fmt: skip
+    at = x.scale(mark[0])
+    anchor, offset = ("end", 4) if at > WIDTH / 2 else ("start", -4)
+    note = join(_line(at, TOP, at, HEIGHT - BOTTOM, "mark"), text(at + offset, TOP - 8, mark[1], anchor, "note"))
+    told = units.percent if percent else units.figure
+    description = "; ".join(f"{n} {label}: {told(m)}" for n, m in zip(counts, means, strict=True))
+    line = _path(np.asarray(counts), np.asarray(means), x.scale, y.scale, "curve a")
+    return drawing(key, title, description, WIDTH, HEIGHT, _axes(x, y), note, line, *whiskers, dots)

@@ -11,6 +11,7 @@ from edgeling.data.probabilities import Calibration, Curve
 from edgeling.data.scores import ClassScore
 from edgeling.explaining import PermutationImportance
 from edgeling.explaining.findings import ColumnFindings, RowFindings
+from edgeling.explaining.selection import ColumnSelection
 from edgeling.graph.types import Array
 from edgeling.toolchain.prove import TIME_BASIS, Proof
 
@@ -196,3 +197,4 @@ class Content:
     created: str = ""
     row: RowFindings | None = None
     columns: ColumnFindings | None = None
+    selection: ColumnSelection | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from importlib import resources
 
-from edgeling.report import deployment, evaluation, explaining, learning
+from edgeling.report import deployment, evaluation, explaining, learning, selecting
 from edgeling.report.content import Content
 from edgeling.report.headline import headline
 from edgeling.report.markup import Markup, element, join
@@ -15,6 +15,7 @@ def render(content: Content) -> str:
     """One self-contained HTML5 page: no script, nothing fetched, the same text for the same content."""
     sections = (
         explaining.row_section,
+        selecting.selection_section,
         learning.data_section,
         learning.training_section,
         evaluation.evaluation_section,
