@@ -38,9 +38,8 @@ TABLE = from_data(CELLS)
 
 
 def run(table: Table | Path = TABLE, target: str = "y", **how: Any) -> Trained:
-    return train(
-        table, target, **{"targets": ("native",), "epochs": 3, "importance": False, "precision": "float32", **how}
-    )
+    usual = {"targets": ("native",), "epochs": 3, "importance": False, "precision": "float32"}
+    return train(table, target, **{**usual, "recipe": "plain", "refit": False, **how})
 
 
 # -------------------------------------------------------------------------------------------------------- columns
@@ -281,7 +280,7 @@ def test_patience_and_the_rest_reach_training(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(fitting, "EarlyStopping", Seen)
     trained = run(epochs=60, patience=2, learning_rate=0.1, batch_size=8)
-    assert seen == [2]
+    assert set(seen) == {2}
     assert trained.fitted.stopped_by == "patience"
     assert trained.fitted.epochs == trained.fitted.best_epoch + 2 < 60
     assert trained.fitted.network.optimizer.learning_rate == 0.1

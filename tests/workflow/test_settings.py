@@ -28,8 +28,8 @@ REFUSED: dict[str, list[Any]] = {
     "epochs": [0, 2.5, "3", True, None],
     "batch_size": [0, 2.5, -1],
     "learning_rate": [0, -1.0, float("nan"), "0.1"],
-    "activation": ["rely", 3, None],
-    "weight_decay": [-0.1, 1.0, float("nan"), "0.1", True],
+    "activation": ["rely", 3],
+    "weight_decay": [-0.1, float("inf"), float("nan"), "0.1", True],
     "seed": [-1, 2**32, 1.0],
     "targets": [(1,)],
 }

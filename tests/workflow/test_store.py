@@ -20,8 +20,8 @@ from edgeling.data import IRIS, Reading
 from edgeling.errors import ArtifactError, EdgelingError
 from edgeling.files.arrays import arrays_to_npz
 from edgeling.graph import GraphBuilder
-from edgeling.workflow.fitting import settled
 from edgeling.workflow.pipeline import Pipeline
+from edgeling.workflow.recipes import PLAIN, settled
 from edgeling.workflow.settings import Settings
 from edgeling.workflow.store import command_of
 from edgeling.workflow.train import train
@@ -114,19 +114,19 @@ def test_the_command_says_what_was_chosen() -> None:
     chosen = Settings("regression", "int8", (8, 4), "tanh", epochs=5, seed=3, weight_decay=0.01)
     how = Reading(encoding="latin-1", missing=("-9", "no idea"), day_first=False)
     petals = SimpleNamespace(target="petal width")
-    few = SimpleNamespace(preparation=SimpleNamespace(embedded=()))
-    chosen = settled(chosen, few.preparation)  # type: ignore[arg-type]
-    trained = SimpleNamespace(source="my flowers.csv", settings=chosen, check=petals, reading=how, pipeline=few)
+    learned = SimpleNamespace(recipe=PLAIN)
+    chosen = settled(chosen, PLAIN)
+    trained = SimpleNamespace(source="my flowers.csv", settings=chosen, check=petals, reading=how, learned=learned)
     options = (
         "--task regression --precision int8 --hidden 8,4 --activation tanh --epochs 5 --weight-decay 0.01 --seed 3"
     )
     options += " --encoding latin-1 --missing -9 --missing 'no idea' --month-first"
     assert command_of(trained) == f"edgeling train 'my flowers.csv' --target 'petal width' {options}"
     assert command_of(trained, "edgeling", "demo") == f"edgeling demo {options}"
-    said = {"check": SimpleNamespace(target="b"), "reading": Reading(), "pipeline": few}
-    usual = SimpleNamespace(source="a.csv", settings=settled(Settings(), few.preparation), **said)  # type: ignore[arg-type]
+    said = {"check": SimpleNamespace(target="b"), "reading": Reading(), "learned": learned}
+    usual = SimpleNamespace(source="a.csv", settings=settled(Settings(), PLAIN), **said)
     assert command_of(usual) == "edgeling train a.csv --target b --seed 0"
-    linear = SimpleNamespace(source="a.csv", settings=settled(Settings(hidden=()), few.preparation), **said)  # type: ignore[arg-type]
+    linear = SimpleNamespace(source="a.csv", settings=settled(Settings(hidden=()), PLAIN), **said)
     assert command_of(linear) == "edgeling train a.csv --target b --hidden none --seed 0"
 
 

@@ -26,13 +26,23 @@ SPARK_WIDTH = 8
 
 
 class DrawnStage(Stage):
-    """A stage that remembers what came of it, for its closing line."""
+    """A stage that says what it is at, and remembers what came of it for its closing line."""
 
-    def __init__(self) -> None:
-        self.result = ""
+    def __init__(self, title: str = "") -> None:
+        self.title, self.result, self.now = title, "", ""
+
+    def at(self, what: str) -> None:
+        self.now = what
 
     def done(self, result: str) -> None:
         self.result = result
+
+    def __rich__(self) -> Text:
+        from rich.text import Text
+
+        line = Text.assemble(one_line(self.title), ("  " + one_line(self.now) if self.now else "", "dim"))
+        line.no_wrap, line.overflow = True, "ellipsis"
+        return line
 
 
 class TrainingLine(Callback):
@@ -92,10 +102,8 @@ class RichProgress(Progress):
     @contextmanager
     def stage(self, title: str) -> Iterator[DrawnStage]:
         """A stage of the run, closed by a line with its figure and time, or with a cross if it fails."""
-        from rich.text import Text
-
-        drawn = DrawnStage()
-        with self._line(title, Text(one_line(title)), drawn):
+        drawn = DrawnStage(title)
+        with self._line(title, drawn, drawn):
             yield drawn
 
     @contextmanager

@@ -55,8 +55,21 @@ Test = Annotated[Path | None, typer.Option(help="A table to judge on, instead of
 Hidden = Annotated[
     str, typer.Option(help="Units of the hidden layers, such as 16,8, or none; by default sized for you.")
 ]
-Activation = Annotated[str, typer.Option(help="Of the hidden layers, by Keras's name: relu, tanh, silu...")]
+Activation = Annotated[
+    str, typer.Option(help="Of the hidden layers, by Keras's name: relu, tanh, silu...; by default the recipe's.")
+]
 Patience = Annotated[int, typer.Option(help="Epochs without a better validation loss before training stops.", min=1)]
+Recipe = Annotated[
+    str,
+    typer.Option(
+        help="How a network is made and trained: auto compares several, and a linear reference, on rows left out, and "
+        "deploys the reference where no network is better; or one of them by its name.",
+        metavar="auto|linear|plain",
+    ),
+]
+NoRefit = Annotated[
+    bool, typer.Option("--no-refit", help="Do not learn once more from all rows but those to judge on.")
+]
 NoImportance = Annotated[bool, typer.Option("--no-importance", help="Do not ask which columns matter.")]
 
 
@@ -86,7 +99,7 @@ def train(
     test: Test = None,
     precision: Precision = "auto",
     hidden: Hidden = "",
-    activation: Activation = "relu",
+    activation: Activation = "",
     epochs: Epochs = 500,
     patience: Patience = 40,
     batch_size: Annotated[
@@ -96,8 +109,11 @@ def train(
         float | None, typer.Option(help="Of Adam.", show_default="0.01, or 0.002 with columns of many categories")
     ] = None,
     weight_decay: Annotated[
-        float, typer.Option(help="The share of each weight, times the learning rate, that a step takes away.", min=0)
-    ] = 0.0,
+        float | None,
+        typer.Option(help="The share of each weight, times the learning rate, that a step takes away.", min=0),
+    ] = None,
+    recipe: Recipe = "auto",
+    no_refit: NoRefit = False,
     no_importance: NoImportance = False,
     targets: Targets = EVERYWHERE,
     compiler: CompilerName = "",
@@ -119,8 +135,8 @@ def train(
             task=task, precision=precision, hidden=hidden, epochs=epochs, targets=targets, columns=columns, drop=drop,
             categorical=categorical, numeric=numeric, positive=positive, class_weight=class_weight, split=split,
             test=test, patience=patience, batch_size=batch_size, learning_rate=learning_rate,
-            activation=activation, weight_decay=weight_decay,
-            importance=not no_importance, compiler=compiler, **reading,
+            activation=activation or None, weight_decay=weight_decay,
+            importance=not no_importance, recipe=recipe, refit=not no_refit, compiler=compiler, **reading,
         )  # fmt: skip
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 class Stage:
     """One stage under way."""
 
+    def at(self, what: str) -> None:
+        """Say what it is at, in a few words."""
+
     def done(self, result: str) -> None:
         """Say what came of it, in a few words."""
 

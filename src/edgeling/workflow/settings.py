@@ -19,6 +19,8 @@ LARGEST_HIDDEN = 4096
 TASKS = ("binary", "multiclass", "regression")
 PRECISION_CHOICES = ("float32", "int8", "int16x8", "auto")
 SPLITS = ("random", "time", "group")
+AUTO, LINEAR = "auto", "linear"
+RECIPE_CHOICES = (AUTO, LINEAR, "plain")
 
 ClassWeight = Literal["balanced"] | Mapping[str, float] | None
 PrecisionChoice = Literal["float32", "int8", "int16x8", "auto"]
@@ -34,20 +36,27 @@ class Settings:
         task: instead of the one told from the target column.
         precision: what is deployed; "auto" takes int8 where it is smaller and loses at most 1 % accuracy or R².
         hidden: units of each hidden layer, () for none; None sizes them by the table.
-        activation: of the hidden layers, by Keras's name.
-        weight_decay: the share of each weight, times the learning rate, that a step takes away (Adam's, in Keras).
+        activation: of the hidden layers, by Keras's name; None: the recipe's.
+        batch_size, learning_rate: None: the recipe's.
+        weight_decay: the share of each weight, times the learning rate, that a step takes away (Adam's, in
+            Keras); None: the recipe's.
         epochs: at the most; training stops once the validation loss has not improved for a while.
         targets: where the C is proven.
         patience: epochs without a better validation loss after which training stops.
-        class_weight: "balanced", or what a row of each class counts, by label; None counts all rows the same.
+        seed: repeats a run bit for bit, with the same compiler on the same kind of processor.
+        class_weight: "balanced" (all classes count the same), or what a row of each class counts, by label, in the loss
+            that decides when to stop too; classes that weigh more are told with higher probabilities.
         positive: of two classes, the one whose probability is told and judged; None is the second in order.
         drop, columns: not to learn from; to learn from alone. A name may be a list separated by commas.
         categorical, numeric: columns taken as such, whatever they look like.
-        split: "random", "time:COLUMN" (learn from the past, judge on what comes last) or "group:COLUMN" (no value
-            of that column in two parts).
+        split: "random" (classes divided alike), "time:COLUMN" (learn from the past, judge on what comes last) or
+            "group:COLUMN" (no value of that column in two parts). That column is not learned from unless named.
         test: a table to judge on, instead of a fifth of the rows.
         importance: whether to measure which columns matter.
         compiler: the command of the C compiler for Arm targets; empty: the one that comes with the package.
+        recipe: how a network is made and trained: "plain", or "auto", which compares several, and a linear reference,
+            on rows left out; the reference is deployed where no network is better. "linear" deploys it in any case.
+        refit: whether what is deployed learns once more, from all rows but those to test on.
 
     Raises:
         UnsupportedError: a value of another kind, or out of range.
@@ -56,11 +65,11 @@ class Settings:
     task: Task | None = None
     precision: PrecisionChoice = "auto"
     hidden: tuple[int, ...] | None = None
-    activation: str = "relu"
+    activation: str | None = None
     epochs: int = 500
     batch_size: int | None = None
     learning_rate: float | None = None
-    weight_decay: float = 0.0
+    weight_decay: float | None = None
     seed: int = 0
     targets: tuple[str, ...] = DEFAULT_TARGETS
     patience: int = 40
@@ -74,6 +83,8 @@ class Settings:
     test: Any = None
     importance: bool = True
     compiler: str = ""
+    recipe: str = AUTO
+    refit: bool = True
 
     def __post_init__(self) -> None:
         _one_of("task", self.task, (None, *TASKS))
@@ -84,20 +95,21 @@ class Settings:
         rate = 0.01 if self.learning_rate is None else self.learning_rate
         if not isinstance(rate, Real) or not isfinite(rate) or rate <= 0:
             raise UnsupportedError("learning_rate is a number above zero", received=repr(rate), remedy="0.01")
-        _require_activation(self.activation)
-        decay = self.weight_decay
-        if not isinstance(decay, Real) or isinstance(decay, bool) or not 0 <= decay < 1:
-            raise UnsupportedError(
-                "weight_decay is a number from zero up, below 1", received=repr(decay), remedy="0.01"
-            )
+        if self.activation is not None:
+            _require_activation(self.activation)
+        decay = 0.0 if self.weight_decay is None else self.weight_decay
+        if not isinstance(decay, Real) or isinstance(decay, bool) or not 0 <= decay < float("inf"):
+            raise UnsupportedError("weight_decay is a number from zero up", received=repr(decay), remedy="0.01")
         object.__setattr__(self, "hidden", None if self.hidden is None else _sizes(self.hidden))
         for name in ("targets", "drop", "columns", "categorical", "numeric"):
             object.__setattr__(self, name, _names(name, getattr(self, name)))
         object.__setattr__(self, "class_weight", _weights(self.class_weight))
         if self.positive is not None:
             object.__setattr__(self, "positive", _label(self.positive))
-        if not isinstance(self.importance, bool):
-            raise UnsupportedError("importance is True or False", received=repr(self.importance))
+        _one_of("recipe", self.recipe, RECIPE_CHOICES)
+        for name in ("importance", "refit"):
+            if not isinstance(getattr(self, name), bool):
+                raise UnsupportedError(f"{name} is True or False", received=repr(getattr(self, name)))
         if not isinstance(self.compiler, str):
             raise UnsupportedError("compiler is a command", received=repr(self.compiler), remedy="'arm-none-eabi-gcc'")
         self.division  # noqa: B018  (is checked by being asked for)

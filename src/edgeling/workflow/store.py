@@ -67,15 +67,16 @@ def command_of(trained: Trained, *begin: str) -> str:
     Args:
         begin: how it begins; by default ``edgeling train`` with the table and its target.
     """
-    from edgeling.workflow.fitting import settled
+    from edgeling.workflow.recipes import settled
     from edgeling.workflow.settings import Settings
 
-    settings, usual = trained.settings, settled(Settings(), trained.pipeline.preparation)
+    settings, usual = trained.settings, settled(Settings(), trained.learned.recipe)
     words = [*begin] or ["edgeling", "train", trained.source, "--target", trained.check.target]
     for option, name in _OPTIONS.items():
         value = getattr(settings, name)
         if name == "seed" or value != getattr(usual, name):
             words += [f"--{option}", _option_text(value)]
+    words += [] if settings.refit else ["--no-refit"]
     words += _reading_options(trained.reading)
     return shlex.join(words + ([] if settings.importance else ["--no-importance"]))
 
@@ -95,6 +96,7 @@ _OPTIONS = {
     "learning-rate": "learning_rate",
     "weight-decay": "weight_decay",
     "patience": "patience",
+    "recipe": "recipe",
     "class-weight": "class_weight",
     **{name: name for name in ("positive", "drop", "columns", "categorical", "numeric", "split", "test")},
     "for": "targets",
@@ -141,7 +143,29 @@ def _training(trained: Trained) -> dict[str, Any]:
         "best_epoch": fitted.best_epoch,
         "stopped_by": fitted.stopped_by,
         "rows": rows,
+        "recipe": trained.learned.deployed,
+        "refitted": trained.learned.refitted,
+        "compared": _compared(trained),
     }
+
+
+def _compared(trained: Trained) -> dict[str, Any] | None:
+    """What was compared on rows left out, by name: the score a person asks for first, and the loss."""
+    selection = trained.selection
+    if selection is None:
+        return None
+    metric = "accuracy" if selection.classes else "r2"
+    candidates = {
+        name: {
+            metric: selection.score(name),
+            "standard_error": selection.spread(name),
+            "loss": each.loss,
+            "epochs": each.epochs,
+            "parameters": each.network.count_params(),
+        }
+        for name, each in selection.candidates.items()
+    }
+    return {"folds": selection.folds, "rows": len(selection.rows), "candidates": finite(candidates)}
 
 
 def results(trained: Trained) -> dict[str, Any]:

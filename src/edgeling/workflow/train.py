@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import PurePath
 from typing import Any, Unpack
@@ -26,10 +26,15 @@ from edgeling.toolchain.prove import Proof
 from edgeling.workflow.deploy import AUTO, PROOF_ROWS, deployable, identifier
 from edgeling.workflow.division import Division, asked_roles, divided, judged
 from edgeling.workflow.findings import column_findings
-from edgeling.workflow.fitting import Fitted, fit_network, settled
+from edgeling.workflow.fitting import Fitted
+from edgeling.workflow.learn import Learned, learn
 from edgeling.workflow.pipeline import Pipeline, interface_for, main_metric, whole_graph
+from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
-from edgeling.workflow.settings import DEFAULT_TARGETS, ClassWeight, PrecisionChoice, Settings
+from edgeling.workflow.recipes import settled
+from edgeling.workflow.selection import Selection
+from edgeling.workflow.settings import AUTO as BY_COMPARISON
+from edgeling.workflow.settings import DEFAULT_TARGETS, LINEAR, ClassWeight, PrecisionChoice, Settings
 from edgeling.workflow.typical import typical_rows
 
 LARGEST_INT8_LOSS = 0.01  # of accuracy or R²: what "auto" gives up for a smaller program
@@ -53,12 +58,22 @@ class Trained:
     settings: Settings
     division: Division
     pipeline: Pipeline
-    fitted: Fitted
+    learned: Learned
     scores: Mapping[str, Mapping[str, Any]]
     importance: PermutationImportance | None
     proofs: Mapping[str, Mapping[str, Proof]]
     held_out: tuple[Array, Array]
     notes: tuple[str, ...]
+
+    @property
+    def fitted(self) -> Fitted:
+        """How what is deployed was trained."""
+        return self.learned.fitted
+
+    @property
+    def selection(self) -> Selection | None:
+        """What was compared on rows left out."""
+        return self.learned.selection
 
     @property
     def reading(self) -> Reading:
@@ -88,12 +103,12 @@ class Trained:
 def train(
     data: Any, target: Any, *,
     task: Task | None = None, precision: PrecisionChoice = "auto", hidden: Sequence[int] | int | None = None,
-    activation: str = "relu", epochs: int = 500, batch_size: int | None = None, learning_rate: float | None = None,
-    weight_decay: float = 0.0, seed: int = 0,
+    activation: str | None = None, epochs: int = 500, batch_size: int | None = None, learning_rate: float | None = None,
+    weight_decay: float | None = None, seed: int = 0,
     targets: Sequence[str] | str = DEFAULT_TARGETS, patience: int = 40, class_weight: ClassWeight = None,
     positive: str | None = None, drop: Sequence[str] | str = (), columns: Sequence[str] | str = (),
     categorical: Sequence[str] | str = (), numeric: Sequence[str] | str = (), split: str = "random",
-    test: Any = None, importance: bool = True, compiler: str = "",
+    test: Any = None, importance: bool = True, compiler: str = "", recipe: str = BY_COMPARISON, refit: bool = True,
     name: str = "", progress: Progress | None = None, keep_interrupted: bool = False,
     **reading: Unpack[ReadingOptions],
 ) -> Trained:  # fmt: skip
@@ -102,28 +117,13 @@ def train(
     Args:
         data: a file by its path, a pandas or polars DataFrame, a dict of columns, or an array [rows, columns].
         target: the name of the column to predict; or its values, one a row.
-        task: "binary", "multiclass" or "regression", instead of the one told from the target column.
-        precision: what is deployed; "auto" takes int8 where it is smaller and loses at most 1 % accuracy or R².
-        hidden, activation: units of each hidden layer, () for none, None sizes them by the table; Keras's name.
-        batch_size, learning_rate, weight_decay: Adam's; None is 16 and 0.01, or 256 and 0.002 for embedded categories.
-        epochs, patience: at the most; without a better validation loss, after which training stops.
-        seed: repeats a run bit for bit, with the same compiler on the same kind of processor.
-        targets: where the C is proven.
-        class_weight: "balanced" (all classes count the same), or what a row of each class counts, by label, in the loss
-            that decides when to stop too; classes that weigh more are told with higher probabilities.
-        positive: of two classes, the one whose probability is told and judged; None is the second in order.
-        drop, columns: not to learn from; to learn from alone. A name may be a list separated by commas.
-        categorical, numeric: columns taken as such, whatever they look like.
-        split: "random" (classes divided alike), "time:COLUMN" (learn from the past, judge on what comes last) or
-            "group:COLUMN" (no value of that column in two parts). That column is not learned from unless named.
-        test: a table to judge on, instead of a fifth of the rows.
-        importance: whether to measure which columns matter.
-        compiler: the command of the C compiler for Arm targets, as :func:`edgeling.build` takes it.
         name: of the program; by default the file's.
         progress: is told of every stage.
         keep_interrupted: after Ctrl-C while training, go on with the best network so far, if there is one.
         reading: how a file is written, where that cannot be told from it: encoding, separator, comment, decimal,
             missing, day_first, sheet (see ``edgeling.data.Reading``).
+
+    The other arguments are what :class:`edgeling.workflow.settings.Settings` says of them.
 
     Returns:
         Everything that was found out; nothing is written before ``save``.
@@ -135,11 +135,8 @@ def train(
         CompilerNotFoundError: there is no C compiler.
         KeyboardInterrupt: nothing has been written.
     """
-    settings = Settings(
-        task, precision, hidden, activation, epochs, batch_size, learning_rate, weight_decay, seed, targets,  # type: ignore[arg-type]
-        patience, class_weight, positive,
-        drop, columns, categorical, numeric, split, test, importance, compiler,  # type: ignore[arg-type]
-    )  # fmt: skip
+    given = locals()
+    settings = Settings(**{field.name: given[field.name] for field in fields(Settings)})
     how = Reading(**reading)  # type: ignore[arg-type]
     return _train(data, target, name, settings, how, progress or Progress(), keep_interrupted)
 
@@ -153,12 +150,15 @@ def _train(
         checked = division.check
         stage.done(f"{plural(checked.table.rows, 'row')}, {plural(len(checked.features), 'column')}, {checked.task}")
     others = tuple(column for column in table.names if column != target)
-    preparation = Preparation.fit(checked, division.parts.train, reading, others)
+    parts = division.parts
+    prepared = [parts.train, parts.validation] if settings.refit else [parts.train]
+    preparation = Preparation.fit(checked, np.concatenate(prepared), reading, others)
     division = judged(division, preparation)
-    settings = settled(settings, preparation)
-    fitted = fit_network(checked, division.parts, preparation, settings, progress, keep_interrupted)
+    problem, shuffled = Problem.of(checked, preparation, settings), settings.division[0] == "random"
+    learned = learn(problem, parts, progress, shuffled=shuffled, keep_interrupted=keep_interrupted)
+    settings, fitted = settled(settings, learned.recipe), learned.fitted
     if fitted.stopped_by == "interrupt":
-        settings = replace(settings, epochs=fitted.epochs)
+        settings = replace(settings, epochs=fitted.epochs, recipe=learned.deployed, refit=False)
     is_file = isinstance(data, str | PurePath)
     label = identifier(name or (table_stem(data) if is_file else "model"))
     pipeline = _pipeline(label, division, preparation, fitted.network, settings, progress)
@@ -170,12 +170,13 @@ def _train(
     pipeline = replace(pipeline, precision=_chosen(scores, proofs))
     importance = _importance(pipeline, *held_out, settings, progress) if settings.importance else None
     source = str(data) if is_file else "a table"
-    notes = (*checked.warnings, *division.notes, *_notes(division, preparation, fitted))
-    return Trained(source, settings, division, pipeline, fitted, scores, importance, proofs, held_out, notes)
+    notes = (*checked.warnings, *division.notes, *_notes(division, preparation, learned))
+    return Trained(source, settings, division, pipeline, learned, scores, importance, proofs, held_out, notes)
 
 
-def _notes(division: Division, preparation: Preparation, fitted: Fitted) -> Iterator[str]:
+def _notes(division: Division, preparation: Preparation, learned: Learned) -> Iterator[str]:
     """What a person should know of the run, besides what was odd in the table."""
+    fitted = learned.fitted
     used = set(preparation.names)
     for name in division.check.features:
         if name not in used:
@@ -184,8 +185,21 @@ def _notes(division: Division, preparation: Preparation, fitted: Fitted) -> Iter
         yield "no row was left to validate: training watched the loss of the rows it learned from"
     if fitted.stopped_by == "interrupt":
         yield f"training was stopped by Ctrl-C after {plural(fitted.epochs, 'epoch')}"
+    if learned.selection:
+        yield from deployed_instead(learned.deployed, learned.selection)
     if fitted.class_weight:
         yield weighting(fitted.class_weight)
+
+
+def deployed_instead(deployed: str, selection: Selection) -> Iterator[str]:
+    """What a person should know who expected a network, or would be as well served without one."""
+    best = max(selection.candidates, key=selection.score)
+    if deployed == LINEAR and best != LINEAR:
+        yield "the linear reference is deployed: on rows left out no network is better by more than chance"
+    elif deployed == LINEAR:
+        yield "the linear reference is deployed: on rows left out no network is better"
+    elif best == LINEAR:
+        yield "on rows left out the linear reference is better than the network (recipe='linear', --recipe linear)"
 
 
 def weighting(weights: Mapping[str, float]) -> str:

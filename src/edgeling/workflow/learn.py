@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a prepared table to the network that is deployed: trained, compared on rows left out, learned from every row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edgeling.data import Split
+from edgeling.report import units
+from edgeling.workflow.fitting import Fitted, fit_again, fit_network
+from edgeling.workflow.problem import Problem
+from edgeling.workflow.progress import Progress
+from edgeling.workflow.recipes import Recipe, recipes_for
+from edgeling.workflow.reference import reference
+from edgeling.workflow.selection import Selection, compare, fold_count, folds
+from edgeling.workflow.settings import LINEAR
+
+LEAST_REFIT = 0.03  # of the rows learned from: for fewer, learning once more changes nothing
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What is deployed, and how it was found.
+
+    Attributes:
+        fitted: the training of the recipe that is deployed, or of the first where the linear reference is; its network
+            is what is deployed.
+        selection: what was compared; None where there were no rows to compare on.
+        recipe: that of the training.
+        deployed: the name of what is deployed: the recipe's, or "linear".
+        refitted: whether it learned once more, from the rows left out too.
+    """
+
+    fitted: Fitted
+    selection: Selection | None
+    recipe: Recipe
+    deployed: str
+    refitted: bool
+
+
+def learn(
+    problem: Problem, parts: Split, progress: Progress, *, shuffled: bool, keep_interrupted: bool = False
+) -> Learned:
+    """Train the first recipe; compare it with the others and the linear reference; fit the best again on all rows.
+
+    Args:
+        parts: positions of rows; those to test on are not looked at.
+        shuffled: rows may be left out in any order, so that each is once.
+
+    Raises:
+        TrainingError: the loss of the first recipe was not finite.
+        TargetError: the network's weights alone do not fit a target.
+        KeyboardInterrupt: Ctrl-C, unless what is interrupted is to be kept and there is something.
+    """
+    recipes = recipes_for(problem)
+    fitted = fit_network(problem, recipes[0], parts.train, parts.validation, progress, keep_interrupted)
+    alone = Learned(fitted, None, recipes[0], recipes[0].name, False)
+    if fitted.stopped_by == "interrupt" or not len(parts.validation):
+        return alone
+    kept = alone
+    try:
+        selection = _compared(problem, parts, recipes, fitted, progress, shuffled)
+        kept = _chosen(selection, recipes, fitted)
+        return _again(problem, parts, kept, progress)
+    except KeyboardInterrupt:
+        if not keep_interrupted:
+            raise
+        progress.note("Stopped by Ctrl-C: going on with what learned from fewer rows. Ctrl-C again gives up.")
+        return replace(kept, fitted=replace(kept.fitted, stopped_by="interrupt"))
+
+
+def _compared(
+    problem: Problem, parts: Split, recipes: tuple[Recipe, ...], fitted: Fitted, progress: Progress, shuffled: bool
+) -> Selection:
+    """The best of what is worth trying."""
+    count, tried = fold_count(problem, recipes, fitted, len(parts.train), shuffled)
+    with progress.stage("Comparing on rows left out") as stage:
+        selection = compare(problem, recipes[:tried], folds(problem, parts, count), fitted, stage.at)
+        names = sorted(selection.candidates, key=selection.score, reverse=True)[:3]
+        metric = units.headline_metric(problem.preparation.target.task)
+        told = ", ".join(f"{name} {units.metric(metric, selection.score(name))}" for name in names)
+        stage.done(f"{told}: {selection.chosen}")
+    return selection
+
+
+def _chosen(selection: Selection, recipes: tuple[Recipe, ...], first: Fitted) -> Learned:
+    """What was chosen, as it learned from the rows of the first fold."""
+    best = selection.candidates[selection.chosen]
+    fitted = best.fitted or replace(first, network=best.network)
+    recipe = next((each for each in recipes if each.name == best.name), recipes[0])
+    return Learned(fitted, selection, recipe, best.name, False)
+
+
+def _again(problem: Problem, parts: Split, learned: Learned, progress: Progress) -> Learned:
+    """Fitted once more, to all rows but those to test on."""
+    rows = np.concatenate([parts.train, parts.validation])
+    if not problem.settings.refit or len(parts.validation) < LEAST_REFIT * len(rows):
+        return learned
+    assert learned.selection
+    best = learned.selection.candidates[learned.deployed]
+    with progress.stage(f"Learning from all {len(rows):,} rows") as stage:
+        if learned.deployed == LINEAR:
+            network = reference(problem, rows, best.strength)
+        else:
+            network = fit_again(problem, learned.recipe, rows, best.epochs)
+        stage.done(f"{best.epochs:,} epochs" if best.epochs else "in closed form")
+    return replace(learned, fitted=replace(learned.fitted, network=network), refitted=True)

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The linear reference: what a network has to beat. Ridge in closed form, logistic regression by L-BFGS.
+
+How strongly weights are held to zero is chosen as well: of ridge by leaving out each row in turn, which its hat matrix
+tells without fitting again; of logistic regression by whoever calls, on rows left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from edgeling.graph.types import Array
+from edgeling.layers import Input
+from edgeling.models import Sequential
+from edgeling.workflow.problem import LOSSES, Problem, last_layer
+
+RIDGE_STRENGTHS = tuple(10.0**k for k in np.arange(-3, 5.5, 0.5))
+LOGISTIC_STRENGTHS = (100.0, 10.0, 1.0, 0.1, 0.01)
+"""Factors of half the sum of squared weights beside the summed loss: 1 is scikit-learn's ``C=1``."""
+_MEMORY = 10  # steps L-BFGS remembers
+_ITERATIONS = 200
+STEEPEST = 1e-4  # slope of the mean loss in any weight at which L-BFGS is content
+
+
+def ridge(x: Array, y: Array) -> tuple[Array, Array]:
+    """Weights [columns, 1] and bias [1] that make ``sum((x @ w + b - y)^2) + strength * sum(w^2)`` least.
+
+    The strength is the one of :data:`RIDGE_STRENGTHS` whose errors on each row, if it alone were left out, are least
+    (Hastie, Tibshirani and Friedman, Elements of Statistical Learning, 7.10).
+
+    Args:
+        x: [rows, columns].
+        y: [rows].
+    """
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    means, level = x.mean(axis=0), float(y.mean())
+    left, sizes, axes = np.linalg.svd(x - means, full_matrices=False)
+    kept = sizes > max(x.shape) * np.finfo(np.float64).eps * max(sizes.max(initial=0), 1e-300)
+    left, sizes, axes = left[:, kept], sizes[kept], axes[kept]
+    along = left.T @ (y - level)
+    errors = [_left_out_error(left, sizes, along, y - level, strength) for strength in RIDGE_STRENGTHS]
+    strength = RIDGE_STRENGTHS[int(np.argmin(errors))]
+    weights = axes.T @ (along * sizes / (sizes**2 + strength))
+    return weights[:, None], np.array([level - float(means @ weights)])
+
+
+def _left_out_error(left: Array, sizes: Array, along: Array, y: Array, strength: float) -> float:
+    shrunk = sizes**2 / (sizes**2 + strength)
+    own = 1 / len(y) + np.square(left) @ shrunk  # what each row's own answer counts in its prediction
+    error = (y - left @ (shrunk * along)) / np.maximum(1 - own, 1e-9)
+    return float(np.mean(np.square(error)))
+
+
+def logistic(
+    x: Array, codes: Array, classes: int, strength: float, weights: Array | None = None, start: Array | None = None
+) -> Array:
+    """Multinomial logistic regression: [columns + 1, classes], the bias last; of two classes [columns + 1, 1].
+
+    Args:
+        x: [rows, columns].
+        codes: int [rows], in ``range(classes)``.
+        strength: of half the sum of squared weights, the bias left out, beside the sum of the rows' losses.
+        weights: what each row counts, [rows].
+        start: an answer near by.
+    """
+    wide = np.column_stack([np.asarray(x, np.float64), np.ones(len(x))])
+    outputs = 1 if classes == 2 else classes
+    truth = codes[:, None] == (np.array([1]) if classes == 2 else np.arange(classes))
+    counts = np.ones(len(x)) if weights is None else np.asarray(weights, np.float64)
+    shape = wide.shape[1], outputs
+    held = np.full(shape, strength)
+    held[-1] = 0
+
+    def loss(flat: Array) -> tuple[float, Array]:
+        w = flat.reshape(shape)
+        losses, shares = _losses(wide @ w, truth)
+        slope = wide.T @ ((shares - truth) * counts[:, None]) + held * w
+        return float(counts @ losses + 0.5 * np.sum(held * w * w)), slope.ravel()
+
+    begin = np.zeros(shape) if start is None else start
+    return least(loss, begin.ravel(), STEEPEST * max(1.0, float(counts.sum()))).reshape(shape)
+
+
+def _losses(logits: Array, truth: Array) -> tuple[Array, Array]:
+    """The crossentropy of each row [rows], and the shares that logits [rows, outputs] tell."""
+    if logits.shape[1] == 1:
+        sign = np.where(truth, -1.0, 1.0)
+        losses = np.logaddexp(0, sign * logits)[:, 0]
+        return losses, 0.5 * (1 + np.tanh(logits / 2))
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    powers = np.exp(shifted)
+    total = powers.sum(axis=1, keepdims=True)
+    return np.log(total[:, 0]) - shifted[truth], powers / total
+
+
+def least(loss: Callable[[Array], tuple[float, Array]], x: Array, small: float) -> Array:
+    """Where a smooth convex function is least: L-BFGS (Nocedal and Wright, Numerical Optimization, algorithm 7.4).
+
+    Args:
+        loss: value and gradient.
+        x: where to begin.
+        small: the largest component of the gradient at which it is over.
+    """
+    value, slope = loss(x)
+    moved: list[tuple[Array, Array]] = []
+    for _ in range(_ITERATIONS):
+        if np.max(np.abs(slope)) <= small:
+            break
+        way = -_inverse_hessian_times(moved, slope)
+        size, fall = 1.0 if moved else 1.0 / max(1.0, float(np.linalg.norm(slope))), float(slope @ way)
+        while True:
+            after, next_slope = loss(x + size * way)
+            if after <= value + 1e-4 * size * fall or size < 1e-12:
+                break
+            size /= 2
+        step, turn = size * way, next_slope - slope
+        if size < 1e-12 or value - after <= 1e-12 * abs(value):
+            break
+        if step @ turn > 1e-12 * float(turn @ turn):
+            moved = [*moved[1 - _MEMORY :], (step, turn)]
+        x, value, slope = x + step, after, next_slope
+    return x
+
+
+def _inverse_hessian_times(moved: Sequence[tuple[Array, Array]], slope: Array) -> Array:
+    """The two loops of algorithm 7.4."""
+    way, shares = slope.copy(), []
+    for step, turn in reversed(moved):
+        share = float(step @ way) / float(step @ turn)
+        shares.append(share)
+        way -= share * turn
+    if moved:
+        step, turn = moved[-1]
+        way *= float(step @ turn) / float(turn @ turn)
+    for (step, turn), share in zip(moved, reversed(shares), strict=True):
+        way += step * (share - float(turn @ way) / float(step @ turn))
+    return way
+
+
+def reference(problem: Problem, rows: Array, strength: float | None = None) -> Sequential:
+    """A network of one layer, its weights those of ridge or logistic regression on these rows.
+
+    Columns of many categories are left out of it, for there is no number a code could be multiplied with.
+
+    Args:
+        strength: of logistic regression; ridge chooses its own.
+    """
+    columns = problem.x.shape[1] - len(problem.preparation.embedded)
+    x, y = problem.x[rows, :columns], problem.y[rows]
+    if problem.classes:
+        found = logistic(x, y, problem.classes, strength or 1.0, problem.counts(rows, problem.weights_by_label(rows)))
+        kernel, bias = found[:-1], found[-1]
+    else:
+        kernel, bias = ridge(x, y)
+    whole = np.zeros((problem.x.shape[1], kernel.shape[1]), np.float32)
+    whole[:columns] = kernel
+    network = Sequential([Input((problem.x.shape[1],)), last_layer(problem.preparation)])
+    network.set_weights([whole, bias.astype(np.float32)])
+    network.compile(loss=LOSSES[problem.preparation.target.task], metrics=["accuracy"] if problem.classes else ["mae"])
+    return network

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which way of learning is right for a table: each is fitted several times, and judged on the rows left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeling.data import Split
+from edgeling.data.split import random_order
+from edgeling.data.table import distinct_values
+from edgeling.graph import run_rows
+from edgeling.graph.types import Array
+from edgeling.models import Sequential
+from edgeling.network.network import inference_graph
+from edgeling.workflow.fitting import Fitted, fit_network
+from edgeling.workflow.problem import Problem
+from edgeling.workflow.progress import Progress
+from edgeling.workflow.recipes import Recipe
+from edgeling.workflow.reference import LOGISTIC_STRENGTHS, reference
+from edgeling.workflow.settings import AUTO, LINEAR, Settings
+
+FOLDS = 5
+BUDGET_NS = 4e9  # of predicted work in all folds of all recipes
+STEP_NS, PRODUCT_NS = 4e3, 0.2  # what a step takes at the least, and more for each row and weight: forward and back
+_LEAST_SHARE = 1e-7  # a probability of less is taken for this much, as Keras's crossentropy does
+
+Fold = tuple[Array, Array]
+"""Positions of rows to learn from, and of those left out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """One way to learn, judged on rows it had not seen.
+
+    Attributes:
+        name: a recipe's, or "linear".
+        answers: float32 [rows, outputs] of the rows left out, in the order of ``Selection.rows``.
+        losses: of each of them: crossentropy, or the squared error in standard deviations of the target.
+        scores: of each of them: 1 where the class is right, else 0; of numbers the squared error, negative.
+        network: what learned from the first fold.
+        fitted: the training of that; None of what is not trained.
+        epochs: after which it was best, the median of the folds; 0 of what is not trained.
+        strength: of the reference: how strongly its weights are held to zero.
+    """
+
+    name: str
+    answers: Array
+    losses: Array
+    scores: Array
+    network: Sequential
+    fitted: Fitted | None = None
+    epochs: int = 0
+    strength: float | None = None
+
+    @property
+    def loss(self) -> float:
+        """The mean over the rows left out."""
+        return float(np.mean(self.losses))
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """What was compared on rows left out, and which is deployed.
+
+    Attributes:
+        candidates: by name, the linear reference first.
+        chosen: the name of the one that is deployed.
+        folds: how many times each learned from the others and was judged on one.
+        rows: positions of the rows left out, of all folds.
+        truth: what was to be answered there.
+        classes: how many; 0 for numbers.
+    """
+
+    candidates: Mapping[str, Candidate]
+    chosen: str
+    folds: int
+    rows: Array
+    truth: Array
+    classes: int
+
+    def score(self, name: str) -> float:
+        """A candidate's accuracy or R² on the rows left out."""
+        mean = float(np.mean(self.candidates[name].scores))
+        return mean if self.classes else 1 + mean / max(float(np.var(self.truth)), 1e-30)
+
+    def spread(self, name: str) -> float:
+        """The standard error of :meth:`score`, as far as the rows were drawn at random."""
+        scores = self.candidates[name].scores
+        scale = 1.0 if self.classes else max(float(np.var(self.truth)), 1e-30)
+        return float(np.std(scores) / np.sqrt(len(scores)) / scale)
+
+
+def fold_count(
+    problem: Problem, recipes: Sequence[Recipe], first: Fitted, rows: int, shuffled: bool
+) -> tuple[int, int]:
+    """How many folds, and how many of the recipes, are worth the work, predicted from what the first fit took.
+
+    Never asks the clock: a seed repeats its choice on any machine.
+    """
+    batch = problem.settings.batch_size or recipes[0].batch_size
+    step = STEP_NS + batch * first.network.count_params() * PRODUCT_NS
+    fit = first.epochs * -(-rows // batch) * step
+    for count in (FOLDS, 3, 1) if shuffled else (1,):
+        if count * len(recipes) * fit <= BUDGET_NS:
+            return count, len(recipes)
+    return 1, 1
+
+
+def folds(problem: Problem, parts: Split, count: int) -> list[Fold]:
+    """The division's own rows to validate first; then those it learns from, left out in turns.
+
+    Every class is left out in the same proportion, and of each some row is always learned from.
+    """
+    found = [(parts.train, parts.validation)]
+    if count < 3:
+        return found
+    dealt = np.full(len(parts.train), -1)
+    codes = problem.y[parts.train] if problem.classes else np.zeros(len(parts.train), np.int32)
+    order = random_order(len(parts.train), problem.settings.seed, substream=2)
+    for code in distinct_values(codes):
+        members = order[codes[order] == code]
+        if len(members) > 1:
+            dealt[members] = np.arange(len(members)) % (count - 1)
+    for turn in range(count - 1):
+        left_out = parts.train[dealt == turn]
+        if len(left_out):
+            found.append((np.concatenate([parts.train[dealt != turn], parts.validation]), left_out))
+    return found
+
+
+def compare(
+    problem: Problem, recipes: Sequence[Recipe], cut: Sequence[Fold], first: Fitted, tell: Callable[[str], None]
+) -> Selection:
+    """Judge the reference and each recipe on the rows left out.
+
+    Args:
+        cut: the folds.
+        first: what the first recipe made of the first fold.
+        tell: is told of what is under way.
+    """
+    rows = np.concatenate([left_out for _, left_out in cut])
+    tell(LINEAR)
+    found = {LINEAR: _reference(problem, cut, rows)}
+    for recipe in recipes:
+        fitted = [first] if recipe is recipes[0] else []
+        for train, left_out in cut[len(fitted) :]:
+            tell(f"{recipe.name}, {len(fitted) + 1} of {len(cut)}")
+            fitted.append(fit_network(problem, recipe, train, left_out, Progress()))
+        found[recipe.name] = _judged(recipe.name, problem, cut, rows, fitted)
+    chosen = _best(found, problem.settings)
+    return Selection(found, chosen, len(cut), rows, problem.y[rows], problem.classes)
+
+
+def _judged(name: str, problem: Problem, cut: Sequence[Fold], rows: Array, fitted: Sequence[Fitted]) -> Candidate:
+    networks = [each.network for each in fitted]
+    epochs = int(np.median([each.best_epoch for each in fitted]))
+    return Candidate(name, *_left_out(problem, cut, rows, networks), networks[0], fitted[0], epochs)
+
+
+def _reference(problem: Problem, cut: Sequence[Fold], rows: Array) -> Candidate:
+    """The linear reference, of the strength that tells the rows left out best."""
+    found = []
+    for strength in LOGISTIC_STRENGTHS if problem.classes else (None,):
+        networks = [reference(problem, train, strength) for train, _ in cut]
+        found.append(Candidate(LINEAR, *_left_out(problem, cut, rows, networks), networks[0], strength=strength))
+    return min(found, key=lambda each: each.loss)
+
+
+def _left_out(
+    problem: Problem, cut: Sequence[Fold], rows: Array, networks: Sequence[Sequential]
+) -> tuple[Array, Array, Array]:
+    """Answers, losses and scores of the rows left out."""
+    answers = np.concatenate([
+        run_rows(inference_graph(network), problem.x[left_out])[0]
+        for network, (_, left_out) in zip(networks, cut, strict=True)
+    ])  # fmt: skip
+    return answers, *losses_and_scores(answers, problem.y[rows], problem.classes)
+
+
+def losses_and_scores(answers: Array, truth: Array, classes: int) -> tuple[Array, Array]:
+    """Of each row, as :class:`Candidate` has them."""
+    if not classes:
+        squares = np.square(answers[:, 0].astype(np.float64) - truth)
+        return squares, -squares
+    shares = np.concatenate([1 - answers, answers], axis=1) if answers.shape[1] == 1 else answers
+    told = np.take_along_axis(shares, truth[:, None].astype(np.int64), axis=1)[:, 0].astype(np.float64)
+    return -np.log(np.clip(told, _LEAST_SHARE, 1)), (shares.argmax(axis=1) == truth).astype(np.float64)
+
+
+def _best(found: Mapping[str, Candidate], settings: Settings) -> str:
+    """The recipe with the best score, of equals the one with the least loss; the reference if that does as well.
+
+    It does where the best recipe is ahead by no more than the standard error of the difference: so much is chance, and
+    the reference is smaller. Who asked for one thing gets it.
+    """
+    linear = found[LINEAR]
+    best = max((c for n, c in found.items() if n != LINEAR), key=lambda each: (float(np.mean(each.scores)), -each.loss))
+    if settings.recipe != AUTO or settings.hidden is not None:
+        return LINEAR if settings.recipe == LINEAR else best.name
+    gain = best.scores - linear.scores
+    return best.name if float(np.mean(gain)) > float(np.std(gain)) / np.sqrt(len(gain)) else LINEAR
