@@ -30,9 +30,11 @@ from edgeling.targets import Target
 from edgeling.toolchain.predictor import Predictor, compiled
 from edgeling.workflow.deploy import PROOF_ROWS, deployable, identifier
 from edgeling.workflow.division import Division, asked_roles, divided
-from edgeling.workflow.fitting import fit_network, settled
+from edgeling.workflow.fitting import fit_network
 from edgeling.workflow.pipeline import decide, interface_for, shares, whole_graph
+from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
+from edgeling.workflow.recipes import recipes_for
 from edgeling.workflow.settings import Settings
 
 MOST_SPLITS = 50
@@ -145,9 +147,8 @@ class _Network:
         kept = tuple(c if c.name in names else replace(c, dropped=c.dropped or "left out") for c in checked.columns)
         self.check, self._division = replace(checked, columns=kept), division
         self.preparation = Preparation.fit(self.check, division.parts.train)
-        fitted = fit_network(
-            self.check, division.parts, self.preparation, settled(settings, self.preparation), Progress(), False
-        )
+        problem, parts = Problem.of(self.check, self.preparation, settings), division.parts
+        fitted = fit_network(problem, recipes_for(problem)[0], parts.train, parts.validation, Progress())
         self._network: Graph = inference_graph(fitted.network)
         self.graph = whole_graph("selected", self.preparation, self._network)
         self.predict = Predictor(self.graph, partial(compiled, self.graph, "selected"))
