@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from edgeling.codegen.calls import CALLS, FLOAT_CALLS, NO_CALL
 from edgeling.codegen.calls_training import TRAINING_CALLS
+from edgeling.codegen.calls_windows import WINDOW_CALLS
 from edgeling.codegen.schedule import COPY
 from edgeling.graph.activations import ACTIVATIONS, log_softmax, sigmoid
 from edgeling.graph.losses import CROSS_ENTROPIES, LOSSES, METRICS
@@ -53,7 +54,11 @@ def binary_cases() -> Iterator[Case]:
               ((2, 3, 4), (4,)), ((2, 3, 4), (2, 1, 1)), ((33, 65), (65,)), ((1,), (1,)), ((), ())]  # fmt: skip
     for operation, (a, b) in product(("add", "subtract", "multiply", "divide"), shapes):
         yield case(operation, normal(*a), positive(*b))
-    for operation in ("add", "subtract", "multiply", "divide"):
+    for a, b in shapes:
+        yield case("maximum", normal(*a), normal(*b), exact=True)
+        yield case("minimum", normal(*a), normal(*b), exact=True)
+    yield case("larger_gradient", normal(3, 5), np.round(normal(3, 5)), np.round(normal(3, 5, seed=1)), exact=True)
+    for operation in ("add", "subtract", "multiply", "divide", "maximum", "minimum"):
         yield case(operation, EXTREME[:, None] + np.zeros(27, "f"), EXTREME, exact=True)
 
 
@@ -99,6 +104,47 @@ def matmul_cases() -> Iterator[Case]:
     for (m, k, n), flip_a, flip_b in product(sizes, (False, True), (False, True)):
         a, b = normal(*((k, m) if flip_a else (m, k))), normal(*((n, k) if flip_b else (k, n)), seed=1)
         yield case("matmul", a, b, transpose_a=flip_a, transpose_b=flip_b)
+
+
+def window_cases() -> Iterator[Case]:
+    windows: list[tuple[tuple[int, int], dict[str, tuple[int, ...]]]] = [
+        ((3, 3), {"strides": (1, 1), "padding": (1, 1, 1, 1)}), ((2, 3), {"strides": (2, 1), "padding": (1, 0, 0, 2)}),
+        ((1, 4), {"strides": (1, 3), "padding": (0, 0, 3, 1)}), ((5, 4), {"strides": (4, 2), "padding": (0, 0, 0, 0)}),
+    ]  # fmt: skip
+    for n, h, w, c, (size, moved) in [(1, 5, 6, 3, windows[0]), (2, 7, 9, 4, windows[1]), (3, 1, 20, 2, windows[2]),
+                                      (2, 9, 8, 8, windows[3]), (2, 6, 6, 16, windows[0])]:  # fmt: skip
+        x = normal(n, h, w, c)
+        shape = case("max_pool", x, size=size, **moved).graph.types["max_pool"].shape
+        dy = normal(*shape, seed=1)
+        yield case("max_pool", x, size=size, **moved, exact=True)
+        yield case("average_pool", x, size=size, **moved)
+        yield case("max_pool_gradient", dy, np.round(x), size=size, **moved)
+        yield case("average_pool_gradient", dy, size=size, shape=x.shape, **moved)
+        for groups, of_each in ((1, 5), (1, 16), (2, 3), (c, 1), (c, 2)):
+            for dilations in ((1, 1), (1, 2)) if w > 12 else ((1, 1),):
+                if c % groups == 0:
+                    yield from conv_cases(x, size, groups, of_each, dilations=dilations, **moved)
+
+
+def conv_cases(
+    x: Array, size: tuple[int, int], groups: int, of_each: int, **moved: tuple[int, ...]
+) -> Iterator[Case]:  # fmt: skip
+    kernel = normal(*size, x.shape[3] // groups, groups * of_each, seed=2)
+    found = case("conv", x, kernel, normal(groups * of_each, seed=3), groups=groups, **moved, function="relu")
+    yield found
+    dy = normal(*found.graph.types["conv"].shape, seed=4)
+    yield case("conv_input_gradient", dy, kernel, groups=groups, shape=x.shape, **moved)
+    yield case("conv_kernel_gradient", x, dy, groups=groups, size=size, **moved)
+
+
+def shaping_cases() -> Iterator[Case]:
+    for shape, order in [((2, 3), (1, 0)), ((2, 3, 4), (0, 2, 1)), ((2, 3, 4, 5), (0, 3, 1, 2)), ((1, 5), (0, 1)),
+                         ((2, 1, 3, 1, 2), (4, 0, 3, 2, 1)), ((7,), (0,))]:  # fmt: skip
+        yield case("transpose", normal(*shape), permutation=order, exact=True)
+    for shape, begin, whole in [((2, 3), (0, 1), (2, 6)), ((3,), (2,), (5,)), ((1, 2, 3), (1, 0, 0), (4, 2, 3)),
+                                ((2, 3, 4, 2), (0, 1, 2, 0), (2, 5, 6, 2))]:  # fmt: skip
+        yield case("pad", normal(*shape), begin=begin, shape=whole, value=-1.5, exact=True)
+        yield case("slice", normal(*whole), begin=begin, shape=shape, exact=True)
 
 
 def softmax_cases() -> Iterator[Case]:
@@ -290,6 +336,7 @@ def update_cases() -> Iterator[Case]:
 FAMILIES = {
     "arithmetic": (binary_cases, elementwise_cases, sum_cases),
     "linear": (dense_cases, matmul_cases),
+    "windows": (window_cases, shaping_cases),
     "functions": (activation_cases, softmax_cases, prepare_cases),
     "losses": (loss_cases, loss_edge_cases, cross_entropy_cases, metric_cases),
     "training": (training_cases, update_cases),
@@ -315,7 +362,7 @@ def test_products_with_the_kernels_of_this_machine():
 
 def test_every_float_operation_is_tried():
     tried = {item.graph.nodes[0].operation for family in FAMILIES.values() for cases in family for item in cases()}
-    assert tried >= (set(FLOAT_CALLS) | set(TRAINING_CALLS)) - {COPY}
+    assert tried >= (set(FLOAT_CALLS) | set(WINDOW_CALLS) | set(TRAINING_CALLS)) - {COPY}
 
 
 LENGTH = st.one_of(st.integers(1, 5), st.integers(1, 70))

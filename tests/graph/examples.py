@@ -39,6 +39,9 @@ def example(*inputs: Given, **attributes: Any) -> Example:
 
 M, R, S = t(2, 3), t(3), t()  # a matrix, a row, a scalar
 STEP = t(dtype=UINT32)
+IMAGE = t(1, 4, 5, 2)
+MOVED: Mapping[str, Any] = {"strides": (2, 1), "padding": (1, 0, 1, 1), "dilations": (2, 1), "groups": 2}
+POOLED: Mapping[str, Any] = {"size": (3, 2), "strides": (2, 2), "padding": (1, 0, 0, 1)}
 STORED = t(2, 3, dtype=INT8)
 WHOLE_INT8 = (
     np.array([[1, -127, 3], [4, 5, 127]], np.int8), np.array([5, -6], np.int32),
@@ -63,6 +66,15 @@ EXAMPLES: Mapping[str, Example] = {
     "clip": example(M, minimum=-1.0, maximum=1.0),
     "dense": example(M, t(3, 4), t(4)),
     "matmul": example(M, t(3, 4)),
+    "conv": example(IMAGE, t(2, 3, 1, 6), t(6), **MOVED),
+    "conv_input_gradient": example(t(1, 2, 5, 6), t(2, 3, 1, 6), shape=IMAGE.shape, **MOVED),
+    "conv_kernel_gradient": example(IMAGE, t(1, 2, 5, 6), size=(2, 3), **MOVED),
+    **dict.fromkeys(("max_pool", "average_pool"), example(IMAGE, **POOLED)),
+    "max_pool_gradient": example(t(1, 2, 3, 2), IMAGE, **POOLED),
+    "average_pool_gradient": example(t(1, 2, 3, 2), shape=IMAGE.shape, **POOLED),
+    "transpose": example(t(2, 3, 4), permutation=(1, 2, 0)),
+    "pad": example(M, begin=(1, 2), shape=(4, 6), value=-1.0),
+    "slice": example(M, begin=(1, 0), shape=(1, 2)),
     "broadcast": example(t(1, 3), shape=(2, 3)),
     "reshape": example(M, shape=(3, 2)),
     **dict.fromkeys(("batch_normalization",), example(M, R, R, R, R)),

@@ -82,11 +82,49 @@ def test_matmul(transpose_a: bool, transpose_b: bool) -> None:
         ("broadcast", {"shape": (2, 3, 4)}),
         ("penalty", {"l1": 0.3, "l2": 0.7}),
         ("gather", {"indices": (2, 0, 2)}),
+        ("transpose", {"permutation": (1, 0)}),
+        ("pad", {"begin": (0, 2), "shape": (4, 6), "value": 1.0}),
+        ("slice", {"begin": (1, 0), "shape": (2, 3)}),
         ("scatter", {"indices": (1, 5, 1, 0), "columns": 6}),
     ],
 )
 def test_unary(operation: str, attributes) -> None:
     check_gradients(lambda b, x: b.add(operation, x, **attributes), [(3, 4)], positive=True)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("function", ["linear", "tanh"])
+def test_conv(groups: int, function: str) -> None:
+    window = {"strides": (2, 1), "padding": (1, 0, 0, 2), "dilations": (1, 2), "groups": groups}
+    shapes = [(2, 5, 4, 4), (2, 2, 4 // groups, 2), (2,)]
+    check_gradients(lambda b, *v: b.add("conv", *v, function=function, **window), shapes)
+
+
+def test_conv_input_gradient_which_is_a_transposed_convolution() -> None:
+    window = {"strides": (2, 2), "padding": (0, 1, 1, 0), "shape": (2, 6, 5, 3)}
+    shapes = [(2, 3, 2, 2), (2, 3, 3, 2)]
+    check_gradients(lambda b, *v: b.add("conv_input_gradient", *v, **window), shapes)
+
+
+@pytest.mark.parametrize("operation", ["max_pool", "average_pool"])
+def test_pools(operation: str) -> None:
+    window = {"size": (2, 3), "strides": (1, 2), "padding": (1, 0, 1, 1)}
+    check_gradients(lambda b, x: b.add(operation, x, **window), [(2, 4, 5, 2)])
+
+
+@pytest.mark.parametrize("shapes", BROADCASTS)
+@pytest.mark.parametrize("operation", ["maximum", "minimum"])
+def test_the_larger_and_the_smaller(operation: str, shapes) -> None:
+    check_gradients(lambda b, x, y: b.add(operation, x, y), shapes)
+
+
+def test_equals_share_the_gradient_of_the_larger() -> None:
+    b = GraphBuilder("g")
+    v, w = b.variable([1.0, 2.0], "v"), b.variable([1.0, 3.0], "w")
+    total = b.add("reshape", b.add("sum", b.add("maximum", v, w), axes=(0,)), shape=(), name="total")
+    _, dv, dw = run(differentiate(b.build([total]), total, [v, w]), []).outputs
+    np.testing.assert_array_equal(dv, [0.5, 0])
+    np.testing.assert_array_equal(dw, [0.5, 1])
 
 
 def test_standardize_and_concatenate() -> None:

@@ -44,6 +44,16 @@ SUMMANDS: dict[str, Callable[[Array], Array]] = {
 """The largest number within an activation that it is left of when another has been taken away."""
 OF_ROWS = {"softmax", "softmax_gradient", "log_softmax", "log_softmax_gradient", "loss", "loss_gradient", "metric"}
 OF_ROWS |= {"cross_entropy", "cross_entropy_gradient"}
+TERMS: dict[str, Callable[[list[tuple[int, ...]], Mapping[str, Any]], int]] = {
+    "dense": lambda shapes, _: shapes[1][0],
+    "matmul": lambda shapes, a: shapes[0][0 if a["transpose_a"] else 1],
+    "conv": lambda shapes, _: prod(shapes[1][:3]),
+    "conv_input_gradient": lambda shapes, a: prod(shapes[1]) // shapes[1][2] // a["groups"],
+    "conv_kernel_gradient": lambda shapes, _: prod(shapes[1][:3]),
+    **dict.fromkeys(("average_pool", "average_pool_gradient", "max_pool_gradient"), lambda _, a: prod(a["size"])),
+    **dict.fromkeys(("penalty", "norm", "lamb_update", "adafactor_update"), lambda shapes, _: max(map(prod, shapes))),
+}
+"""How many terms a result is the sum of, by the shapes of the inputs and the attributes."""
 LEAST = 2.0**-119
 """Exponentials below 2**-126 are zero; up to that they may be multiplied by their own argument, below 2**7."""
 
@@ -132,14 +142,10 @@ def _wide(graph: Graph, name: str, array: Any) -> Array:
 def _terms(graph: Graph, node: Node) -> float:
     """How many terms a result of the node is the sum of."""
     shapes = [graph.types[name].shape for name in node.inputs]
-    if node.operation == "dense":
-        return shapes[1][0]
-    if node.operation == "matmul":
-        return shapes[0][0 if node.attributes["transpose_a"] else 1]
+    if node.operation in TERMS:
+        return TERMS[node.operation](shapes, node.attributes)
     if node.operation == "sum":
         return prod(shapes[0]) // prod(graph.types[node.output].shape)
-    if node.operation in ("penalty", "norm", "lamb_update", "adafactor_update"):
-        return max(map(prod, shapes))
     return shapes[-1][-1] if node.operation in OF_ROWS else 1
 
 

@@ -2,8 +2,8 @@
 """The C call of every operation: which kernel header it needs, and the line that calls it.
 
 A row may list several kernels, in order: the first that is right for the target and the sizes is called; the last is
-right everywhere. To add an operation, add its row here (products: ``calls_products.py``; what only training needs:
-``calls_training.py``; int8: ``calls_int8.py``) and its kernel under ``kernels/``.
+right everywhere. To add an operation, add its row here (products: ``calls_products.py``; windows: ``calls_windows.py``;
+what only training needs: ``calls_training.py``; int8: ``calls_int8.py``) and its kernel under ``kernels/``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from edgeling.codegen.broadcast import binary_call, broadcast_call, sum_call
 from edgeling.codegen.calls_int8 import INT8_CALLS
 from edgeling.codegen.calls_products import DENSE_CALLS, MATMUL_CALLS
 from edgeling.codegen.calls_training import TRAINING_CALLS
+from edgeling.codegen.calls_windows import WINDOW_CALLS
 from edgeling.codegen.schedule import COPY
 from edgeling.codegen.site import Call, Line, Setting, Site, stored_calls
 from edgeling.errors import UnsupportedError
@@ -102,6 +103,9 @@ def _binary(name: str) -> Call:
 
 FLOAT_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     **{name: _binary(name) for name in ("add", "subtract", "multiply", "divide")},
+    "maximum": Call("elementwise", lambda site: binary_call(site, "maximum_of"), in_place=(0, 1)),
+    "minimum": Call("elementwise", lambda site: binary_call(site, "minimum_of"), in_place=(0, 1)),
+    "larger_gradient": Call("elementwise", _elementwise("larger_gradient"), in_place=(0, 1, 2)),
     "square": Call("elementwise", _elementwise("square"), in_place=(0,)),
     "reciprocal_sqrt": Call("elementwise", _elementwise("reciprocal_sqrt", "epsilon"), in_place=(0,)),
     "clip": Call("elementwise", _elementwise("clip", "minimum", "maximum"), in_place=(0,)),
@@ -132,7 +136,7 @@ FLOAT_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
 
 CALLS: Mapping[str, tuple[Call, ...]] = {
     name: row if isinstance(row, tuple) else (row,)
-    for name, row in {**FLOAT_CALLS, **TRAINING_CALLS, **INT8_CALLS}.items()
+    for name, row in {**FLOAT_CALLS, **WINDOW_CALLS, **TRAINING_CALLS, **INT8_CALLS}.items()
 }
 
 

@@ -13,6 +13,12 @@ from edgeling.codegen.schedule import Schedule
 from edgeling.graph.types import Node
 
 Axis = tuple[str, int]
+
+# Of what moves windows: which of (inputs, output) have as many images as the first input.
+_IMAGES = {
+    "conv": (3,), "conv_input_gradient": (2,), "conv_kernel_gradient": (1,), "max_pool": (1,), "average_pool": (1,),
+    "max_pool_gradient": (1, 2), "average_pool_gradient": (1,),
+}  # fmt: skip
 Pairs = Iterator[tuple[Axis, Axis]]
 
 
@@ -94,6 +100,13 @@ def _joined(work: Schedule, node: Node) -> Pairs:
         (a, b), y = node.inputs, node.output
         flip_a, flip_b = int(bool(node.attributes["transpose_a"])), int(bool(node.attributes["transpose_b"]))
         yield from (((a, flip_a), (y, 0)), ((a, 1 - flip_a), (b, flip_b)), ((b, 1 - flip_b), (y, 1)))
+    elif node.operation in _IMAGES:
+        values = (*node.inputs, node.output)
+        yield from (((values[0], 0), (values[place], 0)) for place in _IMAGES[node.operation])
+    elif node.operation == "transpose":
+        yield from (
+            ((node.inputs[0], axis), (node.output, at)) for at, axis in enumerate(node.attributes["permutation"])
+        )
     elif node.operation == "embedding":
         yield (node.inputs[0], 0), (node.output, 0)
     elif node.operation == "embedding_gradient":

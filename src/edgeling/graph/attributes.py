@@ -11,13 +11,13 @@ from edgeling.errors import GraphError
 from edgeling.graph.activations import ACTIVATIONS
 from edgeling.graph.calendar import DAY_MINUTES, LARGEST_EPOCH_DAYS, PARTS
 from edgeling.graph.integer import INT8_MAX, INT8_MIN, LARGEST_ZERO_POINT
-from edgeling.graph.limits import MAX_ELEMENTS
+from edgeling.graph.limits import MAX_ELEMENTS, MAX_RANK
 from edgeling.graph.losses import CROSS_ENTROPIES, LOSSES, METRICS
 from edgeling.graph.operations import MANY, OPERATIONS
 from edgeling.graph.types import LARGEST_FLOAT32, Attribute, Graph
 
 FUNCTIONS: Mapping[str, Collection[str]] = {
-    **dict.fromkeys(("activation", "activation_gradient", "dense"), ACTIVATIONS),
+    **dict.fromkeys(("activation", "activation_gradient", "dense", "conv"), ACTIVATIONS),
     **dict.fromkeys(("loss", "loss_gradient"), LOSSES),
     **dict.fromkeys(("cross_entropy", "cross_entropy_gradient"), CROSS_ENTROPIES),
     "metric": METRICS,
@@ -38,6 +38,15 @@ _SUM = {
     **dict.fromkeys(("right_shift_a", "right_shift_b"), (0, 31)),
 }
 _INPUT = {"input_zero_point": (-LARGEST_ZERO_POINT, LARGEST_ZERO_POINT)}
+_SIDE = 1 << 15  # of a window: no sensor's image is larger
+_WINDOW = {"strides": (1, _SIDE), "padding": (0, _SIDE), "size": (1, _SIDE), "shape": (1, MAX_ELEMENTS)}
+_KERNEL = {**_WINDOW, "dilations": (1, _SIDE), "groups": (1, MAX_ELEMENTS)}
+_WINDOWS: Mapping[str, Mapping[str, tuple[float, float]]] = {
+    **dict.fromkeys(("conv", "conv_input_gradient", "conv_kernel_gradient"), _KERNEL),
+    **dict.fromkeys(("max_pool", "max_pool_gradient", "average_pool", "average_pool_gradient"), _WINDOW),
+    "transpose": {"permutation": (0, MAX_RANK - 1)},
+    **{key: {"begin": (0, MAX_ELEMENTS), "shape": (1, MAX_ELEMENTS)} for key in ("pad", "slice")},
+}
 _QUANTIZED: Mapping[str, Mapping[str, tuple[float, float]]] = {
     **dict.fromkeys(("add_quantized", "subtract_quantized"), _SUM),
     "multiply_quantized": {**_FRACTION, **_OPERANDS},
@@ -71,6 +80,7 @@ RANGES: Mapping[str, Mapping[str, tuple[float, float]]] = {
         "minimum_difference": (-(31 << 26), 0),
     },
     **_QUANTIZED,
+    **_WINDOWS,
 }
 _INT32 = (-(2**31), 2**31 - 1)  # what any other integer may be
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
 from edgeling.graph.operations import OPERATIONS
 from edgeling.graph.types import Graph, Node
@@ -59,6 +60,25 @@ def _dense(graph: Graph, node: Node) -> Cost:
     return Cost(rows * _elements(graph, node.inputs[1]), activated)
 
 
+def _conv(graph: Graph, node: Node) -> Cost:
+    kernel, made = graph.types[node.inputs[1]], graph.types[node.output]
+    return Cost(made.size * kernel.size // made.shape[-1], made.size if node.attributes["function"] != "linear" else 0)
+
+
+def _conv_input_gradient(graph: Graph, node: Node) -> Cost:
+    dy, kernel = (graph.types[value] for value in node.inputs)
+    return Cost(dy.size * kernel.size // dy.shape[-1])
+
+
+def _conv_kernel_gradient(graph: Graph, node: Node) -> Cost:
+    dy, kernel = graph.types[node.inputs[1]], graph.types[node.output]
+    return Cost(dy.size * kernel.size // dy.shape[-1])
+
+
+def _pool(graph: Graph, node: Node) -> Cost:
+    return Cost(elementary=_elements(graph, node.output) * prod(node.attributes["size"]))
+
+
 def _matmul(graph: Graph, node: Node) -> Cost:
     inner = graph.types[node.inputs[0]].shape[0 if node.attributes["transpose_a"] else 1]
     return Cost(inner * _elements(graph, node.output))
@@ -72,5 +92,7 @@ def _scan(_: Graph, node: Node) -> Cost:
 _BY_WORK: dict[str, CostRule] = {"outputs": _each_output, "inputs": _each_input, "none": _moved}
 _OWN: dict[str, CostRule] = {
     **dict.fromkeys(("dense", "dense_int8", "dense_int16"), _dense), "matmul": _matmul, "scan": _scan,
+    "conv": _conv, "conv_input_gradient": _conv_input_gradient, "conv_kernel_gradient": _conv_kernel_gradient,
+    "max_pool": _pool, "average_pool": _pool,
 }  # fmt: skip
 COSTS: dict[str, CostRule] = {name: _OWN.get(name) or _BY_WORK[row.work] for name, row in OPERATIONS.items()}

@@ -22,6 +22,15 @@ from edgeling.graph.scan import Scan
 from edgeling.graph.sums import axes_sum, product, row_sum
 from edgeling.graph.types import Array, DType, Graph, Node
 from edgeling.graph.updates import UPDATE_MEANINGS
+from edgeling.graph.windows import (
+    average_pool,
+    average_pool_gradient,
+    convolve,
+    convolve_input_gradient,
+    convolve_kernel_gradient,
+    max_pool,
+    max_pool_gradient,
+)
 
 Attributes = Mapping[str, Any]
 Meaning = Callable[..., Any]
@@ -37,6 +46,25 @@ def _activation_gradient(a: Attributes, dy: Array, v: Array) -> Array:
 
 def _dense(a: Attributes, x: Array, kernel: Array, bias: Array) -> Array:
     return _activation(a, product(x, kernel, bias))
+
+
+def _conv(a: Attributes, x: Array, kernel: Array, bias: Array) -> Array:
+    return _activation(a, convolve(a, x, kernel, bias))
+
+
+def _part(a: Attributes, shape: Sequence[int]) -> tuple[slice, ...]:
+    """Where a part of a shape lies in the whole."""
+    return tuple(slice(start, start + length) for start, length in zip(a["begin"], shape, strict=True))
+
+
+def _pad(a: Attributes, x: Array) -> Array:
+    y = np.full(a["shape"], a["value"], x.dtype)
+    y[_part(a, x.shape)] = x
+    return y
+
+
+def _larger_gradient(_: Attributes, dy: Array, a: Array, b: Array) -> Array:
+    return np.where(a == b, dy * dy.dtype.type(0.5), np.where(a > b, dy, dy.dtype.type(0)))
 
 
 def _matmul(a: Attributes, left: Array, right: Array) -> Array:
@@ -140,6 +168,9 @@ MEANINGS: dict[str, Meaning] = {
     "subtract": lambda _, x, y: x - y,
     "multiply": lambda _, x, y: x * y,
     "divide": lambda _, x, y: x / y,
+    "maximum": lambda _, x, y: np.maximum(x, y),
+    "minimum": lambda _, x, y: np.minimum(x, y),
+    "larger_gradient": _larger_gradient,
     "square": lambda _, x: x * x,
     "reciprocal_sqrt": lambda a, x: 1 / np.sqrt(x + a["epsilon"]),
     "clip": lambda a, x: np.clip(x, a["minimum"], a["maximum"]),
@@ -147,6 +178,16 @@ MEANINGS: dict[str, Meaning] = {
     "activation_gradient": _activation_gradient,
     "dense": _dense,
     "matmul": _matmul,
+    "conv": _conv,
+    "conv_input_gradient": convolve_input_gradient,
+    "conv_kernel_gradient": convolve_kernel_gradient,
+    "max_pool": max_pool,
+    "max_pool_gradient": max_pool_gradient,
+    "average_pool": average_pool,
+    "average_pool_gradient": average_pool_gradient,
+    "transpose": lambda a, x: np.transpose(x, a["permutation"]),
+    "pad": _pad,
+    "slice": lambda a, x: x[_part(a, a["shape"])],
     "sum": lambda a, x: axes_sum(x, a["axes"]),
     "broadcast": lambda a, x: np.broadcast_to(x, a["shape"]),
     "reshape": lambda a, x: np.reshape(x, a["shape"]),

@@ -58,6 +58,8 @@ ELEMENTWISE = {
     "subtract": _binary("a - b"),
     "multiply": _binary("a * b"),
     "divide": _binary("a / b"),
+    "maximum": _binary("the larger of a and b"),
+    "minimum": _binary("the smaller of a and b"),
     "square": Operation("x * x", 1),
     "reciprocal_sqrt": Operation("1 / sqrt(x + epsilon)", 1, {"epsilon": 0.0}),
     "clip": Operation("x limited to [minimum, maximum]", 1, {"minimum": 0.0, "maximum": 0.0}),
@@ -71,6 +73,27 @@ LINEAR = {
     "broadcast": Operation("x repeated to a shape (NumPy broadcasting)", 1, {"shape": (1,)}, work="none"),
     "reshape": Operation("the same elements in another shape", 1, {"shape": (1,)}, work="none"),
 }
+
+_WINDOW: Mapping[str, Attribute] = {"strides": (1, 1), "padding": (0, 0, 0, 0)}
+_KERNEL: Mapping[str, Attribute] = {**_WINDOW, "dilations": (1, 1), "groups": 1}
+WINDOWS = {
+    "conv": Operation(
+        "activation(convolution + bias): x [n,h,w,c], kernel [kh,kw,c/groups,o], bias [o]; padding above, below, left "
+        "and right; see `windows.py`", 3, {**_KERNEL, **ACTIVATION_ATTRIBUTES},
+    ),
+    "conv_input_gradient": Operation("(dy, kernel) -> dx of a shape; a transposed convolution", 2,
+                                     {**_KERNEL, "shape": (1,)}),
+    "conv_kernel_gradient": Operation("(x, dy) -> dkernel, its first lengths size", 2, {**_KERNEL, "size": (1, 1)}),
+    "max_pool": Operation("the largest of each window of x [n,h,w,c]", 1, {**_WINDOW, "size": (1, 1)}),
+    "average_pool": Operation("the mean of what each window sees of x [n,h,w,c]", 1, {**_WINDOW, "size": (1, 1)}),
+}  # fmt: skip
+
+SHAPING = {
+    "transpose": Operation("the axes in another order", 1, {"permutation": (0,)}, work="none"),
+    "pad": Operation("x at begin in a shape filled with value", 1, {"begin": (0,), "shape": (1,), "value": 0.0},
+                     work="none"),
+    "slice": Operation("the part of a shape that begins at begin", 1, {"begin": (0,), "shape": (1,)}, work="none"),
+}  # fmt: skip
 
 NORMALISING = {
     "softmax": Operation("softmax over the last axis", 1, work="inputs"),
@@ -124,6 +147,11 @@ BACKWARDS = {
     ),
     "softmax_gradient": Operation("(dy, y) -> dx", 2),
     "log_softmax_gradient": Operation("(dy, y) -> dx", 2),
+    "max_pool_gradient": Operation(
+        "(dy, x) -> dx: to the first of the largest in each window", 2, {**_WINDOW, "size": (1, 1)}, work="inputs",
+    ),
+    "average_pool_gradient": Operation("(dy) -> dx of a shape", 1, {**_WINDOW, "size": (1, 1), "shape": (1,)}),
+    "larger_gradient": Operation("(dy, a, b) -> dy where a > b, half of it where they are equal, else 0", 3),
     "loss_gradient": Operation("(d_rows [n], y_true, y_pred) -> d_y_pred", 3, LOSS_ATTRIBUTES, work="inputs"),
     "cross_entropy_gradient": Operation(
         "(d_rows [n], y_true, probabilities) -> d_logits", 3, CROSS_ENTROPY_ATTRIBUTES, work="inputs"
@@ -232,6 +260,6 @@ REGIONS = {
 }  # fmt: skip
 
 OPERATIONS: Mapping[str, Operation] = {
-    **ELEMENTWISE, **LINEAR, **NORMALISING, **PREPARATION, **TRAINING, **BACKWARDS, **UPDATES, **INT8, **QUANTIZED,
-    **REGIONS,
+    **ELEMENTWISE, **LINEAR, **WINDOWS, **SHAPING, **NORMALISING, **PREPARATION, **TRAINING, **BACKWARDS, **UPDATES,
+    **INT8, **QUANTIZED, **REGIONS,
 }  # fmt: skip

@@ -9,7 +9,7 @@ constants of int8 nodes may hold in ``limits.py``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -20,11 +20,11 @@ from edgeling.graph import integer, integer16
 from edgeling.graph.calendar import DAY_MINUTES
 from edgeling.graph.limits import LARGEST_SUM, check_type
 from edgeling.graph.losses import LOSSES
+from edgeling.graph.requiring import TypeRule, Types, require
 from edgeling.graph.scan import scan_types
 from edgeling.graph.types import Attribute, DType, TensorType
+from edgeling.graph.window_rules import WINDOW_RULES
 
-Types = tuple[TensorType, ...]
-TypeRule = Callable[[Types, Mapping[str, Any]], Types]
 SCALAR = TensorType(())
 
 _FLOAT, _INT8, _INT16, _INT32, _UINT32 = DType.FLOAT32, DType.INT8, DType.INT16, DType.INT32, DType.UINT32
@@ -52,12 +52,6 @@ ELEMENT_TYPES: Mapping[str, tuple[tuple[DType, ...], ...]] = {
     **dict.fromkeys(("requantize", "sum_quantized"), (STORED,)),
     "scale_quantized": (STORED, (_INT8,), (_INT32,), (_INT32,), (_INT8,)),
 }
-
-
-def require(holds: bool, rule: str, types: Types) -> None:
-    """Raise a GraphError that names the rule and the types that break it."""
-    if not holds:
-        raise GraphError(rule, received=", ".join(map(str, types)))
 
 
 def _require_element_types(operation: str, types: Types) -> None:
@@ -365,7 +359,7 @@ def _sum_quantized(types: Types, attributes: Mapping[str, Any]) -> Types:
 
 
 TYPE_RULES: dict[str, TypeRule] = {
-    **dict.fromkeys(("add", "subtract", "multiply", "divide"), _broadcast_binary),
+    **dict.fromkeys(("add", "subtract", "multiply", "divide", "maximum", "minimum"), _broadcast_binary),
     **dict.fromkeys(("square", "reciprocal_sqrt", "activation"), _same),
     "clip": _clip,
     **dict.fromkeys(("softmax", "log_softmax"), _last_axis(_same)),
@@ -425,6 +419,7 @@ TYPE_RULES: dict[str, TypeRule] = {
     "scale_quantized": _last_axis(_scale_quantized),
     "sum_quantized": _sum_quantized,
     "scan": scan_types,
+    **WINDOW_RULES,
 }
 
 

@@ -165,6 +165,60 @@ def _matmul(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
     return [b.add("matmul", p, q, transpose_a=s, transpose_b=t) for p, q, s, t in (d_left, d_right)]
 
 
+def _conv(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    x, kernel, bias = node.inputs
+    function = str(node.attributes["function"])
+    if ACTIVATIONS[function].from_input:
+        raise UnsupportedError(f"conv with {function} inside has no gradient", remedy="differentiate before fusing")
+    if function != "linear":
+        dy = b.add("activation_gradient", dy, node.output, function=function, alpha=node.attributes["alpha"])
+    window = {key: node.attributes[key] for key in ("strides", "padding", "dilations", "groups")}
+    size = b.type_of(kernel).shape[:2]
+    return [
+        b.add("conv_input_gradient", dy, kernel, shape=b.type_of(x).shape, **window),
+        b.add("conv_kernel_gradient", x, dy, size=size, name=f"{kernel}_gradient", **window),
+        _to_shape_of(b, dy, bias),
+    ]
+
+
+def _conv_input_gradient(b: GraphBuilder, node: Node, dx: str) -> Sequence[str]:
+    """Of a transposed convolution, which is linear in both: the convolution's own, the other way round."""
+    dy, kernel = node.inputs
+    window = {key: node.attributes[key] for key in ("strides", "padding", "dilations", "groups")}
+    zeros = b.constant(np.zeros(b.type_of(kernel).shape[3:], np.float32), "no_bias")
+    size = b.type_of(kernel).shape[:2]
+    return [b.add("conv", dx, kernel, zeros, **window), b.add("conv_kernel_gradient", dx, dy, size=size, **window)]
+
+
+def _max_pool(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    return [b.add("max_pool_gradient", dy, *node.inputs, **node.attributes)]
+
+
+def _average_pool(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    return [b.add("average_pool_gradient", dy, shape=b.type_of(node.inputs[0]).shape, **node.attributes)]
+
+
+def _transpose(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    return [b.add("transpose", dy, permutation=tuple(np.argsort(node.attributes["permutation"]).tolist()))]
+
+
+def _pad(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    return [b.add("slice", dy, begin=node.attributes["begin"], shape=b.type_of(node.inputs[0]).shape)]
+
+
+def _slice(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    return [b.add("pad", dy, begin=node.attributes["begin"], shape=b.type_of(node.inputs[0]).shape)]
+
+
+def _larger(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    """Where both are equal each has half (as in JAX)."""
+    shape = b.type_of(dy).shape
+    left, right = (v if b.type_of(v).shape == shape else b.add("broadcast", v, shape=shape) for v in node.inputs)
+    pairs = [(left, right), (right, left)] if node.operation == "maximum" else [(right, left), (left, right)]
+    gradients = [b.add("larger_gradient", dy, *pair) for pair in pairs]
+    return [_to_shape_of(b, gradient, value) for gradient, value in zip(gradients, node.inputs, strict=True)]
+
+
 def _sum(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
     return [b.add("broadcast", dy, shape=b.type_of(node.inputs[0]).shape)]
 
@@ -233,6 +287,15 @@ GRADIENTS: Mapping[str, Gradient | str] = {
     "activation": _activation,
     "dense": _dense,
     "matmul": _matmul,
+    "conv": _conv,
+    "conv_input_gradient": _conv_input_gradient,
+    "conv_kernel_gradient": _ONCE,
+    "max_pool": _max_pool,
+    "average_pool": _average_pool,
+    "transpose": _transpose,
+    "pad": _pad,
+    "slice": _slice,
+    **dict.fromkeys(("maximum", "minimum"), _larger),
     "sum": _sum,
     "broadcast": _broadcast,
     "reshape": _reshape,

@@ -30,6 +30,37 @@ EDGELING_KERNEL void edgeling_subtract(
     }
 }
 
+/* NaN where either is. */
+EDGELING_KERNEL void edgeling_maximum_of(
+    int rows, int columns, int layout_a, int layout_b, const float *a, const float *b, float *y) {
+    for (int row = 0; row < rows; row++) {
+        EDGELING_INDEPENDENT
+        for (int c = 0; c < columns; c++) {
+            const float p = a[edgeling_at(layout_a, columns, row, c)], q = b[edgeling_at(layout_b, columns, row, c)];
+            y[row * columns + c] = edgeling_is_nan(q) || q > p ? q : p;
+        }
+    }
+}
+
+EDGELING_KERNEL void edgeling_minimum_of(
+    int rows, int columns, int layout_a, int layout_b, const float *a, const float *b, float *y) {
+    for (int row = 0; row < rows; row++) {
+        EDGELING_INDEPENDENT
+        for (int c = 0; c < columns; c++) {
+            const float p = a[edgeling_at(layout_a, columns, row, c)], q = b[edgeling_at(layout_b, columns, row, c)];
+            y[row * columns + c] = edgeling_is_nan(q) || q < p ? q : p;
+        }
+    }
+}
+
+/* dy where a > b, half of it where they are equal. */
+EDGELING_KERNEL void edgeling_larger_gradient(int size, const float *dy, const float *a, const float *b, float *dx) {
+    EDGELING_INDEPENDENT
+    for (int i = 0; i < size; i++) {
+        dx[i] = a[i] == b[i] ? 0.5f * dy[i] : a[i] > b[i] ? dy[i] : 0.0f;
+    }
+}
+
 EDGELING_KERNEL void edgeling_multiply(
     int rows, int columns, int layout_a, int layout_b, const float *a, const float *b, float *y) {
     for (int row = 0; row < rows; row++) {

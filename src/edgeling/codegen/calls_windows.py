@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The C calls of what moves windows over images, and of what moves, cuts and surrounds values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+
+from edgeling.codegen.site import Call, Line, Setting, Site
+from edgeling.codegen.text import float_literal
+from edgeling.graph.types import TensorType
+from edgeling.graph.windows import Window
+
+Axis = tuple[int, int, int]  # length, step in the input, step in the output
+
+
+def _window(site: Site, image: TensorType, result: TensorType, size: Sequence[int] = ()) -> str:
+    """The table of lengths that `window.h` describes."""
+    window = Window.of(site.attributes, size)
+    lengths = (
+        *image.shape[1:], *result.shape[1:], *window.size, *window.strides, window.padding[0], window.padding[2],
+        *window.dilations, site.attributes.get("groups", 1),
+    )  # fmt: skip
+    return site.table(f"{site.node.output}_window", "int", lengths)
+
+
+def _conv(name: str) -> Line:
+    def line(site: Site) -> str:
+        x, kernel, _ = site.input_types
+        window = _window(site, x, site.output_types[0], kernel.shape[:2])
+        return site.call(name, site.length(0, 0), window, site.function(), site.float("alpha"))
+
+    return line
+
+
+def _conv_input_gradient(site: Site) -> str:
+    dy, kernel = site.input_types
+    window = _window(site, site.output_types[0], dy, kernel.shape[:2])
+    return site.call("conv_input_gradient", site.length(0, 0), window)
+
+
+def _conv_kernel_gradient(site: Site) -> str:
+    x, dy = site.input_types
+    return site.call("conv_kernel_gradient", site.length(0, 0), _window(site, x, dy))
+
+
+def _pool(name: str) -> Line:
+    return lambda site: site.call(name, site.length(0, 0), _window(site, site.input_types[0], site.output_types[0]))
+
+
+def _pool_gradient(name: str) -> Line:
+    return lambda site: site.call(name, site.length(0, 0), _window(site, site.output_types[0], site.input_types[0]))
+
+
+def _is_depthwise(setting: Setting) -> bool:
+    return bool(setting.input_types[1].shape[2] == 1)
+
+
+def _steps(shape: Sequence[int]) -> list[int]:
+    """How far apart neighbours along each axis lie."""
+    return [prod(shape[axis + 1 :]) for axis in range(len(shape))]
+
+
+def _moved(site: Site, outer: str, axes: Sequence[Axis], x: str, y: str) -> str:
+    """Copy along axes, of which the first is ``outer`` long; others that lie as one are joined."""
+    (_, *steps), *rest = axes
+    joined: list[Axis] = []
+    for length, of_x, of_y in rest:
+        if joined and joined[-1][1:] == (length * of_x, length * of_y):
+            joined[-1] = (joined[-1][0] * length, of_x, of_y)
+        elif length > 1 or not joined:
+            joined.append((length, of_x, of_y))
+    joined = joined or [(1, 1, 1)]
+    table = site.table(f"{site.node.output}_axes", "int", (*steps, *(n for axis in joined for n in axis)))
+    return f"edgeling_strided({outer}, {len(joined)}, {table}, {x}, {y});"
+
+
+def _transpose(site: Site) -> str:
+    order, steps = site.attributes["permutation"], _steps(site.input_types[0].shape)
+    shape = site.output_types[0].shape
+    axes = list(zip(shape, [steps[axis] for axis in order], _steps(shape), strict=True))
+    return _moved(site, site.output_length(0), axes, site.x[0], site.y[0])
+
+
+def _part(site: Site, part: Sequence[int], whole: Sequence[int]) -> tuple[list[int], list[int], str]:
+    """Steps in a part and in the whole, and where the part begins in it, as something to add to a pointer."""
+    steps = _steps(whole)
+    offset = sum(b * step for b, step in zip(site.attributes["begin"], steps, strict=True))
+    return _steps(part), steps, f" + {offset}" if offset else ""
+
+
+def _pad(site: Site) -> str:
+    part, whole = site.input_types[0].shape, site.output_types[0].shape
+    of_part, of_whole, offset = _part(site, part, whole)
+    fill = f"edgeling_fill_float32({site.output_size()}, {float_literal(site.attributes['value'])}, {site.y[0]});"
+    axes = list(zip(part, of_part, of_whole, strict=True))
+    return f"{fill}\n{_moved(site, site.length(0, 0), axes, site.x[0], site.y[0] + offset)}"
+
+
+def _slice(site: Site) -> str:
+    whole, part = site.input_types[0].shape, site.output_types[0].shape
+    of_part, of_whole, offset = _part(site, part, whole)
+    axes = list(zip(part, of_whole, of_part, strict=True))
+    return _moved(site, site.output_length(0), axes, site.x[0] + offset, site.y[0])
+
+
+CONV_CALLS = (
+    Call("conv_depthwise", _conv("conv_depthwise"), parameters=(1, 2), fits=_is_depthwise),
+    Call("conv", _conv("conv"), parameters=(1, 2)),
+)
+WINDOW_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
+    "conv": CONV_CALLS,
+    "conv_input_gradient": Call("conv_gradient", _conv_input_gradient, parameters=(1,)),
+    "conv_kernel_gradient": Call("conv_gradient", _conv_kernel_gradient),
+    "max_pool": Call("pool", _pool("max_pool")),
+    "max_pool_gradient": Call("pool", _pool_gradient("max_pool_gradient")),
+    "average_pool": Call("pool", _pool("average_pool")),
+    "average_pool_gradient": Call("pool", _pool_gradient("average_pool_gradient")),
+    "transpose": Call("strided", _transpose),
+    "pad": Call("padding", _pad),
+    "slice": Call("strided", _slice),
+}
