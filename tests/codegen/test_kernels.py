@@ -72,6 +72,8 @@ def elementwise_cases() -> Iterator[Case]:
     yield case("broadcast", normal(3, 1), shape=(3, 4), exact=True)
     yield case("broadcast", normal(4), shape=(2, 3, 4), exact=True)
     yield case("broadcast", normal(), shape=(2, 3), exact=True)
+    yield case("broadcast", normal(2, 3, 1, 2, 1, 4), shape=(2, 3, 2, 2, 3, 4), exact=True)
+    yield case("broadcast", normal(2, 1, 4), shape=(3, 2, 5, 4), exact=True)
 
 
 def sum_cases() -> Iterator[Case]:

@@ -46,8 +46,21 @@ def lstm():
     return b.build([add_lstm(b, x, 2, weights, reverse=True)])
 
 
+def image_network():
+    """An image, a matrix with a line for each pixel, an image again."""
+    b = GraphBuilder("net")
+    x = b.input("x", (1, 5, 4, 2))
+    h = b.add("conv", x, b.constant(normal(3, 3, 2, 3)), b.constant(normal(3)), strides=(2, 1), padding=(1, 1, 1, 1))
+    pixels = b.add("reshape", h, shape=(12, 3))
+    both = b.add("concatenate", b.add("softmax", pixels), pixels)
+    scaled = b.add("multiply", both, b.constant(normal(6)))
+    h = b.add("max_pool", b.add("reshape", scaled, shape=(1, 3, 4, 6)), size=(2, 2), strides=(1, 2))
+    h = b.add("pad", b.add("transpose", h, permutation=(0, 3, 1, 2)), begin=(0, 1, 0, 1), shape=(1, 8, 2, 4))
+    return b.build([b.add("reshape", h, shape=(1, 64)), b.add("slice", h, begin=(0, 2, 0, 1), shape=(1, 3, 2, 2))])
+
+
 @settings(max_examples=12, deadline=None)
-@given(rows=st.integers(1, 9), which=st.sampled_from([network, lstm]))
+@given(rows=st.integers(1, 9), which=st.sampled_from([network, lstm, image_network]))
 def test_each_row_is_answered_as_alone(rows: int, which) -> None:
     graph = which()
     x = np.random.default_rng(rows).normal(size=(rows, *graph.types["x"].shape[1:])).astype(np.float32)

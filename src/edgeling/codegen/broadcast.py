@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from edgeling.codegen.site import Site
+from edgeling.codegen.site import Setting, Site
 from edgeling.errors import UnsupportedError
 
 _LAYOUTS = {(True, True): "FULL", (False, True): "ROW", (True, False): "COLUMN", (False, False): "SCALAR"}
@@ -37,6 +37,13 @@ def sum_call(site: Site, *numbers: str) -> str:
     inner = [axis for _, group in groups[at + 1 :] for axis in group]
     sizes = [site.dimensions.product(site.node.inputs[0], p) for p in (*parts, inner)]
     return site.call(site.stored("sum"), *sizes, *numbers)
+
+
+def is_rows_and_columns(setting: Setting) -> bool:
+    """Whether operands lie in the result as in rows of columns."""
+    shape = setting.output_types[0].shape
+    full = [_full_axes(kind.shape, shape) for kind in setting.input_types]
+    return len(_groups(shape, list(zip(*full, strict=True)))) <= 2
 
 
 def _layout(site: Site) -> tuple[str, ...]:

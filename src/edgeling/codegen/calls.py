@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edgeling.codegen.broadcast import binary_call, broadcast_call, sum_call
+from edgeling.codegen.broadcast import binary_call, broadcast_call, is_rows_and_columns, sum_call
 from edgeling.codegen.calls_int8 import INT8_CALLS
 from edgeling.codegen.calls_products import DENSE_CALLS, MATMUL_CALLS
 from edgeling.codegen.calls_training import TRAINING_CALLS
-from edgeling.codegen.calls_windows import WINDOW_CALLS
+from edgeling.codegen.calls_windows import REPEATED, WINDOW_CALLS
 from edgeling.codegen.schedule import COPY
 from edgeling.codegen.site import Call, Line, Setting, Site, stored_calls
 from edgeling.errors import UnsupportedError
@@ -109,7 +109,11 @@ FLOAT_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "square": Call("elementwise", _elementwise("square"), in_place=(0,)),
     "reciprocal_sqrt": Call("elementwise", _elementwise("reciprocal_sqrt", "epsilon"), in_place=(0,)),
     "clip": Call("elementwise", _elementwise("clip", "minimum", "maximum"), in_place=(0,)),
-    "broadcast": (*stored_calls("move", broadcast_call), Call("elementwise", broadcast_call)),
+    "broadcast": (
+        *stored_calls("move", broadcast_call),
+        Call("elementwise", broadcast_call, fits=is_rows_and_columns),
+        REPEATED,
+    ),
     "sum": Call("sum", sum_call),
     "activation": Call("activation", _activation("activation"), in_place=(0,)),
     "activation_gradient": Call("activation", _activation("activation_gradient"), in_place=(0, 1)),

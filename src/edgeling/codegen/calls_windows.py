@@ -104,6 +104,16 @@ def _slice(site: Site) -> str:
     return _moved(site, site.output_length(0), axes, site.x[0] + offset, site.y[0])
 
 
+def _repeated(site: Site) -> str:
+    """A value broadcast along several axes that are no neighbours: an axis that is repeated has no step."""
+    shape, given = site.output_types[0].shape, site.input_types[0].shape
+    padded = (*(1,) * (len(shape) - len(given)), *given)
+    steps = [0 if n == 1 else step for n, step in zip(padded, _steps(padded), strict=True)]
+    axes = list(zip(shape, steps, _steps(shape), strict=True))
+    return _moved(site, site.output_length(0), axes, site.x[0], site.y[0])
+
+
+REPEATED = Call("strided", _repeated)
 CONV_CALLS = (
     Call("conv_depthwise", _conv("conv_depthwise"), parameters=(1, 2), fits=_is_depthwise),
     Call("conv", _conv("conv"), parameters=(1, 2)),

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many rows at once: a graph of one row becomes the same graph of ``n``, through the type rules.
 
-A value is *batched* if it depends on an input; its first axis, of length one, is then the batch's. What a row's answer
-is does not depend on its neighbours: an operation that would mix rows (a sum over the first axis) is refused.
+A value is *batched* if it depends on an input; its first axis is then that of all rows, one row's after the other's: of
+inputs and outputs the batch's, of what was reshaped (to a matrix with a line for each pixel) a multiple of it. What a
+row's answer is does not depend on its neighbours: an operation that would mix rows (a sum over the first axis) is
+refused.
 """
 
 from __future__ import annotations
@@ -29,8 +31,11 @@ _OVER_LAST_AXIS = {
     "scale_quantized",
 }
 # Operations whose inputs are as long as each other: one that is the same for every row is repeated.
-_ALL_BATCHED = {"concatenate", "activation_gradient", "softmax_gradient", "log_softmax_gradient"}
-_BINARY = {"add", "subtract", "multiply", "divide", "add_quantized", "subtract_quantized", "multiply_quantized"}
+_ALL_BATCHED = {
+    "concatenate", "activation_gradient", "softmax_gradient", "log_softmax_gradient", "larger_gradient",
+    "max_pool_gradient",
+}  # fmt: skip
+_BINARY = {"add", "subtract", "multiply", "divide", "maximum", "minimum", "add_quantized", "subtract_quantized", "multiply_quantized"}
 
 
 def with_batch(graph: Graph, rows: int) -> Graph:
@@ -79,7 +84,7 @@ class _Batching:
 
     def broadcast(self, value: str) -> str:
         """A batched value; one that is the same for every row is repeated."""
-        if value in self.batched:
+        if value in self.batched and self.graph.types[value].shape[:1] == (1,):
             return value
         self._require_row(value)
         return self._add("broadcast", (value,), f"{value}_rows", shape=(self.rows, *self.types[value].shape[1:]))
@@ -109,7 +114,7 @@ class _Batching:
         node = self._scan(node) if node.operation == "scan" else self._plain(node)
         for output, kind in zip(node.outputs, self._inferred(node), strict=True):
             row = self.graph.types[output]
-            if row.shape[:1] != (1,) or kind.shape != (self.rows, *row.shape[1:]):
+            if not row.shape or kind.shape != (self.rows * row.shape[0], *row.shape[1:]):
                 raise _mixed(node)
             self.types[output] = replace(row, shape=kind.shape)
             self.batched.add(output)
@@ -128,10 +133,11 @@ class _Batching:
         if over_rows or (node.operation in _BINARY and ranks != {len(row.shape)}):
             raise _mixed(node)
         if node.operation in _ALL_BATCHED:
-            node = replace(node, inputs=tuple(map(self.broadcast, node.inputs)))
+            inputs = tuple(v if v in self.batched else self.broadcast(v) for v in node.inputs)
+            node = replace(node, inputs=inputs)
         if "shape" in node.attributes:
-            shape = (self.rows, *node.attributes["shape"][1:])
-            return replace(node, attributes={**node.attributes, "shape": shape})
+            first, *others = node.attributes["shape"] or (0,)
+            return replace(node, attributes={**node.attributes, "shape": (self.rows * first, *others)})
         return node
 
     def _scan(self, node: Node) -> Node:

@@ -8,6 +8,16 @@ from typing import Any
 
 from edgeling.configurable import find, refuse_custom
 from edgeling.layers.base import InputLayer, Layer
+from edgeling.layers.convolutional import (
+    Conv1D,
+    Conv1DTranspose,
+    Conv2D,
+    Conv2DTranspose,
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+)
 from edgeling.layers.core import (
     ELU,
     Activation,
@@ -21,10 +31,33 @@ from edgeling.layers.core import (
     Softmax,
 )
 from edgeling.layers.normalization import BatchNormalization, Normalization, Rescaling
+from edgeling.layers.pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    MaxPooling1D,
+    MaxPooling2D,
+)
+from edgeling.layers.reshaping import (
+    Cropping1D,
+    Cropping2D,
+    Permute,
+    RepeatVector,
+    UpSampling1D,
+    UpSampling2D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+)
 
 _CLASSES: tuple[type[Layer], ...] = (
     InputLayer, Dense, Activation, ReLU, LeakyReLU, ELU, Softmax, Dropout, Flatten, BatchNormalization, Normalization,
-    Rescaling, Identity, Reshape,
+    Rescaling, Identity, Reshape, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, DepthwiseConv1D, DepthwiseConv2D,
+    SeparableConv1D, SeparableConv2D, AveragePooling1D, AveragePooling2D, GlobalAveragePooling1D,
+    GlobalAveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D, MaxPooling1D, MaxPooling2D, Cropping1D,
+    Cropping2D, Permute, RepeatVector, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D,
 )  # fmt: skip
 TABLE: dict[str, type[Layer]] = {c.__name__: c for c in _CLASSES}
 

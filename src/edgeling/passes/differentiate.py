@@ -8,6 +8,7 @@ input. Ensures: every node of the result is one the whole house can run; nothing
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 
 import numpy as np
 
@@ -97,8 +98,8 @@ def _to_shape_of(builder: GraphBuilder, gradient: str, value: str) -> str:
     have, want = builder.type_of(gradient).shape, builder.type_of(value).shape
     lead = len(have) - len(want)
     axes = tuple(i for i, n in enumerate(have) if i < lead or (want[i - lead] == 1 and n != 1))
-    if axes:
-        gradient = builder.add("sum", gradient, axes=axes)
+    for _, group in groupby(enumerate(axes), key=lambda pair: pair[1] - pair[0]):  # kernels sum neighbouring axes
+        gradient = builder.add("sum", gradient, axes=tuple(axis for _, axis in group))
     return gradient if builder.type_of(gradient).shape == want else builder.add("reshape", gradient, shape=want)
 
 

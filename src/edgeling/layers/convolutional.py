@@ -1,0 +1,380 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Convolutions over sequences and images: plain, depthwise, separable, transposed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from edgeling import activations, initializers, regularizers
+from edgeling.checking import whole
+from edgeling.errors import UnsupportedError
+from edgeling.graph.windows import Window
+from edgeling.layers.base import Shape
+from edgeling.layers.windows import Windowed, as_image, as_rows, attributes, channels_last, lengths
+from edgeling.network.tracing import Tracer
+from edgeling.network.weights import Weight
+
+_UNSUPPORTED = ("kernel_constraint", "bias_constraint", "lora_rank", "lora_alpha", "quantization_config")
+
+
+class Convolution(Windowed):
+    """What the layers below share: a kernel, a bias and an activation."""
+
+    refused = (*Windowed.refused, *_UNSUPPORTED)
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        strides: Any,
+        padding: str,
+        data_format: str | None,
+        dilation_rate: Any,
+        activation: Any,
+        use_bias: bool,
+        bias_initializer: Any,
+        bias_regularizer: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.kernel_size = lengths("kernel_size", kernel_size, self.rank)
+        self.strides = lengths("strides", strides, self.rank)
+        self.dilation_rate = lengths("dilation_rate", dilation_rate, self.rank)
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise UnsupportedError(
+                "a window has strides or dilations", received=f"strides={strides}, dilation_rate={dilation_rate}"
+            )
+        self._set_padding(padding)
+        self.data_format = channels_last(data_format)
+        self.activation, self.use_bias = activations.get(activation), bool(use_bias)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.bias: Weight | None = None
+
+    def outputs_of(self, row: Shape) -> int:
+        """How many channels an output row has."""
+        raise NotImplementedError
+
+    def kernel_shapes(self, row: Shape) -> dict[str, Shape]:
+        """The kernels by their names, in Keras's order."""
+        raise NotImplementedError
+
+    def weight_shapes(self, row: Shape) -> list[Shape]:
+        self.require_rank(row)
+        return [*self.kernel_shapes(row).values(), *([(self.outputs_of(row),)] if self.use_bias else [])]
+
+    def make(self, row: Shape) -> None:
+        self.output_shape_of(row)  # a window that does not fit makes no weights
+        for name, shape in self.kernel_shapes(row).items():
+            setattr(self, name, self.add_weight(name, getattr(self, f"{name}_initializer")(shape)))
+        if self.use_bias:
+            self.bias = self.add_weight("bias", self.bias_initializer((self.outputs_of(row),)))
+
+    def window_on(self, row: Shape) -> Window:
+        """The window on rows of that shape."""
+        return self.window(row, self.kernel_size, self.strides, self.dilation_rate)
+
+    def output_shape_of(self, row: Shape) -> Shape:
+        return (*self.moved(self.window_on(row), row), self.outputs_of(row))
+
+    def trace(self, tracer: Tracer, x: str) -> str:
+        self.penalize(tracer)
+        b = tracer.builder
+        row = b.type_of(x).shape[1:]
+        y = as_rows(b, self.convolved(tracer, as_image(b, x), row), self.rank)
+        return activations.get(self.activation).trace(b, y)
+
+    def convolved(self, tracer: Tracer, image: str, row: Shape) -> str:
+        """[n, height, width, channels] to the same with the bias added."""
+        raise NotImplementedError
+
+    def kernel_of(self, tracer: Tracer, weight: Weight, shape: Shape = ()) -> str:
+        """A kernel [rows, columns, channels, outputs], of one row where a sequence is convolved."""
+        wanted = shape or ((1, *weight.shape) if self.rank == 1 else weight.shape)
+        value = tracer.value(weight)
+        return value if wanted == weight.shape else tracer.builder.add("reshape", value, shape=wanted)
+
+    def bias_of(self, tracer: Tracer, outputs: int) -> str:
+        """The bias, zeros where there is none."""
+        return tracer.value(self.bias) if self.bias else no_bias(tracer, outputs)
+
+
+def no_bias(tracer: Tracer, outputs: int) -> str:
+    """Zeros, [outputs]."""
+    return tracer.builder.constant(np.zeros(outputs, np.float32), "no_bias")
+
+
+class BaseConv(Convolution):
+    """``activation(convolution + bias)`` with ``filters`` outputs."""
+
+    kernel: Weight
+    arguments = (
+        "filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups", "activation",
+        "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        shared = (activation, use_bias, bias_initializer, bias_regularizer)
+        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, *shared, **kwargs)
+        self.filters, self.groups = whole("filters", filters), whole("groups", groups)
+        if self.filters % self.groups:
+            raise UnsupportedError("groups divide the filters", received=f"filters={filters}, groups={groups}")
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+
+    def outputs_of(self, row: Shape) -> int:
+        return self.filters
+
+    def kernel_shapes(self, row: Shape) -> dict[str, Shape]:
+        if row[-1] % self.groups:
+            raise UnsupportedError(
+                "groups divide the channels", received=f"groups={self.groups} on rows {row}", remedy="groups=1"
+            )
+        return {"kernel": (*self.kernel_size, row[-1] // self.groups, self.filters)}
+
+    def convolved(self, tracer: Tracer, image: str, row: Shape) -> str:
+        kernel, bias = self.kernel_of(tracer, self.kernel), self.bias_of(tracer, self.filters)
+        how = attributes(self.window_on(row))
+        return tracer.builder.add("conv", image, kernel, bias, groups=self.groups, **how)
+
+
+class Conv1D(BaseConv):
+    """A convolution over rows [steps, channels]; ``padding="causal"`` sees no later step."""
+
+    rank = 1
+    paddings = (*Convolution.paddings, "causal")
+
+
+class Conv2D(BaseConv):
+    """A convolution over rows [height, width, channels]."""
+
+    rank = 2
+
+
+class BaseDepthwiseConv(Convolution):
+    """Each channel convolved for itself, ``depth_multiplier`` times."""
+
+    kernel: Weight
+    arguments = (
+        "kernel_size", "strides", "padding", "depth_multiplier", "data_format", "dilation_rate", "activation",
+        "use_bias", "depthwise_initializer", "bias_initializer", "depthwise_regularizer", "bias_regularizer",
+    )  # fmt: skip
+    refused = (*Convolution.refused, "depthwise_constraint")
+    ignored = frozenset({"dtype", "groups", "kernel_initializer", "kernel_regularizer"})  # Keras 2 wrote them
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        depth_multiplier: int = 1,
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        shared = (activation, use_bias, bias_initializer, bias_regularizer)
+        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, *shared, **kwargs)
+        self.depth_multiplier = whole("depth_multiplier", depth_multiplier)
+        self.depthwise_initializer = self.kernel_initializer = initializers.get(depthwise_initializer)
+        self.depthwise_regularizer = self.kernel_regularizer = regularizers.get(depthwise_regularizer)
+
+    def outputs_of(self, row: Shape) -> int:
+        return row[-1] * self.depth_multiplier
+
+    def kernel_shapes(self, row: Shape) -> dict[str, Shape]:
+        return {"kernel": (*self.kernel_size, row[-1], self.depth_multiplier)}
+
+    def convolved(self, tracer: Tracer, image: str, row: Shape) -> str:
+        return depthwise(self, tracer, image, self.kernel, self.bias_of(tracer, self.outputs_of(row)), row)
+
+
+def depthwise(layer: Convolution, tracer: Tracer, image: str, weight: Weight, bias: str, row: Shape) -> str:
+    """A group for each channel: Keras's kernel [..., channels, multiplier] lies as the graph's [..., 1, outputs]."""
+    *size, channels, multiplier = weight.shape
+    kernel = layer.kernel_of(tracer, weight, (*(1,) * (2 - layer.rank), *size, 1, channels * multiplier))
+    how = attributes(layer.window_on(row))
+    return tracer.builder.add("conv", image, kernel, bias, groups=channels, **how)
+
+
+class DepthwiseConv1D(BaseDepthwiseConv):
+    """A depthwise convolution over rows [steps, channels]."""
+
+    rank = 1
+    paddings = (*Convolution.paddings, "causal")
+
+
+class DepthwiseConv2D(BaseDepthwiseConv):
+    """A depthwise convolution over rows [height, width, channels]."""
+
+    rank = 2
+
+
+class BaseSeparableConv(Convolution):
+    """A depthwise convolution, then products over the channels of each position."""
+
+    depthwise_kernel: Weight
+    pointwise_kernel: Weight
+    arguments = (
+        "filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "depth_multiplier",
+        "activation", "use_bias", "depthwise_initializer", "pointwise_initializer", "bias_initializer",
+        "depthwise_regularizer", "pointwise_regularizer", "bias_regularizer",
+    )  # fmt: skip
+    refused = (*Convolution.refused, "depthwise_constraint", "pointwise_constraint")
+    ignored = frozenset({"dtype", "groups", "kernel_initializer", "kernel_regularizer"})
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        depth_multiplier: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        pointwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        pointwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        shared = (activation, use_bias, bias_initializer, bias_regularizer)
+        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, *shared, **kwargs)
+        self.filters = whole("filters", filters)
+        self.depth_multiplier = whole("depth_multiplier", depth_multiplier)
+        self.depthwise_initializer = self.depthwise_kernel_initializer = initializers.get(depthwise_initializer)
+        self.pointwise_initializer = self.pointwise_kernel_initializer = initializers.get(pointwise_initializer)
+        self.depthwise_regularizer = self.depthwise_kernel_regularizer = regularizers.get(depthwise_regularizer)
+        self.pointwise_regularizer = self.pointwise_kernel_regularizer = regularizers.get(pointwise_regularizer)
+
+    def outputs_of(self, row: Shape) -> int:
+        return self.filters
+
+    def kernel_shapes(self, row: Shape) -> dict[str, Shape]:
+        channels = row[-1] * self.depth_multiplier
+        return {
+            "depthwise_kernel": (*self.kernel_size, row[-1], self.depth_multiplier),
+            "pointwise_kernel": (*(1,) * self.rank, channels, self.filters),
+        }
+
+    def convolved(self, tracer: Tracer, image: str, row: Shape) -> str:
+        channels = row[-1] * self.depth_multiplier
+        each = depthwise(self, tracer, image, self.depthwise_kernel, no_bias(tracer, channels), row)
+        kernel = self.kernel_of(tracer, self.pointwise_kernel)
+        return tracer.builder.add("conv", each, kernel, self.bias_of(tracer, self.filters))
+
+
+class SeparableConv1D(BaseSeparableConv):
+    """A separable convolution over rows [steps, channels]."""
+
+    rank = 1
+    paddings = (*Convolution.paddings, "causal")
+
+
+class SeparableConv2D(BaseSeparableConv):
+    """A separable convolution over rows [height, width, channels]."""
+
+    rank = 2
+
+
+class BaseConvTranspose(Convolution):
+    """The gradient of a convolution by its input, as a layer: rows grow by the strides."""
+
+    kernel: Weight
+    arguments = (
+        "filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "activation", "use_bias",
+        "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "output_padding",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        output_padding: Any = None,
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        shared = (activation, use_bias, bias_initializer, bias_regularizer)
+        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, *shared, **kwargs)
+        if output_padding is not None:
+            raise UnsupportedError(
+                "a transposed convolution's output follows from its strides",
+                received=f"output_padding={output_padding}",
+                remedy="leave it out, and ZeroPadding or Cropping after it",
+            )
+        self.output_padding = None
+        self.filters = whole("filters", filters)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+
+    def outputs_of(self, row: Shape) -> int:
+        return self.filters
+
+    def kernel_shapes(self, row: Shape) -> dict[str, Shape]:
+        return {"kernel": (*self.kernel_size, self.filters, row[-1])}
+
+    def output_shape_of(self, row: Shape) -> Shape:
+        self.require_rank(row)
+        return (*self._grown(row), self.filters)
+
+    def _grown(self, row: Shape) -> Shape:
+        """Lengths of the output: those of an input that the convolution would bring to these rows."""
+        reach = [(k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation_rate, strict=True)]
+        more = [0 if self.padding == "same" else max(k - s, 0) for k, s in zip(reach, self.strides, strict=True)]
+        return tuple(n * s + m for n, s, m in zip(row[:-1], self.strides, more, strict=True))
+
+    def convolved(self, tracer: Tracer, image: str, row: Shape) -> str:
+        b, grown = tracer.builder, (*self._grown(row), self.filters)
+        batch = b.type_of(image).shape[0]
+        shape = (batch, *(1,) * (2 - self.rank), *grown)
+        window = self.window(grown, self.kernel_size, self.strides, self.dilation_rate)
+        how = attributes(window)
+        y = b.add("conv_input_gradient", image, self.kernel_of(tracer, self.kernel), shape=shape, **how)
+        return b.add("add", y, tracer.value(self.bias)) if self.bias else y
+
+
+class Conv1DTranspose(BaseConvTranspose):
+    """A transposed convolution over rows [steps, channels]."""
+
+    rank = 1
+
+
+class Conv2DTranspose(BaseConvTranspose):
+    """A transposed convolution over rows [height, width, channels]."""
+
+    rank = 2
