@@ -37,11 +37,15 @@ def _by_row(name: str) -> Line:
 
 
 def _by_column(name: str, *attributes: str) -> Line:
-    """Kernels with a parameter a column: the first axis is rows, the others are columns."""
+    """Kernels with a parameter a column: the axes of the parameters are columns, those before them rows."""
 
     def line(site: Site) -> str:
-        columns = site.dimensions.product(site.node.inputs[0], range(1, len(site.input_types[0].shape)))
-        return site.call(name, site.length(0, 0), columns, *(site.float(a) for a in attributes))
+        rank, of_each = (len(kind.shape) for kind in site.input_types[:2])
+        rows, columns = (
+            site.dimensions.product(site.node.inputs[0], axes)
+            for axes in (range(rank - of_each), range(rank - of_each, rank))
+        )
+        return site.call(name, rows, columns, *(site.float(a) for a in attributes))
 
     return line
 

@@ -141,7 +141,9 @@ def _reshape(types: Types, attributes: Mapping[str, Any]) -> Types:
 
 def _per_column(types: Types, _: Mapping[str, Any]) -> Types:
     x, *columns = types
-    require(all(c.shape == x.shape[1:] for c in columns), "the parameters have one value a column", types)
+    rank = len(columns[0].shape)
+    held = x.shape[-rank:] if 1 <= rank < len(x.shape) else None
+    require(all(c.shape == held for c in columns), "the parameters have one value a column", types)
     return (x,)
 
 

@@ -92,15 +92,16 @@ class BatchNormalization(Layer):
 
     def trace(self, tracer: Tracer, x: str) -> str:
         self.penalize(tracer)
+        mean, variance = tracer.value(self.moving_mean), tracer.value(self.moving_variance)
+        if not tracer.training:
+            affine = self._gamma(tracer, x), self._beta(tracer, x)
+            return tracer.builder.add("batch_normalization", x, *affine, mean, variance, epsilon=self.epsilon)
         shape = tracer.builder.type_of(x).shape
         y = self._of_matrix(tracer, as_matrix(tracer.builder, x), prod(shape[1:-1]))
         return y if len(shape) == 2 else tracer.builder.add("reshape", y, shape=shape)
 
     def _of_matrix(self, tracer: Tracer, x: str, of_each: int) -> str:
         mean, variance = tracer.value(self.moving_mean), tracer.value(self.moving_variance)
-        if not tracer.training:
-            affine = self._gamma(tracer, x), self._beta(tracer, x)
-            return tracer.builder.add("batch_normalization", x, *affine, mean, variance, epsilon=self.epsilon)
         if self.trainable:
             mean, variance = self._batch_moments(tracer, x, of_each)
         return self._normalized(tracer, x, mean, variance)
@@ -128,11 +129,11 @@ class BatchNormalization(Layer):
         return b.add("add", y, tracer.value(self.beta)) if self.center else y
 
     def _gamma(self, tracer: Tracer, x: str) -> str:
-        ones = np.ones(tracer.builder.type_of(x).shape[1:], np.float32)
+        ones = np.ones(tracer.builder.type_of(x).shape[-1:], np.float32)
         return tracer.value(self.gamma) if self.scale else tracer.builder.constant(ones, "no_scale")
 
     def _beta(self, tracer: Tracer, x: str) -> str:
-        zeros = np.zeros(tracer.builder.type_of(x).shape[1:], np.float32)
+        zeros = np.zeros(tracer.builder.type_of(x).shape[-1:], np.float32)
         return tracer.value(self.beta) if self.center else tracer.builder.constant(zeros, "no_center")
 
 

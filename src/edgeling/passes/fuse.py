@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fusing what surrounds a dense layer into it: fewer passes over memory, fewer constants, fewer instructions.
+"""Fusing what surrounds a layer into it: fewer passes over memory, fewer constants, fewer instructions.
 
 Requires: a legal float graph; weights that are to be changed are constants. Ensures: the same function of the inputs
 to within ``float32`` rounding; the metadata's ``fusion_error`` bounds what a rounding of the fused columns can cost.
@@ -30,10 +30,11 @@ Columns = tuple[Array, Array]  # y = x * slope + offset, one each a column, in f
 
 @contract(same_face, same_or_changed)
 def fuse(graph: Graph) -> Graph:
-    """The graph with activations, batch normalisations and standardisations fused into dense nodes, and columns taken
-    from where they are before they were put side by side."""
+    """The graph with activations, batch normalisations, standardisations and zeros around fused into dense and conv
+    nodes, and columns taken from where they are before they were put side by side."""
     rules = (
-        _all_columns, _columns_of_a_part, _columns_into_dense_before, _activation_into_dense, _columns_into_dense_after,
+        _all_columns, _columns_of_a_part, _columns_into_layer_before, _activation_into_layer, _columns_into_dense_after,
+        _zeros_into_conv,
     )  # fmt: skip
     graph = in_bodies(graph, fuse)
     while (fused := _apply_first(graph, rules)) is not None:
@@ -72,31 +73,49 @@ def _columns_of_a_part(graph: Graph, uses: Uses, node: Node) -> Graph | None:
     return None
 
 
-def _linear_dense(uses: Uses, value: str) -> Node | None:
-    """The dense node that makes ``value``, if it has no activation yet and nobody else reads its result."""
+def _linear_layer(uses: Uses, value: str) -> Node | None:
+    """The dense or conv node that makes ``value``, if it has no activation yet and nobody else reads its result."""
     node = uses.maker.get(value)
-    if node and node.operation == "dense" and node.attributes["function"] == "linear" and uses.read_once(value):
+    layer = node and node.operation in ("dense", "conv")
+    if node and layer and node.attributes["function"] == "linear" and uses.read_once(value):
         return node
     return None
 
 
-def _activation_into_dense(graph: Graph, uses: Uses, node: Node) -> Graph | None:
-    dense = _linear_dense(uses, node.inputs[0]) if node.operation == "activation" else None
-    if dense is None:
+def _activation_into_layer(graph: Graph, uses: Uses, node: Node) -> Graph | None:
+    layer = _linear_layer(uses, node.inputs[0]) if node.operation == "activation" else None
+    if layer is None:
         return None
-    return substitute(graph, [(dense, None), (node, replace(node, operation="dense", inputs=dense.inputs))], {})
+    fused = replace(layer, outputs=node.outputs, attributes={**layer.attributes, **node.attributes})
+    return substitute(graph, [(layer, None), (node, fused)], {})
 
 
-def _columns_into_dense_before(graph: Graph, uses: Uses, node: Node) -> Graph | None:
-    """dense then affine columns: scale the outputs' weights."""
-    columns = affine_columns(graph, node)
-    dense = _linear_dense(uses, node.inputs[0]) if columns else None
-    if columns is None or dense is None or not _is_constant(graph, *dense.inputs[1:]):
+def _columns_into_layer_before(graph: Graph, uses: Uses, node: Node) -> Graph | None:
+    """dense or conv, then affine channels: scale the outputs' weights."""
+    columns = affine_columns(graph, node, channels=True)
+    layer = _linear_layer(uses, node.inputs[0]) if columns else None
+    if columns is None or layer is None or not _is_constant(graph, *layer.inputs[1:]):
         return None
-    kernel, bias = (graph.constants[i].astype(np.float64) for i in dense.inputs[1:])
+    kernel, bias = (graph.constants[i].astype(np.float64) for i in layer.inputs[1:])
     slope, offset = columns
-    fused, constants = _dense_with(graph, dense, kernel * slope, bias * slope + offset, node.output)
-    return substitute(graph, [(dense, None), (node, fused)], constants)
+    fused, constants = _layer_with(graph, layer, kernel * slope, bias * slope + offset, node.output)
+    return substitute(graph, [(layer, None), (node, fused)], constants)
+
+
+def _zeros_into_conv(graph: Graph, uses: Uses, node: Node) -> Graph | None:
+    """Zeros around an image, then conv: the window reaches over them."""
+    pad = uses.maker.get(node.inputs[0]) if node.operation == "conv" else None
+    if pad is None or pad.operation != "pad" or pad.attributes["value"] != 0 or not uses.read_once(pad.output):
+        return None
+    inner, outer = graph.types[pad.inputs[0]].shape, graph.types[pad.output].shape
+    before = pad.attributes["begin"]
+    after = [whole - n - b for whole, n, b in zip(outer, inner, before, strict=True)]
+    if before[0] or after[0] or before[3] or after[3]:
+        return None
+    more = (before[1], after[1], before[2], after[2])
+    padding = tuple(a + b for a, b in zip(node.attributes["padding"], more, strict=True))
+    fused = replace(node, inputs=(pad.inputs[0], *node.inputs[1:]), attributes={**node.attributes, "padding": padding})
+    return substitute(graph, [(pad, None), (node, fused)], {})
 
 
 def _columns_into_dense_after(graph: Graph, uses: Uses, node: Node) -> Graph | None:
@@ -111,19 +130,25 @@ def _columns_into_dense_after(graph: Graph, uses: Uses, node: Node) -> Graph | N
     total = graph.metadata.get("fusion_error", 0.0) + error
     if not uses.read_once(before.output) or total > LARGEST_FUSION_ERROR:
         return None
-    fused, constants = _dense_with(graph, node, kernel * slope[:, None], bias + offset @ kernel, node.output)
+    fused, constants = _layer_with(graph, node, kernel * slope[:, None], bias + offset @ kernel, node.output)
     fused = replace(fused, inputs=(before.inputs[0], *fused.inputs[1:]))
     metadata = {**graph.metadata, "fusion_error": total}
     return substitute(replace(graph, metadata=metadata), [(before, None), (node, fused)], constants)
 
 
-def affine_columns(graph: Graph, node: Node) -> Columns | None:
-    """Slope and offset of a node that is affine in each column of its first input, the rest being constants."""
+def affine_columns(graph: Graph, node: Node, *, channels: bool = False) -> Columns | None:
+    """Slope and offset of a node that is affine in each column of its first input, the rest being constants.
+
+    Args:
+        channels: of the last axis alone, the same for all others.
+    """
     if node.operation not in AFFINE or not _is_constant(graph, *node.inputs[1:]):
         return None
-    columns = graph.types[node.output].shape[1:]
+    columns = graph.types[node.output].shape[-1 if channels else 1 :]
     parameters = [graph.constants[i].astype(np.float64) for i in node.inputs[1:]]
-    if graph.types[node.inputs[0]].shape[1:] != columns or any(p.shape not in (columns, ()) for p in parameters):
+    if graph.types[node.inputs[0]].shape != graph.types[node.output].shape or any(
+        p.shape not in (columns, ()) for p in parameters
+    ):
         return None
     slope, offset = AFFINE[node.operation](node, *parameters)
     return np.broadcast_to(slope, columns), np.broadcast_to(offset, columns)
@@ -146,8 +171,8 @@ def _is_constant(graph: Graph, *values: str) -> bool:
     return all(value in graph.constants for value in values)
 
 
-def _dense_with(graph: Graph, dense: Node, kernel: Array, bias: Array, output: str) -> tuple[Node, dict[str, Array]]:
-    """The dense node with other weights, under names of their own."""
+def _layer_with(graph: Graph, layer: Node, kernel: Array, bias: Array, output: str) -> tuple[Node, dict[str, Array]]:
+    """The node with other weights, under names of their own."""
     names = [unused(f"{output}_{part}", graph.types) for part in ("kernel", "bias")]
     constants = dict(zip(names, (kernel.astype(np.float32), bias.astype(np.float32)), strict=True))
-    return replace(dense, inputs=(dense.inputs[0], *names), outputs=(output,)), constants
+    return replace(layer, inputs=(layer.inputs[0], *names), outputs=(output,)), constants

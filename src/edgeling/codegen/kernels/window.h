@@ -6,7 +6,7 @@
 #ifndef EDGELING_WINDOW_H
 #define EDGELING_WINDOW_H
 
-#include "common.h"
+#include "flash.h"
 
 typedef struct {
     int height, width, channels; /* of the image */
@@ -19,10 +19,23 @@ typedef struct {
 } edgeling_window;
 
 EDGELING_KERNEL edgeling_window edgeling_window_of(const int *lengths) {
-    const edgeling_window window = {
-        lengths[0], lengths[1], lengths[2],  lengths[3],  lengths[4],  lengths[5],  lengths[6], lengths[7],
-        lengths[8], lengths[9], lengths[10], lengths[11], lengths[12], lengths[13], lengths[14]};
-    return window;
+    edgeling_window w;
+    w.height = edgeling_read_int(lengths);
+    w.width = edgeling_read_int(lengths + 1);
+    w.channels = edgeling_read_int(lengths + 2);
+    w.down = edgeling_read_int(lengths + 3);
+    w.right = edgeling_read_int(lengths + 4);
+    w.outputs = edgeling_read_int(lengths + 5);
+    w.rows = edgeling_read_int(lengths + 6);
+    w.columns = edgeling_read_int(lengths + 7);
+    w.stride_down = edgeling_read_int(lengths + 8);
+    w.stride_right = edgeling_read_int(lengths + 9);
+    w.top = edgeling_read_int(lengths + 10);
+    w.left = edgeling_read_int(lengths + 11);
+    w.dilation_down = edgeling_read_int(lengths + 12);
+    w.dilation_right = edgeling_read_int(lengths + 13);
+    w.groups = edgeling_read_int(lengths + 14);
+    return w;
 }
 
 /* The elements [first, last) of a window of `size` that see an image of `length`, where its first lies at `start`. */
