@@ -40,7 +40,7 @@ def drawn_graph(seed: int) -> Graph:
     dice = random.Random(seed)
     b = GraphBuilder(f"drawn_{seed}")
     pool = [b.input(f"x{i}", kind.shape, kind.dtype) for i, kind in enumerate(INPUTS)]
-    for _ in range(20):
+    for _ in range(26):
         pool += _one_more(b, pool, dice)
     return b.build([dice.choice(pool) for _ in range(3)] + pool[-3:])
 

@@ -35,7 +35,17 @@ _ALL_BATCHED = {
     "concatenate", "activation_gradient", "softmax_gradient", "log_softmax_gradient", "larger_gradient",
     "max_pool_gradient",
 }  # fmt: skip
-_BINARY = {"add", "subtract", "multiply", "divide", "maximum", "minimum", "add_quantized", "subtract_quantized", "multiply_quantized"}
+_BINARY = {
+    "add",
+    "subtract",
+    "multiply",
+    "divide",
+    "maximum",
+    "minimum",
+    "add_quantized",
+    "subtract_quantized",
+    "multiply_quantized",
+}
 
 
 def with_batch(graph: Graph, rows: int) -> Graph:
