@@ -24,7 +24,7 @@ from tests.fuzz.mutate import mutate_array, mutate_json
 from tests.graph.examples import IMAGE, ODD_ATTRIBUTES, M, R, S, example_of, t
 from tests.support.sanitized import missing, run_sanitized
 
-DRAWN, FORGED, TRIES = 60, 40, 8000
+DRAWN, NODES, FORGED, TRIES = 60, 25, 40, 8000
 LARGEST_BYTES = 1 << 20
 needs_sanitizers = pytest.mark.skipif(bool(missing()), reason=missing())
 INPUTS = (
@@ -36,17 +36,16 @@ INPUTS = (
 
 
 def drawn_graph(seed: int) -> Graph:
-    """Nodes of any operation on any values, as long as the builder takes them."""
+    """Nodes of all operations in turn on any values, as long as the builder takes them."""
     dice = random.Random(seed)
     b = GraphBuilder(f"drawn_{seed}")
     pool = [b.input(f"x{i}", kind.shape, kind.dtype) for i, kind in enumerate(INPUTS)]
-    for _ in range(26):
-        pool += _one_more(b, pool, dice)
+    for place in range(NODES):
+        pool += _one_more(b, list(OPERATIONS)[(seed * NODES + place) % len(OPERATIONS)], pool, dice)
     return b.build([dice.choice(pool) for _ in range(3)] + pool[-3:])
 
 
-def _one_more(b: GraphBuilder, pool: list[str], dice: random.Random) -> tuple[str, ...]:
-    operation = dice.choice(list(OPERATIONS))
+def _one_more(b: GraphBuilder, operation: str, pool: list[str], dice: random.Random) -> tuple[str, ...]:
     example = example_of(operation)
     names = [_pick(b, pool, given, dice) for given in example.inputs]
     attributes = dict(example.attributes)
