@@ -29,13 +29,19 @@ static void nap(void) {
     nanosleep(&short_time, 0);
 }
 
+static void halve(void *const *arrays, int first, int count) {
+    for (int i = first; i < first + count; i++) ((float *)arrays[0])[i] *= 0.5f;
+}
+
 static int products(const int *s, int threads, unsigned *seed) {
     const int m = s[0], k = s[1], n = s[2];
     float *a = drawn(m * k, seed), *b = drawn(k * n, seed), *start = drawn(n, seed);
     float *whole = drawn(m * n, seed), *parts = drawn(m * n, seed);
     float *scratch = drawn(threads * EDGELING_GEMM_SCRATCH(k), seed);
     edgeling_gemm(m, k, n, s[3], s[4], scratch, a, b, start, whole);
-    edgeling_gemm_parallel(m, k, n, s[3], s[4], scratch, a, b, start, parts);
+    void *const arrays[] = {parts};
+    edgeling_gemm_parallel(m, k, n, s[3], s[4], scratch, a, b, start, parts, halve, arrays);
+    halve((void *[]){whole}, 0, m * n);
     const int same = !memcmp(whole, parts, sizeof(float) * (size_t)(m * n));
     free(a), free(b), free(start), free(whole), free(parts), free(scratch);
     return same;
@@ -60,6 +66,44 @@ static int updates(int size, unsigned *seed) {
     return same;
 }
 
+/* Rows of 37 are weighed by a number of their own. */
+static void weigh(void *const *arrays, int first, int count) {
+    const float *x = (const float *)arrays[0] + first * 37, *weight = (const float *)arrays[1] + first;
+    float *y = (float *)arrays[2] + first * 37;
+    for (int row = 0; row < count; row++)
+        for (int c = 0; c < 37; c++) y[row * 37 + c] = x[row * 37 + c] * weight[row];
+}
+
+/* More jobs than a round takes before it waits, of all kinds, some too small for parts. */
+static int rounds(int threads, unsigned *seed) {
+    enum { JOBS = 20, MOST = 1000 };
+    float *x[JOBS], *weight[JOBS], *whole[JOBS], *parts[JOBS], *scratch[JOBS];
+    void *arrays[JOBS][3];
+    int right = 1;
+    for (int i = 0; i < JOBS; i++) {
+        x[i] = drawn(MOST * 37, seed), weight[i] = drawn(MOST * 37, seed), scratch[i] = drawn(threads * EDGELING_GEMM_SCRATCH(37), seed);
+        whole[i] = drawn(MOST * 37, seed), parts[i] = malloc(sizeof(float) * MOST * 37);
+        memcpy(parts[i], whole[i], sizeof(float) * MOST * 37);
+        void *const all[] = {x[i], weight[i], whole[i]};
+        if (i % 2) weigh(all, 0, MOST - i);
+        else edgeling_gemm(101, 37, 41, 0, 0, scratch[i], x[i], weight[i], 0, whole[i]);
+        memcpy(arrays[i], (void *[]){x[i], weight[i], parts[i]}, sizeof arrays[i]);
+    }
+    edgeling_begin_round();
+    for (int i = 0; i < JOBS; i++) {
+        if (i % 2) edgeling_by_rows(weigh, arrays[i], MOST - i, 37);
+        else edgeling_gemm_parallel(101, 37, 41, 0, 0, scratch[i], x[i], weight[i], 0, parts[i], 0, 0);
+    }
+    edgeling_end_round();
+    for (int i = 0; i < JOBS; i++) {
+        right &= !memcmp(whole[i], parts[i], sizeof(float) * MOST * 37);
+        edgeling_copy_shared(x[i], parts[i], sizeof(float) * MOST * 37);
+        right &= !memcmp(x[i], parts[i], sizeof(float) * MOST * 37);
+        free(x[i]), free(weight[i]), free(whole[i]), free(parts[i]), free(scratch[i]);
+    }
+    return right;
+}
+
 static void *in_a_pool(void *argument) {
     const int threads = *(const int *)argument;
     unsigned seed = (unsigned)threads;
@@ -70,6 +114,7 @@ static void *in_a_pool(void *argument) {
         for (unsigned i = 0; i < sizeof shapes / sizeof *shapes; i++) right &= products(shapes[i], threads, &seed);
         nap();
         for (int size = 1; size < 90000; size = size * 5 + 1) right &= updates(size, &seed);
+        right &= rounds(threads, &seed);
         edgeling_threads_end(pool);
         right &= edgeling_thread_count() == 1;
     }

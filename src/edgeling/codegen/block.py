@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -18,12 +19,15 @@ from edgeling.codegen.layout import Tables
 from edgeling.codegen.loops import Loop, LoopText
 from edgeling.codegen.memory import MemoryPlan, Scratch, plan
 from edgeling.codegen.names import Names
+from edgeling.codegen.rounds import followed, rounds
 from edgeling.codegen.schedule import COPY, Schedule, schedule
 from edgeling.codegen.sharing import Sharing
-from edgeling.codegen.site import Call, Setting, Site
+from edgeling.codegen.site import SHARED_ELEMENTS, Call, Setting, Site
 from edgeling.codegen.text import literal, shape_text
 from edgeling.graph.types import DType, Graph, Node
 from edgeling.targets import Target
+
+_NOBODY: Mapping[int, int] = {}
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,16 @@ class PlannedBlock:
     Attributes:
         calls: by the place of a node in the schedule, what is called.
         loops: by the place of a ``scan``, the loop and its planned body.
+        rounds: the round of each node, by its place (``rounds.py``).
+        followers: by the place of a product, that of the node that is done with it.
     """
 
     work: Schedule
     memory: MemoryPlan
     calls: Mapping[int, Chosen]
     loops: Mapping[int, tuple[Loop, PlannedBlock]]
+    rounds: Sequence[int]
+    followers: Mapping[int, int]
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,10 @@ def planned(graph: Graph, target: Target | None, finite: Sequence[str] = ()) -> 
         finite: values known to hold neither NaN nor infinity.
     """
     work = schedule(graph)
-    calls = {at: _choose(work, node, target, finite) for at, node in enumerate(work.nodes) if node.operation != "scan"}
+    calls, followers = _chosen(work, target, finite), _NOBODY
+    if target is not None and target.threads > 1:
+        work, followers = followed(work, [_is_parallel(calls.get(at)) for at in range(len(work.nodes))])
+        calls = _chosen(work, target, finite)
     loops = {at: Loop.of(node) for at, node in enumerate(work.nodes) if node.operation == "scan"}
     inner = {at: (loop, planned(loop.graph(), target)) for at, loop in loops.items()}
     scratch = {at: _scratch_of_loop(loop, body) for at, (loop, body) in inner.items()}
@@ -64,7 +75,24 @@ def planned(graph: Graph, target: Target | None, finite: Sequence[str] = ()) -> 
         if floats := chosen.call.scratch_floats(chosen.setting):
             scratch[at] = Scratch(floats, frozenset({DType.FLOAT32}))
     in_place = [calls[at].call.in_place if at in calls else () for at in range(len(work.nodes))]
-    return PlannedBlock(work, plan(work, in_place, scratch), calls, inner)
+    shared = [at in calls and _is_shared(calls[at]) for at in range(len(work.nodes))]
+    order = rounds(work, shared, tuple(followers.values()))
+    return PlannedBlock(work, plan(work, in_place, scratch, order), calls, inner, order, followers)
+
+
+def _chosen(work: Schedule, target: Target | None, finite: Sequence[str]) -> dict[int, Chosen]:
+    return {at: _choose(work, node, target, finite) for at, node in enumerate(work.nodes) if node.operation != "scan"}
+
+
+def _is_parallel(chosen: Chosen | None) -> bool:
+    return chosen is not None and chosen.call.header == "gemm_parallel"
+
+
+def _is_shared(chosen: Chosen) -> bool:
+    """Whether threads may share a call: a kernel that asks for them, or one that has enough elements."""
+    setting = chosen.setting
+    large = setting.output_types[0].size >= SHARED_ELEMENTS
+    return setting.threads > 1 and (large or _is_parallel(chosen))
 
 
 def _choose(work: Schedule, node: Node, target: Target | None, finite: Sequence[str] = ()) -> Chosen:
@@ -110,7 +138,7 @@ class BlockWriter:
         for value, variable in self._memory.in_variable.items():
             self._expressions[value] = self._expressions[variable]
         buffers = [self._buffer(value) for value in self._memory.offsets]
-        statements = [line for at, node in enumerate(self._work.nodes) for line in self._statements(at, node)]
+        statements = [line for nodes in self._by_round() for line in self._round(nodes)]
         statements += [line for variable, value in self._memory.copied for line in self._copy(value, variable)]
         lengths = ", ".join(f"{name} = {length}" for name, length in self._dimensions.named.items())
         return [*([f"enum {{ {lengths} }};"] if lengths else []), *buffers], statements
@@ -121,26 +149,48 @@ class BlockWriter:
         c_type = kind.dtype.c_name
         return f"{c_type} *const {c_name} = ({c_type} *)&arena->words[{offset}]; /* {shape_text(kind)} */"
 
+    def _by_round(self) -> list[list[int]]:
+        """The nodes of each round, by their places."""
+        return [list(places) for _, places in groupby(range(len(self._work.nodes)), self._block.rounds.__getitem__)]
+
+    def _round(self, places: list[int]) -> list[str]:
+        calls = [self._statements(at, self._work.nodes[at]) for at in places]
+        statements = [line for call in calls for line in call]
+        if sum(map(bool, calls)) < 2:
+            return statements
+        self.headers.add("parallel")
+        return ["edgeling_begin_round();", *statements, "edgeling_end_round();"]
+
     def _statements(self, at: int, node: Node) -> list[str]:
         if at in self._block.loops:
             return self._loop(at, node)
+        if at in self._block.followers.values():
+            return []
         scratch = self._memory.scratch.get(at)
         place = "" if scratch is None else f"(float *)&arena->words[{self._base + scratch}]"
-        return self._call(self._block.calls[at], place)
+        after = self._after(self._block.followers[at]) if at in self._block.followers else "0, 0"
+        return self._call(self._block.calls[at], place, after)
 
-    def _call(self, chosen: Chosen, scratch: str = "") -> list[str]:
+    def _after(self, at: int) -> str:
+        site = self._site(self._block.calls[at])
+        return site.parts(site.node.operation, site.function(), site.float("alpha"))
+
+    def _call(self, chosen: Chosen, scratch: str = "", after: str = "0, 0") -> list[str]:
+        call, site = chosen.call, self._site(chosen, scratch, after)
+        if not self._rows and self._sharing.covers(call, chosen.setting):
+            return [self._sharing.line(call, site, self._tables)]
+        return call.line(site).split("\n")
+
+    def _site(self, chosen: Chosen, scratch: str = "", after: str = "0, 0") -> Site:
         call, node = chosen.call, chosen.setting.node
         packed = call.pack(chosen.setting)
         known = chosen.setting.constants if packed else {}
         x = [self._expression(value, i in call.parameters) for i, value in enumerate(node.inputs) if i not in known]
         x += [self._tables.constant(f"{node.output}_{name}", table, True) for name, table in packed.items()]
         y = tuple(map(self._expression, node.outputs))
-        site = Site(**vars(chosen.setting), x=tuple(x), y=y, packed=packed, dimensions=self._dimensions,
-                    table=self._tables.table, scratch=scratch, task=self._task)  # fmt: skip
         self.headers.add(call.header)
-        if not self._rows and self._sharing.covers(call, chosen.setting):
-            return [self._sharing.line(call, site, self._tables)]
-        return call.line(site).split("\n")
+        return Site(**vars(chosen.setting), x=tuple(x), y=y, packed=packed, dimensions=self._dimensions,
+                    table=self._tables.table, scratch=scratch, task=self._task, after=after)  # fmt: skip
 
     def _task(self, statement: str) -> str:
         self.headers.add("parallel")

@@ -33,7 +33,7 @@ def _elementwise(name: str, *attributes: str) -> Line:
 
 def _by_row(name: str) -> Line:
     """Kernels over the last axis: (rows, columns)."""
-    return lambda site: site.call(name, site.rows(), site.length(0, -1))
+    return lambda site: site.by_rows(name, (site.rows(), site.length(0, -1)))
 
 
 def _by_column(name: str, *attributes: str) -> Line:

@@ -11,6 +11,8 @@ LARGE_PRODUCT = 1024
 PANEL_ROWS = 4
 # Threads are worth waking from this many products on: some microseconds of them.
 SHARED_PRODUCTS = 1 << 19
+# Activations that round once at most: an element's bits are the same wherever in a vector it is computed.
+EXACT = frozenset({"relu", "relu6", "leaky_relu"})
 # As in gemm.h.
 GEMM_COLUMNS, GEMM_ROWS, GEMM_ALIGNED = 32, 12, 16
 
@@ -56,17 +58,26 @@ def _dense(name: str) -> Line:
     return line
 
 
-def _dense_gemm(name: str) -> Line:
-    def line(site: Site) -> str:
-        x, kernel, bias, y = *site.x, *site.y
-        sizes = site.length(0, 0), site.length(0, 1), site.length(1, 1)
-        product = f"edgeling_{name}({', '.join((*sizes, '0', '0', site.scratch, x, kernel, bias, y))});"
-        if site.attributes["function"] == "linear":
-            return product
-        activation = site.by_elements("activation", site.function(), site.float("alpha"), pointers=(y, y))
-        return f"{product}\n{activation}"
+def _dense_gemm(site: Site) -> str:
+    return _product_of_layer(site, "gemm")
 
-    return line
+
+def _dense_gemm_parallel(site: Site) -> str:
+    if site.attributes["function"] not in EXACT:
+        return _product_of_layer(site, "gemm_parallel", site.after)
+    after = site.parts("activation", site.function(), site.float("alpha"), pointers=(site.y[0], site.y[0]))
+    return _product_of_layer(site, "gemm_parallel", after)
+
+
+def _product_of_layer(site: Site, name: str, *after: str) -> str:
+    """The product; then the activation, if there is one, and the product does not do it itself."""
+    x, kernel, bias, y = *site.x, *site.y
+    sizes = site.length(0, 0), site.length(0, 1), site.length(1, 1)
+    product = f"edgeling_{name}({', '.join((*sizes, '0', '0', site.scratch, x, kernel, bias, y, *after))});"
+    if site.attributes["function"] == "linear" or (after and after[0] != site.after):
+        return product
+    activation = site.by_elements("activation", site.function(), site.float("alpha"), pointers=(y, y))
+    return f"{product}\n{activation}"
 
 
 def _matmul_sizes(site: Site) -> tuple[str, ...]:
@@ -81,24 +92,29 @@ def _matmul(name: str) -> Line:
     return line
 
 
-def _matmul_gemm(name: str) -> Line:
-    def line(site: Site) -> str:
-        flips = site.flag("transpose_a"), site.flag("transpose_b")
-        arguments = *_matmul_sizes(site), *flips, site.scratch, *site.x, "0", *site.y
-        return f"edgeling_{name}({', '.join(arguments)});"
+def _matmul_gemm(site: Site) -> str:
+    return _product(site, "gemm")
 
-    return line
+
+def _matmul_gemm_parallel(site: Site) -> str:
+    return _product(site, "gemm_parallel", site.after)
+
+
+def _product(site: Site, name: str, *after: str) -> str:
+    flips = site.flag("transpose_a"), site.flag("transpose_b")
+    arguments = *_matmul_sizes(site), *flips, site.scratch, *site.x, "0", *site.y, *after
+    return f"edgeling_{name}({', '.join(arguments)});"
 
 
 DENSE_CALLS = (
-    Call("gemm_parallel", _dense_gemm("gemm_parallel"), fits=_is_shared, scratch_floats=_shared_panel_floats),
-    Call("dense_gemm", _dense_gemm("gemm"), fits=_has_panels, scratch_floats=_panel_floats),
+    Call("gemm_parallel", _dense_gemm_parallel, fits=_is_shared, scratch_floats=_shared_panel_floats),
+    Call("dense_gemm", _dense_gemm, fits=_has_panels, scratch_floats=_panel_floats),
     Call("dense_large", _dense("dense_large"), parameters=(1, 2), fits=_is_large),
     Call("dense", _dense("dense"), parameters=(1, 2)),
 )
 MATMUL_CALLS = (
-    Call("gemm_parallel", _matmul_gemm("gemm_parallel"), fits=_is_shared, scratch_floats=_shared_panel_floats),
-    Call("gemm", _matmul_gemm("gemm"), fits=_has_panels, scratch_floats=_panel_floats),
+    Call("gemm_parallel", _matmul_gemm_parallel, fits=_is_shared, scratch_floats=_shared_panel_floats),
+    Call("gemm", _matmul_gemm, fits=_has_panels, scratch_floats=_panel_floats),
     Call("matmul_large", _matmul("matmul_large"), fits=_is_large),
     Call("matmul", _matmul("matmul")),
 )

@@ -35,7 +35,7 @@ def _focal(kind: str) -> Line:
 
     def line(site: Site) -> str:
         name, attributes = _FOCAL[site.attributes["function"]]
-        return site.call(f"{name}_{kind}", *_loss_sizes(site), *(_number(site, a) for a in attributes))
+        return site.by_rows(f"{name}_{kind}", _loss_sizes(site), *(_number(site, a) for a in attributes))
 
     return line
 
@@ -43,7 +43,7 @@ def _focal(kind: str) -> Line:
 def _loss(name: str) -> Line:
     def line(site: Site) -> str:
         options = site.flag("from_logits"), site.float("label_smoothing"), site.float("delta")
-        return site.call(name, *_loss_sizes(site), site.function(), *options)
+        return site.by_rows(name, _loss_sizes(site), site.function(), *options)
 
     return line
 

@@ -21,7 +21,7 @@ InPlace = Sequence[tuple[int, ...]]  # by place in the schedule
 
 @dataclass(frozen=True)
 class Interval:
-    """A value's or a buffer's life: from the call that makes it to the last that reads it, both included."""
+    """A value's or a buffer's life: from the round that makes it to the last that reads it, both included."""
 
     value: str
     words: int
@@ -80,29 +80,34 @@ def words_of(kind: TensorType) -> int:
     return -(-kind.bytes // WORD_BYTES)
 
 
-def plan(work: Schedule, in_place: InPlace, scratch: Mapping[int, Scratch] | None = None) -> MemoryPlan:
+def plan(
+    work: Schedule, in_place: InPlace, scratch: Mapping[int, Scratch] | None = None, rounds: Sequence[int] | None = None
+) -> MemoryPlan:
     """MemoryPlan the memory of a schedule.
 
     Args:
         in_place: for each node, the inputs over which its outputs may be written.
         scratch: what nodes need while they run, by their place in the schedule.
+        rounds: for each node, its round (``rounds.py``); one by one, if there are none.
     """
+    rounds = range(len(work.nodes)) if rounds is None else rounds
     reads = _reads(work)
     in_variable = {
         value: variable
         for variable, value in work.updates.items()
-        if _overwrites(work, reads, variable, value, in_place)
+        if _overwrites(work, reads, variable, value, in_place, rounds)
     }  # fmt: skip
     copied = tuple((variable, value) for variable, value in work.updates.items() if value not in in_variable)
     elsewhere = set(in_variable) | set(work.outputs)
     ends = {value: len(work.nodes) for _, value in copied}
     intervals = tuple(
-        Interval(output, words_of(work.types[output]), frozenset({work.types[output].dtype}), at,
-                 ends.get(output, max(reads.get(output, ()), default=at)))
+        Interval(output, words_of(work.types[output]), frozenset({work.types[output].dtype}), rounds[at],
+                 ends.get(output, rounds[max(reads.get(output, ()), default=at)]))
         for at, node in enumerate(work.nodes) for output in node.outputs if output not in elsewhere
     )  # fmt: skip
-    hosts = _hosts(work, {i.value: i for i in intervals}, in_place)
-    shelves = {at: Interval(f"scratch of call {at}", s.words, s.dtypes, at, at) for at, s in (scratch or {}).items()}
+    hosts = _hosts(work, reads, {i.value: i for i in intervals}, in_place, rounds)
+    shelves = {at: Interval(f"scratch of call {at}", s.words, s.dtypes, rounds[at], rounds[at])
+               for at, s in (scratch or {}).items()}  # fmt: skip
     buffers = (*_buffers(intervals, hosts), *shelves.values())
     offsets, words = _place(buffers)
     places = {i.value: offsets[hosts[i.value]] for i in intervals}
@@ -118,12 +123,13 @@ def _reads(work: Schedule) -> dict[str, list[int]]:
 
 
 def _overwrites(
-    work: Schedule, reads: Mapping[str, list[int]], variable: str, value: str, in_place: InPlace
+    work: Schedule, reads: Mapping[str, list[int]], variable: str, value: str, in_place: InPlace, rounds: Sequence[int]
 ) -> bool:  # fmt: skip
     """Whether ``value`` may be made in the variable's memory."""
     made = next(at for at, node in enumerate(work.nodes) if value in node.outputs)
-    last = max(reads.get(variable, ()), default=-1)
-    return last < made or (last == made and _may_take(work, made, variable, value, in_place))
+    readers = reads.get(variable, [])
+    before = all(rounds[at] < rounds[made] for at in readers if at != made)
+    return before and (made not in readers or _may_take(work, made, variable, value, in_place))
 
 
 def _may_take(work: Schedule, at: int, source: str, value: str, in_place: InPlace) -> bool:
@@ -133,11 +139,20 @@ def _may_take(work: Schedule, at: int, source: str, value: str, in_place: InPlac
     return same and all(index in allowed for index in used)
 
 
-def _hosts(work: Schedule, lives: Mapping[str, Interval], in_place: InPlace) -> dict[str, str]:
+def _hosts(
+    work: Schedule, reads: Mapping[str, list[int]], lives: Mapping[str, Interval], in_place: InPlace,
+    rounds: Sequence[int],
+) -> dict[str, str]:  # fmt: skip
     """For each value of the arena, the value at the head of the chain whose memory it takes over."""
     hosts: dict[str, str] = {}
     for at, node in enumerate(work.nodes):
-        free = [r for r in dict.fromkeys(work.roots[i] for i in node.inputs) if r in lives and lives[r].end == at]
+        free = [
+            r
+            for r in dict.fromkeys(work.roots[i] for i in node.inputs)
+            if r in lives
+            and lives[r].end == rounds[at]
+            and all(rounds[other] < rounds[at] for other in reads[r] if other != at)
+        ]
         for output in (o for o in node.outputs if o in lives):
             taken = next((r for r in free if _may_take(work, at, r, output, in_place)), None)
             hosts[output] = hosts[taken] if taken else output

@@ -58,6 +58,7 @@ class Site(Setting):
         scratch: C expression (a pointer) of the scratch it asked for.
         task: ``task(statement)`` adds a function to the file that does it for the elements ``[first, first + count)``
             of ``arrays``, and gives its name.
+        after: what a kernel that takes it does with elements of its output at once: see :meth:`parts`.
     """
 
     _: KW_ONLY
@@ -68,6 +69,7 @@ class Site(Setting):
     table: TableMaker
     scratch: str
     task: TaskMaker
+    after: str = "0, 0"
 
     @property
     def attributes(self) -> Mapping[str, Any]:
@@ -127,13 +129,36 @@ class Site(Setting):
         size = self.output_types[0].size
         if self.threads < 2 or size < SHARED_ELEMENTS:
             return f"edgeling_{function}({', '.join((self.output_size(), *arguments, *pointers))});"
+        return f"edgeling_by_elements({self.parts(function, *arguments, pointers=pointers)}, {self.output_size()});"
+
+    def parts(self, function: str, *arguments: str, pointers: Sequence[str] = ()) -> str:
+        """Two arguments: a function that does some elements of :meth:`by_elements`, and its arrays."""
+        pointers, size = pointers or (*self.x, *self.y), self.output_types[0].size
         sizes = dict(zip((*self.x, *self.y), (t.size for t in (*self.input_types, *self.output_types)), strict=True))
         given = [pointer for pointer in pointers if pointer != "0"]
         parts = {p: f"(float *)arrays[{i}]{' + first' if sizes[p] == size else ''}" for i, p in enumerate(given)}
         inner = ", ".join(("count", *arguments, *(parts.get(p, p) for p in pointers)))
         task = self.task(f"edgeling_{function}({inner});")
         arrays = ", ".join(f"(void *){pointer}" for pointer in given)
-        return f"edgeling_by_elements({task}, (void *const[]){{{arrays}}}, {self.output_size()});"
+        return f"{task}, ((void *const[]){{{arrays}}})"  # commas in parentheses: what is called may be a macro
+
+    def by_rows(self, function: str, sizes: tuple[str, str], *arguments: str) -> str:
+        """``edgeling_FUNCTION(rows, columns, arguments..., inputs..., outputs...);``, shared where that pays.
+
+        Args:
+            function: each row of its results depends on the same rows of its arrays alone.
+            sizes: names of the lengths; every array has as many rows.
+        """
+        kinds = (*self.input_types, *self.output_types)
+        widest = max(kinds, key=lambda kind: kind.size)
+        if self.threads < 2 or widest.size < SHARED_ELEMENTS:
+            return self.call(function, *sizes, *arguments)
+        columns = widest.shape[-1]
+        rows = widest.size // columns
+        parts = (f"(float *)arrays[{i}] + first * {kind.size // rows}" for i, kind in enumerate(kinds))
+        task = self.task(f"edgeling_{function}({', '.join(('count', str(columns), *arguments, *parts))});")
+        arrays = ", ".join(f"(void *){pointer}" for pointer in (*self.x, *self.y))
+        return f"edgeling_by_rows({task}, (void *const[]){{{arrays}}}, {', '.join(sizes)});"
 
 
 _SUFFIXES = {DType.INT8: "_s8", DType.INT16: "_s16"}

@@ -26,6 +26,12 @@
 
 #define EDGELING_GEMM_AHEAD 16 /* rows of b that are asked for before they are read: they lie far apart */
 #define EDGELING_GEMM_FUNCTION static __attribute__((noinline, unused))
+/* The sums of a tile live in registers: GCC unrolls so far only where it is told to. */
+#if !defined(__clang__) && __GNUC__ >= 8
+#define EDGELING_GEMM_UNROLL _Pragma("GCC unroll 16")
+#else
+#define EDGELING_GEMM_UNROLL
+#endif
 
 /* element (row, p) of a lies at a[row * a_row + p * a_step] */
 typedef struct {
@@ -48,21 +54,27 @@ typedef float edgeling_vector_16 __attribute__((vector_size(64), aligned(4), may
             const float *x = a, *b = panel;                                                                           \
             edgeling_vector_##lanes sum[rows][vectors];                                                               \
             int left = s.k;                                                                                           \
+            EDGELING_GEMM_UNROLL                                                                                      \
             for (int r = 0; r < (rows); r++) {                                                                        \
+                EDGELING_GEMM_UNROLL                                                                                  \
                 for (int v = 0; v < (vectors); v++) {                                                                 \
                     sum[r][v] = *(const edgeling_vector_##lanes *)(b + v * (lanes));                                  \
                 }                                                                                                     \
             }                                                                                                         \
             do {                                                                                                      \
                 b += (vectors) * (lanes);                                                                             \
+                EDGELING_GEMM_UNROLL                                                                                  \
                 for (int r = 0; r < (rows); r++) {                                                                    \
+                    EDGELING_GEMM_UNROLL                                                                              \
                     for (int v = 0; v < (vectors); v++) {                                                             \
                         sum[r][v] += x[r * s.a_row] * *(const edgeling_vector_##lanes *)(b + v * (lanes));            \
                     }                                                                                                 \
                 }                                                                                                     \
                 x += s.a_step;                                                                                        \
             } while (--left);                                                                                         \
+            EDGELING_GEMM_UNROLL                                                                                      \
             for (int r = 0; r < (rows); r++) {                                                                        \
+                EDGELING_GEMM_UNROLL                                                                                  \
                 for (int v = 0; v < (vectors); v++) {                                                                 \
                     *(edgeling_vector_##lanes *)(y + r * s.y_row + v * (lanes)) = sum[r][v];                          \
                 }                                                                                                     \
@@ -77,7 +89,9 @@ typedef float edgeling_vector_16 __attribute__((vector_size(64), aligned(4), may
     EDGELING_GEMM_FUNCTION void edgeling_gemm_first_##lanes##_##vectors(                                              \
         edgeling_gemm_strides s, const float *a, const float *b, float *panel, float *y) {                            \
         edgeling_vector_##lanes sum[rows][vectors];                                                                   \
+        EDGELING_GEMM_UNROLL                                                                                          \
         for (int r = 0; r < (rows); r++) {                                                                            \
+            EDGELING_GEMM_UNROLL                                                                                      \
             for (int v = 0; v < (vectors); v++) {                                                                     \
                 sum[r][v] = *(const edgeling_vector_##lanes *)(panel + v * (lanes));                                  \
             }                                                                                                         \
@@ -85,10 +99,12 @@ typedef float edgeling_vector_16 __attribute__((vector_size(64), aligned(4), may
         int left = s.k;                                                                                               \
         do {                                                                                                          \
             panel += (vectors) * (lanes);                                                                             \
+            EDGELING_GEMM_UNROLL                                                                                      \
             for (int v = 0; v < (vectors); v++) {                                                                     \
                 __builtin_prefetch(b + EDGELING_GEMM_AHEAD * s.y_row + v * (lanes));                                  \
                 const edgeling_vector_##lanes terms = *(const edgeling_vector_##lanes *)(b + v * (lanes));            \
                 *(edgeling_vector_##lanes *)(panel + v * (lanes)) = terms;                                            \
+                EDGELING_GEMM_UNROLL                                                                                  \
                 for (int r = 0; r < (rows); r++) {                                                                    \
                     sum[r][v] += a[r * s.a_row] * terms;                                                              \
                 }                                                                                                     \
@@ -96,7 +112,9 @@ typedef float edgeling_vector_16 __attribute__((vector_size(64), aligned(4), may
             a += s.a_step;                                                                                            \
             b += s.y_row;                                                                                             \
         } while (--left);                                                                                             \
+        EDGELING_GEMM_UNROLL                                                                                          \
         for (int r = 0; r < (rows); r++) {                                                                            \
+            EDGELING_GEMM_UNROLL                                                                                      \
             for (int v = 0; v < (vectors); v++) {                                                                     \
                 *(edgeling_vector_##lanes *)(y + r * s.y_row + v * (lanes)) = sum[r][v];                              \
             }                                                                                                         \
@@ -218,19 +236,24 @@ EDGELING_GEMM_FUNCTION void edgeling_gemm_pack(
 /* Eight columns of b [n,k] from term p on, turned: pairs change places, then fours, then halves. */
 EDGELING_KERNEL void edgeling_gemm_turn(int width, int k, const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT panel) {
     edgeling_vector_8 row[8], pair[8];
+    EDGELING_UNROLL
     for (int r = 0; r < 8; r++) {
         row[r] = *(const edgeling_vector_8 *)(b + r * k);
     }
+    EDGELING_UNROLL
     for (int r = 0; r < 8; r += 2) {
         pair[r] = __builtin_shufflevector(row[r], row[r + 1], 0, 8, 1, 9, 4, 12, 5, 13);
         pair[r + 1] = __builtin_shufflevector(row[r], row[r + 1], 2, 10, 3, 11, 6, 14, 7, 15);
     }
+    EDGELING_UNROLL
     for (int r = 0; r < 8; r += 4) {
+        EDGELING_UNROLL
         for (int i = 0; i < 2; i++) {
             row[r + 2 * i] = __builtin_shufflevector(pair[r + i], pair[r + i + 2], 0, 1, 8, 9, 4, 5, 12, 13);
             row[r + 2 * i + 1] = __builtin_shufflevector(pair[r + i], pair[r + i + 2], 2, 3, 10, 11, 6, 7, 14, 15);
         }
     }
+    EDGELING_UNROLL
     for (int p = 0; p < 4; p++) {
         const edgeling_vector_8 low = __builtin_shufflevector(row[p], row[p + 4], 0, 1, 2, 3, 8, 9, 10, 11);
         const edgeling_vector_8 high = __builtin_shufflevector(row[p], row[p + 4], 4, 5, 6, 7, 12, 13, 14, 15);
@@ -243,6 +266,7 @@ EDGELING_KERNEL void edgeling_gemm_turn(int width, int k, const float *EDGELING_
 /* Four columns of b [n,k] from term p on: as many terms of four columns of the panel. */
 EDGELING_KERNEL void edgeling_gemm_transpose(
     int width, int k, const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT panel) {
+    EDGELING_UNROLL
     for (int p = 0; p < 4; p++) {
         const edgeling_vector_4 term = {b[p], b[k + p], b[2 * k + p], b[3 * k + p]};
         *(edgeling_vector_4 *)(panel + p * width) = term;

@@ -8,6 +8,7 @@
 #define EDGELING_LOSS_H
 
 #include "activation.h"
+#include "reduce.h"
 #include "softmax.h"
 
 enum edgeling_loss_function {
@@ -199,7 +200,18 @@ EDGELING_KERNEL float edgeling_cosine(int columns, const float *truth, const flo
 EDGELING_KERNEL float edgeling_mean_value(
     int columns, int function, int from_logits, float smoothing, float delta, const float *truth, const float *p) {
     float sum = 0.0f;
-    for (int c = 0; c < columns; c++) {
+    int c = 0;
+    if (columns >= EDGELING_PARTIAL) {
+        float partial[EDGELING_PARTIAL] = {0.0f};
+        for (; c + EDGELING_PARTIAL <= columns; c += EDGELING_PARTIAL) {
+            for (int lane = 0; lane < EDGELING_PARTIAL; lane++) {
+                partial[lane] +=
+                    edgeling_loss_value(function, from_logits, smoothing, delta, truth[c + lane], p[c + lane]);
+            }
+        }
+        sum = edgeling_fold(partial);
+    }
+    for (; c < columns; c++) {
         sum += edgeling_loss_value(function, from_logits, smoothing, delta, truth[c], p[c]);
     }
     return sum / (float)columns;

@@ -13,6 +13,16 @@ EDGELING_KERNEL float edgeling_term_of(int term, float x) {
     return term == EDGELING_TERM_SQUARE ? x * x : term == EDGELING_TERM_ABSOLUTE ? edgeling_absolute(x) : x;
 }
 
+/* The sum of the partial sums, which are lost. */
+EDGELING_KERNEL float edgeling_fold(float *partial) {
+    for (int half = EDGELING_PARTIAL / 2; half > 0; half /= 2) {
+        for (int lane = 0; lane < half; lane++) {
+            partial[lane] += partial[lane + half];
+        }
+    }
+    return partial[0];
+}
+
 /* The sum of x, of x * x, or of |x|. */
 EDGELING_KERNEL float edgeling_reduce_terms(int size, int term, const float *x) {
     float rest = 0.0f;
@@ -24,12 +34,7 @@ EDGELING_KERNEL float edgeling_reduce_terms(int size, int term, const float *x) 
                 partial[lane] += edgeling_term_of(term, x[i + lane]);
             }
         }
-        for (int half = EDGELING_PARTIAL / 2; half > 0; half /= 2) {
-            for (int lane = 0; lane < half; lane++) {
-                partial[lane] += partial[lane + half];
-            }
-        }
-        rest = partial[0];
+        rest = edgeling_fold(partial);
     }
     for (; i < size; i++) {
         rest += edgeling_term_of(term, x[i]);

@@ -41,6 +41,6 @@ static void run_part(const void *work, int part, int thread) {
 
 void edgeling_share_rows(const edgeling_shared_rows *shared) {
     edgeling_pool *pool = edgeling_threads_begin(shared->threads);
-    edgeling_in_parts(run_part, shared, (int)parts_of(shared));
+    edgeling_in_parts(run_part, shared, (int)sizeof *shared, (int)parts_of(shared));
     edgeling_threads_end(pool);
 }

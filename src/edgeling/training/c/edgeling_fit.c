@@ -39,6 +39,33 @@ static void edgeling_gather(const float *from, float *to, const int32_t *order, 
     }
 }
 
+enum { EDGELING_PARTS_GATHERED = 8, EDGELING_SHARED_FLOATS = 1 << 14 }; /* from which many on it takes microseconds */
+
+typedef struct {
+    const edgeling_run *run;
+    edgeling_network net;
+    const int32_t *order;
+    int32_t count, rows; /* of all, and of a part */
+} edgeling_gathering;
+
+static void edgeling_gather_part(const void *work, int part, int thread) {
+    const edgeling_gathering *all = (const edgeling_gathering *)work;
+    const edgeling_run *run = all->run;
+    const int32_t first = part * all->rows, left = all->count - first, count = left < all->rows ? left : all->rows;
+    const int64_t row = first;
+    (void)thread;
+    edgeling_gather(run->x, run->batch_x + row * all->net.x_size, all->order + first, count, all->net.x_size);
+    edgeling_gather(run->y, run->batch_y + row * all->net.y_size, all->order + first, count, all->net.y_size);
+    if (run->sample_weight) edgeling_gather(run->sample_weight, run->batch_weight + row, all->order + first, count, 1);
+}
+
+static void edgeling_gather_shared(const edgeling_run *run, edgeling_network net, const int32_t *order, int32_t count) {
+    const int large = (int64_t)count * (net.x_size + net.y_size) >= EDGELING_SHARED_FLOATS;
+    const int32_t rows = large ? (count - 1) / EDGELING_PARTS_GATHERED + 1 : count;
+    const edgeling_gathering work = {run, net, order, count, rows};
+    edgeling_in_parts(edgeling_gather_part, &work, (int)sizeof work, (count - 1) / rows + 1);
+}
+
 static edgeling_batch edgeling_take(edgeling_run *run, edgeling_network net, int32_t count) {
     const int64_t start = (int64_t)run->batch * run->batch_size;
     edgeling_batch batch = {run->x + start * net.x_size, run->y + start * net.y_size, 0, run->learning_rates, 0,
@@ -46,9 +73,7 @@ static edgeling_batch edgeling_take(edgeling_run *run, edgeling_network net, int
     if (run->sample_weight) batch.sample_weight = run->sample_weight + start;
     if (run->learning_rate_count > 1) batch.learning_rate += run->step;
     if (!run->shuffle) return batch;
-    edgeling_gather(run->x, run->batch_x, run->order + start, count, net.x_size);
-    edgeling_gather(run->y, run->batch_y, run->order + start, count, net.y_size);
-    if (run->sample_weight) edgeling_gather(run->sample_weight, run->batch_weight, run->order + start, count, 1);
+    edgeling_gather_shared(run, net, run->order + start, count);
     batch.x = run->batch_x, batch.y = run->batch_y;
     if (run->sample_weight) batch.sample_weight = run->batch_weight;
     return batch;
@@ -75,7 +100,7 @@ static void edgeling_end_epoch(edgeling_run *run) {
     const double seen = (double)(full < run->rows ? full : run->rows);
     for (int32_t i = 0; i < run->log_count; ++i)
         run->logs[(int64_t)run->epoch * run->log_count + i] = (float)(run->sums[i] / seen);
-    memcpy(run->last_good, run->weights, (size_t)run->weights_bytes);
+    edgeling_copy_shared(run->last_good, run->weights, run->weights_bytes);
     run->batch = 0;
     ++run->epoch;
 }
@@ -166,7 +191,7 @@ void edgeling_evaluate(edgeling_rows rows, edgeling_evaluation net, float *means
     const edgeling_evaluated all = {rows, net, sums};
     const int32_t parts = (rows.rows - 1) / ROWS_OF_A_PART + 1;
     edgeling_pool *pool = edgeling_threads_begin(edgeling_smaller(rows.threads, parts));
-    edgeling_in_parts(edgeling_evaluate_part, &all, parts);
+    edgeling_in_parts(edgeling_evaluate_part, &all, (int)sizeof all, parts);
     edgeling_threads_end(pool);
     for (int32_t i = 0; i < net.log_count; ++i) {
         for (int32_t part = 1; part < parts; ++part) sums[0][i] += sums[part][i];
