@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from edgeling.codegen.calls import CALLS, NO_CALL
-from edgeling.codegen.schedule import COPY
+from edgeling.codegen.schedule import SCHEDULED
 from edgeling.graph.cost import COSTS
 from edgeling.graph.meaning import MEANINGS
 from edgeling.graph.operations import OPERATIONS
@@ -14,8 +14,7 @@ from edgeling.graph.type_rules import TYPE_RULES
 from edgeling.passes.differentiate import GRADIENTS
 from edgeling.passes.quantization_rules import RULES
 
-# The schedule adds copies of its own, which no graph holds.
-C_CALLS = {name: call[-1].line for name, call in CALLS.items() if name != COPY} | dict(NO_CALL)
+C_CALLS = {name: call[-1].line for name, call in CALLS.items() if name not in SCHEDULED} | dict(NO_CALL)
 TABLES = {
     "types": TYPE_RULES, "meaning": MEANINGS, "gradient": GRADIENTS, "quantisation": RULES, "C call": C_CALLS,
     "cost": COSTS,

@@ -8,6 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgeling.cli.learning import (
+    Adapt,
+    Learn,
+    Loss,
+    OptimizerOption,
+    Remember,
+    learning_json,
+    require_learn,
+    show_learning,
+)
 from edgeling.cli.output import Json, print_json, reported, say
 from edgeling.cli.reading import reads_tables
 from edgeling.cli.sizes import Flash, Ram, size_bytes
@@ -54,12 +64,18 @@ def build(
     flash: Flash = "",
     ram: Ram = "",
     compiler: CompilerName = "",
+    learn: Learn = "",
+    optimizer: OptimizerOption = "sgd",
+    loss: Loss = "",
+    adapt: Adapt = "",
+    remember: Remember = 0,
     force: Annotated[bool, typer.Option(help="Replace files in the folder that are edited or somebody's own.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write the C99 of a trained network, with an example, and measure the binary on the target.
 
-    Exits 3 if the target has not the memory; the C is written all the same.
+    Exits 3 if the target has not the memory; the C is written all the same. With --learn it can learn on the device,
+    and does so on the target: its weights are compared with those that the same rows give here.
 
     Example: edgeling build flowers.edgeling --for cortex-m4 --out firmware/
     """
@@ -69,17 +85,20 @@ def build(
 
         if io not in ("float32", "int8"):
             raise typer.BadParameter(f"{io!r} is not one of float32, int8", param_hint="--io")
-        sizes = {"flash_bytes": size_bytes("flash", flash), "ram_bytes": size_bytes("ram", ram)}
+        require_learn(learn, optimizer=optimizer, loss=loss, adapt=adapt, remember=remember)
         rows = rows_of(opened(artifact), calibration, reading) if calibration else None
         built = build_c(
             artifact, target, out=out, precision=precision, name=name, calibration_data=rows, io=io, selftest=selftest,
-            force=force, compiler=compiler, **sizes,
+            force=force, compiler=compiler, flash_bytes=size_bytes("flash", flash), ram_bytes=size_bytes("ram", ram),
+            learn=learn, optimizer=optimizer, loss=loss, adapt=adapt, remember=remember,
         )  # fmt: skip
         for path in built.kept:
             say(f"Left: {out / path}, of an earlier build, for it was edited since")
         show_proof(target, built.precision, built)
+        show_learning(built.learning)
         if as_json:
-            print_json({**_told(built), "artifact": out, "targets": {target: figures(built)}})
+            learned = learning_json(built.learning)
+            print_json({**_told(built), "artifact": out, "targets": {target: figures(built)}, **learned})
         raise_exit(built)
 
 

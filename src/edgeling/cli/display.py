@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from edgeling.explaining import PermutationImportance
     from edgeling.report.content import Content, Deployment, Evaluation
+    from edgeling.toolchain.prove_learning import LearningProof
 
-__all__ = ["RichProgress", "show_content", "show_deployments", "show_mapping"]
+__all__ = ["RichProgress", "show_content", "show_deployments", "show_learned", "show_mapping"]
 
 MAX_CLASSES = 12
 MAX_FEATURES = 10
@@ -51,6 +52,25 @@ def show_deployments(deployments: Sequence[Deployment]) -> None:
     screen.print(_programs(deployments, screen.width))
     screen.print(_made_with(deployments))
     screen.print(_verdict(deployments))
+
+
+def show_learned(proof: LearningProof) -> None:
+    """What steps of learning cost on a target, and whether the weights are those they should be."""
+    from rich.text import Text
+
+    table = _table("a step", "instr.", "time", "flash B", "RAM B", "weights B", "stack B", "error")
+    error = units.figure(proof.max_relative_error) if proof.max_relative_error else "exact"
+    costs = (units.count(n) for n in (proof.flash_bytes, proof.ram_bytes, proof.weights_bytes, proof.stack_bytes))
+    worst = Text(error, "green" if proof.matches else "bold red")
+    table.add_row(
+        _name(proof.target), units.count(proof.instructions), units.latency(proof.estimated_latency_us), *costs, worst
+    )
+    mark, style = _JUDGED["good" if proof.matches else "bad"]
+    verdict = "the same weights as here" if proof.matches else "other weights than here"
+    rejected = f", of which {proof.rejected} would have lost and were not adopted" if proof.rejected else ""
+    screen = console()
+    screen.print(table)
+    screen.print(Text.assemble((f"{mark} ", style), (f"{proof.steps} steps{rejected}: {verdict}.", "bold")))
 
 
 def show_mapping(mapping: Mapping[str, Any]) -> None:

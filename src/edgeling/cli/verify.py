@@ -19,6 +19,17 @@ from edgeling.cli.build import (
     rows_of,
     show_proof,
 )
+from edgeling.cli.learning import (
+    Adapt,
+    Learn,
+    Loss,
+    OptimizerOption,
+    Remember,
+    learning_json,
+    lessons_of,
+    require_learn,
+    show_learning,
+)
 from edgeling.cli.output import Json, print_json, reported, say
 from edgeling.cli.predict import Strict
 from edgeling.cli.reading import reads_tables
@@ -40,6 +51,14 @@ def verify(
     ram: Ram = "",
     compiler: CompilerName = "",
     strict: Strict = False,
+    learn: Learn = "",
+    optimizer: OptimizerOption = "sgd",
+    loss: Loss = "",
+    adapt: Adapt = "",
+    remember: Remember = 0,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="With --learn: of each step; by default the optimizer's usual one.", min=0.0)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run the C on an emulated chip and compare with what the network means; exit 1 if they differ.
@@ -47,6 +66,8 @@ def verify(
     Of an .edgeling folder, the C that lies there is run, and compared with what its network gives.
     Rows of --data that cannot be answered are left out and counted; --strict refuses them.
     Exits 3 if they agree but the target has not the memory.
+    With --learn the C learns there, row by row, from --data with its target (of a bare model the columns behind its
+    inputs) or from rows made up; the weights are compared with those that the same rows give here.
 
     Example: edgeling verify flowers.edgeling --for cortex-m4
     """
@@ -54,18 +75,24 @@ def verify(
         from edgeling.workflow.build import opened
         from edgeling.workflow.build import verify as verify_c
 
+        others = {"optimizer": optimizer, "loss": loss, "adapt": adapt, "remember": remember}
+        require_learn(learn, **others, learning_rate=learning_rate)
         source = opened(artifact)
+        rows, truths = lessons_of(source, data, reading) if learn and data else (None, None)
+        if data and not learn:
+            rows = rows_of(source, data, reading, strict)
         proof = verify_c(
-            source, target, precision=precision,
-            rows=rows_of(source, data, reading, strict) if data else None,
+            source, target, precision=precision, rows=rows, truths=truths, learn=learn, optimizer=optimizer, loss=loss,
+            adapt=adapt, remember=remember, learning_rate=learning_rate,
             calibration_data=rows_of(source, calibration, reading) if calibration else None,
             flash_bytes=size_bytes("flash", flash), ram_bytes=size_bytes("ram", ram), compiler=compiler,
         )  # fmt: skip
         show_proof(target, proof.precision, proof)
+        show_learning(proof.learning)
         _tell(artifact, proof)
         if as_json:
             told = {"artifact": artifact, "precision": proof.precision, "ran": proof.ran, "edited": proof.edited}
-            print_json({**told, "targets": {target: figures(proof)}})
+            print_json({**told, "targets": {target: figures(proof)}, **learning_json(proof.learning)})
         raise_exit(proof)
 
 

@@ -20,7 +20,7 @@ from edgeling.codegen.loops import Loop, LoopText
 from edgeling.codegen.memory import MemoryPlan, Scratch, plan
 from edgeling.codegen.names import Names
 from edgeling.codegen.rounds import followed, rounds
-from edgeling.codegen.schedule import COPY, Schedule, schedule
+from edgeling.codegen.schedule import COPY, Schedule, schedule, with_products_in_updates
 from edgeling.codegen.sharing import Sharing
 from edgeling.codegen.site import SHARED_ELEMENTS, Call, Setting, Site
 from edgeling.codegen.text import literal, shape_text
@@ -64,6 +64,8 @@ def planned(graph: Graph, target: Target | None, finite: Sequence[str] = ()) -> 
         finite: values known to hold neither NaN nor infinity.
     """
     work = schedule(graph)
+    if target is None or not target.has_vectors:  # which make tiles of gradients faster than they are stored
+        work = with_products_in_updates(work)
     calls, followers = _chosen(work, target, finite), _NOBODY
     if target is not None and target.threads > 1:
         work, followers = followed(work, [_is_parallel(calls.get(at)) for at in range(len(work.nodes))])

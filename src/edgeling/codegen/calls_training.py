@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
+from edgeling.codegen.schedule import PRODUCT_UPDATE
 from edgeling.codegen.site import Call, Line, Setting, Site
 from edgeling.codegen.text import float_literal
+from edgeling.graph.types import Node
 
 _ALL = tuple(range(16))  # inputs of an update: it reads every element of all of them before it writes it
 
@@ -133,6 +136,47 @@ def _scalar(name: str, *attributes: str) -> Call:
     return Call("update", lambda site: site.call(name, *(site.float(a) for a in attributes)), _ALL)
 
 
+# Names that no value of a graph has (names.py).
+_ROW, _COLUMN, _ELEMENT = "edgeling_row", "edgeling_column", "edgeling_gradient"
+
+
+def _product_update(site: Site) -> str:
+    """An update whose gradient is the outer product of a row and its gradient, one element at a time."""
+    kernel, x, dy, *others = site.x
+    slots = len(site.y) - 1
+    rows, columns = site.length(0, 0), site.length(0, 1)
+    at = f"{_ROW} * {columns} + {_COLUMN}"
+    inner = replace(
+        site,
+        node=Node(site.attributes["rule"], site.node.inputs, site.node.outputs, site.attributes),
+        x=(*(f"&{pointer}[{at}]" for pointer in (kernel,)), f"&{_ELEMENT}",
+           *(f"&{pointer}[{at}]" for pointer in others[:slots]), *others[slots:]),
+        y=tuple(f"&{pointer}[{at}]" for pointer in site.y),
+        elements="1",
+    )  # fmt: skip
+    line = _rule_row(site.attributes["rule"]).line(inner)
+    return "\n".join([
+        f"for (int {_ROW} = 0; {_ROW} < {rows}; {_ROW}++) {{",
+        f"    for (int {_COLUMN} = 0; {_COLUMN} < {columns}; {_COLUMN}++) {{",
+        f"        const float {_ELEMENT} = {x}[{_ROW}] * {dy}[{_COLUMN}];",
+        f"        {line}",
+        "    }",
+        "}",
+    ])  # fmt: skip
+
+
+def _rule_row(rule: str) -> Call:
+    row = TRAINING_CALLS[rule]
+    assert isinstance(row, Call), "an update has one kernel"
+    return row
+
+
+def _is_in_more(setting: Setting) -> bool:
+    return _rule_row(setting.node.attributes["rule"]).header == "update_more"
+
+
+_KEPT = tuple(i for i in range(16) if i not in (1, 2))  # of a product's update: weight and slots
+
 TRAINING_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "loss": (Call("focal", _focal("loss"), fits=_is_focal), Call("loss", _loss("loss"))),
     "loss_gradient": (
@@ -165,5 +209,9 @@ TRAINING_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "adamax_alpha": _scalar("adamax_alpha"),
     "nadam_product": _scalar("nadam_product", "beta_1"),
     "norm": Call("update", _norm),
+    PRODUCT_UPDATE: (
+        Call("update_more", _product_update, _KEPT, fits=_is_in_more),
+        Call("update", _product_update, _KEPT),
+    ),
     "clip_scale": _scalar("clip_scale", "limit"),
 }

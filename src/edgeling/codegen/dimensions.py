@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from edgeling.codegen.names import Names
-from edgeling.codegen.schedule import Schedule
+from edgeling.codegen.schedule import PRODUCT_UPDATE, Schedule
 from edgeling.graph.types import Node
 
 Axis = tuple[str, int]
@@ -107,6 +107,10 @@ def _joined(work: Schedule, node: Node) -> Pairs:
         yield from (
             ((node.inputs[0], axis), (node.output, at)) for at, axis in enumerate(node.attributes["permutation"])
         )
+    elif node.operation == PRODUCT_UPDATE:
+        kernel, x, gradient = node.inputs[:3]
+        yield from (((x, 1), (kernel, 0)), ((gradient, 1), (kernel, 1)))
+        yield from (pair for y in node.outputs for pair in _aligned(shape, kernel, y))
     elif node.operation == "embedding":
         yield (node.inputs[0], 0), (node.output, 0)
     elif node.operation == "embedding_gradient":

@@ -43,7 +43,7 @@ clean:
 """
 
 
-def example_files(name: str, entry: EntryPoint, has_init: bool) -> dict[str, str]:
+def example_files(name: str, entry: EntryPoint, initializer: str) -> dict[str, str]:
     """``main.c`` and ``Makefile`` for an entry point.
 
     They use the C library of the machine they are built on, so they are no part of the program itself.
@@ -73,7 +73,7 @@ def example_files(name: str, entry: EntryPoint, has_init: bool) -> dict[str, str
                 ),
             ]
         ),
-        init=f"    {name}_init(&weights);\n" if has_init and entry.weights else "",
+        init=f"    {name}_{initializer}(&weights);\n" if initializer and entry.weights else "",
         reads="\n".join(_read(c, p) for c, p in said[0]),
         calls=f"{before}{run}{after}".rstrip("\n"),
         prints="\n".join(_print(c, p) for c, p in said[1]),

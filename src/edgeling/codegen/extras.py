@@ -59,9 +59,14 @@ def refusal(name: str, interface: Interface, tables: Tables, inputs: Ports, outp
     condition = answerable(name, interface, tables, inputs)
     if not condition:
         return []
-    sizes = sizes_of(f"{name.upper()}_OUTPUT", outputs)
+    sizes = sizes_of(f"{name.upper()}_OUTPUT" if interface.port_macros else "", outputs)
     filled = [f"    {_filled(port, size, y)}" for (y, port), size in zip(outputs, sizes, strict=True)]
-    return [f"if (!{condition}) {{", *filled, f"    return {name.upper()}_NOT_FINITE;", "}"]
+    lines = [f"if (!{condition}) {{", *filled, f"    return {name.upper()}_NOT_FINITE;", "}"]
+    for x, port in inputs:
+        if port.name in interface.classes:
+            told = f"!edgeling_is_class({x}[0], {interface.classes[port.name]})"
+            lines += [f"if ({told}) {{", *filled, f"    return {name.upper()}_UNKNOWN_CLASS;", "}"]
+    return lines
 
 
 def takes_finite_only(graph: Graph, interface: Interface) -> bool:
@@ -77,14 +82,15 @@ def _filled(port: Port, size: str, y: str) -> str:
 
 
 def sizes_of(prefix: str, ports: Ports) -> list[str]:
-    """C expressions of how many elements ports have: the macro of the only one, else numbers."""
-    return [f"{prefix}_SIZE"] if len(ports) == 1 else [str(port.type.size) for _, port in ports]
+    """C expressions of how many elements ports have: the macro of the only one, if there is one, else numbers."""
+    return [f"{prefix}_SIZE"] if prefix and len(ports) == 1 else [str(port.type.size) for _, port in ports]
 
 
 def answerable(name: str, interface: Interface, tables: Tables, inputs: Ports) -> str:
     """The C expression that says whether inputs can be answered; empty where all are integers, which always can."""
     checks, at = [], 0
-    for (x, port), size in zip(inputs, sizes_of(f"{name.upper()}_INPUT", inputs), strict=True):
+    prefix = f"{name.upper()}_INPUT" if interface.port_macros else ""
+    for (x, port), size in zip(inputs, sizes_of(prefix, inputs), strict=True):
         if port.type.dtype is DType.FLOAT32:
             checks.append(missing_check(interface.may_be_missing[at : at + port.type.size], tables, size, x))
         at += port.type.size
@@ -226,7 +232,7 @@ class _Maker:
         body = [
             *owned,
             *(f"{port.type.dtype.c_name} {c_name}[{size}];" for (c_name, port), size in buffers),
-            *([f"{self._name}_init(&{WEIGHTS});"] if self._run.weights else []),
+            *([f"{self._name}_{self._interface.initializer}(&{WEIGHTS});"] if self._run.weights else []),
             f"for (int row = 0; row < {rows}; row++) {{",
             *loads,
             *(line for check in checks for line in (f"    if ({check}) {{", "        return row + 1;", "    }")),

@@ -15,9 +15,13 @@ from edgeling.graph.fingerprint import fingerprint
 from edgeling.graph.types import DType, Graph, Quantization
 
 STATUS = ("OK", "NOT_FINITE")
+LEARNING_STATUS = ("UNKNOWN_CLASS", "REJECTED", "NOTHING_KEPT", "STORE_FAILED")
 SIZES = ("WEIGHTS_BYTES", "ARENA_BYTES")  # macros of every program
 # What a program's name may be followed by in C, whether or not there is such a function.
 RESERVED = ("weights", "arena", "word", "run", "init", "classify", "quantize", "dequantize", "selftest")
+LEARNING_RESERVED = (
+    "learn", "step", "loss", "observe", "reset", "export", "import", "store", "save", "restore",
+)  # fmt: skip
 ALIGNMENT_BYTES = 4  # of every element type, and of the structs
 
 
@@ -78,7 +82,7 @@ def _threshold(writer: _Writer, interface: Interface) -> str:
 
 
 def _enums(writer: _Writer, interface: Interface) -> list[str]:
-    blocks = [writer.enum("status", "", STATUS, commented=False)]
+    blocks = [writer.enum("status", "", STATUS + (LEARNING_STATUS if interface.learning else ()), commented=False)]
     if interface.input_names:
         blocks.append(writer.enum("column", "COLUMN", interface.input_names))
     if interface.labels:
@@ -123,7 +127,9 @@ class _Writer:
     def __init__(self, name: str) -> None:
         self._name, self._prefix = name, name.upper()
         self._names = Names()
-        for taken in (*(f"{self._prefix}_{s}" for s in (*STATUS, *SIZES, "H")), *(f"{name}_{s}" for s in RESERVED)):
+        capitals = *STATUS, *LEARNING_STATUS, *SIZES, "EXPORT_BYTES", "H"
+        small = *RESERVED, *LEARNING_RESERVED
+        for taken in (*(f"{self._prefix}_{s}" for s in capitals), *(f"{name}_{s}" for s in small)):
             self._names.take(taken)
         self.lines: list[str] = []
 

@@ -15,11 +15,12 @@ import numpy as np
 from edgeling.codegen.calls import parameters_of
 from edgeling.codegen.example import example_files
 from edgeling.codegen.extras import Extra, extras
-from edgeling.codegen.facts import RESERVED
+from edgeling.codegen.facts import LEARNING_RESERVED, RESERVED
 from edgeling.codegen.function import Function, write_function
 from edgeling.codegen.header import Memory, header, init_prototype
 from edgeling.codegen.interface import Interface
 from edgeling.codegen.layout import Member, Tables, weight_members
+from edgeling.codegen.learning import guard_bytes, learning_extras
 from edgeling.codegen.memory import WORD_BYTES, words_of
 from edgeling.codegen.names import Names, identifier
 from edgeling.codegen.program import Pack, Program
@@ -65,8 +66,9 @@ def generate(
         initial_values: also write ``NAME_init``, which fills the variables, if there are any. Big variables make big
             source text.
         target: whose kernels are called; None: C for any compiler and core.
-        interface: for one graph that is to be deployed: the header tells all about it,
-            ``NAME_run`` returns a status, and functions for its users stand beside it.
+        interface: for a graph that is to be deployed, the only one or that of the suffix ``run``: the header tells all
+            about it, its function returns a status, as those of the others do, and functions for its users stand
+            beside it.
         packs: by suffix, values that the caller handles as one array.
         more_rows: by suffix, the same graph for more rows. Where it gives the same C, the function is right for any
             number of rows up to its graph's, and takes it as an argument (``EntryPoint.takes_rows``).
@@ -80,17 +82,31 @@ def generate(
     entries = {RUN: graphs} if isinstance(graphs, Graph) else dict(graphs)
     members = weight_members(entries.values())
     tables = Tables(Names(), name, all(map(_reads_constants_only, entries.values())))
-    for suffix in {*RESERVED, *entries}:
+    for suffix in {*RESERVED, *(LEARNING_RESERVED if interface and interface.learning else ()), *entries}:
         tables.names.take(f"{name}_{suffix}")
     functions = {
         suffix: _for_any_rows(graph, (more_rows or {}).get(suffix), f"{name}_{suffix}", name, members, tables, target)
         or write_function(
-            graph, f"{name}_{suffix}", name, members, tables, target, interface, (packs or {}).get(suffix)
+            graph,
+            f"{name}_{suffix}",
+            name,
+            members,
+            tables,
+            target,
+            interface if interface is None or suffix == RUN else interface.beside(entries[RUN], graph),
+            (packs or {}).get(suffix),
         )
         for suffix, graph in entries.items()
     }
     more = extras(functions[RUN].entry, entries[RUN], interface, tables, name) if interface else []
-    return _program(name, entries, functions, members, tables, initial_values, interface, more)
+    initializer = interface.initializer if interface else "init"
+    needed = max(f.plan.words for f in functions.values()) * WORD_BYTES
+    if interface and interface.learning:
+        model = hashlib.sha256("".join(map(fingerprint, entries.values())).encode()).hexdigest()
+        more += learning_extras(name, model, functions, members, interface.learning, needed)
+        needed += guard_bytes(members, interface.learning)
+    start = initializer if initial_values and members else ""
+    return _program(name, entries, functions, members, tables, needed, start, interface, more)
 
 
 def _for_any_rows(
@@ -124,26 +140,30 @@ def _program(
     functions: Mapping[str, Function],
     members: Mapping[str, Member],
     tables: Tables,
-    initial_values: bool,
+    arena_bytes: int,
+    initializer: str,
     interface: Interface | None,
     more: Sequence[Extra],
 ) -> Program:
-    arena_bytes = max(f.plan.words for f in functions.values()) * WORD_BYTES
     weights_bytes = sum(words_of(m.type) for m in members.values()) * WORD_BYTES
-    init = _init(name, members) if initial_values and members else ""
+    init = _init(name, members, initializer) if initializer else ""
     memory = Memory(members, weights_bytes, arena_bytes, tables.bytes)
     headers = set().union(*(f.headers for f in functions.values()), *(extra.headers for extra in more))
     bodies = [init, *(f.body for f in functions.values()), *(extra.definition for extra in more)]
     texts = {
-        f"{name}.h": header(name, graphs, functions, memory, init, interface, more),
+        f"{name}.h": header(name, graphs, functions, memory, initializer, interface, more),
         f"{name}.c": _source(name, headers, tables, bodies, _ONE_VERSION % kernels_version() if interface else ""),
         **kernel_files({"common", *headers}),
     }
+    first = functions[next(iter(functions))].entry
+    guarded = tuple(extra.entry for extra in more if extra.entry.function == f"{name}_learn")
     return Program(
-        name, texts, tuple(f.entry for f in functions.values()), weights_bytes, arena_bytes, tables.bytes,
+        name, texts, (*(f.entry for f in functions.values()), *guarded), weights_bytes, arena_bytes, tables.bytes,
         {variable: m.offset for variable, m in members.items()},
-        example_files(name, functions[next(iter(functions))].entry, bool(init)), f"{name}_init" if init else "",
-        tuple(extra.entry for extra in more), fingerprint(graphs[RUN]) if interface else "",
+        example_files(name, first, initializer), f"{name}_{initializer}" if init else "",
+        tuple(extra.entry for extra in more if extra.entry not in guarded),
+        fingerprint(graphs[RUN]) if interface else "",
+        learns=bool(interface and interface.learning),
     )  # fmt: skip
 
 
@@ -153,7 +173,7 @@ def _source(name: str, headers: Iterable[str], tables: Tables, bodies: Sequence[
     return "\n".join(part for part in (f'#include "{name}.h"\n', place, includes + check, tables.text, *bodies) if part)
 
 
-def _init(name: str, members: Mapping[str, Member]) -> str:
+def _init(name: str, members: Mapping[str, Member], suffix: str) -> str:
     tables = {m.c_name: initializer(m.initial, "    ") for m in members.values() if np.any(m.initial)}
     lines = [
         f"    static const {m.type.dtype.c_name} {m.c_name}[{m.type.size}] EDGELING_CONSTANT = {tables[m.c_name]};\n"
@@ -165,7 +185,7 @@ def _init(name: str, members: Mapping[str, Member]) -> str:
         lines.append(
             f"    for (int i = 0; i < {m.type.size}; i++) {{\n        weights->{m.c_name}[i] = {value};\n    }}\n"
         )
-    return f"{init_prototype(name)} {{\n{''.join(lines)}}}\n"
+    return f"{init_prototype(name, suffix)} {{\n{''.join(lines)}}}\n"
 
 
 def kernel_files(headers: Iterable[str]) -> dict[str, str]:

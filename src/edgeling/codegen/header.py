@@ -12,6 +12,7 @@ from edgeling.codegen.facts import facts, model_macro
 from edgeling.codegen.function import Function
 from edgeling.codegen.interface import Interface
 from edgeling.codegen.layout import Member
+from edgeling.codegen.learning import export_size, store_struct
 from edgeling.codegen.memory import WORD_BYTES, words_of
 from edgeling.codegen.program import Port
 from edgeling.codegen.text import comment, shape_text, wrap_prototype
@@ -44,35 +45,39 @@ def header(
     graphs: Mapping[str, Graph],
     functions: Mapping[str, Function],
     memory: Memory,
-    init: str,
+    initializer: str,
     interface: Interface | None = None,
     more: Sequence[Extra] = (),
 ) -> str:
     """The text of ``NAME.h``.
 
     Args:
-        init: the text of ``NAME_init``, or nothing.
-        interface: of a deployed network; then there is one graph, and ``more`` are its other functions.
+        initializer: the suffix of the function that fills the variables; empty if there is none.
+        interface: of a deployed network; ``more`` are its other functions.
     """
-    prototypes = [_described(name, graph, functions[suffix], interface) for suffix, graph in graphs.items()]
+    run = next(iter(graphs.values()))
+    checks = {s: interface if not interface or g is run else interface.beside(run, g) for s, g in graphs.items()}
+    prototypes = [_described(name, graph, functions[suffix], checks[suffix]) for suffix, graph in graphs.items()]
     prototypes += [extra.declaration for extra in more]
-    if init:
+    if initializer:
         told = comment(["To be called once, before anything else: fills the variables."])
-        prototypes.insert(0, f"{told}{init_prototype(name)};\n")
+        prototypes.insert(0, f"{told}{init_prototype(name, initializer)};\n")
     packs = {p.name: p for f in functions.values() for p in (*f.entry.inputs, *f.entry.outputs) if p.parts}
-    blocks = [_sizes(name, memory, packs.values()), _EXTERN_C, *_structs(name, memory), *prototypes, _END_EXTERN_C]
+    structs = [*_structs(name, memory), *([store_struct(name)] if interface and interface.learning else [])]
+    blocks = [_sizes(name, memory, packs.values()), _EXTERN_C, *structs, *prototypes, _END_EXTERN_C]
+    if interface and interface.learning:
+        blocks.insert(1, export_size(name, memory.weights_bytes))
     if interface is not None:
-        (graph,) = graphs.values()
-        blocks = [*facts(name, graph, interface, memory.constant_bytes), *blocks]
-        blocks.append(_one_model(name, graph))
+        blocks = [*facts(name, run, interface, memory.constant_bytes), *blocks]
+        blocks.append(_one_model(name, run))
     guard = f"{name.upper()}_H"
     begin, end = f"#ifndef {guard}\n#define {guard}\n", f"#endif /* {guard} */\n"
     return "\n".join([comment(_facts(name, memory)) + begin, "#include <stdint.h>\n", *blocks, end])
 
 
-def init_prototype(name: str) -> str:
+def init_prototype(name: str, initializer: str) -> str:
     """Of the function that fills the variables, without the semicolon."""
-    return f"void {name}_init({name}_weights *weights)"
+    return f"void {name}_{initializer}({name}_weights *weights)"
 
 
 def _facts(name: str, memory: Memory) -> list[str]:
@@ -154,11 +159,15 @@ def _status(name: str, graph: Graph, interface: Interface) -> list[str]:
     if all(graph.types[x].dtype is not DType.FLOAT32 for x in graph.inputs):
         return [f"Gives {upper}_OK: every input has an answer."]
     floats = all(graph.types[y].dtype is DType.FLOAT32 for y in graph.outputs)
-    kept = ", and what is kept stays as it was" if graph.updates else ""
+    kept = "what is kept stays as it was"
+    filled = f"every output is {'NaN' if floats else 'NaN, or 0 of integers'}"
+    then = ", and ".join([filled] * bool(graph.outputs) + [kept] * bool(graph.updates))
     told = [
         f"Gives {upper}_OK, or {upper}_NOT_FINITE where an input is {missing_note(interface)}:",
-        f"then every output is {'NaN' if floats else 'NaN, or 0 of integers'}{kept}.",
+        f"then {then}.",
     ]
+    if interface.classes.keys() & set(graph.inputs):
+        told.append(f"{upper}_UNKNOWN_CLASS: the truth is no number of a class; likewise.")
     allowed = interface.may_be_missing
     if any(allowed):
         through = ", counted through all inputs" if len(graph.inputs) > 1 else ""

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal
 
-from edgeling.graph.types import Array
+from edgeling.graph.types import Array, Graph
 
 Decision = Literal["", "threshold", "largest"]
 THRESHOLD = 0.5
@@ -28,6 +29,22 @@ class Golden:
     tolerance: float
 
 
+@dataclass(frozen=True)
+class LearningInterface:
+    """What a program that learns on its own offers beside its graphs.
+
+    Attributes:
+        row, truth: the inputs of what is learned from.
+        classes: how many, where the truth is the number of one: others are refused; 0 where it is any numbers.
+        remembered: rows of the ring that an update must not lose on; 0: every update is adopted.
+    """
+
+    row: str
+    truth: str
+    classes: int = 0
+    remembered: int = 0
+
+
 @dataclass(frozen=True, eq=False)
 class Interface:
     """How one deployed network is spoken to.
@@ -42,6 +59,9 @@ class Interface:
             empty where it does in none.
         missing: for an int8 input, what is stored for NaN, one a column.
         golden: for ``NAME_selftest``; None writes none.
+        learning: of a program that learns; the functions of its other graphs refuse what ``NAME_run`` refuses.
+        classes: by input, of how many classes it holds the number of one.
+        port_macros: whether ``NAME_INPUT_SIZE`` and ``NAME_OUTPUT_SIZE`` are of the ports of this function.
     """
 
     decision: Decision = ""
@@ -51,3 +71,20 @@ class Interface:
     may_be_missing: tuple[bool, ...] = ()
     missing: tuple[int, ...] = ()
     golden: Golden | None = None
+    learning: LearningInterface | None = None
+    classes: Mapping[str, int] = field(default_factory=dict)
+    port_macros: bool = True
+
+    @property
+    def initializer(self) -> str:
+        """The suffix of the function that fills the variables."""
+        return "reset" if self.learning else "init"
+
+    def beside(self, run: Graph, graph: Graph) -> Interface:
+        """That of the function of another graph of the same program: what it refuses of the inputs of ``run``, it
+        refuses; of others it takes finite numbers."""
+        flags = iter(self.may_be_missing)
+        known = {x: list(islice(flags, run.types[x].size)) for x in run.inputs}
+        allowed = [f for x in graph.inputs for f in known.get(x) or [False] * graph.types[x].size]
+        classes = {self.learning.truth: self.learning.classes} if self.learning and self.learning.classes else {}
+        return Interface(may_be_missing=tuple(allowed), classes=classes, port_macros=False)

@@ -97,6 +97,7 @@ class Program:
             the caller does.
         extras: the functions of a deployed network beside its run.
         model_hash: of a deployed network: SHA-256 of its graph and weights.
+        learns: whether it learns on the device: then it is measured with ``NAME_run`` and ``NAME_learn`` in it.
     """
 
     name: str
@@ -110,6 +111,12 @@ class Program:
     initializer: str = ""
     extras: tuple[EntryPoint, ...] = ()
     model_hash: str = ""
+    learns: bool = False
+
+    @property
+    def main_functions(self) -> tuple[str, ...]:
+        """Functions that a device has in any case, called or not."""
+        return (f"{self.name}_run", f"{self.name}_learn") if self.learns else ()
 
     @property
     def files_and_examples(self) -> dict[str, str]:

@@ -56,6 +56,7 @@ class Site(Setting):
         dimensions: names of lengths.
         table: ``table(name, c_type, numbers)`` adds a ``static const`` array to the file and gives its name.
         scratch: C expression (a pointer) of the scratch it asked for.
+        elements: how many elements are meant, if not all of the first output.
         task: ``task(statement)`` adds a function to the file that does it for the elements ``[first, first + count)``
             of ``arrays``, and gives its name.
         after: what a kernel that takes it does with elements of its output at once: see :meth:`parts`.
@@ -70,6 +71,7 @@ class Site(Setting):
     scratch: str
     task: TaskMaker
     after: str = "0, 0"
+    elements: str = ""
 
     @property
     def attributes(self) -> Mapping[str, Any]:
@@ -96,7 +98,7 @@ class Site(Setting):
 
     def output_size(self) -> str:
         """The number of elements of the first output."""
-        return self.dimensions.product(self.node.outputs[0])
+        return self.elements or self.dimensions.product(self.node.outputs[0])
 
     def float(self, attribute: str) -> str:
         """A float attribute as a C literal."""

@@ -97,7 +97,7 @@ def _to_shape_of(builder: GraphBuilder, gradient: str, value: str) -> str:
     """Undo broadcasting: sum the gradient over the axes along which ``value`` was repeated."""
     have, want = builder.type_of(gradient).shape, builder.type_of(value).shape
     lead = len(have) - len(want)
-    axes = tuple(i for i, n in enumerate(have) if i < lead or (want[i - lead] == 1 and n != 1))
+    axes = tuple(i for i, n in enumerate(have) if n != 1 and (i < lead or want[i - lead] == 1))
     for _, group in groupby(enumerate(axes), key=lambda pair: pair[1] - pair[0]):  # kernels sum neighbouring axes
         gradient = builder.add("sum", gradient, axes=tuple(axis for _, axis in group))
     return gradient if builder.type_of(gradient).shape == want else builder.add("reshape", gradient, shape=want)

@@ -58,6 +58,14 @@ def _short(scale: float, reach: float) -> float:
     return float(np.ldexp(np.ceil(fraction * 2.0**bits), int(exponent) - bits))
 
 
+def exactly_dequantized(scale: float, zero_point: int, dtype: DType) -> float:
+    """The nearest scale of which ``dequantize`` is exact: of int8 within some millionths of it."""
+    limits = np.iinfo(dtype.numpy)
+    bits = FLOAT32_BITS - max(limits.max - zero_point, zero_point - limits.min).bit_length()
+    fraction, exponent = np.frexp(scale)
+    return float(np.ldexp(np.rint(fraction * 2.0**bits), int(exponent) - bits))
+
+
 def _symmetric(far: float, least: float) -> Affine:
     scale = max(far / (_steps(DType.INT16) // 2), least) or 1.0
     return Affine(float(np.float32(scale)), 0)

@@ -81,6 +81,11 @@ class CortexM:
                 output[row] = np.frombuffer(raw, output.dtype).reshape(output[row].shape)
         return Execution(batch.outputs, instructions, self._stack_bytes(), status)
 
+    def weights(self) -> bytes:
+        """What outlives a call, as it is now."""
+        size = self._firmware.program.weights_bytes
+        return bytes(self._emulator.mem_read(self._image.symbols["edgeling_weights"], size)) if size else b""
+
     def _status(self) -> int:
         raw = self._emulator.mem_read(self._image.symbols["edgeling_status"], 4)
         return int.from_bytes(raw, "little", signed=True)

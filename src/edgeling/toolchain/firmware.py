@@ -21,6 +21,7 @@ from edgeling.toolchain.execution import entry_named
 
 LEAST_STACK_BYTES = 1024  # as cortex_m.ld demands
 ROOMY_STACK_BYTES, ROOMY_CODE_BYTES = 256 << 10, 16 << 20
+_KEPT = '__attribute__((section(".edgeling_harness.kept"), used))'
 _HARNESS, _SCRIPT = "edgeling_harness.c", "target.ld"
 
 
@@ -58,22 +59,22 @@ def build(program: Program, target: Target, entry_name: str | None = None) -> Fi
     return Firmware(program, entry, target, cache.get_or_make(key, "firmware.elf", make))
 
 
-def build_roomy(program: Program, target: Target) -> Firmware:
+def build_roomy(program: Program, target: Target, entry_name: str | None = None) -> Firmware:
     """As :func:`build`; a program too large for the target gets more memory than the chip has, to be run all the same.
 
     Raises:
         TargetError: it is too large for any chip of this core.
     """
     try:
-        return build(program, target)
+        return build(program, target, entry_name)
     except TargetError:
-        (entry, *_) = program.entries
+        entry = entry_named(program, entry_name)
         buffers = sum(port.type.bytes for port in (*entry.inputs, *entry.outputs))
         flash = max(target.flash_bytes, 2 * program.constant_bytes + ROOMY_CODE_BYTES)
         ram = max(target.ram_bytes, program.weights_bytes + program.arena_bytes + buffers + ROOMY_STACK_BYTES)
         if max(flash, ram) >= LARGEST_MEMORY_BYTES:
             raise
-        return build(program, target.with_memory(flash, ram))
+        return build(program, target.with_memory(flash, ram), entry_name)
 
 
 def harness_source(program: Program, entry: EntryPoint) -> str:
@@ -84,20 +85,23 @@ def harness_source(program: Program, entry: EntryPoint) -> str:
     arguments = entry.memory("&edgeling_weights", "&edgeling_arena")
     arguments += [f"edgeling_in_{i}" for i in range(len(entry.inputs))]
     arguments += [f"edgeling_out_{i}" for i in range(len(entry.outputs))]
-    kept = "edgeling_status = " if entry.returns == "int" else ""
+    stored = "edgeling_status = " if entry.returns == "int" else ""
     setup = f"{program.initializer}(&edgeling_weights);" if program.initializer else ""
     owned = {"weights": program.weights_bytes, "arena": program.arena_bytes}
+    kept = [f"(void (*)(void)){function}" for function in program.main_functions]
+    linked = f"{_KEPT} void (*const edgeling_kept[])(void) = {{{', '.join(kept)}}};" if kept else ""
     return f"""#include "{name}.h"
 
 {resource("firmware.c")}
 {chr(10).join(_owned(name, what) for what, size in owned.items() if size)}
 {chr(10).join(buffers)}
+{linked}
 __attribute__((section(".edgeling_harness.buffers"), used)) int edgeling_status; /* what it returned, if anything */
 
 void edgeling_invoke(void);
 EDGELING_HARNESS void edgeling_setup(void) {{ {setup} }}
 EDGELING_HARNESS void edgeling_invoke(void) {{
-    {kept}{entry.function}({", ".join(arguments)});
+    {stored}{entry.function}({", ".join(arguments)});
     __asm__ volatile(""); /* no tail call: it would leave marks below where the entry's stack begins */
 }}
 """

@@ -127,6 +127,10 @@ class WasmInstance:
                 output[row] = np.frombuffer(raw, output.dtype).reshape(output[row].shape)
         return Execution(batch.outputs, instructions, self._stack_bytes(), status)
 
+    def weights(self) -> bytes:
+        """What outlives a call, as it is now."""
+        return bytes(self._memory.read(self._store, self._weights, self._weights + self._module.program.weights_bytes))
+
     def _call(self, function: str, *arguments: int) -> tuple[int, int]:
         """Fuel, and what was returned (0 for nothing)."""
         import wasmtime
@@ -160,7 +164,7 @@ class WasmInstance:
 
 
 def _link_options(program: Program, entry: EntryPoint) -> list[str]:
-    exported = [entry.function, *([program.initializer] if program.initializer else [])]
+    exported = dict.fromkeys([entry.function, *program.main_functions, *filter(None, [program.initializer])])
     stack = ["--stack-first", "-z", f"stack-size={STACK_BYTES}"]
     return ["--no-entry", "--strip-all", *stack, *(f"--export={name}" for name in exported)]
 

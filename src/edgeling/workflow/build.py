@@ -18,10 +18,12 @@ from edgeling.network.network import inference_graph
 from edgeling.passes.quantize import quantize
 from edgeling.targets import Target
 from edgeling.toolchain.prove import Proof
+from edgeling.toolchain.prove_learning import LearningProof
 from edgeling.workflow.deploy import PRECISIONS, PROOF_ROWS, Deployable, deployable, identifier
 from edgeling.workflow.deployed import DeployedGraph
 from edgeling.workflow.ends import with_golden, with_integer_ends
 from edgeling.workflow.folder import write_build
+from edgeling.workflow.learning import Learning, LearningModel, learning_model
 from edgeling.workflow.pipeline import Pipeline
 from edgeling.workflow.ports import normal_rows, rows_of_ports
 from edgeling.workflow.shipped import Sources, edited_files, with_shipped
@@ -43,11 +45,13 @@ class Verification(Proof):
         ran: ``"shipped"``: the C in the artifact; ``"generated"``: C made now, where there is no other, or where it was
             edited and would run on this machine.
         edited: files of the C in the artifact that are not what is generated: changed, missing or added.
+        learning: of a program that learns, what steps of it did there.
     """
 
     precision: str
     ran: Literal["shipped", "generated"] = "generated"
     edited: tuple[str, ...] = ()
+    learning: LearningProof | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +89,11 @@ def build(
     ram_bytes: int | None = None,
     force: bool = False,
     compiler: str = "",
+    learn: str | int = "",
+    optimizer: str = "sgd",
+    loss: str = "",
+    adapt: str = "",
+    remember: int = 0,
 ) -> Build:
     """Compile a model to C99 for a target, measure the binary, and write the sources.
 
@@ -108,6 +117,10 @@ def build(
         compiler: the command of the C compiler that measures, for an Arm target: ``"arm-none-eabi-gcc -Os"``; by
             default that of the variable ``EDGELING_CC_ARM``, else the one that comes with the package.
         force: replace files in ``out`` even if they are not an earlier build's, or were edited since.
+        learn: ``"last"``, ``"all"`` or how many dense layers, counted from the answer, go on learning on the device, in
+            float: the C gains ``NAME_learn`` and what belongs to it, see docs/generated-c.md. An integer network stays
+            one but for these. Empty: none does.
+        optimizer, loss, adapt, remember: how they learn, see :class:`edgeling.workflow.learning.Learning`.
 
     Raises:
         TargetError: no such target, or a compiler named for one that is no Arm core.
@@ -120,13 +133,47 @@ def build(
         >>> build(model, target="cortex-m4", out="firmware").flash_bytes  # doctest: +SKIP
     """
     chip = targets.get(target).with_memory(flash_bytes, ram_bytes).with_compiler(compiler)
-    deployed, precision = _with_ends(source, precision, name, calibration_data, io, selftest)
-    deployed = deployed.for_target(chip)
-    program, proof = deployed.program(precision), deployed.for_emulation(precision, chip).prove(precision, chip)
+    learned: LearningProof | None = None
+    if learn:
+        _require_no_ends(io, selftest)
+        how = Learning(layers=learn, optimizer=optimizer, loss=loss, adapt=adapt, remember=remember)
+        model = as_learning(source, how, precision, name, calibration_data)
+        precision, program = model.precision, model.program(chip)
+        proof, learned = model.prove_answers(chip), model.prove(chip, model.made_up())
+    else:
+        deployed, precision = _with_ends(source, precision, name, calibration_data, io, selftest)
+        deployed = deployed.for_target(chip)
+        program, proof = deployed.program(precision), deployed.for_emulation(precision, chip).prove(precision, chip)
     about = {"name": program.name, "precision": precision, "io": io, "model_hash": program.model_hash}
     folder, files = Path(out).expanduser() if out is not None else None, program.files_and_examples
     kept = write_build(folder, files, {**about, "target": target}, force=force) if folder else []
-    return Build(**{**vars(proof), **about}, folder=folder, files=files, kept=tuple(kept))
+    matches = proof.matches and (learned is None or learned.matches)
+    told = {**vars(proof), **about, "matches": matches, "learning": learned}
+    return Build(**told, folder=folder, files=files, kept=tuple(kept))
+
+
+def _require_no_ends(io: str, selftest: bool) -> None:
+    if io != "float32" or selftest:
+        raise UnsupportedError(
+            "a program that learns takes floats, and has no self-test, for its answers change",
+            received=f"io={io!r}" if io != "float32" else "selftest=True",
+            remedy="leave io and selftest (--io, --selftest) out",
+        )
+
+
+def as_learning(
+    source: Source, how: Learning, precision: str = "auto", name: str = "", calibration_data: Any = None
+) -> LearningModel:
+    """What ``source`` deploys, with layers that learn.
+
+    Raises:
+        UnsupportedError: a layer or a network that cannot learn; the message names it.
+    """
+    found = opened(source)
+    how.count()  # before anything is compiled
+    title = name or (Path(source).expanduser().resolve().stem if isinstance(source, str | Path) else "")
+    deployed, precision = as_deployable(found, precision, title, calibration_data, also_float32=True)
+    return learning_model(deployed, precision, how, found.preparation if isinstance(found, Pipeline) else None)
 
 
 def _with_ends(
@@ -151,6 +198,13 @@ def verify(
     flash_bytes: int | None = None,
     ram_bytes: int | None = None,
     compiler: str = "",
+    learn: str | int = "",
+    optimizer: str = "sgd",
+    loss: str = "",
+    adapt: str = "",
+    remember: int = 0,
+    truths: Any = None,
+    learning_rate: float | None = None,
 ) -> Verification:
     """Run a model's C on an emulated target against the meaning of its graph.
 
@@ -161,6 +215,10 @@ def verify(
             from the preparation's statistics, or for a bare model from the standard normal distribution.
         flash_bytes, ram_bytes: of the chip, instead of the target's own.
         compiler: as for :func:`build`.
+        learn, optimizer, loss, adapt, remember: as for :func:`build`: C is generated that learns, and does so.
+        truths: what is learned of ``rows``, one each: numbers of classes, or of each output; by default both are made
+            up.
+        learning_rate: of each step; by default the optimizer's.
 
     Returns:
         ``matches`` says whether they agree: to the last bit for integers, to 1e-5 of the largest answer for float32. C
@@ -171,6 +229,10 @@ def verify(
         TargetError, UnsupportedError, ToolchainError: as :func:`build`.
     """
     chip = targets.get(target).with_memory(flash_bytes, ram_bytes).with_compiler(compiler)
+    if learn:
+        how = Learning(layers=learn, optimizer=optimizer, loss=loss, adapt=adapt, remember=remember)
+        model = as_learning(source, how, precision, "", calibration_data)
+        return _verify_learning(model, chip, rows, truths, learning_rate)
     found = opened(source)
     deployed, precision = as_deployable(found, precision, "", calibration_data)
     shipped = _shipped_of(found, deployed, precision)
@@ -182,6 +244,19 @@ def verify(
         deployed = deployed.for_target(chip)
         return Verification(**vars(deployed.prove(precision, chip)), precision=precision)
     return _verify_shipped(deployed, precision, chip, shipped)
+
+
+def _verify_learning(
+    model: LearningModel, chip: Target, rows: Any, truths: Any, learning_rate: float | None
+) -> Verification:
+    if (rows is None) != (truths is None):
+        raise UnsupportedError(
+            "what is learned from is rows and truths", received="one without the other", remedy="verify(rows=, truths=)"
+        )
+    lessons = model.made_up() if rows is None else model.lessons(rows, truths)
+    proof, learned = model.prove_answers(chip), model.prove(chip, lessons, learning_rate)
+    whole = {**vars(proof), "matches": proof.matches and learned.matches}
+    return Verification(**whole, precision=model.precision, learning=learned)
 
 
 def _shipped_of(found: Found, deployed: Deployable, precision: str) -> Sources | None:

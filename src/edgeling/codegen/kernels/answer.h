@@ -60,6 +60,11 @@ EDGELING_KERNEL int edgeling_all_answerable(int size, const float *x, const int8
     return 1;
 }
 
+/* Whether y is the number of a class: whole, from 0 up and below that many. */
+EDGELING_KERNEL int edgeling_is_class(float y, int classes) {
+    return y >= 0.0f && y < (float)classes && (float)(int)y == y ? 1 : 0;
+}
+
 /* y [size] = NaN */
 EDGELING_KERNEL void edgeling_fill_nan(int size, float *y) {
     for (int i = 0; i < size; i++) {
