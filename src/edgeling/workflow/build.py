@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from edgeling import targets
+from edgeling.codegen.program import Program
 from edgeling.errors import UnsupportedError
 from edgeling.formats.keras_file import load_keras
 from edgeling.formats.live_keras import from_keras, is_keras_model
@@ -23,7 +24,7 @@ from edgeling.workflow.deploy import PRECISIONS, PROOF_ROWS, Deployable, deploya
 from edgeling.workflow.deployed import DeployedGraph
 from edgeling.workflow.ends import with_golden, with_integer_ends
 from edgeling.workflow.folder import write_build
-from edgeling.workflow.learning import Learning, LearningModel, learning_model
+from edgeling.workflow.learning import Learning, LearningModel, LearningOptions, learning_model
 from edgeling.workflow.pipeline import Pipeline
 from edgeling.workflow.ports import normal_rows, rows_of_ports
 from edgeling.workflow.shipped import Sources, edited_files, with_shipped
@@ -90,10 +91,7 @@ def build(
     force: bool = False,
     compiler: str = "",
     learn: str | int = "",
-    optimizer: str = "sgd",
-    loss: str = "",
-    adapt: str = "",
-    remember: int = 0,
+    **how: Unpack[LearningOptions],
 ) -> Build:
     """Compile a model to C99 for a target, measure the binary, and write the sources.
 
@@ -117,10 +115,9 @@ def build(
         compiler: the command of the C compiler that measures, for an Arm target: ``"arm-none-eabi-gcc -Os"``; by
             default that of the variable ``EDGELING_CC_ARM``, else the one that comes with the package.
         force: replace files in ``out`` even if they are not an earlier build's, or were edited since.
-        learn: ``"last"``, ``"all"`` or how many dense layers, counted from the answer, go on learning on the device, in
-            float: the C gains ``NAME_learn`` and what belongs to it, see docs/generated-c.md. An integer network stays
-            one but for these. Empty: none does.
-        optimizer, loss, adapt, remember: how they learn, see :class:`edgeling.workflow.learning.Learning`.
+        learn, how: ``"last"``, ``"all"`` or how many dense layers, counted from the answer, go on learning on the
+            device, in float, an integer network too; and ``optimizer``, ``loss``, ``adapt``, ``remember``, see
+            :class:`edgeling.workflow.learning.Learning`. Empty: none does.
 
     Raises:
         TargetError: no such target, or a compiler named for one that is no Arm core.
@@ -133,23 +130,25 @@ def build(
         >>> build(model, target="cortex-m4", out="firmware").flash_bytes  # doctest: +SKIP
     """
     chip = targets.get(target).with_memory(flash_bytes, ram_bytes).with_compiler(compiler)
-    learned: LearningProof | None = None
     if learn:
         _require_no_ends(io, selftest)
-        how = Learning(layers=learn, optimizer=optimizer, loss=loss, adapt=adapt, remember=remember)
-        model = as_learning(source, how, precision, name, calibration_data)
-        precision, program = model.precision, model.program(chip)
-        proof, learned = model.prove_answers(chip), model.prove(chip, model.made_up())
-    else:
-        deployed, precision = _with_ends(source, precision, name, calibration_data, io, selftest)
-        deployed = deployed.for_target(chip)
-        program, proof = deployed.program(precision), deployed.for_emulation(precision, chip).prove(precision, chip)
+        model = as_learning(source, Learning(layers=learn, **how), precision, name, calibration_data)
+        return _written(model.program(chip), _learned_proof(model, chip), model.precision, chip, io, out, force)
+    deployed, precision = _with_ends(source, precision, name, calibration_data, io, selftest)
+    return _written(*_proven(deployed.for_target(chip), precision, chip), precision, chip, io, out, force)
+
+
+def _proven(deployed: Deployable, precision: str, chip: Target) -> tuple[Program, Proof]:
+    return deployed.program(precision), deployed.for_emulation(precision, chip).prove(precision, chip)
+
+
+def _written(
+    program: Program, proof: Proof, precision: str, chip: Target, io: str, out: str | Path | None, force: bool
+) -> Build:
     about = {"name": program.name, "precision": precision, "io": io, "model_hash": program.model_hash}
     folder, files = Path(out).expanduser() if out is not None else None, program.files_and_examples
-    kept = write_build(folder, files, {**about, "target": target}, force=force) if folder else []
-    matches = proof.matches and (learned is None or learned.matches)
-    told = {**vars(proof), **about, "matches": matches, "learning": learned}
-    return Build(**told, folder=folder, files=files, kept=tuple(kept))
+    kept = write_build(folder, files, {**about, "target": chip.name}, force=force) if folder else []
+    return Build(**{**vars(proof), **about}, folder=folder, files=files, kept=tuple(kept))
 
 
 def _require_no_ends(io: str, selftest: bool) -> None:
@@ -199,12 +198,9 @@ def verify(
     ram_bytes: int | None = None,
     compiler: str = "",
     learn: str | int = "",
-    optimizer: str = "sgd",
-    loss: str = "",
-    adapt: str = "",
-    remember: int = 0,
     truths: Any = None,
     learning_rate: float | None = None,
+    **how: Unpack[LearningOptions],
 ) -> Verification:
     """Run a model's C on an emulated target against the meaning of its graph.
 
@@ -215,7 +211,7 @@ def verify(
             from the preparation's statistics, or for a bare model from the standard normal distribution.
         flash_bytes, ram_bytes: of the chip, instead of the target's own.
         compiler: as for :func:`build`.
-        learn, optimizer, loss, adapt, remember: as for :func:`build`: C is generated that learns, and does so.
+        learn, how: as for :func:`build`: C is generated that learns, and does so.
         truths: what is learned of ``rows``, one each: numbers of classes, or of each output; by default both are made
             up.
         learning_rate: of each step; by default the optimizer's.
@@ -230,9 +226,8 @@ def verify(
     """
     chip = targets.get(target).with_memory(flash_bytes, ram_bytes).with_compiler(compiler)
     if learn:
-        how = Learning(layers=learn, optimizer=optimizer, loss=loss, adapt=adapt, remember=remember)
-        model = as_learning(source, how, precision, "", calibration_data)
-        return _verify_learning(model, chip, rows, truths, learning_rate)
+        model = as_learning(source, Learning(layers=learn, **how), precision, "", calibration_data)
+        return _learned_proof(model, chip, rows, truths, learning_rate)
     found = opened(source)
     deployed, precision = as_deployable(found, precision, "", calibration_data)
     shipped = _shipped_of(found, deployed, precision)
@@ -246,9 +241,10 @@ def verify(
     return _verify_shipped(deployed, precision, chip, shipped)
 
 
-def _verify_learning(
-    model: LearningModel, chip: Target, rows: Any, truths: Any, learning_rate: float | None
+def _learned_proof(
+    model: LearningModel, chip: Target, rows: Any = None, truths: Any = None, learning_rate: float | None = None
 ) -> Verification:
+    """What a program that learns answers and learns on a target; both agree, or it does not match."""
     if (rows is None) != (truths is None):
         raise UnsupportedError(
             "what is learned from is rows and truths", received="one without the other", remedy="verify(rows=, truths=)"

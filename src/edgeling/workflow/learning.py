@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypedDict, get_args
 
 import numpy as np
 
@@ -38,6 +38,15 @@ TOLERANCE = 1e-6
 SHAKES, SHAKES_ROOM = 3, 4
 _STEP_PRODUCTS = 8_000_000  # in all steps that are run on a chip unasked
 _UPDATED, _REJECTED = 0, 3  # NAME_OK and NAME_REJECTED
+
+
+class LearningOptions(TypedDict, total=False):
+    """The settings of :class:`Learning` beside which layers learn."""
+
+    optimizer: str
+    loss: str
+    adapt: str
+    remember: int
 
 
 @dataclass(frozen=True, kw_only=True)
