@@ -44,11 +44,15 @@ def _rows(name: str) -> int:
 
 
 def _measured(make: Make, name: str, batch: int) -> Measure:
+    return seconds_per_call(make(name, batch, *rows_of(name)))
+
+
+def rows_of(name: str) -> tuple[Array, Array]:
+    """Random rows, and what is to be learned of them."""
     rng = np.random.default_rng(0)
     sizes, rows = widths.SIZES[name], _rows(name)
     x = rng.normal(size=(rows, sizes[0])).astype(np.float32)
-    y = x if sizes[-1] == sizes[0] else rng.integers(0, max(2, sizes[-1]), rows).astype(np.int32)
-    return seconds_per_call(make(name, batch, x, y))
+    return x, x if sizes[-1] == sizes[0] else rng.integers(0, max(2, sizes[-1]), rows).astype(np.int32)
 
 
 def _ends(name: str) -> tuple[str, str]:
@@ -67,11 +71,16 @@ def _model(sequential: Any, layers: Any, name: str, **compiling: Any) -> Any:
     return model
 
 
-def edgeling(name: str, batch: int, x: Array, y: Array) -> Callable[[], Any]:
+def edgeling_model(name: str) -> Any:
+    """A network of that name, compiled."""
     from edgeling import layers
     from edgeling.models import Sequential
 
-    model = _model(Sequential, layers, name)
+    return _model(Sequential, layers, name)
+
+
+def edgeling(name: str, batch: int, x: Array, y: Array) -> Callable[[], Any]:
+    model = edgeling_model(name)
     return lambda: model.fit(x, y, batch_size=batch, epochs=EPOCHS, verbose=0)
 
 

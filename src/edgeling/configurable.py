@@ -45,7 +45,7 @@ class Configurable:
         Raises:
             UnsupportedError: one is not what it is declared to be.
         """
-        check(type(self).__name__, inspect.signature(type(self)), vars(self), self.limits)
+        check(type(self).__name__, _signature(type(self)), vars(self), self.limits)  # type: ignore[arg-type]
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments by name."""
@@ -92,8 +92,13 @@ def key(value: Any) -> Hashable:
 
 
 @cache
+def _signature(owner: type) -> inspect.Signature:
+    return inspect.signature(owner)
+
+
+@cache
 def _parameters(owner: type) -> tuple[str, ...]:
-    return tuple(inspect.signature(owner).parameters)
+    return tuple(_signature(owner).parameters)
 
 
 def refuse(owner: str, argument: str, value: Any, remedy: str = "leave it out") -> None:

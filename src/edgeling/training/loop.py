@@ -17,7 +17,7 @@ from edgeling.toolchain.library import Unit, threads_unit
 # As in c/edgeling_fit.h, whose buffers hold so many logs and no more, and whose evaluations have so many rows.
 MAX_LOGS, EVALUATED_ROWS = 32, 65536
 PAUSED, NOT_FINITE = 1, 2
-EVALUATED_TOGETHER = 32  # rows
+EVALUATED_TOGETHER = 128  # rows
 
 
 class FitRun(ctypes.Structure):

@@ -11,11 +11,12 @@
 
 #if EDGELING_LANES > 1
 
-/* From how many outputs on a row's sums go to memory and back, and the kernel is read once: where there are caches. */
+/* Of more outputs than one tile holds, a row's sums go to memory and back, and the kernel is read once: where there are
+ * caches. */
 #if defined(__wasm__)
-#define EDGELING_STREAMED_OUTPUTS 0x7FFFFFFF
+#define EDGELING_UNSTREAMED_OUTPUTS 0x7FFFFFFF
 #else
-#define EDGELING_STREAMED_OUTPUTS 128
+#define EDGELING_UNSTREAMED_OUTPUTS (EDGELING_TILE_VECTORS * EDGELING_LANES)
 #endif
 #define EDGELING_STREAMED_TERMS 4
 
@@ -58,7 +59,7 @@ EDGELING_KERNEL void edgeling_dense_streamed(
 EDGELING_KERNEL void edgeling_dense_large(
     int rows, int inputs, int outputs, int function, float alpha, const float *EDGELING_RESTRICT x,
     const float *EDGELING_RESTRICT kernel, const float *EDGELING_RESTRICT bias, float *EDGELING_RESTRICT y) {
-    if (rows == 1 && outputs >= EDGELING_STREAMED_OUTPUTS) {
+    if (rows == 1 && outputs > EDGELING_UNSTREAMED_OUTPUTS) {
         edgeling_dense_streamed(inputs, outputs, x, kernel, bias, y);
     } else {
         const edgeling_strides s = {inputs, inputs, 1, outputs, 0, outputs};

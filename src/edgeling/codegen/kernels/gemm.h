@@ -99,14 +99,18 @@ typedef float edgeling_vector_16 __attribute__((vector_size(64), aligned(4), may
         int left = s.k;                                                                                               \
         do {                                                                                                          \
             panel += (vectors) * (lanes);                                                                             \
+            edgeling_vector_##lanes terms[vectors];                                                                   \
             EDGELING_GEMM_UNROLL                                                                                      \
             for (int v = 0; v < (vectors); v++) {                                                                     \
                 __builtin_prefetch(b + EDGELING_GEMM_AHEAD * s.y_row + v * (lanes));                                  \
-                const edgeling_vector_##lanes terms = *(const edgeling_vector_##lanes *)(b + v * (lanes));            \
-                *(edgeling_vector_##lanes *)(panel + v * (lanes)) = terms;                                            \
+                terms[v] = *(const edgeling_vector_##lanes *)(b + v * (lanes));                                       \
+                *(edgeling_vector_##lanes *)(panel + v * (lanes)) = terms[v];                                         \
+            }                                                                                                         \
+            EDGELING_GEMM_UNROLL                                                                                      \
+            for (int r = 0; r < (rows); r++) { /* what is read of a serves all vectors: no store lies in between */   \
                 EDGELING_GEMM_UNROLL                                                                                  \
-                for (int r = 0; r < (rows); r++) {                                                                    \
-                    sum[r][v] += a[r * s.a_row] * terms;                                                              \
+                for (int v = 0; v < (vectors); v++) {                                                                 \
+                    sum[r][v] += a[r * s.a_row] * terms[v];                                                           \
                 }                                                                                                     \
             }                                                                                                         \
             a += s.a_step;                                                                                            \

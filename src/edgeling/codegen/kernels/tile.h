@@ -14,7 +14,7 @@
 #include "common.h"
 
 #define EDGELING_TILE_ROWS 8 /* at most */
-#define EDGELING_TILE_VECTORS 4 /* at most, in one row */
+#define EDGELING_TILE_VECTORS 8 /* at most, in one row */
 
 typedef struct {
     int k, a_row, a_step, b_step, start_row, y_row;
@@ -75,30 +75,35 @@ EDGELING_KERNEL void edgeling_tile_1(
     }
 }
 
-/* Vectors a row, so that enough sums run at once to hide the latency of an addition. */
-EDGELING_KERNEL int edgeling_tile_vectors(int rows) { return rows == 1 ? 4 : 2; }
-
 /* All columns of a few rows. `c` counts the columns done. */
 #define EDGELING_TILE_COLUMNS(width, vectors)                                                                         \
     for (; c + width * (vectors) <= columns; c += width * (vectors)) {                                                \
         edgeling_tile_##width(rows, (vectors), s, a, b + c, start ? start + c : start, y + c);                        \
     }
 
+/* As many sums at once as hide the latency of an addition. */
+#define EDGELING_TILE_WIDEST(width)                                                                                   \
+    if (rows == 1) {                                                                                                  \
+        EDGELING_TILE_COLUMNS(width, 8)                                                                               \
+        EDGELING_TILE_COLUMNS(width, 4)                                                                               \
+    }                                                                                                                 \
+    EDGELING_TILE_COLUMNS(width, 2)
+
 EDGELING_KERNEL void edgeling_tile_rows(
     int rows, int columns, edgeling_strides s, const float *a, const float *b, const float *start, float *y) {
     int c = 0;
 #if EDGELING_LANES >= 16
-    EDGELING_TILE_COLUMNS(16, edgeling_tile_vectors(rows))
+    EDGELING_TILE_WIDEST(16)
     EDGELING_TILE_COLUMNS(16, 1)
 #endif
 #if EDGELING_LANES == 8
-    EDGELING_TILE_COLUMNS(8, edgeling_tile_vectors(rows))
+    EDGELING_TILE_WIDEST(8)
 #endif
 #if EDGELING_LANES >= 8
     EDGELING_TILE_COLUMNS(8, 1)
 #endif
 #if EDGELING_LANES == 4
-    EDGELING_TILE_COLUMNS(4, edgeling_tile_vectors(rows))
+    EDGELING_TILE_WIDEST(4)
 #endif
 #if EDGELING_LANES >= 4
     EDGELING_TILE_COLUMNS(4, 1)
