@@ -81,6 +81,20 @@ class CortexM:
                 output[row] = np.frombuffer(raw, output.dtype).reshape(output[row].shape)
         return Execution(batch.outputs, instructions, self._stack_bytes(), status)
 
+    def run_until_power_cut(self, inputs: Sequence[Array], instructions: int) -> None:
+        """Runs the entry on one row for so many instructions, then stops wherever it is. Only :meth:`reboot` may
+        follow: what lies in RAM is lost, except what a program puts among the harness's buffers as its flash.
+        """
+        (values,) = batch_of(self._firmware.entry, inputs).input_bytes()
+        for i, value in enumerate(values):
+            self._emulator.mem_write(self._image.symbols[f"edgeling_in_{i}"], value)
+        self._emulator.ctl_flush_tb()  # code that was translated before does not count its instructions
+        self._call("edgeling_invoke", instructions)
+
+    def reboot(self) -> None:
+        """Starts the chip again, from its reset vector."""
+        self._boot()
+
     def weights(self) -> bytes:
         """What outlives a call, as it is now."""
         size = self._firmware.program.weights_bytes
@@ -95,7 +109,7 @@ class CortexM:
         self._blocks.clear()  # what start-up has visited is visited again, for its stack
         self._entry_sp = self._lowest_sp = 0
 
-    def _call(self, symbol: str) -> int:
+    def _call(self, symbol: str, instructions: int = 0) -> int:
         from unicorn.arm_const import UC_ARM_REG_LR, UC_ARM_REG_SP
 
         address, ready = self._image.symbols[symbol], self._image.symbols["edgeling_ready"]
@@ -103,7 +117,7 @@ class CortexM:
         self._emulator.reg_write(UC_ARM_REG_SP, self._image.symbols["edgeling_stack_top"])
         self._emulator.reg_write(UC_ARM_REG_LR, ready)
         try:
-            self._emulator.emu_start(address, ready & ~1)
+            self._emulator.emu_start(address, ready & ~1, count=instructions)
         except import_module("unicorn").UcError as error:
             raise ToolchainError("an emulated program must not fault", received=self._where(str(error))) from error
         if self._count > self._limit:
