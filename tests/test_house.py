@@ -47,7 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }  # fmt: skip
 ANYTHING = {"cli", "", "__main__"}  # the command line, and the package's own front doors
 HEAVY = ["polars", "unicorn", "wasmtime", "elftools", "h5py", "rich", "typer", "keras", "jax", "torch", "tensorflow"]
-HEAVY += ["sklearn", "scipy", "pandas", "onnx", "ziglang"]
+HEAVY += ["sklearn", "scipy", "pandas", "onnx", "ziglang", "optuna", "ray"]
 
 
 def room_of(module: str) -> str:
@@ -206,7 +206,7 @@ def test_predicting_from_an_artifact_loads_nothing_of_training() -> None:
 
 
 def test_the_public_face() -> None:
-    functions = {"Input", "build", "explain", "load", "save", "select", "train", "verify"}
+    functions = {"Input", "build", "explain", "load", "save", "select", "train", "tune", "verify"}
     modules = {"activations", "callbacks", "initializers", "layers", "losses", "metrics", "models", "optimizers"}
     modules |= {"regularizers", "targets", "utils"}
     assert set(edgeling.__all__) == functions | modules | {"EdgelingError", "Sequential", "__version__"}

@@ -21,6 +21,7 @@ _FUNCTIONS = {
     "save": "edgeling.workflow.save",
     "select": "edgeling.workflow.select",
     "train": "edgeling.workflow.train",
+    "tune": "edgeling.workflow.tune",
     "verify": "edgeling.workflow.build",
 }
 _MODULES = (
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from edgeling.workflow.select import select as select
     from edgeling.workflow.store import load as load
     from edgeling.workflow.train import train as train
+    from edgeling.workflow.tune import tune as tune
 
 
 def __getattr__(name: str) -> Any:

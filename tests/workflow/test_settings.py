@@ -30,6 +30,7 @@ REFUSED: dict[str, list[Any]] = {
     "learning_rate": [0, -1.0, float("nan"), "0.1"],
     "activation": ["rely", 3],
     "weight_decay": [-0.1, float("inf"), float("nan"), "0.1", True],
+    "kernels": [3, None],
     "seed": [-1, 2**32, 1.0],
     "targets": [(1,)],
 }

@@ -105,7 +105,7 @@ def _warnings(warnings: Sequence[str]) -> Table:
     return table
 
 
-def _table(*columns: str, right_from: int = 1) -> Table:
+def small_table(*columns: str, right_from: int = 1) -> Table:
     """A table with one rule under its head; columns from ``right_from`` on hold figures."""
     from rich import box
     from rich.table import Table
@@ -127,7 +127,7 @@ def _metrics(evaluation: Evaluation) -> Table:
     against = bool(evaluation.baseline)
     heads = ("model", "simplest guess") if against else ("model",)
     rows = f"{evaluation.rows:,} row{'s' * (evaluation.rows != 1)}"
-    table = _table(f"{rows} never seen" if evaluation.unseen else rows, *heads)
+    table = small_table(f"{rows} never seen" if evaluation.unseen else rows, *heads)
     for name, value in evaluation.metrics.items():
         guess = [units.metric(name, evaluation.baseline.get(name))] if against else []
         table.add_row(_name(units.metric_name(name), 40), units.metric(name, value), *guess)
@@ -136,7 +136,7 @@ def _metrics(evaluation: Evaluation) -> Table:
 
 def _classes(evaluation: Evaluation) -> Iterator[Table]:
     """Scores of each class, and for few classes the confusion matrix."""
-    table = _table("class", "precision", "recall", "F1", "rows")
+    table = small_table("class", "precision", "recall", "F1", "rows")
     for s in evaluation.per_class:
         rates = (units.percent(rate) for rate in (s.precision, s.recall, s.f1))
         table.add_row(_name(s.label), *rates, units.count(s.support))
@@ -151,7 +151,7 @@ def _confusion(evaluation: Evaluation) -> Table:
     lettered = max(map(len, labels)) > max(3, 40 // len(labels))
     letters = ascii_lowercase[: len(labels)]
     rows = [f"{letter} = {label}" for letter, label in zip(letters, labels, strict=True)] if lettered else labels
-    table = _table("true \N{RIGHTWARDS ARROW} taken for", *(letters if lettered else labels))
+    table = small_table("true \N{RIGHTWARDS ARROW} taken for", *(letters if lettered else labels))
     for i, name in enumerate(rows):
         counts = [int(n) for n in evaluation.confusion[i]]  # type: ignore[index]
         table.add_row(_name(name), *(_count(n, i == j) for j, n in enumerate(counts)))
@@ -179,7 +179,7 @@ def _beside(screen: Console, *tables: Table) -> RenderableType:
 
 
 def _importance(importance: PermutationImportance, *, percent: bool) -> Table:
-    table = _table("what matters", "", "lost, points of accuracy" if percent else "lost, R²", right_from=2)
+    table = small_table("what matters", "", "lost, points of accuracy" if percent else "lost, R²", right_from=2)
     most = max(float(importance.mean.max()), 1e-30)
     for i in importance.ranking[:MAX_FEATURES]:
         mean, std = float(importance.mean[i]), float(importance.std[i])
@@ -208,7 +208,7 @@ def _programs(deployments: Sequence[Deployment], width: int) -> Table:
     room = width - _widest("target", [d.target for d in deployments]) - 2 * len("float32") - 4
     while known and sum(_widest(*column) + 2 for column in known.items()) > room:
         known.popitem()
-    table = _table("target", "", *known, "error", right_from=2)
+    table = small_table("target", "", *known, "error", right_from=2)
     for i, d in enumerate(deployments):
         table.add_row(_name(d.target), d.precision, *(cells[i] for cells in known.values()), _error(d))
     return table
@@ -282,7 +282,7 @@ def _matrix(rows: Sequence[Sequence[Any]], beside: Mapping[str, Any]) -> Rendera
     named = isinstance(classes, Mapping) and len(classes) == len(rows) == len(rows[0])
     names = [str(name) for name in classes] if named and classes else [str(i) for i in range(len(rows))]
     heads = names if named and len(names) <= MAX_CLASSES else [str(i) for i in range(len(rows[0]))]
-    table = _table("true \N{RIGHTWARDS ARROW} taken for" if named else "", *heads)
+    table = small_table("true \N{RIGHTWARDS ARROW} taken for" if named else "", *heads)
     for name, row in zip(names[:MAX_ROWS], rows, strict=False):
         table.add_row(_name(name), *(_scalar(each) for each in row))
     return table
@@ -292,7 +292,7 @@ def _records(records: Sequence[Mapping[str, Any]]) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    table = _table(*(str(key).replace("_", " ") for key in records[0]), right_from=len(records[0]))
+    table = small_table(*(str(key).replace("_", " ") for key in records[0]), right_from=len(records[0]))
     for record in records[:MAX_ROWS]:
         table.add_row(*(Text(_scalar(record.get(key))) for key in records[0]))
     rest = len(records) - MAX_ROWS

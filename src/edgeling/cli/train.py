@@ -70,6 +70,9 @@ Recipe = Annotated[
 NoRefit = Annotated[
     bool, typer.Option("--no-refit", help="Do not learn once more from all rows but those to judge on.")
 ]
+Kernels = Annotated[
+    str, typer.Option(help="The target whose kernels the stored C calls; by default C for anybody.", metavar="TARGET")
+]
 NoImportance = Annotated[bool, typer.Option("--no-importance", help="Do not ask which columns matter.")]
 
 
@@ -117,6 +120,7 @@ def train(
     no_importance: NoImportance = False,
     targets: Targets = EVERYWHERE,
     compiler: CompilerName = "",
+    kernels: Kernels = "",
     out: Out = None,
     seed: Seed = 0,
     as_json: Json = False,
@@ -135,8 +139,8 @@ def train(
             task=task, precision=precision, hidden=hidden, epochs=epochs, targets=targets, columns=columns, drop=drop,
             categorical=categorical, numeric=numeric, positive=positive, class_weight=class_weight, split=split,
             test=test, patience=patience, batch_size=batch_size, learning_rate=learning_rate,
-            activation=activation or None, weight_decay=weight_decay,
-            importance=not no_importance, recipe=recipe, refit=not no_refit, compiler=compiler, **reading,
+            activation=activation or None, weight_decay=weight_decay, importance=not no_importance, recipe=recipe,
+            refit=not no_refit, compiler=compiler, kernels=kernels, **reading,
         )  # fmt: skip
 
 
@@ -155,7 +159,7 @@ def train_and_show(
 
     folder = out or Path(identifier(table_stem(table)) + SUFFIX)
     require_replaceable(folder)
-    settings = _settings(**choices)
+    settings = settings_of(**choices)
     trained = train_table(table, target, **settings, seed=seed, progress=RichProgress(), keep_interrupted=True)
     command = command_of(trained, *begin)
     artifact = save_trained(trained, folder, command)
@@ -166,7 +170,7 @@ def train_and_show(
         print_json({**manifest(trained, command), **told})
 
 
-def _settings(
+def settings_of(
     task: str = "", hidden: str = "", targets: str = EVERYWHERE, positive: str = "", class_weight: str = "none",
     **others: Any,
 ) -> dict[str, Any]:  # fmt: skip

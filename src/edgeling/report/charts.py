@@ -132,6 +132,41 @@ def calibration_chart(key: str, title: str, told: Array, true: Array, rows: Arra
     return drawing(key, title, description, WIDTH, HEIGHT, _axes(x, y), diagonal, line, points)
 
 
+Dot = tuple[float, float, bool]  # across, up, whether it is ringed
+
+
+def front_chart(
+    key: str, title: str, others: Sequence[Dot], front: Sequence[Dot], across: str, up: str, percent: bool = False
+) -> Markup:
+    """Dots over a cost that is best small, those of a front in the second colour and joined by steps."""
+    every = [*others, *front]
+    costs, scores = [dot[0] for dot in every], [dot[1] for dot in every]
+    best = max(scores)
+    low = min(*(dot[1] for dot in front), float(np.quantile(scores, 0.25)))  # the worst would press the others together
+    x = Axis(covering(costs, LEFT, WIDTH - RIGHT), across)
+    y = Axis(linear(low - 0.1 * (best - low), best, HEIGHT - BOTTOM, TOP), up, percent)
+    shown = [dot for dot in others if dot[1] >= y.scale.low]
+    dots = [_dots(x, y, shown, 2.5, "a"), _dots(x, y, front, 4, "b")]
+    rings = [element("circle", cx=x.scale(a), cy=y.scale(b), r=8, class_="ring") for a, b, ringed in front if ringed]
+    corners, best_so_far = [], -np.inf
+    for cost, score, _ in sorted(front):
+        if score > best_so_far:
+            corners.append((cost, score))
+            best_so_far = score
+    steps = "".join(f"H{x.scale(a):.1f}V{y.scale(b):.1f}" for a, b in corners[1:])
+    line = element(
+        "path", d=f"M{x.scale(corners[0][0]):.1f} {y.scale(corners[0][1]):.1f}{steps}H{WIDTH - RIGHT}", class_="curve b"
+    )
+    value = units.percent if percent else units.figure
+    description = "; ".join(f"{value(score)} at {units.figure(cost)} {across}" for cost, score in corners)
+    return drawing(key, title, description, WIDTH, HEIGHT, _axes(x, y), line, *dots, *rings)
+
+
+def _dots(x: Axis, y: Axis, dots: Sequence[Dot], radius: float, colour: str) -> Markup:
+    circles = (element("circle", cx=x.scale(a), cy=y.scale(b), r=radius) for a, b, _ in dots)
+    return element("g", *circles, class_=f"points {colour}")
+
+
 def _unit_axes(across: str, up: str, right: float) -> tuple[Axis, Axis]:
     return Axis(linear(0, 1, LEFT, right), across), Axis(linear(0, 1, HEIGHT - BOTTOM, TOP), up)
 

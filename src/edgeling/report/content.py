@@ -13,6 +13,7 @@ from edgeling.explaining import PermutationImportance
 from edgeling.explaining.findings import ColumnFindings, RowFindings
 from edgeling.explaining.selection import ColumnSelection
 from edgeling.graph.types import Array
+from edgeling.report.tuning import SearchSummary
 from edgeling.toolchain.prove import TIME_BASIS, Proof
 
 Task = Literal["binary", "multiclass", "regression"]
@@ -182,6 +183,7 @@ class Content:
         importance: in accuracy for classification, in R² for regression.
         deployments: the recommended precision first; the headline is about the first measured on a chip.
         created: printed as given, so that equal contents make equal pages.
+        search: the one that the network came of.
     """
 
     name: str
@@ -198,3 +200,4 @@ class Content:
     row: RowFindings | None = None
     columns: ColumnFindings | None = None
     selection: ColumnSelection | None = None
+    search: SearchSummary | None = None

@@ -9,6 +9,7 @@ from edgeling.report import deployment, evaluation, explaining, learning, select
 from edgeling.report.content import Content
 from edgeling.report.headline import headline
 from edgeling.report.markup import Markup, element, join
+from edgeling.report.tuning import search_section
 
 
 def render(content: Content) -> str:
@@ -21,6 +22,7 @@ def render(content: Content) -> str:
         evaluation.evaluation_section,
         learning.importance_section,
         explaining.dependence_section,
+        _search,
         deployment.network_section,
         deployment.deployment_section,
         deployment.reproduction_section,
@@ -29,6 +31,10 @@ def render(content: Content) -> str:
         "body", headline(content), element("main", *(build(content) for build in sections)), _footer(content)
     )
     return f"<!DOCTYPE html>\n{element('html', _head(content), body, lang='en')}\n"
+
+
+def _search(content: Content) -> Markup | None:
+    return search_section(content.search) if content.search else None
 
 
 def _head(content: Content) -> Markup:

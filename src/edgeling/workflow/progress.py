@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edgeling.callbacks import Callback
+    from edgeling.workflow.tuning.proposals import TunedTrial
 
 
 class Stage:
@@ -19,6 +20,13 @@ class Stage:
 
     def done(self, result: str) -> None:
         """Say what came of it, in a few words."""
+
+
+class SearchLine:
+    """A search under way."""
+
+    def tell(self, done: int, best: TunedTrial | None) -> None:
+        """How many trials there are, and the best of them that keeps the limits."""
 
 
 class Progress:
@@ -33,6 +41,11 @@ class Progress:
     def training(self, epochs: int) -> Iterator[Callback | None]:
         """The training, for as long as the block lasts; the callback is told of every epoch."""
         yield None
+
+    @contextmanager
+    def searching(self, trials: int | None) -> Iterator[SearchLine]:
+        """A search for at most so many trials (None: as many as time allows), for as long as the block lasts."""
+        yield SearchLine()
 
     def kept(self, epoch: int) -> None:
         """Which epoch's network the training under way has kept; 0 is the first."""

@@ -11,6 +11,7 @@ from edgeling.workflow.build import as_deployable, opened
 from edgeling.workflow.pipeline import Pipeline
 from edgeling.workflow.store import save_graph, save_trained
 from edgeling.workflow.train import Trained
+from edgeling.workflow.tune import Tuned
 
 
 def save(
@@ -25,8 +26,8 @@ def save(
     """Write a deployable folder. Replaced whole, or not at all.
 
     Args:
-        source: what :func:`edgeling.train` gave; or, by itself, a ``Sequential``, a live Keras model, a model file or a
-            graph of any named inputs and outputs.
+        source: what :func:`edgeling.train` or :func:`edgeling.tune` gave; or, by itself, a ``Sequential``, a live Keras
+            model, a model file or a graph of any named inputs and outputs.
         folder: by default ``NAME.edgeling`` here.
         command: of what was trained: what a person types to get the same again.
         precision: of the others: ``"float32"``, ``"int8"``, ``"int16x8"``, or ``"auto"``: int8 where there is
@@ -41,8 +42,8 @@ def save(
         ArtifactError: it cannot be written, or something else stands there.
         UnsupportedError: integers without rows to calibrate on, what cannot be deployed, or a pipeline that was loaded.
     """
-    if isinstance(source, Trained):
-        return save_trained(source, folder, command)
+    if isinstance(source, Trained | Tuned):
+        return save_trained(source.trained if isinstance(source, Tuned) else source, folder, command)
     found = opened(source)
     if isinstance(found, Pipeline):
         raise UnsupportedError("a pipeline is saved when it is trained", received=found.name, remedy="copy its folder")

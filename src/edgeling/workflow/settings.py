@@ -10,6 +10,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal
 
+from edgeling import targets
 from edgeling.data import Task
 from edgeling.data.table import number_text
 from edgeling.errors import UnsupportedError
@@ -57,6 +58,7 @@ class Settings:
         recipe: how a network is made and trained: "plain", or "auto", which compares several, and a linear reference,
             on rows left out; the reference is deployed where no network is better. "linear" deploys it in any case.
         refit: whether what is deployed learns once more, from all rows but those to test on.
+        kernels: the target whose kernels the stored C calls, right anywhere; empty: those for anybody.
 
     Raises:
         UnsupportedError: a value of another kind, or out of range.
@@ -85,6 +87,7 @@ class Settings:
     compiler: str = ""
     recipe: str = AUTO
     refit: bool = True
+    kernels: str = ""
 
     def __post_init__(self) -> None:
         _one_of("task", self.task, (None, *TASKS))
@@ -112,6 +115,7 @@ class Settings:
                 raise UnsupportedError(f"{name} is True or False", received=repr(getattr(self, name)))
         if not isinstance(self.compiler, str):
             raise UnsupportedError("compiler is a command", received=repr(self.compiler), remedy="'arm-none-eabi-gcc'")
+        _require_target(self.kernels)
         self.division  # noqa: B018  (is checked by being asked for)
 
     @property
@@ -141,6 +145,13 @@ def _whole(name: str, value: Any, least: int, largest: int) -> int:
     if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) <= largest:
         raise UnsupportedError(f"{name} is a whole number between {least} and {largest}", received=repr(value))
     return int(value)
+
+
+def _require_target(name: Any) -> None:
+    if not isinstance(name, str):
+        raise UnsupportedError("kernels names a target", received=repr(name), remedy="edgeling targets")
+    if name:
+        targets.get(name)
 
 
 def _require_activation(value: Any) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgeling import targets
 from edgeling.artifact import Artifact, read_artifact, write_artifact
 from edgeling.data import Preparation, Reading
 from edgeling.errors import ArtifactError, GraphError
@@ -101,6 +102,7 @@ _OPTIONS = {
     **{name: name for name in ("positive", "drop", "columns", "categorical", "numeric", "split", "test")},
     "for": "targets",
     "compiler": "compiler",
+    "kernels": "kernels",
     "seed": "seed",
 }
 
@@ -124,6 +126,7 @@ def manifest(trained: Trained, command: str) -> dict[str, Any]:
         "positive": target.labels[1] if target.task == "binary" else None,
         "inputs": list(pipeline.preparation.names),
         "precision": pipeline.precision,
+        "kernels": trained.settings.kernels or None,
         "seed": trained.settings.seed,
         "command": command,
         "settings": trained.settings.to_json(),
@@ -132,6 +135,7 @@ def manifest(trained: Trained, command: str) -> dict[str, Any]:
         "typical_rows": trained.typical_rows.tolist(),
         "warnings": list(trained.notes),
         **results(trained),
+        **({"search": trained.search.to_json()} if trained.search else {}),
     }
 
 
@@ -258,7 +262,11 @@ def _assemble(artifact: Artifact, preparation: Preparation, graphs: Mapping[str,
     name, precision = deployed.program_of(details, graphs)
     for graph in graphs.values():
         _require_shape(graph, preparation)
-    deployable = Deployable(name, graphs, (synthetic_rows(preparation),), interface_for(preparation))
+    kernels = details.get("kernels")
+    if kernels is not None and kernels not in targets.names():
+        raise ArtifactError("kernels are those of a target", received=repr(kernels), remedy="a newer Edgeling")
+    chip = None if kernels is None else targets.get(kernels)
+    deployable = Deployable(name, graphs, (synthetic_rows(preparation),), interface_for(preparation), chip)
     shipped = {p: shipped_sources(artifact, p) for p in graphs}
     return Pipeline(preparation, deployable, precision, artifact.read_json("model.json"), details, shipped)
 

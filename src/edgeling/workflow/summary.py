@@ -59,6 +59,7 @@ def trained_content(trained: Trained, command: str) -> Content:
         network=_network(trained),
         deployments=tuple(_deployments(trained)),
         reproduction=Reproduction(command, trained.settings.seed, __version__, _hashes(pipeline)),
+        search=trained.search,
     )
 
 

@@ -21,6 +21,7 @@ from edgeling.models import Sequential
 from edgeling.models.trained import CALIBRATION_ROWS
 from edgeling.network.network import inference_graph
 from edgeling.report.parts import plural
+from edgeling.report.tuning import SearchSummary
 from edgeling.targets import get
 from edgeling.toolchain.prove import Proof
 from edgeling.workflow.deploy import AUTO, PROOF_ROWS, deployable, identifier
@@ -52,6 +53,7 @@ class Trained:
         proofs: by precision, then by target.
         held_out: raw vectors and answers of the rows that judged.
         notes: sentences for the person.
+        search: of which its settings came; None of plain training.
     """
 
     source: str
@@ -64,6 +66,7 @@ class Trained:
     proofs: Mapping[str, Mapping[str, Proof]]
     held_out: tuple[Array, Array]
     notes: tuple[str, ...]
+    search: SearchSummary | None = None
 
     @property
     def fitted(self) -> Fitted:
@@ -108,7 +111,8 @@ def train(
     targets: Sequence[str] | str = DEFAULT_TARGETS, patience: int = 40, class_weight: ClassWeight = None,
     positive: str | None = None, drop: Sequence[str] | str = (), columns: Sequence[str] | str = (),
     categorical: Sequence[str] | str = (), numeric: Sequence[str] | str = (), split: str = "random",
-    test: Any = None, importance: bool = True, compiler: str = "", recipe: str = BY_COMPARISON, refit: bool = True,
+    test: Any = None, importance: bool = True, compiler: str = "", kernels: str = "", recipe: str = BY_COMPARISON,
+    refit: bool = True,
     name: str = "", progress: Progress | None = None, keep_interrupted: bool = False,
     **reading: Unpack[ReadingOptions],
 ) -> Trained:  # fmt: skip
@@ -228,6 +232,7 @@ def _pipeline(
             if settings.precision != "auto":
                 raise
             deployed = deployable(name, graph, rows, None, ("float32",), told)
+        deployed = deployed.for_target(get(settings.kernels)) if settings.kernels else deployed
         for precision in deployed.graphs:
             deployed.program(precision)
         stage.done(" and ".join(deployed.graphs))

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rows that trials learn from and are compared on: prepared once, divided once, the same for all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeling.data import Preparation
+from edgeling.data.split import random_order
+from edgeling.graph.types import Array
+from edgeling.workflow.division import Division
+from edgeling.workflow.problem import Problem
+from edgeling.workflow.recipes import Recipe, recipes_for
+from edgeling.workflow.settings import Settings
+
+FIVE_FOLDS, THREE_FOLDS = 1000, 4000  # up to so many rows; with more, one part of them judges
+MOST_ROWS = 20_000
+"""A trial learns from no more: which choice is better shows on them too."""
+_FOLD_SEED = 0x464F4C44
+
+
+@dataclass(frozen=True, eq=False)
+class Folds:
+    """Rows to compare choices on; the rows that judge in the end are not among them.
+
+    Attributes:
+        raw, x, y: what the deployed program takes, what the network sees of it, and the target, by row.
+        weights: what rows weigh, where classes are weighted.
+        parts: for each fold the rows that learn and those that are scored.
+        preparation, settings: of the whole run.
+        recipes: ways to train that are worth trying.
+    """
+
+    raw: Array
+    x: Array
+    y: Array
+    weights: Array | None
+    parts: tuple[tuple[Array, Array], ...]
+    preparation: Preparation
+    settings: Settings
+    recipes: tuple[Recipe, ...]
+
+    def recipe(self, name: str) -> Recipe:
+        """The one of that name; else the first."""
+        return next((each for each in self.recipes if each.name == name), self.recipes[0])
+
+
+def folded(division: Division, preparation: Preparation, settings: Settings) -> Folds:
+    """The rows of a division that learn and validate, for cross-validation.
+
+    Rows that are divided by time or by group, and large tables, keep the one division they have.
+    """
+    parts, checked = division.parts, division.check
+    problem = Problem.of(checked, preparation, settings)
+    learn, held = parts.train[:MOST_ROWS], parts.validation
+    rows = np.concatenate([learn, held])
+    weights = problem.counts(rows, problem.weights_by_label(learn))
+    raw, x, y = preparation.transform(checked.table.take(rows)), problem.x[rows], problem.y[rows]
+    classes = y if checked.labels else np.zeros(len(y), np.int32)
+    one = (np.arange(len(learn)), np.arange(len(learn), len(y)) if len(held) else np.arange(len(learn)))
+    count = 1 if settings.division[0] != "random" else 5 if len(y) <= FIVE_FOLDS else 3 if len(y) <= THREE_FOLDS else 1
+    divided = _divided(classes, count) if count > 1 else (one,)
+    return Folds(raw, x, y, weights, divided, preparation, settings, recipes_for(problem))
+
+
+def _divided(classes: Array, count: int) -> tuple[tuple[Array, Array], ...]:
+    """Every row is scored in one fold; each class is dealt out to the folds in turn."""
+    order = random_order(len(classes), _FOLD_SEED)
+    dealt = order[np.argsort(classes[order], kind="stable")]
+    fold = np.empty(len(classes), np.int64)
+    fold[dealt] = np.arange(len(classes)) % count
+    return tuple((np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(count))
