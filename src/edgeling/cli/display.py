@@ -58,7 +58,7 @@ def show_learned(proof: LearningProof) -> None:
     """What steps of learning cost on a target, and whether the weights are those they should be."""
     from rich.text import Text
 
-    table = _table("a step", "instr.", "time", "flash B", "RAM B", "weights B", "stack B", "error")
+    table = small_table("a step", "instr.", "time", "flash B", "RAM B", "weights B", "stack B", "error")
     error = units.figure(proof.max_relative_error) if proof.max_relative_error else "exact"
     costs = (units.count(n) for n in (proof.flash_bytes, proof.ram_bytes, proof.weights_bytes, proof.stack_bytes))
     worst = Text(error, "green" if proof.matches else "bold red")
