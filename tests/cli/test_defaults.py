@@ -23,6 +23,6 @@ def test_so_are_those_of_training() -> None:
     usual = Settings()
     for name in ("patience", "batch_size", "learning_rate", "split", "test"):
         assert stated[name] == getattr(usual, name)
-    assert stated["class_weight"] == "none"
-    assert usual.class_weight is None
+    assert (stated["balance"], stated["class_weight"], stated["threshold"]) == (usual.balance, "", "")
+    assert usual.class_weight is usual.threshold is None
     assert stated["no_importance"] is not usual.importance

@@ -259,12 +259,16 @@ def test_train_takes_what_a_person_chooses(edgeling) -> None:
         "--epochs", "2", "--for", "native", "--precision", "float32",
     )  # fmt: skip
     assert said["inputs"] == ["a", "b"]
-    assert said["class_weight"] == {"yes": 3.0, "no": 1.0}
+    assert said["balance"] | {"tried": None, "left_out": []} == {
+        "method": "weights", "counted": {"yes": 3.0, "no": 1.0}, "tried": None, "left_out": [],
+    }  # fmt: skip
+    assert 0 < said["decision"]["threshold"] < 1
+    assert said["correction"]["rows"] == said["training"]["rows"]["train"] + said["training"]["rows"]["validation"]
     assert said["positive"] == "no"
     assert said["importance"] is None
     assert said["training"]["stopped_by"] == "epochs"
     assert "--split group:batch" in said["command"]
-    assert any("weighted by class" in warning for warning in said["warnings"])
+    assert any("rows count by their class" in warning for warning in said["warnings"])
     again = edgeling.json(*said["command"].split()[1:])
     assert again["metrics"] == said["metrics"]
     shown = edgeling.run("info", "rows.edgeling").stdout

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dividing rows, and balancing classes."""
+"""Dividing rows."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeling.data import balanced_class_weight, oversample, split, split_whole, undersample
+from edgeling.data import split, split_whole
 from edgeling.errors import DataError
-from tests.support.close import DOUBLE, require_close
 
 CODES = st.lists(st.integers(2, 30), min_size=1, max_size=6).map(lambda sizes: np.repeat(np.arange(len(sizes)), sizes))
 
@@ -98,35 +97,3 @@ def test_too_few_units_to_divide(units: list[int]) -> None:
 def test_a_class_of_one_row_cannot_be_divided() -> None:
     with pytest.raises(DataError):
         split(5, np.array([0, 0, 0, 0, 1]))
-
-
-@given(CODES)
-def test_balanced_weights_are_scikit_learns(codes: np.ndarray) -> None:
-    from sklearn.utils.class_weight import compute_class_weight
-
-    classes = np.unique(codes)
-    expected = compute_class_weight("balanced", classes=classes, y=codes)
-    found = list(balanced_class_weight(codes, len(classes)).values())
-    require_close(found, expected, 2 * 2, unit=DOUBLE)  # a product and a quotient of counts
-
-
-def test_balanced_weights_need_every_class() -> None:
-    with pytest.raises(DataError, match="class 1"):
-        balanced_class_weight(np.array([0, 2]), 3)
-
-
-@given(CODES, st.integers(0, 100))
-def test_sampling_evens_the_classes(codes: np.ndarray, seed: int) -> None:
-    counts = np.bincount(codes)
-    more, fewer = oversample(codes, seed=seed), undersample(codes, seed=seed)
-    assert set(np.bincount(codes[more])) == {counts.max()}
-    assert set(more) == set(range(len(codes)))
-    assert set(np.bincount(codes[fewer])) == {counts.min()}
-    assert len(set(fewer)) == len(fewer)
-    np.testing.assert_array_equal(more, oversample(codes, seed=seed))
-
-
-def test_oversampling_repeats_rows_evenly() -> None:
-    codes = np.array([0] * 20 + [1] * 3)
-    repeats = np.bincount(oversample(codes))[20:]
-    assert repeats.max() - repeats.min() <= 1

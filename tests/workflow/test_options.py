@@ -18,7 +18,7 @@ from edgeling.workflow.save import save
 from edgeling.workflow.store import command_of, load, manifest
 from edgeling.workflow.summary import trained_content
 from edgeling.workflow.train import Trained, train
-from tests.support.close import DOUBLE, allowed, require_close
+from tests.support.close import allowed
 from tests.support.preparing import prepare
 from tests.support.rounding import prediction_bound
 
@@ -167,19 +167,19 @@ def test_the_positive_class_is_the_one_told() -> None:
 
 def test_nothing_is_weighted_unasked() -> None:
     trained = run()
-    assert not trained.fitted.class_weight
-    assert manifest(trained, "")["class_weight"] is None
-    assert not any("weighted" in note for note in trained.notes)
+    assert (trained.learned.balancing.how, trained.learned.balancing.counted) == ("none", {})
+    assert manifest(trained, "")["balance"]["counted"] is None
+    assert not any("count" in note for note in trained.notes)
 
 
-@pytest.mark.parametrize("choice", ["balanced", {"yes": 5, "no": 0.5}, {"yes": 3.0}])
+@pytest.mark.parametrize("choice", [None, {"yes": 5, "no": 0.5}, {"yes": 3.0}])
 def test_weights_are_told_and_decide_when_to_stop(choice: Any) -> None:
     """The validation loss is the mean of each row's cross-entropy by hand, times what its class counts."""
-    trained = run(class_weight=choice, epochs=1)
-    weights, preparation = trained.fitted.class_weight, trained.pipeline.preparation
+    trained = run(balance="weights", class_weight=choice, epochs=1)
+    weights, preparation = trained.learned.balancing.counted, trained.pipeline.preparation
     codes = preparation.encode_target(TABLE.take(trained.division.parts.train))
-    if choice == "balanced":
-        require_close([*weights.values()], len(codes) / (2 * np.bincount(codes)), 4, unit=DOUBLE)
+    if choice is None:  # told of all rows that are not held out; those learned from are as unequal, but for a row
+        weights = dict(zip(("no", "yes"), len(codes) / (2 * np.bincount(codes)), strict=True))
     else:
         assert weights == {"no": 1.0, **choice}
     held = TABLE.take(trained.division.parts.validation)
@@ -190,36 +190,38 @@ def test_weights_are_told_and_decide_when_to_stop(choice: Any) -> None:
     # A logarithm passes on its argument's relative error; then as many terms are summed as there are rows.
     room = np.mean(bound.room[:, 0] / right * weight) + allowed(by_hand, len(y) + 8)
     assert abs(trained.fitted.history["val_loss"][0] - by_hand) <= room
-    assert manifest(trained, "")["class_weight"] == weights
-    assert any("rows are weighted by class" in note for note in trained.notes)
+    told = trained.learned.balancing.counted
+    assert manifest(trained, "")["balance"]["counted"] == told
+    assert any("rows count by their class" in note for note in trained.notes)
     content = trained_content(trained, "")
     assert content.training
-    assert content.training.class_weight == weights
-    assert "--class-weight" in command_of(trained)
+    assert content.training.class_weight == told
+    assert "--balance weights" in command_of(trained)
+    assert ("--class-weight" in command_of(trained)) == (choice is not None)
 
 
-def test_a_weighted_pipeline_says_so_wherever_it_tells_probabilities(tmp_path: Path) -> None:
+def test_a_pipeline_says_how_it_decides_wherever_it_answers(tmp_path: Path) -> None:
     from edgeling.workflow.explain import explain
 
-    folder = save(run(columns="a,b", class_weight="balanced"), tmp_path / "m.edgeling")
+    folder = save(run(columns="a,b", balance="weights"), tmp_path / "m.edgeling")
     (tmp_path / "t.csv").write_text("a,b,y\n" + "".join(f"{a},{b},{y}\n" for a, b, y in zip(A, B, RARE, strict=True)))
-    assert "higher probabilities" in load(folder).weighting
+    assert "'yes' where its probability is above" in load(folder).deciding
     content, _ = explain(folder, tmp_path / "t.csv")
     assert content.data
-    assert content.data.warnings == (load(folder).weighting,)
-    assert load(save(run(columns="a,b"), tmp_path / "n.edgeling")).weighting == ""
+    assert content.data.warnings == (load(folder).deciding,)
+    assert load(save(run(columns="a,b"), tmp_path / "n.edgeling")).deciding == ""
 
 
 def test_weights_of_no_class_are_refused() -> None:
     with pytest.raises(DataError, match=r"'yess'.*'yes'"):
         run(class_weight={"yess": 5})
     with pytest.raises(DataError, match="classes"):
-        run(target="a", class_weight="balanced")
+        run(target="a", balance="weights")
 
 
 def test_labels_that_are_numbers_are_named_as_numbers() -> None:
     table = from_arrays(np.stack([A, B], axis=1), (RARE == "yes").astype(int))
-    assert run(table, "target", class_weight={1: 4, 0: 1}).fitted.class_weight == {"0": 1.0, "1": 4.0}
+    assert run(table, "target", class_weight={1: 4, 0: 1}).learned.balancing.counted == {"0": 1.0, "1": 4.0}
 
 
 # ------------------------------------------------------------------------------------------------ stopping, keeping

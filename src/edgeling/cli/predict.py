@@ -63,13 +63,13 @@ def predict(
         read = pipeline.read(table, Reading(**reading), kept=() if keep == "all" else names)
         found = pipeline.answered(read, strict=strict)
         kept = kept_columns(read, names)
-        for sentence in filter(None, (*found.sentences(), pipeline.weighting)):
+        for sentence in filter(None, (*found.sentences(), pipeline.deciding)):
             say(f"! {sentence}")
         answer = Answers(pipeline.preparation.target.name, found, kept)
         if out is not None:
             answer.write_file(out)
         if as_json:
-            print_json({"artifact": artifact, **answer.plain(), "class_weight": pipeline.details.get("class_weight")})
+            print_json({"artifact": artifact, **answer.plain(), "decision": pipeline.details.get("decision")})
         elif out is None:
             answer.write_csv(sys.stdout)
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from edgeling.cli.balancing import BALANCES, Balance, ClassWeight, Threshold, threshold_of, weights_of
 from edgeling.cli.build import CompilerName
 from edgeling.cli.output import Json, Seed, print_json, reported
 from edgeling.cli.reading import Table, reads_tables
@@ -34,14 +35,6 @@ Numeric = Annotated[
 ]
 Positive = Annotated[
     str, typer.Option(help="Of two classes the one to tell the probability of; by default the second in order.")
-]
-ClassWeight = Annotated[
-    str,
-    typer.Option(
-        help="What a row of each class counts: none (all the same), balanced (all classes the same), or "
-        "NAME=WEIGHT,...; classes that weigh more are told with higher probabilities.",
-        metavar="none|balanced|NAME=W,...",
-    ),
 ]
 HowSplit = Annotated[
     str,
@@ -97,7 +90,9 @@ def train(
     categorical: Categorical = "",
     numeric: Numeric = "",
     positive: Positive = "",
-    class_weight: ClassWeight = "none",
+    balance: Balance = "none",
+    class_weight: ClassWeight = "",
+    threshold: Threshold = "",
     split: HowSplit = "random",
     test: Test = None,
     precision: Precision = "auto",
@@ -137,7 +132,8 @@ def train(
         train_and_show(
             table, target, out, seed, as_json,
             task=task, precision=precision, hidden=hidden, epochs=epochs, targets=targets, columns=columns, drop=drop,
-            categorical=categorical, numeric=numeric, positive=positive, class_weight=class_weight, split=split,
+            categorical=categorical, numeric=numeric, positive=positive, balance=balance,
+            class_weight=class_weight, threshold=threshold, split=split,
             test=test, patience=patience, batch_size=batch_size, learning_rate=learning_rate,
             activation=activation or None, weight_decay=weight_decay, importance=not no_importance, recipe=recipe,
             refit=not no_refit, compiler=compiler, kernels=kernels, **reading,
@@ -171,13 +167,14 @@ def train_and_show(
 
 
 def settings_of(
-    task: str = "", hidden: str = "", targets: str = EVERYWHERE, positive: str = "", class_weight: str = "none",
-    **others: Any,
+    task: str = "", hidden: str = "", targets: str = EVERYWHERE, positive: str = "", class_weight: str = "",
+    threshold: str = "", balance: str = "none", **others: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """The options as the keyword arguments of ``edgeling.train``."""
     from edgeling.targets import get
 
     _require("task", task, ("", "binary", "multiclass", "regression"))
+    _require("balance", balance, BALANCES)
     _require("precision", others["precision"], ("float32", "int8", "int16x8", "auto"))
     for name in ("columns", "drop", "categorical", "numeric"):
         others[name] = (others[name],) if others.get(name) else ()
@@ -186,28 +183,11 @@ def settings_of(
         "hidden": _sizes(hidden) if hidden else None,
         "targets": tuple(get(name.strip()).name for name in targets.split(",")),
         "positive": positive or None,
-        "class_weight": _weights(class_weight),
+        "balance": balance,
+        "class_weight": weights_of(class_weight),
+        "threshold": threshold_of(threshold),
         **others,
     }
-
-
-def _weights(text: str) -> Any:
-    """``none``, ``balanced``, or weights by class."""
-    if text in ("none", "balanced"):
-        return None if text == "none" else text
-    weights = {}
-    for part in text.split(","):
-        name, equals, weight = part.rpartition("=")
-        try:
-            weights[name.strip()] = float(weight) if equals else 0.0
-        except ValueError:
-            weights[name.strip()] = 0.0
-    if not all(0 < weight < float("inf") for weight in weights.values()):
-        raise typer.BadParameter(
-            f"{text!r} is not none, balanced or a list such as yes=5,no=1 of weights above zero",
-            param_hint="--class-weight",
-        )
-    return weights
 
 
 def column_choices(columns: str, drop: str, categorical: str, numeric: str, task: str, hidden: str) -> dict[str, Any]:

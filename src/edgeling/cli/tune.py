@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from edgeling.cli import train as training
+from edgeling.cli.balancing import Balance, ClassWeight, Threshold
 from edgeling.cli.build import CompilerName
 from edgeling.cli.output import Json, Seed, print_json, reported
 from edgeling.cli.reading import Table, reads_tables
@@ -54,7 +55,9 @@ def tune(
     categorical: training.Categorical = "",
     numeric: training.Numeric = "",
     positive: training.Positive = "",
-    class_weight: training.ClassWeight = "none",
+    balance: Balance = "none",
+    class_weight: ClassWeight = "",
+    threshold: Threshold = "",
     split: training.HowSplit = "random",
     test: training.Test = None,
     no_importance: training.NoImportance = False,
@@ -81,7 +84,7 @@ def tune(
         require_replaceable(folder)
         options = training.settings_of(
             task=task, precision=precision, columns=columns, drop=drop, categorical=categorical, numeric=numeric,
-            positive=positive, class_weight=class_weight, split=split, test=test, targets=chip, compiler=compiler,
+            positive=positive, balance=balance, class_weight=class_weight, threshold=threshold, split=split, test=test, targets=chip, compiler=compiler,
             importance=not no_importance, seed=seed,
         )  # fmt: skip
         search = {

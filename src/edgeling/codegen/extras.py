@@ -149,7 +149,7 @@ class _Maker:
     def _classify(self) -> Extra:
         told = [
             f"Runs the network as {self._name}_run does, and gives the class:",
-            *(["the position of the largest output."] if self._interface.decision == "largest" else
+            *(self._of_largest() if self._interface.decision == "largest" else
               [f"1 where the probability is above {self._upper}_THRESHOLD, else 0."]),
             "-1 where there is no answer.",
         ]  # fmt: skip
@@ -169,9 +169,25 @@ class _Maker:
         ports = [c_name for c_name, _ in (*self._inputs, *self._outputs)]
         return f"{self._run.function}({', '.join([*self._run.memory(weights, arena), *ports])})"
 
+    def _of_largest(self) -> list[str]:
+        counts = self._interface.counts
+        if not counts:
+            return ["the position of the largest output."]
+        return [
+            "the position of the largest output, each times what its class counts:",
+            f"{', '.join(map(str, counts))}.",
+        ]
+
     def _choice(self) -> str:
+        size = f"{self._upper}_OUTPUT_SIZE"
+        if self._interface.decision == "largest" and self._interface.counts:
+            counts = self._tables.table("counts", "int32_t", self._interface.counts)
+            if self._is_stored:
+                zero = f"{self._upper}_OUTPUT_ZERO_POINT"
+                return f"edgeling_class_of_weighted_s8({size}, output, {zero}, {counts})"
+            return f"edgeling_class_of_weighted({size}, output, {counts})"
         if self._interface.decision == "largest":
-            return f"edgeling_class_of{'_s8' if self._is_stored else ''}({self._upper}_OUTPUT_SIZE, output)"
+            return f"edgeling_class_of{'_s8' if self._is_stored else ''}({size}, output)"
         if not self._is_stored:
             return f"edgeling_is_above(output[0], {self._upper}_THRESHOLD)"
         # Constants alone: whoever compiles folds the division away. Both sides are above zero.

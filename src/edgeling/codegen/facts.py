@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from edgeling import __version__
-from edgeling.codegen.interface import THRESHOLD, Interface
+from edgeling.codegen.interface import Interface
 from edgeling.codegen.names import Names
 from edgeling.codegen.text import LINE, comment, float_literal, wrap_items
 from edgeling.graph.fingerprint import fingerprint
@@ -78,7 +78,7 @@ def _threshold(writer: _Writer, interface: Interface) -> str:
         return ""
     macro = writer.take("THRESHOLD")
     told = comment([f"A probability above it is class 1. -D{macro}=0.8f, or a definition before this, moves it."])
-    return f"{told}#ifndef {macro}\n#define {macro} {float_literal(THRESHOLD)}\n#endif\n"
+    return f"{told}#ifndef {macro}\n#define {macro} {float_literal(interface.threshold)}\n#endif\n"
 
 
 def _enums(writer: _Writer, interface: Interface) -> list[str]:

@@ -52,6 +52,9 @@ class Interface:
     Attributes:
         decision: how the one output chooses a class: ``"threshold"`` of a single probability, ``"largest"`` of several;
             empty where they choose none.
+        threshold: above this probability the class is the second of two; float32 holds it.
+        counts: what the probability of each of several classes counts, whole numbers from 1 to 32767, before the
+            largest is taken; empty: all the same.
         labels: class names, in order.
         input_names: of the columns of its one input, in order.
         categories: by position among the columns, what the codes 0, 1... stand for.
@@ -65,6 +68,8 @@ class Interface:
     """
 
     decision: Decision = ""
+    threshold: float = THRESHOLD
+    counts: tuple[int, ...] = ()
     labels: tuple[str, ...] = ()
     input_names: tuple[str, ...] = ()
     categories: Mapping[int, tuple[str, ...]] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from edgeling.data.balance import balanced_class_weight, class_weights, oversample, undersample
+from edgeling.data.balance import Balanced, balanced_rows, oversample
 from edgeling.data.check import ColumnCheck, TableCheck, Task, check, infer_task
 from edgeling.data.features import CategoricalFeature, DateFeature, NumericFeature
 from edgeling.data.frames import from_arrays, from_data
@@ -19,6 +19,7 @@ IRIS = Path(__file__).with_name("iris.csv")
 
 __all__ = [
     "IRIS",
+    "Balanced",
     "CategoricalFeature",
     "Column",
     "ColumnCheck",
@@ -33,9 +34,8 @@ __all__ = [
     "TableCheck",
     "TargetColumn",
     "Task",
-    "balanced_class_weight",
+    "balanced_rows",
     "check",
-    "class_weights",
     "from_arrays",
     "from_data",
     "infer_task",
@@ -46,5 +46,4 @@ __all__ = [
     "table_stem",
     "split",
     "split_whole",
-    "undersample",
 ]

@@ -322,6 +322,6 @@ def _warnings(rows: int, lost: int, columns: tuple[ColumnCheck, ...], counts: Ma
         rare, common = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
         found.append(
             f"the classes are unbalanced, {counts[common]:,} rows of {common!r} to {counts[rare]:,} of {rare!r}: "
-            "look at each class's recall, and see --class-weight"
+            "look at each class's recall, and see --balance auto"
         )
     return tuple(found)

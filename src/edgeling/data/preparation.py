@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from edgeling.data.check import TableCheck, Task, is_constant
+from edgeling.data.decision import LARGEST_COUNT, Decision
 from edgeling.data.features import (
     MAX_INDICATORS,
     CategoricalFeature,
@@ -48,6 +49,7 @@ class TargetColumn:
     Attributes:
         labels: class names in the network's order; empty for regression.
         mean, scale: a regression network is trained on ``(target - mean) / scale``.
+        decision: how probabilities choose a class.
     """
 
     name: str
@@ -55,6 +57,7 @@ class TargetColumn:
     labels: tuple[str, ...] = ()
     mean: float = 0.0
     scale: float = 1.0
+    decision: Decision = field(default_factory=Decision)
 
 
 @dataclass(frozen=True)
@@ -368,4 +371,14 @@ def _target_from_json(value: Mapping[str, Any]) -> TargetColumn:
     task, labels, scale = value["task"], texts(value["labels"]), finite(value["scale"])
     require(task in ("binary", "multiclass", "regression") and scale > 0)
     require(not labels if task == "regression" else len(labels) >= 2)
-    return TargetColumn(text(value["name"]), task, labels, finite(value["mean"]), scale)
+    return TargetColumn(
+        text(value["name"]), task, labels, finite(value["mean"]), scale, _decision_from_json(value["decision"], labels)
+    )
+
+
+def _decision_from_json(value: Mapping[str, Any], labels: tuple[str, ...]) -> Decision:
+    threshold, counts = finite(value["threshold"]), tuple(value["counts"])
+    require(0 < threshold < 1 and threshold == float(np.float32(threshold)))
+    require(all(type(count) is int and 1 <= count <= LARGEST_COUNT for count in counts))
+    require(len(counts) in (0, len(labels)))
+    return Decision(threshold, counts)

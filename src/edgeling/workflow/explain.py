@@ -73,7 +73,7 @@ def _judged(pipeline: Pipeline, read: Table, source: str, seed: int) -> dict[str
     columns = column_findings(pipeline, raw, importance.ranking, seed)
     by_column = dict(zip(importance.feature_names, map(float, importance.mean), strict=True))
     return {
-        "data": DataSummary(source, len(raw), warnings=(pipeline.weighting,) if pipeline.weighting else ()),
+        "data": DataSummary(source, len(raw), warnings=(pipeline.deciding,) if pipeline.deciding else ()),
         "evaluation": evaluation(pipeline, raw, truth, scores, unseen=False, source=PurePath(source).name),
         "importance": importance,
         "columns": columns,

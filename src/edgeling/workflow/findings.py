@@ -32,7 +32,7 @@ from edgeling.explaining.graphs import STEPS, explanation_graph
 from edgeling.explaining.shapley import sampled_row, shapley
 from edgeling.graph.types import Array
 from edgeling.toolchain.predictor import Predictor, compiled
-from edgeling.workflow.pipeline import Pipeline, decide, shares
+from edgeling.workflow.pipeline import Pipeline, shares
 
 if TYPE_CHECKING:
     from edgeling.data import Table
@@ -142,7 +142,7 @@ def _class_named(pipeline: Pipeline, label: str) -> int:
 
 def _chosen(pipeline: Pipeline, answer: Array) -> int:
     outputs = answer[None, 1:] if len(pipeline.labels) == 2 else answer[None]
-    return int(decide(outputs)[0])
+    return int(pipeline.decide(outputs)[0])
 
 
 def _answer_text(pipeline: Pipeline, answer: Array) -> str:
@@ -183,7 +183,7 @@ def _wanted(pipeline: Pipeline, answer: Array, reach: str) -> tuple[Callable[[Ar
         goal = _class_named(pipeline, reach) if reach else None
 
         def is_wanted(answers: Array) -> Array:
-            chosen = decide(answers[:, 1:] if len(pipeline.labels) == 2 else answers)
+            chosen = pipeline.decide(answers[:, 1:] if len(pipeline.labels) == 2 else answers)
             return chosen == goal if goal is not None else chosen != now
 
         return is_wanted, reach or "another class"

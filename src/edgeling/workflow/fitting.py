@@ -30,7 +30,6 @@ class Fitted:
         history: a value an epoch by Keras's names; errors of an estimate in the target's unit, losses not.
         best_epoch: 1 is the first.
         stopped_by: no better epoch for as long as was waited, all epochs done, or Ctrl-C.
-        class_weight: what a row of each class counted, by label; empty where all counted the same.
     """
 
     network: Sequential
@@ -38,7 +37,6 @@ class Fitted:
     best_epoch: int
     stopped_by: StoppedBy
     seconds: float
-    class_weight: Mapping[str, float]
 
     @property
     def epochs(self) -> int:
@@ -64,8 +62,8 @@ def fit_network(
     set_random_seed(settings.seed)
     network = network_for(problem.preparation, settings, len(train), recipe)
     _require_room(network, settings)
-    weights = problem.weights_by_label(train)
-    held = _with_counts(problem, validation, weights) if len(validation) else None
+    rows = problem.learned(train)
+    held = problem.stopping(validation, train).parts if len(validation) else None
     epochs = recipe.most_epochs(settings)
     patience = epochs if recipe.epochs else settings.patience
     stopper = EarlyStopping("val_loss" if held else "loss", patience=patience, restore_best_weights=True)
@@ -77,9 +75,8 @@ def fit_network(
         start = perf_counter()
         try:
             network.fit(
-                problem.x[train], problem.y[train], batch_size=settings.batch_size or recipe.batch_size,
+                rows.x, rows.y, sample_weight=rows.weights, batch_size=settings.batch_size or recipe.batch_size,
                 epochs=epochs, verbose=0, validation_data=held, callbacks=hooks,
-                class_weight=dict(enumerate(weights.values())) or None,
             )  # fmt: skip
         except KeyboardInterrupt:
             if not keep_interrupted or not _keep_best(network, stopper):
@@ -93,7 +90,7 @@ def fit_network(
         kept = f"the network of epoch {stopper.best_epoch + 1}, the best of {len(network.history.epoch)}"
         progress.note(f"Stopped by Ctrl-C: going on with {kept}. Ctrl-C again gives up.")
     stopped_by: StoppedBy = "interrupt" if interrupted else "patience" if stopper.stopped_epoch else "epochs"
-    return Fitted(network, history, stopper.best_epoch + 1, stopped_by, seconds, weights)
+    return Fitted(network, history, stopper.best_epoch + 1, stopped_by, seconds)
 
 
 def fit_again(problem: Problem, recipe: Recipe, rows: Array, epochs: int) -> Sequential:
@@ -101,18 +98,12 @@ def fit_again(problem: Problem, recipe: Recipe, rows: Array, epochs: int) -> Seq
     settings = problem.settings
     set_random_seed(settings.seed)
     network = network_for(problem.preparation, settings, len(rows), recipe)
-    weights = problem.weights_by_label(rows)
+    learned = problem.learned(rows)
     network.fit(
-        problem.x[rows], problem.y[rows], batch_size=settings.batch_size or recipe.batch_size, epochs=epochs, verbose=0,
-        class_weight=dict(enumerate(weights.values())) or None,
+        learned.x, learned.y, sample_weight=learned.weights, batch_size=settings.batch_size or recipe.batch_size,
+        epochs=epochs, verbose=0,
     )  # fmt: skip
     return network
-
-
-def _with_counts(problem: Problem, rows: Array, weights: dict[str, float]) -> tuple[Array, ...]:
-    """Validation rows, weighted as those trained on: what decides when to stop is what is learned."""
-    counts = problem.counts(rows, weights)
-    return (problem.x[rows], problem.y[rows], *([] if counts is None else [counts]))
 
 
 def _keep_best(network: Sequential, stopper: EarlyStopping) -> bool:

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from edgeling.data import Split
+from edgeling.graph.types import Array
 from edgeling.report import units
+from edgeling.workflow.balance_choice import WAYS, choose_balance
+from edgeling.workflow.balancing import Balancing, Unseen, balanced_by, require_classes, told_logits, unseen_of
 from edgeling.workflow.fitting import Fitted, fit_again, fit_network
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
@@ -31,6 +34,8 @@ class Learned:
         recipe: that of the training.
         deployed: the name of what is deployed: the recipe's, or "linear".
         refitted: whether it learned once more, from the rows left out too.
+        balancing: what was done about rare classes.
+        unseen: what was told of rows left out; None of a target of numbers, or where there were no such rows.
     """
 
     fitted: Fitted
@@ -38,6 +43,8 @@ class Learned:
     recipe: Recipe
     deployed: str
     refitted: bool
+    balancing: Balancing = field(default_factory=Balancing)
+    unseen: Unseen | None = None
 
 
 def learn(
@@ -54,6 +61,43 @@ def learn(
         TargetError: the network's weights alone do not fit a target.
         KeyboardInterrupt: Ctrl-C, unless what is interrupted is to be kept and there is something.
     """
+    require_classes(problem.settings, problem.preparation)
+    problem, tried = _balanced(problem, parts, progress, shuffled)
+    learned = _learned(problem, parts, progress, shuffled, keep_interrupted)
+    rows = np.concatenate([parts.train, parts.validation]) if learned.refitted else parts.train
+    unseen = _unseen(problem, parts, learned, rows) if problem.classes else None
+    return replace(learned, balancing=balanced_by(problem, rows, tried), unseen=unseen)
+
+
+def _balanced(problem: Problem, parts: Split, progress: Progress, shuffled: bool) -> tuple[Problem, Balancing | None]:
+    """The problem with a way to balance, where it was left to choose."""
+    if problem.settings.balance != "auto":
+        return problem, None
+    plain, recipe = problem.balanced("none"), recipes_for(problem)[0]
+    if not len(parts.validation):
+        return plain, None
+    with progress.stage("Balancing the classes") as stage:
+        first = fit_network(plain, recipe, parts.train, parts.validation, Progress())
+        count, _ = fold_count(plain, [recipe] * len(WAYS), first, len(parts.train), shuffled)
+        chosen, tried = choose_balance(plain, recipe, folds(plain, parts, count), stage.at)
+        stage.done(f"{tried.how}, of {len(tried.tried)} ways tried")
+    return chosen, tried
+
+
+def _unseen(problem: Problem, parts: Split, learned: Learned, rows: Array) -> Unseen | None:
+    """What was told of the rows left out, as the network that is deployed would."""
+    selection = learned.selection
+    if selection is not None:
+        told = selection.candidates[learned.deployed].logits
+        assert told is not None
+        return unseen_of(problem, told, selection.truth, rows, selection.folds)
+    if not len(parts.validation):
+        return None
+    told = told_logits(problem, learned.fitted.network, parts.train, parts.validation)
+    return unseen_of(problem, told, problem.y[parts.validation], rows, 1)
+
+
+def _learned(problem: Problem, parts: Split, progress: Progress, shuffled: bool, keep_interrupted: bool) -> Learned:
     recipes = recipes_for(problem)
     fitted = fit_network(problem, recipes[0], parts.train, parts.validation, progress, keep_interrupted)
     alone = Learned(fitted, None, recipes[0], recipes[0].name, False)

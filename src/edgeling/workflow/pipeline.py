@@ -119,15 +119,9 @@ class Pipeline:
         return self.preparation.target.labels
 
     @property
-    def weighting(self) -> str:
-        """What weighted classes mean for the probabilities told; empty if nothing was weighted."""
-        weights = self.details.get("class_weight")
-        return (
-            "classes were weighted in training: those that weigh more are told with higher probabilities than their "
-            "share of rows like these"
-            if isinstance(weights, Mapping) and weights
-            else ""
-        )
+    def deciding(self) -> str:
+        """How a class is chosen, if not as the likelier one; else empty."""
+        return self.preparation.target.decision.sentence(self.labels)
 
     @cached_property
     def _predictors(self) -> dict[str, Predictor]:
@@ -177,7 +171,7 @@ class Pipeline:
         odd = strange(self.preparation, known) if known.rows else {}
         if not self.labels:
             return Predictions(answers[:, 0], reasons=reasons, strange=odd)
-        chosen = np.asarray(self.labels, dtype=object)[decide(answers)]
+        chosen = np.asarray(self.labels, dtype=object)[self.decide(answers)]
         chosen[reasons != ""] = None
         return Predictions(chosen, shares(answers), self.labels, reasons, odd)
 
@@ -251,11 +245,15 @@ class Pipeline:
         from edgeling.explaining import permutation_importance, updated_first_layer
 
         def score(y: Array, answers: Array) -> float:
-            return accuracy(y, decide(answers)) if self.labels else r2_score(y, answers[:, 0])
+            return accuracy(y, self.decide(answers)) if self.labels else r2_score(y, answers[:, 0])
 
         updated = updated_first_layer(self.deployable.graphs[self.precision], self.name, raw)
         names = self.preparation.names
         return permutation_importance(self.answers, raw, truth, names, score, seed=seed, shuffled=updated)
+
+    def decide(self, answers: Array) -> Array:
+        """The class chosen, int [rows], as the C's ``NAME_classify`` chooses it."""
+        return self.preparation.target.decision.choose(answers)
 
     def truth(self, table: Table) -> Array:
         """The target of a table: label positions [rows], or numbers in the target's unit."""
@@ -268,12 +266,7 @@ class Pipeline:
         answers = self.answers(raw, precision)
         if not self.labels:
             return dict(regression_scores(truth, answers[:, 0]))
-        return classification_scores(truth, decide(answers), self.labels, shares(answers))
-
-
-def decide(answers: Array) -> Array:
-    """The class chosen, int [rows]: the larger share; of a single probability, whether it is above one half."""
-    return (answers[:, 0] > 0.5).astype(np.int64) if answers.shape[1] == 1 else np.argmax(answers, axis=1)
+        return classification_scores(truth, self.decide(answers), self.labels, shares(answers))
 
 
 def shares(answers: Array) -> Array:
@@ -288,6 +281,8 @@ def interface_for(preparation: Preparation) -> Interface:
     categories = {i: f.categories for i, f in enumerate(preparation.features) if isinstance(f, CategoricalFeature)}
     return Interface(
         decision=decision,
+        threshold=target.decision.threshold,
+        counts=target.decision.counts,
         labels=target.labels,
         input_names=preparation.names,
         categories=categories,

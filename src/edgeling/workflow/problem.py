@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edgeling.data import Preparation, TableCheck, class_weights
+from edgeling.data import Preparation, TableCheck
+from edgeling.data.balance import Balance, Balanced, Layout, balanced_rows, balanced_weights, explicit_weights, weighted
 from edgeling.graph import run_rows
 from edgeling.graph.types import Array
 from edgeling.layers import Dense
@@ -40,13 +41,47 @@ class Problem:
         """How many; 0 for numbers."""
         return len(self.preparation.target.labels)
 
-    def weights_by_label(self, rows: Array) -> dict[str, float]:
-        """What a row of each class counts, where these are learned from; empty where all count the same."""
-        return class_weights(self.settings.class_weight, self.y[rows], self.preparation.target.labels)
+    def balanced(self, how: Balance) -> Problem:
+        """The same, its classes balanced in one way, and a threshold asked for as whoever balances asks for one."""
+        threshold = self.settings.threshold or "auto"
+        return replace(self, settings=replace(self.settings, balance=how, threshold=threshold))
 
-    def counts(self, rows: Array, weights: dict[str, float]) -> Array | None:
-        """What each of these rows counts, float32 [rows]; None where all count the same."""
-        return np.array([*weights.values()], np.float32)[self.y[rows]] if weights else None
+    @property
+    def balances(self) -> bool:
+        """Whether classes count otherwise than by their rows."""
+        return self.settings.class_weight is not None or self.settings.balance != "none"
+
+    def counted(self, rows: Array) -> Array:
+        """What a row of each class counts in the whole of those learned from, where these are; float64 [classes].
+
+        Raises:
+            DataError: weights of no class, or a class without rows.
+        """
+        labels, weights = self.preparation.target.labels, self.settings.class_weight
+        if weights is not None:
+            return explicit_weights(weights, labels)
+        return balanced_weights(self.y[rows], self.classes) if self.balances else np.ones(self.classes)
+
+    def learned(self, rows: Array) -> Balanced:
+        """What a network learns from, of these rows; settings leave nothing to choose."""
+        x, y, settings = self.x[rows], self.y[rows], self.settings
+        if settings.class_weight is not None or settings.balance == "weights":
+            return weighted(x, y, self.counted(rows))
+        if settings.balance in ("none", "auto"):
+            return Balanced(x, y, None)
+        return balanced_rows(settings.balance, x, y, self.classes, layout_of(self.preparation), seed=settings.seed)
+
+    def stopping(self, rows: Array, learned_from: Array) -> Balanced:
+        """Rows that say when to stop: they count by their class as those do that are learned from."""
+        x, y = self.x[rows], self.y[rows]
+        return weighted(x, y, self.counted(learned_from)) if self.balances else Balanced(x, y, None)
+
+
+def layout_of(preparation: Preparation) -> Layout:
+    """What the prepared columns are."""
+    indicators = tuple(len(feature.categories) for _, feature in preparation.indicated)
+    codes = len(preparation.embedded)
+    return Layout(preparation.prepared_size - sum(indicators) - codes, indicators, codes)
 
 
 LOSSES = {"binary": "binary_crossentropy", "multiclass": "sparse_categorical_crossentropy", "regression": "mse"}

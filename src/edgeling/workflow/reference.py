@@ -150,7 +150,8 @@ def reference(problem: Problem, rows: Array, strength: float | None = None) -> S
     columns = problem.x.shape[1] - len(problem.preparation.embedded)
     x, y = problem.x[rows, :columns], problem.y[rows]
     if problem.classes:
-        found = logistic(x, y, problem.classes, strength or 1.0, problem.counts(rows, problem.weights_by_label(rows)))
+        weights = problem.counted(rows)[y] if problem.balances else None
+        found = logistic(x, y, problem.classes, strength or 1.0, weights)
         kernel, bias = found[:-1], found[-1]
     else:
         kernel, bias = ridge(x, y)

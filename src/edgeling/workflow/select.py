@@ -31,7 +31,7 @@ from edgeling.toolchain.predictor import Predictor, compiled
 from edgeling.workflow.deploy import PROOF_ROWS, deployable, identifier
 from edgeling.workflow.division import Division, asked_roles, divided
 from edgeling.workflow.fitting import fit_network
-from edgeling.workflow.pipeline import decide, interface_for, shares, whole_graph
+from edgeling.workflow.pipeline import interface_for, shares, whole_graph
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
 from edgeling.workflow.recipes import recipes_for
@@ -165,7 +165,11 @@ class _Network:
         """Accuracy or R² on some rows."""
         raw, truth = self.rows(chosen)
         answers = self.predict(raw)
-        return accuracy(truth, decide(answers)) if self.check.labels else r2_score(truth, answers[:, 0])
+        return (
+            accuracy(truth, self.preparation.target.decision.choose(answers))
+            if self.check.labels
+            else r2_score(truth, answers[:, 0])
+        )
 
     def ranked(self) -> tuple[str, ...]:
         """Its columns by how much worse the loss gets where one is shuffled, on the rows that validate."""

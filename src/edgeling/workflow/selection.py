@@ -15,6 +15,7 @@ from edgeling.graph import run_rows
 from edgeling.graph.types import Array
 from edgeling.models import Sequential
 from edgeling.network.network import inference_graph
+from edgeling.workflow.balancing import outputs_of, told_logits
 from edgeling.workflow.fitting import Fitted, fit_network
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
@@ -37,7 +38,9 @@ class Candidate:
 
     Attributes:
         name: a recipe's, or "linear".
-        answers: float32 [rows, outputs] of the rows left out, in the order of ``Selection.rows``.
+        answers: float32 [rows, outputs] of the rows left out, in the order of ``Selection.rows``, without what balanced
+            classes shift.
+        logits: of classes, what these answers are the sigmoid or softmax of, float64; of numbers None.
         losses: of each of them: crossentropy, or the squared error in standard deviations of the target.
         scores: of each of them: 1 where the class is right, else 0; of numbers the squared error, negative.
         network: what learned from the first fold.
@@ -48,6 +51,7 @@ class Candidate:
 
     name: str
     answers: Array
+    logits: Array | None
     losses: Array
     scores: Array
     network: Sequential
@@ -171,13 +175,15 @@ def _reference(problem: Problem, cut: Sequence[Fold], rows: Array) -> Candidate:
 
 def _left_out(
     problem: Problem, cut: Sequence[Fold], rows: Array, networks: Sequence[Sequential]
-) -> tuple[Array, Array, Array]:
-    """Answers, losses and scores of the rows left out."""
-    answers = np.concatenate([
-        run_rows(inference_graph(network), problem.x[left_out])[0]
-        for network, (_, left_out) in zip(networks, cut, strict=True)
+) -> tuple[Array, Array | None, Array, Array]:
+    """Answers, logits, losses and scores of the rows left out."""
+    told = np.concatenate([
+        told_logits(problem, network, train, left_out) if problem.classes
+        else run_rows(inference_graph(network), problem.x[left_out])[0]
+        for network, (train, left_out) in zip(networks, cut, strict=True)
     ])  # fmt: skip
-    return answers, *losses_and_scores(answers, problem.y[rows], problem.classes)
+    answers = outputs_of(told) if problem.classes else told
+    return answers, told if problem.classes else None, *losses_and_scores(answers, problem.y[rows], problem.classes)
 
 
 def losses_and_scores(answers: Array, truth: Array, classes: int) -> tuple[Array, Array]:
@@ -197,8 +203,14 @@ def _best(found: Mapping[str, Candidate], settings: Settings) -> str:
     the reference is smaller. Who asked for one thing gets it.
     """
     linear = found[LINEAR]
-    best = max((c for n, c in found.items() if n != LINEAR), key=lambda each: (float(np.mean(each.scores)), -each.loss))
+    networks = [candidate for name, candidate in found.items() if name != LINEAR]
+    best = max(networks, key=lambda each: (float(np.mean(_judged_by(each, settings))), -each.loss))
     if settings.recipe != AUTO or settings.hidden is not None:
         return LINEAR if settings.recipe == LINEAR else best.name
-    gain = best.scores - linear.scores
+    gain = _judged_by(best, settings) - _judged_by(linear, settings)
     return best.name if float(np.mean(gain)) > float(np.std(gain)) / np.sqrt(len(gain)) else LINEAR
+
+
+def _judged_by(candidate: Candidate, settings: Settings) -> Array:
+    """Of each row: its score; where rare classes count, how likely its class was told, for accuracy is noise there."""
+    return -candidate.losses if settings.minds_rare_classes else candidate.scores

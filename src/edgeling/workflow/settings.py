@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import isfinite
@@ -12,6 +13,7 @@ from typing import Any, Literal
 
 from edgeling import targets
 from edgeling.data import Task
+from edgeling.data.balance import BALANCES, Balance
 from edgeling.data.table import number_text
 from edgeling.errors import UnsupportedError
 
@@ -23,7 +25,8 @@ SPLITS = ("random", "time", "group")
 AUTO, LINEAR = "auto", "linear"
 RECIPE_CHOICES = (AUTO, LINEAR, "plain")
 
-ClassWeight = Literal["balanced"] | Mapping[str, float] | None
+ClassWeight = Mapping[str, float] | None
+Threshold = float | str | None
 PrecisionChoice = Literal["float32", "int8", "int16x8", "auto"]
 
 
@@ -45,8 +48,12 @@ class Settings:
         targets: where the C is proven.
         patience: epochs without a better validation loss after which training stops.
         seed: repeats a run bit for bit, with the same compiler on the same kind of processor.
-        class_weight: "balanced" (all classes count the same), or what a row of each class counts, by label, in the loss
-            that decides when to stop too; classes that weigh more are told with higher probabilities.
+        balance: what makes up for rare classes: "none", "weights", "oversample", "smote", "noise", "mixup", or "auto",
+            which tries them.
+        class_weight: what a row of each class counts, by label: "weights" of one's own.
+        threshold: the probability above which the second of two classes is chosen; "auto" for the best balanced
+            accuracy, "cost=10:1" where a row missed costs ten times a false alarm; None is 0.5, or with ``balance``
+            or ``class_weight`` what these ask for.
         positive: of two classes, the one whose probability is told and judged; None is the second in order.
         drop, columns: not to learn from; to learn from alone. A name may be a list separated by commas.
         categorical, numeric: columns taken as such, whatever they look like.
@@ -75,7 +82,9 @@ class Settings:
     seed: int = 0
     targets: tuple[str, ...] = DEFAULT_TARGETS
     patience: int = 40
+    balance: Balance = "none"
     class_weight: ClassWeight = None
+    threshold: Threshold = None
     positive: str | None = None
     drop: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
@@ -106,7 +115,9 @@ class Settings:
         object.__setattr__(self, "hidden", None if self.hidden is None else _sizes(self.hidden))
         for name in ("targets", "drop", "columns", "categorical", "numeric"):
             object.__setattr__(self, name, _names(name, getattr(self, name)))
-        object.__setattr__(self, "class_weight", _weights(self.class_weight))
+        _one_of("balance", self.balance, BALANCES)
+        object.__setattr__(self, "class_weight", _weights(self.class_weight, self.balance))
+        object.__setattr__(self, "threshold", _threshold(self.threshold))
         if self.positive is not None:
             object.__setattr__(self, "positive", _label(self.positive))
         _one_of("recipe", self.recipe, RECIPE_CHOICES)
@@ -117,6 +128,11 @@ class Settings:
             raise UnsupportedError("compiler is a command", received=repr(self.compiler), remedy="'arm-none-eabi-gcc'")
         _require_target(self.kernels)
         self.division  # noqa: B018  (is checked by being asked for)
+
+    @property
+    def minds_rare_classes(self) -> bool:
+        """Whether classes are balanced, or a threshold is chosen for what errors cost."""
+        return self.balance != "none" or self.class_weight is not None or isinstance(self.threshold, str)
 
     @property
     def division(self) -> tuple[str, str]:
@@ -177,17 +193,45 @@ def _names(name: str, value: Any) -> tuple[str, ...]:
     return names
 
 
-def _weights(value: Any) -> Any:
-    """``None``, "balanced", or weights by the labels' text."""
-    if value in (None, "none", "balanced"):
-        return None if value == "none" else value
+def _weights(value: Any, balance: str) -> ClassWeight:
+    """``None``, or weights by the labels' text."""
+    if value is None:
+        return None
     if not isinstance(value, Mapping) or not value or not all(map(_is_weight, value.values())):
         raise UnsupportedError(
-            "class_weight is None, 'balanced' or numbers above zero by class",
+            "class_weight is None or numbers above zero by class",
             received=repr(value),
-            remedy="{'yes': 5.0}",
+            remedy="{'yes': 5.0}, or balance='weights' (--balance weights) for classes that count the same",
+        )
+    if balance not in ("none", "weights"):
+        raise UnsupportedError(
+            "class_weight is one way to balance, and balance another",
+            received=f"both, balance={balance!r}",
+            remedy="leave one of them out",
         )
     return {_label(label): float(weight) for label, weight in value.items()}
+
+
+def _threshold(value: Any) -> Threshold:
+    if value is None or value == "auto" or (isinstance(value, str) and costs(value)):
+        return value
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < float(value) < 1:
+        raise UnsupportedError(
+            "threshold is a probability between 0 and 1, 'auto', or what a row missed and a false alarm cost",
+            received=repr(value),
+            remedy="0.2, 'auto' or 'cost=10:1'",
+        )
+    return float(value)
+
+
+def costs(text: str) -> tuple[float, float] | None:
+    """What a row missed and a false alarm cost, of ``cost=10:1``; None of any other text."""
+    found = re.fullmatch(r"cost=([0-9.eE+]+):([0-9.eE+]+)", text)
+    try:
+        miss, alarm = (float(part) for part in found.groups()) if found else (0.0, 0.0)
+    except ValueError:
+        return None
+    return (miss, alarm) if 0 < miss < float("inf") and 0 < alarm < float("inf") else None
 
 
 def _is_weight(value: Any) -> bool:

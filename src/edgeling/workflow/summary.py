@@ -146,7 +146,7 @@ def _training(trained: Trained) -> TrainingSummary:
         batch_size=settings.batch_size,
         seconds=fitted.seconds,
         stopped_by=_STOPPED[fitted.stopped_by].format(patience=plural(settings.patience, "epoch")),
-        class_weight=fitted.class_weight,
+        class_weight=trained.learned.balancing.counted if trained.learned.balancing.weighs else {},
     )
 
 

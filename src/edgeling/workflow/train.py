@@ -13,17 +13,19 @@ from typing import Any, Unpack
 import numpy as np
 
 from edgeling.data import Preparation, Reading, ReadingOptions, TableCheck, Task, table_and_target, table_stem
+from edgeling.data.balance import Balance
 from edgeling.errors import EdgelingError, GraphError
 from edgeling.explaining import PermutationImportance
 from edgeling.explaining.findings import ColumnFindings
+from edgeling.graph import Graph
 from edgeling.graph.types import Array
-from edgeling.models import Sequential
 from edgeling.models.trained import CALIBRATION_ROWS
 from edgeling.network.network import inference_graph
 from edgeling.report.parts import plural
 from edgeling.report.tuning import SearchSummary
 from edgeling.targets import get
 from edgeling.toolchain.prove import Proof
+from edgeling.workflow.answering import Answering, answering
 from edgeling.workflow.deploy import AUTO, PROOF_ROWS, deployable, identifier
 from edgeling.workflow.division import Division, asked_roles, divided, judged
 from edgeling.workflow.findings import column_findings
@@ -35,7 +37,7 @@ from edgeling.workflow.progress import Progress
 from edgeling.workflow.recipes import settled
 from edgeling.workflow.selection import Selection
 from edgeling.workflow.settings import AUTO as BY_COMPARISON
-from edgeling.workflow.settings import DEFAULT_TARGETS, LINEAR, ClassWeight, PrecisionChoice, Settings
+from edgeling.workflow.settings import DEFAULT_TARGETS, LINEAR, ClassWeight, PrecisionChoice, Settings, Threshold
 from edgeling.workflow.typical import typical_rows
 
 LARGEST_INT8_LOSS = 0.01  # of accuracy or R²: what "auto" gives up for a smaller program
@@ -48,6 +50,7 @@ class Trained:
     Attributes:
         settings: those that give the same again: of an interrupted run, with the epochs that were done.
         division: the table's check, and which rows learned, validated and judged.
+        answering: what is done behind the logits.
         scores: by precision, on the held-out rows, by the C itself.
         importance: None where nobody asked.
         proofs: by precision, then by target.
@@ -61,6 +64,7 @@ class Trained:
     division: Division
     pipeline: Pipeline
     learned: Learned
+    answering: Answering
     scores: Mapping[str, Mapping[str, Any]]
     importance: PermutationImportance | None
     proofs: Mapping[str, Mapping[str, Proof]]
@@ -108,8 +112,9 @@ def train(
     task: Task | None = None, precision: PrecisionChoice = "auto", hidden: Sequence[int] | int | None = None,
     activation: str | None = None, epochs: int = 500, batch_size: int | None = None, learning_rate: float | None = None,
     weight_decay: float | None = None, seed: int = 0,
-    targets: Sequence[str] | str = DEFAULT_TARGETS, patience: int = 40, class_weight: ClassWeight = None,
-    positive: str | None = None, drop: Sequence[str] | str = (), columns: Sequence[str] | str = (),
+    targets: Sequence[str] | str = DEFAULT_TARGETS, patience: int = 40, balance: Balance = "none",
+    class_weight: ClassWeight = None, threshold: Threshold = None, positive: str | None = None,
+    drop: Sequence[str] | str = (), columns: Sequence[str] | str = (),
     categorical: Sequence[str] | str = (), numeric: Sequence[str] | str = (), split: str = "random",
     test: Any = None, importance: bool = True, compiler: str = "", kernels: str = "", recipe: str = BY_COMPARISON,
     refit: bool = True,
@@ -165,7 +170,10 @@ def _train(
         settings = replace(settings, epochs=fitted.epochs, recipe=learned.deployed, refit=False)
     is_file = isinstance(data, str | PurePath)
     label = identifier(name or (table_stem(data) if is_file else "model"))
-    pipeline = _pipeline(label, division, preparation, fitted.network, settings, progress)
+    behind = answering(learned.unseen, learned.balancing, _class_counts(division), settings)
+    preparation = behind.deciding(preparation)
+    network = behind.corrected(inference_graph(fitted.network))
+    pipeline = _pipeline(label, division, preparation, network, fitted.network.get_config(), settings, progress)
     held_out = preparation.transform(division.test), pipeline.truth(division.test)
     with progress.stage("Evaluating on held-out rows") as stage:
         scores = {p: pipeline.scores(*held_out, p) for p in pipeline.deployable.graphs}
@@ -174,11 +182,11 @@ def _train(
     pipeline = replace(pipeline, precision=_chosen(scores, proofs))
     importance = _importance(pipeline, *held_out, settings, progress) if settings.importance else None
     source = str(data) if is_file else "a table"
-    notes = (*checked.warnings, *division.notes, *_notes(division, preparation, learned))
-    return Trained(source, settings, division, pipeline, learned, scores, importance, proofs, held_out, notes)
+    notes = (*checked.warnings, *division.notes, *_notes(division, preparation, learned, behind))
+    return Trained(source, settings, division, pipeline, learned, behind, scores, importance, proofs, held_out, notes)
 
 
-def _notes(division: Division, preparation: Preparation, learned: Learned) -> Iterator[str]:
+def _notes(division: Division, preparation: Preparation, learned: Learned, behind: Answering) -> Iterator[str]:
     """What a person should know of the run, besides what was odd in the table."""
     fitted = learned.fitted
     used = set(preparation.names)
@@ -191,8 +199,7 @@ def _notes(division: Division, preparation: Preparation, learned: Learned) -> It
         yield f"training was stopped by Ctrl-C after {plural(fitted.epochs, 'epoch')}"
     if learned.selection:
         yield from deployed_instead(learned.deployed, learned.selection)
-    if fitted.class_weight:
-        yield weighting(fitted.class_weight)
+    yield from behind.sentences(learned.balancing, division.check.labels)
 
 
 def deployed_instead(deployed: str, selection: Selection) -> Iterator[str]:
@@ -206,21 +213,19 @@ def deployed_instead(deployed: str, selection: Selection) -> Iterator[str]:
         yield "on rows left out the linear reference is better than the network (recipe='linear', --recipe linear)"
 
 
-def weighting(weights: Mapping[str, float]) -> str:
-    """What weighted classes mean for what is told."""
-    each = ", ".join(f"{label} \N{MULTIPLICATION SIGN} {weight:.3g}" for label, weight in weights.items())
-    return (
-        f"rows are weighted by class ({each}), in training and in the loss that decides when to stop: classes that "
-        "weigh more are told with higher probabilities than their share of rows like these"
-    )
+def _class_counts(division: Division) -> Array:
+    """Rows of each class among those that are not held out; none of a target of numbers."""
+    codes, parts = division.check.codes, division.parts
+    known = np.concatenate([parts.train, parts.validation])
+    return np.empty(0, np.int64) if codes is None else np.bincount(codes[known], minlength=len(division.check.labels))
 
 
 def _pipeline(
-    name: str, division: Division, preparation: Preparation, network: Sequential, settings: Settings,
-    progress: Progress,
+    name: str, division: Division, preparation: Preparation, network: Graph, config: Mapping[str, Any],
+    settings: Settings, progress: Progress,
 ) -> Pipeline:  # fmt: skip
     with progress.stage("Compiling to C99") as stage:
-        graph = whole_graph(name, preparation, inference_graph(network))
+        graph = whole_graph(name, preparation, network)
         told = interface_for(preparation)
         rows = preparation.transform(division.test.take(np.arange(min(PROOF_ROWS, division.test.rows))))
         learned = division.check.table.take(division.parts.train[:CALIBRATION_ROWS])
@@ -236,7 +241,7 @@ def _pipeline(
         for precision in deployed.graphs:
             deployed.program(precision)
         stage.done(" and ".join(deployed.graphs))
-    return Pipeline(preparation, deployed, next(iter(deployed.graphs)), network.get_config())
+    return Pipeline(preparation, deployed, next(iter(deployed.graphs)), config)
 
 
 def _chosen(scores: Mapping[str, Mapping[str, Any]], proofs: Mapping[str, Mapping[str, Proof]]) -> str:

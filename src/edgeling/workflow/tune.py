@@ -12,6 +12,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from edgeling.data import Preparation, Reading, ReadingOptions, Table, Task, table_and_target, table_stem
+from edgeling.data.balance import Balance
 from edgeling.errors import GraphError, TargetError, UnsupportedError
 from edgeling.report.parts import plural
 from edgeling.report.tuning import SearchPoint, SearchSummary, SettingWorth
@@ -19,7 +20,7 @@ from edgeling.workflow.deploy import AUTO, identifier
 from edgeling.workflow.division import asked_roles, divided
 from edgeling.workflow.progress import Progress
 from edgeling.workflow.recipes import hidden_sizes
-from edgeling.workflow.settings import ClassWeight, PrecisionChoice, Settings
+from edgeling.workflow.settings import ClassWeight, PrecisionChoice, Settings, Threshold
 from edgeling.workflow.train import Trained, train
 from edgeling.workflow.tuning.costs import Budget, ChipCost, Costs
 from edgeling.workflow.tuning.folds import Folds, folded
@@ -41,7 +42,9 @@ class TunedSettings(ReadingOptions, total=False):
     task: Task | None
     precision: PrecisionChoice
     seed: int
+    balance: Balance
     class_weight: ClassWeight
+    threshold: Threshold
     positive: str | None
     drop: Sequence[str] | str
     columns: Sequence[str] | str

@@ -105,6 +105,40 @@ EDGELING_KERNEL int edgeling_class_of_s8(int size, const int8_t *y) {
     return best;
 }
 
+/* The position of the largest of y [size] times what each counts, whole numbers [size] above zero, the first of equals;
+ * -1 where one is NaN. */
+EDGELING_KERNEL int edgeling_class_of_weighted(int size, const float *y, const int32_t *counts) {
+    int best = 0;
+    float most = -1.0f;
+    for (int i = 0; i < size; i++) {
+        const float weighted = y[i] * (float)edgeling_read_int32(counts + i);
+        if ((edgeling_bits_of(y[i]) << 1) > 0xFF000000u) {
+            return -1;
+        }
+        if (weighted > most) {
+            most = weighted;
+            best = i;
+        }
+    }
+    return best;
+}
+
+/* The same of stored y, which stand for (y - zero_point) times a scale; with counts of at most 32767 no product leaves
+ * 32 bits. */
+EDGELING_KERNEL int edgeling_class_of_weighted_s8(int size, const int8_t *y, int32_t zero_point,
+                                                  const int32_t *counts) {
+    int best = 0;
+    int32_t most = -1;
+    for (int i = 0; i < size; i++) {
+        const int32_t weighted = ((int32_t)y[i] - zero_point) * edgeling_read_int32(counts + i);
+        if (weighted > most) {
+            most = weighted;
+            best = i;
+        }
+    }
+    return best;
+}
+
 /* x = a table [size] */
 EDGELING_KERNEL void edgeling_load(int size, const float *table, float *x) {
     for (int i = 0; i < size; i++) {

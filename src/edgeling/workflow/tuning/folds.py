@@ -56,7 +56,7 @@ def folded(division: Division, preparation: Preparation, settings: Settings) -> 
     problem = Problem.of(checked, preparation, settings)
     learn, held = parts.train[:MOST_ROWS], parts.validation
     rows = np.concatenate([learn, held])
-    weights = problem.counts(rows, problem.weights_by_label(learn))
+    weights = problem.counted(learn)[problem.y[rows]].astype(np.float32) if problem.balances else None
     raw, x, y = preparation.transform(checked.table.take(rows)), problem.x[rows], problem.y[rows]
     classes = y if checked.labels else np.zeros(len(y), np.int32)
     one = (np.arange(len(learn)), np.arange(len(learn), len(y)) if len(held) else np.arange(len(learn)))

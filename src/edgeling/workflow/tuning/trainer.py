@@ -19,7 +19,7 @@ from edgeling.network.network import inference_graph
 from edgeling.optimizers import Adam
 from edgeling.utils import set_random_seed
 from edgeling.workflow.deploy import Deployable, deployable
-from edgeling.workflow.pipeline import decide, interface_for, whole_graph
+from edgeling.workflow.pipeline import interface_for, whole_graph
 from edgeling.workflow.recipes import network_for
 from edgeling.workflow.settings import Settings
 from edgeling.workflow.tuning.folds import Folds
@@ -218,7 +218,7 @@ class Trainer:
         target, truth = self._folds.preparation.target, self._folds.y[rows]
         (answers,) = run_rows(graph, self._folds.raw[rows])
         if target.labels:
-            return accuracy(truth, decide(answers))
+            return accuracy(truth, target.decision.choose(answers))
         return r2_score(truth, (answers[:, 0] - target.mean) / target.scale)
 
 
