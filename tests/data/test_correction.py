@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeling.data.correction import SHIFT_ROWS, SMALL_STEP, TEMPERATURE_ROWS, Correction, fit_correction
+from edgeling.data.correction import LARGEST_LOGIT, SHIFT_ROWS, SMALL_STEP, TEMPERATURE_ROWS, Correction, fit_correction
 from edgeling.errors import DataError
 from tests.support.close import DOUBLE, allowed
 
@@ -28,7 +28,7 @@ def cost(logits: np.ndarray, truth: np.ndarray, slope: float, shift: np.ndarray)
     from scipy.special import log_softmax
 
     told = np.concatenate([0 * logits, logits], axis=1) if logits.shape[1] == 1 else logits
-    told = told - told.mean(axis=1, keepdims=True)
+    told = np.clip(told - told.mean(axis=1, keepdims=True), -LARGEST_LOGIT, LARGEST_LOGIT)
     loss = -np.sum(log_softmax(slope * told + shift, axis=1)[np.arange(len(truth)), truth])
     return float(loss + TEMPERATURE_ROWS * (slope - 1 - np.log(slope)) + SHIFT_ROWS * np.sum(shift**2) / 2)
 
