@@ -28,6 +28,7 @@ Time = Annotated[str, typer.Option(help="When to stop searching, such as 30s or 
 Sampler = Annotated[str, typer.Option(help="Of Optuna's: tpe or random.", metavar="tpe|random")]
 Workers = Annotated[int | None, typer.Option(help="Processes that train trials.", min=1, show_default="this one")]
 Ray = Annotated[str, typer.Option(help="A Ray cluster to train trials on: its address, or local.", metavar="ADDRESS")]
+Precision = Annotated[str, typer.Option(help="float32, int8, int16x8, or auto, which searches float32 and int8.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Begin anew, whatever an earlier search left.")]
 
 
@@ -47,9 +48,7 @@ def tune(
     ray: Ray = "",
     restart: Restart = False,
     task: Annotated[str, typer.Option(help="binary, multiclass or regression; by default told from the column.")] = "",
-    precision: Annotated[
-        str, typer.Option(help="float32, int8, int16x8, or auto, which searches float32 and int8.")
-    ] = "auto",
+    precision: Precision = "auto",
     columns: training.Columns = "",
     drop: training.Drop = "",
     categorical: training.Categorical = "",
@@ -84,7 +83,8 @@ def tune(
         require_replaceable(folder)
         options = training.settings_of(
             task=task, precision=precision, columns=columns, drop=drop, categorical=categorical, numeric=numeric,
-            positive=positive, balance=balance, class_weight=class_weight, threshold=threshold, split=split, test=test, targets=chip, compiler=compiler,
+            positive=positive, balance=balance, class_weight=class_weight, threshold=threshold,
+            split=split, test=test, targets=chip, compiler=compiler,
             importance=not no_importance, seed=seed,
         )  # fmt: skip
         search = {
