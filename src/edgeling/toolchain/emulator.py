@@ -100,6 +100,13 @@ class CortexM:
         size = self._firmware.program.weights_bytes
         return bytes(self._emulator.mem_read(self._image.symbols["edgeling_weights"], size)) if size else b""
 
+    def load_weights(self, weights: bytes) -> None:
+        """Puts other weights where the program keeps its own: those of another chip, for example."""
+        if len(weights) != self._firmware.program.weights_bytes:
+            wanted = self._firmware.program.weights_bytes
+            raise ToolchainError(f"the program keeps {wanted} bytes", received=str(len(weights)))
+        self._emulator.mem_write(self._image.symbols["edgeling_weights"], weights)
+
     def _status(self) -> int:
         raw = self._emulator.mem_read(self._image.symbols["edgeling_status"], 4)
         return int.from_bytes(raw, "little", signed=True)

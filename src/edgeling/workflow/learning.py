@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict, get_args
 
 import numpy as np
 
-from edgeling import optimizers
+from edgeling import optimizers, targets
 from edgeling.codegen import generate
 from edgeling.codegen.interface import Interface
 from edgeling.codegen.learning import RING_COUNT, RING_ROWS, RING_TRUTHS
@@ -22,6 +22,7 @@ from edgeling.graph.types import Array, DType
 from edgeling.network.arrays import numbers
 from edgeling.passes.learnable import in_units, levels, standardized, weights_of, with_float_head
 from edgeling.targets import Target
+from edgeling.toolchain import emulator, firmware, measure
 from edgeling.toolchain.prove import Proof, prove
 from edgeling.toolchain.prove_learning import LearningProof, prove_learning, relative_error
 from edgeling.training.on_device import BINARY, SPARSE, SQUARED, Columns, Goal, Learner, learner
@@ -195,6 +196,14 @@ class LearningModel:
             worst = max(worst, *(relative_error(held[n], w) for n, w in expected.items() if w.dtype == np.float32))
         return worst
 
+    def device(self, target: str | Target = "cortex-m4") -> EmulatedDevice:
+        """An emulated chip that has learned nothing yet.
+
+        Raises:
+            ToolchainError, TargetError: the program does not compile, does not fit, or the chip is none to emulate.
+        """
+        return EmulatedDevice(self, targets.get(target) if isinstance(target, str) else target)
+
     def learned(
         self, rows: Array, truths: Array, rate: float, held: dict[str, Array] | None = None
     ) -> tuple[dict[str, Array], list[int]]:
@@ -245,6 +254,47 @@ class LearningModel:
             )
             total = total + np.float32(run(graph, shaped, given).outputs[0].reshape(-1)[0])
         return float(total)
+
+
+class EmulatedDevice:
+    """A Cortex-M that answers and learns, row by row.
+
+    Attributes:
+        target: the chip.
+        steps, rejected: rows learned from so far, and of them those whose update was not adopted.
+        step_instructions, answer_instructions: what the costliest step and answer so far took.
+        footprint: flash and RAM of the program.
+    """
+
+    def __init__(self, model: LearningModel, target: Target) -> None:
+        program = model.program(target)
+        built = [firmware.build_roomy(program, target, f"{program.name}_{f}") for f in ("learn", "run")]
+        self._model, self.target = model, target
+        self._learner, self._runner = map(emulator.CortexM, built)
+        self.footprint = measure.measure(built[0], target)
+        self.steps = self.rejected = self.step_instructions = self.answer_instructions = 0
+
+    def learn(self, rows: Any, truths: Any, rate: float | None = None) -> list[bool]:
+        """Learn from rows in order; says of each whether its update was adopted.
+
+        Raises:
+            DataError: as :meth:`LearningModel.lessons`.
+        """
+        x, y = self._model.lessons(rows, truths)
+        rates = np.full((len(x), 1), self._model.rate if rate is None else rate, np.float32)
+        done = self._learner.run([x, y, rates])
+        adopted = [state == _UPDATED for state in done.status.tolist()]
+        self.steps, self.rejected = self.steps + len(x), self.rejected + adopted.count(False)
+        self.step_instructions = max(self.step_instructions, int(done.instructions.max(initial=0)))
+        return adopted
+
+    def answers(self, rows: Any) -> Array:
+        """What it answers now: float32 [rows, outputs]."""
+        x = numbers(rows, "rows", finite=False).reshape(len(rows), -1)
+        self._runner.load_weights(self._learner.weights())
+        done = self._runner.run([x])
+        self.answer_instructions = max(self.answer_instructions, int(done.instructions.max(initial=0)))
+        return done.outputs[0]
 
 
 def _remember(held: dict[str, Array], row: Array, truth: Array, rows: int) -> dict[str, Array]:
