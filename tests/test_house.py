@@ -206,7 +206,7 @@ def test_predicting_from_an_artifact_loads_nothing_of_training() -> None:
 
 
 def test_the_public_face() -> None:
-    functions = {"Input", "build", "explain", "load", "save", "select", "train", "tune", "verify"}
+    functions = {"Input", "build", "explain", "find_learning_rate", "load", "save", "select", "train", "tune", "verify"}
     modules = {"activations", "callbacks", "initializers", "layers", "losses", "metrics", "models", "optimizers"}
     modules |= {"regularizers", "targets", "utils"}
     assert set(edgeling.__all__) == functions | modules | {"EdgelingError", "Sequential", "__version__"}

@@ -17,6 +17,7 @@ _FUNCTIONS = {
     "Sequential": "edgeling.models",
     "build": "edgeling.workflow.build",
     "explain": "edgeling.workflow.explain",
+    "find_learning_rate": "edgeling.workflow.learning_rate",
     "load": "edgeling.workflow.store",
     "save": "edgeling.workflow.save",
     "select": "edgeling.workflow.select",
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from edgeling.workflow.build import build as build
     from edgeling.workflow.build import verify as verify
     from edgeling.workflow.explain import explain as explain
+    from edgeling.workflow.learning_rate import find_learning_rate as find_learning_rate
     from edgeling.workflow.save import save as save
     from edgeling.workflow.select import select as select
     from edgeling.workflow.store import load as load

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 
 import numpy as np
@@ -53,6 +55,17 @@ def set_random_seed(seed: int) -> None:
 def next_seed() -> int:
     """A seed for who was given none: random until :func:`set_random_seed` was called."""
     return _seeds.next()
+
+
+@contextmanager
+def seeds_apart() -> Iterator[None]:
+    """Whatever is drawn within the block leaves what is drawn after it as it would have been."""
+    global _seeds
+    kept, _seeds = _seeds, SeedSequence(0)
+    try:
+        yield
+    finally:
+        _seeds = kept
 
 
 def clear_session(free_memory: bool = True) -> None:

@@ -43,7 +43,7 @@ from edgeling.training import arrays
 from edgeling.training.engine import TrainingData
 from edgeling.training.graphs import Objective, evaluation_graph, training_graph
 from edgeling.training.learning import learning_program
-from edgeling.utils import next_seed
+from edgeling.utils import next_seed, seeds_apart
 
 CALIBRATION_ROWS = 1000
 
@@ -256,6 +256,18 @@ class Trainable(Stack):
             return Session(self._fitted[1], self._named_weights(), self._optimizer_state)
 
         return made
+
+    def steps_on(self, x: Any, y: Any, batch_size: int) -> tuple[Session, TrainingData, int]:
+        """Compiled training at the state of this moment, apart from the model; the rows, and how many a step takes."""
+        optimizer = self._compiled()
+        floats, loss = self._features(x), self._resolved_loss(y)
+        data = self._data(floats, y, None, loss)
+        size = batch_size_of(batch_size, len(data.x))
+        with seeds_apart():
+            objective = self._report(loss, data).objective(data.y)
+        session = self._sessions(objective, optimizer, False)(size)
+        session.push()
+        return session, data, size
 
     def _judged(
         self, report: Report, hooks: CallbackList, data: TrainingData | BatchFeed | None, batch_size: int,

@@ -15,7 +15,7 @@ from edgeling.data.probabilities import Curve
 from edgeling.graph.types import Array
 from edgeling.report import units
 from edgeling.report.markup import Markup, element, join
-from edgeling.report.scales import Scale, covering, histogram, linear, tick_text
+from edgeling.report.scales import Scale, covering, histogram, linear, logarithmic, tick_text
 
 WIDTH, HEIGHT = 440, 260
 LEFT, RIGHT, TOP, BOTTOM = 54, 16, 24, 42
@@ -160,6 +160,21 @@ def front_chart(
     value = units.percent if percent else units.figure
     description = "; ".join(f"{value(score)} at {units.figure(cost)} {across}" for cost, score in corners)
     return drawing(key, title, description, WIDTH, HEIGHT, _axes(x, y), line, *dots, *rings)
+
+
+def range_chart(key: str, title: str, rates: Array, losses: Array, suggestion: float) -> Markup:
+    """Smoothed losses over learning rates, the suggested rate marked."""
+    x = Axis(logarithmic(float(rates.min()), float(rates.max()), LEFT, WIDTH - RIGHT), "learning rate")
+    y = Axis(covering(losses.tolist(), HEIGHT - BOTTOM, TOP), "loss, smoothed")
+    at = x.scale(min(max(suggestion, x.scale.low), x.scale.high))
+    anchor, offset = ("end", 4) if at > (x.scale.start + x.scale.end) / 2 else ("start", -4)
+    label = text(at + offset, TOP - 8, f"suggested: {units.figure(suggestion, 2)}", anchor, "note")
+    description = (
+        f"the loss is least at {units.figure(float(rates[np.argmin(losses)]), 2)}; suggested is {suggestion:.2g}"
+    )
+    mark = join(_line(at, TOP, at, HEIGHT - BOTTOM, "mark"), label)
+    line = _path(rates, losses, x.scale, y.scale, "curve a")
+    return drawing(key, title, description, WIDTH, HEIGHT, _axes(x, y), mark, line)
 
 
 def _dots(x: Axis, y: Axis, dots: Sequence[Dot], radius: float, colour: str) -> Markup:

@@ -37,15 +37,25 @@ def _search(content: Content) -> Markup | None:
     return search_section(content.search) if content.search else None
 
 
+def standalone(drawing: Markup) -> str:
+    """A drawing as an SVG file: with its style, and nothing fetched."""
+    head, _, rest = drawing.partition(">")
+    style = element("style", Markup(_css()))
+    return f'{head} xmlns="http://www.w3.org/2000/svg">{style}{rest}\n'
+
+
+def _css() -> str:
+    return resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8")
+
+
 def _head(content: Content) -> Markup:
-    css = resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8")
     return element(
         "head",
         element("meta", charset="utf-8"),
         element("title", f"{content.name} · Edgeling report"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
-        element("style", Markup(css)),
+        element("style", Markup(_css())),
     )
 
 
