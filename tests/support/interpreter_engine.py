@@ -17,10 +17,14 @@ class InterpreterEngine:
 
     logged: Any = np.float32
 
-    def __init__(self, name: str, training_graph: Any, evaluation_graph: Any = None) -> None:
-        self._training_graph, self._evaluation_graph = training_graph, evaluation_graph
+    def __init__(
+        self, name: str, training_graph: Any, evaluation_graph: Any = None, adding_graph: Any = None,
+        batches_a_step: int = 1,
+    ) -> None:  # fmt: skip
+        self._makers, self._evaluation_graph = (training_graph, adding_graph), evaluation_graph
+        self._batches_a_step, self._accumulated = batches_a_step, 0
         self._weights: dict[str, Any] = {}
-        self._graphs: dict[int, Graph] = {}
+        self._graphs: dict[tuple[int, bool], Graph] = {}
 
     def load(self, weights: Any) -> None:
         self._weights.update(weights)
@@ -31,8 +35,9 @@ class InterpreterEngine:
     def run_epochs(
         self, data: TrainingData, *, batch_size: int, epochs: int, shuffle: bool = True, seed: int = 0,
         first_epoch: int = 0, learning_rates: Any, steps_per_epoch: int | None = None, planned_steps: int = 0,
+        accumulated: int = 0,
     ) -> Epochs:  # fmt: skip
-        logs, rates, step = [], np.atleast_1d(learning_rates), 0
+        logs, rates, step, self._accumulated = [], np.atleast_1d(learning_rates), 0, accumulated
         for epoch in range(first_epoch, first_epoch + epochs):
             before = dict(self._weights)
             rows = len(data.x)
@@ -54,13 +59,16 @@ class InterpreterEngine:
         return Kept(data.y[order], np.concatenate(predictions), weight) if predictions else None
 
     def _step(self, data: TrainingData, batch: Any, rate: Any, seed: int) -> Any:
-        graph = self._graphs.get(len(batch)) or self._training_graph(len(batch))
-        self._graphs[len(batch)] = graph
+        self._accumulated = (self._accumulated + 1) % self._batches_a_step
+        adds = self._accumulated > 0
+        graph = self._graphs.get((len(batch), adds)) or self._makers[adds](len(batch))
+        self._graphs[len(batch), adds] = graph
         given = {"x": data.x[batch], "y": data.y[batch], "learning_rate": rate, "seed": np.uint32(seed)}
         given["share"] = self.logged(1 / len(batch))
         if data.sample_weight is not None:
             given["sample_weight"] = data.sample_weight[batch]
-        outputs, variables = self._run(graph, {k: v for k, v in given.items() if k in graph.inputs}, self._weights)
+        held = {name: array for name, array in self._weights.items() if name in graph.variables}
+        outputs, variables = self._run(graph, {k: v for k, v in given.items() if k in graph.inputs}, held)
         self._weights |= variables
         return _divided(outputs)
 

@@ -9,6 +9,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgeling.codegen import generate
@@ -20,6 +21,7 @@ from edgeling.targets import all_targets
 from edgeling.toolchain import threads
 from edgeling.toolchain.compilers import write_sources
 from edgeling.toolchain.library import threads_unit
+from edgeling.toolchain.native import THIS_MACHINE, load
 from edgeling.toolchain.processor import architecture_flag
 from edgeling.toolchain.threads import MOST_THREADS, thread_count
 
@@ -98,3 +100,20 @@ def test_parts_are_the_whole_bit_for_bit_and_there_is_no_race(tmp_path: Path) ->
     done = subprocess.run([tmp_path / "driver"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "same"), done.stderr
     assert "WARNING: ThreadSanitizer" not in done.stderr
+
+
+@pytest.mark.parametrize("columns", [1, 4, 7, 13, 31, 130])
+def test_a_row_of_a_product_has_the_same_bits_however_many_there_are(columns: int) -> None:
+    """Tiles of one row and of many fuse products and sums alike."""
+    rng = np.random.default_rng(columns)
+    x, w = rng.normal(size=(27, 40)).astype(np.float32), rng.normal(size=(40, columns)).astype(np.float32)
+    found = {}
+    for rows in (4, 5, 7, 13, 27):
+        b = GraphBuilder("product")
+        b_x = b.input("x", (rows, 40))
+        graph = b.build([b.add("matmul", b_x, b.constant(w, "w"))])
+        run = load(generate(graph, "product", target=THIS_MACHINE), linked=True).function("product_run")
+        found[rows] = np.empty((rows, columns), np.float32)
+        run(x[:rows].copy(), found[rows])
+    for rows, answers in found.items():
+        np.testing.assert_array_equal(answers, found[27][:rows])

@@ -82,7 +82,7 @@ class BackupAndRestore(Callback):
     def _save(self, epoch: int) -> None:
         """Whatever a fit goes on with, whose next epoch is this."""
         model = self.model
-        counts = {"epoch": epoch, "iterations": model.optimizer.iterations, "seed": model.shuffle_seed}
+        counts = {"epoch": epoch, "iterations": model.optimizer.batches, "seed": model.shuffle_seed}
         held = {name: np.asarray(value, np.uint64) for name, value in counts.items()}
         held |= {f"weights/{i}": w for i, w in enumerate(model.get_weights())}
         held |= {f"optimizer/{name}": array for name, array in model.optimizer_state.items()}
@@ -110,7 +110,7 @@ class BackupAndRestore(Callback):
         state = {name.removeprefix("optimizer/"): a for name, a in held.items() if name.startswith("optimizer/")}
         self.model.optimizer_state.clear()
         self.model.optimizer_state.update(state)
-        optimizer.iterations = iterations
+        optimizer.batches = iterations
         if isinstance(optimizer.get_config()["learning_rate"], float):  # else a schedule tells
             optimizer.learning_rate = rate
 

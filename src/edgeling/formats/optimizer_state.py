@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an optimizer remembers between steps, in the order in which Keras's files hold it.
 
-Keras keeps ``iteration``, ``learning_rate`` (unless it follows a schedule), then the slots of all trainable weights.
+Keras keeps ``iteration`` (of batches), ``learning_rate`` (unless it follows a schedule), what adds up gradients, if
+several batches are a step, then the slots of all trainable weights.
 Powers such as ``beta_1 ** t``, which Edgeling carries along, follow from the iteration.
 """
 
@@ -18,6 +19,7 @@ from edgeling.graph.types import Array
 from edgeling.graph.updates import NADAM_DECAY, SMALLEST_POWER
 from edgeling.models import Sequential
 from edgeling.optimizers import Optimizer
+from edgeling.optimizers.base import accumulator
 
 _MOMENTS = (("momentum", "velocity"), ("velocity_hat",))
 # Slots that Keras interleaves, weight by weight, stand in one group; the groups follow each other.
@@ -53,7 +55,9 @@ def layout(model: Sequential, optimizer: Optimizer) -> list[tuple[str, Shape, fl
         for name in group
         for entry in _entry(optimizer, weight, shapes[weight], name)
     ]
-    return [*slots, *([(_PRODUCT, (), 1.0)] if type(optimizer).__name__ == "Nadam" else [])]
+    adding = optimizer.gradient_accumulation_steps
+    sums = [(accumulator(weight), shapes[weight], 0.0) for weight in network.trainable() if adding]
+    return [*sums, *slots, *([(_PRODUCT, (), 1.0)] if type(optimizer).__name__ == "Nadam" else [])]
 
 
 def _entry(optimizer: Optimizer, weight: str, shape: Shape, name: str) -> list[tuple[str, Shape, float]]:
@@ -69,7 +73,7 @@ def state_arrays(model: Sequential, optimizer: Optimizer) -> list[Array]:
     state = model.optimizer_state
     slots = [state.get(name, np.full(shape, value, np.float32)) for name, shape, value in layout(model, optimizer)]
     rate = [] if _scheduled(optimizer) else [np.float32(optimizer.learning_rate)]
-    return [np.asarray(a) for a in (np.int32(optimizer.iterations), *rate, *slots)]
+    return [np.asarray(a) for a in (np.int32(optimizer.batches), *rate, *slots)]
 
 
 def take_over(model: Sequential, read: Callable[[Sequence[Shape]], list[Array]]) -> None:
@@ -99,7 +103,7 @@ def restore_state(model: Sequential, optimizer: Optimizer, read: Callable[[Seque
     iterations, *arrays = read([*scalars, *(shape for _, shape, _ in slots)])
     if not 0 <= iterations < 2**31 or not all(np.isfinite(a).all() for a in arrays):
         raise malformed("an optimizer's state that is not finite", "train again, or compile again")
-    optimizer.iterations = int(iterations)
+    optimizer.batches = int(iterations)
     held = zip(slots, arrays[len(scalars) - 1 :], strict=True)
     state = {name: np.asarray(a, np.float32) for (name, _, _), a in held if name != _NOTHING}
     model.optimizer_state.update(state, **_powers(optimizer))

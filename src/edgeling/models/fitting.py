@@ -103,14 +103,14 @@ class Fit:
 
     def _epoch_by_epoch(self) -> None:
         for epoch in range(self._plan.first_epoch, self._plan.last_epoch):
-            start, before = perf_counter(), self._optimizer.iterations
+            start, before = perf_counter(), self._optimizer.batches
             self._callbacks.call("on_epoch_begin", epoch)
             self._report.begin()
             result = self._epoch(epoch)
             self._stop_where_it_did(result, epoch)
             if not len(result.logs):
                 return
-            steps = self._optimizer.iterations - before
+            steps = self._optimizer.batches - before
             self._end_epoch(epoch, self._report(result.logs[0].tolist()), perf_counter() - start, steps)
             if self._model.stop_training:
                 return
@@ -141,15 +141,20 @@ class Fit:
             feed.data, batch_size=feed.batch_size, epochs=count, shuffle=feed.shuffle, seed=feed.seed,
             first_epoch=epoch, learning_rates=np.asarray(self._optimizer.learning_rates(count * feed.steps)),
             planned_steps=(self._plan.last_epoch - self._plan.first_epoch) * feed.steps,
+            accumulated=self._accumulated(),
         )  # fmt: skip
-        self._optimizer.iterations += len(result.logs) * feed.steps
+        self._optimizer.batches += len(result.logs) * feed.steps
         session.pull()
         return result
+
+    def _accumulated(self) -> int:
+        """How many batches of the present step have been seen."""
+        return self._optimizer.batches % self._optimizer.batches_a_step
 
     def _all_or_nothing(self, epoch: int, segments: Iterable[Segment], in_batches: bool) -> Epochs:
         """One epoch in segments; what stops it brings back the weights it began with."""
         weights, state = self._model.get_weights(), dict(self._model.optimizer_state)
-        iterations = self._optimizer.iterations
+        iterations = self._optimizer.batches
         try:
             result = self._segments(epoch, segments, in_batches)
         except KeyboardInterrupt:
@@ -158,7 +163,7 @@ class Fit:
             self._model.set_weights(weights)
             self._model.optimizer_state.clear()
             self._model.optimizer_state.update(state)
-            self._optimizer.iterations = iterations
+            self._optimizer.batches = iterations
         return result
 
     def _segments(self, epoch: int, segments: Iterable[Segment], in_batches: bool) -> Epochs:
@@ -188,10 +193,10 @@ class Fit:
         session.push()
         result = session.run_epochs(
             segment.data, batch_size=size, epochs=1, shuffle=False, seed=self._plan.seed, first_epoch=epoch,
-            learning_rates=np.asarray(self._optimizer.learning_rates(segment.batches)),
+            learning_rates=np.asarray(self._optimizer.learning_rates(segment.batches)), accumulated=self._accumulated(),
         )  # fmt: skip
         session.pull()
-        self._optimizer.iterations += len(result.logs) * segment.batches
+        self._optimizer.batches += len(result.logs) * segment.batches
         return result
 
     def _stop_where_it_did(self, result: Epochs, epoch: int) -> None:

@@ -146,9 +146,15 @@ def for_training(
     def step(size: int) -> Graph:
         return training_graph(network, objective, optimizer, size, weighted, any_rows=True)
 
+    @cache
+    def adding(size: int) -> Graph:
+        return training_graph(network, objective, optimizer, size, weighted, any_rows=True, accumulating=True)
+
     weights = set(network.names.values())
     initial = {name: array for name, array in step(batch_size).variables.items() if name not in weights}
-    return Lent(Engine(NAME, step, partial(evaluation_graph, network, objective, any_rows=True)), initial)
+    evaluation = partial(evaluation_graph, network, objective, any_rows=True)
+    batches = optimizer.batches_a_step
+    return Lent(Engine(NAME, step, evaluation, adding if batches > 1 else None, batches), initial)
 
 
 def for_evaluation(network: Network, objective: Objective) -> Lent:

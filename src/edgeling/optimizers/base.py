@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from edgeling.checking import Limits, number
+from edgeling.checking import Limits, number, whole
 from edgeling.configurable import Configurable, NeverCalled, automatic_name, refuse, serialize
 from edgeling.errors import TrainingError, UnsupportedError
 from edgeling.graph import GraphBuilder
@@ -30,7 +30,7 @@ class Slot(NamedTuple):
     initial: float
 
 
-_UNSUPPORTED = ("loss_scale_factor", "gradient_accumulation_steps", "ema_overwrite_frequency", "use_ema")
+_UNSUPPORTED = ("loss_scale_factor", "ema_overwrite_frequency", "use_ema")
 
 
 class Optimizer(Configurable, NeverCalled):
@@ -38,7 +38,9 @@ class Optimizer(Configurable, NeverCalled):
 
     Attributes:
         operation: the graph operation of the rule; its attributes are :meth:`attributes`.
-        iterations: steps done so far; where a schedule goes on.
+        gradient_accumulation_steps: how many batches a step takes: weights move by the mean of their gradients. None:
+            each batch is a step.
+        batches: seen so far; where a schedule goes on.
         arguments: names of the rule's own settings, for :meth:`get_config`.
     """
 
@@ -66,6 +68,7 @@ class Optimizer(Configurable, NeverCalled):
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
+        gradient_accumulation_steps: int | None = None,
         name: str | None = None,
         **refused: Any,
     ) -> None:
@@ -77,7 +80,8 @@ class Optimizer(Configurable, NeverCalled):
         self._learning_rate = _rate(learning_rate)
         self.weight_decay, self.clipnorm, self.clipvalue = weight_decay, clipnorm, clipvalue
         self.global_clipnorm, self.name = global_clipnorm, name or automatic_name(type(self).__name__)
-        self.iterations = 0
+        self.gradient_accumulation_steps = _accumulation(gradient_accumulation_steps)
+        self.batches = 0
         self._by_hand = Steps()
         self._excluded: list[Weight] = []
         self._excluded_names: list[str] = []
@@ -92,10 +96,24 @@ class Optimizer(Configurable, NeverCalled):
             raise TrainingError(f"only one of {', '.join(clips)} can be set", received=str(clips))
 
     @property
+    def iterations(self) -> int:
+        """Steps done so far."""
+        return self.batches // self.batches_a_step
+
+    @iterations.setter
+    def iterations(self, value: int) -> None:
+        self.batches = int(value) * self.batches_a_step
+
+    @property
+    def batches_a_step(self) -> int:
+        """See :attr:`gradient_accumulation_steps`."""
+        return self.gradient_accumulation_steps or 1
+
+    @property
     def learning_rate(self) -> LearningRate:
-        """The rate of the next step; ``.assign(rate)`` sets it too."""
+        """The rate of the next batch; ``.assign(rate)`` sets it too."""
         following = isinstance(self._learning_rate, schedules.LearningRateSchedule)
-        rate = self._learning_rate(self.iterations) if following else self._learning_rate
+        rate = self._learning_rate(self.batches) if following else self._learning_rate
         return LearningRate(float(rate), self._set_learning_rate)
 
     @learning_rate.setter
@@ -110,10 +128,13 @@ class Optimizer(Configurable, NeverCalled):
             )
         self._learning_rate = _rate(value)
 
-    def learning_rates(self, steps: int) -> float | Array:
-        """The rate of each of the next ``steps``, float32; one number if it does not change."""
+    def learning_rates(self, batches: int) -> float | Array:
+        """The rate of each of the next ``batches``, float32; one number if it does not change.
+
+        As in Keras, a schedule counts batches, also where several of them are a step.
+        """
         if isinstance(self._learning_rate, schedules.LearningRateSchedule):
-            return schedules.rates(self._learning_rate, self.iterations, steps)
+            return schedules.rates(self._learning_rate, self.batches, batches)
         return self._learning_rate
 
     def trace(self, builder: GraphBuilder, learning_rate: str, gradients: Mapping[str, str]) -> None:
@@ -125,7 +146,7 @@ class Optimizer(Configurable, NeverCalled):
         """
         if not gradients:  # every layer is frozen
             return
-        clipped = self._clipped(builder, gradients)
+        clipped = self._clipped(builder, self._averaged(builder, gradients))
         scalars = self.scalars(builder, learning_rate)
         for variable, gradient in clipped.items():
             kept = self.slots_of(builder.type_of(variable).shape)
@@ -137,20 +158,47 @@ class Optimizer(Configurable, NeverCalled):
             for held, value in zip((variable, *slots), updated, strict=True):
                 builder.update(held, value)
 
+    def accumulate(self, builder: GraphBuilder, gradients: Mapping[str, str]) -> None:
+        """Append what a batch does that is not the last of its step: its gradients are added up.
+
+        Args:
+            gradients: variable to its gradient.
+        """
+        for variable, gradient in gradients.items():
+            sums = self._accumulator(builder, variable)
+            builder.update(sums, builder.add("add", gradient, sums, name=f"{sums}_next"))
+
+    def _averaged(self, builder: GraphBuilder, gradients: Mapping[str, str]) -> Mapping[str, str]:
+        """The means over a step's batches; sums begin anew."""
+        if not self.gradient_accumulation_steps:
+            return gradients
+        means, count = {}, builder.constant(float(self.gradient_accumulation_steps), "batches")
+        nothing = builder.constant(0.0, "nothing")
+        for variable, gradient in gradients.items():
+            sums = self._accumulator(builder, variable)
+            total = builder.add("add", gradient, sums)
+            means[variable] = builder.add("divide", total, count, name=f"{variable}_mean_gradient")
+            builder.update(sums, builder.add("broadcast", nothing, shape=builder.type_of(sums).shape))
+        return means
+
+    def _accumulator(self, builder: GraphBuilder, variable: str) -> str:
+        shape = builder.type_of(variable).shape
+        return builder.variable(np.zeros(shape, np.float32), accumulator(variable))
+
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Weight]]) -> int:
-        """One step by hand: (gradient, weight) of each weight, ``layer.kernel`` for example. Gives :attr:`iterations`.
+        """One step by hand: (gradient, weight) of each weight, ``layer.kernel`` for example. Gives :attr:`batches`.
 
         Raises:
             DataError: no gradients, or one of another shape than its weight.
         """
         pairs = list(grads_and_vars)
         self.apply([gradient for gradient, _ in pairs], [weight for _, weight in pairs])
-        return self.iterations
+        return self.batches
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Weight]) -> None:
         """As :meth:`apply_gradients`, gradients and weights apart."""
         self._by_hand.step(self, list(grads), list(trainable_variables))
-        self.iterations += 1
+        self.batches += 1
 
     def slots(self) -> list[tuple[str, float]]:
         """Name and initial value of what is kept for each weight, of its shape, in the operation's order."""
@@ -215,6 +263,7 @@ class Optimizer(Configurable, NeverCalled):
             "clipnorm": self.clipnorm,
             "global_clipnorm": self.global_clipnorm,
             "clipvalue": self.clipvalue,
+            "gradient_accumulation_steps": self.gradient_accumulation_steps,
             **{key: getattr(self, key) for key in self.arguments},
         }
 
@@ -238,6 +287,17 @@ class Optimizer(Configurable, NeverCalled):
         if not self.weight_decay or weight in self._undecayed:
             return weight
         return builder.add("decay", weight, learning_rate, rate=float(self.weight_decay))
+
+
+def accumulator(variable: str) -> str:
+    """The name of what adds up the gradients of a variable."""
+    return f"{variable}_gradient_accumulator"
+
+
+def _accumulation(given: Any) -> int | None:
+    if given is None or given == 0:  # Keras's two words for none
+        return None
+    return whole("gradient_accumulation_steps", given, 2)
 
 
 def _clip_scale(builder: GraphBuilder, gradients: tuple[str, ...], limit: float) -> str:

@@ -59,7 +59,11 @@ class Steps:
             given[f"{name}_gradient"] = gradient
             builder.input(f"{name}_gradient", gradient.shape)
         rule = optimizer.bound([(weight, name) for name, weight, _ in named])
-        rule.trace(builder, rate, {name: f"{name}_gradient" for name, _, _ in named})
+        given_names = {name: f"{name}_gradient" for name, _, _ in named}
+        if (optimizer.batches + 1) % optimizer.batches_a_step:
+            rule.accumulate(builder, given_names)
+        else:
+            rule.trace(builder, rate, given_names)
         graph = builder.build([rate])
         held = {name: array for name, array in self.state.items() if name in graph.variables}
         after = run(graph, given, held).variables

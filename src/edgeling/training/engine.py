@@ -108,6 +108,8 @@ class Engine:
             for one more row, to see whether the same C does both, and, where it does not and rows are left over, for
             the rest.
         evaluation_graph: loss and metrics, means over a number of rows; likewise.
+        adding_graph: of a batch that is not the last of its step, where a step takes several; likewise.
+        batches_a_step: how many it takes.
         room: where a step takes any number of rows, it is compiled for so many at the least: smaller batches then
             share what is compiled.
 
@@ -122,11 +124,14 @@ class Engine:
         name: str,
         training_graph: Callable[[int], Graph] | None,
         evaluation_graph: Callable[[int], Graph] | None = None,
+        adding_graph: Callable[[int], Graph] | None = None,
+        batches_a_step: int = 1,
         room: int = 0,
     ) -> None:
         self._name = name
         self._training_graph = training_graph
-        self._evaluation_graph = evaluation_graph
+        self._evaluation_graph, self._adding_graph = evaluation_graph, adding_graph
+        self._batches_a_step = batches_a_step
         self._room = room
         self._sizes: tuple[int, int] | None = None
         self._calls, self._is_specialised, self._threads = 0, False, 0
@@ -157,11 +162,13 @@ class Engine:
         learning_rates: Array,
         steps_per_epoch: int | None = None,
         planned_steps: int = 0,
+        accumulated: int = 0,
     ) -> Epochs:
         """Train for whole epochs.
 
         Args:
             planned_steps: how many steps the training that this call is part of may take; 0: those of this call.
+            accumulated: how many batches of the present step were seen before this call.
             first_epoch: the number of the first epoch; with ``seed`` it decides the order of rows.
             learning_rates: float32, one value for all steps or one for each step of this call.
 
@@ -178,6 +185,7 @@ class Engine:
         run = self._run_of(data, batch_size, epochs, learning_rates, steps_per_epoch)
         run.fields.threads = self._threads_for(self._products["train"] * run.fields.batches_per_epoch * epochs)
         run.fields.shuffle, run.fields.seed, run.fields.first_epoch = shuffle, seed & 0xFFFFFFFF, first_epoch
+        run.fields.batches_a_step, run.fields.accumulated = self._batches_a_step, accumulated
         return self._drive(run)
 
     def evaluate(self, data: TrainingData) -> Array:
@@ -265,11 +273,11 @@ class Engine:
         more = self._graphs(trained, EVALUATED_TOGETHER + 1)
         program = generate(graphs, self._name, target=target, more_rows=more)
         fixed = {e.function.removeprefix(f"{self._name}_") for e in program.entries if not e.takes_rows}
-        left = self._graphs(rest if "train" in fixed else 0, 1 if "evaluate" in fixed else 0)
+        left = self._graphs(rest if fixed & {"train", "add"} else 0, 1 if "evaluate" in fixed else 0)
         if not left:
             return program
         more = {name: graph for name, graph in more.items() if name not in fixed}
-        names = {"train": "train_tail", "evaluate": "evaluate_row"}
+        names = {"train": "train_tail", "add": "add_tail", "evaluate": "evaluate_row"}
         beside = {names[name]: graph for name, graph in left.items()}
         return generate({**graphs, **beside}, self._name, target=target, more_rows=more)
 
@@ -278,6 +286,8 @@ class Engine:
         graphs = {}
         if batch_size and self._training_graph:
             graphs["train"] = optimize(self._training_graph(batch_size))
+        if batch_size and self._adding_graph:
+            graphs["add"] = optimize(self._adding_graph(batch_size))
         if evaluated and self._evaluation_graph:
             graphs["evaluate"] = optimize(self._evaluation_graph(evaluated))
         return graphs

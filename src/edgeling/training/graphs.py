@@ -47,8 +47,15 @@ class TraceableLoss(TraceableRows, Protocol):
 class TraceableOptimizer(Protocol):
     """What is asked of an optimizer."""
 
+    @property
+    def batches_a_step(self) -> int:
+        """How many batches a step takes: by the mean of their gradients weights move."""
+
     def trace(self, builder: GraphBuilder, learning_rate: str, gradients: Mapping[str, str]) -> None:
         """Append the nodes and updates that move every variable among ``gradients`` by its gradient."""
+
+    def accumulate(self, builder: GraphBuilder, gradients: Mapping[str, str]) -> None:
+        """Append those of a batch that is not the last of its step."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,7 @@ def training_graph(
     has_sample_weight: bool = False,
     *,
     any_rows: bool = False,
+    accumulating: bool = False,
 ) -> Graph:
     """One step on ``batch_size`` rows: forward, loss, gradients, update.
 
@@ -83,10 +91,14 @@ def training_graph(
 
     Args:
         any_rows: one over the batch size is an input.
+        accumulating: a batch that is not the last of its step.
     """
     scalars = (LEARNING_RATE, SHARE) if any_rows else (LEARNING_RATE,)
     builder, outputs, gradients = backward(network, objective, batch_size, has_sample_weight, *scalars)
-    optimizer.trace(builder, LEARNING_RATE, gradients)
+    if accumulating:
+        optimizer.accumulate(builder, gradients)
+    else:
+        optimizer.trace(builder, LEARNING_RATE, gradients)
     return builder.build(outputs)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from edgeling.codegen import Pack, Program, generate
-from edgeling.errors import TrainingError
+from edgeling.errors import TrainingError, UnsupportedError
 from edgeling.graph import Graph, GraphBuilder
 from edgeling.graph.types import Node
 from edgeling.network.network import Network, inference_graph
@@ -54,7 +54,14 @@ def step_in_parts(
 
     Raises:
         TrainingError: nothing would be learned.
+        UnsupportedError: the optimizer adds up the gradients of several batches.
     """
+    if optimizer.batches_a_step > 1:
+        raise UnsupportedError(
+            "a program that learns leaves it to its caller how many batches are a step",
+            received=f"gradient_accumulation_steps={optimizer.batches_a_step}",
+            remedy="leave it out, and average what `gradients` gives before `update`",
+        )
     builder, outputs, gradients = backward(network, objective, batch_size, has_sample_weight)
     step = builder.graph(outputs)
     late = {variable: _late(step, variable, value) for variable, value in step.updates}

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 from importlib.resources import files as resources
 from itertools import count
@@ -31,7 +31,7 @@ class FitRun(ctypes.Structure):
         *((name, ctypes.c_int64) for name in ("weights_bytes", "learning_rate_count", "step", "kept")),
         *((name, ctypes.c_int32) for name in ("rows", "batch_size", "log_count")),
         *((name, ctypes.c_int32) for name in ("batches_per_epoch", "shuffle", "epochs", "epoch", "batch")),
-        ("threads", ctypes.c_int32),
+        *((name, ctypes.c_int32) for name in ("threads", "batches_a_step", "accumulated")),
         *((name, ctypes.c_uint32) for name in ("seed", "first_epoch")),
         ("sums", ctypes.c_double * MAX_LOGS),
     ]
@@ -77,11 +77,11 @@ def _source(program: Program) -> str:
     name, entries = program.name, {e.function.removeprefix(f"{program.name}_"): e for e in program.entries}
     parts = [f'#include "{name}.h"\n#include "edgeling_fit.h"\n', *(_adapter(e) for e in entries.values())]
     if "train" in entries:
-        tail = "train_tail" if "train_tail" in entries else "train"
+        steps = [f"step_{name}_{entry}" if entry else "0" for entry in _steps(entries)]
         sizes = ", ".join(map(str, _sizes(entries["train"])))
         parts.append(
             f"int32_t {name}_fit(edgeling_run *run, int64_t step_budget) {{\n"
-            f"    const edgeling_network net = {{step_{name}_train, step_{name}_{tail}, {sizes}}};\n"
+            f"    const edgeling_network net = {{{', '.join(steps)}, {sizes}}};\n"
             f"    return edgeling_fit(run, net, step_budget);\n}}\n"
         )
     if "evaluate" in entries:
@@ -95,6 +95,13 @@ def _source(program: Program) -> str:
             f"    edgeling_evaluate(*rows, net, means);\n}}\n"
         )
     return "\n".join(parts)
+
+
+def _steps(entries: Collection[str]) -> Iterator[str]:
+    """The entries for a full batch and for the rest; the same of one that is not the last of its step, if there are."""
+    for step in ("train", "add"):
+        full = step if step in entries else ""
+        yield from (full, f"{step}_tail" if f"{step}_tail" in entries else full)
 
 
 def _sizes(entry: EntryPoint) -> tuple[int, int, int]:

@@ -26,6 +26,13 @@
 
 #define EDGELING_GEMM_AHEAD 16 /* rows of b that are asked for before they are read: they lie far apart */
 #define EDGELING_GEMM_FUNCTION static __attribute__((noinline, unused))
+/* Tuned for AMD's cores, GCC does not fuse the product and the sum of a tile that has only one of them, lest it wait, but
+ * does those of larger tiles: a row's bits would depend on how many there are. It does where it cannot see the chain. */
+#if (defined(__x86_64__) || defined(__i386__)) && !defined(__clang__)
+#define EDGELING_GEMM_FUSED(sum) __asm__("" : "+x"(sum))
+#else
+#define EDGELING_GEMM_FUSED(sum)
+#endif
 /* The sums of a tile live in registers: GCC unrolls so far only where it is told to. */
 #if !defined(__clang__) && __GNUC__ >= 8
 #define EDGELING_GEMM_UNROLL _Pragma("GCC unroll 16")
@@ -63,6 +70,9 @@ typedef float edgeling_vector_16 __attribute__((vector_size(64), aligned(4), may
             }                                                                                                         \
             do {                                                                                                      \
                 b += (vectors) * (lanes);                                                                             \
+                if ((rows) * (vectors) == 1) {                                                                        \
+                    EDGELING_GEMM_FUSED(sum[0][0]);                                                                   \
+                }                                                                                                     \
                 EDGELING_GEMM_UNROLL                                                                                  \
                 for (int r = 0; r < (rows); r++) {                                                                    \
                     EDGELING_GEMM_UNROLL                                                                              \

@@ -126,6 +126,14 @@ static void edgeling_restore_denormals(uint32_t before) {
 
 static int edgeling_is_finite(float value) { return value - value == 0.0f; }
 
+/* What a batch does: the last of a step moves the weights, others add their gradients up. */
+static edgeling_step edgeling_step_of(edgeling_run *run, edgeling_network net, int32_t count) {
+    const int is_tail = count < run->batch_size;
+    if (++run->accumulated < run->batches_a_step) return is_tail ? net.tail_adding : net.full_adding;
+    run->accumulated = 0;
+    return is_tail ? net.tail : net.full;
+}
+
 static int32_t edgeling_fit_steps(edgeling_run *run, edgeling_network net, int64_t step_budget) {
     float logs[EDGELING_MAX_LOGS];
     while (run->epoch < run->epochs) {
@@ -137,7 +145,7 @@ static int32_t edgeling_fit_steps(edgeling_run *run, edgeling_network net, int64
         const float share = (float)(1.0 / count);
         batch.share = &share;
         edgeling_keep(run, net, &batch, count);
-        (count < run->batch_size ? net.tail : net.full)(run->weights, run->arena, &batch, logs);
+        edgeling_step_of(run, net, count)(run->weights, run->arena, &batch, logs);
         if (!edgeling_is_finite(logs[0])) return EDGELING_NOT_FINITE;
         for (int32_t i = 0; i < run->log_count; ++i) run->sums[i] += (double)logs[i] * count;
         ++run->step;

@@ -26,9 +26,10 @@ typedef struct {
 
 typedef void (*edgeling_step)(void *weights, void *arena, const edgeling_batch *batch, float *logs);
 
-/* What the loop is compiled for: the steps of a full batch and of the rest, and the lengths of a row. */
+/* What the loop is compiled for: the steps of a full batch and of the rest, the same of a batch that only adds its
+ * gradients up (null where each moves the weights), and the lengths of a row. */
 typedef struct {
-    edgeling_step full, tail;
+    edgeling_step full, tail, full_adding, tail_adding;
     int32_t x_size, y_size, prediction_size;
 } edgeling_network;
 
@@ -44,7 +45,7 @@ typedef struct {
     int64_t weights_bytes, learning_rate_count, step, kept;
     int32_t rows, batch_size, log_count, batches_per_epoch, shuffle;
     int32_t epochs, epoch, batch; /* how many to run, and where the run is */
-    int32_t threads;
+    int32_t threads, batches_a_step, accumulated; /* accumulated: batches of the present step that were seen */
     uint32_t seed, first_epoch;
     double sums[EDGELING_MAX_LOGS];
 } edgeling_run;
