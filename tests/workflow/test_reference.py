@@ -13,16 +13,23 @@ RNG = np.random.default_rng(11)
 X = RNG.normal(size=(90, 4)) @ RNG.normal(size=(4, 4))
 
 
-def test_ridge_is_ridge_of_the_strength_that_leaving_out_each_row_says() -> None:
+@pytest.mark.parametrize(("columns", "strengths"), [(4, [1.0]), (80, RIDGE_STRENGTHS)])
+def test_ridge_is_ridge_of_the_usual_strength_unless_leaving_out_each_row_says_otherwise(
+    columns: int, strengths: list[float]
+) -> None:
+    """With nearly as many columns as rows, only a strong hand keeps noise out."""
     from sklearn.linear_model import RidgeCV
 
-    y = X @ [1.0, -2.0, 0.0, 0.5] + 3 + RNG.normal(size=len(X))
-    weights, bias = ridge(X, y)
-    theirs = RidgeCV(alphas=RIDGE_STRENGTHS).fit(X, y)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(90, columns))
+    y = x[:, 0] - 2 * x[:, 1] + 3 + 4 * rng.normal(size=len(x))
+    weights, bias = ridge(x, y)
+    theirs = RidgeCV(alphas=strengths).fit(x, y)
+    assert (theirs.alpha_ > 1) == (columns > 4)
     # A system solved two ways: its condition number, times roundings that grow with what is summed.
-    condition = np.linalg.cond(X - X.mean(axis=0)) ** 2
-    require_close(weights[:, 0], theirs.coef_, condition * len(X), of=np.abs(theirs.coef_).max(), unit=DOUBLE)
-    require_close(bias[0], theirs.intercept_, condition * len(X), of=np.abs(y).max(), unit=DOUBLE)
+    condition = np.linalg.cond(x - x.mean(axis=0)) ** 2
+    require_close(weights[:, 0], theirs.coef_, condition * len(x), of=np.abs(theirs.coef_).max(), unit=DOUBLE)
+    require_close(bias[0], theirs.intercept_, condition * len(x), of=np.abs(y).max(), unit=DOUBLE)
 
 
 @pytest.mark.parametrize("columns", [0, 1])

@@ -10,7 +10,7 @@ part of the network's graph.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -36,6 +36,7 @@ from edgeling.data.features import (
 )
 from edgeling.data.reading import Reading, Role
 from edgeling.data.table import ABSENT, Column, Table
+from edgeling.data.target_curve import TargetCurve
 from edgeling.data.words import are_truth_values, truth
 from edgeling.errors import ArtifactError, DataError
 from edgeling.graph import Graph, GraphBuilder
@@ -50,6 +51,7 @@ class TargetColumn:
         labels: class names in the network's order; empty for regression.
         mean, scale: a regression network is trained on ``(target - mean) / scale``.
         decision: how probabilities choose a class.
+        curve: bends the target before that.
     """
 
     name: str
@@ -58,6 +60,26 @@ class TargetColumn:
     mean: float = 0.0
     scale: float = 1.0
     decision: Decision = field(default_factory=Decision)
+    curve: TargetCurve | None = None
+
+    def encoded(self, values: Array) -> Array:
+        """Numbers as the network is to answer them, float32."""
+        bent = values if self.curve is None else self.curve.bent(values)
+        return ((bent - self.mean) / self.scale).astype(np.float32)
+
+    def decoded(self, answers: Array) -> Array:
+        """A network's answers in the target's unit, float64."""
+        bent = answers.astype(np.float64) * self.scale + self.mean
+        return bent if self.curve is None else self.curve.straight(bent)
+
+    def bent(self, curve: TargetCurve, values: Array) -> TargetColumn:
+        """The same target, learned through a curve.
+
+        Args:
+            values: of the rows learned from.
+        """
+        _, mean, scale = map(float32, statistics(curve.bent(values)))
+        return replace(self, curve=curve, mean=mean, scale=scale)
 
 
 @dataclass(frozen=True)
@@ -193,7 +215,7 @@ class Preparation:
         if self.target.task != "regression":
             return _require_known(positions(column, self.target.labels), column, self.target.labels)
         _require_kind(column, date=False)
-        return ((column.values - self.target.mean) / self.target.scale).astype(np.float32)
+        return self.target.encoded(column.values)
 
     # ------------------------------------------------------------------------------------------------- preparing
 
@@ -240,7 +262,8 @@ class Preparation:
         if self.target.task != "regression":
             return y
         scaled = builder.add("multiply", y, builder.constant([self.target.scale], name="target_scale"))
-        return builder.add("add", scaled, builder.constant([self.target.mean], name="target_mean"))
+        answer = builder.add("add", scaled, builder.constant([self.target.mean], name="target_mean"))
+        return self.target.curve.trace(builder, answer) if self.target.curve else answer
 
     def _parameter(self, name: str) -> Array:
         return numbers_of(self.features, name)
@@ -371,9 +394,9 @@ def _target_from_json(value: Mapping[str, Any]) -> TargetColumn:
     task, labels, scale = value["task"], texts(value["labels"]), finite(value["scale"])
     require(task in ("binary", "multiclass", "regression") and scale > 0)
     require(not labels if task == "regression" else len(labels) >= 2)
-    return TargetColumn(
-        text(value["name"]), task, labels, finite(value["mean"]), scale, _decision_from_json(value["decision"], labels)
-    )
+    curve = value["curve"] and TargetCurve.from_json(value["curve"])
+    decision = _decision_from_json(value["decision"], labels)
+    return TargetColumn(text(value["name"]), task, labels, finite(value["mean"]), scale, decision, curve or None)
 
 
 def _decision_from_json(value: Mapping[str, Any], labels: tuple[str, ...]) -> Decision:

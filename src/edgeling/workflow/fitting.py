@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Literal
 
@@ -50,6 +50,8 @@ def fit_network(
 ) -> Fitted:  # fmt: skip
     """Train, watching the loss of the validation rows (of the training rows, where there are no others).
 
+    A recipe of so many epochs keeps its last; else it is the best that is kept.
+
     Args:
         train, validation: positions of rows.
 
@@ -63,34 +65,39 @@ def fit_network(
     network = network_for(problem.preparation, settings, len(train), recipe)
     _require_room(network, settings)
     rows = problem.learned(train)
-    held = problem.stopping(validation, train).parts if len(validation) else None
+    recipe.look(network, rows.x)
+    held = None
+    if len(validation):
+        told = problem.stopping(validation, train)
+        held = replace(told, y=recipe.truth(told.y, problem.classes)).parts
     epochs = recipe.most_epochs(settings)
-    patience = epochs if recipe.epochs else settings.patience
-    stopper = EarlyStopping("val_loss" if held else "loss", patience=patience, restore_best_weights=True)
+    stopper = EarlyStopping("val_loss" if held else "loss", patience=settings.patience, restore_best_weights=True)
     interrupted = False
     with progress.training(epochs) as line:
-        hooks: list[Callback] = [
-            _InTheTargetsUnit(problem.preparation.target.scale), stopper, *([line] if line else [])
-        ]  # fmt: skip
+        target = problem.preparation.target
+        hooks: list[Callback] = [_InTheTargetsUnit(0.0 if target.curve else target.scale)]
+        hooks += [*([] if recipe.epochs else [stopper]), *([line] if line else [])]
         start = perf_counter()
         try:
             network.fit(
-                rows.x, rows.y, sample_weight=rows.weights, batch_size=settings.batch_size or recipe.batch_size,
+                rows.x, recipe.truth(rows.y, problem.classes), sample_weight=rows.weights,
+                batch_size=settings.batch_size or recipe.batch_size,
                 epochs=epochs, verbose=0, validation_data=held, callbacks=hooks,
             )  # fmt: skip
         except KeyboardInterrupt:
-            if not keep_interrupted or not _keep_best(network, stopper):
+            if not keep_interrupted or not (_done(network) if recipe.epochs else _keep_best(network, stopper)):
                 raise
             interrupted = True
         seconds = perf_counter() - start
-        progress.kept(stopper.best_epoch)
+        best = _done(network) if recipe.epochs else stopper.best_epoch + 1
+        progress.kept(best - 1)
     assert network.history
     history = network.history.history
     if interrupted:
-        kept = f"the network of epoch {stopper.best_epoch + 1}, the best of {len(network.history.epoch)}"
+        kept = f"the network of epoch {best}, {'the last' if recipe.epochs else f'the best of {_done(network)}'}"
         progress.note(f"Stopped by Ctrl-C: going on with {kept}. Ctrl-C again gives up.")
     stopped_by: StoppedBy = "interrupt" if interrupted else "patience" if stopper.stopped_epoch else "epochs"
-    return Fitted(network, history, stopper.best_epoch + 1, stopped_by, seconds)
+    return Fitted(network, history, best, stopped_by, seconds)
 
 
 def fit_again(problem: Problem, recipe: Recipe, rows: Array, epochs: int) -> Sequential:
@@ -99,24 +106,29 @@ def fit_again(problem: Problem, recipe: Recipe, rows: Array, epochs: int) -> Seq
     set_random_seed(settings.seed)
     network = network_for(problem.preparation, settings, len(rows), recipe)
     learned = problem.learned(rows)
+    recipe.look(network, learned.x)
     network.fit(
-        learned.x, learned.y, sample_weight=learned.weights, batch_size=settings.batch_size or recipe.batch_size,
-        epochs=epochs, verbose=0,
+        learned.x, recipe.truth(learned.y, problem.classes), sample_weight=learned.weights,
+        batch_size=settings.batch_size or recipe.batch_size, epochs=epochs, verbose=0,
     )  # fmt: skip
     return network
 
 
+def _done(network: Sequential) -> int:
+    """How many whole epochs were trained."""
+    return len(network.history.epoch) if network.history else 0
+
+
 def _keep_best(network: Sequential, stopper: EarlyStopping) -> bool:
     """Give a network that was interrupted the weights of its best whole epoch, if there was one."""
-    done = len(network.history.epoch) if network.history else 0
-    if stopper.best_weights is None or stopper.best_epoch >= done:
+    if stopper.best_weights is None or stopper.best_epoch >= _done(network):
         return False
     network.set_weights(stopper.best_weights)
     return True
 
 
 class _InTheTargetsUnit(Callback):
-    """The network learns a standardised target; people read its mean error in the target's unit."""
+    """The network learns a standardised target; people read its mean error in the target's unit, if it has one."""
 
     def __init__(self, scale: float) -> None:
         super().__init__()
@@ -126,6 +138,8 @@ class _InTheTargetsUnit(Callback):
         for name in ("mae", "val_mae"):
             if logs and name in logs:
                 logs[name] *= self._scale
+                if not self._scale:
+                    del logs[name]
 
 
 def _require_room(network: Sequential, settings: Settings) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from edgeling.data import Split
+from edgeling.data import Preparation, Split
 from edgeling.graph.types import Array
 from edgeling.report import units
 from edgeling.workflow.balance_choice import WAYS, choose_balance
@@ -33,6 +33,7 @@ class Learned:
         selection: what was compared; None where there were no rows to compare on.
         recipe: that of the training.
         deployed: the name of what is deployed: the recipe's, or "linear".
+        preparation: what prepares for what is deployed.
         refitted: whether it learned once more, from the rows left out too.
         balancing: what was done about rare classes.
         unseen: what was told of rows left out; None of a target of numbers, or where there were no such rows.
@@ -42,6 +43,7 @@ class Learned:
     selection: Selection | None
     recipe: Recipe
     deployed: str
+    preparation: Preparation
     refitted: bool
     balancing: Balancing = field(default_factory=Balancing)
     unseen: Unseen | None = None
@@ -98,15 +100,19 @@ def _unseen(problem: Problem, parts: Split, learned: Learned, rows: Array) -> Un
 
 
 def _learned(problem: Problem, parts: Split, progress: Progress, shuffled: bool, keep_interrupted: bool) -> Learned:
-    recipes = recipes_for(problem)
-    fitted = fit_network(problem, recipes[0], parts.train, parts.validation, progress, keep_interrupted)
-    alone = Learned(fitted, None, recipes[0], recipes[0].name, False)
+    bent = problem.bent(parts.train)
+    recipes = recipes_for(problem, skewed=bent is not None)
+    first = (recipes[0].bends and bent) or problem
+    fitted = fit_network(first, recipes[0], parts.train, parts.validation, progress, keep_interrupted)
+    alone = Learned(fitted, None, recipes[0], recipes[0].name, first.preparation, False)
     if fitted.stopped_by == "interrupt" or not len(parts.validation):
         return alone
     kept = alone
     try:
-        selection = _compared(problem, parts, recipes, fitted, progress, shuffled)
-        kept = _chosen(selection, recipes, fitted)
+        selection = _compared(problem, bent, parts, recipes, fitted, progress, shuffled)
+        kept = _chosen(selection, recipes, alone)
+        problem = (kept.deployed != LINEAR and kept.recipe.bends and bent) or problem
+        kept = replace(kept, preparation=problem.preparation)
         return _again(problem, parts, kept, progress)
     except KeyboardInterrupt:
         if not keep_interrupted:
@@ -116,12 +122,13 @@ def _learned(problem: Problem, parts: Split, progress: Progress, shuffled: bool,
 
 
 def _compared(
-    problem: Problem, parts: Split, recipes: tuple[Recipe, ...], fitted: Fitted, progress: Progress, shuffled: bool
-) -> Selection:
+    problem: Problem, bent: Problem | None, parts: Split, recipes: tuple[Recipe, ...], fitted: Fitted,
+    progress: Progress, shuffled: bool,
+) -> Selection:  # fmt: skip
     """The best of what is worth trying."""
     count, tried = fold_count(problem, recipes, fitted, len(parts.train), shuffled)
     with progress.stage("Comparing on rows left out") as stage:
-        selection = compare(problem, recipes[:tried], folds(problem, parts, count), fitted, stage.at)
+        selection = compare(problem, bent, recipes[:tried], folds(problem, parts, count), fitted, stage.at)
         names = sorted(selection.candidates, key=selection.score, reverse=True)[:3]
         metric = units.headline_metric(problem.preparation.target.task)
         told = ", ".join(f"{name} {units.metric(metric, selection.score(name))}" for name in names)
@@ -129,12 +136,12 @@ def _compared(
     return selection
 
 
-def _chosen(selection: Selection, recipes: tuple[Recipe, ...], first: Fitted) -> Learned:
+def _chosen(selection: Selection, recipes: tuple[Recipe, ...], alone: Learned) -> Learned:
     """What was chosen, as it learned from the rows of the first fold."""
     best = selection.candidates[selection.chosen]
-    fitted = best.fitted or replace(first, network=best.network)
+    fitted = best.fitted or replace(alone.fitted, network=best.network)
     recipe = next((each for each in recipes if each.name == best.name), recipes[0])
-    return Learned(fitted, selection, recipe, best.name, False)
+    return Learned(fitted, selection, recipe, best.name, alone.preparation, False)
 
 
 def _again(problem: Problem, parts: Split, learned: Learned, progress: Progress) -> Learned:

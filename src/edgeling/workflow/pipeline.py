@@ -258,8 +258,7 @@ class Pipeline:
     def truth(self, table: Table) -> Array:
         """The target of a table: label positions [rows], or numbers in the target's unit."""
         encoded = self.preparation.encode_target(table)
-        target = self.preparation.target
-        return encoded if self.labels else encoded.astype(np.float64) * target.scale + target.mean
+        return encoded if self.labels else table.column(self.preparation.target.name).values.astype(np.float64)
 
     def scores(self, raw: Array, truth: Array, precision: str | None = None) -> dict[str, Any]:
         """Every score on rows with known answers, by the names ``--json`` uses."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from edgeling.data import Preparation, TableCheck
 from edgeling.data.balance import Balance, Balanced, Layout, balanced_rows, balanced_weights, explicit_weights, weighted
+from edgeling.data.target_curve import fit_curve
 from edgeling.graph import run_rows
 from edgeling.graph.types import Array
 from edgeling.layers import Dense
@@ -23,18 +24,36 @@ class Problem:
         x: float32 [rows, columns], of every row of the table.
         y: int32 [rows] label positions, or float32 [rows] standardised numbers.
         settings: with what was left to the table.
+        straight: the same with its target as it stands, where this one's is bent.
     """
 
     x: Array
     y: Array
     preparation: Preparation
     settings: Settings
+    straight: Problem | None = None
 
     @classmethod
     def of(cls, checked: TableCheck, preparation: Preparation, settings: Settings) -> Problem:
         """Prepare the rows of a checked table."""
         x = run_rows(preparation.graph(), preparation.transform(checked.table))[0]
         return cls(x, preparation.encode_target(checked.table), preparation, settings)
+
+    def bent(self, rows: Array) -> Problem | None:
+        """The same with its target bent; None where that is not far from symmetric on these rows."""
+        target = self.preparation.target
+        values = target.decoded(self.y)
+        curve = None if self.classes else fit_curve(values[rows])
+        if curve is None:
+            return None
+        bent = target.bent(curve, values[rows])
+        return Problem(self.x, bent.encoded(values), replace(self.preparation, target=bent), self.settings, self)
+
+    def unbent(self, answers: Array) -> Array:
+        """Answers [rows, outputs] as those of the straight problem."""
+        if self.straight is None:
+            return answers
+        return self.straight.preparation.target.encoded(self.preparation.target.decoded(answers))
 
     @property
     def classes(self) -> int:

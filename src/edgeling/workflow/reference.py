@@ -18,7 +18,9 @@ from edgeling.workflow.problem import LOSSES, Problem, last_layer
 
 RIDGE_STRENGTHS = tuple(10.0**k for k in np.arange(-3, 5.5, 0.5))
 LOGISTIC_STRENGTHS = (100.0, 10.0, 1.0, 0.1, 0.01)
-"""Factors of half the sum of squared weights beside the summed loss: 1 is scikit-learn's ``C=1``."""
+"""Factors of half the sum of squared weights beside the summed loss."""
+USUAL_STRENGTH = 1.0  # scikit-learn's C=1, and alpha=1
+CHANCE = 2.0  # standard errors of a difference that may be chance
 _MEMORY = 10  # steps L-BFGS remembers
 _ITERATIONS = 200
 STEEPEST = 1e-4  # slope of the mean loss in any weight at which L-BFGS is content
@@ -27,8 +29,8 @@ STEEPEST = 1e-4  # slope of the mean loss in any weight at which L-BFGS is conte
 def ridge(x: Array, y: Array) -> tuple[Array, Array]:
     """Weights [columns, 1] and bias [1] that make ``sum((x @ w + b - y)^2) + strength * sum(w^2)`` least.
 
-    The strength is the one of :data:`RIDGE_STRENGTHS` whose errors on each row, if it alone were left out, are least
-    (Hastie, Tibshirani and Friedman, Elements of Statistical Learning, 7.10).
+    The strength is the usual one, or that of :data:`RIDGE_STRENGTHS` whose errors on each row, if it alone were left
+    out, are least (Hastie, Tibshirani and Friedman, Elements of Statistical Learning, 7.10), if that is not chance.
 
     Args:
         x: [rows, columns].
@@ -40,17 +42,28 @@ def ridge(x: Array, y: Array) -> tuple[Array, Array]:
     kept = sizes > max(x.shape) * np.finfo(np.float64).eps * max(sizes.max(initial=0), 1e-300)
     left, sizes, axes = left[:, kept], sizes[kept], axes[kept]
     along = left.T @ (y - level)
-    errors = [_left_out_error(left, sizes, along, y - level, strength) for strength in RIDGE_STRENGTHS]
-    strength = RIDGE_STRENGTHS[int(np.argmin(errors))]
+    errors = {each: _left_out_errors(left, sizes, along, y - level, each) for each in RIDGE_STRENGTHS}
+    best = min(errors, key=lambda each: float(np.mean(errors[each])))
+    strength = best if is_ahead(errors[USUAL_STRENGTH] - errors[best], len(errors)) else USUAL_STRENGTH
     weights = axes.T @ (along * sizes / (sizes**2 + strength))
     return weights[:, None], np.array([level - float(means @ weights)])
 
 
-def _left_out_error(left: Array, sizes: Array, along: Array, y: Array, strength: float) -> float:
+def is_ahead(gains: Array, tried: int = 1) -> bool:
+    """Whether the mean of differences, one a row, is above zero by more than chance.
+
+    Args:
+        tried: it is the best of so many, which without any merit is some ``sqrt(2 log(tried))`` standard errors above.
+    """
+    error = float(np.std(gains)) / np.sqrt(len(gains))
+    return float(np.mean(gains)) > np.sqrt(CHANCE**2 + 2 * np.log(tried)) * error
+
+
+def _left_out_errors(left: Array, sizes: Array, along: Array, y: Array, strength: float) -> Array:
     shrunk = sizes**2 / (sizes**2 + strength)
     own = 1 / len(y) + np.square(left) @ shrunk  # what each row's own answer counts in its prediction
     error = (y - left @ (shrunk * along)) / np.maximum(1 - own, 1e-9)
-    return float(np.mean(np.square(error)))
+    return np.square(error)
 
 
 def logistic(
@@ -151,7 +164,7 @@ def reference(problem: Problem, rows: Array, strength: float | None = None) -> S
     x, y = problem.x[rows, :columns], problem.y[rows]
     if problem.classes:
         weights = problem.counted(rows)[y] if problem.balances else None
-        found = logistic(x, y, problem.classes, strength or 1.0, weights)
+        found = logistic(x, y, problem.classes, strength or USUAL_STRENGTH, weights)
         kernel, bias = found[:-1], found[-1]
     else:
         kernel, bias = ridge(x, y)

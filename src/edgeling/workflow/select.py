@@ -158,7 +158,7 @@ class _Network:
         table = self.check.table.take(chosen)
         encoded = self.preparation.encode_target(table)
         target = self.preparation.target
-        truth = encoded if target.labels else encoded.astype(np.float64) * target.scale + target.mean
+        truth = encoded if target.labels else table.column(target.name).values.astype(np.float64)
         return self.preparation.transform(table), truth
 
     def score(self, chosen: Array) -> float:

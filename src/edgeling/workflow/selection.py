@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,21 +12,23 @@ import numpy as np
 from edgeling.data import Split
 from edgeling.data.split import random_order
 from edgeling.data.table import distinct_values
+from edgeling.errors import TrainingError
 from edgeling.graph import run_rows
 from edgeling.graph.types import Array
 from edgeling.models import Sequential
 from edgeling.network.network import inference_graph
 from edgeling.workflow.balancing import outputs_of, told_logits
-from edgeling.workflow.fitting import Fitted, fit_network
+from edgeling.workflow.fitting import Fitted, fit_again, fit_network
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
-from edgeling.workflow.recipes import Recipe
-from edgeling.workflow.reference import LOGISTIC_STRENGTHS, reference
+from edgeling.workflow.recipes import Recipe, network_for
+from edgeling.workflow.reference import LOGISTIC_STRENGTHS, USUAL_STRENGTH, is_ahead, reference
 from edgeling.workflow.settings import AUTO, LINEAR, Settings
 
 FOLDS = 5
-BUDGET_NS = 4e9  # of predicted work in all folds of all recipes
-STEP_NS, PRODUCT_NS = 4e3, 0.2  # what a step takes at the least, and more for each row and weight: forward and back
+WORTH_FOLDS = 4  # so many recipes, the first ones, are tried on several folds before more are tried on fewer
+BUDGET_NS = 2.5e9  # of predicted work in all folds of all recipes
+STEP_NS, PRODUCT_NS = 4e3, 0.1  # what a step takes at the least, and more for each row and weight: forward and back
 _LEAST_SHARE = 1e-7  # a probability of less is taken for this much, as Keras's crossentropy does
 
 Fold = tuple[Array, Array]
@@ -100,17 +103,24 @@ class Selection:
 def fold_count(
     problem: Problem, recipes: Sequence[Recipe], first: Fitted, rows: int, shuffled: bool
 ) -> tuple[int, int]:
-    """How many folds, and how many of the recipes, are worth the work, predicted from what the first fit took.
+    """How many folds, and how many of the recipes, are worth the work.
 
     Never asks the clock: a seed repeats its choice on any machine.
     """
-    batch = problem.settings.batch_size or recipes[0].batch_size
-    step = STEP_NS + batch * first.network.count_params() * PRODUCT_NS
-    fit = first.epochs * -(-rows // batch) * step
-    for count in (FOLDS, 3, 1) if shuffled else (1,):
-        if count * len(recipes) * fit <= BUDGET_NS:
-            return count, len(recipes)
-    return 1, 1
+    work = np.cumsum([predicted_ns(problem, each, first, rows) for each in recipes])
+    for count in (FOLDS, 3) if shuffled else ():
+        if count * work[min(len(recipes), WORTH_FOLDS) - 1] <= BUDGET_NS:
+            return count, int(np.searchsorted(count * work, BUDGET_NS, side="right"))
+    return 1, max(1, int(np.searchsorted(work, BUDGET_NS, side="right")))
+
+
+def predicted_ns(problem: Problem, recipe: Recipe, first: Fitted, rows: int) -> float:
+    """What a fit of so many rows will take, of a recipe whose epochs are not known as many as the first fit took."""
+    settings = problem.settings
+    batch = min(settings.batch_size or recipe.batch_size, rows)
+    epochs = recipe.most_epochs(settings) if recipe.epochs else first.epochs
+    weights = network_for(problem.preparation, settings, rows, recipe).count_params()
+    return epochs * -(-rows // batch) * (STEP_NS + batch * weights * PRODUCT_NS)
 
 
 def folds(problem: Problem, parts: Split, count: int) -> list[Fold]:
@@ -136,11 +146,17 @@ def folds(problem: Problem, parts: Split, count: int) -> list[Fold]:
 
 
 def compare(
-    problem: Problem, recipes: Sequence[Recipe], cut: Sequence[Fold], first: Fitted, tell: Callable[[str], None]
+    problem: Problem,
+    bent: Problem | None,
+    recipes: Sequence[Recipe],
+    cut: Sequence[Fold],
+    first: Fitted,
+    tell: Callable[[str], None],
 ) -> Selection:
     """Judge the reference and each recipe on the rows left out.
 
     Args:
+        bent: the same with its target bent, where that is worth trying.
         cut: the folds.
         first: what the first recipe made of the first fold.
         tell: is told of what is under way.
@@ -149,28 +165,39 @@ def compare(
     tell(LINEAR)
     found = {LINEAR: _reference(problem, cut, rows)}
     for recipe in recipes:
-        fitted = [first] if recipe is recipes[0] else []
-        for train, left_out in cut[len(fitted) :]:
-            tell(f"{recipe.name}, {len(fitted) + 1} of {len(cut)}")
-            fitted.append(fit_network(problem, recipe, train, left_out, Progress()))
-        found[recipe.name] = _judged(recipe.name, problem, cut, rows, fitted)
+        tell(recipe.name)
+        with suppress(TrainingError):  # one that diverges is none to choose; of the first it was said
+            own, known = (recipe.bends and bent) or problem, first if recipe is recipes[0] else None
+            found[recipe.name] = _judged(own, recipe, cut, rows, known)
     chosen = _best(found, problem.settings)
     return Selection(found, chosen, len(cut), rows, problem.y[rows], problem.classes)
 
 
-def _judged(name: str, problem: Problem, cut: Sequence[Fold], rows: Array, fitted: Sequence[Fitted]) -> Candidate:
-    networks = [each.network for each in fitted]
-    epochs = int(np.median([each.best_epoch for each in fitted]))
-    return Candidate(name, *_left_out(problem, cut, rows, networks), networks[0], fitted[0], epochs)
+def _judged(problem: Problem, recipe: Recipe, cut: Sequence[Fold], rows: Array, first: Fitted | None) -> Candidate:
+    """A recipe on every fold; of those whose end is known only the first is watched, for the report."""
+    first = first or fit_network(problem, recipe, *cut[0], Progress())
+    networks, epochs = [first.network], [first.best_epoch]
+    for train, left_out in cut[1:]:
+        if recipe.epochs:
+            networks.append(fit_again(problem, recipe, train, first.best_epoch))
+        else:
+            fitted = fit_network(problem, recipe, train, left_out, Progress())
+            networks.append(fitted.network)
+            epochs.append(fitted.best_epoch)
+    return Candidate(
+        recipe.name, *_left_out(problem, cut, rows, networks), first.network, first, int(np.median(epochs))
+    )
 
 
 def _reference(problem: Problem, cut: Sequence[Fold], rows: Array) -> Candidate:
-    """The linear reference, of the strength that tells the rows left out best."""
-    found = []
-    for strength in LOGISTIC_STRENGTHS if problem.classes else (None,):
+    """The linear reference, of the usual strength unless another is better on the rows left out by more than chance."""
+    found = {}
+    for strength in LOGISTIC_STRENGTHS if problem.classes else (USUAL_STRENGTH,):
         networks = [reference(problem, train, strength) for train, _ in cut]
-        found.append(Candidate(LINEAR, *_left_out(problem, cut, rows, networks), networks[0], strength=strength))
-    return min(found, key=lambda each: each.loss)
+        judged = _left_out(problem, cut, rows, networks)
+        found[strength] = Candidate(LINEAR, *judged, networks[0], strength=strength)
+    usual, best = found[USUAL_STRENGTH], max(found.values(), key=lambda each: float(np.mean(each.scores)))
+    return best if is_ahead(best.scores - usual.scores, len(found)) else usual
 
 
 def _left_out(
@@ -179,11 +206,12 @@ def _left_out(
     """Answers, logits, losses and scores of the rows left out."""
     told = np.concatenate([
         told_logits(problem, network, train, left_out) if problem.classes
-        else run_rows(inference_graph(network), problem.x[left_out])[0]
+        else problem.unbent(run_rows(inference_graph(network), problem.x[left_out])[0])
         for network, (train, left_out) in zip(networks, cut, strict=True)
     ])  # fmt: skip
     answers = outputs_of(told) if problem.classes else told
-    return answers, told if problem.classes else None, *losses_and_scores(answers, problem.y[rows], problem.classes)
+    truth = (problem.straight or problem).y[rows]
+    return answers, told if problem.classes else None, *losses_and_scores(answers, truth, problem.classes)
 
 
 def losses_and_scores(answers: Array, truth: Array, classes: int) -> tuple[Array, Array]:
@@ -199,16 +227,16 @@ def losses_and_scores(answers: Array, truth: Array, classes: int) -> tuple[Array
 def _best(found: Mapping[str, Candidate], settings: Settings) -> str:
     """The recipe with the best score, of equals the one with the least loss; the reference if that does as well.
 
-    It does where the best recipe is ahead by no more than the standard error of the difference: so much is chance, and
-    the reference is smaller. Who asked for one thing gets it.
+    It does where the best recipe is ahead by no more than chance, and the reference is smaller. Who asked for one thing
+    gets it.
     """
     linear = found[LINEAR]
     networks = [candidate for name, candidate in found.items() if name != LINEAR]
     best = max(networks, key=lambda each: (float(np.mean(_judged_by(each, settings))), -each.loss))
     if settings.recipe != AUTO or settings.hidden is not None:
         return LINEAR if settings.recipe == LINEAR else best.name
-    gain = _judged_by(best, settings) - _judged_by(linear, settings)
-    return best.name if float(np.mean(gain)) > float(np.std(gain)) / np.sqrt(len(gain)) else LINEAR
+    gains = _judged_by(best, settings) - _judged_by(linear, settings)
+    return best.name if is_ahead(gains, len(networks)) else LINEAR
 
 
 def _judged_by(candidate: Candidate, settings: Settings) -> Array:

@@ -23,7 +23,11 @@ TASKS = ("binary", "multiclass", "regression")
 PRECISION_CHOICES = ("float32", "int8", "int16x8", "auto")
 SPLITS = ("random", "time", "group")
 AUTO, LINEAR = "auto", "linear"
-RECIPE_CHOICES = (AUTO, LINEAR, "plain")
+RECIPE_CHOICES = (
+    AUTO, LINEAR, "plain", "annealed-8", "annealed-24", "annealed-64", "decayed-24", "decayed-64", "smoothed-16",
+    "smoothed-64", "clipped-32", "clipped-128", "log-smoothed-64", "log-decayed-24", "log-annealed-24",
+    "log-clipped-128",
+)  # fmt: skip
 
 ClassWeight = Mapping[str, float] | None
 Threshold = float | str | None

@@ -165,7 +165,7 @@ def _train(
     division = judged(division, preparation)
     problem, shuffled = Problem.of(checked, preparation, settings), settings.division[0] == "random"
     learned = learn(problem, parts, progress, shuffled=shuffled, keep_interrupted=keep_interrupted)
-    settings, fitted = settled(settings, learned.recipe), learned.fitted
+    settings, fitted, preparation = settled(settings, learned.recipe), learned.fitted, learned.preparation
     if fitted.stopped_by == "interrupt":
         settings = replace(settings, epochs=fitted.epochs, recipe=learned.deployed, refit=False)
     is_file = isinstance(data, str | PurePath)
