@@ -88,7 +88,7 @@ def _parts(content: Content, screen: Console) -> Iterator[RenderableType]:
         if content.evaluation.per_class:
             yield _beside(screen, *_classes(content.evaluation))
     if content.importance and content.importance.feature_names:
-        yield _importance(content.importance, percent=content.task != "regression")
+        yield _importance(content.importance, "R² lost" if content.task == "regression" else "log loss gained")
     if content.deployments:
         yield _programs(content.deployments, screen.width)
         yield _made_with(content.deployments)
@@ -178,12 +178,12 @@ def _beside(screen: Console, *tables: Table) -> RenderableType:
     return grid
 
 
-def _importance(importance: PermutationImportance, *, percent: bool) -> Table:
-    table = small_table("what matters", "", "lost, points of accuracy" if percent else "lost, R²", right_from=2)
+def _importance(importance: PermutationImportance, unit: str) -> Table:
+    table = small_table("what matters", "", unit, right_from=2)
     most = max(float(importance.mean.max()), 1e-30)
     for i in importance.ranking[:MAX_FEATURES]:
         mean, std = float(importance.mean[i]), float(importance.std[i])
-        table.add_row(_name(importance.feature_names[i]), _bar(mean / most), units.spread(mean, std, percent=percent))
+        table.add_row(_name(importance.feature_names[i]), _bar(mean / most), units.spread(mean, std))
     return table
 
 

@@ -53,6 +53,49 @@ class Decision:
         return f"the answer is {labels[1]!r} where its probability is above {self.threshold:.4g}"
 
 
+@dataclass(frozen=True)
+class ThresholdScore:
+    """What one threshold does on some rows, of the second of two classes.
+
+    Attributes:
+        alarms_per_1000: of how many of a thousand rows it is said.
+        chosen: whether it is the one in use.
+    """
+
+    threshold: float
+    recall: float
+    precision: float
+    f1: float
+    balanced_accuracy: float
+    alarms_per_1000: float
+    chosen: bool
+
+
+THRESHOLDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+
+
+def threshold_scores(told: Array, positive: Array, chosen: float) -> tuple[ThresholdScore, ...]:
+    """What usual thresholds and the one in use do, ascending; a ratio with nothing below its line is 0.
+
+    Args:
+        told: float [rows], the second class's probability.
+        positive: bool [rows].
+    """
+    every = np.array(sorted({*THRESHOLDS, chosen}))
+    misses, alarms = _errors(np.asarray(told, np.float64), positive, every)
+    yes, no = int(positive.sum()), int((~positive).sum())
+    found = []
+    for threshold, missed, alarm in zip(every, misses, alarms, strict=True):
+        hits = yes - missed
+        recall, precision = hits / max(1, yes), hits / max(1, hits + alarm)
+        balanced = (recall + (no - alarm) / max(1, no)) / 2
+        f1 = 2 * hits / max(1, 2 * hits + alarm + missed)
+        said = 1000 * (hits + alarm) / max(1, yes + no)
+        t, r, p, f, b, s = map(float, (threshold, recall, precision, f1, balanced, said))
+        found.append(ThresholdScore(t, r, p, f, b, s, t == chosen))
+    return tuple(found)
+
+
 def best_decision(told: Array, truth: Array, importance: Sequence[float] | Array) -> Decision:
     """The decision that costs least where an error on a row of class c costs ``importance[c]``.
 

@@ -55,7 +55,8 @@ def scale_logits(graph: Graph, slope: float, shift: Sequence[float] = ()) -> Gra
 
 def _last(graph: Graph) -> Node:
     maker = Uses(graph).maker.get(graph.outputs[0]) if len(graph.outputs) == 1 else None
-    if maker is not None and (maker.operation == "softmax" or maker.attributes.get("function") == "sigmoid"):
+    kinds = ("softmax", None), ("activation", "sigmoid")
+    if maker is not None and (maker.operation, maker.attributes.get("function")) in kinds:
         return maker
     raise GraphError("logits are those of a network that ends in a sigmoid or a softmax", received=graph.name)
 

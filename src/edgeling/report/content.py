@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from edgeling.data.decision import ThresholdScore
 from edgeling.data.probabilities import Calibration, Curve
 from edgeling.data.scores import ClassScore
 from edgeling.explaining import PermutationImportance
@@ -102,6 +103,9 @@ class Evaluation:
         precision_recall: precision over recall, likewise.
         unseen: whether it is known that training never saw these rows.
         source: the file the rows are from, where it is not the table learned from.
+        before: the same with probabilities as the network tells them, and the likelier class chosen.
+        correction, decision: what is done to them since, and how a class is chosen, for people.
+        thresholds: of two classes, what several would do.
     """
 
     rows: int
@@ -116,6 +120,10 @@ class Evaluation:
     calibration: Calibration | None = None
     unseen: bool = True
     source: str = ""
+    before: Evaluation | None = None
+    correction: str = ""
+    decision: str = ""
+    thresholds: tuple[ThresholdScore, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +188,7 @@ class Content:
     """Everything on the page.
 
     Attributes:
-        importance: in accuracy for classification, in R² for regression.
+        importance: in log loss for classification, in R² for regression.
         deployments: the recommended precision first; the headline is about the first measured on a chip.
         created: printed as given, so that equal contents make equal pages.
         search: the one that the network came of.

@@ -138,11 +138,10 @@ def importance_section(content: Content) -> Markup | None:
         return None
     rest = len(importance.feature_names) - MAX_IMPORTANCE_BARS
     more = f" {plural(rest, 'less important column')} not drawn." if rest > 0 else ""
-    name = units.headline_metric(content.task)
     bars = diagrams.importance_bars(
-        "importance", "Importance of each column", importance, most=MAX_IMPORTANCE_BARS, percent=units.is_rate(name)
-    )
-    unit = "percentage points of accuracy" if units.is_rate(name) else units.metric_name(name)
+        "importance", "Importance of each column", importance, most=MAX_IMPORTANCE_BARS
+    )  # fmt: skip
+    unit = "R² lost" if content.task == "regression" else "log loss gained"
     shuffles = plural(importance.repeats, "shuffle")
     caption = f"Permutation importance in {unit}: mean of {shuffles}, whiskers one standard deviation.{more}"
     return section("What matters", pair(figure(bars, caption), _reading(content, importance)))
@@ -150,25 +149,21 @@ def importance_section(content: Content) -> Markup | None:
 
 def _reading(content: Content, importance: PermutationImportance) -> Markup:
     """How to read the bars, and what they say."""
-    name = units.headline_metric(content.task)
+    name, moves, sign = ("R²", "falls", 1) if content.task == "regression" else ("log loss", "rises", -1)
     best = importance.ranking[0]
-    after = charts.typeset(units.metric(name, importance.baseline - float(importance.mean[best])))
-    before = charts.typeset(units.metric(name, importance.baseline))
+    after = charts.typeset(units.figure(sign * (importance.baseline - float(importance.mean[best]))))
+    before = charts.typeset(units.figure(sign * importance.baseline))
     if importance.mean[best] <= 0:
         finding = "Shuffling any one column costs nothing on these rows: no column makes a difference on its own."
     else:
         finding = join(
             "The model leans most on ", element("em", importance.feature_names[best]),
-            f": without what it tells, {_metric_in_text(name)} falls from {before} to {after} on average.",
+            f": without what it tells, {name} {moves} from {before} to {after} on average.",
         )  # fmt: skip
-    how = "Each bar shows how far the result falls when one column is shuffled, so that it says nothing any more."
+    how = f"Each bar shows how far {name} {moves} when one column is shuffled, so that it says nothing any more."
     if len(importance.feature_names) > 1:
         how += " Columns that tell the same story share their importance; one near zero may not be needed."
     return element("div", paragraph(finding), paragraph(how, style="quiet"))
-
-
-def _metric_in_text(name: str) -> str:
-    return "accuracy" if name == "accuracy" else units.metric_name(name)
 
 
 def _finite(values: Array | None) -> Array | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from importlib import resources
 
-from edgeling.report import deployment, evaluation, explaining, learning, selecting
+from edgeling.report import deciding, deployment, evaluation, explaining, learning, selecting
 from edgeling.report.content import Content
 from edgeling.report.headline import headline
 from edgeling.report.markup import Markup, element, join
@@ -20,6 +20,7 @@ def render(content: Content) -> str:
         learning.data_section,
         learning.training_section,
         evaluation.evaluation_section,
+        deciding.deciding_section,
         learning.importance_section,
         explaining.dependence_section,
         _search,

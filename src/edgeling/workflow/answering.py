@@ -57,6 +57,15 @@ class Answering:
         assert self.unseen is not None
         return self.correction.probabilities(self.unseen.logits)
 
+    @property
+    def correction_sentence(self) -> str:
+        """What is done to the logits, for people."""
+        if self.unseen is None:
+            return "nothing is corrected, for there were no rows left out"
+        rows = f"{len(self.unseen.truth):,} rows" + (" left out in turn" if self.unseen.folds > 1 else " left out")
+        shift = ", ".join(f"{each:+.3g}" for each in self.correction.shift)
+        return f"logits divided by {self.correction.temperature:.3g} and shifted by {shift}, as {rows} say"
+
     def sentences(self, balancing: Balancing, labels: Sequence[str]) -> Iterator[str]:
         """What a person should know."""
         if balancing.how != "none":

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from edgeling import __version__, targets
+from edgeling.data.decision import Decision, threshold_scores
 from edgeling.data.probabilities import (
     Calibration,
     Curve,
@@ -53,7 +54,9 @@ def trained_content(trained: Trained, command: str) -> Content:
         target=target.name,
         data=_data(trained),
         training=_training(trained),
-        evaluation=evaluation(pipeline, raw, truth, trained.scores[pipeline.precision], guess, source=source),
+        evaluation=before_and_after(
+            evaluation(pipeline, raw, truth, trained.scores[pipeline.precision], guess, source=source), trained
+        ),
         importance=trained.importance,
         columns=trained.columns,
         network=_network(trained),
@@ -173,14 +176,20 @@ def evaluation(
         where: ``unseen`` and ``source`` of the result.
     """
     answers = pipeline.answers(raw)
-    if not pipeline.labels:
-        constant = np.full(len(truth), truth.mean() if guess is None else guess)
-        baseline = regression_scores(truth, constant)
-        return Evaluation(len(raw), dict(scores), y_true=truth, y_predicted=answers[:, 0], baseline=baseline, **where)
+    if pipeline.labels:
+        return _of_classes(pipeline, truth, answers, scores, guess, **where)
+    constant = np.full(len(truth), truth.mean() if guess is None else guess)
+    baseline = regression_scores(truth, constant)
+    return Evaluation(len(raw), dict(scores), y_true=truth, y_predicted=answers[:, 0], baseline=baseline, **where)
+
+
+def _of_classes(
+    pipeline: Pipeline, truth: Array, answers: Array, scores: Mapping[str, Any], guess: float | None, **where: Any
+) -> Evaluation:
     commonest = int(np.argmax(np.bincount(truth)) if guess is None else guess)
     told = shares(answers)
     return Evaluation(
-        rows=len(raw),
+        rows=len(truth),
         metrics=_headlines(scores),
         per_class=tuple(ClassScore(**score, label=label) for label, score in scores["classes"].items()),
         confusion=np.asarray(scores["confusion_matrix"]),
@@ -190,6 +199,25 @@ def evaluation(
         calibration=_calibration(pipeline, truth, told),
         **where,
     )  # fmt: skip
+
+
+def before_and_after(after: Evaluation, trained: Trained) -> Evaluation:
+    """A result beside the one with uncorrected probabilities and the likelier class, and what other thresholds do."""
+    told, pipeline, truth = trained.uncorrected, trained.pipeline, trained.held_out[1]
+    if told is None:
+        return after
+    labels, decision = pipeline.labels, pipeline.preparation.target.decision
+    scores = classification_scores(truth, Decision().choose(told), labels, shares(told))
+    positive = shares(pipeline.answers(trained.held_out[0]))[:, 1]
+    thresholds = threshold_scores(positive, truth == 1, decision.threshold) if len(labels) == 2 else ()
+    behind = trained.answering
+    return replace(
+        after,
+        before=_of_classes(pipeline, truth, told, scores, None),
+        correction=behind.correction_sentence,
+        decision=decision.sentence(labels),
+        thresholds=thresholds if np.isfinite(positive).all() else (),
+    )
 
 
 _HEADLINES = ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "average_precision", "log_loss",

@@ -17,7 +17,7 @@ from edgeling.data.balance import Balance
 from edgeling.errors import EdgelingError, GraphError
 from edgeling.explaining import PermutationImportance
 from edgeling.explaining.findings import ColumnFindings
-from edgeling.graph import Graph
+from edgeling.graph import Graph, run_rows
 from edgeling.graph.types import Array
 from edgeling.models.trained import CALIBRATION_ROWS
 from edgeling.network.network import inference_graph
@@ -40,7 +40,7 @@ from edgeling.workflow.settings import AUTO as BY_COMPARISON
 from edgeling.workflow.settings import DEFAULT_TARGETS, LINEAR, ClassWeight, PrecisionChoice, Settings, Threshold
 from edgeling.workflow.typical import typical_rows
 
-LARGEST_INT8_LOSS = 0.01  # of accuracy or R²: what "auto" gives up for a smaller program
+LARGEST_INT8_LOSS = 0.01  # of any score of _COUNTS: what "auto" gives up for a smaller program
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +56,7 @@ class Trained:
         proofs: by precision, then by target.
         held_out: raw vectors and answers of the rows that judged.
         notes: sentences for the person.
+        uncorrected: of classes, what the network answered on those rows before anything was corrected.
         search: of which its settings came; None of plain training.
     """
 
@@ -70,6 +71,7 @@ class Trained:
     proofs: Mapping[str, Mapping[str, Proof]]
     held_out: tuple[Array, Array]
     notes: tuple[str, ...]
+    uncorrected: Array | None = None
     search: SearchSummary | None = None
 
     @property
@@ -183,7 +185,16 @@ def _train(
     importance = _importance(pipeline, *held_out, settings, progress) if settings.importance else None
     source = str(data) if is_file else "a table"
     notes = (*checked.warnings, *division.notes, *_notes(division, preparation, learned, behind))
-    return Trained(source, settings, division, pipeline, learned, behind, scores, importance, proofs, held_out, notes)
+    told = _uncorrected(inference_graph(fitted.network), preparation, held_out[0]) if pipeline.labels else None
+    return Trained(
+        source, settings, division, pipeline, learned, behind, scores, importance, proofs, held_out, notes, told
+    )
+
+
+def _uncorrected(network: Graph, preparation: Preparation, raw: Array) -> Array | None:
+    """What the network answers as it was trained; None where that is not a number in some row."""
+    (answers,) = run_rows(network, run_rows(preparation.graph(), raw)[0])
+    return answers if np.isfinite(answers).all() else None
 
 
 def _notes(division: Division, preparation: Preparation, learned: Learned, behind: Answering) -> Iterator[str]:
@@ -244,11 +255,15 @@ def _pipeline(
     return Pipeline(preparation, deployed, next(iter(deployed.graphs)), config)
 
 
+_COUNTS = ("accuracy", "balanced_accuracy", "roc_auc", "average_precision", "r2")
+
+
 def _chosen(scores: Mapping[str, Mapping[str, Any]], proofs: Mapping[str, Mapping[str, Proof]]) -> str:
     """int8 where it costs little and its program is smaller on the chips; else float32, or what there is."""
     if len(scores) == 1:
         return next(iter(scores))
-    loss = main_metric(scores["float32"])[1] - main_metric(scores["int8"])[1]
+    lost = [scores["float32"][name] - scores["int8"][name] for name in _COUNTS if name in scores["float32"]]
+    loss = max((each for each in lost if np.isfinite(each)), default=0.0)
     sizes = {p: sum(proof.flash_bytes or 0 for proof in by_target.values()) for p, by_target in proofs.items()}
     return "int8" if loss <= LARGEST_INT8_LOSS and sizes["int8"] < sizes["float32"] else "float32"
 
