@@ -72,7 +72,7 @@ def test_the_figures_are_on_standard_error(capsys, tmp_path):
         "82.3 %",
         "73.4 %",
         "33",
-        "40.0 ± 2.0",
+        "0.400 ± 0.020",
         "988",
         "611",
         "123,456",

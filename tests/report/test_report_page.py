@@ -171,7 +171,7 @@ def test_equal_contents_make_equal_pages():
 @pytest.mark.parametrize(
     "number",
     """93.3 %|1,234 rows|1,988 B|1,760 B|228 B|611|3.64 µs|168 MHz|4,321|0.1234|5.678|271|91.2 %|82.3 %|73.4 %|81.1 %
-    |32.1 ± 5.0|1.2 \N{MULTIPLICATION SIGN} 10⁻⁷|seed 7|4.20 ms|best: epoch 2|a Tuesday|34 values missing
+    |0.321 ± 0.050|1.2 \N{MULTIPLICATION SIGN} 10⁻⁷|seed 7|4.20 ms|best: epoch 2|a Tuesday|34 values missing
     |1,000 (81.0 %)|most often width|4,343 parameters|abababababababababab""".replace("\n    ", "").split("|"),
 )
 def test_numbers_of_the_content_are_on_the_page(number):

@@ -44,12 +44,10 @@ def class_bars(key: str, title: str, counts: Mapping[str, int]) -> Markup:
     return drawing(key, title, description, WIDTH, len(rows) * ROW + 4, *rows)
 
 
-def importance_bars(
-    key: str, title: str, importance: PermutationImportance, *, most: int, percent: bool = False
-) -> Markup:
+def importance_bars(key: str, title: str, importance: PermutationImportance, *, most: int) -> Markup:
     """Mean fall of the score for each column, most important first, whiskers one standard deviation each way.
 
-    At most ``most`` columns; figures in percentage points if ``percent``.
+    At most ``most`` columns.
     """
     chosen = importance.ranking[:most]
     means, stds = importance.mean[list(chosen)], importance.std[list(chosen)]
@@ -60,7 +58,7 @@ def importance_bars(
         return left + (value - low) / (high - low) * (right - left)
 
     rows = [
-        join(_row_name(i, importance.feature_names[j]), _whisker_bar(i, x, float(mean), float(std), percent))
+        join(_row_name(i, importance.feature_names[j]), _whisker_bar(i, x, float(mean), float(std)))
         for i, (j, mean, std) in enumerate(zip(chosen, means, stds, strict=True))
     ]
     zero = element("line", x1=x(0), y1=0, x2=x(0), y2=len(rows) * ROW + 2, class_="axis")
@@ -175,14 +173,14 @@ def _row_name(row: int, name: str) -> Markup:
     return _named(name, NAME_WIDTH - 8, row * ROW + 17, NAME_LENGTH, "end")
 
 
-def _whisker_bar(row: int, x: Callable[[float], float], mean: float, std: float, percent: bool) -> Markup:
+def _whisker_bar(row: int, x: Callable[[float], float], mean: float, std: float) -> Markup:
     middle, start, end = row * ROW + 13, min(x(0), x(mean)), max(x(0), x(mean))
     low, high = x(mean - std), x(mean + std)
     whisker = f"M{low:.1f} {middle}H{high:.1f}M{low:.1f} {middle - 4}v8M{high:.1f} {middle - 4}v8"
     return join(
         element("rect", x=start, y=middle - 8, width=max(end - start, 0.5), height=16, rx=2, class_="fill a"),
         element("path", d=whisker, class_="whisker"),
-        text(WIDTH - 4, row * ROW + 17, typeset(units.spread(mean, std, percent=percent)), "end"),
+        text(WIDTH - 4, row * ROW + 17, typeset(units.spread(mean, std)), "end"),
     )
 
 
