@@ -33,3 +33,25 @@ def test_a_row_is_explained_in_the_terminal_on_the_page_and_as_json(trained) -> 
 )  # fmt: skip
 def test_what_is_not_there_is_refused(trained, options: list[str], said: str) -> None:
     assert said in trained.refused("explain", "flowers.edgeling", "flowers.csv", *options)
+
+
+def test_c_that_explains_itself_is_built_and_verified(trained) -> None:
+    said = trained.json("build", "flowers.edgeling", "--explain", "shapley", "--reasons", "3", "--out", "firmware")
+    told = said["explain"]
+    assert (told["method"], told["columns"], told["reasons"], told["steps"]) == ("shapley", 4, 3, 16)
+    assert told["matches"] is said["targets"]["cortex-m4"]["matches"] is True
+    assert told["added_flash_bytes"] > 0
+    assert "flowers_reasons" in (trained.folder / "firmware" / "flowers.h").read_text()
+    assert (
+        json.loads((trained.folder / "firmware" / "edgeling-build.json").read_text())["explain"]["method"] == "shapley"
+    )
+    done = trained.run("verify", "flowers.edgeling", "--explain", "gradient", "--for", "native")
+    assert done.returncode == 0, done.stderr
+    assert "NAME_explain explains what the graph means" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "options", [["--explain", "guess"], ["--reasons", "2"], ["--explain", "shapley", "--reasons", "9"]]
+)
+def test_explanations_that_cannot_be_are_refused(trained, options: list[str]) -> None:
+    trained.refused("build", "flowers.edgeling", "--out", "firmware", *options)

@@ -16,6 +16,7 @@ from edgeling.graph import GraphBuilder
 from edgeling.targets import get
 from edgeling.workflow.deploy import deployable
 from edgeling.workflow.ends import with_golden, with_integer_ends
+from edgeling.workflow.explained import with_explanation
 from tests.codegen.networks import TUTORIALS
 from tests.codegen.test_builds import write
 from tests.codegen.test_flags import FEATURES, network
@@ -43,7 +44,10 @@ def deployed() -> list[Program]:
     x, y = b.input("x", (1, 3)), b.input("y", (1, 2))
     several = b.build([b.add("concatenate", x, y, name="both"), b.add("square", y, name="squared")])
     made.append((deployable("ports", several, (wide[:, :3], wide[:, 3:5]), None, ["float32"]), "float32"))
-    return [with_golden(item, precision).program(precision) for item, precision in made]
+    plain = deployable("why", network(), rows, rows, ["float32"])
+    explained = [with_explanation(plain, "float32", method, rows[:2]) for method in ("integrated", "shapley")]
+    golden = [with_golden(item, precision).program(precision) for item, precision in made]
+    return [*golden, *(item.named(f"why_{i}").program("float32") for i, item in enumerate(explained))]
 
 
 def training() -> list[Program]:

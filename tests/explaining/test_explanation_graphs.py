@@ -70,7 +70,7 @@ def test_gradients_are_those_of_finite_differences_and_integrated_ones_their_mea
     baselines = run_rows(cut.head, others)[0].astype(np.float64)
     cases = [("gradient", [1.0], baselines.mean(axis=0)[None]), ("integrated", (np.arange(4) + 0.5) / 4, baselines)]
     for method, points, starts in cases:
-        explained = explanation_graph(graph, method, others, 4)
+        explained = explanation_graph(graph, method, others, 4, complete=False)
         by_column = np.zeros((2, 4))
         for baseline in starts:
             away = prepared[0] - baseline
@@ -88,9 +88,25 @@ def test_integrated_gradients_add_up_the_nearer_the_more_steps():
     answers = in_double(graph)(x)[:, 0]
     off = []
     for steps in (4, 64):
-        explained = explanation_graph(graph, "integrated", x[20:24], steps)
+        explained = explanation_graph(graph, "integrated", x[20:24], steps, complete=False)
         off.append(np.abs(explained.attributions(x).sum(axis=1) + explained.base[0, 0] - answers).max())
     assert off[1] < off[0] / 16  # midpoints: the error falls with the square of the step
+
+
+@pytest.mark.parametrize("background", [1, 3])
+@pytest.mark.parametrize("units", [(6, 1), (6, 5, 3)])
+def test_what_steps_leave_over_is_shared_out_by_size(units, background):
+    graph, x = network(units, "relu"), rows()
+    of, others = weights(graph, 1), x[20 : 20 + background]
+    rough, whole = (explanation_graph(graph, "integrated", others, 6, complete=c) for c in (False, True))
+    answers = in_double(graph)(x[:9])[:, 0 if of is None else 1]
+    found = whole.attributions(x[:9], of)
+    room = row_bounds(whole.graph, *given(graph, x[:9], of))[0].tolerance
+    base = whole.base[0, 0 if of is None else 1]
+    assert np.all(np.abs(found.astype(np.float64).sum(axis=1) + base - answers) <= 8 * room)
+    if background == 1:  # each column lacks the same share of its parts' sizes, at most all of it
+        lacking = np.abs(answers - base - rough.attributions(x[:9], of).sum(axis=1))
+        assert np.all(np.abs(found - rough.attributions(x[:9], of)) <= lacking[:, None] + room)
 
 
 def test_a_category_and_a_date_are_one_column_each():

@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgeling.cli.explaining import (
+    Background,
+    Explain,
+    Reasons,
+    explanation_json,
+    require_explain,
+    show_explanation,
+)
 from edgeling.cli.learning import (
     Adapt,
     Learn,
@@ -69,13 +77,17 @@ def build(
     loss: Loss = "",
     adapt: Adapt = "",
     remember: Remember = 0,
+    explain: Explain = "",
+    reasons: Reasons = None,
+    background: Background = None,
     force: Annotated[bool, typer.Option(help="Replace files in the folder that are edited or somebody's own.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write the C99 of a trained network, with an example, and measure the binary on the target.
 
     Exits 3 if the target has not the memory; the C is written all the same. With --learn it can learn on the device,
-    and does so on the target: its weights are compared with those that the same rows give here.
+    and does so on the target: its weights are compared with those that the same rows give here. With --explain it
+    tells on the device what each column adds to an answer, which is compared and measured likewise.
 
     Example: edgeling build flowers.edgeling --for cortex-m4 --out firmware/
     """
@@ -86,19 +98,23 @@ def build(
         if io not in ("float32", "int8"):
             raise typer.BadParameter(f"{io!r} is not one of float32, int8", param_hint="--io")
         require_learn(learn, optimizer=optimizer, loss=loss, adapt=adapt, remember=remember)
+        require_explain(explain, reasons, background)
         rows = rows_of(opened(artifact), calibration, reading) if calibration else None
+        compared = rows_of(opened(artifact), background, reading) if background else None
         built = build_c(
             artifact, target, out=out, precision=precision, name=name, calibration_data=rows, io=io, selftest=selftest,
             force=force, compiler=compiler, flash_bytes=size_bytes("flash", flash), ram_bytes=size_bytes("ram", ram),
-            learn=learn, optimizer=optimizer, loss=loss, adapt=adapt, remember=remember,
+            learn=learn, optimizer=optimizer, loss=loss, adapt=adapt, remember=remember, explain=explain,
+            reasons=reasons, background=compared,
         )  # fmt: skip
         for path in built.kept:
             say(f"Left: {out / path}, of an earlier build, for it was edited since")
         show_proof(target, built.precision, built)
         show_learning(built.learning)
+        show_explanation(built.explanation)
         if as_json:
-            learned = learning_json(built.learning)
-            print_json({**_told(built), "artifact": out, "targets": {target: figures(built)}, **learned})
+            more = {**learning_json(built.learning), **explanation_json(built.explanation)}
+            print_json({**_told(built), "artifact": out, "targets": {target: figures(built)}, **more})
         raise_exit(built)
 
 

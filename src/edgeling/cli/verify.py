@@ -19,6 +19,7 @@ from edgeling.cli.build import (
     rows_of,
     show_proof,
 )
+from edgeling.cli.explaining import Background, Explain, explanation_json, require_explain, show_explanation
 from edgeling.cli.learning import (
     Adapt,
     Learn,
@@ -50,6 +51,8 @@ def verify(
     flash: Flash = "",
     ram: Ram = "",
     compiler: CompilerName = "",
+    explain: Explain = "",
+    background: Background = None,
     strict: Strict = False,
     learn: Learn = "",
     optimizer: OptimizerOption = "sgd",
@@ -65,6 +68,7 @@ def verify(
 
     Of an .edgeling folder, the C that lies there is run, and compared with what its network gives.
     Rows of --data that cannot be answered are left out and counted; --strict refuses them.
+    With --explain, NAME_explain of C made now is run on the rows too.
     Exits 3 if they agree but the target has not the memory.
     With --learn the C learns there, row by row, from --data with its target (of a bare model the columns behind its
     inputs) or from rows made up; the weights are compared with those that the same rows give here.
@@ -77,6 +81,7 @@ def verify(
 
         others = {"optimizer": optimizer, "loss": loss, "adapt": adapt, "remember": remember}
         require_learn(learn, **others, learning_rate=learning_rate)
+        require_explain(explain, None, background)
         source = opened(artifact)
         rows, truths = lessons_of(source, data, reading) if learn and data else (None, None)
         if data and not learn:
@@ -86,14 +91,21 @@ def verify(
             adapt=adapt, remember=remember, learning_rate=learning_rate,
             calibration_data=rows_of(source, calibration, reading) if calibration else None,
             flash_bytes=size_bytes("flash", flash), ram_bytes=size_bytes("ram", ram), compiler=compiler,
+            explain=explain, background=rows_of(source, background, reading) if background else None,
         )  # fmt: skip
         show_proof(target, proof.precision, proof)
         show_learning(proof.learning)
+        show_explanation(proof.explanation)
         _tell(artifact, proof)
         if as_json:
-            told = {"artifact": artifact, "precision": proof.precision, "ran": proof.ran, "edited": proof.edited}
-            print_json({**told, "targets": {target: figures(proof)}, **learning_json(proof.learning)})
+            print_json({"artifact": artifact, **_told(proof, target)})
         raise_exit(proof)
+
+
+def _told(proof: Verification, target: str) -> dict[str, Any]:
+    told = {key: getattr(proof, key) for key in ("precision", "ran", "edited")}
+    more = {**learning_json(proof.learning), **explanation_json(proof.explanation)}
+    return {**told, "targets": {target: figures(proof)}, **more}
 
 
 def _tell(artifact: Path, proof: Verification) -> None:

@@ -6,6 +6,9 @@ They stand in a folder of their own, for build systems take every C file beside 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+from edgeling.codegen.facts import c_string
 from edgeling.codegen.program import EntryPoint, Port
 from edgeling.codegen.text import comment
 from edgeling.graph.types import DType, TensorType
@@ -111,3 +114,57 @@ def _print(c_name: str, port: Port) -> str:
     return (
         f'    for (int i = 0; i < {port.type.size}; i++) {{\n        printf("{style}\\n", {cast}{c_name}[i]);\n    }}'
     )
+
+
+_REASONS = """\
+/* An example: takes a row from the command line, as main.c does, and prints the answer and the reasons for it. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "{name}.h"
+
+static const char *const columns[{columns}] = {{
+{names}
+}};
+
+int main(int count, char **words) {{
+{arena}    static float input[{columns}], output[{outputs}], attributions[{columns}];
+    static int32_t reasons[{reasons}];
+    for (int i = 0; i < {columns} && i + 1 < count; i++) {{
+        input[i] = (float)strtod(words[i + 1], NULL);
+    }}
+    if ({call} != {upper}_OK) {{
+        fprintf(stderr, "an input has no answer: it is NaN or infinite\\n");
+        return 1;
+    }}
+    for (int i = 0; i < {outputs}; i++) {{
+        printf("%.7g\\n", (double)output[i]);
+    }}
+    for (int k = 0; k < {reasons} && reasons[k] >= 0; k++) {{
+        printf("because of %s: %+.3g\\n", columns[reasons[k]], (double)attributions[reasons[k]]);
+    }}
+    return 0;
+}}
+"""
+
+
+def with_reasons(files: Mapping[str, str], name: str, entry: EntryPoint, names: Sequence[str]) -> dict[str, str]:
+    """The example's files with one that prints reasons by the columns' names."""
+    (x,), (y, _, told) = entry.inputs, entry.outputs
+    known = names or [f"column {i}" for i in range(x.type.size)]
+    given = ", ".join([*entry.memory("", "&arena"), "input", "output", "attributions", "reasons"])
+    program = _REASONS.format(
+        name=name, upper=name.upper(), columns=x.type.size, outputs=y.type.size, reasons=told.type.size,
+        names="\n".join(f"    {c_string(each)}," for each in known).rstrip(","),
+        arena=f"    static {name}_arena arena;\n" if entry.takes_arena else "",
+        call=f"{entry.function}({given})",
+    )  # fmt: skip
+    build = files[f"{FOLDER}/Makefile"].replace("\nclean:", _REASONS_TARGET.format(name=name) + "\nclean:")
+    build = build.replace("rm -f example\n", "rm -f example reasons\n")
+    return {**files, f"{FOLDER}/reasons.c": program, f"{FOLDER}/Makefile": build}
+
+
+_REASONS_TARGET = """
+reasons: reasons.c ../{name}.c ../{name}.h
+	$(CC) $(CFLAGS) -I.. reasons.c ../{name}.c -o reasons
+"""

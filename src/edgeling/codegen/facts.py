@@ -34,9 +34,9 @@ def facts(name: str, graph: Graph, interface: Interface, constant_bytes: int) ->
     writer = _Writer(name)
     held = {kind.dtype for kind in graph.types.values()}
     kind = "int16x8" if DType.INT16 in held else "int8" if DType.INT8 in held else "float32"
-    writer.define("EDGELING_VERSION", _string(__version__))
-    writer.define("MODEL_HASH", _string(fingerprint(graph)), "SHA-256 of graph and weights")
-    writer.define("PRECISION", _string(kind))
+    writer.define("EDGELING_VERSION", c_string(__version__))
+    writer.define("MODEL_HASH", c_string(fingerprint(graph)), "SHA-256 of graph and weights")
+    writer.define("PRECISION", c_string(kind))
     for way, ports in (("INPUT", graph.inputs), ("OUTPUT", graph.outputs)):
         for i, port in enumerate(ports):
             which = "" if len(ports) == 1 else f"_{_upper(port, i)}"
@@ -44,7 +44,9 @@ def facts(name: str, graph: Graph, interface: Interface, constant_bytes: int) ->
     writer.define("CONSTANT_BYTES", str(constant_bytes))
     writer.define("ALIGNMENT", str(ALIGNMENT_BYTES), "bytes; no buffer needs more")
     if interface.labels:
-        writer.define_list("LABELS", map(_string, interface.labels))
+        writer.define_list("LABELS", map(c_string, interface.labels))
+    if interface.reasons:
+        writer.define("REASONS_SIZE", str(interface.reasons))
     blocks = ["".join(writer.lines)]
     blocks += filter(None, (_scales(writer, graph, interface), _threshold(writer, interface)))
     return blocks + _enums(writer, interface)
@@ -174,7 +176,7 @@ def _lower(text: str, position: int) -> str:
     return _upper(text, position).lower()
 
 
-def _string(text: str) -> str:
+def c_string(text: str) -> str:
     """A C string literal: what is not plain ASCII as octal escapes of its UTF-8, and nothing a trigraph."""
     safe = [chr(b) if 32 <= b < 127 and chr(b) not in '"\\?' else f"\\{b:03o}" for b in text.encode("utf-8", "replace")]
     return f'"{"".join(safe)}"'

@@ -13,7 +13,7 @@ from importlib.resources import files
 import numpy as np
 
 from edgeling.codegen.calls import parameters_of
-from edgeling.codegen.example import example_files
+from edgeling.codegen.example import example_files, with_reasons
 from edgeling.codegen.extras import Extra, extras
 from edgeling.codegen.facts import LEARNING_RESERVED, RESERVED
 from edgeling.codegen.function import Function, write_function
@@ -23,14 +23,16 @@ from edgeling.codegen.layout import Member, Tables, weight_members
 from edgeling.codegen.learning import guard_bytes, learning_extras
 from edgeling.codegen.memory import WORD_BYTES, words_of
 from edgeling.codegen.names import Names, identifier
-from edgeling.codegen.program import Pack, Program
+from edgeling.codegen.program import EntryPoint, Pack, Program
+from edgeling.codegen.reasons import SUFFIX as REASONS
+from edgeling.codegen.reasons import reasons_extra
 from edgeling.codegen.text import initializer
 from edgeling.errors import GraphError
 from edgeling.graph.fingerprint import fingerprint
 from edgeling.graph.types import Graph, bodies
 from edgeling.targets import Target
 
-RUN = "run"
+RUN, EXPLAIN = "run", "explain"
 
 _IN_RAM = """\
 #ifdef EDGELING_READS_FLASH
@@ -82,7 +84,7 @@ def generate(
     entries = {RUN: graphs} if isinstance(graphs, Graph) else dict(graphs)
     members = weight_members(entries.values())
     tables = Tables(Names(), name, all(map(_reads_constants_only, entries.values())))
-    for suffix in {*RESERVED, *(LEARNING_RESERVED if interface and interface.learning else ()), *entries}:
+    for suffix in {*_reserved(interface), *entries}:
         tables.names.take(f"{name}_{suffix}")
     functions = {
         suffix: _for_any_rows(graph, (more_rows or {}).get(suffix), f"{name}_{suffix}", name, members, tables, target)
@@ -98,7 +100,7 @@ def generate(
         )
         for suffix, graph in entries.items()
     }
-    more = extras(functions[RUN].entry, entries[RUN], interface, tables, name) if interface else []
+    more = _beside(name, entries[RUN], functions, interface, tables) if interface else []
     initializer = interface.initializer if interface else "init"
     needed = max(f.plan.words for f in functions.values()) * WORD_BYTES
     if interface and interface.learning:
@@ -107,6 +109,22 @@ def generate(
         needed += guard_bytes(members, interface.learning)
     start = initializer if initial_values and members else ""
     return _program(name, entries, functions, members, tables, needed, start, interface, more)
+
+
+def _beside(
+    name: str, run: Graph, functions: Mapping[str, Function], interface: Interface, tables: Tables
+) -> list[Extra]:
+    """What a deployed graph offers beside its run."""
+    more = extras(functions[RUN].entry, run, interface, tables, name)
+    if interface.reasons:
+        more.append(reasons_extra(name, functions[RUN].entry, functions[EXPLAIN].entry, interface))
+    return more
+
+
+def _reserved(interface: Interface | None) -> set[str]:
+    """Suffixes of functions that may stand beside those of the graphs."""
+    learning = LEARNING_RESERVED if interface and interface.learning else ()
+    return {*RESERVED, *learning, *([REASONS] if interface and interface.reasons else [])}
 
 
 def _for_any_rows(
@@ -160,11 +178,19 @@ def _program(
     return Program(
         name, texts, (*(f.entry for f in functions.values()), *guarded), weights_bytes, arena_bytes, tables.bytes,
         {variable: m.offset for variable, m in members.items()},
-        example_files(name, first, initializer), f"{name}_{initializer}" if init else "",
+        _examples(name, first, initializer, interface, more), f"{name}_{initializer}" if init else "",
         tuple(extra.entry for extra in more if extra.entry not in guarded),
         fingerprint(graphs[RUN]) if interface else "",
         learns=bool(interface and interface.learning),
     )  # fmt: skip
+
+
+def _examples(
+    name: str, entry: EntryPoint, initializer: str, interface: Interface | None, more: Sequence[Extra]
+) -> dict[str, str]:
+    files = example_files(name, entry, initializer)
+    why = next((extra.entry for extra in more if extra.entry.function == f"{name}_{REASONS}"), None)
+    return with_reasons(files, name, why, interface.input_names) if why and interface else files
 
 
 def _source(name: str, headers: Iterable[str], tables: Tables, bodies: Sequence[str], check: str) -> str:

@@ -65,6 +65,7 @@ class Interface:
         learning: of a program that learns; the functions of its other graphs refuse what ``NAME_run`` refuses.
         classes: by input, of how many classes it holds the number of one.
         port_macros: whether ``NAME_INPUT_SIZE`` and ``NAME_OUTPUT_SIZE`` are of the ports of this function.
+        reasons: of a program with ``NAME_explain``, how many columns ``NAME_reasons`` names; 0 writes none.
     """
 
     decision: Decision = ""
@@ -79,6 +80,7 @@ class Interface:
     learning: LearningInterface | None = None
     classes: Mapping[str, int] = field(default_factory=dict)
     port_macros: bool = True
+    reasons: int = 0
 
     @property
     def initializer(self) -> str:

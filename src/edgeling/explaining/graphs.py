@@ -67,7 +67,9 @@ class ExplanationGraph:
         return run_rows(self.graph, x, weights)[0]
 
 
-def explanation_graph(graph: Graph, method: Method, background: Array, steps: int = STEPS) -> ExplanationGraph:
+def explanation_graph(
+    graph: Graph, method: Method, background: Array, steps: int = STEPS, *, complete: bool = True
+) -> ExplanationGraph:
     """The graph that explains a network of one input [1, columns] and one output [1, outputs].
 
     Args:
@@ -75,6 +77,9 @@ def explanation_graph(graph: Graph, method: Method, background: Array, steps: in
         background: float32 [rows, columns] raw rows that a row is compared with, one after the other; ``gradient`` with
             the mean of what they become: of a category, its shares.
         steps: of ``integrated``.
+        complete: whether what so many steps leave over of the difference of the answers is shared out among what the
+            columns have become, each by the size of its part. Derivatives jump at the kinks of relu, so what is left
+            over falls with the number of steps only; shared out, parts add up.
 
     Raises:
         UnsupportedError: a network that is not of that kind, or has no derivative; too many columns for ``shapley``.
@@ -92,7 +97,7 @@ def explanation_graph(graph: Graph, method: Method, background: Array, steps: in
             received=f"{columns} columns",
             remedy="'integrated' or 'gradient', which take one run or a few",
         )
-    made = _Maker(graph, cut, columns).make(method, prepared, steps)
+    made = _Maker(graph, cut, columns).make(method, prepared, steps, complete)
     answers = run_rows(cut.body, prepared)[0].astype(np.float64).mean(axis=0, keepdims=True)
     count = {"gradient": 0, "integrated": steps, "shapley": 2**columns}[method]
     return ExplanationGraph(made, method, answers.astype(np.float32), count, len(prepared))
@@ -108,12 +113,12 @@ class _Maker:
         names = {key: graph.metadata[key] for key in ("input_names", "input_units") if key in graph.metadata}
         self._b.describe(**names)
 
-    def make(self, method: Method, prepared: Array, steps: int) -> Graph:
+    def make(self, method: Method, prepared: Array, steps: int, complete: bool) -> Graph:
         (seen,) = self._b.inline(self._cut.head, self._x)
         if method == "shapley":
             total = self._shapley(seen, prepared)
         elif method == "integrated":
-            total = self._by_column(self._from_each(seen, prepared, steps))
+            total = self._by_column(self._from_each(seen, prepared, steps, complete))
         else:
             away = self._b.add("subtract", seen, self._b.constant(prepared, "baseline"))
             total = self._by_column(self._b.add("multiply", self._gradient(seen), away))
@@ -133,22 +138,34 @@ class _Maker:
     def _one(self, builder: Builder) -> str:
         return builder.constant(np.ones((1, 1), np.float32), "one")
 
-    def _from_each(self, seen: str, background: Array, steps: int) -> str:
+    def _from_each(self, seen: str, background: Array, steps: int, complete: bool) -> str:
         """The mean over baselines of what is integrated from each."""
+        (answer,) = self._b.inline(self._cut.body, seen) if complete else ("",)
+        usual = run_rows(self._cut.body, background)[0]
+        width, outputs = background.shape[1], self._outputs
         if len(background) == 1:
-            return self._from_baseline(self._b, seen, self._b.constant(background, "baseline"), self._of, steps)
-        each, width = GraphBuilder("from_baseline"), background.shape[1]
+            ends = (answer, self._b.constant(usual, "usual")) if complete else ()
+            return self._from_baseline(self._b, seen, self._b.constant(background, "baseline"), self._of, steps, ends)
+        each = GraphBuilder("from_baseline")
         total, baseline = each.input("total", (1, width)), each.input("baseline", (1, width))
-        ports = [each.input("seen", (1, width)), *([each.input(OF, (1, self._outputs))] if self._of else [])]
-        found = self._from_baseline(each, ports[0], baseline, ports[1] if self._of else "", steps)
+        before = each.input("usual", (1, outputs)) if complete else ""
+        ports = [each.input("seen", (1, width)), *([each.input(OF, (1, outputs))] if self._of else [])]
+        ends = (each.input("answer", (1, outputs)), before) if complete else ()
+        found = self._from_baseline(each, ports[0], baseline, ports[1] if self._of else "", steps, ends)
         body = each.build([each.add("add", total, found)])
-        given = [self._nothing(self._b, width), self._b.constant(background[None], "baselines"), seen]
-        given += [self._of] if self._of else []
-        summed = self._b.add("scan", *given, body=optimize(body), length=len(background), carried=1, axes=(1,))
+        rows = [self._b.constant(background[None], "baselines")]
+        rows += [self._b.constant(usual[None], "usual")] if complete else []
+        given = [self._nothing(self._b, width), *rows, seen, *([self._of] if self._of else []), *([answer] * complete)]
+        summed = self._b.add(
+            "scan", *given, body=optimize(body), length=len(background), carried=1, axes=(1,) * len(rows)
+        )
         return self._b.add("multiply", summed, self._b.constant(np.float32(1 / len(background)), "share_of_a_row"))
 
-    def _from_baseline(self, b: Builder, seen: str, baseline: str, of: str, steps: int) -> str:
-        """How far prepared numbers are from the baseline, times the mean derivative at the middles of equal steps."""
+    def _from_baseline(self, b: Builder, seen: str, baseline: str, of: str, steps: int, ends: tuple[str, ...]) -> str:
+        """How far prepared numbers are from the baseline, times the mean derivative at the middles of equal steps.
+
+        ``ends``: the answer here and there, if what is left over of their difference is to be shared out.
+        """
         away = b.add("subtract", seen, baseline)
         inner, width = GraphBuilder("way"), b.type_of(seen).shape[1]
         share, total = inner.input("share", (1, 1)), inner.input("total", (1, width))
@@ -161,7 +178,9 @@ class _Maker:
         half = b.constant(np.full((1, 1), 0.5 / steps, np.float32), "half_a_step")
         given = [half, self._nothing(b, width), baseline, away, *([of] if of else [])]
         _, summed = b.add_many("scan", *given, body=body, length=steps, carried=2, axes=())
-        return b.add("multiply", b.add("multiply", summed, b.constant(np.float32(1 / steps), "share_of_a_step")), away)
+        mean = b.add("multiply", summed, b.constant(np.float32(1 / steps), "share_of_a_step"))
+        parts = b.add("multiply", mean, away)
+        return _shared_out(b, parts, of, *ends) if ends else parts
 
     def _nothing(self, b: Builder, width: int) -> str:
         return b.constant(np.zeros((1, width), np.float32), "nothing")
@@ -214,6 +233,17 @@ def _named(builder: GraphBuilder, total: str) -> Graph:
     from edgeling.passes.rewrite import rename
 
     return rename(builder.build([total]), total, "attributions")
+
+
+def _shared_out(b: Builder, parts: str, of: str, here: str, there: str) -> str:
+    """Parts [1, n] with what they lack of the difference of two answers, each by its size."""
+    difference = b.add("subtract", here, there)
+    wanted = b.add("sum", b.add("multiply", difference, of), axes=(1,)) if of else difference
+    lacking = b.add("subtract", wanted, b.add("sum", parts, axes=(1,)))
+    twice = b.add("multiply", b.add("activation", parts, function="relu"), b.constant(np.float32(2), "two"))
+    sizes = b.add("subtract", twice, parts)
+    whole = b.add("add", b.add("sum", sizes, axes=(1,)), b.constant(np.float32(1e-30), "above_zero"))
+    return b.add("add", parts, b.add("multiply", sizes, b.add("divide", lacking, whole)))
 
 
 def _counts(b: Builder, known: str, columns: int) -> tuple[str, str]:

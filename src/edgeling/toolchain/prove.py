@@ -14,7 +14,7 @@ from edgeling.errors import ToolchainError
 from edgeling.targets import Target
 from edgeling.toolchain import emulator, firmware, measure, native, wasm
 from edgeling.toolchain.arm_compiler import cross_compiler
-from edgeling.toolchain.execution import Array, Execution, batch_of
+from edgeling.toolchain.execution import Array, Execution, batch_of, entry_named
 from edgeling.toolchain.measure import Footprint
 
 TIME_BASIS = "one cycle an instruction, no wait states"
@@ -77,22 +77,24 @@ def prove(
     inputs: Sequence[Array],
     expected: Sequence[Array],
     tolerance: float,
+    entry: str | None = None,
 ) -> Proof:
     """Builds the program for the target, runs every row, compares, measures.
 
     Args:
-        program: what to prove: its first entry; variables live on from row to row.
+        program: what to prove: its first entry, unless another is named; variables live on from row to row.
         target: native, a Cortex-M or wasm32.
         inputs: one array ``[n, ...]`` per input port, of the port's element type.
         expected: one array ``[n, ...]`` per output port.
         tolerance: absolute; 0 demands equal bits.
+        entry: the function that is run, if not the first.
 
     Raises:
         CompilerNotFoundError: there is no compiler for the target.
         TargetError: the program does not fit any chip of this core.
         ToolchainError: it does not compile, faults, or runs away; or the arrays do not match the entry.
     """
-    execution, footprint = _runner(target)(program, target, inputs)
+    execution, footprint = _runner(target)(program, target, inputs, entry)
     made_by = cross_compiler(target) if footprint else None
     outputs, wanted = execution.outputs, _checked(execution.outputs, expected)
     error = max((_max_error(got, want) for got, want in zip(outputs, wanted, strict=True)), default=0.0)
@@ -109,24 +111,24 @@ def prove(
     )
 
 
-def _runner(target: Target) -> Callable[[Program, Target, Sequence[Array]], Proved]:
+def _runner(target: Target) -> Callable[[Program, Target, Sequence[Array], str | None], Proved]:
     return {"native": _on_native, "wasm32": _on_wasm}.get(target.core, _on_cortex_m)
 
 
-def _on_native(program: Program, target: Target, inputs: Sequence[Array]) -> Proved:
-    entry = program.entries[0]
+def _on_native(program: Program, target: Target, inputs: Sequence[Array], entry_name: str | None) -> Proved:
+    entry = entry_named(program, entry_name)
     batch = batch_of(entry, inputs)
     native.load(program).rows(entry.function)(*batch.inputs, *batch.outputs)
     return Execution(batch.outputs, np.zeros(batch.rows, np.int64), 0, np.zeros(batch.rows, np.int32)), None
 
 
-def _on_cortex_m(program: Program, target: Target, inputs: Sequence[Array]) -> Proved:
-    built = firmware.build_roomy(program, target)
+def _on_cortex_m(program: Program, target: Target, inputs: Sequence[Array], entry_name: str | None) -> Proved:
+    built = firmware.build_roomy(program, target, entry_name)
     return emulator.CortexM(built).run(inputs), measure.measure(built, target)
 
 
-def _on_wasm(program: Program, target: Target, inputs: Sequence[Array]) -> Proved:
-    module = wasm.build(program, target)
+def _on_wasm(program: Program, target: Target, inputs: Sequence[Array], entry_name: str | None) -> Proved:
+    module = wasm.build(program, target, entry_name)
     return wasm.WasmInstance(module).run(inputs), wasm.measure(module)
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
@@ -23,6 +23,7 @@ from edgeling.toolchain.prove_learning import LearningProof
 from edgeling.workflow.deploy import PRECISIONS, PROOF_ROWS, Deployable, deployable, identifier
 from edgeling.workflow.deployed import DeployedGraph
 from edgeling.workflow.ends import with_golden, with_integer_ends
+from edgeling.workflow.explained import ExplanationProof, background_of, prove_explanation, with_explanation
 from edgeling.workflow.folder import write_build
 from edgeling.workflow.learning import Learning, LearningModel, LearningOptions, learning_model
 from edgeling.workflow.pipeline import Pipeline
@@ -36,6 +37,15 @@ MODEL_FILES = (".keras", ".h5")
 BUFFERS = ("float32", "int8")  # what a caller may hold
 
 
+@dataclass(frozen=True, eq=False)
+class Explaining:
+    """How a program is to explain itself: see :func:`build`."""
+
+    method: str
+    reasons: int | None
+    background: Any
+
+
 @dataclass(frozen=True, kw_only=True)
 class Verification(Proof):
     """What a program did on a target.
@@ -47,12 +57,14 @@ class Verification(Proof):
             edited and would run on this machine.
         edited: files of the C in the artifact that are not what is generated: changed, missing or added.
         learning: of a program that learns, what steps of it did there.
+        explanation: of a program that explains itself, what it does and takes.
     """
 
     precision: str
     ran: Literal["shipped", "generated"] = "generated"
     edited: tuple[str, ...] = ()
     learning: LearningProof | None = None
+    explanation: ExplanationProof | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,22 +89,12 @@ class Build(Verification):
 
 
 def build(
-    source: Source,
-    target: str = "cortex-m4",
-    *,
-    out: str | Path | None = None,
-    precision: str = "auto",
-    name: str = "",
-    calibration_data: Any = None,
-    io: str = "float32",
-    selftest: bool = False,
-    flash_bytes: int | None = None,
-    ram_bytes: int | None = None,
-    force: bool = False,
-    compiler: str = "",
-    learn: str | int = "",
+    source: Source, target: str = "cortex-m4", *, out: str | Path | None = None, precision: str = "auto",
+    name: str = "", calibration_data: Any = None, io: str = "float32", selftest: bool = False,
+    flash_bytes: int | None = None, ram_bytes: int | None = None, force: bool = False, compiler: str = "",
+    explain: str = "", reasons: int | None = None, background: Any = None, learn: str | int = "",
     **how: Unpack[LearningOptions],
-) -> Build:
+) -> Build:  # fmt: skip
     """Compile a model to C99 for a target, measure the binary, and write the sources.
 
     The C is written for a program that is too large for the target too; ``fits`` of what is returned says whether it
@@ -113,11 +115,14 @@ def build(
         selftest: also write ``NAME_selftest``, with inputs and answers in flash.
         flash_bytes, ram_bytes: of the chip, instead of the target's own.
         compiler: the command of the C compiler that measures, for an Arm target: ``"arm-none-eabi-gcc -Os"``; by
-            default that of the variable ``EDGELING_CC_ARM``, else the one that comes with the package.
+            default that of ``EDGELING_CC_ARM``, else the one that comes with the package.
         force: replace files in ``out`` even if they are not an earlier build's, or were edited since.
         learn, how: ``"last"``, ``"all"`` or how many dense layers, counted from the answer, go on learning on the
             device, in float, an integer network too; and ``optimizer``, ``loss``, ``adapt``, ``remember``, see
             :class:`edgeling.workflow.learning.Learning`. Empty: none does.
+        explain, reasons, background: ``"gradient"``, ``"integrated"`` or ``"shapley"`` (up to 12 columns): the C gains
+            ``NAME_explain``; how many columns ``NAME_reasons`` names (two; 0: no such function); [rows, n] inputs to
+            compare with (up to 8 stand in flash), by default averages that the artifact tells.
 
     Raises:
         TargetError: no such target, or a compiler named for one that is no Arm core.
@@ -131,15 +136,34 @@ def build(
     """
     chip = targets.get(target).with_memory(flash_bytes, ram_bytes).with_compiler(compiler)
     if learn:
-        _require_no_ends(io, selftest)
+        _require_plain(io, selftest, explain, "learns on the device")
         model = as_learning(source, Learning(layers=learn, **how), precision, name, calibration_data)
         return _written(model.program(chip), _learned_proof(model, chip), model.precision, chip, io, out, force)
-    deployed, precision = _with_ends(source, precision, name, calibration_data, io, selftest)
-    return _written(*_proven(deployed.for_target(chip), precision, chip), precision, chip, io, out, force)
+    asked = Explaining(explain, reasons, background) if explain else None
+    return _written(
+        *_proven(source, chip, precision, name, calibration_data, io, selftest, asked), chip, io, out, force
+    )
 
 
-def _proven(deployed: Deployable, precision: str, chip: Target) -> tuple[Program, Proof]:
-    return deployed.program(precision), deployed.for_emulation(precision, chip).prove(precision, chip)
+def _proven(
+    source: Source, chip: Target, precision: str, name: str, calibration_data: Any, io: str, selftest: bool,
+    asked: Explaining | None,
+) -> tuple[Program, Proof, str]:  # fmt: skip
+    if asked:
+        _require_plain(io, selftest, "", "explains itself")
+    deployed, precision = _with_ends(source, precision, name, calibration_data, io, selftest, asked is not None)
+    deployed = deployed.for_target(chip)
+    proof = deployed.for_emulation(precision, chip).prove(precision, chip)
+    if asked:
+        deployed = _explaining(deployed, opened(source), precision, asked)
+        proof = _explained(proof, prove_explanation(deployed, precision, chip, proof), precision)
+    return deployed.program(precision), proof, precision
+
+
+def _explained(proof: Proof, explanation: ExplanationProof, precision: str) -> Verification:
+    """Both agree, or it does not match."""
+    whole = {**vars(proof), "matches": proof.matches and explanation.matches, "precision": precision}
+    return Verification(**{**whole, "explanation": explanation})
 
 
 def _written(
@@ -147,17 +171,26 @@ def _written(
 ) -> Build:
     about = {"name": program.name, "precision": precision, "io": io, "model_hash": program.model_hash}
     folder, files = Path(out).expanduser() if out is not None else None, program.files_and_examples
-    kept = write_build(folder, files, {**about, "target": chip.name}, force=force) if folder else []
+    explanation = getattr(proof, "explanation", None)
+    told = {} if explanation is None else {"explain": asdict(explanation)}
+    kept = write_build(folder, files, {**about, "target": chip.name, **told}, force=force) if folder else []
     return Build(**{**vars(proof), **about}, folder=folder, files=files, kept=tuple(kept))
 
 
-def _require_no_ends(io: str, selftest: bool) -> None:
-    if io != "float32" or selftest:
+def _explaining(deployed: Deployable, found: Found, precision: str, asked: Explaining) -> Deployable:
+    columns = sum(deployed.graphs[precision].types[x].size for x in deployed.graphs[precision].inputs)
+    rows = background_of(found, asked.background, columns)
+    return with_explanation(deployed, precision, asked.method, rows, asked.reasons)
+
+
+def _require_plain(io: str, selftest: bool, explain: str, what: str) -> None:
+    """Programs that do more than answer do that alone."""
+    asked = {"io": io if io != "float32" else "", "selftest": selftest, "explain": explain}
+    if odd := [f"{name}={value!r}" for name, value in asked.items() if value]:
         raise UnsupportedError(
-            "a program that learns takes floats, and has no self-test, for its answers change",
-            received=f"io={io!r}" if io != "float32" else "selftest=True",
-            remedy="leave io and selftest (--io, --selftest) out",
-        )
+            f"a program that {what} takes floats, and does nothing else", received=", ".join(odd),
+            remedy=f"leave {' and '.join(name for name, value in asked.items() if value)} out, or a build of its own",
+        )  # fmt: skip
 
 
 def as_learning(
@@ -176,12 +209,12 @@ def as_learning(
 
 
 def _with_ends(
-    source: Source, precision: str, name: str, calibration_data: Any, io: str, selftest: bool
+    source: Source, precision: str, name: str, calibration_data: Any, io: str, selftest: bool, also_float32: bool
 ) -> tuple[Deployable, str]:
     if io not in BUFFERS:
         raise UnsupportedError(f"buffers hold {' or '.join(BUFFERS)}", received=repr(io))
     wanted = "int8" if precision == "auto" and io == "int8" else precision
-    deployed, chosen = as_deployable(source, wanted, name, calibration_data)
+    deployed, chosen = as_deployable(source, wanted, name, calibration_data, also_float32=also_float32)
     if io == "int8":
         deployed = with_integer_ends(deployed, chosen)
     return (with_golden(deployed, chosen) if selftest else deployed), chosen
@@ -200,6 +233,8 @@ def verify(
     learn: str | int = "",
     truths: Any = None,
     learning_rate: float | None = None,
+    explain: str = "",
+    background: Any = None,
     **how: Unpack[LearningOptions],
 ) -> Verification:
     """Run a model's C on an emulated target against the meaning of its graph.
@@ -215,6 +250,7 @@ def verify(
         truths: what is learned of ``rows``, one each: numbers of classes, or of each output; by default both are made
             up.
         learning_rate: of each step; by default the optimizer's.
+        explain, background: as for :func:`build`: rows are explained too.
 
     Returns:
         ``matches`` says whether they agree: to the last bit for integers, to 1e-5 of the largest answer for float32. C
@@ -229,7 +265,17 @@ def verify(
         model = as_learning(source, Learning(layers=learn, **how), precision, "", calibration_data)
         return _learned_proof(model, chip, rows, truths, learning_rate)
     found = opened(source)
-    deployed, precision = as_deployable(found, precision, "", calibration_data)
+    deployed, precision = as_deployable(found, precision, "", calibration_data, also_float32=bool(explain))
+    proof = _verified(found, deployed, precision, chip, rows)
+    if not explain:
+        return proof
+    explaining = _explaining(deployed.for_target(chip), found, precision, Explaining(explain, None, background))
+    if rows is not None:
+        explaining = replace(explaining, rows=rows_of_ports(deployed.graphs[precision], rows))
+    return _explained(proof, prove_explanation(explaining, precision, chip, proof), precision)
+
+
+def _verified(found: Found, deployed: Deployable, precision: str, chip: Target, rows: Any) -> Verification:
     shipped = _shipped_of(found, deployed, precision)
     if rows is None:
         deployed = deployed.for_emulation(precision, chip)

@@ -6,12 +6,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from edgeling import targets
 from edgeling.codegen import generate, names
+from edgeling.codegen.generate import EXPLAIN, RUN
 from edgeling.codegen.interface import Decision, Interface
 from edgeling.codegen.program import Program
 from edgeling.errors import UnsupportedError
@@ -24,6 +25,9 @@ from edgeling.passes.quantize import quantize
 from edgeling.targets import Target
 from edgeling.toolchain.prove import Proof, prove
 from edgeling.workflow.ports import Rows
+
+if TYPE_CHECKING:
+    from edgeling.explaining.graphs import ExplanationGraph
 
 Precision = Literal["float32", "int8", "int16x8"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "int8", "int16x8")
@@ -52,6 +56,7 @@ class Deployable:
         rows: of each input [rows, ...] of its element type, inputs to prove it on.
         interface: what its header tells, and which inputs it answers; None: it answers all, and tells nothing.
         target: whose kernels the C calls; None: C for any compiler and core.
+        explanation: what ``NAME_explain`` computes beside ``NAME_run``; None: there is none.
     """
 
     name: str
@@ -59,6 +64,7 @@ class Deployable:
     rows: Rows
     interface: Interface | None = None
     target: Target | None = None
+    explanation: ExplanationGraph | None = None
     programs: dict[str, Program] = field(default_factory=dict)
 
     def for_target(self, target: Target) -> Deployable:
@@ -84,8 +90,13 @@ class Deployable:
             )
         if precision not in self.programs:
             graph = self.graphs[precision]
+            beside = {EXPLAIN: self.explanation.graph} if self.explanation else {}
             self.programs[precision] = generate(
-                graph, self.name, initial_values=bool(graph.variables), target=self.target, interface=self.interface
+                {RUN: graph, **beside},
+                self.name,
+                initial_values=bool(graph.variables),
+                target=self.target,
+                interface=self.interface,
             )
         return self.programs[precision]
 

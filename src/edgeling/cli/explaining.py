@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``build`` and ``verify`` share about C that explains itself: options, a table, plain values."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from edgeling.workflow.explained import ExplanationProof
+
+_METHODS = ("gradient", "integrated", "shapley")
+Explain = Annotated[
+    str,
+    typer.Option(
+        help="Write NAME_explain: the derivative, integrated gradients, or exact Shapley values (up to 12 columns).",
+        metavar="|".join(_METHODS),
+    ),
+]
+Reasons = Annotated[
+    int | None, typer.Option(help="How many columns NAME_reasons names; 0 writes none.", min=0, show_default="2")
+]
+Background = Annotated[
+    Path | None,
+    typer.Option(help="A table whose rows explanations compare with; by default averages that the artifact holds."),
+]
+
+
+def require_explain(explain: str, reasons: int | None, background: Path | None) -> None:
+    """Wrong usage where a method is none, or options about it stand without it."""
+    if explain and explain not in _METHODS:
+        raise typer.BadParameter(f"{explain!r} is not one of {', '.join(_METHODS)}", param_hint="--explain")
+    if not explain and (reasons is not None or background):
+        raise typer.BadParameter("--reasons and --background are about explanations", param_hint="--explain")
+
+
+def show_explanation(found: ExplanationProof | None) -> None:
+    """What explaining takes and how right it is; nothing where nothing is explained."""
+    if found is None:
+        return
+    from edgeling.cli.explanation import figures_table
+    from edgeling.cli.terminal import console
+    from edgeling.report import units
+
+    table = figures_table("explaining", "compared with", "flash B", "more", "RAM B", "instr.", "error", "adds up to")
+    rows = f"{found.background_rows} row{'s' * (found.background_rows != 1)}"
+    table.add_row(
+        found.method, f"{rows} x {found.steps}" if found.steps else rows, units.count(found.flash_bytes),
+        units.count(found.added_flash_bytes), units.count(found.ram_bytes), units.count(found.instructions),
+        units.figure(found.max_error), units.figure(found.completeness),
+    )  # fmt: skip
+    screen = console()
+    screen.print()
+    screen.print(table)
+    sentence = "explains what the graph means" if found.matches else "does not explain what the graph means"
+    screen.print(f"{'✓' if found.matches else '✗'} NAME_explain {sentence}, on {found.rows} rows.")
+
+
+def explanation_json(found: ExplanationProof | None) -> dict[str, Any]:
+    """The same in plain values, under ``explain``."""
+    return {} if found is None else {"explain": asdict(found)}
