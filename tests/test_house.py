@@ -35,14 +35,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "artifact": {"files", "system"},
     "data": {"graph", "system"},
     "explaining": {"graph", "passes", "toolchain"},
-    "report": {"graph", "data", "toolchain", "explaining"},
+    "diagnosis": {"graph"},
+    "report": {"graph", "data", "toolchain", "explaining", "diagnosis"},
     "network": {"graph", "passes"},
     "training": {"graph", "passes", "codegen", "toolchain", "network"},
-    KERAS: {"files", "graph", "passes", "codegen", "toolchain", "network", "training"},
+    KERAS: {"files", "graph", "passes", "codegen", "toolchain", "network", "training", "diagnosis"},
     "formats": {"files", "system", "graph", "network", KERAS},
     "workflow": {
         "files", "system", "graph", "passes", "targets", "codegen", "toolchain", "artifact", "data", "explaining",
-        "report", "network", "training", "formats", KERAS,
+        "report", "network", "training", "formats", "diagnosis", KERAS,
     },
 }  # fmt: skip
 ANYTHING = {"cli", "", "__main__"}  # the command line, and the package's own front doors

@@ -18,9 +18,11 @@ from edgeling.callbacks.core import (
     ReduceLROnPlateau,
     TerminateOnNaN,
 )
+from edgeling.callbacks.diagnose import Diagnose
 from edgeling.callbacks.tensorboard import TensorBoard
 
 __all__ = [
-    "BackupAndRestore", "CSVLogger", "Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback",
-    "LearningRateScheduler", "ModelCheckpoint", "Monitor", "ReduceLROnPlateau", "TensorBoard", "TerminateOnNaN",
+    "BackupAndRestore", "CSVLogger", "Callback", "CallbackList", "Diagnose", "EarlyStopping", "History",
+    "LambdaCallback", "LearningRateScheduler", "ModelCheckpoint", "Monitor", "ReduceLROnPlateau", "TensorBoard",
+    "TerminateOnNaN",
 ]  # fmt: skip

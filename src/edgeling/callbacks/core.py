@@ -95,6 +95,11 @@ class CallbackList:
             callback.set_params(params or {})
             callback.set_model(model)
 
+    def tell(self, hook: str, *given: Any) -> None:
+        """Call a hook that Keras does not have, of those that have it."""
+        for callback in self.callbacks:
+            getattr(callback, hook, _ignore)(*given)
+
     def wants_batches(self, kind: str = "train") -> bool:
         """Whether any overrides a hook of single batches; without one whole epochs run natively.
 
@@ -112,6 +117,10 @@ class CallbackList:
         shared: Logs = {} if logs is None else logs
         for callback in self.callbacks:
             getattr(callback, hook)(*index, shared)
+
+
+def _ignore(*_: Any) -> None:
+    """Stands for a hook that a callback does not have."""
 
 
 def _overrides(callback: Callback, hook: str) -> bool:

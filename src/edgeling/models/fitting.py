@@ -208,6 +208,7 @@ class Fit:
 
     def _diverged(self, epoch: int) -> None:
         self._model.stop_training = True
+        self._callbacks.tell("on_divergence", epoch)
         quiet = [c for c in self._callbacks.callbacks if isinstance(c, TerminateOnNaN)]
         if quiet and not any(callback.raise_error for callback in quiet):
             logs = dict.fromkeys(self._names(epoch), float("nan"))

@@ -14,6 +14,7 @@ import numpy as np
 
 from edgeling import losses, optimizers
 from edgeling.callbacks import CallbackList, History
+from edgeling.callbacks.diagnose import FitRows
 from edgeling.checking import flag, number, whole
 from edgeling.codegen import Program
 from edgeling.configurable import refuse
@@ -33,6 +34,7 @@ from edgeling.models.display import Display, numbers
 from edgeling.models.feeding import BatchFeed, RowFeed, feed_of
 from edgeling.models.fitting import Fit, FitPlan
 from edgeling.models.judging import Judge, Validation
+from edgeling.models.misfits import Told, tell_of_output, tell_of_targets
 from edgeling.models.reporting import Report, metric_directions
 from edgeling.models.session import Lent, Session, Traced, described, for_evaluation, for_training, lend
 from edgeling.models.stack import Stack
@@ -73,6 +75,7 @@ class Trainable(Stack):
 
     def _forget_compiled(self) -> None:
         self._fitted: tuple[tuple[int, Hashable], Lent] | None = None
+        self._told_misfits: Told = ""
 
     def compile(
         self,
@@ -93,6 +96,10 @@ class Trainable(Stack):
 
         Raises:
             UnsupportedError: a loss, metric or optimizer that is not there.
+
+        Warns:
+            UserWarning: the loss does not fit the last activation or its units (of a model that is not built yet, and
+                of targets, ``fit`` tells).
         """
         refuse("compile", "loss_weights", loss_weights, "weight rows with sample_weight")
         if steps_per_execution != "auto":
@@ -109,6 +116,7 @@ class Trainable(Stack):
             self._optimizer_state = {}
         self.optimizer = rule
         self.run_eagerly, self.jit_compile, self.steps_per_execution = run_eagerly, jit_compile, steps_per_execution
+        self._told_misfits = tell_of_output(self, self.loss)
 
     def judge_by(self, loss: Any = None, metrics: Any = None, weighted_metrics: Any = None) -> None:
         """The part of :meth:`compile` that ``evaluate`` needs.
@@ -226,7 +234,10 @@ class Trainable(Stack):
         self.history, self.stop_training = history, False
         self.shuffle_seed, self.resumed = plan.seed, None
         self.calibration_rows = example.x[:CALIBRATION_ROWS]
-        sessions(feed.batch_size if isinstance(feed, RowFeed) else len(example.x))
+        size = feed.batch_size if isinstance(feed, RowFeed) else len(example.x)
+        self._told_misfits = tell_of_targets(self, loss, example.y, self._told_misfits)
+        hooks.tell("set_rows", FitRows(example, judged[0], size, report.objective(example.y), loss))
+        sessions(size)
         plan = replace(plan, validation=self._judged(report, hooks, *judged))
         display = Display(verbose, plan.first_epoch, plan.last_epoch) if verbose else None
         Fit(self, optimizer, sessions, report, feed, plan, hooks, history, display).run()

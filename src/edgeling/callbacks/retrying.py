@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training a model's like again, shortly, with one thing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from edgeling.diagnosis.relation import some, standardized
+from edgeling.diagnosis.skill import Skill
+from edgeling.diagnosis.verdict import MORE, SURE, Alteration
+from edgeling.errors import EdgelingError
+from edgeling.graph.types import Array
+from edgeling.training.engine import TrainingData
+from edgeling.utils import seeds_apart
+
+MOST_STEPS = 2000
+MOST_PRODUCTS = 3e9  # multiplications of one retry, about a second
+LEAST_APART = 40  # rows of which a quarter may be kept apart
+
+
+def some_of(rows: TrainingData, most: int) -> TrainingData:
+    """At most so many rows, the same every time."""
+    return rows if len(rows.x) <= most else rows[some(len(rows.x), most)]
+
+
+class Retries:
+    """Called with a change, gives the share of what there is to learn that training anew with it brings.
+
+    Args:
+        given: what ``fit`` was given.
+        held: rows to judge on; None keeps a quarter of those learned from apart.
+        first: the weights that the fit began with.
+        steps: how many the fit made.
+        skill: ``skill(rows, None, model)``.
+    """
+
+    def __init__(
+        self, model: Any, given: Any, held: TrainingData | None, first: Sequence[Array], steps: int,
+        skill: Callable[..., Skill],
+    ) -> None:  # fmt: skip
+        self._model, self._given, self._first, self._skill = model, given, first, skill
+        self._rows, self._held = given.rows, held
+        if held is None and len(given.rows.x) >= LEAST_APART:
+            order = some(len(given.rows.x), len(given.rows.x) // 4)
+            apart = np.zeros(len(given.rows.x), bool)
+            apart[order] = True
+            self._rows, self._held = given.rows[~apart], given.rows[apart]
+        self._held = self._held or self._rows
+        products = 3 * model.count_params() * min(given.batch_size, len(self._rows.x))
+        self._most = max(1, min(MOST_STEPS, int(MOST_PRODUCTS / max(products, 1))))
+        self._whole = steps <= self._most
+        self._steps = min(steps, self._most)
+
+    def __call__(self, change: Alteration) -> float | None:
+        if change.epochs >= MORE and not self._whole:
+            return None
+        with seeds_apart():
+            try:
+                model = self._made(change)
+                if model is None:
+                    return None
+                rows, held = self._prepared(change)
+                self._train(model, rows, change)
+            except EdgelingError:
+                return 0.0
+            found = self._skill(held, None, model)
+        return found.share if isfinite(found.share) and found.sure > SURE else 0.0
+
+    def _made(self, change: Alteration) -> Any:
+        """A model like the other, compiled; None where the change cannot be made."""
+        config = self._model.get_config()
+        layers = [{key: value for key, value in layer.items() if key != "build_config"} for layer in config["layers"]]
+        made = type(self._model).from_config({**config, "layers": _changed(layers, change)})
+        if not (change.fresh or change.rectified or change.wider > 1):
+            made.set_weights(self._first)
+        optimizer = type(self._model.optimizer).from_config(self._model.optimizer.get_config())
+        if change.rate != 1:
+            if isinstance(self._model.optimizer.get_config().get("learning_rate"), Mapping):
+                return None  # a schedule
+            optimizer.learning_rate = float(self._model.optimizer.learning_rate) * change.rate
+        made.compile(optimizer, self._given.loss)
+        return made
+
+    def _prepared(self, change: Alteration) -> tuple[TrainingData, TrainingData]:
+        rows, held = self._rows, self._held
+        assert held
+        if change.scaled_inputs:
+            joined = standardized(np.concatenate([rows.x, held.x])).astype(np.float32)
+            shape = rows.x.shape[1:]
+            x = joined.reshape(-1, *shape)
+            rows, held = replace(rows, x=x[: len(rows.x)]), replace(held, x=x[len(rows.x) :])
+        if change.scaled_targets:
+            y = standardized(np.concatenate([rows.y, held.y])).astype(np.float32)
+            rows, held = replace(rows, y=y[: len(rows.y)]), replace(held, y=y[len(rows.y) :])
+        return rows, held
+
+    def _train(self, model: Any, rows: TrainingData, change: Alteration) -> None:
+        size = min(self._given.batch_size, len(rows.x))
+        per_epoch = -(-len(rows.x) // size)
+        epochs, rest = divmod(self._steps * change.epochs, per_epoch)
+        y = rows.y[:, 0] if rows.flat else rows.y
+        how = {"batch_size": size, "verbose": 0, "sample_weight": rows.sample_weight}
+        if epochs:
+            model.fit(rows.x, y, epochs=epochs, **how)
+        if rest:
+            model.fit(rows.x, y, epochs=1, steps_per_epoch=rest, **how)
+
+
+_USUAL = {"kernel_initializer": "glorot_uniform", "bias_initializer": "zeros"}
+
+
+def _changed(layers: list[dict[str, Any]], change: Alteration) -> list[dict[str, Any]]:
+    """Descriptions of layers, as Keras writes them, with a change."""
+    dense = [i for i, layer in enumerate(layers) if layer["class_name"] == "Dense"]
+    if not dense:
+        return layers
+    hidden = dense[:-1]
+    for i in dense:
+        config = dict(layers[i]["config"])
+        if change.fresh or change.wider > 1:
+            config |= _USUAL
+        if i in hidden:
+            config["units"] *= change.wider
+            if change.rectified:
+                config["activation"] = "relu"
+        layers[i] = {**layers[i], "config": config}
+    if change.wider > 1 and not hidden:
+        extra = {"class_name": "Dense", "config": {"name": "wider", "units": 16, "activation": "relu"}}
+        layers.insert(dense[-1], extra)
+    return layers
