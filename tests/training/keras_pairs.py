@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from edgeling import callbacks as our_callbacks
-from edgeling.models import Sequential
+from edgeling.models import Functional, Sequential
 from edgeling.optimizers import get as optimizer_of
 from tests.support.rounding import Bound, training_bounds
 
@@ -24,7 +24,8 @@ def network(*layers: Any, features: int = FEATURES) -> Any:
 
 def twin(model: Any) -> Sequential:
     """Our model from Keras's configuration, with Keras's weights."""
-    ours = Sequential.from_config(model.get_config())
+    kind = Functional if type(model).__name__ == "Functional" else Sequential
+    ours = kind.from_config(model.get_config())
     ours.set_weights(model.get_weights())
     return ours
 

@@ -16,7 +16,8 @@ from edgeling.formats.archive import malformed
 from edgeling.formats.description import Description
 from edgeling.graph.types import Array
 from edgeling.layers import InputLayer, Layer
-from edgeling.models import Sequential
+from edgeling.models import Functional, Model, Sequential
+from edgeling.network.network import LayerCall
 
 Shape = tuple[int, ...]
 
@@ -30,7 +31,7 @@ class WeightSource(Protocol):
     def __call__(self, key: str, name: str, shapes: Sequence[Shape]) -> list[Array]: ...
 
 
-def assemble(description: Description, weights: WeightSource) -> Sequential:
+def assemble(description: Description, weights: WeightSource) -> Model:
     """The model with its weights.
 
     Raises:
@@ -38,18 +39,33 @@ def assemble(description: Description, weights: WeightSource) -> Sequential:
         ArtifactError: weights of another number or shape, or not finite.
     """
     layers = [layer_table.get(x) for x in description.layers]
-    row = first = _input_row(description, layers)
+    first = _input_row(description, layers)
+    shapes = _weight_shapes(description, layers, first)
     found: list[list[Array]] = []
-    for key, layer in keyed(layers):
-        expected = layer.weight_shapes(row)
+    for (key, layer), expected in zip(keyed(layers), shapes, strict=True):
         found.append([finite(x, layer.name) for x in weights(key, layer.name, expected)])
         require_shapes([x.shape for x in found[-1]], expected, layer.name)
-        row = layer.output_shape_of(row)
-    model = Sequential([InputLayer(shape=first, name=description.input_name)], name=description.name)
+    model = connected(description, layers, InputLayer(shape=first, name=description.input_name))
     for layer, arrays in zip(layers, found, strict=True):
-        model.add(layer)
         layer.restore(arrays)
     return model
+
+
+def connected(description: Description, layers: Sequence[Layer], given: InputLayer) -> Model:
+    """The layers as a model, with new weights."""
+    if description.calls:
+        return Functional.wired(given, layers, description.calls, description.name)
+    return Sequential([given, *layers], name=description.name)
+
+
+def _weight_shapes(description: Description, layers: Sequence[Layer], first: Shape) -> list[list[Shape]]:
+    """Of each layer the shapes of its weights, before any is made."""
+    rows, found = [first], {}
+    for call in description.calls or [LayerCall(i, (i,)) for i in range(len(layers))]:
+        layer, inputs = layers[call.layer], [rows[place] for place in call.inputs]
+        rows.append(layer.output_shape_of_all(inputs))
+        found[call.layer] = layer.weight_shapes(inputs[0])
+    return [found[place] for place in range(len(layers))]
 
 
 def keyed(layers: Iterable[Layer]) -> Iterator[tuple[str, Layer]]:

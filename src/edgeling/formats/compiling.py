@@ -15,7 +15,7 @@ from edgeling.checking import whole
 from edgeling.configurable import refuse, refuse_custom
 from edgeling.errors import EdgelingError, UnsupportedError
 from edgeling.formats.archive import distrust
-from edgeling.models import Sequential
+from edgeling.models import Model
 from edgeling.models.arguments import leaves
 
 _KERAS_2_ONLY = ("decay", "is_legacy_optimizer")
@@ -23,7 +23,7 @@ _HOW = ("run_eagerly", "steps_per_execution", "jit_compile")
 _AGAIN = "call compile(...) to train or judge with another"
 
 
-def compile_model(model: Sequential, config: Any) -> None:
+def compile_model(model: Model, config: Any) -> None:
     """Compile as the file says, as far as that is supported: everything else is left out, each in a warning of its own.
 
     Without its optimizer a model can still be evaluated, and without its loss it keeps optimizer and metrics.

@@ -20,13 +20,13 @@ from edgeling.errors import UnsupportedError
 from edgeling.files.whole import write_file
 from edgeling.formats import hdf5
 from edgeling.formats.archive import MAX_FILE_BYTES, distrust, malformed, read_file, read_members, zip_of
-from edgeling.formats.assemble import Shape, assemble, keyed
+from edgeling.formats.assemble import Shape, assemble, connected, keyed
 from edgeling.formats.compiling import compile_model, from_keras_2, require_supported
 from edgeling.formats.description import Description, describe, parse_json
 from edgeling.formats.optimizer_state import state_arrays, take_over
 from edgeling.graph.types import Array
 from edgeling.layers import InputLayer
-from edgeling.models import Sequential
+from edgeling.models import Functional, Model, Sequential
 
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
 _MAX_JSON_BYTES = 16 << 20
@@ -34,7 +34,7 @@ _LIMITS = {METADATA: 1 << 20, CONFIG: _MAX_JSON_BYTES, WEIGHTS: MAX_FILE_BYTES}
 _KERAS_VERSION = "3.6.0"  # the oldest Keras that the files we write are meant for
 
 
-def load_keras(path: str | Path, compile: bool = True) -> Sequential:
+def load_keras(path: str | Path, compile: bool = True) -> Model:
     """Read a model that Keras saved: a ``.keras`` file, or a whole-model ``.h5`` file.
 
     Args:
@@ -55,7 +55,7 @@ def load_keras(path: str | Path, compile: bool = True) -> Sequential:
     raise malformed(f"neither a zip archive nor HDF5 in {Path(path).name!r}")
 
 
-def save_keras(model: Sequential, path: str | Path) -> None:
+def save_keras(model: Model, path: str | Path) -> None:
     """Write a ``.keras`` file that Keras 3 loads.
 
     Raises:
@@ -102,18 +102,19 @@ def _writer() -> str:
     return f"edgeling {__version__}"
 
 
-def _config(model: Sequential) -> dict[str, Any]:
+def _config(model: Model) -> dict[str, Any]:
+    functional = isinstance(model, Functional)  # which Keras finds by its module alone
     config = {
-        "module": "keras",
-        "class_name": "Sequential",
+        "module": "keras.src.models.functional" if functional else "keras",
+        "class_name": type(model).__name__,
         "config": model.get_config(),
-        "registered_name": None,
+        "registered_name": type(model).__name__ if functional else None,
         "compile_config": model.get_compile_config() or {},
     }
     return {**config, "build_config": {"input_shape": list(model.input_shape)}} if model.built else config
 
 
-def to_json(model: Sequential, **how: Any) -> str:
+def to_json(model: Model, **how: Any) -> str:
     """A model without its weights, as Keras's ``to_json`` gives it.
 
     Args:
@@ -127,7 +128,7 @@ def to_json(model: Sequential, **how: Any) -> str:
     return _json(config, **how).decode()
 
 
-def from_json(text: str | bytes) -> Sequential:
+def from_json(text: str | bytes) -> Model:
     """The inverse of :func:`to_json`, also of what Keras wrote: the same layers with new weights, compiled alike.
 
     Raises:
@@ -137,16 +138,25 @@ def from_json(text: str | bytes) -> Sequential:
     with distrust("a model"):
         config = parse_json(text, "JSON")
         compile_config = config.pop("compile_config", None)
-        description = describe(config)
-        layers = [layer_table.get(x) for x in description.layers]
-        if description.input_shape:
-            layers.insert(0, InputLayer(batch_shape=description.input_shape, name=description.input_name))
-        model = Sequential(layers, name=description.name)
+        model = from_config(config)
         compile_model(model, compile_config)
         return model
 
 
-def weights_content(model: Sequential) -> bytes:
+def from_config(config: dict[str, Any]) -> Model:
+    """The layers of a configuration, ``{"class_name": ..., "config": ...}``, with new weights.
+
+    Raises:
+        UnsupportedError: a layer, or a setting of one, that is not supported; custom objects.
+    """
+    description = describe(config)
+    layers = [layer_table.get(x) for x in description.layers]
+    if not description.input_shape:
+        return Sequential(layers, name=description.name)
+    return connected(description, layers, InputLayer(batch_shape=description.input_shape, name=description.input_name))
+
+
+def weights_content(model: Model) -> bytes:
     """HDF5 as it stands in a ``.keras`` file, and by itself as ``.weights.h5``: weights, and the optimizer's state."""
     groups: dict[str, tuple[str, Sequence[Array]]] = {"": (model.name, ())}
     for key, layer in keyed(model.layers):
@@ -156,7 +166,7 @@ def weights_content(model: Sequential) -> bytes:
     return hdf5.write(groups)
 
 
-def _load_zip(content: bytes, compile: bool) -> Sequential:
+def _load_zip(content: bytes, compile: bool) -> Model:
     members = read_members(content, _LIMITS)
     parse_json(members[METADATA], METADATA)
     config = parse_json(members[CONFIG], CONFIG)
@@ -170,7 +180,7 @@ def _load_zip(content: bytes, compile: bool) -> Sequential:
     return model
 
 
-def restore_optimizer(model: Sequential, held: hdf5.Contents) -> None:
+def restore_optimizer(model: Model, held: hdf5.Contents) -> None:
     """Take the optimizer's state over, or say that it starts afresh."""
     path = "optimizer/vars"
     if model.optimizer is None or not held.count(path):
@@ -190,7 +200,7 @@ def numbered(held: hdf5.Contents, path: str, shapes: Sequence[Shape], name: str)
     return [held.array(f"{path}/{i}", shape) for i, shape in enumerate(shapes)]
 
 
-def _load_h5(content: bytes, compile: bool) -> Sequential:
+def _load_h5(content: bytes, compile: bool) -> Model:
     held = hdf5.read(content)
     if "@model_config" not in held.values:
         raise malformed("an HDF5 file of weights alone", "save the whole model: model.save('model.keras')")

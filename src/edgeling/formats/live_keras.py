@@ -18,7 +18,7 @@ from edgeling.formats.description import describe
 from edgeling.formats.optimizer_state import take_over
 from edgeling.graph.types import Array
 from edgeling.layers import Layer, Normalization
-from edgeling.models import Sequential
+from edgeling.models import Model
 
 _PACKAGES = ("keras", "tf_keras", "tensorflow")
 _TRAINING = frozenset({
@@ -33,7 +33,7 @@ def is_keras_model(value: object) -> bool:
     return any(c.__name__ == "Model" and _is_keras(c) for c in type(value).__mro__)
 
 
-def from_keras(keras_model: Any, compile: bool = True) -> Sequential:
+def from_keras(keras_model: Any, compile: bool = True) -> Model:
     """A model with the layers, weights and (where supported) compile settings of a live Keras model.
 
     Args:
@@ -132,7 +132,7 @@ def _marked(config: Any, raw: Any, takes_functions: bool = False) -> Any:
     return config
 
 
-def _take_optimizer(model: Sequential, theirs: Any) -> None:
+def _take_optimizer(model: Model, theirs: Any) -> None:
     """Go on where Keras stopped; an optimizer that did no step yet has nothing to take."""
     if model.optimizer is None or not getattr(theirs, "built", False):
         return
@@ -145,7 +145,7 @@ def _take_optimizer(model: Sequential, theirs: Any) -> None:
     take_over(model, state)
 
 
-def to_keras(model: Sequential, keras_model: Any) -> None:
+def to_keras(model: Model, keras_model: Any) -> None:
     """Write a model's weights into the live Keras model it came from (or one of the same layers).
 
     Raises:

@@ -17,7 +17,7 @@ from edgeling.errors import EdgelingError
 from edgeling.formats.archive import malformed
 from edgeling.graph.types import Array
 from edgeling.graph.updates import NADAM_DECAY, SMALLEST_POWER
-from edgeling.models import Sequential
+from edgeling.models import Model
 from edgeling.optimizers import Optimizer
 from edgeling.optimizers.base import accumulator
 
@@ -44,7 +44,7 @@ _PRODUCT = "u_product"  # Nadam's, kept last
 Shape = tuple[int, ...]
 
 
-def layout(model: Sequential, optimizer: Optimizer) -> list[tuple[str, Shape, float]]:
+def layout(model: Model, optimizer: Optimizer) -> list[tuple[str, Shape, float]]:
     """Edgeling's variables in Keras's order, after iteration and learning rate: name, shape, value before step 1."""
     network = model.network()
     shapes = {name: weight.shape for weight, name in network.names.items()}
@@ -68,7 +68,7 @@ def _entry(optimizer: Optimizer, weight: str, shape: Shape, name: str) -> list[t
     return [(_NOTHING, (), 0.0)] if name in _OF_MATRICES else []
 
 
-def state_arrays(model: Sequential, optimizer: Optimizer) -> list[Array]:
+def state_arrays(model: Model, optimizer: Optimizer) -> list[Array]:
     """The state as Keras keeps it."""
     state = model.optimizer_state
     slots = [state.get(name, np.full(shape, value, np.float32)) for name, shape, value in layout(model, optimizer)]
@@ -76,7 +76,7 @@ def state_arrays(model: Sequential, optimizer: Optimizer) -> list[Array]:
     return [np.asarray(a) for a in (np.int32(optimizer.batches), *rate, *slots)]
 
 
-def take_over(model: Sequential, read: Callable[[Sequence[Shape]], list[Array]]) -> None:
+def take_over(model: Model, read: Callable[[Sequence[Shape]], list[Array]]) -> None:
     """Have the model's optimizer go on with a state that is read, or begin afresh, with a warning, if it does not fit.
 
     Args:
@@ -89,7 +89,7 @@ def take_over(model: Sequential, read: Callable[[Sequence[Shape]], list[Array]])
         warnings.warn(f"the optimizer starts afresh: {error}", stacklevel=5)
 
 
-def restore_state(model: Sequential, optimizer: Optimizer, read: Callable[[Sequence[Shape]], list[Array]]) -> None:
+def restore_state(model: Model, optimizer: Optimizer, read: Callable[[Sequence[Shape]], list[Array]]) -> None:
     """Take a state over.
 
     Args:

@@ -18,12 +18,12 @@ from edgeling.formats.assemble import finite, keyed
 from edgeling.formats.keras_file import WEIGHTS, numbered, restore_optimizer, weights_content
 from edgeling.graph.types import Array
 from edgeling.layers import Layer, Normalization
-from edgeling.models import Sequential
+from edgeling.models import Model
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
-def save_weights(model: Sequential, path: Path) -> None:
+def save_weights(model: Model, path: Path) -> None:
     """Write a ``.weights.h5`` file that Keras 3 loads; whole or not at all.
 
     Raises:
@@ -34,7 +34,7 @@ def save_weights(model: Sequential, path: Path) -> None:
     write_file(path, weights_content(model))
 
 
-def load_weights(model: Sequential, path: Path) -> None:
+def load_weights(model: Model, path: Path) -> None:
     """Take the weights of a file over, all or none; and the optimizer's state, if the file has one that fits.
 
     Raises:
@@ -55,7 +55,7 @@ def load_weights(model: Sequential, path: Path) -> None:
         restore_optimizer(model, held)
 
 
-def _require_built(model: Sequential) -> None:
+def _require_built(model: Model) -> None:
     if not model.built:
         raise UnsupportedError(
             "weights are of a model that knows the shape of its input",
@@ -64,7 +64,7 @@ def _require_built(model: Sequential) -> None:
         )
 
 
-def _by_key(model: Sequential, held: hdf5.Contents) -> list[tuple[Layer, list[Array]]]:
+def _by_key(model: Model, held: hdf5.Contents) -> list[tuple[Layer, list[Array]]]:
     """Of Keras 3's layout: each layer's arrays."""
     found = []
     for key, layer in keyed(model.layers):
@@ -82,7 +82,7 @@ def _shapes(layer: Layer, stored: int) -> list[tuple[int, ...]]:
     return [w.shape for w in layer.weights]
 
 
-def _by_order(model: Sequential, held: hdf5.Contents) -> list[tuple[Layer, list[Array]]]:
+def _by_order(model: Model, held: hdf5.Contents) -> list[tuple[Layer, list[Array]]]:
     """Of Keras 2's layout: layers that have weights, one after the other; their arrays are listed by name."""
     listed = [(name, held.values.get(f"{name}@weight_names", ())) for name in held.texts("", "layer_names")]
     groups = [[f"{name}/{each}" for each in names] for name, names in listed if len(names)]

@@ -24,6 +24,15 @@ from edgeling.layers.core import (
     Reshape,
     Softmax,
 )
+from edgeling.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+)
 from edgeling.layers.normalization import BatchNormalization, Normalization, Rescaling
 from edgeling.layers.pooling import (
     AveragePooling1D,
@@ -49,9 +58,12 @@ from edgeling.layers.reshaping import (
 
 __all__ = [
     "Activation",
+    "Add",
+    "Average",
     "AveragePooling1D",
     "AveragePooling2D",
     "BatchNormalization",
+    "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
@@ -75,6 +87,9 @@ __all__ = [
     "LeakyReLU",
     "MaxPooling1D",
     "MaxPooling2D",
+    "Maximum",
+    "Minimum",
+    "Multiply",
     "Normalization",
     "Permute",
     "ReLU",
@@ -84,6 +99,7 @@ __all__ = [
     "SeparableConv1D",
     "SeparableConv2D",
     "Softmax",
+    "Subtract",
     "UpSampling1D",
     "UpSampling2D",
     "ZeroPadding1D",

@@ -16,6 +16,7 @@ from edgeling.configurable import Configurable, NeverCalled, automatic_name, ref
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.layers.eager import call, refuse_symbols
+from edgeling.layers.symbolic import Symbolic, SymbolicOutput, symbols_of
 from edgeling.network.arrays import numbers
 from edgeling.network.tracing import Tracer
 from edgeling.network.weights import Weight, assign
@@ -45,6 +46,7 @@ class Layer(Configurable, NeverCalled):
     )
     arguments: ClassVar[tuple[str, ...]] = ()
     takes_vectors: ClassVar[bool] = False  # a call with one dimension means one row
+    takes_several: ClassVar[bool] = False  # it is called on a list of inputs
     refused: ClassVar[tuple[str, ...]] = ("activity_regularizer", "input_tensor", "weights")
 
     def __init__(
@@ -83,7 +85,7 @@ class Layer(Configurable, NeverCalled):
         """Whether the input's shape is known, and the weights made."""
         return self.output_row is not None
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: Any) -> None:
         """Make the weights.
 
         Args:
@@ -92,7 +94,7 @@ class Layer(Configurable, NeverCalled):
         Raises:
             UnsupportedError: the layer does not take rows of that shape.
         """
-        row = _row(input_shape)
+        row = row_of(input_shape)
         if self.built and self.input_row != row:
             raise UnsupportedError(
                 f"layer {self.name!r} is built for rows of shape {self.input_row}",
@@ -129,8 +131,24 @@ class Layer(Configurable, NeverCalled):
         """The shape of one output row."""
         return row
 
-    def trace(self, tracer: Tracer, x: str) -> str:
-        """Append the layer's operations to a graph; gives its output."""
+    def output_shape_of_all(self, rows: Sequence[Shape]) -> Shape:
+        """The shape of one output row of a call on several inputs.
+
+        Raises:
+            UnsupportedError: the layer takes one.
+        """
+        if len(rows) != 1:
+            raise UnsupportedError(
+                f"layer {self.name!r} takes one input", received=f"{len(rows)} inputs", remedy="Concatenate() them"
+            )
+        return self.output_shape_of(rows[0])
+
+    def trace(self, tracer: Tracer, x: Any) -> str:
+        """Append the layer's operations to a graph; gives its output.
+
+        Args:
+            x: the value it is called on; a list of values if it takes several.
+        """
         raise UnsupportedError(
             "a layer of one's own says what it computes", received=f"{type(self).__name__} without trace()",
             remedy="the layers of edgeling.layers, or trace(tracer, x), which writes graph operations",
@@ -152,7 +170,7 @@ class Layer(Configurable, NeverCalled):
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """``(None, features)`` -> ``(None, ...)``: the shape of a batch of output rows."""
-        return (next(iter(input_shape)), *self.output_shape_of(_row(input_shape)))
+        return (next(iter(input_shape)), *self.output_shape_of(row_of(input_shape)))
 
     @property
     def weights(self) -> list[Weight]:
@@ -235,13 +253,18 @@ class Layer(Configurable, NeverCalled):
         """What the compiled code depends on: not the name, not how weights begin."""
         return [self.trainable, *(getattr(self, key) for key in self.arguments if not key.endswith("initializer"))]
 
-    def __call__(self, x: Any, training: bool = False) -> Array:
+    def __call__(self, x: Any, training: bool = False) -> Any:
         """The layer's output for a batch of rows, [rows, ...]: interpreted with NumPy. Builds the layer.
+
+        Of an ``Input``, or of what another layer made of one, what stands for the output in a ``Model``.
 
         Raises:
             DataError: rows of another shape than the layer is built for.
-            UnsupportedError: a symbolic input; layers are chained in a Sequential model.
+            UnsupportedError: a Keras symbol.
         """
+        symbols = symbols_of(x)
+        if symbols:
+            return self._symbolic(symbols)
         refuse_symbols(x)
         batch = numbers(x, "x", finite=False)
         if batch.ndim == 1 and self.takes_vectors:
@@ -251,7 +274,14 @@ class Layer(Configurable, NeverCalled):
         if batch.shape[1:] != self.input_row:
             raise DataError(f"layer {self.name!r} takes rows of shape {self.input_row}", received=str(batch.shape))
         self._calls += 1
-        return call([self], {w: f"weight_{i}" for i, w in enumerate(self.weights)}, batch, bool(training), self._calls)
+        names = {w: f"weight_{i}" for i, w in enumerate(self.weights)}
+        return call(self.trace, names, [batch], bool(training), self._calls)
+
+    def _symbolic(self, symbols: Sequence[Any]) -> SymbolicOutput:
+        """What stands for the output; the layer is built."""
+        row = self.output_shape_of_all([symbol.row for symbol in symbols])
+        self.build([symbol.shape for symbol in symbols] if self.takes_several else symbols[0].shape)
+        return SymbolicOutput(row, self, tuple(symbols))
 
 
 def _serialized(value: Any) -> Any:
@@ -263,13 +293,13 @@ def _serialized(value: Any) -> Any:
 
 def _declared(shape: Any, dimension: Any, batch_shape: Any) -> Shape | None:
     if shape is not None:
-        return _row((None, *shape) if isinstance(shape, (tuple, list)) else shape)
+        return row_of((None, *shape) if isinstance(shape, (tuple, list)) else shape)
     if dimension is not None:
-        return _row((None, dimension))
-    return None if batch_shape is None else _row(batch_shape)
+        return row_of((None, dimension))
+    return None if batch_shape is None else row_of(batch_shape)
 
 
-def _row(input_shape: Sequence[int | None]) -> Shape:
+def row_of(input_shape: Sequence[int | None]) -> Shape:
     """The shape of one row of a batch.
 
     Raises:
@@ -291,7 +321,7 @@ def size(row: Shape) -> int:
     return prod(row)
 
 
-class InputLayer(Layer):
+class InputLayer(Symbolic, Layer):
     """States the shape of one row; computes nothing."""
 
     arguments = ("batch_shape",)
@@ -322,19 +352,13 @@ class InputLayer(Layer):
         rows = batch_size if batch_shape is None else tuple(batch_shape)[0]  # noqa: RUF015
         self.batch_shape = (None if rows is None else whole("batch_size", rows), *self.declared)
 
+    @property
+    def row(self) -> Shape:  # type: ignore[override]
+        """The shape of one row."""
+        return self.declared or ()
+
     def trace(self, tracer: Tracer, x: str) -> str:
         return x
-
-
-def _no_symbols(*_: Any) -> Any:
-    raise UnsupportedError(
-        "an input is no array to compute with: layers are chained", received="an operator on an Input",
-        remedy="Sequential([Input((4,)), Rescaling(2.0), Dense(1)])",
-    )  # fmt: skip
-
-
-for _operator in ("add", "sub", "mul", "truediv", "matmul", "pow", "neg", "abs", "lt", "le", "gt", "ge", "getitem"):
-    setattr(InputLayer, f"__{_operator}__", _no_symbols)
 
 
 def Input(  # noqa: N802 - Keras's name

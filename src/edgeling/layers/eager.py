@@ -6,7 +6,7 @@ Slow and plain: for looking at what a layer does. ``predict`` and ``fit`` are co
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,37 +14,41 @@ import numpy as np
 from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder, run
 from edgeling.graph.types import Array
-from edgeling.network.tracing import Traceable, Tracer
+from edgeling.network.tracing import Tracer
 from edgeling.network.weights import Weight
 from edgeling.utils import next_seed
 
 
 def refuse_symbols(x: Any) -> None:
-    """Raise if a layer is called on another layer's output instead of an array.
+    """Raise if a layer is called on what is neither an array nor symbolic.
 
     Raises:
-        UnsupportedError: it is; there is no functional API.
+        UnsupportedError: it is.
     """
-    if type(x).__name__ in ("InputLayer", "KerasTensor") or isinstance(x, (dict, str)):
+    if type(x).__name__ == "KerasTensor" or isinstance(x, (dict, str)):
         raise UnsupportedError(
-            "layers are called with one array, or chained in a Sequential model", received=type(x).__name__,
+            "layers are called with one array, or on edgeling.Input", received=type(x).__name__,
             remedy="Sequential([Input((4,)), Dense(8), Dense(1)])",
         )  # fmt: skip
 
 
-def call(layers: Sequence[Traceable], names: Mapping[Weight, str], x: Array, training: bool, step: int) -> Array:
-    """The output of layers for a batch.
+def call(
+    trace: Callable[..., str], names: Mapping[Weight, str], x: Sequence[Array], training: bool, step: int
+) -> Array:
+    """The output of a layer, or of a network, for a batch.
 
     Args:
+        trace: appends its operations to a graph: of a tracer and of the values it is called on.
         names: a name for every weight.
-        x: float32 [rows, ...].
+        x: what it is called on, float32 [rows, ...] each.
         training: dropout drops, and statistics are the batch's own and move.
         step: the number of the call, by which dropout draws.
     """
     builder = GraphBuilder("call")
-    value = builder.input("x", x.shape)
-    graph = builder.build([Tracer(builder, names, training=training).run(layers, value)])
-    given: dict[str, Array] = {"x": x, "seed": np.asarray(next_seed() if "seed" in graph.inputs else 0)}
+    values = [builder.input(f"x_{i}", array.shape) for i, array in enumerate(x)]
+    graph = builder.build([trace(Tracer(builder, names, training=training), *values)])
+    given: dict[str, Array] = dict(zip(values, x, strict=True))
+    given["seed"] = np.asarray(next_seed() if "seed" in graph.inputs else 0)
     steps = {"step": np.uint32(step)} if "step" in graph.variables else {}
     done = run(graph, given, steps)
     moved = {name for name, _ in graph.updates}

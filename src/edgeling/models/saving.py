@@ -131,7 +131,7 @@ def clone_model(
         copies = [type(layer).from_config(layer.get_config()) for layer in model.chain]
     else:
         copies = [clone_function(layer) for layer in model.layers]
-    copy = type(model)(copies, name=model.name)
+    copy = model.of_layers(copies)
     if model.built and not copy.built:
         copy.build(model.input_shape)
     return copy

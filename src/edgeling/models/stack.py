@@ -42,6 +42,11 @@ class Stack:
             raise UnsupportedError(
                 "a model is made of edgeling.layers", received=type(layer).__name__, remedy="import it from edgeling"
             )
+        if layer.takes_several:
+            raise UnsupportedError(
+                "layers in a chain take one input", received=f"{type(layer).__name__} {layer.name!r}",
+                remedy="Model(inputs, outputs), where it is called on several",
+            )  # fmt: skip
         if any(layer.name == other.name for other in self._layers):
             raise UnsupportedError("layers of a model have different names", received=repr(layer.name))
         if isinstance(layer, InputLayer):
@@ -53,6 +58,10 @@ class Stack:
         self._forget()
         if self._input:
             self._build()
+
+    def of_layers(self, layers: Sequence[Layer]) -> Any:
+        """A model of other layers in the place of these, with the input or without."""
+        return type(self)(layers, name=self.name)
 
     def pop(self, rebuild: bool = True) -> Layer:
         """Take the last layer off."""

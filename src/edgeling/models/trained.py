@@ -256,7 +256,7 @@ class Trainable(Stack):
             def steps() -> Iterable[Graph]:
                 return [training_graph(network, objective, rule, batch_size, weighted)]
 
-            parts = [rule, self._layers] if isinstance(signature, Traced) else rule
+            parts = [rule, self._layers, network.calls] if isinstance(signature, Traced) else rule
             step = described(parts, steps, network.names.values())
             key = ("fit", signature, step, batch_size, weighted)
             lent = lend(key, lambda: for_training(network, objective, rule, batch_size, weighted))
@@ -486,7 +486,7 @@ class Trainable(Stack):
         def graphs() -> Iterable[Graph]:
             return [evaluation_graph(network, objective) if objective else inference_graph(network, frozen=False)]
 
-        return described([network.input_shape, self._layers, objective], graphs, network.names.values())
+        return described([network.input_shape, self._layers, network.calls, objective], graphs, network.names.values())
 
     def _built_for(self, x: Any) -> tuple[int, ...]:
         """The shape of a row; a model that is not built takes it from the data."""

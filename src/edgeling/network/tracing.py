@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,11 +18,15 @@ class Traceable(Protocol):
     trainable: bool
 
     @property
+    def takes_several(self) -> bool:
+        """Whether it is called on a list of values."""
+
+    @property
     def weights(self) -> list[Weight]:
         """In Keras's order."""
 
-    def trace(self, tracer: Tracer, x: str) -> str:
-        """Append the layer's nodes to ``x``; give its output."""
+    def trace(self, tracer: Tracer, x: Any) -> str:
+        """Append the layer's nodes to ``x``, or to several values; give its output."""
 
 
 class Tracer:
@@ -47,12 +51,6 @@ class Tracer:
         self.penalties: list[str] = []
         self._seed = self._step = ""
         self._masks = 0
-
-    def run(self, layers: Sequence[Traceable], x: str) -> str:
-        """The last layer's output."""
-        for layer in layers:
-            x = layer.trace(self, x)
-        return x
 
     def value(self, weight: Weight) -> str:
         """The value that holds a weight."""

@@ -257,6 +257,9 @@ def _standardize(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
 def _concatenate(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
     ends = np.cumsum([b.type_of(v).shape[-1] for v in node.inputs]).tolist()
     starts = [0, *ends[:-1]]
+    if len(b.type_of(dy).shape) != 2:
+        begins = [(*(0,) * (len(b.type_of(dy).shape) - 1), start) for start in starts]
+        return [b.add("slice", dy, begin=p, shape=b.type_of(v).shape) for p, v in zip(begins, node.inputs, strict=True)]
     return [b.add("gather", dy, indices=tuple(range(i, j))) for i, j in zip(starts, ends, strict=True)]
 
 

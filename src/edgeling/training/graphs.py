@@ -142,7 +142,7 @@ def _score(
     for scalar in scalars:
         builder.input(scalar, ())
     tracer = Tracer(builder, network.names, training=training, share=SHARE if SHARE in scalars else "")
-    prediction = tracer.run(network.layers, x)
+    prediction = network.answer(tracer, x)
     truths = _Truths(builder, y, objective.binary_labels)
     rows = objective.loss.trace(builder, truths.of(objective.loss), prediction)
     reduction = objective.loss.reduction if training else "mean"  # of one row; its caller has the batches

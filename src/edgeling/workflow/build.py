@@ -14,7 +14,7 @@ from edgeling.errors import UnsupportedError
 from edgeling.formats.keras_file import load_keras
 from edgeling.formats.live_keras import from_keras, is_keras_model
 from edgeling.graph import Graph
-from edgeling.models import Sequential
+from edgeling.models import Model
 from edgeling.network.network import inference_graph
 from edgeling.passes.quantize import quantize
 from edgeling.targets import Target
@@ -31,8 +31,8 @@ from edgeling.workflow.ports import normal_rows, rows_of_ports
 from edgeling.workflow.shipped import Sources, edited_files, with_shipped
 from edgeling.workflow.store import load
 
-Source = Any  # Sequential, a Keras model, Pipeline, Graph or a path: Keras is not imported to name its class
-Found = Pipeline | DeployedGraph | Sequential | Graph
+Source = Any  # Model, a Keras model, Pipeline, Graph or a path: Keras is not imported to name its class
+Found = Pipeline | DeployedGraph | Model | Graph
 MODEL_FILES = (".keras", ".h5")
 BUFFERS = ("float32", "int8")  # what a caller may hold
 
@@ -101,7 +101,7 @@ def build(
     is, ``flash_excess_bytes`` and ``ram_excess_bytes`` by how much.
 
     Args:
-        source: a ``Sequential``, a live Keras model, a loaded artifact, a graph, or the path of an ``.edgeling`` folder
+        source: a ``Model``, a live Keras model, a loaded artifact, a graph, or the path of an ``.edgeling`` folder
             or a ``.keras`` or ``.h5`` file.
         target: one of ``edgeling targets``.
         out: folder for the C, created if need be; None writes nothing. Files of an earlier build there are replaced or
@@ -337,14 +337,14 @@ def opened(source: Source) -> Found:
     found = from_keras(source, compile=False) if is_keras_model(source) else source
     if not isinstance(found, Found):
         raise UnsupportedError(
-            "a model is a Sequential, a Keras model, a loaded artifact, a graph, or the path of one",
+            "a model is one of edgeling.models, a Keras model, a loaded artifact, a graph, or the path of one",
             received=type(found).__name__,
             remedy="edgeling.load(folder), or edgeling.models.load_model(file)",
         )
     return found
 
 
-def graph_of(found: DeployedGraph | Sequential | Graph) -> Graph:
+def graph_of(found: DeployedGraph | Model | Graph) -> Graph:
     """The float graph that is deployed."""
     if isinstance(found, DeployedGraph):
         return found.deployable.graphs["float32"]
@@ -394,7 +394,7 @@ def _of_artifact(found: Pipeline | DeployedGraph, precision: str, calibration_da
     return deployed
 
 
-def _calibration(source: Sequential | Graph, precision: str, given: Any) -> Any:
+def _calibration(source: Model | Graph, precision: str, given: Any) -> Any:
     rows = given if given is not None else getattr(source, "calibration_rows", None)
     if rows is None:
         raise UnsupportedError(

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layers of several inputs: element by element, or side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from edgeling.errors import DataError, UnsupportedError
+from edgeling.layers.base import Layer, Shape, row_of
+from edgeling.layers.eager import call
+from edgeling.layers.symbolic import symbols_of
+from edgeling.network.arrays import numbers
+from edgeling.network.tracing import Tracer
+
+
+class Merging(Layer):
+    """What the layers below share: they are called on a list."""
+
+    takes_several = True
+    least: ClassVar[int] = 2
+
+    def build(self, input_shape: Any) -> None:
+        """Take inputs of these shapes, each with the batch.
+
+        Raises:
+            UnsupportedError: they do not meet.
+        """
+        rows = tuple(row_of(shape) for shape in input_shape)
+        self.input_row, self.output_row = rows[0], self.output_shape_of_all(rows)
+
+    def output_shape_of_all(self, rows: Sequence[Shape]) -> Shape:
+        if len(rows) < self.least:
+            raise UnsupportedError(
+                f"layer {self.name!r} is called on a list of {self.least} inputs or more", received=str(len(rows)),
+                remedy=f"{type(self).__name__}()([x, y])",
+            )  # fmt: skip
+        return self.merged(tuple(rows))
+
+    def __call__(self, x: Any, training: bool = False) -> Any:
+        """The layer's output for a list of batches of rows, [rows, ...] each, or of symbolic values.
+
+        Raises:
+            DataError: batches of different numbers of rows.
+            UnsupportedError: shapes that do not meet; no list.
+        """
+        if not isinstance(x, (list, tuple)):
+            self.output_shape_of_all([()])
+        symbols = symbols_of(x)
+        if symbols:
+            return self._symbolic(symbols)
+        batches = [numbers(each, "x", finite=False) for each in x]
+        if len({len(batch) for batch in batches}) != 1:
+            raise DataError("all inputs have as many rows", received=str([len(batch) for batch in batches]))
+        self.output_shape_of_all([batch.shape[1:] for batch in batches])
+        return call(lambda tracer, *values: self.trace(tracer, values), {}, batches, bool(training), 0)
+
+    def merged(self, rows: tuple[Shape, ...]) -> Shape:
+        """The shape of an output row."""
+        raise NotImplementedError
+
+    def _do_not_meet(self, rows: Sequence[Shape]) -> UnsupportedError:
+        return UnsupportedError(
+            f"the inputs of layer {self.name!r} have shapes that meet", received=" and ".join(map(str, rows)),
+            remedy="Reshape(), Dense() or cropping before it",
+        )  # fmt: skip
+
+
+class Elementwise(Merging):
+    """Two inputs or more, of shapes that are equal but for lengths of one."""
+
+    operation: ClassVar[str]
+
+    def merged(self, rows: tuple[Shape, ...]) -> Shape:
+        if len({len(row) for row in rows}) != 1:
+            raise self._do_not_meet(rows)
+        lengths = [set(axis) - {1} or {1} for axis in zip(*rows, strict=True)]
+        if any(len(several) != 1 for several in lengths):
+            raise self._do_not_meet(rows)
+        return tuple(several.pop() for several in lengths)
+
+    def trace(self, tracer: Tracer, x: Any) -> str:
+        b = tracer.builder
+        shape = (b.type_of(x[0]).shape[0], *self.merged(tuple(b.type_of(v).shape[1:] for v in x)))
+        first, *others = (v if b.type_of(v).shape == shape else b.add("broadcast", v, shape=shape) for v in x)
+        for other in others:
+            first = b.add(self.operation, first, other)
+        return first
+
+
+class Add(Elementwise):
+    """The sum of the inputs."""
+
+    operation = "add"
+
+
+class Subtract(Elementwise):
+    """The first of two inputs less the second."""
+
+    operation = "subtract"
+
+    def merged(self, rows: tuple[Shape, ...]) -> Shape:
+        if len(rows) != 2:
+            raise UnsupportedError("one input is subtracted from another", received=f"{len(rows)} inputs")
+        return super().merged(rows)
+
+
+class Multiply(Elementwise):
+    """The product of the inputs, element by element."""
+
+    operation = "multiply"
+
+
+class Maximum(Elementwise):
+    """The largest of the inputs, element by element."""
+
+    operation = "maximum"
+
+
+class Minimum(Elementwise):
+    """The smallest of the inputs, element by element."""
+
+    operation = "minimum"
+
+
+class Average(Elementwise):
+    """The mean of the inputs, element by element."""
+
+    operation = "add"
+
+    def trace(self, tracer: Tracer, x: Any) -> str:
+        return tracer.builder.add("multiply", super().trace(tracer, x), tracer.number(1 / len(x), "share"))
+
+
+class Concatenate(Merging):
+    """The inputs side by side along an axis."""
+
+    arguments = ("axis",)
+    least = 1
+
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def _along(self, row: Shape) -> int:
+        """The axis of a row, counted from 0.
+
+        Raises:
+            UnsupportedError: there is none.
+        """
+        axis = self.axis + len(row) + 1 if self.axis < 0 else self.axis
+        if not 1 <= axis <= len(row):
+            raise UnsupportedError(
+                f"axis is one of a row of shape {row}, 1 to {len(row)} or -1 to {-len(row)}", received=str(self.axis)
+            )
+        return axis - 1
+
+    def merged(self, rows: tuple[Shape, ...]) -> Shape:
+        axis = self._along(rows[0])
+        rests = {(*row[:axis], *row[axis + 1 :]) for row in rows}
+        if len(rests) != 1 or len({len(row) for row in rows}) != 1:
+            raise self._do_not_meet(rows)
+        return (*rows[0][:axis], sum(row[axis] for row in rows), *rows[0][axis + 1 :])
+
+    def trace(self, tracer: Tracer, x: Any) -> str:
+        b = tracer.builder
+        rank = len(b.type_of(x[0]).shape)
+        axis = self._along(b.type_of(x[0]).shape[1:]) + 1
+        order = (*(i for i in range(rank) if i != axis), axis)
+        back = tuple(order.index(i) for i in range(rank))
+        last = axis == rank - 1
+        joined = b.add("concatenate", *(v if last else b.add("transpose", v, permutation=order) for v in x))
+        return joined if last else b.add("transpose", joined, permutation=back)

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layers that train, predict and become a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgeling.callbacks import CallbackList
+from edgeling.checking import whole
+from edgeling.configurable import NeverCalled, refuse
+from edgeling.errors import DataError, UnsupportedError
+from edgeling.graph.types import Array
+from edgeling.layers.eager import call, refuse_symbols
+from edgeling.models import saving
+from edgeling.models.arguments import batch_size_of, verbosity
+from edgeling.models.feeding import feed_of
+from edgeling.models.prediction import Followed, not_ready
+from edgeling.models.trained import Trainable
+from edgeling.network.weights import Weight
+from edgeling.toolchain.direct import Answer
+from edgeling.training import arrays
+
+
+class Model(Trainable, NeverCalled):
+    """What :class:`Sequential` and :class:`Functional` share; ``Model(inputs, outputs)`` makes the latter."""
+
+    never_called = (
+        "call", "__call__", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics",
+        "make_train_function", "make_test_function", "make_predict_function", "compute_output_spec", "stateless_call",
+        "stateless_compute_loss", "metrics",
+    )  # fmt: skip
+    instead = "layers, compile() with a loss and metrics, and callbacks"
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """A model of inputs and outputs is ``Functional``."""
+        made = import_module("edgeling.models.functional").Functional if cls is Model else cls
+        return super().__new__(made)
+
+    def _forget_compiled(self) -> None:
+        super()._forget_compiled()
+        self._predictor: Followed | None = None
+        self._direct: Answer = not_ready
+        self._calls = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """To copy or pickle: everything but what is compiled, which is found again."""
+        return {**self.__dict__, "_network": None, "_fitted": None, "_predictor": None, "_direct": not_ready}
+
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Array:  # fmt: skip
+        """The outputs of rows or batches: [rows, ...] -> float32 [rows, outputs].
+
+        One float32 row of shape (1, ...) takes the shortest way to the compiled code. Without a C compiler the
+        interpreter answers, slowly, after one warning.
+
+        Raises:
+            DataError: rows of the wrong shape, or not numbers. NaN is let through.
+        """
+        if callbacks is None:
+            try:
+                return self._direct(x)
+            except TypeError:
+                pass  # the general way says what is wrong, if anything is
+        size, steps = batch_size_of(batch_size), None if steps is None else whole("steps", steps)
+        verbosity(verbose)
+        batches = feed_of(x)
+        if batches:
+            parts: Iterable[Any] = (batch[0] for batch in batches.batches(steps))
+        else:
+            floats = arrays.features(x, self._built_for(x), finite=False)[: None if steps is None else steps * size]
+            size = size * self._per_call() if callbacks is not None else len(floats)
+            parts = (floats[i : i + size] for i in range(0, len(floats), size))
+        return self._predict(parts, CallbackList(callbacks, self))
+
+    predict_on_batch = predict
+
+    def __call__(self, x: Any, training: bool = False) -> Array:
+        """As :meth:`predict`; while ``training`` dropout drops, and statistics are the batch's own and move.
+
+        The latter is interpreted with NumPy, not compiled.
+        """
+        refuse_symbols(x)
+        if not training:
+            return self.predict(x)
+        row = self._built_for(x)
+        self._calls += 1
+        network = self.network()
+        batch = arrays.features(x, row, finite=False)
+        return call(network.answer, network.names, [batch], True, self._calls)
+
+    def _predict(self, parts: Iterable[Any], hooks: CallbackList) -> Array:
+        """The outputs of batches, one after another. ``stop_predicting`` ends it early."""
+        self.stop_predicting = False
+        hooks.call("on_predict_begin")
+        outputs: list[Array] = []
+        each = self._per_call()
+        for part in parts:
+            hooks.call("on_predict_batch_begin", len(outputs) * each)
+            outputs.append(self._outputs(part))
+            hooks.call("on_predict_batch_end", len(outputs) * each - 1, logs={"outputs": outputs[-1]})
+            if self.stop_predicting:
+                break
+        if not outputs:
+            raise DataError("x has at least one row", received="no batches")
+        hooks.call("on_predict_end")
+        return np.concatenate(outputs) if len(outputs) > 1 else outputs[0]
+
+    def _outputs(self, x: Any) -> Array:
+        row = self._built_for(x)
+        floats = arrays.features(x, row, finite=False)
+        if self._predictor is None or self._predictor.seen != Weight.changes.value:
+            self._follow()
+        assert self._predictor
+        answers = self._predictor.rows(floats)
+        self._direct = self._predictor.direct
+        return answers
+
+    def _follow(self) -> None:
+        """Have a predictor of the layers and weights as they are now."""
+        signature = self._signature(None)
+        if self._predictor is None or self._predictor.signature != signature:
+            self._predictor = Followed(self.network(), signature)
+        self._predictor.follow()
+
+    def save(
+        self, filepath: str | Path, overwrite: bool = True, zipped: bool | None = None, save_format: str | None = None
+    ) -> None:
+        """Write a ``.keras`` file, which Keras reads too.
+
+        Args:
+            zipped, save_format: Keras's; only what such a file is: a zip archive in the format "keras".
+
+        Raises:
+            UnsupportedError: another format; a model that is not built, or holds classes of one's own.
+        """
+        if zipped is False or save_format not in (None, "keras"):
+            raise UnsupportedError(
+                "a model is saved as .keras, a zip archive", received=f"zipped={zipped}, save_format={save_format!r}",
+                remedy="leave both out",
+            )  # fmt: skip
+        saving.save(self, Path(filepath).expanduser(), overwrite)
+
+    def save_weights(self, filepath: str | Path, overwrite: bool = True) -> None:
+        """Write the weights alone: ``.weights.h5``, which Keras reads too and which holds the optimizer's state, or
+        ``.npz``."""
+        saving.save_weights(self, Path(filepath).expanduser(), overwrite)
+
+    def load_weights(
+        self, filepath: str | Path, skip_mismatch: bool = False, by_name: bool = False, objects_to_skip: Any = None
+    ) -> None:
+        """Read weights that :meth:`save_weights` or Keras wrote (``.weights.h5``, ``.keras``, Keras 2's ``.h5``).
+
+        Raises:
+            DataError, ArtifactError: weights of another model, or none; nothing is changed.
+        """
+        switches = {"skip_mismatch": skip_mismatch, "by_name": by_name, "objects_to_skip": objects_to_skip}
+        for name, value in switches.items():
+            refuse("load_weights", name, value)
+        saving.load_weights(self, Path(filepath).expanduser())
+
+    def to_json(
+        self, *, indent: int | str | None = None, separators: tuple[str, str] | None = None, sort_keys: bool = False,
+        ensure_ascii: bool = True,
+    ) -> str:  # fmt: skip
+        """The model without its weights, as text: see :func:`edgeling.models.model_from_json`. The arguments are those
+        of :func:`json.dumps`.
+        """
+        how = {"indent": indent, "separators": separators, "sort_keys": sort_keys, "ensure_ascii": ensure_ascii}
+        return saving.to_json(self, **how)
