@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A file that Keras 2 wrote: the machine-sound autoencoder of the MLPerf Tiny benchmark (TensorFlow 2.3)."""
+"""Files that Keras 2 wrote: models of the MLPerf Tiny benchmark (TensorFlow 2.3 to 2.10)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeling.errors import UnsupportedError
 from edgeling.formats.keras_file import load_keras, save_keras
 from tests.support.rounding import prediction_bound
 from tests.support.shared import needs, shared_data
@@ -45,8 +44,23 @@ def test_the_autoencoder_predicts_as_in_keras(tmp_path: Path) -> None:
     allowed.require(back.predict(sounds(), verbose=0), "Keras, of our file")
 
 
-@pytest.mark.parametrize("name", ["pretrainedResnet.h5", "str_ww_ref_model.h5", "vww_96.h5"])
-def test_convolutional_models_are_refused_by_name(name: str) -> None:
-    with pytest.raises(UnsupportedError, match=r"Conv|chain|ZeroPadding") as caught:
-        load_keras(TINY / name)
-    assert caught.value.remedy
+@pytest.mark.parametrize(
+    ("name", "tflite"), [("pretrainedResnet.h5", "pretrainedResnet.tflite"), ("vww_96.h5", "vww_96_float.tflite")]
+)
+def test_convolutional_models_answer_as_tensorflow_lite_does(name: str, tflite: str) -> None:
+    """Branches, convolutions, depthwise ones, pools: by its reference kernels."""
+    runtime = pytest.importorskip("tflite_micro.python.tflite_micro.runtime")
+    model = load_keras(TINY / name, compile=False)
+    x = np.random.default_rng(1).random((1, *model.input_shape[1:])).astype(np.float32)
+    interpreter = runtime.Interpreter.from_file(str(TINY / tflite), arena_size=1 << 22)
+    interpreter.set_input(x, 0)
+    interpreter.invoke()
+    allowed = prediction_bound(model, x)
+    allowed.require(interpreter.get_output(0), "TensorFlow Lite")
+    allowed.require(model.predict(x, verbose=0), "Edgeling")
+
+
+def test_a_streaming_model_is_read() -> None:
+    with pytest.warns(UserWarning, match="optimizer"):
+        model = load_keras(TINY / "str_ww_ref_model.h5")
+    assert model.predict(np.zeros((1, *model.input_shape[1:]), np.float32)).shape == (1, 3)

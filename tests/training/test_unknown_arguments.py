@@ -21,6 +21,9 @@ MODULES = (activations, callbacks, initializers, layers, losses, metrics, models
 NEEDED: dict[str, tuple[Any, ...]] = {
     "Dense": (1,), "Activation": ("relu",), "Dropout": (0.5,), "Rescaling": (2.0,), "Reshape": ((2, 2),),
     "InputLayer": ((2,),), "Input": ((2,),), "Optimizer": (0.1,), "clone_model": (Sequential(),),
+    **dict.fromkeys(("Conv1D", "Conv2D", "Conv1DTranspose", "Conv2DTranspose"), (4, 3)),
+    **dict.fromkeys(("SeparableConv1D", "SeparableConv2D"), (4, 3)),
+    **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D", "RepeatVector"), (3,)), "Permute": ((2, 1),),
     **dict.fromkeys(losses.FUNCTIONS, (np.ones((2, 2)), np.ones((2, 2)))),
     **{name: (np.ones(2),) for name, f in vars(activations).items() if isinstance(f, activations.ActivationFunction)},
 }  # fmt: skip
