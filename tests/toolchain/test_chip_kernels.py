@@ -226,9 +226,11 @@ WARNINGS = "-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wdouble-promotion -W
 def test_they_compile_without_a_warning(compiler, language, level, tmp_path):
     if shutil.which(compiler.split()[0]) is None:
         pytest.skip(f"{compiler.split()[0]} is not installed")
-    files = {path: text for made in PROGRAMS.values() for path, text in made().files.items()}
-    write(files, tmp_path)
-    (tmp_path / "all.c").write_text("".join(f'#include "{name}.c"\n' for name in PROGRAMS))
+    ends = generate(quantizer(8, 0)[0], "ends", target=get("cortex-m4"), interface=Interface())
+    programs = [*(made() for made in PROGRAMS.values()), ends]
+    assert {"edgeling/quantize_float.h", "edgeling/dequantize.h"} <= ends.files.keys()
+    write({path: text for program in programs for path, text in program.files.items()}, tmp_path)
+    (tmp_path / "all.c").write_text("".join(f'#include "{program.name}.c"\n' for program in programs))
     command = [*compiler.split(), "-x", *language.split(), *WARNINGS.split(), level]
     done = subprocess.run([*command, "-c", "all.c"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -26,9 +26,14 @@
     "and " negative ", r8, " two ", lsr #15\n\tqsub16 " two ", " two ", " negative "\n\t"                             \
     "shadd16 " two ", " two ", " offset "\n\tusat16 " two ", #8, " two "\n\t"
 
-/* Four columns a turn: of the first and third, and of the second and fourth, the offsets share a word. */
+/* Four columns a turn: of the first and third, and of the second and fourth, the offsets share a word. Registers are
+ * named: without optimisation, gcc runs out of them. */
 EDGELING_KERNEL void edgeling_quantize_fours(
     int fours, const float *x, const float *steps, const uint32_t *offset, int8_t *y) {
+    register const float *from __asm__("r2") = x, *step __asm__("r9") = steps;
+    register const uint32_t *added __asm__("r10") = offset;
+    register int8_t *to __asm__("r11") = y;
+    register int left __asm__("ip") = fours;
     __asm__ volatile(
         "mov r8, #0x10001\n"
         "1:\n\tvldmia %[x]!, {s8-s11}\n\tvldmia %[steps]!, {s12-s15}\n\tldmia %[offset]!, {r5, r6}\n\t"
@@ -37,7 +42,7 @@ EDGELING_KERNEL void edgeling_quantize_fours(
         "pkhbt r0, r0, r3, lsl #16\n\tpkhbt r1, r1, r4, lsl #16\n\t"
         EDGELING_ROUND("r0", "r5", "r3") EDGELING_ROUND("r1", "r6", "r4")
         "orr r0, r0, r1, lsl #8\n\teor r0, r0, #0x80808080\n\tstr r0, [%[y]], #4\n\tsubs %[n], %[n], #1\n\tbne 1b"
-        : [x] "+r"(x), [steps] "+r"(steps), [offset] "+r"(offset), [y] "+r"(y), [n] "+r"(fours)
+        : [x] "+r"(from), [steps] "+r"(step), [offset] "+r"(added), [y] "+r"(to), [n] "+r"(left)
         :
         : "r0", "r1", "r3", "r4", "r5", "r6", "r8", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "cc", "memory");
 }
