@@ -14,6 +14,7 @@ from edgeling.explaining import PermutationImportance
 from edgeling.explaining.findings import ColumnFindings, RowFindings
 from edgeling.explaining.selection import ColumnSelection
 from edgeling.graph.types import Array
+from edgeling.report.comparing import Comparison
 from edgeling.report.tuning import SearchSummary
 from edgeling.toolchain.prove import TIME_BASIS, Proof
 
@@ -199,6 +200,7 @@ class Content:
     target: str
     data: DataSummary | None = None
     training: TrainingSummary | None = None
+    comparison: Comparison | None = None
     evaluation: Evaluation | None = None
     importance: PermutationImportance | None = None
     network: NetworkSummary | None = None

@@ -27,7 +27,7 @@ def class_bars(key: str, title: str, counts: Mapping[str, int]) -> Markup:
     room = WIDTH - NAME_WIDTH - COUNT_WIDTH
     rows = [
         join(
-            _row_name(i, name),
+            row_name(i, name),
             element(
                 "rect", x=NAME_WIDTH, y=i * ROW + 5, width=max(room * n / most, 1), height=16, rx=2, class_="fill a"
             ),
@@ -58,7 +58,7 @@ def importance_bars(key: str, title: str, importance: PermutationImportance, *, 
         return left + (value - low) / (high - low) * (right - left)
 
     rows = [
-        join(_row_name(i, importance.feature_names[j]), _whisker_bar(i, x, float(mean), float(std)))
+        join(row_name(i, importance.feature_names[j]), whisker_bar(i, x, float(mean), float(std)))
         for i, (j, mean, std) in enumerate(zip(chosen, means, stds, strict=True))
     ]
     zero = element("line", x1=x(0), y1=0, x2=x(0), y2=len(rows) * ROW + 2, class_="axis")
@@ -169,11 +169,13 @@ def _named(name: str, x: float, y: float, length: int, anchor: str) -> Markup:
     )
 
 
-def _row_name(row: int, name: str) -> Markup:
+def row_name(row: int, name: str) -> Markup:
+    """The name before a row's bar."""
     return _named(name, NAME_WIDTH - 8, row * ROW + 17, NAME_LENGTH, "end")
 
 
-def _whisker_bar(row: int, x: Callable[[float], float], mean: float, std: float) -> Markup:
+def whisker_bar(row: int, x: Callable[[float], float], mean: float, std: float) -> Markup:
+    """A bar from zero to a mean, a whisker to either side, and the figure."""
     middle, start, end = row * ROW + 13, min(x(0), x(mean)), max(x(0), x(mean))
     low, high = x(mean - std), x(mean + std)
     whisker = f"M{low:.1f} {middle}H{high:.1f}M{low:.1f} {middle - 4}v8M{high:.1f} {middle - 4}v8"

@@ -33,7 +33,9 @@ def headline(content: Content) -> Markup:
 def _result(content: Content) -> Markup:
     """What the network does, and how well."""
     size = sum(layer.parameters for layer in content.network.layers) if content.network else 0
-    who = f"A neural network of {plural(size, 'parameter')}" if size else "A neural network"
+    linear = content.comparison is not None and content.comparison.chosen == "linear"
+    what = "A linear model" if linear else "A neural network"
+    who = f"{what} of {plural(size, 'parameter')}" if size else what
     return join(who, " that ", _purpose(content), _how_well(content), ".")
 
 

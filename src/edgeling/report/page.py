@@ -6,6 +6,7 @@ from __future__ import annotations
 from importlib import resources
 
 from edgeling.report import deciding, deployment, evaluation, explaining, learning, selecting
+from edgeling.report.comparing import comparison_section
 from edgeling.report.content import Content
 from edgeling.report.headline import headline
 from edgeling.report.markup import Markup, element, join
@@ -19,6 +20,7 @@ def render(content: Content) -> str:
         selecting.selection_section,
         learning.data_section,
         learning.training_section,
+        _comparison,
         evaluation.evaluation_section,
         deciding.deciding_section,
         learning.importance_section,
@@ -32,6 +34,10 @@ def render(content: Content) -> str:
         "body", headline(content), element("main", *(build(content) for build in sections)), _footer(content)
     )
     return f"<!DOCTYPE html>\n{element('html', _head(content), body, lang='en')}\n"
+
+
+def _comparison(content: Content) -> Markup | None:
+    return comparison_section(content.comparison) if content.comparison else None
 
 
 def _search(content: Content) -> Markup | None:

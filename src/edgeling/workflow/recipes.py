@@ -52,6 +52,11 @@ class Recipe:
     clips: bool = False
     bends: bool = False
 
+    @property
+    def structure(self) -> tuple[object, ...]:
+        """What is compiled anew where it differs."""
+        return self.width, self.activation, self.weight_decay, self.beta_2, self.label_smoothing, self.clips
+
     def rate(self, settings: Settings, rows: int) -> float | LearningRateSchedule:
         """Of Adam, where so many rows are learned from, with settings that leave nothing open."""
         assert settings.learning_rate

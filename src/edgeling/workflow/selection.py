@@ -26,9 +26,11 @@ from edgeling.workflow.reference import LOGISTIC_STRENGTHS, USUAL_STRENGTH, is_a
 from edgeling.workflow.settings import AUTO, LINEAR, Settings
 
 FOLDS = 5
-WORTH_FOLDS = 4  # so many recipes, the first ones, are tried on several folds before more are tried on fewer
-BUDGET_NS = 2.5e9  # of predicted work in all folds of all recipes
+WORTH_FOLDS = 3  # so many recipes, the first ones, are tried on several folds before more are tried on fewer
+WORTH_FITS = 60  # of work as the first fit's, all that is compared may take, within these bounds
+LEAST_BUDGET_NS, BUDGET_NS = 2e8, 2.5e9
 STEP_NS, PRODUCT_NS = 4e3, 0.1  # what a step takes at the least, and more for each row and weight: forward and back
+EPOCH_NS, COMPILE_NS = 7e4, 1e8  # of an epoch that is watched; of a structure that is new
 _LEAST_SHARE = 1e-7  # a probability of less is taken for this much, as Keras's crossentropy does
 
 Fold = tuple[Array, Array]
@@ -103,24 +105,34 @@ class Selection:
 def fold_count(
     problem: Problem, recipes: Sequence[Recipe], first: Fitted, rows: int, shuffled: bool
 ) -> tuple[int, int]:
-    """How many folds, and how many of the recipes, are worth the work.
+    """How many folds, and how many of the recipes, are worth the work: of a small table's, little.
 
     Never asks the clock: a seed repeats its choice on any machine.
     """
-    work = np.cumsum([predicted_ns(problem, each, first, rows) for each in recipes])
-    for count in (FOLDS, 3) if shuffled else ():
-        if count * work[min(len(recipes), WORTH_FOLDS) - 1] <= BUDGET_NS:
-            return count, int(np.searchsorted(count * work, BUDGET_NS, side="right"))
-    return 1, max(1, int(np.searchsorted(work, BUDGET_NS, side="right")))
+    fits = [predicted_ns(problem, each, first, rows) for each in recipes]
+    watched = [EPOCH_NS * _epochs(each, first, problem.settings) for each in recipes]
+    budget = min(max(WORTH_FITS * fits[0], LEAST_BUDGET_NS), BUDGET_NS)
+    seen = [each.structure for each in recipes]
+    once = [COMPILE_NS * (form not in seen[:i] and i > 0) for i, form in enumerate(seen)]
+    for count in (FOLDS, 3, 1) if shuffled else (1,):
+        # Every fit of a recipe that patience ends is watched; of the others the first.
+        times = [count if not each.epochs else 1 for each in recipes]
+        work = np.cumsum([count * f + t * w + c for f, t, w, c in zip(fits, times, watched, once, strict=True)])
+        if count == 1 or work[min(len(recipes), WORTH_FOLDS) - 1] <= budget:
+            break
+    return count, max(1, int(np.searchsorted(work, budget, side="right")))
+
+
+def _epochs(recipe: Recipe, first: Fitted, settings: Settings) -> int:
+    return recipe.most_epochs(settings) if recipe.epochs else first.epochs
 
 
 def predicted_ns(problem: Problem, recipe: Recipe, first: Fitted, rows: int) -> float:
     """What a fit of so many rows will take, of a recipe whose epochs are not known as many as the first fit took."""
     settings = problem.settings
     batch = min(settings.batch_size or recipe.batch_size, rows)
-    epochs = recipe.most_epochs(settings) if recipe.epochs else first.epochs
     weights = network_for(problem.preparation, settings, rows, recipe).count_params()
-    return epochs * -(-rows // batch) * (STEP_NS + batch * weights * PRODUCT_NS)
+    return _epochs(recipe, first, settings) * -(-rows // batch) * (STEP_NS + batch * weights * PRODUCT_NS)
 
 
 def folds(problem: Problem, parts: Split, count: int) -> list[Fold]:

@@ -25,6 +25,7 @@ from edgeling.data.scores import ClassScore, classification_scores, regression_s
 from edgeling.data.table import Column, distinct_values
 from edgeling.data.words import are_truth_values
 from edgeling.graph.types import Array
+from edgeling.report.comparing import Compared, Comparison
 from edgeling.report.content import (
     ColumnSummary,
     Content,
@@ -39,6 +40,8 @@ from edgeling.report.content import (
 from edgeling.report.parts import plural
 from edgeling.toolchain.prove import Proof
 from edgeling.workflow.pipeline import Pipeline, shares
+from edgeling.workflow.recipes import BENT, RECIPES
+from edgeling.workflow.settings import LINEAR
 from edgeling.workflow.train import Trained
 
 
@@ -54,6 +57,7 @@ def trained_content(trained: Trained, command: str) -> Content:
         target=target.name,
         data=_data(trained),
         training=_training(trained),
+        comparison=_comparison(trained),
         evaluation=before_and_after(
             evaluation(pipeline, raw, truth, trained.scores[pipeline.precision], guess, source=source), trained
         ),
@@ -70,7 +74,7 @@ def _simplest_guess(trained: Trained) -> float:
     """What one would always answer who knows nothing but the targets of the rows learned from."""
     checked = trained.check
     if checked.codes is None:
-        return trained.pipeline.preparation.target.mean
+        return float(np.mean(checked.table.take(trained.division.parts.train).column(checked.target).values))
     return int(np.argmax(np.bincount(checked.codes[trained.division.parts.train])))
 
 
@@ -151,6 +155,23 @@ def _training(trained: Trained) -> TrainingSummary:
         stopped_by=_STOPPED[fitted.stopped_by].format(patience=plural(settings.patience, "epoch")),
         class_weight=trained.learned.balancing.counted if trained.learned.balancing.weighs else {},
     )
+
+
+def _comparison(trained: Trained) -> Comparison | None:
+    selection, learned, parts = trained.selection, trained.learned, trained.division.parts
+    if selection is None:
+        return None
+    described = {LINEAR: "ridge or logistic regression", **{each.name: each.description for each in (*RECIPES, *BENT)}}
+    ways = tuple(
+        Compared(
+            name, described[name], selection.score(name), selection.spread(name), each.epochs,
+            each.network.count_params(),
+        )
+        for name, each in selection.candidates.items()
+    )  # fmt: skip
+    refitted = len(parts.train) + len(parts.validation) if learned.refitted else 0
+    rows = len(selection.rows)
+    return Comparison(ways, learned.deployed, selection.folds, rows, refitted, bool(selection.classes))
 
 
 _LOSSES = {
