@@ -57,7 +57,15 @@ Recipe = Annotated[
     typer.Option(
         help="How a network is made and trained: auto compares several, and a linear reference, on rows left out, and "
         "deploys the reference where no network is better; or one of them by its name.",
-        metavar="auto|linear|plain",
+        metavar="auto|linear|plain|NAME-EPOCHS",
+    ),
+]
+Teacher = Annotated[
+    str,
+    typer.Option(
+        help="An estimator of scikit-learn's, fitted here, that the network learns to answer like: boosted-trees, "
+        "random-forest, extra-trees, nearest-neighbors, or a class's name such as GaussianProcess.",
+        metavar="NAME",
     ),
 ]
 NoRefit = Annotated[
@@ -112,6 +120,7 @@ def train(
     ] = None,
     recipe: Recipe = "auto",
     no_refit: NoRefit = False,
+    teacher: Teacher = "",
     no_importance: NoImportance = False,
     targets: Targets = EVERYWHERE,
     compiler: CompilerName = "",
@@ -136,7 +145,7 @@ def train(
             class_weight=class_weight, threshold=threshold, split=split,
             test=test, patience=patience, batch_size=batch_size, learning_rate=learning_rate,
             activation=activation or None, weight_decay=weight_decay, importance=not no_importance, recipe=recipe,
-            refit=not no_refit, compiler=compiler, kernels=kernels, **reading,
+            refit=not no_refit, teacher=teacher or None, compiler=compiler, kernels=kernels, **reading,
         )  # fmt: skip
 
 

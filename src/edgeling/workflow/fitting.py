@@ -62,14 +62,14 @@ def fit_network(
     """
     settings = problem.settings
     set_random_seed(settings.seed)
-    network = network_for(problem.preparation, settings, len(train), recipe)
+    rows, taught = problem.learned(train), problem.teacher is not None
+    network = network_for(problem.preparation, settings, len(rows.x), recipe)
     _require_room(network, settings)
-    rows = problem.learned(train)
     recipe.look(network, rows.x)
     held = None
     if len(validation):
         told = problem.stopping(validation, train)
-        held = replace(told, y=recipe.truth(told.y, problem.classes)).parts
+        held = replace(told, y=recipe.truth(told.y, problem.classes, taught=taught)).parts
     epochs = recipe.most_epochs(settings)
     stopper = EarlyStopping("val_loss" if held else "loss", patience=settings.patience, restore_best_weights=True)
     interrupted = False
@@ -80,7 +80,7 @@ def fit_network(
         start = perf_counter()
         try:
             network.fit(
-                rows.x, recipe.truth(rows.y, problem.classes), sample_weight=rows.weights,
+                rows.x, recipe.truth(rows.y, problem.classes, taught=taught), sample_weight=rows.weights,
                 batch_size=settings.batch_size or recipe.batch_size,
                 epochs=epochs, verbose=0, validation_data=held, callbacks=hooks,
             )  # fmt: skip
@@ -104,11 +104,11 @@ def fit_again(problem: Problem, recipe: Recipe, rows: Array, epochs: int) -> Seq
     """A network trained on these rows for so many epochs, watching nothing."""
     settings = problem.settings
     set_random_seed(settings.seed)
-    network = network_for(problem.preparation, settings, len(rows), recipe)
-    learned = problem.learned(rows)
+    learned, taught = problem.learned(rows), problem.teacher is not None
+    network = network_for(problem.preparation, settings, len(learned.x), recipe)
     recipe.look(network, learned.x)
     network.fit(
-        learned.x, recipe.truth(learned.y, problem.classes), sample_weight=learned.weights,
+        learned.x, recipe.truth(learned.y, problem.classes, taught=taught), sample_weight=learned.weights,
         batch_size=settings.batch_size or recipe.batch_size, epochs=epochs, verbose=0,
     )  # fmt: skip
     return network

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from edgeling.data import Preparation, Split
+from edgeling.errors import UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.report import units
 from edgeling.workflow.balance_choice import WAYS, choose_balance
@@ -64,6 +65,11 @@ def learn(
         KeyboardInterrupt: Ctrl-C, unless what is interrupted is to be kept and there is something.
     """
     require_classes(problem.settings, problem.preparation)
+    if problem.teacher and problem.balances:
+        raise UnsupportedError(
+            "a teacher tells how much each class counts", received="weights or balance beside a teacher",
+            remedy="one of the two",
+        )  # fmt: skip
     problem, tried = _balanced(problem, parts, progress, shuffled)
     learned = _learned(problem, parts, progress, shuffled, keep_interrupted)
     rows = np.concatenate([parts.train, parts.validation]) if learned.refitted else parts.train

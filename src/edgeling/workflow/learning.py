@@ -366,6 +366,12 @@ def _require_plain(graph: Graph) -> None:
 def _unit(preparation: Preparation | None) -> tuple[float, float]:
     if preparation is None or preparation.target.task != "regression":
         return 0.0, 1.0
+    if preparation.target.curve is not None:
+        raise UnsupportedError(
+            "a network that learns on a device answers in proportion to its target",
+            received="one that learned a logarithm of it",
+            remedy="train with recipe='smoothed-64' (--recipe smoothed-64)",
+        )  # fmt: skip
     return float(preparation.target.mean), float(preparation.target.scale)
 
 

@@ -14,6 +14,7 @@ from edgeling.graph import run_rows
 from edgeling.graph.types import Array
 from edgeling.layers import Dense
 from edgeling.workflow.settings import Settings
+from edgeling.workflow.teacher import Teacher
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +25,7 @@ class Problem:
         x: float32 [rows, columns], of every row of the table.
         y: int32 [rows] label positions, or float32 [rows] standardised numbers.
         settings: with what was left to the table.
+        teacher: what networks learn to answer like.
         straight: the same with its target as it stands, where this one's is bent.
     """
 
@@ -32,18 +34,21 @@ class Problem:
     preparation: Preparation
     settings: Settings
     straight: Problem | None = None
+    teacher: Teacher | None = None
 
     @classmethod
     def of(cls, checked: TableCheck, preparation: Preparation, settings: Settings) -> Problem:
         """Prepare the rows of a checked table."""
-        x = run_rows(preparation.graph(), preparation.transform(checked.table))[0]
-        return cls(x, preparation.encode_target(checked.table), preparation, settings)
+        raw = preparation.transform(checked.table)
+        x = run_rows(preparation.graph(), raw)[0]
+        teacher = None if settings.teacher is None else Teacher(settings.teacher, raw, preparation)
+        return cls(x, preparation.encode_target(checked.table), preparation, settings, teacher=teacher)
 
     def bent(self, rows: Array) -> Problem | None:
         """The same with its target bent; None where that is not far from symmetric on these rows."""
         target = self.preparation.target
         values = target.decoded(self.y)
-        curve = None if self.classes else fit_curve(values[rows])
+        curve = None if self.classes or self.teacher else fit_curve(values[rows])
         if curve is None:
             return None
         bent = target.bent(curve, values[rows])
@@ -84,6 +89,8 @@ class Problem:
     def learned(self, rows: Array) -> Balanced:
         """What a network learns from, of these rows; settings leave nothing to choose."""
         x, y, settings = self.x[rows], self.y[rows], self.settings
+        if self.teacher:
+            return Balanced(*self.teacher.lesson(rows, x, y, settings.seed), None)
         if settings.class_weight is not None or settings.balance == "weights":
             return weighted(x, y, self.counted(rows))
         if settings.balance in ("none", "auto"):

@@ -64,21 +64,26 @@ class Recipe:
         steps = self.most_epochs(settings) * -(-rows // settings.batch_size)
         return CosineDecay(settings.learning_rate, steps) if self.epochs else settings.learning_rate
 
-    def loss(self, task: Task) -> str | Loss:
-        """What training makes small."""
-        if not self.label_smoothing or task == "regression":
+    def loss(self, task: Task, *, taught: bool = False) -> str | Loss:
+        """What training makes small.
+
+        Args:
+            taught: a teacher tells shares of classes, which are not smoothed.
+        """
+        if task == "regression" or (taught and task == "binary") or not (taught or self.label_smoothing):
             return LOSSES[task]
         kind = BinaryCrossentropy if task == "binary" else CategoricalCrossentropy
-        return kind(label_smoothing=self.label_smoothing)
+        return kind(label_smoothing=0.0 if taught else self.label_smoothing)
 
     def look(self, network: Sequential, x: Array) -> None:
         """What the network is to know of the rows it learns from, [n, columns], before it learns."""
         if isinstance(network.layers[0], SmoothClip):
             network.layers[0].fit(x)
 
-    def truth(self, y: Array, classes: int) -> Array:
-        """What is to be answered: where labels are smoothed and there are several, a share of each class."""
-        return np.eye(classes, dtype=np.float32)[y] if self.label_smoothing and classes > 2 and y.ndim == 1 else y
+    def truth(self, y: Array, classes: int, *, taught: bool = False) -> Array:
+        """What is to be answered: where labels are smoothed or taught and there are several, a share of each class."""
+        shares = (self.label_smoothing or taught) and classes > 2 and y.ndim == 1
+        return np.eye(classes, dtype=np.float32)[y] if shares else y
 
     def most_epochs(self, settings: Settings) -> int:
         """After which training ends in any case."""
@@ -161,7 +166,9 @@ def network_for(preparation: Preparation, settings: Settings, rows: int, recipe:
     rate = recipe.rate(settings, rows)
     metrics = ["mae"] if target.task == "regression" else ["accuracy"]
     optimizer = Adam(rate, beta_2=recipe.beta_2, weight_decay=settings.weight_decay or None)
-    model.compile(optimizer=optimizer, loss=recipe.loss(target.task), metrics=metrics)
+    model.compile(
+        optimizer=optimizer, loss=recipe.loss(target.task, taught=settings.teacher is not None), metrics=metrics
+    )
     return model
 
 

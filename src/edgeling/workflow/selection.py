@@ -24,6 +24,7 @@ from edgeling.workflow.progress import Progress
 from edgeling.workflow.recipes import Recipe, network_for
 from edgeling.workflow.reference import LOGISTIC_STRENGTHS, USUAL_STRENGTH, is_ahead, reference
 from edgeling.workflow.settings import AUTO, LINEAR, Settings
+from edgeling.workflow.teacher import SYNTHETIC_SHARE
 
 FOLDS = 5
 WORTH_FOLDS = 3  # so many recipes, the first ones, are tried on several folds before more are tried on fewer
@@ -130,6 +131,7 @@ def _epochs(recipe: Recipe, first: Fitted, settings: Settings) -> int:
 def predicted_ns(problem: Problem, recipe: Recipe, first: Fitted, rows: int) -> float:
     """What a fit of so many rows will take, of a recipe whose epochs are not known as many as the first fit took."""
     settings = problem.settings
+    rows *= 1 + SYNTHETIC_SHARE if problem.teacher else 1
     batch = min(settings.batch_size or recipe.batch_size, rows)
     weights = network_for(problem.preparation, settings, rows, recipe).count_params()
     return _epochs(recipe, first, settings) * -(-rows // batch) * (STEP_NS + batch * weights * PRODUCT_NS)

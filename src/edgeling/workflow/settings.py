@@ -68,6 +68,9 @@ class Settings:
         compiler: the command of the C compiler for Arm targets; empty: the one that comes with the package.
         recipe: how a network is made and trained: "plain", or "auto", which compares several, and a linear reference,
             on rows left out; the reference is deployed where no network is better. "linear" deploys it in any case.
+        teacher: what a network learns to answer like: the name of an estimator of scikit-learn's, which is fitted
+            here, or one that is fitted already and takes the table's columns as numbers. Rows made up beside the
+            table's let it tell more. Such a network is deployed where it is better than the linear reference.
         refit: whether what is deployed learns once more, from all rows but those to test on.
         kernels: the target whose kernels the stored C calls, right anywhere; empty: those for anybody.
 
@@ -100,6 +103,7 @@ class Settings:
     compiler: str = ""
     recipe: str = AUTO
     refit: bool = True
+    teacher: Any = None
     kernels: str = ""
 
     def __post_init__(self) -> None:
@@ -125,6 +129,11 @@ class Settings:
         if self.positive is not None:
             object.__setattr__(self, "positive", _label(self.positive))
         _one_of("recipe", self.recipe, RECIPE_CHOICES)
+        if self.teacher is not None and not (isinstance(self.teacher, str) or hasattr(self.teacher, "predict")):
+            raise UnsupportedError(
+                "teacher is an estimator of scikit-learn's, or the name of one", received=repr(self.teacher),
+                remedy="'boosted-trees'",
+            )  # fmt: skip
         for name in ("importance", "refit"):
             if not isinstance(getattr(self, name), bool):
                 raise UnsupportedError(f"{name} is True or False", received=repr(getattr(self, name)))
@@ -151,6 +160,8 @@ class Settings:
     def to_json(self) -> dict[str, Any]:
         """Plain values; a table given in memory is "a table"."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
+        teacher = values["teacher"]
+        values["teacher"] = teacher if isinstance(teacher, str | None) else f"a fitted {type(teacher).__name__}"
         test = values["test"]
         values["test"] = str(test) if isinstance(test, (str, Path)) else None if test is None else "a table"
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}

@@ -98,6 +98,7 @@ _OPTIONS = {
     "weight-decay": "weight_decay",
     "patience": "patience",
     "recipe": "recipe",
+    "teacher": "teacher",
     "balance": "balance",
     "class-weight": "class_weight",
     "threshold": "threshold",

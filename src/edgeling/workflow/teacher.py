@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a teacher answers, learned by a small network: distillation (Hinton, Vinyals and Dean, 2015).
 
-A teacher is an estimator of scikit-learn's: by its name it is fitted here, to the rows that are learned from; one that is
-fitted already is asked as it is, and nobody knows which rows it has seen. Nothing is ever unpickled. Synthetic rows, in
-which some cells are another row's, let it tell more than the table does (as Bucila, Caruana and Niculescu-Mizil, 2006).
+A teacher is an estimator of scikit-learn's: by its name it is fitted here, to the rows that are learned from; one that
+is fitted already is asked as it is, and nobody knows which rows it has seen. Nothing is ever unpickled. Synthetic rows,
+in which some cells are another row's, let it tell more than the table does (as Bucila, Caruana and Niculescu-Mizil,
+2006).
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ class Teacher:
         return every[:, 1:] if len(target.labels) == 2 else every
 
     def _fitted(self, rows: Array, x: Array, y: Array) -> Any:
-        key = np.sort(rows).tobytes()
+        key = rows.tobytes()
         if key not in self.taught:
             estimator = estimator_named(self.estimator, bool(self.preparation.target.labels))
             self.taught[key] = estimator.fit(x, y)
@@ -132,7 +133,7 @@ def _in_columns(fitted: Any, raw: Array, preparation: Preparation) -> Any:
     """Rows as a fitted estimator knows them: by name in a frame, if it has learned names."""
     if not hasattr(fitted, "feature_names_in_"):
         return raw
-    import pandas as pd
+    import pandas as pd  # type: ignore[import-untyped]
 
     frame = pd.DataFrame(raw, columns=list(preparation.names))
     lacking = [name for name in fitted.feature_names_in_ if name not in frame.columns]

@@ -119,7 +119,7 @@ def train(
     drop: Sequence[str] | str = (), columns: Sequence[str] | str = (),
     categorical: Sequence[str] | str = (), numeric: Sequence[str] | str = (), split: str = "random",
     test: Any = None, importance: bool = True, compiler: str = "", kernels: str = "", recipe: str = BY_COMPARISON,
-    refit: bool = True,
+    refit: bool = True, teacher: Any = None,
     name: str = "", progress: Progress | None = None, keep_interrupted: bool = False,
     **reading: Unpack[ReadingOptions],
 ) -> Trained:  # fmt: skip
@@ -185,6 +185,8 @@ def _train(
     importance = _importance(pipeline, *held_out, settings, progress) if settings.importance else None
     source = str(data) if is_file else "a table"
     notes = (*checked.warnings, *division.notes, *_notes(division, preparation, learned, behind))
+    if not isinstance(settings.teacher, str | None):
+        notes = (*notes, "the teacher was fitted elsewhere: of rows that it has seen, scores tell too much")
     told = _uncorrected(inference_graph(fitted.network), preparation, held_out[0]) if pipeline.labels else None
     return Trained(
         source, settings, division, pipeline, learned, behind, scores, importance, proofs, held_out, notes, told

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A network learns to answer like an estimator of scikit-learn's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeling.data import from_data
+from edgeling.errors import DataError, UnsupportedError
+from edgeling.workflow.settings import Settings
+from edgeling.workflow.store import command_of, manifest
+from edgeling.workflow.teacher import SYNTHETIC_SHARE, TRUTH, estimator_named
+from edgeling.workflow.train import Trained, train
+
+ROWS = 160
+RNG = np.random.default_rng(5)
+A, B = RNG.normal(size=(2, ROWS))
+WORDS = np.array(["low", "mid", "high"])[np.digitize(A + B, [-0.7, 0.7])]
+TABLE = from_data({"a": A, "b": B, "y": WORDS})
+NUMBERS = from_data({"a": A, "b": B, "y": A * B})
+
+
+def run(table: Any, **how: Any) -> Trained:
+    usual = {"targets": ("native",), "importance": False, "precision": "float32", "recipe": "plain"}
+    return train(table, "y", **{**usual, **how})
+
+
+class Oracle:
+    """Fitted elsewhere: knows the classes by their names, in an order of its own; is sure."""
+
+    classes_ = np.array(["mid", "low", "high"])
+
+    def predict(self, rows: np.ndarray) -> np.ndarray:
+        raise AssertionError
+
+    def predict_proba(self, rows: np.ndarray) -> np.ndarray:
+        codes = np.digitize(rows[:, 0] + rows[:, 1], [-0.7, 0.7])
+        return np.eye(3)[np.array([1, 0, 2])[codes]]
+
+
+@pytest.mark.parametrize("table", [TABLE, NUMBERS], ids=["classes", "numbers"])
+def test_a_named_teacher_is_fitted_here(table: Any) -> None:
+    trained = run(table, teacher="nearest-neighbors", epochs=20)
+    scores = trained.scores["float32"]
+    assert scores.get("accuracy", scores.get("r2")) > 0.5
+    assert "--teacher nearest-neighbors" in command_of(trained)
+    assert manifest(trained, "")["settings"]["teacher"] == "nearest-neighbors"
+
+
+def test_a_fitted_teacher_is_asked_by_the_names_of_its_classes() -> None:
+    trained = run(TABLE, teacher=Oracle(), epochs=40)
+    assert trained.scores["float32"]["accuracy"] > 0.8
+    assert manifest(trained, "")["settings"]["teacher"] == "a fitted Oracle"
+    assert any("fitted elsewhere" in note for note in trained.notes)
+
+
+def test_a_lesson_mixes_truth_with_what_the_teacher_says_and_adds_rows_of_cells_that_are_there() -> None:
+    from edgeling.data import Preparation, check
+    from edgeling.workflow.problem import Problem
+
+    checked = check(TABLE, "y")
+    preparation = Preparation.fit(checked, np.arange(ROWS))
+    problem = Problem.of(checked, preparation, Settings(teacher=Oracle()))
+    rows = np.arange(0, ROWS, 2)
+    x, told = problem.learned(rows).parts
+    assert x.shape == (len(rows) * (1 + SYNTHETIC_SHARE), 2)
+    np.testing.assert_array_equal(x[: len(rows)], problem.x[rows])
+    assert all(np.isin(x[:, column], problem.x[rows, column]).all() for column in (0, 1))
+    truth = np.eye(3, dtype=np.float32)[problem.y[rows]]
+    oracle = np.float32(TRUTH) * truth + np.float32(1 - TRUTH) * truth  # the oracle says the truth
+    np.testing.assert_allclose(told[: len(rows)], oracle, rtol=4 * np.finfo(np.float32).eps)
+    again, _ = problem.learned(rows).parts
+    np.testing.assert_array_equal(again, x)
+
+
+def test_teachers_that_are_none_are_refused() -> None:
+    with pytest.raises(UnsupportedError, match="boosted-trees"):
+        run(TABLE, teacher="gradient descent", epochs=1)
+    with pytest.raises(UnsupportedError, match="probabilities"):
+        estimator_named("LinearSVC", True)
+    with pytest.raises(UnsupportedError, match="teacher"):
+        run(TABLE, teacher=3)
+    with pytest.raises(UnsupportedError, match="teacher"):
+        run(TABLE, teacher="random-forest", balance="weights", epochs=1)
+    half = Oracle()
+    half.classes_ = np.array(["mid", "low", "no"])
+    with pytest.raises(DataError, match="'high'"):
+        run(TABLE, teacher=half, epochs=1)
