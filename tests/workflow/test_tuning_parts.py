@@ -31,7 +31,7 @@ from edgeling.workflow.tuning.front import dominates, front, worth
 from edgeling.workflow.tuning.journal import TuneJournal
 from edgeling.workflow.tuning.options import TuneOptions
 from edgeling.workflow.tuning.programs import Programs
-from edgeling.workflow.tuning.proposals import Proposer, TunedTrial, pruning_of
+from edgeling.workflow.tuning.proposals import Proposer, TunedTrial, neighbour, pruning_of
 from edgeling.workflow.tuning.space import WIDTHS, Choice, SearchSpace
 from edgeling.workflow.tuning.trainer import Pruning, Trainer, TrialResult
 from tests.support.close import DOUBLE, require_close
@@ -244,6 +244,21 @@ def test_proposals_keep_the_limits_and_repeat(sampler: str) -> None:
     assert len(rounds[0]) == 10
     assert all(100 * sum(choice.hidden) + 100 <= 550 for choice in rounds[0])
     assert proposer(sampler, Budget(flash_bytes=500), seed=1).round(4, done) != rounds[0]
+
+
+@given(st.lists(st.floats(0, 1, exclude_max=True), min_size=7, max_size=7), st.sampled_from([(), (1,), (8, 3), (12,)]))
+def test_a_neighbour_is_a_choice_of_the_space_and_no_larger(draws: list[float], hidden: tuple[int, ...]) -> None:
+    choice = replace(TINY, hidden=hidden)
+    near = neighbour(choice, SPACE, draws)
+    assert sum(near.hidden) <= sum(hidden)
+    assert SPACE.choice(SPACE.values(near)) == near  # type: ignore[arg-type]
+
+
+def test_later_rounds_look_near_the_front() -> None:
+    done = [trial(i, replace(TINY, hidden=(3,)), (200, 20), [0.5, 0.3]) for i in range(40)]
+    near = proposer().round(4, done)[:3]
+    assert all(sum(choice.hidden) <= 3 for choice in near)
+    assert len(set(near)) == 3
 
 
 def test_where_hardly_anything_fits_what_surely_does_is_proposed() -> None:

@@ -281,16 +281,16 @@ def _summary(
     search: Search, front: Sequence[Finalist], chosen: Finalist, folds: Folds, options: TuneOptions,
     error: float | None,
 ) -> SearchSummary:  # fmt: skip
-    finished = [trial for trial in search.done if not trial.result.pruned]
-    standing = {each.trial.number for each in front}
-    others = [Finalist(t, search.costs(t.choice)) for t in finished if t.number not in standing]
+    finished = search.finished()
+    standing = {(each.trial.number, each.trial.choice.precision) for each in front}
+    others = [Finalist(t, search.costs(t.choice)) for t in finished if (t.number, t.choice.precision) not in standing]
     given = replace(options.budget) if any((options.flash_bytes, options.ram_bytes, options.instructions)) else None
     return SearchSummary(
         metric="accuracy" if folds.preparation.target.labels else "r2",
         target=options.chip.name,
         limits=str(given) if given else "",
         trials=len(search.done),
-        pruned=len(search.done) - len(finished),
+        pruned=sum(trial.result.pruned for trial in search.done),
         front=tuple(_point(each, each is chosen) for each in front),
         others=tuple(map(_point, others)),
         worth=tuple(_worth(finished)),

@@ -8,13 +8,15 @@ goes on as if it had not been, and the number of workers changes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 from typing import Any
 
 from edgeling.errors import UnsupportedError
+from edgeling.graph.random import random_uniform
 from edgeling.workflow.tuning.costs import Budget, ChipCost
-from edgeling.workflow.tuning.space import Choice, SearchSpace
+from edgeling.workflow.tuning.front import front
+from edgeling.workflow.tuning.space import ACTIVATIONS, LEARNING_RATES, WEIGHT_DECAYS, Choice, SearchSpace, rounded
 from edgeling.workflow.tuning.trainer import Pruning, TrialResult
 
 ROUND = 10  # trials that are proposed together
@@ -22,6 +24,8 @@ SAMPLERS = ("tpe", "random")
 _STARTUP = 25  # trials before the sampler believes what it sees
 _ATTEMPTS = 20  # proposals that are too large, before one that surely is not
 _RIVALS = 5
+_NEAR, _NEAR_FROM = 3, 40  # proposals of a round that are neighbours of the front, from so many trials on
+_STREAM = 0x54554E45
 _SLACK = 0.1  # by what share an estimate may exceed a limit: the program may yet keep it
 _LOOK_MARGIN, _FOLD_MARGIN = 2.0, 1.25
 
@@ -58,8 +62,17 @@ class Proposer:
     def round(self, number: int, done: Sequence[TunedTrial]) -> list[Choice]:
         """The choices of a round, in order; always the same for the same trials before it."""
         begun = self._first[number * ROUND : (number + 1) * ROUND]
+        near = self._near(number, done) if len(done) >= _NEAR_FROM else []
         proposed = self._proposed(number, done)
-        return [*begun, *(next(proposed) for _ in range(ROUND - len(begun)))]
+        return [*begun, *near, *(next(proposed) for _ in range(ROUND - len(begun) - len(near)))]
+
+    def _near(self, number: int, done: Sequence[TunedTrial]) -> list[Choice]:
+        """Neighbours of what stands on the front, where a sampler of many dimensions seldom looks twice."""
+        finished = [trial for trial in done if not trial.result.pruned]
+        best = front(finished, lambda t: (t.result.score, t.cost.flash_bytes, t.cost.instructions))
+        draws = random_uniform(_NEAR * 8, seed=self._seed, step=number, stream=_STREAM).reshape(_NEAR, 8).tolist()
+        near = [neighbour(best[int(u[0] * len(best))].choice, self._space, u[1:]) for u in draws] if best else []
+        return list(filter(self.keeps, near))
 
     def keeps(self, choice: Choice) -> bool:
         """Whether it is estimated to keep the limits, or nearly."""
@@ -96,6 +109,27 @@ class Proposer:
             "one of": lambda *values: kinds.CategoricalDistribution(values),
         }
         return {name: make[kind](*limits) for name, (kind, *limits) in self._space.parameters.items()}
+
+
+def neighbour(choice: Choice, space: SearchSpace, draws: Sequence[float]) -> Choice:
+    """A choice like another: perhaps a step smaller, at a rate and a decay of the same order.
+
+    Args:
+        draws: seven numbers from 0 to 1.
+    """
+    place, smaller, rate, none, decay, other, which = draws
+    hidden = list(choice.hidden)
+    if hidden and smaller < 0.5:
+        at = int(place * len(hidden))
+        index = space.widths.index(hidden[at])
+        hidden[at : at + 1] = space.widths[max(index - 1, 0) : index]
+    low, high = LEARNING_RATES
+    kept = 0.0 if none < 0.3 else min(max(choice.weight_decay, 1e-3) * 10 ** (2 * decay - 1), WEIGHT_DECAYS[1])
+    return replace(
+        choice, hidden=tuple(hidden), weight_decay=rounded(kept),
+        learning_rate=rounded(min(max(choice.learning_rate * 3 ** (2 * rate - 1), low), high)),
+        activation=ACTIVATIONS[int(which * len(ACTIVATIONS))] if other < 0.3 else choice.activation,
+    )  # fmt: skip
 
 
 def _objectives(trial: TunedTrial) -> tuple[float, float, float]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 
 from edgeling.errors import TargetError, TrainingError
@@ -90,9 +90,16 @@ class Search:
 
     def best(self) -> TunedTrial | None:
         """The best so far among those estimated to keep the limits."""
-        finished = [trial for trial in self.done if not trial.result.pruned]
-        kept = [trial for trial in finished if self.budget.excess(self.costs(trial.choice)) <= 0]
+        kept = [trial for trial in self.finished() if self.budget.excess(self.costs(trial.choice)) <= 0]
         return max(kept, key=lambda trial: (trial.result.score, -trial.cost.flash_bytes), default=None)
+
+    def finished(self) -> list[TunedTrial]:
+        """Trials that were not given up, each in every precision that what it learned was scored in."""
+        return [
+            replace(trial, choice=replace(trial.choice, precision=p), result=replace(trial.result, score=score))
+            for trial in self.done
+            for p, score in trial.result.scores
+        ]
 
     def candidates(self, told: Callable[[int], None]) -> list[Finalist]:
         """The front, best first: build and run whatever stands on it by its estimate, until all was measured.
@@ -104,7 +111,7 @@ class Search:
             TargetError: nothing keeps the limits.
             TrainingError: every trial was given up.
         """
-        finished, before = [trial for trial in self.done if not trial.result.pruned], len(self.costs.proofs)
+        finished, before = self.finished(), len(self.costs.proofs)
         if not finished:
             raise TrainingError(
                 "some trial is trained to its end", received="a loss that is not finite in each of them",

@@ -111,7 +111,7 @@ class SearchSpace:
         hidden = tuple(self.widths[given[f"width_{i}"]] for i in range(given["layers"]))
         decay = given["weight_decay"] if given["weight_decay"] > 2 * WEIGHT_DECAYS[0] else 0.0
         how = {name: given[name] for name in ("activation", "batch_size", "precision", "recipe")}
-        return Choice(hidden=hidden, learning_rate=_told(given["learning_rate"]), weight_decay=_told(decay), **how)
+        return Choice(hidden=hidden, learning_rate=rounded(given["learning_rate"]), weight_decay=rounded(decay), **how)
 
     def values(self, choice: Choice) -> dict[str, Any] | None:
         """The inverse of :meth:`choice`; None if the space does not hold it."""
@@ -135,6 +135,6 @@ class SearchSpace:
                     yield Choice(hidden, "relu", learning_rate, self.batches[0], 0.0, precision, self.recipes[0])
 
 
-def _told(value: float) -> float:
+def rounded(value: float) -> float:
     """To three digits, as people write it."""
     return float(f"{value:.3g}")

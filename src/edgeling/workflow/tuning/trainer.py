@@ -66,6 +66,7 @@ class TrialResult:
         pruned: given up before the end; the figures are those of the folds that were done.
         looks: the loss at each look at the first fold.
         folds: the loss of each fold.
+        scores: of what was learned, in every precision of the space, by its name; empty if pruned.
     """
 
     score: float
@@ -75,6 +76,7 @@ class TrialResult:
     pruned: bool
     looks: tuple[float, ...]
     folds: tuple[float, ...]
+    scores: tuple[tuple[str, float], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -90,7 +92,8 @@ class TrialResult:
         try:
             numbers = {name: _number(value[name]) for name in ("score", "spread", "loss", "epochs")}
             looks, folds = (tuple(map(_number, value[name])) for name in ("looks", "folds"))
-            return cls(**numbers, pruned=bool(value["pruned"]), looks=looks, folds=folds)
+            scores = tuple((str(name), _number(score)) for name, score in value["scores"])
+            return cls(**numbers, pruned=bool(value["pruned"]), looks=looks, folds=folds, scores=scores)
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(
                 "a result is written as tune writes it", received=str(error), remedy="--restart, which begins anew"
@@ -149,10 +152,12 @@ class Trainer:
                 break
         pruned = len(done) < len(self._folds.parts) or done[-1].pruned or not np.isfinite(losses[-1])
         scores = [fold.score if np.isfinite(fold.score) else self._worst for fold in done]
-        lost = 0.0 if pruned or choice.precision == "float32" else self._lost(programs, choice, done)
+        mean = float(np.mean(scores))
+        each = {} if pruned else {p: mean - lost for p, lost in self._lost(programs, choice, done).items()}
         return TrialResult(
-            float(np.mean(scores)) - lost, float(np.std(scores) / np.sqrt(len(scores))), float(np.mean(losses)),
+            each.get(choice.precision, mean), float(np.std(scores) / np.sqrt(len(scores))), float(np.mean(losses)),
             float(np.mean([fold.epochs for fold in done])), pruned, tuple(done[0].losses), tuple(losses),
+            tuple(each.items()),
         )  # fmt: skip
 
     @property
@@ -204,15 +209,18 @@ class Trainer:
             found.score = float(means[1]) if classes else 1 - float(means[0]) / max(float(np.var(truth)), 1e-12)
             found.epochs, found.variables = epochs, programs.engine.weights()
 
-    def _lost(self, programs: Programs, choice: Choice, done: Sequence[_Fold]) -> float:
-        """By how much integers score worse than float32, mean of the folds."""
-        model, lost = sized(self._folds, choice), 0.0
+    def _lost(self, programs: Programs, choice: Choice, done: Sequence[_Fold]) -> dict[str, float]:
+        """By how much each precision of the space scores worse than float32, mean of the folds."""
+        precisions = self._space.precisions
+        if precisions == ("float32",):
+            return {"float32": 0.0}
+        model, lost = sized(self._folds, choice), dict.fromkeys(precisions, 0.0)
         for fold, (learn, judge) in zip(done, self._folds.parts, strict=True):
             programs.hand_over(choice, fold.variables, model)
-            graphs = deployed(self._folds, model, learn[:CALIBRATION_ROWS], "float32", choice.precision).graphs
-            scores = [self._scored(graph, judge) for graph in graphs.values()]
-            lost += scores[0] - scores[1]
-        return lost / len(done)
+            graphs = deployed(self._folds, model, learn[:CALIBRATION_ROWS], "float32", *precisions).graphs
+            scores = {p: self._scored(graphs[p], judge) for p in dict.fromkeys(("float32", *precisions))}
+            lost = {p: lost[p] + (scores["float32"] - scores[p]) / len(done) for p in precisions}
+        return lost
 
     def _scored(self, graph: Graph, rows: Array) -> float:
         target, truth = self._folds.preparation.target, self._folds.y[rows]
@@ -232,4 +240,5 @@ def sized(folds: Folds, choice: Choice, seed: int = 0) -> Sequential:
 def deployed(folds: Folds, model: Sequential, calibration: Array, *precisions: str) -> Deployable:
     """What a network deploys, preparation included; integers are calibrated on these rows, and so is the proof."""
     graph, rows = whole_graph("model", folds.preparation, inference_graph(model)), folds.raw[calibration]
-    return deployable("model", graph, rows[:16], rows, precisions, interface_for(folds.preparation))
+    once = tuple(dict.fromkeys(precisions))
+    return deployable("model", graph, rows[:16], rows, once, interface_for(folds.preparation))
