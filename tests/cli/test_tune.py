@@ -19,7 +19,7 @@ def test_a_search_leaves_an_artifact_and_goes_on(edgeling) -> None:
     assert sum(point["chosen"] for point in first["search"]["front"]) == 1
     again = edgeling.run(*SEARCH, *limits, "--trials", "12")
     assert again.returncode == 0, again.stderr
-    for words in ("the front", "what a choice was worth", "12 trials", "flowers.tune.json"):
+    for words in ("the front", "what it was worth", "12 trials", "flowers.tune.json"):
         assert words in again.stderr
     assert "--restart" in edgeling.refused(*SEARCH, *limits, "--trials", "12", "--seed", "3")
     info = edgeling.run("info", "flowers.edgeling")

@@ -351,3 +351,16 @@ def test_limits_are_those_given_else_the_chips_memory() -> None:
     assert TuneOptions(ram_bytes=512).budget == Budget(chip.flash_bytes, 512, None)
     assert TuneOptions("wasm32").budget == Budget()
     assert (TuneOptions().most_trials, TuneOptions(seconds=3).most_trials) == (100, None)
+
+
+def test_recipes_that_differ_in_more_than_the_rate_are_not_searched() -> None:
+    assert [recipe.name for recipe in folds().recipes] == ["plain"]  # 24 epochs of 96 rows are no training
+    with pytest.raises(UnsupportedError, match="recipes"):
+        folds(recipe="clipped-32")
+
+
+def test_what_is_learned_is_scored_in_every_precision() -> None:
+    result = Trainer(folds(), SPACE)(TINY)
+    assert [name for name, _ in result.scores] == ["float32", "int8"]
+    assert dict(result.scores)[TINY.precision] == result.score
+    assert Trainer(folds(), SPACE)(replace(TINY, precision="int8")).scores == result.scores

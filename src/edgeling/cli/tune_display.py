@@ -91,7 +91,7 @@ def _front(search: SearchSummary) -> Table:
 
 
 def _worth(search: SearchSummary) -> Table:
-    table = small_table("what a choice was worth", "share", "worst to best", "best", "worst")
+    table = small_table("what it was worth", "share", "worst to best", "best", "worst")
     for each in search.worth:
         ends = each.levels[0][0], each.levels[-1][0]
         table.add_row(each.name, units.percent(each.share), gain_text(search, each.gain), *ends)

@@ -230,7 +230,7 @@ def _space(folds: Folds, costs: Costs, budget: Budget) -> tuple[SearchSpace, Cho
         space, begun = replace(space, precisions=("float32",)), [c for c in begun if c.precision == "float32"]
         costs.measure(begun)
     least = smallest(costs, budget, begun)
-    widths = tuple(width for width in WIDTHS if width <= max(4 * wide, 32) and _some_fits(costs, budget, space, width))
+    widths = tuple(width for width in WIDTHS if width <= max(2 * wide, 32) and _some_fits(costs, budget, space, width))
     return replace(space, widths=widths), least
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from edgeling.data import Preparation
 from edgeling.data.split import random_order
+from edgeling.errors import UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.workflow.division import Division
 from edgeling.workflow.problem import Problem
@@ -18,6 +19,7 @@ from edgeling.workflow.settings import Settings
 FIVE_FOLDS, THREE_FOLDS = 1000, 4000  # up to so many rows; with more, one part of them judges
 MOST_ROWS = 20_000
 """A trial learns from no more: which choice is better shows on them too."""
+LEAST_STEPS = 300  # of a schedule
 _FOLD_SEED = 0x464F4C44
 
 
@@ -62,7 +64,29 @@ def folded(division: Division, preparation: Preparation, settings: Settings) -> 
     one = (np.arange(len(learn)), np.arange(len(learn), len(y)) if len(held) else np.arange(len(learn)))
     count = 1 if settings.division[0] != "random" else 5 if len(y) <= FIVE_FOLDS else 3 if len(y) <= THREE_FOLDS else 1
     divided = _divided(classes, count) if count > 1 else (one,)
-    return Folds(raw, x, y, weights, divided, preparation, settings, recipes_for(problem))
+    return Folds(raw, x, y, weights, divided, preparation, settings, searched_recipes(problem, len(divided[0][0])))
+
+
+def searched_recipes(problem: Problem, rows: int) -> tuple[Recipe, ...]:
+    """Recipes that differ in how the learning rate goes alone, so that losses can be compared, and that leave time.
+
+    Args:
+        rows: that a trial learns from.
+
+    Raises:
+        UnsupportedError: one was asked for that is not among them.
+    """
+    plain = Recipe("", "")
+    same = ("weight_decay", "label_smoothing", "clips", "bends", "initializer", "beta_2")
+    known = recipes_for(problem)
+    found = tuple(each for each in known if all(getattr(each, name) == getattr(plain, name) for name in same))
+    long = tuple(each for each in found if not each.epochs or each.epochs * rows >= LEAST_STEPS * each.batch_size)
+    if not found:
+        raise UnsupportedError(
+            "tune searches recipes that differ in how the learning rate goes", received=repr(known[0].name),
+            remedy="recipe='auto' or 'plain' (--recipe)",
+        )  # fmt: skip
+    return long or found[:1]
 
 
 def _divided(classes: Array, count: int) -> tuple[tuple[Array, Array], ...]:

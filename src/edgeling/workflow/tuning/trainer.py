@@ -136,7 +136,7 @@ class Trainer:
 
     def __init__(self, folds: Folds, space: SearchSpace) -> None:
         self._folds, self._space = folds, space
-        self._programs: dict[tuple[int, int, str, str], Programs] = {}
+        self._programs: dict[tuple[int, int, str], Programs] = {}
 
     def __call__(self, choice: Choice, pruning: Pruning | None = None) -> TrialResult:
         """Train a choice on every fold.
@@ -168,9 +168,9 @@ class Trainer:
     def _for(self, choice: Choice) -> Programs:
         room = next((room for room in _ROOM if max(choice.hidden, default=0) <= room), max(choice.hidden, default=0))
         activation = choice.activation if choice.hidden else "relu"
-        key = len(choice.hidden), room if choice.hidden else 0, activation, choice.recipe
+        key = len(choice.hidden), room if choice.hidden else 0, activation
         if key not in self._programs:
-            rooms, recipe = (room,) * len(choice.hidden), self._folds.recipe(choice.recipe)
+            rooms, recipe = (room,) * len(choice.hidden), self._folds.recipes[0]
             self._programs[key] = Programs(self._folds, rooms, activation, self._space.batches[-1], recipe)
         return self._programs[key]
 
