@@ -21,6 +21,7 @@ from edgeling.workflow.explained import with_explanation
 from tests.codegen.networks import TUTORIALS
 from tests.codegen.test_builds import write
 from tests.codegen.test_flags import FEATURES, network
+from tests.codegen.test_learning_c import variants
 from tests.codegen.test_training import step_case
 from tests.codegen.test_weights_and_arena import learner
 
@@ -58,14 +59,14 @@ def deployed() -> list[Program]:
 
 
 def training() -> list[Program]:
-    """Whole steps, steps in two, and what keeps state."""
+    """Whole steps, steps in two, what keeps state, and networks that go on learning."""
     step = generate({"step": step_case("large", "clipped momentum with decay").graph}, "training")
     rows = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
     b = GraphBuilder("totals")
     total, x = b.variable([[0.5, 1.0]], "total"), b.input("x", (1, 2))
     b.update("total", b.add("add", total, x, name="sum"))
     kept = with_golden(deployable("totals", b.build(["sum"]), rows, None, ["float32"]), "float32")
-    return [step, learner(), kept.program("float32")]
+    return [step, learner(), kept.program("float32"), *(program for _, program in variants().values())]
 
 
 def reported(programs: list[Program], folder: Path) -> set[str]:

@@ -11,6 +11,7 @@ import pytest
 
 from edgeling import optimizers
 from edgeling.codegen import Program, generate
+from edgeling.codegen.block import planned
 from edgeling.codegen.interface import Interface
 from edgeling.codegen.learning import RING_COUNT, RING_ROWS
 from edgeling.errors import UnsupportedError
@@ -23,11 +24,14 @@ from edgeling.targets import get
 from edgeling.toolchain import emulator, firmware
 from edgeling.toolchain.native import load
 from edgeling.training.on_device import BINARY, SPARSE, SQUARED, Columns, Goal, Learner, learner
+from edgeling.workflow.build import as_deployable, as_learning
+from edgeling.workflow.learning import Learning
 from tests.codegen.harness import Case, expected_of
 from tests.codegen.networks import TUTORIALS, dense_network
 from tests.support.close import require_close
 from tests.support.finite import require_gradient
 from tests.support.rounding import UNIT, graph_bounds
+from tests.support.shared import needs, shared_data
 
 DICE = np.random.default_rng(3)
 RATE = np.float32(0.05)
@@ -162,6 +166,50 @@ def test_a_step_takes_at_most_four_inferences(name, bound) -> None:
     trained = sum(graph.constants[w].nbytes for w in chosen.weights)
     widest = 2 * max(sum(n) for n in ((8, 10), (4, 3)))  # outputs of a layer and their gradients
     assert program.weights_bytes + program.arena_bytes <= trained + 1.3 * 4 * widest
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_arena_is_nearly_what_is_alive_at_once(name, rule) -> None:
+    memory = planned(made(name, rule).learn, None).memory
+    assert memory.words <= 1.3 * memory.least_words
+
+
+@pytest.mark.parametrize(("outputs", "function"), [(64, SQUARED), (66, "huber"), (65, BINARY)])
+@pytest.mark.parametrize("rule", RULES)
+def test_where_only_the_last_of_many_outputs_learn_they_are_never_all_stored(rule, outputs, function) -> None:
+    """A few at a time, with the same numbers: eight, two or one."""
+    last = "sigmoid" if function == BINARY else "linear"
+    graph = dense_network("wide", (5, 7, outputs), ("relu", last), softmax=False)
+    chosen = learner(graph, weights_of(graph, 1), Goal(function), RULES[rule]())
+    program = generate({"learn": chosen.learn}, "wide", initial_values=True)
+    assert program.arena_bytes <= 4 * (2 * 7 + 8)
+    native, held = load(program), dict(chosen.learn.variables)
+    for step in range(3):
+        dice = np.random.default_rng(step)
+        x, y = dice.normal(size=(1, 5)).astype(np.float32), dice.uniform(size=(1, outputs)).astype(np.float32)
+        native.function("wide_learn")(x, y, RATE.reshape(()))
+        _, expected = expected_of(Case(chosen.learn, (x, y, RATE)), held)
+        held = {v: native.variable(v, chosen.learn.types[v]).copy() for v in held}
+        for variable, wanted in expected.items():
+            wanted.require(held[variable], f"{variable} after step {step}")
+
+
+AD01 = shared_data("mlperf_tiny") / "ad01.h5"
+
+
+@needs(AD01)
+def test_the_last_layer_of_an_autoencoder_learns_in_next_to_nothing() -> None:
+    """Beside its weights, which move from flash to RAM, at most 2 KiB of flash and 512 bytes of RAM over inference."""
+    how, chip = Learning(layers="last"), get("cortex-m4")
+    model = as_learning(AD01, how, name="ad01")
+    learned = model.prove(chip, model.made_up(1))
+    deployed, _ = as_deployable(AD01, "float32", "ad01")
+    alone = deployed.for_target(chip).for_emulation("float32", chip).prove("float32", chip)
+    assert learned.matches
+    assert learned.flash_bytes - alone.flash_bytes <= 2048
+    assert learned.ram_bytes - learned.trained_bytes - alone.ram_bytes <= 512
+    assert learned.instructions <= 4 * alone.instructions
 
 
 def on_chip(program: Program, function: str, *inputs: Array) -> tuple[list[int], bytes]:

@@ -15,12 +15,13 @@ import numpy as np
 
 from edgeling.codegen.calls import call_of
 from edgeling.codegen.dimensions import Dimensions
+from edgeling.codegen.fusing import with_outputs_in_steps, with_products_in_updates
 from edgeling.codegen.layout import Tables
 from edgeling.codegen.loops import Loop, LoopText
 from edgeling.codegen.memory import MemoryPlan, Scratch, plan
 from edgeling.codegen.names import Names
 from edgeling.codegen.rounds import followed, rounds
-from edgeling.codegen.schedule import COPY, Schedule, schedule, with_products_in_updates
+from edgeling.codegen.schedule import COPY, Schedule, schedule
 from edgeling.codegen.sharing import Sharing
 from edgeling.codegen.site import SHARED_ELEMENTS, Call, Setting, Site
 from edgeling.codegen.text import literal, shape_text
@@ -65,7 +66,7 @@ def planned(graph: Graph, target: Target | None, finite: Sequence[str] = ()) -> 
     """
     work = schedule(graph)
     if target is None or not target.has_vectors:  # which make tiles of gradients faster than they are stored
-        work = with_products_in_updates(work)
+        work = with_outputs_in_steps(with_products_in_updates(work))
     calls, followers = _chosen(work, target, finite), _NOBODY
     if target is not None and target.threads > 1:
         work, followers = followed(work, [_is_parallel(calls.get(at)) for at in range(len(work.nodes))])
@@ -132,7 +133,8 @@ class BlockWriter:
         self._names, self._tables, self._base = names, tables, base
         self._expressions = dict(expressions)
         self._dimensions, self._rows = Dimensions(self._work, names, rows), rows
-        self._sharing = Sharing((chosen.call, chosen.setting) for chosen in block.calls.values())
+        calls = ((chosen.call, chosen.setting) for chosen in block.calls.values())
+        self._sharing = Sharing(calls, tables.layers_shared)
         self.headers: set[str] = set()
 
     def write(self) -> tuple[list[str], list[str]]:

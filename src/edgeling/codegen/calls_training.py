@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from edgeling.codegen.schedule import PRODUCT_UPDATE
+from edgeling.codegen.schedule import OUTPUT_STEP, PRODUCT_UPDATE
 from edgeling.codegen.site import Call, Line, Setting, Site
 from edgeling.codegen.text import float_literal
 from edgeling.graph.types import Node
@@ -137,7 +137,8 @@ def _scalar(name: str, *attributes: str) -> Call:
 
 
 # Names that no value of a graph has (names.py).
-_ROW, _COLUMN, _ELEMENT = "edgeling_row", "edgeling_column", "edgeling_gradient"
+_ROW, _COLUMN, _PLACE = "edgeling_row", "edgeling_column", "edgeling_place"
+_ELEMENT, _ELEMENTS = "edgeling_gradient", "edgeling_gradients"
 
 
 def _product_update(site: Site) -> str:
@@ -146,23 +147,57 @@ def _product_update(site: Site) -> str:
     slots = len(site.y) - 1
     rows, columns = site.length(0, 0), site.length(0, 1)
     at = f"{_ROW} * {columns} + {_COLUMN}"
-    inner = replace(
-        site,
-        node=Node(site.attributes["rule"], site.node.inputs, site.node.outputs, site.attributes),
-        x=(*(f"&{pointer}[{at}]" for pointer in (kernel,)), f"&{_ELEMENT}",
-           *(f"&{pointer}[{at}]" for pointer in others[:slots]), *others[slots:]),
-        y=tuple(f"&{pointer}[{at}]" for pointer in site.y),
-        elements="1",
-    )  # fmt: skip
-    line = _rule_row(site.attributes["rule"]).line(inner)
+    update = _element_update(site, (kernel, *others[:slots]), site.y, others[slots:], at, _ELEMENT)
     return "\n".join([
         f"for (int {_ROW} = 0; {_ROW} < {rows}; {_ROW}++) {{",
         f"    for (int {_COLUMN} = 0; {_COLUMN} < {columns}; {_COLUMN}++) {{",
         f"        const float {_ELEMENT} = {x}[{_ROW}] * {dy}[{_COLUMN}];",
-        f"        {line}",
+        f"        {update}",
         "    }",
         "}",
     ])  # fmt: skip
+
+
+def _output_step(site: Site) -> str:
+    """A few outputs at a time: what they are, their loss's gradient, and the update of what they are made with."""
+    x, truth, d_row, kernel, *others = site.x
+    slots = len(site.y) // 2 - 1
+    rows, columns = site.length(0, 1), site.length(3, 1)
+    bias, scalars = others[slots], others[2 * slots + 1 :]
+    block = next(size for size in (8, 4, 2, 1) if site.input_types[3].shape[1] % size == 0)
+    loss = replace(site, node=Node("loss_gradient", (), (), site.attributes["loss"]))
+    options = loss.function(), loss.flag("from_logits"), loss.float("label_smoothing"), loss.float("delta")
+    pointers = d_row, f"{truth} + {_COLUMN}", x, f"{kernel} + {_COLUMN}", f"{bias} + {_COLUMN}", _ELEMENTS
+    at, first = f"{_ROW} * {columns} + {_COLUMN} + {_PLACE}", f"{_COLUMN} + {_PLACE}"
+    of_kernel = kernel, *others[:slots]
+    of_bias = bias, *others[slots + 1 : 2 * slots + 1]
+    return "\n".join([
+        f"for (int {_COLUMN} = 0; {_COLUMN} < {columns}; {_COLUMN} += {block}) {{",
+        f"    float {_ELEMENTS}[{block}];",
+        f"    edgeling_output_gradients({', '.join((str(block), rows, columns, *options, *pointers))});",
+        f"    for (int {_ROW} = 0; {_ROW} < {rows}; {_ROW}++) {{",
+        f"        for (int {_PLACE} = 0; {_PLACE} < {block}; {_PLACE}++) {{",
+        f"            const float {_ELEMENT} = {x}[{_ROW}] * {_ELEMENTS}[{_PLACE}];",
+        f"            {_element_update(site, of_kernel, site.y[: slots + 1], scalars, at, _ELEMENT)}",
+        "        }",
+        "    }",
+        f"    for (int {_PLACE} = 0; {_PLACE} < {block}; {_PLACE}++) {{",
+        f"        {_element_update(site, of_bias, site.y[slots + 1 :], scalars, first, f'{_ELEMENTS}[{_PLACE}]')}",
+        "    }",
+        "}",
+    ])  # fmt: skip
+
+
+def _element_update(
+    site: Site, held: Sequence[str], made: Sequence[str], scalars: Sequence[str], at: str, gradient: str
+) -> str:
+    """The update of one element of a weight and its slots."""
+    weight, *slots = (f"&{pointer}[{at}]" for pointer in held)
+    inner = replace(
+        site, node=Node(site.attributes["rule"], (), (), site.attributes), elements="1",
+        x=(weight, f"&{gradient}", *slots, *scalars), y=tuple(f"&{pointer}[{at}]" for pointer in made),
+    )  # fmt: skip
+    return _rule_row(site.attributes["rule"]).line(inner)
 
 
 def _rule_row(rule: str) -> Call:
@@ -176,6 +211,7 @@ def _is_in_more(setting: Setting) -> bool:
 
 
 _KEPT = tuple(i for i in range(16) if i not in (1, 2))  # of a product's update: weight and slots
+_LAYER = tuple(range(3, 16))  # of a step of outputs: weights and slots
 
 TRAINING_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "loss": (Call("focal", _focal("loss"), fits=_is_focal), Call("loss", _loss("loss"))),
@@ -213,5 +249,6 @@ TRAINING_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
         Call("update_more", _product_update, _KEPT, fits=_is_in_more),
         Call("update", _product_update, _KEPT),
     ),
+    OUTPUT_STEP: Call("output_step", _output_step, _LAYER),
     "clip_scale": _scalar("clip_scale", "limit"),
 }

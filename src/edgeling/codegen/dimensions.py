@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from edgeling.codegen.names import Names
-from edgeling.codegen.schedule import PRODUCT_UPDATE, Schedule
+from edgeling.codegen.schedule import OUTPUT_STEP, PRODUCT_UPDATE, Schedule
 from edgeling.graph.types import Node
 
 Axis = tuple[str, int]
@@ -111,6 +111,10 @@ def _joined(work: Schedule, node: Node) -> Pairs:
         kernel, x, gradient = node.inputs[:3]
         yield from (((x, 1), (kernel, 0)), ((gradient, 1), (kernel, 1)))
         yield from (pair for y in node.outputs for pair in _aligned(shape, kernel, y))
+    elif node.operation == OUTPUT_STEP:
+        (x, truth, _, kernel), made = node.inputs[:4], node.outputs
+        yield from (((x, 1), (kernel, 0)), ((truth, 1), (kernel, 1)))
+        yield from (pair for y in made for pair in _aligned(shape, kernel, y))
     elif node.operation == "embedding":
         yield (node.inputs[0], 0), (node.output, 0)
     elif node.operation == "embedding_gradient":

@@ -83,7 +83,8 @@ def generate(
         raise GraphError("a program's name is a C identifier", received=repr(name), remedy=identifier(name))
     entries = {RUN: graphs} if isinstance(graphs, Graph) else dict(graphs)
     members = weight_members(entries.values())
-    tables = Tables(Names(), name, all(map(_reads_constants_only, entries.values())))
+    learns = interface is not None and interface.learning is not None
+    tables = Tables(Names(), name, all(map(_reads_constants_only, entries.values())), learns)
     for suffix in {*_reserved(interface), *entries}:
         tables.names.take(f"{name}_{suffix}")
     functions = {

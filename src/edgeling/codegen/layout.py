@@ -50,11 +50,13 @@ class Tables:
 
     Their names begin with the program's, so that the sources of two programs may be compiled as one.
     ``parameters_in_flash``: every parameter of every kernel is such an array, so all of those may stay in flash.
+    ``layers_shared``: the file's functions run the same layers, as learning does what answers do.
     """
 
     names: Names
     program: str
     parameters_in_flash: bool
+    layers_shared: bool = False
     _texts: list[str] = field(default_factory=list)
     _known: dict[tuple[str, str, bytes], str] = field(default_factory=dict)
     bytes: int = 0

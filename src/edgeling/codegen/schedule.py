@@ -9,19 +9,15 @@ as nobody needs the old contents any more, so that a gradient's memory is free a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from edgeling.graph.naming import unused
 from edgeling.graph.types import Graph, Node, TensorType
 
 COPY = "copy"
 PRODUCT_UPDATE = "product_update"
-SCHEDULED = frozenset({COPY, PRODUCT_UPDATE})  # operations of its own, which no graph holds
-# Optimizer updates of which each element depends on the same element of weight, gradient and slots, and on scalars.
-BY_ELEMENTS = frozenset(
-    """sgd_update momentum_update rmsprop_update adagrad_update adam_update amsgrad_update adamax_update nadam_update
-    lion_update adadelta_update ftrl_update""".split()  # noqa: SIM905
-)
+OUTPUT_STEP = "output_step"
+SCHEDULED = frozenset({COPY, PRODUCT_UPDATE, OUTPUT_STEP})  # operations of its own, which no graph holds
 
 
 @dataclass(frozen=True)
@@ -56,43 +52,6 @@ def schedule(graph: Graph) -> Schedule:
     }  # fmt: skip
     nodes = _ordered(builder.nodes, builder.roots, updates)
     return Schedule(graph, tuple(nodes), builder.types, builder.roots, outputs, updates)
-
-
-def with_products_in_updates(work: Schedule) -> Schedule:
-    """The schedule in which the gradient of a kernel, of one row, is never stored: each of its elements is the product
-    of two numbers, made where the update takes it.
-
-    Such an update has the row and its gradient in the place of the kernel's gradient, and its operation as ``rule``.
-    """
-    readers: dict[str, list[Node]] = {}
-    for node in work.nodes:
-        for value in node.inputs:
-            readers.setdefault(work.roots[value], []).append(node)
-    kept = {*work.outputs, *work.updates.values()}
-    products = {
-        node.output: node
-        for node in work.nodes
-        if _is_outer_product(work, node)
-        and node.output not in kept
-        and [r.operation in BY_ELEMENTS and work.roots[r.inputs[1]] == node.output for r in readers[node.output]]
-        == [True]
-    }
-    nodes = (_with_product(work, node, products) for node in work.nodes if node.outputs[0] not in products)
-    return replace(work, nodes=tuple(nodes)) if products else work
-
-
-def _with_product(work: Schedule, node: Node, products: Mapping[str, Node]) -> Node:
-    product = products.get(work.roots[node.inputs[1]]) if node.operation in BY_ELEMENTS else None
-    if product is None:
-        return node
-    inputs = (node.inputs[0], *product.inputs, *node.inputs[2:])
-    return Node(PRODUCT_UPDATE, inputs, node.outputs, {**node.attributes, "rule": node.operation})
-
-
-def _is_outer_product(work: Schedule, node: Node) -> bool:
-    if node.operation != "matmul" or node.attributes["transpose_b"] or not node.attributes["transpose_a"]:
-        return False
-    return work.types[node.inputs[0]].shape[0] == 1
 
 
 class _Builder:

@@ -18,6 +18,7 @@ from edgeling.graph.types import DType
 
 LAYERS = ("dense", "dense_int8")
 LEAST_PRODUCTS = 64
+MANY_PRODUCTS = 512  # of which a call more is next to nothing
 
 
 class Sharing:
@@ -25,9 +26,11 @@ class Sharing:
 
     Args:
         calls: all calls of a block, with what they were chosen by.
+        among_others: other functions of the program run the same layers, as learning does what answers do.
     """
 
-    def __init__(self, calls: Iterable[tuple[Call, Setting]]) -> None:
+    def __init__(self, calls: Iterable[tuple[Call, Setting]], among_others: bool = False) -> None:
+        self._among_others = among_others
         self._counts = Counter(_key(call, setting) for call, setting in calls if setting.node.operation in LAYERS)
 
     def covers(self, call: Call, setting: Setting) -> bool:
@@ -37,7 +40,8 @@ class Sharing:
             return False
         products = setting.output_types[0].size * setting.input_types[0].shape[-1]
         counts_flash = target is None or target.flash_bytes > 0
-        return counts_flash and products >= LEAST_PRODUCTS and self._counts[_key(call, setting)] > 1
+        often = self._counts[_key(call, setting)] > 1 or (self._among_others and products >= MANY_PRODUCTS)
+        return counts_flash and products >= LEAST_PRODUCTS and often
 
     def line(self, call: Call, site: Site, tables: Tables) -> str:
         """The call of the shared function, which is added to the file."""

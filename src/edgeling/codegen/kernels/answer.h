@@ -111,7 +111,8 @@ EDGELING_KERNEL int edgeling_class_of_weighted(int size, const float *y, const i
     int best = 0;
     float most = -1.0f;
     for (int i = 0; i < size; i++) {
-        const float weighted = y[i] * (float)edgeling_read_int32(counts + i);
+        const int32_t count = edgeling_read_int32(counts + i);
+        const float weighted = y[i] * (float)count;
         if ((edgeling_bits_of(y[i]) << 1) > 0xFF000000u) {
             return -1;
         }

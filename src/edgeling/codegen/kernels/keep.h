@@ -99,6 +99,8 @@ EDGELING_SHARED int edgeling_write_record(
             word = edgeling_load_word(memory, i - EDGELING_RECORD_HEAD);
         } else if (i + 1u == all) {
             word = sum ^ 0xFFFFFFFFu;
+        } else {
+            word = 0u; /* makes the number of words even */
         }
         edgeling_put_word(word, chunk + used);
         sum = edgeling_checksum(sum, chunk + used, 4u);
@@ -116,9 +118,10 @@ EDGELING_SHARED int edgeling_write_record(
 /* Whether a page holds a whole record of this model; its sequence number. memory [words] is filled, unless it is 0. */
 EDGELING_SHARED int edgeling_read_record(
     const edgeling_pages *pages, int page, uint32_t model, uint32_t words, uint32_t *sequence, void *memory) {
+    const uint32_t head[4] = {EDGELING_RECORD_MARK, model, 0u, words * 4u};
     const uint32_t all = edgeling_record_words(words);
     uint8_t chunk[EDGELING_CHUNK_BYTES];
-    uint32_t size = 0u, sum = 0xFFFFFFFFu, at = 0u, is_record = 1u;
+    uint32_t size = 0u, sum = 0xFFFFFFFFu, at = 0u;
     for (uint32_t i = 0u; i < all; i++, at += 4u) {
         uint32_t word = 0u;
         if (at == size) {
@@ -130,23 +133,14 @@ EDGELING_SHARED int edgeling_read_record(
             }
         }
         word = edgeling_get_word(chunk + at);
-        if (i == 0u) {
-            is_record = word == EDGELING_RECORD_MARK ? 1u : 0u;
-        } else if (i == 1u) {
-            is_record = word == model ? is_record : 0u;
-        } else if (i == 2u) {
+        if (i == 2u) {
             *sequence = word;
-        } else if (i == 3u) {
-            is_record = word == words * 4u ? is_record : 0u;
-        } else if (i + 1u == all) {
-            is_record = word == (sum ^ 0xFFFFFFFFu) ? is_record : 0u;
-        } else if (memory != 0 && i < EDGELING_RECORD_HEAD + words) {
+        } else if ((i < EDGELING_RECORD_HEAD && word != head[i]) || (i + 1u == all && word != (sum ^ 0xFFFFFFFFu))) {
+            return EDGELING_NOTHING;
+        } else if (memory != 0 && i >= EDGELING_RECORD_HEAD && i < EDGELING_RECORD_HEAD + words) {
             edgeling_store_word(word, memory, i - EDGELING_RECORD_HEAD);
         } else {
-            /* a word that makes their number even, or one that is only checked */
-        }
-        if (is_record == 0u) {
-            return EDGELING_NOTHING;
+            /* checked, or a word that makes their number even */
         }
         sum = edgeling_checksum(sum, chunk + at, 4u);
     }

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What steps of learning on one row need not store: gradients that are used up where they are made.
+
+Of one row the gradient of a kernel is the product of two vectors: no element of it need be stored. And where the last
+layer is all that learns, outputs and their gradients are needed a few at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from edgeling.codegen.schedule import OUTPUT_STEP, PRODUCT_UPDATE, Schedule
+from edgeling.graph.types import Node
+
+# Optimizer updates of which each element depends on the same element of weight, gradient and slots, and on scalars.
+BY_ELEMENTS = frozenset(
+    """sgd_update momentum_update rmsprop_update adagrad_update adam_update amsgrad_update adamax_update nadam_update
+    lion_update adadelta_update ftrl_update""".split()  # noqa: SIM905
+)
+# Losses that are a mean over a row's outputs.
+MEANS = frozenset(
+    """mean_squared_error mean_absolute_error huber log_cosh mean_squared_logarithmic_error binary_crossentropy
+    mean_absolute_percentage_error hinge squared_hinge poisson""".split()  # noqa: SIM905
+)
+LEAST_OUTPUTS = 64  # so few are stored and gone through faster all at once
+
+
+def with_products_in_updates(work: Schedule) -> Schedule:
+    """The schedule in which the gradient of a kernel, of one row, is never stored: each of its elements is the product
+    of two numbers, made where the update takes it.
+
+    Such an update has the row and its gradient in the place of the kernel's gradient, and its operation as ``rule``.
+    """
+    readers: dict[str, list[Node]] = {}
+    for node in work.nodes:
+        for value in node.inputs:
+            readers.setdefault(work.roots[value], []).append(node)
+    kept = {*work.outputs, *work.updates.values()}
+    products = {
+        node.output: node
+        for node in work.nodes
+        if _is_outer_product(work, node)
+        and node.output not in kept
+        and [r.operation in BY_ELEMENTS and work.roots[r.inputs[1]] == node.output for r in readers[node.output]]
+        == [True]
+    }
+    nodes = (_with_product(work, node, products) for node in work.nodes if node.outputs[0] not in products)
+    return replace(work, nodes=tuple(nodes)) if products else work
+
+
+def _with_product(work: Schedule, node: Node, products: Mapping[str, Node]) -> Node:
+    product = products.get(work.roots[node.inputs[1]]) if node.operation in BY_ELEMENTS else None
+    if product is None:
+        return node
+    inputs = (node.inputs[0], *product.inputs, *node.inputs[2:])
+    return Node(PRODUCT_UPDATE, inputs, node.outputs, {**node.attributes, "rule": node.operation})
+
+
+def _is_outer_product(work: Schedule, node: Node) -> bool:
+    if node.operation != "matmul" or node.attributes["transpose_b"] or not node.attributes["transpose_a"]:
+        return False
+    return work.types[node.inputs[0]].shape[0] == 1
+
+
+def with_outputs_in_steps(work: Schedule) -> Schedule:
+    """The schedule in which outputs, their loss's gradient and the update of the layer that makes them are one call.
+
+    It is for a linear layer behind which nothing but the loss reads its outputs, and before which nothing learns.
+    Requires :func:`with_products_in_updates`.
+    """
+    for loss in work.nodes:
+        step = _output_step(work, loss) if loss.operation == "loss_gradient" else None
+        if step is not None:
+            gone, last, node = step
+            kept = [node if other is last else other for other in work.nodes]
+            return replace(work, nodes=tuple(other for other in kept if all(other is not one for one in gone)))
+    return work
+
+
+def _output_step(work: Schedule, loss: Node) -> tuple[list[Node], Node, Node] | None:
+    """Nodes that go, the one in whose place the step comes, and the step."""
+    gradient, made = loss.output, [n for n in work.nodes if work.roots[loss.inputs[2]] in n.outputs]
+    if not made or loss.attributes["function"] not in MEANS or work.types[gradient].size < LEAST_OUTPUTS:
+        return None
+    (layer,) = made
+    if layer.operation != "dense" or layer.attributes["function"] != "linear" or work.types[gradient].shape[0] != 1:
+        return None
+    kernels = [n for n in work.nodes if n.operation == PRODUCT_UPDATE and work.roots[n.inputs[2]] == gradient]
+    biases = [n for n in work.nodes if n.operation in BY_ELEMENTS and work.roots[n.inputs[1]] == gradient]
+    if len(kernels) != 1 or len(biases) != 1 or kernels[0].attributes["rule"] != biases[0].operation:
+        return None
+    kernel, bias = kernels[0], biases[0]
+    x, w, b = (work.roots[i] for i in layer.inputs)
+    readers = {
+        work.roots[loss.inputs[2]]: [loss], gradient: [kernel, bias], w: [layer, kernel], b: [layer, bias],
+    }  # fmt: skip
+    mine = (work.roots[kernel.inputs[0]], work.roots[kernel.inputs[1]], work.roots[bias.inputs[0]]) == (w, x, b)
+    kept = {*work.outputs, *work.updates.values()}
+    if (
+        not mine
+        or kept & {gradient, layer.output}
+        or any(_readers(work, v) != {*map(id, r)} for v, r in readers.items())
+    ):
+        return None
+    slots = len(kernel.outputs) - 1
+    inputs = (
+        layer.inputs[0], *loss.inputs[1::-1], kernel.inputs[0], *kernel.inputs[3 : 3 + slots],
+        bias.inputs[0], *bias.inputs[2 : 2 + slots], *kernel.inputs[3 + slots :],
+    )  # fmt: skip
+    node = Node(
+        OUTPUT_STEP, inputs, (*kernel.outputs, *bias.outputs), {**kernel.attributes, "loss": dict(loss.attributes)}
+    )
+    both = [n for n in work.nodes if n is kernel or n is bias]
+    return [layer, loss, both[0]], both[1], node
+
+
+def _readers(work: Schedule, value: str) -> set[int]:
+    """Who reads a value, by identity."""
+    return {id(n) for n in work.nodes if any(work.roots[i] == value for i in n.inputs)}
