@@ -18,7 +18,7 @@ from edgeling.codegen.extras import Extra, extras
 from edgeling.codegen.facts import LEARNING_RESERVED, RESERVED
 from edgeling.codegen.function import Function, write_function
 from edgeling.codegen.header import Memory, header, init_prototype
-from edgeling.codegen.interface import Interface
+from edgeling.codegen.interface import Interface, LearningInterface
 from edgeling.codegen.layout import Member, Tables, weight_members
 from edgeling.codegen.learning import guard_bytes, learning_extras
 from edgeling.codegen.memory import WORD_BYTES, words_of
@@ -83,33 +83,36 @@ def generate(
         raise GraphError("a program's name is a C identifier", received=repr(name), remedy=identifier(name))
     entries = {RUN: graphs} if isinstance(graphs, Graph) else dict(graphs)
     members = weight_members(entries.values())
-    learns = interface is not None and interface.learning is not None
-    tables = Tables(Names(), name, all(map(_reads_constants_only, entries.values())), learns)
+    learning = interface.learning if interface else None
+    tables = Tables(Names(), name, all(map(_reads_constants_only, entries.values())), learning is not None)
     for suffix in {*_reserved(interface), *entries}:
         tables.names.take(f"{name}_{suffix}")
     functions = {
         suffix: _for_any_rows(graph, (more_rows or {}).get(suffix), f"{name}_{suffix}", name, members, tables, target)
         or write_function(
-            graph,
-            f"{name}_{suffix}",
-            name,
-            members,
-            tables,
-            target,
+            graph, f"{name}_{suffix}", name, members, tables, target,
             interface if interface is None or suffix == RUN else interface.beside(entries[RUN], graph),
             (packs or {}).get(suffix),
         )
         for suffix, graph in entries.items()
-    }
+    }  # fmt: skip
     more = _beside(name, entries[RUN], functions, interface, tables) if interface else []
-    initializer = interface.initializer if interface else "init"
     needed = max(f.plan.words for f in functions.values()) * WORD_BYTES
-    if interface and interface.learning:
-        model = hashlib.sha256("".join(map(fingerprint, entries.values())).encode()).hexdigest()
-        more += learning_extras(name, model, functions, members, interface.learning, needed)
-        needed += guard_bytes(members, interface.learning)
+    if learning:
+        more += _learning(name, entries, functions, members, learning, needed)
+        needed += guard_bytes(members, learning)
+    initializer = interface.initializer if interface else "init"
     start = initializer if initial_values and members else ""
     return _program(name, entries, functions, members, tables, needed, start, interface, more)
+
+
+def _learning(
+    name: str, graphs: Mapping[str, Graph], functions: Mapping[str, Function], members: Mapping[str, Member],
+    learning: LearningInterface, arena_bytes: int,
+) -> list[Extra]:  # fmt: skip
+    """What a program that learns offers; its records are known by all of its graphs."""
+    model = hashlib.sha256("".join(map(fingerprint, graphs.values())).encode()).hexdigest()
+    return learning_extras(name, model, functions, members, learning, arena_bytes)
 
 
 def _beside(
