@@ -29,6 +29,7 @@ def _comparison(name: str, batch: int) -> Comparison:
         "JAX, one scan": (jax_scan, 1),
         "Keras on JAX": (keras, 1),
         "PyTorch": (pytorch, 1),
+        "PyTorch, compiled": (partial(pytorch, compiled=True), 1),
         "scikit-learn": (scikit_learn, 1),
     }
     peers = tuple(
@@ -109,7 +110,8 @@ def scikit_learn(name: str, batch: int, x: Array, y: Array) -> Callable[[], Any]
     return call
 
 
-def pytorch(name: str, batch: int, x: Array, y: Array) -> Callable[[], Any]:
+def pytorch(name: str, batch: int, x: Array, y: Array, *, compiled: bool = False) -> Callable[[], Any]:
+    """Its fused Adam either way; compiled: loss and gradients by ``torch.compile``."""
     import torch
 
     torch.set_num_threads(1)
@@ -120,13 +122,15 @@ def pytorch(name: str, batch: int, x: Array, y: Array) -> Callable[[], Any]:
     kinds = {"mean_squared_error": "mse_loss", "binary_crossentropy": "binary_cross_entropy_with_logits"}
     loss_of = getattr(torch.nn.functional, kinds.get(loss_name, "cross_entropy"))
     shaped = y.reshape(len(y), -1).astype(np.float32) if loss_name in kinds else y.astype(np.int64)
+    loss_and_model = lambda x, y: loss_of(model(x), y)  # noqa: E731
+    score = torch.compile(loss_and_model, dynamic=False) if compiled else loss_and_model
     inputs, targets = torch.from_numpy(x), torch.from_numpy(shaped)
 
     def call() -> Any:
         for _ in range(EPOCHS):
             for chosen in torch.randperm(len(inputs)).split(batch):
                 rule.zero_grad(set_to_none=True)
-                loss_of(model(inputs[chosen]), targets[chosen]).backward()
+                score(inputs[chosen], targets[chosen]).backward()
                 rule.step()
 
     return call

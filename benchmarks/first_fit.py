@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a first fit costs beside training: CPU seconds of this process and of the compilers it starts. No peers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from functools import cache, partial
+from importlib.util import find_spec
+from pathlib import Path
+
+from benchmarks.comparison import Comparison, Contender, Measure
+
+# One process after another with one cache: nothing compiled; then, each in a process of its own, what is named.
+_CHILD = """
+import json, resource, sys
+import numpy as np
+from edgeling.layers import Dense, Input
+from edgeling.models import Sequential
+
+def cpu():
+    uses = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(use.ru_utime + use.ru_stime for use in uses)
+
+x = np.random.default_rng(0).normal(size=(211, 8)).astype(np.float32)
+y = (x[:, :1] > 0).astype(np.float32)
+
+def fit(units, rows=211):
+    start = cpu()
+    model = Sequential([Input((8,)), *(Dense(n, activation="relu") for n in units), Dense(1, activation="sigmoid")])
+    model.compile("adam", "binary_crossentropy")
+    model.fit(x[:rows], y[:rows], batch_size=32, epochs=5, verbose=0)
+    return cpu() - start
+
+kind = sys.argv[1]
+if kind == "fifty":
+    fit([5])
+    print(sum(fit([n]) for n in range(30, 80)) / 50)
+elif kind == "rows":
+    fit([5])
+    print(fit([5], 203))
+else:
+    print(fit(json.loads(kind)))
+"""
+CASES = {
+    "an empty cache": ("[5]", 0.2),
+    "a new structure": ("[10]", 0.2),
+    "another number of rows": ("rows", 0.1),
+    "17 layers": (json.dumps([*range(11, 27)]), 1.5),
+    "each of fifty widths in a row": ("fifty", 0.1),
+}
+
+
+def comparisons() -> list[Comparison]:
+    """One a case: CPU seconds, limits as the plan of the house has them."""
+    return [
+        Comparison(f"first fit, CPU: {name}", "s", Contender("Edgeling", partial(_measure, name)), limit=limit)
+        for name, (_, limit) in CASES.items()
+    ]
+
+
+def _measure(name: str) -> Measure:
+    if find_spec("resource") is None:
+        raise ImportError("No module named 'resource'")
+    return lambda: _figures()[name]
+
+
+@cache
+def _figures() -> dict[str, float]:
+    """In their order: what comes first fills the cache for the others."""
+    with tempfile.TemporaryDirectory() as folder:
+        return {name: _seconds(case, Path(folder, "cache")) for name, (case, _) in CASES.items()}
+
+
+def _seconds(case: str, cache_folder: Path) -> float:
+    paths = os.pathsep.join(filter(None, sys.path))
+    settings = {**os.environ, "PYTHONPATH": paths, "EDGELING_CACHE_DIR": str(cache_folder)}
+    command = [sys.executable, "-c", _CHILD, case]
+    return float(subprocess.run(command, env=settings, capture_output=True, text=True, check=True).stdout)
