@@ -8,6 +8,7 @@ import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,6 +143,29 @@ def test_importance_stays_finite_where_the_truth_is_constant() -> None:
     found = Pipeline.importance(pipeline, raw, np.full(10, 3.0))  # type: ignore[arg-type]
     assert found.baseline == 0
     np.testing.assert_array_equal(found.mean, [0, 0])
+
+
+def test_importance_of_many_rows_is_that_of_some_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows drawn keep their truths: the one column that is the answer matters wholly, the other not at all."""
+    monkeypatch.setattr("edgeling.workflow.pipeline._IMPORTANCE_ROWS", 30)
+    seen = set()
+
+    def answers(raw: Any) -> Any:
+        seen.add(len(raw) % 30)
+        return raw[:, :1]
+
+    builder = GraphBuilder("first")
+    graph = builder.build([builder.add("square", builder.input("x", (1, 2)))])
+    pipeline = SimpleNamespace(
+        labels=(), answers=answers, preparation=SimpleNamespace(names=("a", "b")), name="first", precision="float32",
+        deployable=SimpleNamespace(graphs={"float32": graph}),
+    )  # fmt: skip
+    raw = np.random.default_rng(0).normal(size=(100, 2)).astype(np.float32)
+    found = Pipeline.importance(pipeline, raw, raw[:, 0].astype(np.float64))  # type: ignore[arg-type]
+    assert seen == {0}
+    assert found.baseline == 1
+    assert found.mean[0] > 0.5
+    assert found.mean[1] == 0
 
 
 def test_weights_that_are_no_numbers_are_refused(folder: Path, tmp_path: Path) -> None:

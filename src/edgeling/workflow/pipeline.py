@@ -21,7 +21,7 @@ from edgeling.data.scores import classification_scores, r2_score, regression_sco
 from edgeling.data.strange import Strange, answerable, strange
 from edgeling.errors import DataError
 from edgeling.graph import Graph, GraphBuilder
-from edgeling.graph.random import random_uniform
+from edgeling.graph.random import permutation, random_uniform
 from edgeling.graph.types import Array
 from edgeling.passes.rewrite import rename
 from edgeling.toolchain.predictor import Predictor, compiled
@@ -29,6 +29,8 @@ from edgeling.workflow.deploy import PROOF_ROWS, Deployable
 
 if TYPE_CHECKING:
     from edgeling.explaining import PermutationImportance
+
+_IMPORTANCE_ROWS = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,10 +247,14 @@ class Pipeline:
         """Permutation importance of the raw columns: how much log loss rises, or how much R² falls.
 
         Accuracy would be noise where a class is rare, for no answer changes. A probability that int8 tells as 0 counts
-        as half its step, 1/512.
+        as half its step, 1/512. Of more than 20,000 rows as many are drawn, by the seed: the shuffles of all columns
+        would take longer than training, for standard errors that are small already.
         """
         from edgeling.explaining import permutation_importance, updated_first_layer
 
+        if len(raw) > _IMPORTANCE_ROWS:
+            drawn = np.sort(permutation(len(raw), seed=seed)[:_IMPORTANCE_ROWS])
+            raw, truth = raw[drawn], truth[drawn]
         least = 0.0 if self.precision == "float32" else 1 / 512
 
         def score(y: Array, answers: Array) -> float:
