@@ -55,3 +55,12 @@ def test_c_that_explains_itself_is_built_and_verified(trained) -> None:
 )
 def test_explanations_that_cannot_be_are_refused(trained, options: list[str]) -> None:
     trained.refused("build", "flowers.edgeling", "--out", "firmware", *options)
+
+
+def test_a_sum_over_columns_says_so(edgeling) -> None:
+    said = edgeling.json(
+        "train", "flowers.csv", "--target", "species", "--additive", "--for", "native", "--epochs", "40"
+    )
+    assert said["recipe"] == "additive"
+    assert said["explanations"]["exact"] is True
+    assert "The network is a sum over columns" in (edgeling.folder / "flowers.edgeling" / "report.html").read_text()

@@ -57,7 +57,7 @@ Recipe = Annotated[
     typer.Option(
         help="How a network is made and trained: auto compares several, and a linear reference, on rows left out, and "
         "deploys the reference where no network is better; or one of them by its name.",
-        metavar="auto|linear|plain|NAME-EPOCHS",
+        metavar="auto|linear|additive|plain|NAME-EPOCHS",
     ),
 ]
 Teacher = Annotated[
@@ -66,6 +66,12 @@ Teacher = Annotated[
         help="An estimator of scikit-learn's, fitted here, that the network learns to answer like: boosted-trees, "
         "random-forest, extra-trees, nearest-neighbors, or a class's name such as GaussianProcess.",
         metavar="NAME",
+    ),
+]
+Additive = Annotated[
+    bool,
+    typer.Option(
+        "--additive", help="The network is a sum over columns, a small one each, whose curves the report draws exactly."
     ),
 ]
 NoRefit = Annotated[
@@ -119,6 +125,7 @@ def train(
         typer.Option(help="The share of each weight, times the learning rate, that a step takes away.", min=0),
     ] = None,
     recipe: Recipe = "auto",
+    additive: Additive = False,
     no_refit: NoRefit = False,
     teacher: Teacher = "",
     no_importance: NoImportance = False,
@@ -144,8 +151,9 @@ def train(
             categorical=categorical, numeric=numeric, positive=positive, balance=balance,
             class_weight=class_weight, threshold=threshold, split=split,
             test=test, patience=patience, batch_size=batch_size, learning_rate=learning_rate,
-            activation=activation or None, weight_decay=weight_decay, importance=not no_importance, recipe=recipe,
-            refit=not no_refit, teacher=teacher or None, compiler=compiler, kernels=kernels, **reading,
+            activation=activation or None, weight_decay=weight_decay, importance=not no_importance,
+            recipe="additive" if additive else recipe, refit=not no_refit, teacher=teacher or None, compiler=compiler,
+            kernels=kernels, **reading,
         )  # fmt: skip
 
 

@@ -155,6 +155,7 @@ class ColumnFindings:
         unit: what the curves show: "probability of yes", "probability", or the target's name.
         together: the pairs that act together most.
         shifts: how far int8 changes explanations.
+        exact: whether each curve is all that its column does: the network is a sum over columns.
     """
 
     curves: tuple[ColumnCurve, ...]
@@ -163,10 +164,12 @@ class ColumnFindings:
     together: tuple[Together, ...] = ()
     shifts: tuple[PrecisionShift, ...] = ()
     percent: bool = False
+    exact: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Plain values by name."""
         return {
+            "exact": self.exact,
             "dependence": {
                 curve.name: {
                     "values": [str(p) for p in curve.points] if curve.is_category else curve.dependence.grid.tolist(),

@@ -26,7 +26,8 @@ def network_section(content: Content) -> Markup | None:
 
 def _drawing(content: Content, network: NetworkSummary) -> Markup | None:
     weights = [layer.weights for layer in network.layers if layer.weights is not None]
-    if not weights or any(a.shape[1] != b.shape[0] for a, b in pairwise(weights)):
+    dense = bool(weights) and all(w.ndim == 2 for w in weights)
+    if not dense or any(a.shape[1] != b.shape[0] for a, b in pairwise(weights)):
         return None
     labels = list(content.data.class_counts) if content.data else []
     outputs = labels if content.task == "multiclass" else [content.target]

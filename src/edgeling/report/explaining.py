@@ -84,11 +84,22 @@ def dependence_section(content: Content) -> Markup | None:
     if found is None or not found.curves:
         return None
     drawings = [_curve_figure(i, curve, found) for i, curve in enumerate(found.curves)]
-    intro = paragraph(
+    intro = paragraph(_exact(found) if found.exact else _how_to_read(found))
+    return section("What answers depend on", intro, pair(*drawings), _together(found), _shifts(found))
+
+
+def _how_to_read(found: ColumnFindings) -> str:
+    return (
         f"How the {found.unit} changes with one column, the others as they are. Thick: the mean over rows (partial "
         "dependence); thin: single rows. Where thin lines are not parallel, the column acts together with others."
     )
-    return section("What answers depend on", intro, pair(*drawings), _together(found), _shifts(found))
+
+
+def _exact(found: ColumnFindings) -> str:
+    return (
+        f"The network is a sum over columns. Each curve is all that its column does: what it adds to the {found.unit}, "
+        "against the mean over rows. The curves of a row's values, added up, are its answer."
+    )
 
 
 def _curve_figure(place: int, curve: ColumnCurve, found: ColumnFindings) -> Markup | None:
@@ -109,8 +120,8 @@ def _curve_figure(place: int, curve: ColumnCurve, found: ColumnFindings) -> Mark
     label = units.shorten(f"{curve.name}, {curve.axis}" if curve.axis else curve.name, 60)
     grid = np.asarray(curve.dependence.grid, np.float64)
     drawing = charts.dependence_chart(key, title, grid, label, lines, thin, percent=found.percent)
-    whose = "of each class" if len(lines) > 1 else _of(name, found)
-    return figure(drawing, f"{curve.name}: {'probability ' + whose if len(lines) > 1 else whose}.")
+    what = "probability" if found.percent else found.unit
+    return figure(drawing, f"{curve.name}: {what + ' of each class' if len(lines) > 1 else _of(name, found)}.")
 
 
 def _of(name: str, found: ColumnFindings) -> str:

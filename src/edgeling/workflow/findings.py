@@ -7,6 +7,7 @@ Figures are of probabilities (of a class) or in the target's unit, of raw column
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from edgeling.explaining.findings import (
     rank_correlation,
 )
 from edgeling.explaining.graphs import explanation_graph
+from edgeling.explaining.scores import before_last_activation
 from edgeling.explaining.shapley import sampled_row, shapley
 from edgeling.graph.types import Array
 from edgeling.toolchain.predictor import Predictor, compiled
@@ -252,6 +254,8 @@ def column_findings(pipeline: Pipeline, raw: Array, ranking: Sequence[int], seed
         raw: float32 [rows, columns], such as the network is asked about.
         ranking: columns, the most important first.
     """
+    if _is_additive(pipeline) and "float32" in pipeline.deployable.graphs:
+        return _additive_findings(pipeline, raw, ranking, seed)
     predict, features, labels = told(pipeline), pipeline.preparation.features, pipeline.labels
     names, rows = pipeline.preparation.names, some_rows(raw, CURVE_ROWS)
     first = [c for c in ranking if np.isfinite(raw[:, c]).any()]
@@ -265,6 +269,30 @@ def column_findings(pipeline: Pipeline, raw: Array, ranking: Sequence[int], seed
         together=tuple(Together((names[a], names[b]), p.strength, p.size) for p in pairs for a, b in [p.columns]),
         shifts=tuple(_shifts(pipeline, raw, seed)),
         percent=bool(labels),
+    )
+
+
+def _is_additive(pipeline: Pipeline) -> bool:
+    """Whether its network is a sum over columns."""
+    layers = pipeline.model_config.get("layers", []) if pipeline.model_config else []
+    return any(isinstance(layer, dict) and layer.get("class_name") == "EachColumn" for layer in layers)
+
+
+def _additive_findings(pipeline: Pipeline, raw: Array, ranking: Sequence[int], seed: int) -> ColumnFindings:
+    """Of a sum over columns each column's own curve, in what is summed: all there is to know of it."""
+    graph = before_last_activation(pipeline.deployable.graphs["float32"])
+    scores = Predictor(graph, partial(compiled, graph, pipeline.name))
+    rows, labels, features = some_rows(raw, CURVE_ROWS), pipeline.labels, pipeline.preparation.features
+    usual = scores(rows).astype(np.float64).mean(axis=0)
+    curves = [_curve(scores, rows, c, features[c]) for c in ranking if np.isfinite(raw[:, c]).any()]
+    own = [replace(c, dependence=replace(c.dependence, curves=c.dependence.mean[None] - usual)) for c in curves]
+    of_classes = f"log-odds of {labels[1]}" if len(labels) == 2 else "score"
+    return ColumnFindings(
+        curves=tuple(each for each in own if np.isfinite(each.dependence.curves).all()),
+        labels=labels if len(labels) > 2 else (),
+        unit=of_classes if labels else pipeline.preparation.target.name,
+        shifts=tuple(_shifts(pipeline, raw, seed)),
+        exact=True,
     )
 
 

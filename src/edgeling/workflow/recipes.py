@@ -15,8 +15,9 @@ from edgeling.models import Sequential
 from edgeling.optimizers import Adam
 from edgeling.optimizers.schedules import CosineDecay, LearningRateSchedule
 from edgeling.workflow.category_embedding import WIDTH, CategoryEmbedding
+from edgeling.workflow.each_column import EachColumn
 from edgeling.workflow.problem import LOSSES, Problem, last_layer
-from edgeling.workflow.settings import AUTO, Settings
+from edgeling.workflow.settings import ADDITIVE, AUTO, Settings
 from edgeling.workflow.smooth_clip import SmoothClip
 
 
@@ -36,6 +37,7 @@ class Recipe:
         label_smoothing: what of the truth is spread over all classes.
         clips: columns are clipped smoothly first; see :class:`SmoothClip`.
         bends: a target of numbers that is far from symmetric is learned as a logarithm.
+        additive: the network is a sum over columns; see :class:`EachColumn`.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Recipe:
     label_smoothing: float = 0.0
     clips: bool = False
     bends: bool = False
+    additive: bool = False
 
     @property
     def structure(self) -> tuple[object, ...]:
@@ -119,6 +122,7 @@ RECIPES = (
 EMBEDDING = replace(PLAIN, batch_size=256, learning_rate=0.002)
 
 
+ADDITIVE_RECIPE = Recipe(ADDITIVE, "a sum over columns, a small network each", additive=True)
 BENT = tuple(replace(each, name=f"log-{each.name}", bends=True) for each in RECIPES[1:5])
 
 
@@ -128,12 +132,12 @@ def recipes_for(problem: Problem, *, skewed: bool = False) -> tuple[Recipe, ...]
     Args:
         skewed: the target is one that may be bent.
     """
-    if problem.preparation.embedded:
-        return (EMBEDDING,)
     asked = problem.settings.recipe
+    if problem.preparation.embedded:
+        return (replace(EMBEDDING, name=asked, additive=True) if asked == ADDITIVE else EMBEDDING,)
     if skewed and asked == AUTO:
         return (PLAIN, *(recipe for pair in zip(BENT, RECIPES[1:5], strict=True) for recipe in pair), *RECIPES[5:])
-    return tuple(each for each in (*RECIPES, *BENT) if each.name == asked) or RECIPES
+    return tuple(each for each in (*RECIPES, *BENT, ADDITIVE_RECIPE) if each.name == asked) or RECIPES
 
 
 def settled(settings: Settings, recipe: Recipe) -> Settings:
@@ -158,6 +162,8 @@ def network_for(preparation: Preparation, settings: Settings, rows: int, recipe:
     settings = settled(settings, recipe)
     hidden = settings.hidden if settings.hidden is not None else hidden_sizes(preparation, rows, recipe.width)
     layers: list[Layer] = [Dense(size, settings.activation, kernel_initializer=recipe.initializer) for size in hidden]
+    if recipe.additive:
+        layers = [EachColumn(numbers_of_each(preparation), *(settings.hidden or ())[:1])]
     if preparation.embedded:
         layers.insert(0, CategoryEmbedding([len(feature.categories) for _, feature in preparation.embedded]))
     if recipe.clips:
@@ -170,6 +176,14 @@ def network_for(preparation: Preparation, settings: Settings, rows: int, recipe:
         optimizer=optimizer, loss=recipe.loss(target.task, taught=settings.teacher is not None), metrics=metrics
     )
     return model
+
+
+def numbers_of_each(preparation: Preparation) -> tuple[int, ...]:
+    """Which of what the network sees are numbers: columns, dates and their parts, and what is learned of categories."""
+    codes = sum(len(feature.categories) for _, feature in preparation.indicated)
+    learned = len(preparation.embedded) * WIDTH
+    numbers = preparation.prepared_size - codes - len(preparation.embedded)
+    return (*range(numbers), *range(numbers + codes, numbers + codes + learned))
 
 
 def hidden_sizes(preparation: Preparation, rows: int, width: float = 1.0) -> tuple[int, ...]:

@@ -22,10 +22,10 @@ LARGEST_HIDDEN = 4096
 TASKS = ("binary", "multiclass", "regression")
 PRECISION_CHOICES = ("float32", "int8", "int16x8", "auto")
 SPLITS = ("random", "time", "group")
-AUTO, LINEAR = "auto", "linear"
+AUTO, LINEAR, ADDITIVE = "auto", "linear", "additive"
 RECIPE_CHOICES = (
-    AUTO, LINEAR, "plain", "annealed-8", "annealed-24", "annealed-64", "decayed-24", "decayed-64", "smoothed-16",
-    "smoothed-64", "clipped-32", "clipped-128", "log-smoothed-64", "log-decayed-24", "log-annealed-24",
+    AUTO, LINEAR, ADDITIVE, "plain", "annealed-8", "annealed-24", "annealed-64", "decayed-24", "decayed-64",
+    "smoothed-16", "smoothed-64", "clipped-32", "clipped-128", "log-smoothed-64", "log-decayed-24", "log-annealed-24",
     "log-clipped-128",
 )  # fmt: skip
 

@@ -280,7 +280,8 @@ def _network(trained: Trained) -> NetworkSummary:
         if weights:
             count = sum(w.size for w in weights)
             activation = str(layer.get_config().get("activation", ""))
-            layers.append(LayerSummary(type(layer).__name__, weights[0].shape[-1], count, activation, weights[0]))
+            size = layer.output_row[-1] if layer.output_row else weights[0].shape[-1]
+            layers.append(LayerSummary(type(layer).__name__, size, count, activation, weights[0]))
     return NetworkSummary(preparation.names, tuple(layers))
 
 
