@@ -61,6 +61,6 @@ def test_a_sum_over_columns_says_so(edgeling) -> None:
     said = edgeling.json(
         "train", "flowers.csv", "--target", "species", "--additive", "--for", "native", "--epochs", "40"
     )
-    assert said["recipe"] == "additive"
+    assert said["settings"]["recipe"] == "additive"
     assert said["explanations"]["exact"] is True
     assert "The network is a sum over columns" in (edgeling.folder / "flowers.edgeling" / "report.html").read_text()
