@@ -40,7 +40,7 @@ from edgeling.report.content import (
 from edgeling.report.parts import plural
 from edgeling.toolchain.prove import Proof
 from edgeling.workflow.pipeline import Pipeline, shares
-from edgeling.workflow.recipes import BENT, RECIPES
+from edgeling.workflow.recipes import ADDITIVE_RECIPE, BENT, RECIPES
 from edgeling.workflow.settings import LINEAR
 from edgeling.workflow.train import Trained
 
@@ -161,7 +161,8 @@ def _comparison(trained: Trained) -> Comparison | None:
     selection, learned, parts = trained.selection, trained.learned, trained.division.parts
     if selection is None:
         return None
-    described = {LINEAR: "ridge or logistic regression", **{each.name: each.description for each in (*RECIPES, *BENT)}}
+    known = (*RECIPES, *BENT, ADDITIVE_RECIPE)
+    described = {LINEAR: "ridge or logistic regression", **{each.name: each.description for each in known}}
     ways = tuple(
         Compared(
             name, described[name], selection.score(name), selection.spread(name), each.epochs,
