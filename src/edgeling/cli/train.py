@@ -68,6 +68,10 @@ Teacher = Annotated[
         metavar="NAME",
     ),
 ]
+WeightDecay = Annotated[
+    float | None,
+    typer.Option(help="The share of each weight, times the learning rate, that a step takes away.", min=0),
+]
 Additive = Annotated[
     bool,
     typer.Option(
@@ -120,10 +124,7 @@ def train(
     learning_rate: Annotated[
         float | None, typer.Option(help="Of Adam.", show_default="0.01, or 0.002 with columns of many categories")
     ] = None,
-    weight_decay: Annotated[
-        float | None,
-        typer.Option(help="The share of each weight, times the learning rate, that a step takes away.", min=0),
-    ] = None,
+    weight_decay: WeightDecay = None,
     recipe: Recipe = "auto",
     additive: Additive = False,
     no_refit: NoRefit = False,
