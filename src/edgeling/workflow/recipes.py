@@ -120,6 +120,8 @@ RECIPES = (
 """In the order in which they are tried, as far as there is time: so chosen that each is the best on some tables."""
 # A category is in few rows.
 EMBEDDING = replace(PLAIN, batch_size=256, learning_rate=0.002)
+# So is a rare class, which is in few batches of 16.
+RARE = replace(PLAIN, batch_size=128, learning_rate=0.005)
 
 
 ADDITIVE_RECIPE = Recipe(ADDITIVE, "a sum over columns, a small network each", additive=True)
@@ -137,7 +139,8 @@ def recipes_for(problem: Problem, *, skewed: bool = False) -> tuple[Recipe, ...]
         return (replace(EMBEDDING, name=asked, additive=True) if asked == ADDITIVE else EMBEDDING,)
     if skewed and asked == AUTO:
         return (PLAIN, *(recipe for pair in zip(BENT, RECIPES[1:5], strict=True) for recipe in pair), *RECIPES[5:])
-    return tuple(each for each in (*RECIPES, *BENT, ADDITIVE_RECIPE) if each.name == asked) or RECIPES
+    found = tuple(each for each in (*RECIPES, *BENT, ADDITIVE_RECIPE) if each.name == asked) or RECIPES
+    return tuple(RARE if each is PLAIN and problem.settings.minds_rare_classes else each for each in found)
 
 
 def settled(settings: Settings, recipe: Recipe) -> Settings:
