@@ -137,7 +137,7 @@ class _Examined:
             skill=self._skill(self._rows, answers) if self._finite else None, held=at_end,
             best_held=(min(asked._losses), at_end.loss) if at_end and asked._losses else None,
             residuals=self._residuals(truth, answers), chosen=self._chosen(answers),
-            steps=done, rate=float(optimizer.learning_rate), usual_rate=float(type(optimizer)().learning_rate),
+            steps=done, rate=float(optimizer.learning_rate), usual_rate=_usual_rate(optimizer),
             weights=self._model.count_params(), look=cache(self._look), retry=cache(retries),
             losses=asked._trained, held_rows=None if held is None else (held.x, self._truth(held.y)),
             class_names=asked.class_names, column_names=asked.column_names, scaled_inside=self._is_scaled_inside(),
@@ -194,8 +194,16 @@ class _Examined:
 
     def _is_scaled_inside(self) -> bool:
         first = self._model.layers[0] if self._model.layers else None
-        return "normalization" in type(first).__name__.lower()
+        return any(kind in type(first).__name__.lower() for kind in ("normalization", "embedding"))
 
 
 def _size(array: Array) -> float:
     return float(np.sqrt(np.mean(np.square(array, dtype=np.float64))))
+
+
+def _usual_rate(optimizer: Any) -> float:
+    """What the optimizer has by default; of one that has none, its own."""
+    try:
+        return float(type(optimizer)().learning_rate)
+    except TypeError:
+        return float(optimizer.learning_rate)

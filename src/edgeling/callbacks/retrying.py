@@ -20,7 +20,8 @@ from edgeling.utils import seeds_apart
 
 MOST_STEPS = 2000
 MOST_PRODUCTS = 3e9  # multiplications of one retry, about a second
-LEAST_APART = 40  # rows of which a quarter may be kept apart
+MOST_ROWS = 20_000  # of which any are used
+LEAST_APART = 200  # rows of which a quarter may be kept apart: fifty tell a gain from chance
 
 
 def some_of(rows: TrainingData, most: int) -> TrainingData:
@@ -44,12 +45,11 @@ class Retries:
         skill: Callable[..., Skill],
     ) -> None:  # fmt: skip
         self._model, self._given, self._first, self._skill = model, given, first, skill
-        self._rows, self._held = given.rows, held
-        if held is None and len(given.rows.x) >= LEAST_APART:
-            order = some(len(given.rows.x), len(given.rows.x) // 4)
-            apart = np.zeros(len(given.rows.x), bool)
-            apart[order] = True
-            self._rows, self._held = given.rows[~apart], given.rows[apart]
+        self._rows, self._held = some_of(given.rows, MOST_ROWS), held
+        if held is None and len(self._rows.x) >= LEAST_APART:
+            apart = np.zeros(len(self._rows.x), bool)
+            apart[some(len(apart), len(apart) // 4)] = True
+            self._rows, self._held = self._rows[~apart], self._rows[apart]
         self._held = self._held or self._rows
         products = 3 * model.count_params() * min(given.batch_size, len(self._rows.x))
         self._most = max(1, min(MOST_STEPS, int(MOST_PRODUCTS / max(products, 1))))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from edgeling.diagnosis import Finding
     from edgeling.explaining import PermutationImportance
     from edgeling.report.content import Content, Deployment, Evaluation
     from edgeling.toolchain.prove_learning import LearningProof
@@ -83,6 +84,8 @@ def show_mapping(mapping: Mapping[str, Any]) -> None:
 def _parts(content: Content, screen: Console) -> Iterator[RenderableType]:
     if content.data and content.data.warnings:
         yield _warnings(content.data.warnings)
+    if content.findings:
+        yield _findings(content.findings)
     if content.evaluation:
         yield _metrics(content.evaluation)
         if content.evaluation.per_class:
@@ -102,6 +105,19 @@ def _warnings(warnings: Sequence[str]) -> Table:
     table = Table.grid(padding=(0, 1, 0, 0))
     for warning in warnings:
         table.add_row(Text("!", "bold yellow"), Text(one_line(warning)))
+    return table
+
+
+def _findings(findings: Sequence[Finding]) -> Table:
+    """What is wrong, and what to do, the worst first."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 1, 0, 0))
+    for finding in findings:
+        mark, style = _JUDGED["bad" if finding.severity == "error" else "open"]
+        said = f"{one_line(finding.seen)}. ", (f"{one_line(finding.advice)}.", "bold")
+        table.add_row(Text(mark, style), Text.assemble(*said))
     return table
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeling.graph.random import permutation
+from edgeling.graph.random import permutation, random_uniform
 from edgeling.graph.types import Array
 
 NEIGHBOURS = 5
@@ -20,8 +20,12 @@ LEAST_ROWS = 20  # below, no order of the targets is rare enough to tell
 
 
 def some(rows: int, most: int = MOST_ROWS) -> Array:
-    """Positions of at most so many rows, the same every time."""
-    return np.arange(rows) if rows <= most else np.sort(permutation(rows, seed=0, step=0)[:most])
+    """Positions of at most so many rows, the same every time: one of each of as many equal stretches."""
+    if rows <= most:
+        return np.arange(rows)
+    ends = np.arange(most + 1) * rows // most
+    drawn = random_uniform(most, seed=0)
+    return ends[:-1] + np.minimum(drawn * np.diff(ends), np.diff(ends) - 1).astype(np.int64)
 
 
 def standardized(x: Array) -> Array:
@@ -61,11 +65,19 @@ def explained_by_neighbours(x: Array, values: Array) -> float:
     return float(np.max(np.square(np.maximum(agreement, 0.0)), initial=0.0))
 
 
+def _of_each(labels: Array, classes: int) -> Array:
+    """Positions of as many rows of each class as there are and are wanted, that a rare one is heard. (Without a
+    relation a row's place does not depend on its label: any choice by labels leaves every order as likely.)"""
+    places = [np.flatnonzero(labels == label) for label in range(classes)]
+    most = max(2, MOST_ROWS // classes)
+    return np.sort(np.concatenate([place[some(len(place), most)] for place in places]))
+
+
 def chance_of_no_relation(x: Array, y: Array, classes: int) -> float:
     """How often targets in any other order agree as well with the inputs: a p-value of the better of two tests, each
-    of them counted (Bonferroni). 1 of too few rows.
+    of them counted (Bonferroni). 0 of too few rows: nothing can be said against them.
     """
-    chosen = some(len(x))
+    chosen = _of_each(np.asarray(y), classes) if classes else some(len(x))
     if len(chosen) < LEAST_ROWS:
         return 0.0
     z, v = standardized(np.asarray(x)[chosen]), columns_of(np.asarray(y)[chosen], classes)
@@ -85,9 +97,10 @@ def chance_of_no_relation(x: Array, y: Array, classes: int) -> float:
 def told_by_one(column: Array, y: Array, classes: int) -> float:
     """How much of the targets one column tells by itself: 1 where it gives the answer away.
 
-    Of numbers the larger of the squared correlation and of what the neighbours along the column tell (so that any
-    smooth function counts). Of classes, the share of each row's class among the others of its value where values
-    repeat, else how much of the column's variance the classes account for: a copy of the label, with noise or without.
+    Of numbers the largest of the squared correlation, that of the ranks (any rising function), and what the neighbours
+    along the column tell (any smooth one). Of classes, the share of rows of the commonest class of their value where
+    values repeat, else how much of the column's variance the classes account for: a copy of the label, with noise or
+    without.
     """
     v = np.asarray(column, np.float64).ravel()
     if not len(v) or v.min() == v.max():
@@ -104,7 +117,8 @@ def told_by_one(column: Array, y: Array, classes: int) -> float:
         return linear  # values repeat: their neighbours are sorted by the target itself
     between = (inner[:-2] + inner[2:]) / 2
     smooth = 1 - np.mean(np.square(inner[1:-1] - between)) / (1.5 * t.var()) if len(t) > 2 else 0.0
-    return max(linear, float(smooth))
+    ranks = np.corrcoef(np.argsort(np.argsort(v, kind="stable")), np.argsort(np.argsort(t, kind="stable")))[0, 1]
+    return max(linear, float(ranks**2), float(smooth))
 
 
 def _told_of_classes(v: Array, labels: Array, classes: int) -> float:

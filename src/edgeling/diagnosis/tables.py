@@ -49,6 +49,10 @@ def copies(x: Array, y: Array, held_x: Array, held_y: Array, held: str) -> Itera
 
     Chance is bounded by the columns being independent: the product over columns of how often two rows agree.
     """
+    kept = some(len(held_x), MOST_ROWS)
+    held_x, held_y = held_x[kept], held_y[kept]
+    seen = some(len(x), 20 * MOST_ROWS)
+    x, y = x[seen], y[seen]
     rows, judged = (_as_bytes(np.column_stack([_flat(a), _flat(b)])) for a, b in ((x, y), (held_x, held_y)))
     known = set(rows)
     count = sum(row in known for row in judged)
@@ -59,7 +63,7 @@ def copies(x: Array, y: Array, held_x: Array, held_y: Array, held: str) -> Itera
     if count >= enough:
         yield Finding(
             "duplicates_across", "error",
-            f"{count:,} of {len(held_x):,} rows of the {held} rows are also among the rows learned from "
+            f"{count:,} of the {len(held_x):,} {held} rows are also among those learned from "
             f"(chance explains {expected:.1g})",
             "remove copies before dividing the rows, or divide by what makes rows one case (--split group:COLUMN)",
         )  # fmt: skip

@@ -26,7 +26,7 @@ HALF = 0.5  # of what there is to learn
 MORE = 10  # times the rate, or the epochs
 WIDER = (4, 16)
 RESTLESS = 0.05  # of the best constant answer's loss: what it takes away again from one epoch to the next
-FEW = 5  # epochs: fewer show no curve
+FEW, FEW_STEPS = 5, 500  # epochs: fewer show no curve; steps in which Adam's 0.001 moves a weight by its own size, 0.5
 CLEARLY = 0.1  # of what there is to learn
 SYMPTOMS = ("constant_predictions", "loss_not_moving")  # told where no cause was found
 
@@ -246,14 +246,20 @@ def _candidates(e: Evidence) -> Iterator[_Cause]:
         for said in tables.target_scale(e.y):
             yield _Cause(Alteration(scaled_targets=True), said, seen=True)
     yield from _of_the_beginning(e)
+    longer = MORE if e.steps < FEW_STEPS else 1  # in fewer no rate learns anything
     if e.rate >= e.usual_rate:
         for times in sorted({1 / MORE, 1 / MORE**2, e.usual_rate / e.rate} - {1.0}, reverse=True):
-            yield _Cause(Alteration(rate=times), _rate_too_large(e, times))
+            yield _Cause(Alteration(rate=times, epochs=longer), _rate_too_large(e, times))
     else:
         for times in (MORE, e.usual_rate / e.rate):
-            yield _Cause(Alteration(rate=times), _rate_too_small(e, times), takes_time=e.rate > e.usual_rate / MORE)
+            yield _Cause(
+                Alteration(rate=times, epochs=longer),
+                _rate_too_small(e, times),
+                takes_time=e.rate > e.usual_rate / MORE,
+            )
     yield _Cause(Alteration(epochs=MORE), _too_few(e), takes_time=len(e.losses) >= FEW)
-    for wider in WIDER:
+    moved = e.rate > e.usual_rate / MORE  # weights that stood still say nothing of how many there should be
+    for wider in WIDER if moved else ():
         yield _Cause(Alteration(wider=wider, epochs=2), _too_small(e))
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 from edgeling.data.decision import ThresholdScore
 from edgeling.data.probabilities import Calibration, Curve
 from edgeling.data.scores import ClassScore
+from edgeling.diagnosis import Finding
 from edgeling.explaining import PermutationImportance
 from edgeling.explaining.findings import ColumnFindings, RowFindings
 from edgeling.explaining.selection import ColumnSelection
@@ -193,6 +194,7 @@ class Content:
         deployments: the recommended precision first; the headline is about the first measured on a chip.
         created: printed as given, so that equal contents make equal pages.
         search: the one that the network came of.
+        findings: what is wrong, the worst cause first.
     """
 
     name: str
@@ -211,3 +213,4 @@ class Content:
     columns: ColumnFindings | None = None
     selection: ColumnSelection | None = None
     search: SearchSummary | None = None
+    findings: tuple[Finding, ...] = ()

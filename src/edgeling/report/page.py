@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from importlib import resources
 
-from edgeling.report import deciding, deployment, evaluation, explaining, learning, selecting
+from edgeling.report import deciding, deployment, diagnosing, evaluation, explaining, learning, selecting
 from edgeling.report.comparing import comparison_section
 from edgeling.report.content import Content
 from edgeling.report.headline import headline
@@ -18,6 +18,7 @@ def render(content: Content) -> str:
     sections = (
         explaining.row_section,
         selecting.selection_section,
+        diagnosing.diagnosis_section,
         learning.data_section,
         learning.training_section,
         _comparison,

@@ -46,7 +46,7 @@ class Fitted:
 
 def fit_network(
     problem: Problem, recipe: Recipe, train: Array, validation: Array, progress: Progress,
-    keep_interrupted: bool = False,
+    keep_interrupted: bool = False, watched_by: Sequence[Callback] = (),
 ) -> Fitted:  # fmt: skip
     """Train, watching the loss of the validation rows (of the training rows, where there are no others).
 
@@ -54,6 +54,7 @@ def fit_network(
 
     Args:
         train, validation: positions of rows.
+        watched_by: callbacks that see the weights which are kept.
 
     Raises:
         TrainingError: the loss was not finite.
@@ -76,7 +77,7 @@ def fit_network(
     with progress.training(epochs) as line:
         target = problem.preparation.target
         hooks: list[Callback] = [_InTheTargetsUnit(0.0 if target.curve else target.scale)]
-        hooks += [*([] if recipe.epochs else [stopper]), *([line] if line else [])]
+        hooks += [*([] if recipe.epochs else [stopper]), *([line] if line else []), *watched_by]
         start = perf_counter()
         try:
             network.fit(

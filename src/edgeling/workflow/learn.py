@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from edgeling.data import Preparation, Split
-from edgeling.errors import UnsupportedError
+from edgeling.diagnosis import Finding
+from edgeling.errors import TrainingError, UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.report import units
 from edgeling.workflow.balance_choice import WAYS, choose_balance
 from edgeling.workflow.balancing import Balancing, Unseen, balanced_by, require_classes, told_logits, unseen_of
+from edgeling.workflow.diagnosing import explained, network_diagnosis
 from edgeling.workflow.fitting import Fitted, fit_again, fit_network
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
@@ -38,6 +40,7 @@ class Learned:
         refitted: whether it learned once more, from the rows left out too.
         balancing: what was done about rare classes.
         unseen: what was told of rows left out; None of a target of numbers, or where there were no such rows.
+        findings: what is wrong with the first training.
     """
 
     fitted: Fitted
@@ -48,6 +51,7 @@ class Learned:
     refitted: bool
     balancing: Balancing = field(default_factory=Balancing)
     unseen: Unseen | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 def learn(
@@ -109,8 +113,12 @@ def _learned(problem: Problem, parts: Split, progress: Progress, shuffled: bool,
     bent = problem.bent(parts.train)
     recipes = recipes_for(problem, skewed=bent is not None)
     first = (recipes[0].bends and bent) or problem
-    fitted = fit_network(first, recipes[0], parts.train, parts.validation, progress, keep_interrupted)
-    alone = Learned(fitted, None, recipes[0], recipes[0].name, first.preparation, False)
+    asked = network_diagnosis(problem.preparation.target.labels)
+    try:
+        fitted = fit_network(first, recipes[0], parts.train, parts.validation, progress, keep_interrupted, [asked])
+    except TrainingError as error:
+        raise explained(error, asked) from None
+    alone = Learned(fitted, None, recipes[0], recipes[0].name, first.preparation, False, findings=asked.findings)
     if fitted.stopped_by == "interrupt" or not len(parts.validation):
         return alone
     kept = alone
@@ -147,7 +155,7 @@ def _chosen(selection: Selection, recipes: tuple[Recipe, ...], alone: Learned) -
     best = selection.candidates[selection.chosen]
     fitted = best.fitted or replace(alone.fitted, network=best.network)
     recipe = next((each for each in recipes if each.name == best.name), recipes[0])
-    return Learned(fitted, selection, recipe, best.name, alone.preparation, False)
+    return Learned(fitted, selection, recipe, best.name, alone.preparation, False, findings=alone.findings)
 
 
 def _again(problem: Problem, parts: Split, learned: Learned, progress: Progress) -> Learned:

@@ -137,6 +137,7 @@ def manifest(trained: Trained, command: str) -> dict[str, Any]:
         **trained.answering.to_json(trained.learned.balancing),
         "typical_rows": trained.typical_rows.tolist(),
         "warnings": list(trained.notes),
+        "findings": [finding.to_json() for finding in trained.findings],
         **results(trained),
         **({"search": trained.search.to_json()} if trained.search else {}),
     }

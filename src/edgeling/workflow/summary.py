@@ -61,6 +61,7 @@ def trained_content(trained: Trained, command: str) -> Content:
         evaluation=before_and_after(
             evaluation(pipeline, raw, truth, trained.scores[pipeline.precision], guess, source=source), trained
         ),
+        findings=trained.findings,
         importance=trained.importance,
         columns=trained.columns,
         network=_network(trained),

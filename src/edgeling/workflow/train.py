@@ -14,6 +14,7 @@ import numpy as np
 
 from edgeling.data import Preparation, Reading, ReadingOptions, TableCheck, Task, table_and_target, table_stem
 from edgeling.data.balance import Balance
+from edgeling.diagnosis import Finding
 from edgeling.errors import EdgelingError, GraphError
 from edgeling.explaining import PermutationImportance
 from edgeling.explaining.findings import ColumnFindings
@@ -27,6 +28,7 @@ from edgeling.targets import get
 from edgeling.toolchain.prove import Proof
 from edgeling.workflow.answering import Answering, answering
 from edgeling.workflow.deploy import AUTO, PROOF_ROWS, deployable, identifier
+from edgeling.workflow.diagnosing import run_findings
 from edgeling.workflow.division import Division, asked_roles, divided, judged
 from edgeling.workflow.findings import column_findings
 from edgeling.workflow.fitting import Fitted
@@ -57,6 +59,7 @@ class Trained:
         held_out: raw vectors and answers of the rows that judged.
         notes: sentences for the person.
         uncorrected: of classes, what the network answered on those rows before anything was corrected.
+        findings: what is wrong with the table or the training, the worst cause first.
         search: of which its settings came; None of plain training.
     """
 
@@ -72,6 +75,7 @@ class Trained:
     held_out: tuple[Array, Array]
     notes: tuple[str, ...]
     uncorrected: Array | None = None
+    findings: tuple[Finding, ...] = ()
     search: SearchSummary | None = None
 
     @property
@@ -189,8 +193,9 @@ def _train(
         notes = (*notes, "the teacher was fitted elsewhere: of rows that it has seen, scores tell too much")
     told = _uncorrected(inference_graph(fitted.network), preparation, held_out[0]) if pipeline.labels else None
     return Trained(
-        source, settings, division, pipeline, learned, behind, scores, importance, proofs, held_out, notes, told
-    )
+        source, settings, division, pipeline, learned, behind, scores, importance, proofs, held_out, notes, told,
+        run_findings(division, preparation, settings, learned.findings),
+    )  # fmt: skip
 
 
 def _uncorrected(network: Graph, preparation: Preparation, raw: Array) -> Array | None:
