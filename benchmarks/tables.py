@@ -166,3 +166,36 @@ def _pipeline(peer: str, x: Any, classes: bool) -> Any:
         return make_pipeline(prepare, MLPClassifier(random_state=0))
     network = TransformedTargetRegressor(MLPRegressor(random_state=0), transformer=StandardScaler())
     return make_pipeline(prepare, network)
+
+
+def edgeling_score(source: Source, train: Any, test: Any) -> tuple[float, str]:
+    """100 times accuracy or R² of the C that is deployed, and what it holds."""
+    import edgeling
+
+    trained = edgeling.train(train, source.target, test=test, targets=("cortex-m4",), importance=False)
+    scores = trained.scores[trained.pipeline.precision]
+    return 100 * float(scores["accuracy" if source.classes else "r2"]), trained.learned.deployed
+
+
+def main() -> None:
+    """``python -m benchmarks.tables [NAME...]``: a line a table, mean and deviation over the divisions."""
+    import sys
+    import warnings
+
+    warnings.simplefilter("ignore")
+    chosen = sys.argv[1:] or list(sources())
+    print(f"{'table':14}{'Edgeling':>16}" + "".join(f"{peer:>16}" for peer in PEERS) + "  deployed")
+    means = []
+    for name in chosen:
+        source = sources()[name]
+        parts = divisions(source.frame(), source)
+        mine, deployed = zip(*(edgeling_score(source, *part) for part in parts), strict=True)
+        rows = [mine, *([peer_score(peer, source, *part) for part in parts] for peer in PEERS)]
+        means.append([np.mean(row) for row in rows])
+        told = "".join(f"{np.mean(row):9.2f} ± {np.std(row):4.2f}" for row in rows)
+        print(f"{name:14}{told}  {', '.join(sorted(set(deployed)))}", flush=True)
+    print(f"{'mean':14}" + "".join(f"{mean:9.2f}       " for mean in np.mean(means, axis=0)))
+
+
+if __name__ == "__main__":
+    main()
