@@ -11,15 +11,25 @@ from typer.testing import CliRunner
 
 from edgeling import Sequential
 from edgeling.cli.app import app
+from edgeling.data import IRIS
 from edgeling.layers import Dense, Input
+from tests.cli.conftest import Edgeling
 
 COSTS = {"instructions", "flash_bytes", "ram_bytes", "stack_bytes"}
 
 
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """A network of two layers, whatever suits the table best: of one layer there is no body to keep."""
+    folder = tmp_path_factory.mktemp("network")
+    shutil.copy(IRIS, folder / "flowers.csv")
+    Edgeling(folder).json("train", "flowers.csv", "--target", "species", "--recipe", "plain", "--for", "cortex-m4")
+    return folder / "flowers.edgeling"
+
+
 @pytest.fixture
-def with_artifact(edgeling, trained_once):
-    folder, _ = trained_once
-    shutil.copytree(folder / "flowers.edgeling", edgeling.folder / "flowers.edgeling")
+def with_artifact(edgeling, network):
+    shutil.copytree(network, edgeling.folder / "flowers.edgeling")
     return edgeling
 
 

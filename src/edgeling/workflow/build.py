@@ -189,7 +189,7 @@ def _require_plain(io: str, selftest: bool, explain: str, what: str) -> None:
     if odd := [f"{name}={value!r}" for name, value in asked.items() if value]:
         raise UnsupportedError(
             f"a program that {what} takes floats, and does nothing else", received=", ".join(odd),
-            remedy=f"leave {' and '.join(name for name, value in asked.items() if value)} out, or a build of its own",
+            remedy="leave io, selftest and explain (--io, --selftest, --explain) out, or a build of its own",
         )  # fmt: skip
 
 
