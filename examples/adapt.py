@@ -92,7 +92,7 @@ def main() -> dict[str, float]:
     parts, source = recordings()
     train, few, later = split(parts)
     trained = edgeling.train(
-        table(train), target="activity", hidden=(16,), importance=False, targets=("native",), seed=1
+        table(train), target="activity", hidden=(16,), recipe="plain", importance=False, targets=("native",), seed=1
     )
     pipeline, how = trained.pipeline, Learning(layers="last", remember=8, adapt="preparation")
     try:
