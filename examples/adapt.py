@@ -94,7 +94,7 @@ def main() -> dict[str, float]:
     trained = edgeling.train(
         table(train), target="activity", hidden=(16,), recipe="plain", importance=False, targets=("native",), seed=1
     )
-    pipeline, how = trained.pipeline, Learning(layers="last", remember=8, adapt="preparation")
+    pipeline, how = trained.pipeline, Learning(layers="last", remember=32, adapt="preparation")
     try:
         model = as_learning(pipeline, how, precision="int8")
     except UnsupportedError:  # a linear model did as well: it has no body that could be int8
