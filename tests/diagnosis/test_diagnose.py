@@ -15,6 +15,7 @@ from edgeling.layers import Activation, Dense, Input
 from edgeling.losses import BinaryCrossentropy
 from edgeling.models import Sequential
 from edgeling.optimizers import SGD, Adam
+from edgeling.optimizers.schedules import CosineDecay
 from edgeling.utils import next_seed, set_random_seed
 
 X = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
@@ -58,6 +59,16 @@ def test_batches_that_come_one_by_one_are_looked_at_too() -> None:
     model = _model(Dense(1, activation="sigmoid"))
     model.fit(((X * 1000, Y) for _ in range(10)), epochs=2, steps_per_epoch=5, verbose=0, callbacks=asked)
     assert asked.findings[0].name == "unscaled_inputs"
+
+
+def test_a_schedule_that_ends_at_nothing_is_no_learning_rate() -> None:
+    """As recipes of `train` have it; of an optimizer that is set to 0 nothing else is known either."""
+    for rate in (CosineDecay(0.001, 20), 0.0):
+        set_random_seed(1)
+        asked = Diagnose(verbose=0)
+        _model(Dense(1, activation="sigmoid"), SGD(rate)).fit(X, Y, epochs=10, verbose=0, callbacks=asked)
+        assert asked.findings
+        assert not [f.name for f in asked.findings if "rate" in f.name]
 
 
 MISFITS = {

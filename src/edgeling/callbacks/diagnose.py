@@ -76,6 +76,7 @@ class Diagnose(Callback):
         self._losses: list[float] = []
         self._trained: list[float] = []
         self._steps_before = self.model.optimizer.iterations
+        self._rate = _steady_rate(self.model.optimizer)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self._trained.append(float((logs or {}).get("loss", np.nan)))
@@ -137,7 +138,7 @@ class _Examined:
             skill=self._skill(self._rows, answers) if self._finite else None, held=at_end,
             best_held=(min(asked._losses), at_end.loss) if at_end and asked._losses else None,
             residuals=self._residuals(truth, answers), chosen=self._chosen(answers),
-            steps=done, rate=float(optimizer.learning_rate), usual_rate=_usual_rate(optimizer),
+            steps=done, rate=asked._rate, usual_rate=_usual_rate(optimizer),
             weights=self._model.count_params(), look=cache(self._look), retry=cache(retries),
             losses=asked._trained, held_rows=None if held is None else (held.x, self._truth(held.y)),
             class_names=asked.class_names, column_names=asked.column_names, scaled_inside=self._is_scaled_inside(),
@@ -199,6 +200,11 @@ class _Examined:
 
 def _size(array: Array) -> float:
     return float(np.sqrt(np.mean(np.square(array, dtype=np.float64))))
+
+
+def _steady_rate(optimizer: Any) -> float:
+    """The learning rate; 0 of a schedule, which may begin and end there, and of which no other is tried."""
+    return 0.0 if isinstance(optimizer.get_config().get("learning_rate"), Mapping) else float(optimizer.learning_rate)
 
 
 def _usual_rate(optimizer: Any) -> float:

@@ -78,7 +78,7 @@ class Evidence:
         best_held: the least validation loss of the history, and that of the weights there are; None without.
         residuals: [rows, k], truth minus prediction.
         chosen: the class predicted, [rows]; empty of numbers.
-        steps, rate, usual_rate: steps done, the learning rate, and the one that the optimizer has by default.
+        steps, rate, usual_rate: steps done, the learning rate (0 of a schedule), and the optimizer's usual one.
         weights: how many numbers were learned.
         look: how the layers stand; asked of runs in doubt only.
         retry: the share of what there is to learn, on rows apart, that training anew with a change brings; None where
@@ -246,21 +246,25 @@ def _candidates(e: Evidence) -> Iterator[_Cause]:
         for said in tables.target_scale(e.y):
             yield _Cause(Alteration(scaled_targets=True), said, seen=True)
     yield from _of_the_beginning(e)
+    yield from _other_rates(e)
+    yield _Cause(Alteration(epochs=MORE), _too_few(e), takes_time=len(e.losses) >= FEW)
+    stood_still = 0 < e.rate <= e.usual_rate / MORE  # weights that did say nothing of how many there should be
+    for wider in () if stood_still else WIDER:
+        yield _Cause(Alteration(wider=wider, epochs=2), _too_small(e))
+
+
+def _other_rates(e: Evidence) -> Iterator[_Cause]:
+    """Smaller rates than one from the usual one up, larger ones than one below; none where a schedule leads."""
     longer = MORE if e.steps < FEW_STEPS else 1  # in fewer no rate learns anything
+    if min(e.rate, e.usual_rate) <= 0:
+        return
     if e.rate >= e.usual_rate:
         for times in sorted({1 / MORE, 1 / MORE**2, e.usual_rate / e.rate} - {1.0}, reverse=True):
             yield _Cause(Alteration(rate=times, epochs=longer), _rate_too_large(e, times))
     else:
+        near = e.rate > e.usual_rate / MORE
         for times in (MORE, e.usual_rate / e.rate):
-            yield _Cause(
-                Alteration(rate=times, epochs=longer),
-                _rate_too_small(e, times),
-                takes_time=e.rate > e.usual_rate / MORE,
-            )
-    yield _Cause(Alteration(epochs=MORE), _too_few(e), takes_time=len(e.losses) >= FEW)
-    moved = e.rate > e.usual_rate / MORE  # weights that stood still say nothing of how many there should be
-    for wider in WIDER if moved else ():
-        yield _Cause(Alteration(wider=wider, epochs=2), _too_small(e))
+            yield _Cause(Alteration(rate=times, epochs=longer), _rate_too_small(e, times), takes_time=near)
 
 
 def _of_the_beginning(e: Evidence) -> Iterator[_Cause]:
