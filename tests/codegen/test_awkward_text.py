@@ -46,7 +46,7 @@ def program() -> tuple[Program, Program]:
     kernel, bias = b.constant(np.ones((count, count)), "??/kernel"), b.constant(np.ones(count), "*/")
     value = b.add("dense", x, kernel, bias, name="???/")
     graph = b.build([b.add("softmax", value, name="out??/")])
-    told = Interface("largest", AWKWARD, AWKWARD, {0: AWKWARD})
+    told = Interface("largest", labels=AWKWARD, input_names=AWKWARD, categories={0: AWKWARD})
     return generate(graph, "awkward", interface=told), generate(graph, "awkward")
 
 

@@ -18,6 +18,7 @@ from edgeling.diagnosis.fitting_loss import NUMBERS, Output, of_output, of_targe
 from edgeling.diagnosis.relation import some
 from edgeling.diagnosis.skill import Skill, constants_for, decided, labels_of, skill
 from edgeling.diagnosis.verdict import Evidence, Look, findings
+from edgeling.errors import UnsupportedError
 from edgeling.graph import run, run_rows
 from edgeling.graph.types import Array, Graph
 from edgeling.network.network import inference_graph
@@ -63,7 +64,8 @@ class Diagnose(Callback):
         self, verbose: int = 1, column_names: Sequence[str] = (), class_names: Sequence[str] = ()
     ) -> None:  # fmt: skip
         super().__init__()
-        self.verbose, self.column_names, self.class_names = verbose, tuple(column_names), tuple(class_names)
+        self.verbose = verbose
+        self.column_names, self.class_names = _texts("column_names", column_names), _texts("class_names", class_names)
         self.findings: tuple[Finding, ...] = ()
         self._given: FitRows | None = None
 
@@ -196,6 +198,12 @@ class _Examined:
     def _is_scaled_inside(self) -> bool:
         first = self._model.layers[0] if self._model.layers else None
         return any(kind in type(first).__name__.lower() for kind in ("normalization", "embedding"))
+
+
+def _texts(name: str, given: Any) -> tuple[str, ...]:
+    if not isinstance(given, Sequence) or isinstance(given, str) or not all(isinstance(text, str) for text in given):
+        raise UnsupportedError(f"Diagnose: {name} is a list of texts", received=repr(given)[:100])
+    return tuple(given)
 
 
 def _size(array: Array) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder, run
 from edgeling.graph.types import Array
+from edgeling.layers.symbolic import Symbolic
 from edgeling.network.tracing import Tracer
 from edgeling.network.weights import Weight
 from edgeling.utils import next_seed
@@ -25,9 +26,9 @@ def refuse_symbols(x: Any) -> None:
     Raises:
         UnsupportedError: it is.
     """
-    if type(x).__name__ == "KerasTensor" or isinstance(x, (dict, str)):
+    if type(x).__name__ == "KerasTensor" or isinstance(x, (dict, str, Symbolic)):
         raise UnsupportedError(
-            "layers are called with one array, or on edgeling.Input", received=type(x).__name__,
+            "layers are called with one array or on edgeling.Input, models with one array", received=type(x).__name__,
             remedy="Sequential([Input((4,)), Dense(8), Dense(1)])",
         )  # fmt: skip
 

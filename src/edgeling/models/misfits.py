@@ -10,6 +10,7 @@ from typing import Any, Literal
 from edgeling import losses
 from edgeling.diagnosis import Finding
 from edgeling.diagnosis.fitting_loss import Output, of_output, of_targets
+from edgeling.errors import DataError
 from edgeling.graph.types import Array
 from edgeling.network.network import inference_graph
 
@@ -25,7 +26,11 @@ def tell_of_output(model: Any, loss: Any) -> Told:
     """
     if not model.built or loss in (None, "crossentropy", "ce"):
         return ""
-    _warn(of_output(Output.of(inference_graph(model.network(), frozen=False), losses.get(loss))))
+    try:
+        graph = inference_graph(model.network(), frozen=False)
+    except DataError:  # a layer that has not been adapted yet
+        return ""
+    _warn(of_output(Output.of(graph, losses.get(loss))))
     return "output"
 
 
