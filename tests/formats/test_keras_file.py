@@ -19,7 +19,7 @@ from edgeling.formats.keras_file import load_keras, save_keras
 from edgeling.layers import Permute, RepeatVector
 from edgeling.layers.merging import Merging
 from edgeling.layers.registry import TABLE
-from edgeling.layers.windows import Windowed
+from edgeling.layers.windows import Ranked
 from edgeling.models import Sequential, load_model
 from tests.formats.models import members_of, rows, varied
 from tests.support.rounding import training_bounds
@@ -62,7 +62,7 @@ def test_a_model_comes_back_as_it_was(tmp_path: Path) -> None:
 
 def test_the_shared_model_holds_every_layer_of_rows_of_one_dimension() -> None:
     """Of images, sequences and several inputs: tests/training/test_against_keras_windows.py, test_functional.py."""
-    others = (Windowed, Merging, Permute, RepeatVector, layers.InputLayer)
+    others = (Ranked, Merging, Permute, RepeatVector, layers.InputLayer)
     of_rows = {name for name, kind in TABLE.items() if not issubclass(kind, others)}
     assert {type(layer).__name__ for layer in varied().layers} == of_rows
 

@@ -17,7 +17,7 @@ from edgeling.formats.description import Description
 from edgeling.graph.types import Array
 from edgeling.layers import InputLayer, Layer
 from edgeling.models import Functional, Model, Sequential
-from edgeling.network.network import LayerCall
+from edgeling.network.network import chain
 
 Shape = tuple[int, ...]
 
@@ -61,7 +61,7 @@ def connected(description: Description, layers: Sequence[Layer], given: InputLay
 def _weight_shapes(description: Description, layers: Sequence[Layer], first: Shape) -> list[list[Shape]]:
     """Of each layer the shapes of its weights, before any is made."""
     rows, found = [first], {}
-    for call in description.calls or [LayerCall(i, (i,)) for i in range(len(layers))]:
+    for call in description.calls or chain(len(layers)):
         layer, inputs = layers[call.layer], [rows[place] for place in call.inputs]
         rows.append(layer.output_shape_of_all(inputs))
         found[call.layer] = layer.weight_shapes(inputs[0])

@@ -6,7 +6,7 @@ Nothing in it is ever executed: layers come from a table of classes by their nam
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from edgeling.errors import UnsupportedError
 from edgeling.files import strict_json
 from edgeling.formats.archive import malformed
 from edgeling.formats.wiring import calls_of
-from edgeling.network.network import LayerCall
+from edgeling.network.network import LayerCall, chain
 
 MAX_LAYERS = 500
 _CHAINS = ("Sequential", "Functional", "Model")
@@ -82,11 +82,7 @@ def describe(model: Mapping[str, Any]) -> Description:
     if not layers or len(layers) > MAX_LAYERS:
         raise malformed(f"{len(layers)} layers, where 1 to {MAX_LAYERS} are read")
     calls = calls_of(config, layers) if kind != "Sequential" else ()
-    return replace(_description(model, config, layers), calls=() if _is_chain(calls) else calls)
-
-
-def _is_chain(calls: Sequence[LayerCall]) -> bool:
-    return all(call == LayerCall(place, (place,)) for place, call in enumerate(calls))
+    return replace(_description(model, config, layers), calls=() if calls == chain(len(calls)) else calls)
 
 
 def _description(model: Mapping[str, Any], config: dict[str, Any], layers: list[dict[str, Any]]) -> Description:

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from graphlib import CycleError
 from typing import Any
 
 from edgeling.errors import UnsupportedError
 from edgeling.formats.archive import malformed
-from edgeling.network.network import LayerCall
+from edgeling.network.network import LayerCall, leading_to
 
 Node = tuple[str, int]  # a layer's name, and which of its calls
 
@@ -55,21 +56,16 @@ def _calls(layer: Mapping[str, Any], name: Any) -> Sequence[Any]:
 
 def _order(last: Node, reads: Mapping[Node, Sequence[Node]], first: Node) -> list[Node]:
     """The nodes that lead to the last, each after those it reads."""
-    done: dict[Node, None] = {}
-    under_way: set[Node] = set()
-    waiting: list[tuple[Node, bool]] = [(last, False)]
-    while waiting:
-        node, ready = waiting.pop()
-        if node == first or node in done:
-            continue
-        if ready:
-            done[node] = None
-            continue
-        if node not in reads or node in under_way:
-            raise malformed(f"a call that reads {'itself' if node in under_way else 'what is not there'}: {node[0]!r}")
-        under_way.add(node)
-        waiting += [(node, True), *((read, False) for read in reversed(reads[node]))]
-    return list(done)
+
+    def read_by(node: Node) -> Sequence[Node]:
+        if node != first and node not in reads:
+            raise malformed(f"a call that reads what is not there: {node[0]!r}")
+        return () if node == first else reads[node]
+
+    try:
+        return [node for node in leading_to(last, read_by) if node != first]
+    except CycleError as error:
+        raise malformed(f"a call that reads itself: {error.args[0][0]!r}") from None
 
 
 def _ends(ends: Any) -> list[Node]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from edgeling import activations, initializers, regularizers
 from edgeling.checking import whole
 from edgeling.errors import UnsupportedError
 from edgeling.graph.windows import Window
 from edgeling.layers.base import Shape
+from edgeling.layers.core import no_bias
 from edgeling.layers.windows import Windowed, as_image, as_rows, attributes, channels_last, lengths
 from edgeling.network.tracing import Tracer
 from edgeling.network.weights import Weight
@@ -98,11 +97,6 @@ class Convolution(Windowed):
     def bias_of(self, tracer: Tracer, outputs: int) -> str:
         """The bias, zeros where there is none."""
         return tracer.value(self.bias) if self.bias else no_bias(tracer, outputs)
-
-
-def no_bias(tracer: Tracer, outputs: int) -> str:
-    """Zeros, [outputs]."""
-    return tracer.builder.constant(np.zeros(outputs, np.float32), "no_bias")
 
 
 class BaseConv(Convolution):

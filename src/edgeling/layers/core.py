@@ -14,6 +14,7 @@ from edgeling.checking import number, whole
 from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.layers.base import Layer, Shape, size
+from edgeling.layers.windows import channels_last
 from edgeling.network.tracing import Tracer
 from edgeling.network.weights import Weight
 
@@ -63,10 +64,15 @@ class Dense(Layer):
     def trace(self, tracer: Tracer, x: str) -> str:
         self.penalize(tracer)
         b, shape = tracer.builder, tracer.builder.type_of(x).shape
-        bias = tracer.value(self.bias) if self.bias else b.constant(np.zeros(self.units, np.float32), "no_bias")
+        bias = tracer.value(self.bias) if self.bias else no_bias(tracer, self.units)
         y = b.add("dense", as_matrix(b, x), tracer.value(self.kernel), bias)
         y = y if len(shape) == 2 else b.add("reshape", y, shape=(*shape[:-1], self.units))
         return activations.get(self.activation).trace(b, y)
+
+
+def no_bias(tracer: Tracer, outputs: int) -> str:
+    """Zeros, [outputs]."""
+    return tracer.builder.constant(np.zeros(outputs, np.float32), "no_bias")
 
 
 def as_matrix(builder: GraphBuilder, x: str) -> str:
@@ -228,9 +234,7 @@ class Flatten(Layer):
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if data_format not in (None, "channels_last"):
-            raise UnsupportedError("channels come last", received=f"data_format={data_format!r}")
-        self.data_format = "channels_last"
+        self.data_format = channels_last(data_format)
 
     def output_shape_of(self, row: Shape) -> Shape:
         return (size(row),)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from edgeling.graph.windows import Window
 from edgeling.layers.base import Shape
-from edgeling.layers.windows import Windowed, as_image, as_rows, channels_last, lengths
+from edgeling.layers.windows import Ranked, Windowed, as_image, as_rows, channels_last, lengths
 from edgeling.network.tracing import Tracer
 
 
@@ -65,12 +65,11 @@ class AveragePooling2D(Pooling):
     rank, operation = 2, "average_pool"
 
 
-class GlobalPooling(Windowed):
+class GlobalPooling(Ranked):
     """What the layers below share: one window as large as the row."""
 
     arguments = ("data_format", "keepdims")
     operation: ClassVar[str]
-    padding = "valid"
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from edgeling.checking import whole
 from edgeling.errors import UnsupportedError
 from edgeling.layers.base import Layer, Shape
-from edgeling.layers.windows import Windowed, channels_last, lengths
+from edgeling.layers.windows import Ranked, channels_last, lengths
 from edgeling.network.tracing import Tracer
 
 Sides = tuple[tuple[int, int], ...]  # of each axis, how much before and after
@@ -27,7 +27,7 @@ def _sides(name: str, value: Any, rank: int) -> Sides:
     return tuple((before, after) for before, after in pairs)
 
 
-class ZeroPadding(Windowed):
+class ZeroPadding(Ranked):
     """What the layers below share."""
 
     arguments: ClassVar[tuple[str, ...]] = ("padding", "data_format")
@@ -36,7 +36,7 @@ class ZeroPadding(Windowed):
     def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.sides = _sides("padding", padding, self.rank)
-        self.padding = self.sides if self.rank > 1 else self.sides[0]  # type: ignore[assignment]
+        self.padding = self.sides if self.rank > 1 else self.sides[0]
         self.data_format = channels_last(data_format)
 
     def output_shape_of(self, row: Shape) -> Shape:
@@ -62,7 +62,7 @@ class ZeroPadding2D(ZeroPadding):
     rank = 2
 
 
-class Cropping(Windowed):
+class Cropping(Ranked):
     """What the layers below share."""
 
     arguments: ClassVar[tuple[str, ...]] = ("cropping", "data_format")
@@ -108,7 +108,7 @@ class Cropping2D(Cropping):
         super().__init__(cropping, data_format, **kwargs)
 
 
-class UpSampling(Windowed):
+class UpSampling(Ranked):
     """What the layers below share: each element repeated along each axis."""
 
     size: tuple[int, ...]

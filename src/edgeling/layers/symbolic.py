@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,8 +60,3 @@ def symbols_of(x: Any) -> tuple[Any, ...]:
             "a layer is called on symbolic values, or on arrays", received="both", remedy="Input() for each array"
         )
     return symbols
-
-
-def rows_of(symbols: Sequence[Any]) -> list[tuple[int, ...]]:
-    """The shape of one row of each."""
-    return [symbol.row for symbol in symbols]

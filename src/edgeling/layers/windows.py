@@ -37,21 +37,14 @@ def channels_last(data_format: Any) -> str:
     return "channels_last"
 
 
-class Windowed(Layer):
-    """A layer that moves a window over rows [steps, channels] or [height, width, channels].
+class Ranked(Layer):
+    """A layer of rows [steps, channels] or [height, width, channels].
 
     Attributes:
-        rank: how many axes the window moves along.
+        rank: how many axes there are besides the channels.
     """
 
     rank: ClassVar[int]
-    paddings: ClassVar[tuple[str, ...]] = PADDINGS
-    padding: str
-
-    def _set_padding(self, padding: Any) -> None:
-        if padding not in self.paddings:
-            raise UnsupportedError(f"padding is one of {', '.join(self.paddings)}", received=repr(padding))
-        self.padding = padding
 
     def require_rank(self, row: Shape) -> None:
         """Raises UnsupportedError for rows of another shape."""
@@ -61,6 +54,18 @@ class Windowed(Layer):
                 f"{type(self).__name__} takes rows of shape ({shape})", received=f"layer {self.name!r} on rows {row}",
                 remedy="Reshape() before it",
             )  # fmt: skip
+
+
+class Windowed(Ranked):
+    """A layer that moves a window over them."""
+
+    paddings: ClassVar[tuple[str, ...]] = PADDINGS
+    padding: str
+
+    def _set_padding(self, padding: Any) -> None:
+        if padding not in self.paddings:
+            raise UnsupportedError(f"padding is one of {', '.join(self.paddings)}", received=repr(padding))
+        self.padding = padding
 
     def window(self, row: Shape, size: Sequence[int], strides: Sequence[int], dilations: Sequence[int] = ()) -> Window:
         """The window on rows of that shape, with the padding that is asked for.

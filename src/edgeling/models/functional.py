@@ -13,7 +13,7 @@ from edgeling.errors import UnsupportedError
 from edgeling.layers.base import InputLayer, Layer
 from edgeling.layers.symbolic import Symbolic, SymbolicOutput
 from edgeling.models.model import Model
-from edgeling.network.network import LayerCall, Network
+from edgeling.network.network import LayerCall, leading_to
 
 
 class Functional(Model):
@@ -76,11 +76,6 @@ class Functional(Model):
     def pop(self, rebuild: bool = True) -> Layer:
         """Refused: layers are called."""
         raise UnsupportedError("a functional model keeps its layers", remedy="Model(inputs, other_outputs)")
-
-    def network(self, readable: bool = False) -> Network:
-        """What becomes a graph; see :meth:`edgeling.models.stack.Stack.network`."""
-        chain = super().network(readable)
-        return Network(chain.name, chain.input_shape, chain.layers, chain.names, self._wiring)
 
     def _rows(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         assert self._input
@@ -167,23 +162,20 @@ def _in_order(first: InputLayer, last: Any) -> list[SymbolicOutput]:
     Raises:
         UnsupportedError: it begins with another input.
     """
-    done: dict[int, Any] = {}
-    waiting: list[tuple[Any, bool]] = [(last, False)]
-    while waiting:
-        symbol, ready = waiting.pop()
-        if symbol is first or id(symbol) in done:
-            continue
+
+    def made_of(symbol: Any) -> tuple[Any, ...]:
+        if symbol is first:
+            return ()
         if not isinstance(symbol, SymbolicOutput):
             raise UnsupportedError(
                 "the outputs follow from the inputs", received=f"another input, {symbol.name!r}", remedy="inputs=it"
             )
-        if ready:
-            done[id(symbol)] = symbol
-        else:
-            waiting += [(symbol, True), *((given, False) for given in reversed(symbol.inputs))]
-    if not done:
+        return symbol.inputs
+
+    symbols = [symbol for symbol in leading_to(last, made_of) if symbol is not first]
+    if not symbols:
         raise UnsupportedError("a model has layers", received="the input as output", remedy="Identity()(x)")
-    return list(done.values())
+    return symbols
 
 
 def _layers(symbols: Sequence[SymbolicOutput]) -> list[Layer]:

@@ -15,7 +15,7 @@ from edgeling.graph.naming import unused
 from edgeling.graph.types import Array
 from edgeling.layers.base import InputLayer, Layer
 from edgeling.models.display import print_summary, shown_layers
-from edgeling.network.network import Network
+from edgeling.network.network import LayerCall, Network
 from edgeling.network.weights import Weight, assign
 
 
@@ -113,6 +113,11 @@ class Stack:
     def layers(self) -> list[Layer]:
         """The layers, without the input."""
         return list(self._layers)
+
+    @property
+    def calls(self) -> tuple[LayerCall, ...]:
+        """What is computed of what, in order; none of a chain."""
+        return ()
 
     @property
     def chain(self) -> list[Layer]:
@@ -227,9 +232,10 @@ class Stack:
         """
         row, _ = self._rows()
         if readable:
-            return Network(_identifier(self.name), row, tuple(self._layers), _names(self._layers, readable))
+            return Network(_identifier(self.name), row, tuple(self._layers), _names(self._layers, readable), self.calls)
         if self._network is None:
-            self._network = Network("network", row, tuple(self._layers), _names(self._layers, readable))
+            names = _names(self._layers, readable)
+            self._network = Network("network", row, tuple(self._layers), names, self.calls)
         return self._network
 
     def summary(

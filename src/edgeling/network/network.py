@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from graphlib import CycleError
+from typing import Any, Protocol, TypeVar
 
 from edgeling.graph import Graph, GraphBuilder
 from edgeling.network.tracing import Traceable, Tracer
 from edgeling.network.weights import Weight
+
+_Value = TypeVar("_Value", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,34 @@ class LayerCall:
 
     layer: int
     inputs: tuple[int, ...]
+
+
+def leading_to(last: _Value, reads: Callable[[_Value], Iterable[_Value]]) -> list[_Value]:
+    """The value, and all that it is made of, each after what it reads: depth first, as Keras goes.
+
+    Raises:
+        CycleError: a value that reads itself, be it by way of others; it is the argument.
+    """
+    done: dict[_Value, None] = {}
+    under_way: set[_Value] = set()
+    waiting = [(last, False)]
+    while waiting:
+        value, ready = waiting.pop()
+        if value in done:
+            continue
+        if ready:
+            done[value] = None
+        elif value in under_way:
+            raise CycleError(value)
+        else:
+            under_way.add(value)
+            waiting += [(value, True), *((read, False) for read in reversed([*reads(value)]))]
+    return list(done)
+
+
+def chain(layers: int) -> tuple[LayerCall, ...]:
+    """So many layers, each called on what the one before it gives."""
+    return tuple(LayerCall(place, (place,)) for place in range(layers))
 
 
 @dataclass(frozen=True)
@@ -40,7 +71,7 @@ class Network:
     def answer(self, tracer: Tracer, x: str) -> str:
         """Append the layers' nodes to a graph; give the output."""
         values = [x]
-        for call in self.calls or [LayerCall(i, (i,)) for i in range(len(self.layers))]:
+        for call in self.calls or chain(len(self.layers)):
             given = [values[place] for place in call.inputs]
             layer = self.layers[call.layer]
             values.append(layer.trace(tracer, given if layer.takes_several else given[0]))

@@ -23,8 +23,29 @@ TIME_BASIS = "one cycle an instruction, no wait states"
 Proved = tuple[Execution, Footprint | None]
 
 
+class OnTarget:
+    """What follows from the costs of a program on a target, whatever it was proven to do."""
+
+    flash_excess_bytes: int
+    ram_excess_bytes: int
+    instructions: int | None
+    clock_hz: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether the target has the memory."""
+        return not self.flash_excess_bytes and not self.ram_excess_bytes
+
+    @property
+    def estimated_latency_us(self) -> float | None:
+        """An estimate, not a measurement, by the table of cycles that ``TIME_BASIS`` is. ``None`` without a clock."""
+        if self.instructions is None or not self.clock_hz:
+            return None
+        return self.instructions / self.clock_hz * 1e6
+
+
 @dataclass(frozen=True)
-class Proof:
+class Proof(OnTarget):
     """What a program did on a target. Costs are ``None`` on this machine, where nothing counts them.
 
     Attributes:
@@ -57,18 +78,6 @@ class Proof:
     ram_excess_bytes: int = 0
     compiler: str = ""
     compiler_flags: str = ""
-
-    @property
-    def fits(self) -> bool:
-        """Whether the target has the memory."""
-        return not self.flash_excess_bytes and not self.ram_excess_bytes
-
-    @property
-    def estimated_latency_us(self) -> float | None:
-        """An estimate, not a measurement, by the table of cycles that ``TIME_BASIS`` is. ``None`` without a clock."""
-        if self.instructions is None or not self.clock_hz:
-            return None
-        return self.instructions / self.clock_hz * 1e6
 
 
 def prove(

@@ -15,12 +15,13 @@ from edgeling.toolchain import emulator, firmware, measure, native, wasm
 from edgeling.toolchain.arm_compiler import cross_compiler
 from edgeling.toolchain.execution import Array, Execution, batch_of, entry_named
 from edgeling.toolchain.measure import Footprint
+from edgeling.toolchain.prove import OnTarget
 
 Learned = tuple[Execution, bytes, Footprint | None]
 
 
 @dataclass(frozen=True)
-class LearningProof:
+class LearningProof(OnTarget):
     """What learning did on a target. Costs are ``None`` on this machine, where nothing counts them.
 
     Attributes:
@@ -59,17 +60,6 @@ class LearningProof:
     clock_hz: int = 0
     compiler: str = ""
     compiler_flags: str = ""
-
-    @property
-    def fits(self) -> bool:
-        """Whether the target has the memory."""
-        return not self.flash_excess_bytes and not self.ram_excess_bytes
-
-    @property
-    def estimated_latency_us(self) -> float | None:
-        """Of a step, at one cycle an instruction: an estimate. ``None`` without a clock."""
-        known = self.instructions is not None and self.clock_hz
-        return (self.instructions or 0) / self.clock_hz * 1e6 if known else None
 
 
 def prove_learning(
