@@ -38,8 +38,13 @@ def _has_panels(setting: Setting) -> bool:
     return target is not None and target.has_vectors and setting.output_types[0].shape[0] >= PANEL_ROWS
 
 
+def panel_floats(terms: int) -> int:
+    """The scratch of gemm.h for sums of so many products."""
+    return (terms + 1 + GEMM_ROWS) * GEMM_COLUMNS + GEMM_ALIGNED
+
+
 def _panel_floats(setting: Setting) -> int:
-    return (_terms(setting) + 1 + GEMM_ROWS) * GEMM_COLUMNS + GEMM_ALIGNED
+    return panel_floats(_terms(setting))
 
 
 def _is_shared(setting: Setting) -> bool:

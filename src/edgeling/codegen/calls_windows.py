@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import prod
 
+from edgeling.codegen.calls_convolutions import CONV_CALLS, INPUT_GRADIENT_CALLS, KERNEL_GRADIENT_CALLS
 from edgeling.codegen.site import Call, Line, Setting, Site
 from edgeling.codegen.text import float_literal
 from edgeling.graph.types import TensorType
@@ -114,14 +115,18 @@ def _repeated(site: Site) -> str:
 
 
 REPEATED = Call("strided", _repeated)
-CONV_CALLS = (
+_CONV_CALLS = (
+    *CONV_CALLS,
     Call("conv_depthwise", _conv("conv_depthwise"), parameters=(1, 2), fits=_is_depthwise),
     Call("conv", _conv("conv"), parameters=(1, 2)),
 )
 WINDOW_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
-    "conv": CONV_CALLS,
-    "conv_input_gradient": Call("conv_gradient", _conv_input_gradient, parameters=(1,)),
-    "conv_kernel_gradient": Call("conv_gradient", _conv_kernel_gradient),
+    "conv": _CONV_CALLS,
+    "conv_input_gradient": (
+        *INPUT_GRADIENT_CALLS,
+        Call("conv_gradient", _conv_input_gradient, parameters=(1,)),
+    ),
+    "conv_kernel_gradient": (*KERNEL_GRADIENT_CALLS, Call("conv_gradient", _conv_kernel_gradient)),
     "max_pool": Call("pool", _pool("max_pool")),
     "max_pool_gradient": Call("pool", _pool_gradient("max_pool_gradient")),
     "average_pool": Call("pool", _pool("average_pool")),

@@ -34,7 +34,10 @@ PLAIN = ("-O2",)
 """For units that gain nothing from what more a compiler can do with loops, and lose time: GCC takes half as long to
 compile products, and they are up to twice as fast where they are small."""
 
-_IN_VECTORS = {"gemm", "dense_gemm", "gemm_parallel"}  # headers whose loops are written in vectors
+# Headers whose loops are written in vectors.
+_IN_VECTORS = frozenset(
+    """gemm dense_gemm gemm_parallel conv_direct conv_direct_input conv_direct_kernel windows_parallel""".split()  # noqa: SIM905
+)
 _UNIT = "edgeling_rows.c"
 _LIBRARY = "program.dll" if sys.platform == "win32" else "program.so"
 

@@ -15,7 +15,7 @@
 #ifndef EDGELING_GEMM_H
 #define EDGELING_GEMM_H
 
-#include "common.h"
+#include "vectors.h"
 
 #define EDGELING_GEMM_COLUMNS 32 /* of a panel, at most */
 #define EDGELING_GEMM_ROWS 12    /* of a tile, at most */
@@ -25,45 +25,22 @@
 #if EDGELING_LANES > 1
 
 #define EDGELING_GEMM_AHEAD 16 /* rows of b that are asked for before they are read: they lie far apart */
-#define EDGELING_GEMM_FUNCTION static __attribute__((noinline, unused))
-/* Tuned for AMD's cores, GCC does not fuse the product and the sum of a tile that has only one of them, lest it wait, but
- * does those of larger tiles: a row's bits would depend on how many there are. It does where it cannot see the chain. */
-#if (defined(__x86_64__) || defined(__i386__)) && !defined(__clang__)
-#define EDGELING_GEMM_FUSED(sum) __asm__("" : "+x"(sum))
-#else
-#define EDGELING_GEMM_FUSED(sum)
-#endif
-/* The sums of a tile live in registers: GCC unrolls so far only where it is told to. */
-#if !defined(__clang__) && __GNUC__ >= 8
-#define EDGELING_GEMM_UNROLL _Pragma("GCC unroll 16")
-#else
-#define EDGELING_GEMM_UNROLL
-#endif
-
 /* element (row, p) of a lies at a[row * a_row + p * a_step] */
 typedef struct {
     int k, a_row, a_step, y_row;
 } edgeling_gemm_strides;
 
-typedef float edgeling_vector_4 __attribute__((vector_size(16), aligned(4), may_alias));
-#if EDGELING_LANES >= 8
-typedef float edgeling_vector_8 __attribute__((vector_size(32), aligned(4), may_alias));
-#endif
-#if EDGELING_LANES >= 16
-typedef float edgeling_vector_16 __attribute__((vector_size(64), aligned(4), may_alias));
-#endif
-
 /* The sums of some rows over a panel of `vectors` vectors of `lanes`: `tiles` times as many rows as registers hold. */
 #define EDGELING_GEMM_TILES(lanes, vectors, rows)                                                                     \
-    EDGELING_GEMM_FUNCTION void edgeling_gemm_tiles_##lanes##_##vectors##_##rows(                                     \
+    EDGELING_VECTOR_FUNCTION void edgeling_gemm_tiles_##lanes##_##vectors##_##rows(                                   \
         int tiles, edgeling_gemm_strides s, const float *a, const float *panel, float *y) {                           \
         do {                                                                                                          \
             const float *x = a, *b = panel;                                                                           \
             edgeling_vector_##lanes sum[rows][vectors];                                                               \
             int left = s.k;                                                                                           \
-            EDGELING_GEMM_UNROLL                                                                                      \
+            EDGELING_VECTOR_UNROLL                                                                                    \
             for (int r = 0; r < (rows); r++) {                                                                        \
-                EDGELING_GEMM_UNROLL                                                                                  \
+                EDGELING_VECTOR_UNROLL                                                                                \
                 for (int v = 0; v < (vectors); v++) {                                                                 \
                     sum[r][v] = *(const edgeling_vector_##lanes *)(b + v * (lanes));                                  \
                 }                                                                                                     \
@@ -71,20 +48,20 @@ typedef float edgeling_vector_16 __attribute__((vector_size(64), aligned(4), may
             do {                                                                                                      \
                 b += (vectors) * (lanes);                                                                             \
                 if ((rows) * (vectors) == 1) {                                                                        \
-                    EDGELING_GEMM_FUSED(sum[0][0]);                                                                   \
+                    EDGELING_VECTOR_FUSED(sum[0][0]);                                                                 \
                 }                                                                                                     \
-                EDGELING_GEMM_UNROLL                                                                                  \
+                EDGELING_VECTOR_UNROLL                                                                                \
                 for (int r = 0; r < (rows); r++) {                                                                    \
-                    EDGELING_GEMM_UNROLL                                                                              \
+                    EDGELING_VECTOR_UNROLL                                                                            \
                     for (int v = 0; v < (vectors); v++) {                                                             \
                         sum[r][v] += x[r * s.a_row] * *(const edgeling_vector_##lanes *)(b + v * (lanes));            \
                     }                                                                                                 \
                 }                                                                                                     \
                 x += s.a_step;                                                                                        \
             } while (--left);                                                                                         \
-            EDGELING_GEMM_UNROLL                                                                                      \
+            EDGELING_VECTOR_UNROLL                                                                                    \
             for (int r = 0; r < (rows); r++) {                                                                        \
-                EDGELING_GEMM_UNROLL                                                                                  \
+                EDGELING_VECTOR_UNROLL                                                                                \
                 for (int v = 0; v < (vectors); v++) {                                                                 \
                     *(edgeling_vector_##lanes *)(y + r * s.y_row + v * (lanes)) = sum[r][v];                          \
                 }                                                                                                     \
@@ -96,12 +73,12 @@ typedef float edgeling_vector_16 __attribute__((vector_size(64), aligned(4), may
 
 /* The first tile of a panel as wide as b has columns left: it reads b, and leaves the panel behind for the others. */
 #define EDGELING_GEMM_FIRST(lanes, vectors, rows)                                                                     \
-    EDGELING_GEMM_FUNCTION void edgeling_gemm_first_##lanes##_##vectors(                                              \
+    EDGELING_VECTOR_FUNCTION void edgeling_gemm_first_##lanes##_##vectors(                                            \
         edgeling_gemm_strides s, const float *a, const float *b, float *panel, float *y) {                            \
         edgeling_vector_##lanes sum[rows][vectors];                                                                   \
-        EDGELING_GEMM_UNROLL                                                                                          \
+        EDGELING_VECTOR_UNROLL                                                                                        \
         for (int r = 0; r < (rows); r++) {                                                                            \
-            EDGELING_GEMM_UNROLL                                                                                      \
+            EDGELING_VECTOR_UNROLL                                                                                    \
             for (int v = 0; v < (vectors); v++) {                                                                     \
                 sum[r][v] = *(const edgeling_vector_##lanes *)(panel + v * (lanes));                                  \
             }                                                                                                         \
@@ -110,15 +87,15 @@ typedef float edgeling_vector_16 __attribute__((vector_size(64), aligned(4), may
         do {                                                                                                          \
             panel += (vectors) * (lanes);                                                                             \
             edgeling_vector_##lanes terms[vectors];                                                                   \
-            EDGELING_GEMM_UNROLL                                                                                      \
+            EDGELING_VECTOR_UNROLL                                                                                    \
             for (int v = 0; v < (vectors); v++) {                                                                     \
                 __builtin_prefetch(b + EDGELING_GEMM_AHEAD * s.y_row + v * (lanes));                                  \
                 terms[v] = *(const edgeling_vector_##lanes *)(b + v * (lanes));                                       \
                 *(edgeling_vector_##lanes *)(panel + v * (lanes)) = terms[v];                                         \
             }                                                                                                         \
-            EDGELING_GEMM_UNROLL                                                                                      \
+            EDGELING_VECTOR_UNROLL                                                                                    \
             for (int r = 0; r < (rows); r++) { /* what is read of a serves all vectors: no store lies in between */   \
-                EDGELING_GEMM_UNROLL                                                                                  \
+                EDGELING_VECTOR_UNROLL                                                                                \
                 for (int v = 0; v < (vectors); v++) {                                                                 \
                     sum[r][v] += a[r * s.a_row] * terms[v];                                                           \
                 }                                                                                                     \
@@ -126,9 +103,9 @@ typedef float edgeling_vector_16 __attribute__((vector_size(64), aligned(4), may
             a += s.a_step;                                                                                            \
             b += s.y_row;                                                                                             \
         } while (--left);                                                                                             \
-        EDGELING_GEMM_UNROLL                                                                                          \
+        EDGELING_VECTOR_UNROLL                                                                                        \
         for (int r = 0; r < (rows); r++) {                                                                            \
-            EDGELING_GEMM_UNROLL                                                                                      \
+            EDGELING_VECTOR_UNROLL                                                                                    \
             for (int v = 0; v < (vectors); v++) {                                                                     \
                 *(edgeling_vector_##lanes *)(y + r * s.y_row + v * (lanes)) = sum[r][v];                              \
             }                                                                                                         \
@@ -149,7 +126,7 @@ typedef float edgeling_vector_16 __attribute__((vector_size(64), aligned(4), may
     EDGELING_GEMM_TILES(lanes, vectors, 4)                                                                            \
     EDGELING_GEMM_TILES(lanes, vectors, 2)                                                                            \
     EDGELING_GEMM_TILES(lanes, vectors, 1)                                                                            \
-    EDGELING_GEMM_FUNCTION void edgeling_gemm_rows_##lanes##_##vectors(                                               \
+    EDGELING_VECTOR_FUNCTION void edgeling_gemm_rows_##lanes##_##vectors(                                             \
         int m, edgeling_gemm_strides s, const float *a, const float *panel, float *y) {                               \
         int row = 0;                                                                                                  \
         EDGELING_GEMM_RUN(lanes, vectors, most)                                                                       \
@@ -191,7 +168,7 @@ EDGELING_KERNEL int edgeling_gemm_width(int columns) {
     return width;
 }
 
-EDGELING_GEMM_FUNCTION void edgeling_gemm_rows(
+EDGELING_VECTOR_FUNCTION void edgeling_gemm_rows(
     int width, int m, edgeling_gemm_strides s, const float *a, const float *panel, float *y) {
     switch (width) {
 #if EDGELING_LANES >= 16
@@ -223,7 +200,7 @@ EDGELING_GEMM_FUNCTION void edgeling_gemm_rows(
 }
 
 /* panel [k,width] = `columns` columns of b [k,n], zeros beside them */
-EDGELING_GEMM_FUNCTION void edgeling_gemm_pack(
+EDGELING_VECTOR_FUNCTION void edgeling_gemm_pack(
     int width, int columns, int k, int n, const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT panel) {
     for (int p = 0; p < k; p++) {
         if (columns == width) {
@@ -288,7 +265,7 @@ EDGELING_KERNEL void edgeling_gemm_transpose(
 }
 
 /* panel [k,width] = `columns` rows of b [n,k], transposed, zeros beside them */
-EDGELING_GEMM_FUNCTION void edgeling_gemm_pack_transposed(
+EDGELING_VECTOR_FUNCTION void edgeling_gemm_pack_transposed(
     int width, int columns, int k, const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT panel) {
     int c = 0;
 #if defined(EDGELING_GEMM_TURN)
@@ -323,7 +300,7 @@ EDGELING_GEMM_FUNCTION void edgeling_gemm_pack_transposed(
 }
 
 /* A few rows, EDGELING_GEMM_ROWS at most, through a tile in scratch: `columns` of its columns. */
-EDGELING_GEMM_FUNCTION void edgeling_gemm_narrow(
+EDGELING_VECTOR_FUNCTION void edgeling_gemm_narrow(
     int width, int columns, int rows, edgeling_gemm_strides s, const float *a, const float *panel, float *tile,
     float *y) {
     edgeling_gemm_strides to_tile = s;
@@ -339,7 +316,7 @@ EDGELING_GEMM_FUNCTION void edgeling_gemm_narrow(
 /* The m rows of y under a panel that is wider than the columns left. What a row writes beyond its end, the rows after
  * it write again; the last rows, which would write beyond y, go through a tile; all rows do where others write what
  * lies between (`apart`). */
-EDGELING_GEMM_FUNCTION void edgeling_gemm_edge(
+EDGELING_VECTOR_FUNCTION void edgeling_gemm_edge(
     int width, int columns, int m, int apart, edgeling_gemm_strides s, const float *a, const float *panel, float *tile,
     float *y) {
     const int beyond = apart ? m : (width - columns + s.y_row - 1) / s.y_row;
@@ -353,7 +330,7 @@ EDGELING_GEMM_FUNCTION void edgeling_gemm_edge(
 
 /* `columns` columns of y [m,n], at most two vectors of them; b, start and y begin there. apart: no other column of y
  * is written, not even for a while. */
-EDGELING_GEMM_FUNCTION void edgeling_gemm_columns(
+EDGELING_VECTOR_FUNCTION void edgeling_gemm_columns(
     int columns, int m, int transposed_b, int apart, edgeling_gemm_strides s, float *panel, const float *a,
     const float *b, const float *start, float *y) {
     const int width = edgeling_gemm_width(columns);

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The C calls of convolutions and their gradients: direct convolutions and matrix products on cores with vectors, loops
+that are right everywhere elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from edgeling.codegen.calls_products import EXACT, PANEL_ROWS, panel_floats
+from edgeling.codegen.site import Call, Setting, Site
+from edgeling.codegen.text import float_literal
+from edgeling.graph.types import Array, TensorType
+from edgeling.graph.windows import Window
+
+# As in conv_direct.h.
+PANEL, PADDED_FLOATS = 32, 4096
+# Activations that limit a sum: low, high.
+LIMITS: Mapping[str, tuple[float | None, float | None]] = {
+    "linear": (None, None), "relu": (0.0, None), "relu6": (0.0, 6.0),
+}  # fmt: skip
+# Threads are worth waking from this many multiplications on.
+SHARED_PRODUCTS = 1 << 19
+
+Lengths = tuple[int, ...]
+
+
+class Geometry:
+    """A convolution's image, result and window, whichever of its three operations it is of."""
+
+    def __init__(self, setting: Setting) -> None:
+        operation, (first, second, *_) = setting.node.operation, setting.input_types
+        made = setting.output_types[0]
+        forward = operation == "conv"
+        self.image: TensorType = made if operation == "conv_input_gradient" else first
+        self.result: TensorType = made if forward else second if operation == "conv_kernel_gradient" else first
+        kernel = made if operation == "conv_kernel_gradient" else second
+        self.window = Window.of(setting.node.attributes, kernel.shape[:2])
+        self.groups: int = setting.node.attributes["groups"]
+        self.terms: int = kernel.size // kernel.shape[3]
+
+    @property
+    def is_pointwise(self) -> bool:
+        """Whether each position sees one pixel, and all of them are seen: a matrix product."""
+        w = self.window
+        return (w.size, w.strides, self.groups) == ((1, 1), (1, 1), 1) and not any(w.padding)
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether each channel is convolved for itself."""
+        return self.groups == self.image.shape[3] > 1
+
+    @property
+    def products(self) -> int:
+        """How many multiplications it takes."""
+        return self.terms * self.result.size
+
+    @property
+    def lengths(self) -> Lengths:
+        """What `window.h` describes; positions of a matrix product lie in one row."""
+        w, image, result = self.window, self.image.shape[1:], self.result.shape[1:]
+        if self.is_pointwise:
+            image, result = (1, image[0] * image[1], image[2]), (1, result[0] * result[1], result[2])
+        return (
+            *image, *result, *w.size, *w.strides, w.padding[0], w.padding[2], *w.dilations, self.groups,
+        )  # fmt: skip
+
+    @property
+    def seen_width(self) -> int:
+        """Pixels of a row that positions see, what lies outside included."""
+        return (self.result.shape[2] - 1) * self.window.strides[1] + self.window.reach[1]
+
+    @property
+    def is_padded(self) -> bool:
+        """Whether they see what lies beside the image."""
+        return bool(self.window.padding[2]) or self.seen_width > self.image.shape[2]
+
+
+def is_vectors(setting: Setting) -> bool:
+    """Whether the target has vectors."""
+    return setting.target is not None and setting.target.has_vectors
+
+
+def _is_shared(setting: Setting) -> bool:
+    return setting.threads > 1 and Geometry(setting).products >= SHARED_PRODUCTS
+
+
+def _takes_direct(setting: Setting) -> bool:
+    """conv_direct.h and its gradients: a window has strides or dilations."""
+    geometry = Geometry(setting)
+    both = any(s > 1 and d > 1 for s, d in zip(geometry.window.strides, geometry.window.dilations, strict=True))
+    return is_vectors(setting) and not geometry.is_depthwise and not both
+
+
+def _takes_packed(setting: Setting) -> bool:
+    return _takes_direct(setting) and {1, 2} <= set(setting.constants)
+
+
+def _takes_product(setting: Setting) -> bool:
+    geometry = Geometry(setting)
+    enough = geometry.result.size // geometry.result.shape[3] >= PANEL_ROWS
+    return is_vectors(setting) and geometry.is_pointwise and enough
+
+
+def _both(one: Callable[[Setting], bool], other: Callable[[Setting], bool]) -> Callable[[Setting], bool]:
+    return lambda setting: one(setting) and other(setting)
+
+
+def _in_fours(n: int) -> int:
+    return -(-n // 4) * 4
+
+
+def _padded(geometry: Geometry) -> int:
+    return max(PADDED_FLOATS, geometry.window.reach[0] * geometry.seen_width * geometry.image.shape[3])
+
+
+def _forward_floats(setting: Setting) -> int:
+    geometry = Geometry(setting)
+    outputs = geometry.result.shape[3] // geometry.groups
+    kernel = (geometry.terms + 1) * geometry.groups * _in_fours(outputs) if outputs % 4 else 0
+    return kernel + _packed_floats(setting)
+
+
+def _packed_floats(setting: Setting) -> int:
+    geometry = Geometry(setting)
+    return setting.threads * _padded(geometry) if geometry.is_padded else 0
+
+
+def _input_floats(setting: Setting) -> int:
+    geometry = Geometry(setting)
+    (rows, columns), channels = geometry.window.size, geometry.image.shape[3] // geometry.groups
+    outputs = geometry.result.shape[3]
+    (down, right), width = geometry.window.reach, geometry.image.shape[2]
+    padded = max(PADDED_FLOATS, down * (width + right) * outputs)
+    return rows * columns * outputs * _in_fours(channels) + setting.threads * padded
+
+
+def _kernel_floats(setting: Setting) -> int:
+    geometry = Geometry(setting)
+    _, height, _, channels = geometry.image.shape
+    return setting.threads * height * geometry.seen_width * channels if geometry.is_padded else 0
+
+
+def packed(setting: Setting) -> Mapping[str, Array]:
+    """The table of conv_direct.h: panels of each group."""
+    kernel, bias = setting.constants[1], setting.constants[2]
+    groups: int = setting.node.attributes["groups"]
+    parts: list[Array] = []
+    for weights, start in zip(np.split(kernel, groups, axis=3), np.split(bias, groups), strict=True):
+        table = np.concatenate([start[None], weights.reshape(-1, len(start))])
+        wide = np.pad(table, ((0, 0), (0, -len(start) % 4)))
+        parts += [wide[:, first : first + PANEL].ravel() for first in range(0, wide.shape[1], PANEL)]
+    return {"packed": np.concatenate(parts).astype(np.float32)}
+
+
+def _window(site: Site) -> str:
+    return site.table(f"{site.node.output}_window", "int", Geometry(site).lengths)
+
+
+def _limits(function: str) -> tuple[str, str]:
+    low, high = LIMITS.get(function, (None, None))
+    return (
+        "-EDGELING_INFINITY" if low is None else float_literal(low),
+        "EDGELING_INFINITY" if high is None else float_literal(high),
+    )
+
+
+def scratch_of(site: Site) -> str:
+    """What stands for scratch that is not needed."""
+    return site.scratch or "0"
+
+
+def limited(site: Site, name: str) -> str:
+    """A kernel that limits its results; then the activation, where that is not all of it."""
+    function = site.attributes["function"]
+    arguments = site.length(0, 0), _window(site), *_limits(function), scratch_of(site)
+    call = site.call(name, *arguments)
+    if function in LIMITS:
+        return call
+    y = site.y[0]
+    return f"{call}\n{site.by_elements('activation', site.function(), site.float('alpha'), pointers=(y, y))}"
+
+
+def _direct(site: Site) -> str:
+    return limited(site, "conv_direct")
+
+
+def _direct_parallel(site: Site) -> str:
+    return limited(site, "conv_direct_parallel")
+
+
+def _packed(site: Site) -> str:
+    return limited(site, "conv_packed")
+
+
+def _packed_parallel(site: Site) -> str:
+    return limited(site, "conv_packed_parallel")
+
+
+def _input(site: Site) -> str:
+    return site.call("conv_direct_input_gradient", site.length(0, 0), _window(site), site.scratch)
+
+
+def _input_parallel(site: Site) -> str:
+    return site.call("conv_direct_input_gradient_parallel", site.length(0, 0), _window(site), site.scratch)
+
+
+def _kernel(site: Site) -> str:
+    return site.call("conv_direct_kernel_gradient", site.length(0, 0), _window(site), scratch_of(site))
+
+
+def _kernel_parallel(site: Site) -> str:
+    return site.call("conv_direct_kernel_gradient_parallel", site.length(0, 0), _window(site), scratch_of(site))
+
+
+def _product(name: str) -> Callable[[Site], str]:
+    """Positions by channels times channels by outputs, then the activation."""
+
+    def line(site: Site) -> str:
+        sizes = site.rows(), site.length(0, -1), site.output_length(-1)
+        function, y = site.attributes["function"], site.y[0]
+        activation = "activation", site.function(), site.float("alpha")
+        follows = name == "gemm_parallel" and function in EXACT
+        after = [site.parts(*activation, pointers=(y, y)) if follows else "0, 0"] if name == "gemm_parallel" else []
+        product = f"edgeling_{name}({', '.join((*sizes, '0', '0', site.scratch, *site.x, y, *after))});"
+        if function == "linear" or follows:
+            return product
+        return f"{product}\n{site.by_elements(*activation, pointers=(y, y))}"
+
+    return line
+
+
+def _product_input(name: str) -> Callable[[Site], str]:
+    def line(site: Site) -> str:
+        sizes = site.rows(), site.length(0, -1), site.output_length(-1)
+        after = [site.after] if name == "gemm_parallel" else []
+        return f"edgeling_{name}({', '.join((*sizes, '0', '1', site.scratch, *site.x, '0', *site.y, *after))});"
+
+    return line
+
+
+def _panels(setting: Setting) -> int:
+    return setting.threads * panel_floats(setting.input_types[0].shape[3])
+
+
+_shared_packed, _shared_direct = _both(_is_shared, _takes_packed), _both(_is_shared, _takes_direct)
+_shared_product = _both(_is_shared, _takes_product)
+CONV_CALLS: Sequence[Call] = (
+    Call("windows_parallel", _packed_parallel, fits=_shared_packed, scratch_floats=_packed_floats, pack=packed),
+    Call("conv_direct", _packed, fits=_takes_packed, scratch_floats=_packed_floats, pack=packed),
+    Call("gemm_parallel", _product("gemm_parallel"), fits=_shared_product, scratch_floats=_panels),
+    Call("gemm", _product("gemm"), fits=_takes_product, scratch_floats=_panels),
+    Call("windows_parallel", _direct_parallel, fits=_shared_direct, scratch_floats=_forward_floats),
+    Call("conv_direct", _direct, fits=_takes_direct, scratch_floats=_forward_floats),
+)
+INPUT_GRADIENT_CALLS: Sequence[Call] = (
+    Call("gemm_parallel", _product_input("gemm_parallel"), fits=_shared_product, scratch_floats=_panels),
+    Call("gemm", _product_input("gemm"), fits=_takes_product, scratch_floats=_panels),
+    Call("windows_parallel", _input_parallel, fits=_shared_direct, scratch_floats=_input_floats),
+    Call("conv_direct_input", _input, fits=_takes_direct, scratch_floats=_input_floats),
+)
+KERNEL_GRADIENT_CALLS: Sequence[Call] = (
+    Call("windows_parallel", _kernel_parallel, fits=_shared_direct, scratch_floats=_kernel_floats),
+    Call("conv_direct_kernel", _kernel, fits=_takes_direct, scratch_floats=_kernel_floats),
+)
