@@ -51,7 +51,9 @@ def test_every_operation_has_a_call_or_a_reason():
 def binary_cases() -> Iterator[Case]:
     shapes = [((3, 5), (3, 5)), ((3, 5), (5,)), ((3, 5), (1, 5)), ((3, 5), (3, 1)), ((3, 5), ()), ((), (3, 5)),
               ((5,), (3, 5)), ((3, 1), (1, 5)), ((1, 4), (3, 1)), ((2, 3, 4), (2, 3, 4)), ((2, 3, 4), (3, 4)),
-              ((2, 3, 4), (4,)), ((2, 3, 4), (2, 1, 1)), ((33, 65), (65,)), ((1,), (1,)), ((), ())]  # fmt: skip
+              ((2, 3, 4), (4,)), ((2, 3, 4), (2, 1, 1)), ((33, 65), (65,)), ((1,), (1,)), ((), ()),
+              ((2, 3, 1, 2), (3, 5, 1)), ((2, 1, 3, 1, 2), (4, 1, 5, 1)), ((1, 3, 1, 4), (2, 3, 5, 4)),
+              ((2, 1, 2), (1, 3, 1))]  # fmt: skip
     for operation, (a, b) in product(("add", "subtract", "multiply", "divide"), shapes):
         yield case(operation, normal(*a), positive(*b))
     for a, b in shapes:
@@ -106,6 +108,12 @@ def matmul_cases() -> Iterator[Case]:
     for (m, k, n), flip_a, flip_b in product(sizes, (False, True), (False, True)):
         a, b = normal(*((k, m) if flip_a else (m, k))), normal(*((n, k) if flip_b else (k, n)), seed=1)
         yield case("matmul", a, b, transpose_a=flip_a, transpose_b=flip_b)
+    for (m, k, n), heads, flips in product([(3, 5, 2), (16, 20, 17)], [(1,), (3,), (2, 3)], range(4)):
+        how = {"transpose_a": bool(flips & 1), "transpose_b": bool(flips & 2)}
+        a, b = normal(*heads, *((k, m) if flips & 1 else (m, k))), normal(*heads, *((n, k) if flips & 2 else (k, n)))
+        yield case("matmul", a, b, **how)
+    big = np.full((2, 2, 3), 3e38, "f")  # whose sums overflow, so that their order tells
+    yield case("matmul", big, np.float32([[[1], [-1], [1]]] * 2))
 
 
 def window_cases() -> Iterator[Case]:
@@ -158,6 +166,11 @@ def softmax_cases() -> Iterator[Case]:
             yield case("log_softmax", x)
             yield case("softmax_gradient", dy, p)
             yield case("log_softmax_gradient", dy, np.log(p))
+    for shape in SHAPES:
+        for centered in (True, False):
+            x = normal(*shape, scale=3.0) + 1
+            yield case("normalize", x, epsilon=1e-3, centered=centered)
+            yield case("normalize_gradient", normal(*shape, seed=1), x, epsilon=1e-3, centered=centered)
     spoiled = np.array([[1, np.nan, 2], [np.nan, 0, 1], [np.inf, 1, 2], [-np.inf, 0, 1], [-np.inf] * 3], np.float32)
     yield case("softmax", spoiled)
     yield case("log_softmax", spoiled)
@@ -289,6 +302,8 @@ def training_cases() -> Iterator[Case]:
     seed, step = np.array(12345, np.uint32), np.array(2**32 - 5, np.uint32)
     for shape, rate in [((3,), 0.5), ((10, 4), 0.2), ((7, 33), 0.9), ((1,), 0.0)]:
         yield case("dropout_mask", seed, step, shape=shape, rate=rate, stream=3, exact=True)
+    for shape in [(3,), (10, 4), (7, 33), (1,)]:
+        yield case("noise", seed, step, shape=shape, stream=3)
     yield case("count", step)
     yield case("count", np.array(2**32 - 1, np.uint32))
 

@@ -181,7 +181,3 @@ def test_what_has_no_kernel_is_refused_by_name():
     x = b.input("x", (2, 3, 2))
     with pytest.raises(UnsupportedError, match="neighbours"):
         generate(b.build([b.add("sum", x, axes=(0, 2))]), "cube")
-    b = GraphBuilder("corner")
-    x, y = b.input("x", (2, 1, 2)), b.input("y", (1, 3, 1))
-    with pytest.raises(UnsupportedError, match="rows and columns"):
-        generate(b.build([b.add("add", x, y)]), "corner")

@@ -92,6 +92,7 @@ EXAMPLES: Mapping[str, Example] = {
     "cross_entropy_gradient": example(t(2), M, M),
     "penalty_gradient": example(S, M),
     "dropout_mask": example(STEP, STEP, shape=(2, 3)),
+    "noise": example(STEP, STEP, shape=(2, 3)),
     "count": example(STEP),
     "sgd_update": example(M, M, S),
     "momentum_update": example(M, M, M, S),

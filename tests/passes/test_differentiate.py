@@ -66,6 +66,8 @@ def test_dense_with_its_activation(function: str) -> None:
 def test_matmul(transpose_a: bool, transpose_b: bool) -> None:
     shapes = [(4, 2) if transpose_a else (2, 4), (3, 4) if transpose_b else (4, 3)]
     check_gradients(lambda b, x, y: b.add("matmul", x, y, transpose_a=transpose_a, transpose_b=transpose_b), shapes)
+    many = [(2, 3, *shape) for shape in shapes]
+    check_gradients(lambda b, x, y: b.add("matmul", x, y, transpose_a=transpose_a, transpose_b=transpose_b), many)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +77,8 @@ def test_matmul(transpose_a: bool, transpose_b: bool) -> None:
         ("reciprocal_sqrt", {"epsilon": 0.1}),
         ("softmax", {}),
         ("log_softmax", {}),
+        ("normalize", {"epsilon": 0.1}),
+        ("normalize", {"epsilon": 0.1, "centered": False}),
         ("sum", {"axes": (0,)}),
         ("sum", {"axes": (1,)}),
         ("sum", {"axes": (0, 1)}),

@@ -43,3 +43,18 @@ def test_what_is_not_of_channels_alone_stays() -> None:
     y = b.add("multiply", y, b.constant(normal(4, 4, 2)))
     fused = optimize(b.build([y]))
     assert [node.operation for node in fused.nodes] == ["pad", "conv", "multiply"]
+
+
+def test_what_follows_a_layer_of_another_shape_goes_into_it_too() -> None:
+    b = GraphBuilder("net")
+    x = b.input("x", (1, 6, 4))
+    y = b.add("dense", b.add("reshape", x, shape=(6, 4)), b.constant(normal(4, 3)), b.constant(normal(3)))
+    y = b.add("reshape", y, shape=(1, 6, 3))
+    moments = [b.constant(normal(3)), b.constant(normal(3)), b.constant(normal(3)), b.constant(abs(normal(3)))]
+    y = b.add("activation", b.add("batch_normalization", y, *moments), function="relu")
+    graph = b.build([y])
+    fused = optimize(graph)
+    assert [node.operation for node in fused.nodes] == ["reshape", "dense", "reshape"]
+    rows = normal(1, 6, 4)
+    for bound, got in zip(graph_bounds(graph, [rows]), run(fused, [rows]).outputs, strict=True):
+        bound.rounded_more(3).require(got)

@@ -43,10 +43,10 @@ SUMMANDS: dict[str, Callable[[Array], Array]] = {
 }
 """The largest number within an activation that it is left of when another has been taken away."""
 OF_ROWS = {"softmax", "softmax_gradient", "log_softmax", "log_softmax_gradient", "loss", "loss_gradient", "metric"}
-OF_ROWS |= {"cross_entropy", "cross_entropy_gradient"}
+OF_ROWS |= {"cross_entropy", "cross_entropy_gradient", "normalize", "normalize_gradient"}
 TERMS: dict[str, Callable[[list[tuple[int, ...]], Mapping[str, Any]], int]] = {
     "dense": lambda shapes, _: shapes[1][0],
-    "matmul": lambda shapes, a: shapes[0][0 if a["transpose_a"] else 1],
+    "matmul": lambda shapes, a: shapes[0][-2 if a["transpose_a"] else -1],
     "conv": lambda shapes, _: prod(shapes[1][:3]),
     "conv_input_gradient": lambda shapes, a: prod(shapes[1]) // shapes[1][2] // a["groups"],
     "conv_kernel_gradient": lambda shapes, _: prod(shapes[1][:3]),
@@ -156,8 +156,8 @@ def _summands(node: Node, operands: Sequence[Array]) -> list[Any]:
         _, accumulator, _, rate = others  # powers of the accumulator before and after, divided by the rate, times w
         powers = np.power(accumulator, node.attributes["power"]) / rate
         return [np.abs(first) + node.attributes["l1"] / powers, 0.0, powers * np.abs(first)]
-    if node.operation in ("loss", "loss_gradient"):
-        return [_loss_summand(function, *operands)]
+    if node.operation in ("loss", "loss_gradient", "normalize_gradient"):
+        return [_loss_summand(function, *operands) if function else _normalized_summand(node.attributes, *operands)]
     if node.operation == "log_softmax":
         return [1.0]  # the sum of exponentials whose logarithm is taken
     if node.operation == "activation_gradient":
@@ -166,6 +166,13 @@ def _summands(node: Node, operands: Sequence[Array]) -> list[Any]:
     if function in SUMMANDS:
         return [SUMMANDS[function](first @ others[0] + others[1] if node.operation == "dense" else first)]
     return [0.0] * len(node.outputs)
+
+
+def _normalized_summand(attributes: Mapping[str, Any], dy: Array, x: Array) -> Array:
+    """dy, which its share along y and its mean are taken away from."""
+    rest = x - np.mean(x, axis=-1, keepdims=True) if attributes["centered"] else x
+    deviation = np.sqrt(np.mean(np.square(rest), axis=-1, keepdims=True) + attributes["epsilon"])
+    return np.asarray(np.max(np.abs(dy), axis=-1, keepdims=True) / deviation)
 
 
 def _loss_summand(function: str, *operands: Array) -> Any:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""NumPy broadcasting and sums over axes, brought down to the two or three loops that the kernels have."""
+"""NumPy broadcasting and sums over axes, brought down to the two or three loops that the kernels have, and further
+loops around them where operands lie otherwise."""
 
 from __future__ import annotations
 
@@ -10,17 +11,28 @@ from typing import Any
 from edgeling.codegen.site import Setting, Site
 from edgeling.errors import UnsupportedError
 
+Group = tuple[Any, list[int]]
+_TURN = "edgeling_turn_{}"  # a name that no value of a graph has (names.py)
 _LAYOUTS = {(True, True): "FULL", (False, True): "ROW", (True, False): "COLUMN", (False, False): "SCALAR"}
 
 
 def binary_call(site: Site, function: str, *numbers: str) -> str:
-    """``edgeling_FUNCTION(rows, columns, layout of a, layout of b, numbers..., a, b, y);``"""
-    return site.call(function, *_layout(site), *numbers)
+    """``edgeling_FUNCTION(rows, columns, layouts of a and b, numbers..., a, b, y);``, within loops where there are more
+    than rows and columns."""
+    values = (*site.node.inputs, site.node.outputs[0])
+    outer, inner = _split(site)
+    offsets = [_offsets(site, value, outer) for value in values]
+    pointers = (f"{pointer}{offset}" for pointer, offset in zip((*site.x, *site.y), offsets, strict=True))
+    call = f"edgeling_{function}({', '.join((*_layout(site, inner), *numbers, *pointers))});"
+    for depth, (_, axes) in reversed([*enumerate(outer)]):
+        turn, length = _TURN.format(depth), site.dimensions.product(site.node.outputs[0], axes)
+        call = f"for (int {turn} = 0; {turn} < {length}; {turn}++) {{\n    " + call.replace("\n", "\n    ") + "\n}"
+    return call
 
 
 def broadcast_call(site: Site) -> str:
     """``edgeling_broadcast(rows, columns, layout of x, x, y);``"""
-    return site.call(site.stored("broadcast"), *_layout(site))
+    return site.call(site.stored("broadcast"), *_layout(site, _split(site)[1]))
 
 
 def sum_call(site: Site, *numbers: str) -> str:
@@ -41,26 +53,37 @@ def sum_call(site: Site, *numbers: str) -> str:
 
 def is_rows_and_columns(setting: Setting) -> bool:
     """Whether operands lie in the result as in rows of columns."""
+    return not _split(setting)[0]
+
+
+def _split(setting: Setting) -> tuple[list[Group], list[Group]]:
+    """Groups of neighbouring axes that all operands lie in alike: those that loops go over, and the last two."""
     shape = setting.output_types[0].shape
     full = [_full_axes(kind.shape, shape) for kind in setting.input_types]
-    return len(_groups(shape, list(zip(*full, strict=True)))) <= 2
-
-
-def _layout(site: Site) -> tuple[str, ...]:
-    """Rows, columns, and how each operand lies in them."""
-    shape = site.output_types[0].shape
-    full = [_full_axes(kind.shape, shape) for kind in site.input_types]
     groups = _groups(shape, list(zip(*full, strict=True)))
-    if len(groups) > 2:
-        raise UnsupportedError(
-            "operands broadcast as rows and columns",
-            received=" and ".join(str(kind) for kind in site.input_types),
-            remedy="reshape them, or broadcast one of them first",
-        )
+    return groups[:-2], groups[-2:]
+
+
+def _offsets(site: Site, value: str, outer: Sequence[Group]) -> str:
+    """Where an operand begins in the turn of each loop, as something to add to its pointer."""
+    rank = len(site.output_types[0].shape)
+    types = dict(zip((*site.node.inputs, *site.node.outputs), (*site.input_types, *site.output_types), strict=True))
+    own = len(types[value].shape)
+    terms = []
+    for depth, (_, axes) in enumerate(outer):
+        last = axes[-1] - rank + own
+        if last >= 0 and types[value].shape[last] != 1:
+            step = site.dimensions.product(value, range(last + 1, own))
+            terms.append(_TURN.format(depth) + (f" * {step}" if step != "1" else ""))
+    return "".join(f" + {term}" for term in terms)
+
+
+def _layout(site: Site, groups: Sequence[Group]) -> tuple[str, ...]:
+    """Rows, columns, and how each operand lies in them."""
     rows, columns = [[], [], *(axes for _, axes in groups)][-2:]
     lengths = [site.dimensions.product(site.node.outputs[0], axes) for axes in (rows, columns)]
     # One group is a single row, and an operand lies in it as it lies in its columns; none is one element.
-    keys = [key for key, _ in groups] or [(True,) * len(full)]
+    keys = [key for key, _ in groups] or [(True,) * len(site.input_types)]
     layouts = [f"EDGELING_{_LAYOUTS[pair]}" for pair in zip(keys[0], keys[-1], strict=True)]
     return (*lengths, *layouts)
 

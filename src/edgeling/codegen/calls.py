@@ -36,6 +36,13 @@ def _by_row(name: str) -> Line:
     return lambda site: site.by_rows(name, (site.rows(), site.length(0, -1)))
 
 
+def _normalize(name: str) -> Line:
+    def line(site: Site) -> str:
+        return site.by_rows(name, (site.rows(), site.length(0, -1)), site.float("epsilon"), site.flag("centered"))
+
+    return line
+
+
 def _by_column(name: str, *attributes: str) -> Line:
     """Kernels with a parameter a column: the axes of the parameters are columns, those before them rows."""
 
@@ -127,6 +134,8 @@ FLOAT_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "softmax_gradient": Call("softmax", _by_row("softmax_gradient"), in_place=(0, 1)),
     "log_softmax": Call("softmax", _by_row("log_softmax"), in_place=(0,)),
     "log_softmax_gradient": Call("softmax", _by_row("log_softmax_gradient"), in_place=(0, 1)),
+    "normalize": Call("normalize", _normalize("normalize"), in_place=(0,)),
+    "normalize_gradient": Call("normalize", _normalize("normalize_gradient"), in_place=(0, 1)),
     "batch_normalization": Call(
         "prepare", _by_column("batch_normalization", "epsilon"), in_place=(0,), parameters=(1, 2, 3, 4)
     ),

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from edgeling.codegen.site import Call, Line, Setting, Site
 
 # From this many products on, tiles held in registers beat plain loops (which compilers unroll whole if they are small).
@@ -18,14 +20,19 @@ GEMM_COLUMNS, GEMM_ROWS, GEMM_ALIGNED = 32, 12, 16
 
 
 def _products(setting: Setting) -> int:
-    """How many multiplications a matrix product takes."""
-    return setting.output_types[0].size * _terms(setting)
+    """How many multiplications the product of two matrices takes."""
+    return prod(setting.output_types[0].shape[-2:]) * _terms(setting)
 
 
 def _terms(setting: Setting) -> int:
     """How many products an element of the result is the sum of."""
     flipped = setting.node.attributes.get("transpose_a", False)
-    return setting.input_types[0].shape[0 if flipped else 1]
+    return setting.input_types[0].shape[-2 if flipped else -1]
+
+
+def _is_many(setting: Setting) -> bool:
+    """Whether there are several pairs of matrices."""
+    return len(setting.output_types[0].shape) > 2
 
 
 def _is_large(setting: Setting) -> bool:
@@ -35,7 +42,7 @@ def _is_large(setting: Setting) -> bool:
 def _has_panels(setting: Setting) -> bool:
     """Whether the target has vectors, and enough rows share a panel."""
     target = setting.target
-    return target is not None and target.has_vectors and setting.output_types[0].shape[0] >= PANEL_ROWS
+    return target is not None and target.has_vectors and setting.output_types[0].shape[-2] >= PANEL_ROWS
 
 
 def panel_floats(terms: int) -> int:
@@ -48,7 +55,16 @@ def _panel_floats(setting: Setting) -> int:
 
 
 def _is_shared(setting: Setting) -> bool:
-    return _has_panels(setting) and setting.threads > 1 and _products(setting) >= SHARED_PRODUCTS
+    if not _has_panels(setting) or setting.threads < 2 or _is_many(setting):
+        return False
+    return _products(setting) >= SHARED_PRODUCTS
+
+
+def _are_shared(setting: Setting) -> bool:
+    """Whether threads share many products."""
+    if not _has_panels(setting) or setting.threads < 2 or not _is_many(setting):
+        return False
+    return setting.output_types[0].size * _terms(setting) >= SHARED_PRODUCTS
 
 
 def _shared_panel_floats(setting: Setting) -> int:
@@ -86,29 +102,53 @@ def _product_of_layer(site: Site, name: str, *after: str) -> str:
 
 
 def _matmul_sizes(site: Site) -> tuple[str, ...]:
-    return site.output_length(0), site.length(0, 0 if site.attributes["transpose_a"] else 1), site.output_length(1)
+    return site.output_length(-2), site.length(0, -2 if site.attributes["transpose_a"] else -1), site.output_length(-1)
 
 
 def _matmul(name: str) -> Line:
     def line(site: Site) -> str:
         flips = [suffix for suffix in ("a", "b") if site.attributes[f"transpose_{suffix}"]]
-        return site.call("_t".join([name, *flips]), *_matmul_sizes(site))
+        return _each(site, "_t".join([name, *flips]), _matmul_sizes(site))
 
     return line
 
 
+# A name that no value of a graph has (names.py).
+_PAIR = "edgeling_pair"
+
+
+def _each(site: Site, name: str, before: tuple[str, ...], between: tuple[str, ...] = ()) -> str:
+    """``edgeling_NAME(before..., a, b, between..., y);`` for each pair of matrices."""
+    pointers = (*site.x, *site.y)
+    if _is_many(site):
+        sizes = (site.dimensions.product(value, (-2, -1)) for value in (*site.node.inputs, *site.node.outputs))
+        pointers = tuple(f"{p} + {_PAIR} * ({size})" for p, size in zip(pointers, sizes, strict=True))
+    call = f"edgeling_{name}({', '.join((*before, *pointers[:2], *between, *pointers[2:]))});"
+    if not _is_many(site):
+        return call
+    return f"for (int {_PAIR} = 0; {_PAIR} < {_pairs(site)}; {_PAIR}++) {{\n    {call}\n}}"
+
+
+def _pairs(site: Site) -> str:
+    """How many pairs of matrices there are."""
+    return site.dimensions.product(site.node.outputs[0], range(len(site.output_types[0].shape) - 2))
+
+
+def _flips(site: Site) -> tuple[str, ...]:
+    return site.flag("transpose_a"), site.flag("transpose_b")
+
+
 def _matmul_gemm(site: Site) -> str:
-    return _product(site, "gemm")
+    return _each(site, "gemm", (*_matmul_sizes(site), *_flips(site), site.scratch), ("0",))
 
 
 def _matmul_gemm_parallel(site: Site) -> str:
-    return _product(site, "gemm_parallel", site.after)
+    arguments = *_matmul_sizes(site), *_flips(site), site.scratch, *site.x, "0", *site.y, site.after
+    return f"edgeling_gemm_parallel({', '.join(arguments)});"
 
 
-def _product(site: Site, name: str, *after: str) -> str:
-    flips = site.flag("transpose_a"), site.flag("transpose_b")
-    arguments = *_matmul_sizes(site), *flips, site.scratch, *site.x, "0", *site.y, *after
-    return f"edgeling_{name}({', '.join(arguments)});"
+def _matmul_gemm_each(site: Site) -> str:
+    return site.call("gemm_each", _pairs(site), *_matmul_sizes(site), *_flips(site), site.scratch)
 
 
 DENSE_CALLS = (
@@ -118,6 +158,7 @@ DENSE_CALLS = (
     Call("dense", _dense("dense"), parameters=(1, 2)),
 )
 MATMUL_CALLS = (
+    Call("gemm_each", _matmul_gemm_each, fits=_are_shared, scratch_floats=_shared_panel_floats),
     Call("gemm_parallel", _matmul_gemm_parallel, fits=_is_shared, scratch_floats=_shared_panel_floats),
     Call("gemm", _matmul_gemm, fits=_has_panels, scratch_floats=_panel_floats),
     Call("matmul_large", _matmul("matmul_large"), fits=_is_large),

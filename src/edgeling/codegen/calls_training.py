@@ -81,6 +81,10 @@ def _dropout_mask(site: Site) -> str:
     return site.call("dropout_mask", site.output_size(), float_literal(rate), float_literal(1 / (1 - rate)), stream)
 
 
+def _noise(site: Site) -> str:
+    return site.call("noise", site.output_size(), f"{int(site.attributes['stream']) & 0xFFFFFFFF}u")
+
+
 def _complement(site: Site, attribute: str) -> str:
     """``1 - attribute``, subtracted in double precision as the meaning does."""
     return float_literal(1 - site.attributes[attribute])
@@ -225,6 +229,7 @@ TRAINING_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "penalty": Call("penalty", _penalty("penalty", 0)),
     "penalty_gradient": Call("penalty", _penalty("penalty_gradient", 1), in_place=(1,)),
     "dropout_mask": Call("dropout", _dropout_mask),
+    "noise": Call("noise", _noise),
     "count": Call("update", lambda site: site.call("count"), _ALL),
     "sgd_update": Call("update", _update("sgd_update"), _ALL),
     "momentum_update": Call("update", _momentum, _ALL),

@@ -56,7 +56,7 @@ class Dimensions:
     def product(self, value: str, axes: Iterable[int] | None = None) -> str:
         """The number of elements over some axes (all by default) as a product of names."""
         shape = self._work.types[value].shape
-        factors = [self.name(value, axis) for axis in (range(len(shape)) if axes is None else axes)]
+        factors = [self.name(value, axis % len(shape)) for axis in (range(len(shape)) if axes is None else axes)]
         return " * ".join(f for f in factors if f != "1") or "1"
 
     def _label(self, members: list[Axis]) -> str:
@@ -99,7 +99,10 @@ def _joined(work: Schedule, node: Node) -> Pairs:
     elif node.operation == "matmul":
         (a, b), y = node.inputs, node.output
         flip_a, flip_b = int(bool(node.attributes["transpose_a"])), int(bool(node.attributes["transpose_b"]))
-        yield from (((a, flip_a), (y, 0)), ((a, 1 - flip_a), (b, flip_b)), ((b, 1 - flip_b), (y, 1)))
+        many = len(shape[y]) - 2
+        yield from (((a, many + flip_a), (y, many)), ((a, many + 1 - flip_a), (b, many + flip_b)))
+        yield (b, many + 1 - flip_b), (y, many + 1)
+        yield from (((v, axis), (y, axis)) for axis in range(many) for v in (a, b))
     elif node.operation in _IMAGES:
         values = (*node.inputs, node.output)
         yield from (((values[0], 0), (values[place], 0)) for place in _IMAGES[node.operation])

@@ -60,7 +60,7 @@ def _with_product(work: Schedule, node: Node, products: Mapping[str, Node]) -> N
 def _is_outer_product(work: Schedule, node: Node) -> bool:
     if node.operation != "matmul" or node.attributes["transpose_b"] or not node.attributes["transpose_a"]:
         return False
-    return work.types[node.inputs[0]].shape[0] == 1
+    return len(work.types[node.output].shape) == 2 and work.types[node.inputs[0]].shape[0] == 1
 
 
 def with_outputs_in_steps(work: Schedule) -> Schedule:

@@ -62,6 +62,8 @@ RANGES: Mapping[str, Mapping[str, tuple[float, float]]] = {
     **{key: {"label_smoothing": (0, 1)} for key in ("cross_entropy", "cross_entropy_gradient")},
     **{key: {"shape": (1, MAX_ELEMENTS)} for key in ("broadcast", "reshape")},
     "dropout_mask": {"shape": (1, MAX_ELEMENTS), "rate": (0, LARGEST_RATE), "stream": (0, 2**32 - 1)},
+    "noise": {"shape": (1, MAX_ELEMENTS), "stream": (0, 2**32 - 1)},
+    **{key: {"epsilon": (0, LARGEST_FLOAT32)} for key in ("normalize", "normalize_gradient")},
     "one_hot": {"depth": (1, MAX_ELEMENTS)},
     "calendar": {
         "parts": (0, len(PARTS) - 1),

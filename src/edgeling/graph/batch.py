@@ -25,6 +25,8 @@ _OVER_LAST_AXIS = {
     "log_softmax",
     "softmax_gradient",
     "log_softmax_gradient",
+    "normalize",
+    "normalize_gradient",
     "concatenate",
     "softmax_int8",
     "softmax_int16",
@@ -32,7 +34,8 @@ _OVER_LAST_AXIS = {
 }
 # Operations whose inputs are as long as each other: one that is the same for every row is repeated.
 _ALL_BATCHED = {
-    "concatenate", "activation_gradient", "softmax_gradient", "log_softmax_gradient", "larger_gradient",
+    "concatenate", "activation_gradient", "softmax_gradient", "log_softmax_gradient", "normalize_gradient",
+    "larger_gradient",
     "max_pool_gradient",
 }  # fmt: skip
 _BINARY = {
@@ -142,7 +145,7 @@ class _Batching:
         over_rows = node.operation in _OVER_LAST_AXIS and min(ranks) < 2
         if over_rows or (node.operation in _BINARY and ranks != {len(row.shape)}):
             raise _mixed(node)
-        if node.operation in _ALL_BATCHED:
+        if node.operation in _ALL_BATCHED or (node.operation == "matmul" and len(row.shape) > 2):
             inputs = tuple(v if v in self.batched else self.broadcast(v) for v in node.inputs)
             node = replace(node, inputs=inputs)
         if "shape" in node.attributes:

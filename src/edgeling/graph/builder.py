@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,12 @@ class GraphBuilder:
         """Append a node with one output, and give the output's name."""
         (only,) = self.add_many(operation, *inputs, name=name, **attributes)
         return only
+
+    def sum(self, x: str, axes: Sequence[int]) -> str:
+        """The sum over any axes, in order, which are kept with length one; kernels sum neighbouring ones."""
+        for _, group in groupby(enumerate(axes), key=lambda pair: pair[1] - pair[0]):
+            x = self.add("sum", x, axes=tuple(axis for _, axis in group))
+        return x
 
     def add_many(
         self,

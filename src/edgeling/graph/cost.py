@@ -80,7 +80,7 @@ def _pool(graph: Graph, node: Node) -> Cost:
 
 
 def _matmul(graph: Graph, node: Node) -> Cost:
-    inner = graph.types[node.inputs[0]].shape[0 if node.attributes["transpose_a"] else 1]
+    inner = graph.types[node.inputs[0]].shape[-2 if node.attributes["transpose_a"] else -1]
     return Cost(inner * _elements(graph, node.output))
 
 

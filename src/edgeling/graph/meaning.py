@@ -17,9 +17,9 @@ from edgeling.errors import GraphError
 from edgeling.graph import integer, integer16, integer_elementwise, losses
 from edgeling.graph.activations import ACTIVATIONS, log_softmax
 from edgeling.graph.calendar import calendar_parts
-from edgeling.graph.random import DROPOUT_STREAM, random_uniform
+from edgeling.graph.random import DROPOUT_STREAM, NOISE_STREAM, random_normal, random_uniform
 from edgeling.graph.scan import Scan
-from edgeling.graph.sums import axes_sum, product, row_sum
+from edgeling.graph.sums import axes_sum, product, products, row_sum
 from edgeling.graph.types import Array, DType, Graph, Node
 from edgeling.graph.updates import UPDATE_MEANINGS
 from edgeling.graph.windows import (
@@ -68,7 +68,8 @@ def _larger_gradient(_: Attributes, dy: Array, a: Array, b: Array) -> Array:
 
 
 def _matmul(a: Attributes, left: Array, right: Array) -> Array:
-    return product(left.T if a["transpose_a"] else left, right.T if a["transpose_b"] else right)
+    turned = left.swapaxes(-1, -2) if a["transpose_a"] else left, right.swapaxes(-1, -2) if a["transpose_b"] else right
+    return product(*turned) if left.ndim == 2 else products(*turned)
 
 
 def _softmax(_: Attributes, x: Array) -> Array:
@@ -82,6 +83,25 @@ def _softmax_gradient(_: Attributes, dy: Array, y: Array) -> Array:
 
 def _log_softmax_gradient(_: Attributes, dy: Array, y: Array) -> Array:
     return dy - np.exp(y) * row_sum(dy)
+
+
+def _centered(a: Attributes, x: Array) -> tuple[Array, Array]:
+    """Less its mean where that is asked for, and one over its deviation, over the last axis."""
+    count = x.dtype.type(x.shape[-1])
+    rest = x - row_sum(x) / count if a["centered"] else x
+    return rest, 1 / np.sqrt(row_sum(rest * rest) / count + a["epsilon"])
+
+
+def _normalize(a: Attributes, x: Array) -> Array:
+    rest, scale = _centered(a, x)
+    return rest * scale
+
+
+def _normalize_gradient(a: Attributes, dy: Array, x: Array) -> Array:
+    rest, scale = _centered(a, x)
+    y, count = rest * scale, x.dtype.type(x.shape[-1])
+    dx = dy - y * (row_sum(dy * y) / count)
+    return scale * (dx - row_sum(dy) / count if a["centered"] else dx)
 
 
 def _batch_normalization(a: Attributes, x: Array, gamma: Array, beta: Array, mean: Array, variance: Array) -> Array:
@@ -149,6 +169,12 @@ def _dropout_mask(a: Attributes, seed: Array, step: Array) -> Array:
     return (kept * np.float32(1 / (1 - a["rate"]))).reshape(a["shape"])
 
 
+def _noise(a: Attributes, seed: Array, step: Array) -> Array:
+    size = int(np.prod(a["shape"]))
+    drawn = random_normal(size, seed=int(seed), step=int(step), stream=NOISE_STREAM, substream=a["stream"])
+    return drawn.reshape(a["shape"])
+
+
 def _scale(fraction_bits: Any) -> Array:
     return np.ldexp(np.float32(1), -np.asarray(fraction_bits, np.int32))
 
@@ -195,6 +221,8 @@ MEANINGS: dict[str, Meaning] = {
     "softmax_gradient": _softmax_gradient,
     "log_softmax": lambda _, x: log_softmax(x),
     "log_softmax_gradient": _log_softmax_gradient,
+    "normalize": _normalize,
+    "normalize_gradient": _normalize_gradient,
     "batch_normalization": _batch_normalization,
     "impute": lambda _, x, fill: np.where(np.isnan(x), fill, x),
     "standardize": lambda _, x, mean, scale: (x - mean) / scale,
@@ -213,6 +241,7 @@ MEANINGS: dict[str, Meaning] = {
     "penalty": _penalty,
     "penalty_gradient": lambda a, dy, w: dy * (a["l1"] * np.sign(w) + 2 * a["l2"] * w),
     "dropout_mask": _dropout_mask,
+    "noise": _noise,
     "count": lambda _, step: np.asarray(step + np.uint32(1), dtype=np.uint32),
     **UPDATE_MEANINGS,
     "quantize": _quantize,

@@ -68,7 +68,11 @@ ELEMENTWISE = {
 
 LINEAR = {
     "dense": Operation("activation(x @ kernel + bias): x [n,i], kernel [i,o], bias [o]", 3, ACTIVATION_ATTRIBUTES),
-    "matmul": Operation("a @ b, each transposed first if asked", 2, {"transpose_a": False, "transpose_b": False}),
+    "matmul": Operation(
+        "a @ b, the last two axes of each transposed first if asked; the axes before are the same",
+        2,
+        {"transpose_a": False, "transpose_b": False},
+    ),
     "sum": Operation("sum over the axes, which are kept with length one", 1, {"axes": (0,)}, work="inputs"),
     "broadcast": Operation("x repeated to a shape (NumPy broadcasting)", 1, {"shape": (1,)}, work="none"),
     "reshape": Operation("the same elements in another shape", 1, {"shape": (1,)}, work="none"),
@@ -98,6 +102,10 @@ SHAPING = {
 NORMALISING = {
     "softmax": Operation("softmax over the last axis", 1, work="inputs"),
     "log_softmax": Operation("log of softmax over the last axis", 1, work="inputs"),
+    "normalize": Operation(
+        "(x - mean) / sqrt(variance + epsilon) over the last axis; if not centered x / sqrt(mean of squares + epsilon)",
+        1, {"epsilon": 1e-3, "centered": True}, work="inputs",
+    ),
     "batch_normalization": Operation(
         "gamma * (x - mean) / sqrt(variance + epsilon) + beta, with (x, gamma, beta, mean, variance)",
         5, {"epsilon": 1e-3},
@@ -133,6 +141,8 @@ TRAINING = {
     "penalty": Operation("l1 * sum|w| + l2 * sum w^2, a scalar", 1, {"l1": 0.0, "l2": 0.0}, work="inputs"),
     "dropout_mask": Operation("(seed, step) uint32 scalars -> 0 or 1/(1-rate), by Philox", 2,
                               {"shape": (1,), "rate": 0.5, "stream": 0}),
+    "noise": Operation("(seed, step) uint32 scalars -> standard normals, by Philox and Box and Muller's transform", 2,
+                       {"shape": (1,), "stream": 0}),
     "count": Operation("step + 1, an uint32 scalar", 1),
 }  # fmt: skip
 
@@ -147,6 +157,7 @@ BACKWARDS = {
     ),
     "softmax_gradient": Operation("(dy, y) -> dx", 2),
     "log_softmax_gradient": Operation("(dy, y) -> dx", 2),
+    "normalize_gradient": Operation("(dy, x) -> dx", 2, {"epsilon": 1e-3, "centered": True}),
     "max_pool_gradient": Operation(
         "(dy, x) -> dx: to the first of the largest in each window", 2, {**_WINDOW, "size": (1, 1)}, work="inputs",
     ),

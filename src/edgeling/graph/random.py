@@ -21,6 +21,7 @@ SHUFFLE_STREAM = 0x53485546
 DROPOUT_STREAM = 0x44524F50
 INITIALIZER_STREAM = 0x494E4954
 SPLIT_STREAM = 0x53504C49
+NOISE_STREAM = 0x4E4F4953
 
 
 def philox(key: tuple[int, int], counter: Array) -> Array:
@@ -47,6 +48,15 @@ def random_uniform(size: int, *, seed: int, step: int = 0, stream: int = 0, subs
     """``size`` float32 in [0, 1), multiples of 2**-24."""
     bits = random_bits(size, seed=seed, step=step, stream=stream, substream=substream)
     return (bits >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24)
+
+
+def random_normal(size: int, *, seed: int, step: int = 0, stream: int = 0, substream: int = 0) -> Array:
+    """``size`` float32 of the standard normal distribution: of two neighbouring uniform numbers u and v the pair
+    sqrt(-2 log(1 - u)) times the cosine and the sine of 2 pi v (Box and Muller, 1958)."""
+    pairs = random_uniform(size + size % 2, seed=seed, step=step, stream=stream, substream=substream).reshape(-1, 2)
+    radius, turn = np.sqrt(-2 * np.log(1 - pairs[:, 0].astype(np.float64))), 2 * np.pi * pairs[:, 1].astype(np.float64)
+    both = np.stack([radius * np.cos(turn), radius * np.sin(turn)], axis=1)
+    return both.reshape(-1)[:size].astype(np.float32)
 
 
 def permutation(size: int, *, seed: int, step: int = 0) -> Array:

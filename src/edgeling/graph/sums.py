@@ -34,6 +34,16 @@ def product(left: Array, right: Array, start: Array | None = None) -> Array:
     return result
 
 
+def products(left: Array, right: Array) -> Array:
+    """``left @ right`` of each of many: [..., n, k] and [..., k, m]."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if _holds(_largest(left) * _largest(right) * left.shape[-1], left.dtype):
+            return np.asarray(left @ right)
+    shape = (*left.shape[:-1], right.shape[-1])
+    pairs = zip(left.reshape(-1, *left.shape[-2:]), right.reshape(-1, *right.shape[-2:]), strict=True)
+    return np.stack([product(*pair) for pair in pairs]).reshape(shape)
+
+
 def row_sum(x: Array) -> Array:
     """Over the last axis, which is kept with length 1: [..., n] to [..., 1]."""
     if _holds(_largest(x) * x.shape[-1], x.dtype):

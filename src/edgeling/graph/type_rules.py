@@ -36,7 +36,7 @@ _MOVED = (_FLOAT, *STORED)
 ELEMENT_TYPES: Mapping[str, tuple[tuple[DType, ...], ...]] = {
     "scan": (),
     "reshape": (ANY,),
-    "dropout_mask": ((_UINT32,), (_UINT32,)),
+    **dict.fromkeys(("dropout_mask", "noise"), ((_UINT32,), (_UINT32,))),
     "count": ((_UINT32,),),
     "quantize": ((_FLOAT,), (_INT8,), (_INT32,), STORED),
     "dequantize": (STORED,),
@@ -119,11 +119,13 @@ def _dense(types: Types, _: Mapping[str, Any]) -> Types:
 
 
 def _matmul(types: Types, attributes: Mapping[str, Any]) -> Types:
-    require(all(len(t.shape) == 2 for t in types), "matmul takes two matrices", types)
-    a = types[0].shape[::-1] if attributes["transpose_a"] else types[0].shape
-    b = types[1].shape[::-1] if attributes["transpose_b"] else types[1].shape
+    (*heads, _, _), (*others, _, _) = ((1, 1, *t.shape) if len(t.shape) < 2 else t.shape for t in types)
+    fits = min(len(t.shape) for t in types) >= 2 and heads == others
+    require(fits, "matmul takes two matrices, or as many of each", types)
+    a = types[0].shape[:-3:-1] if attributes["transpose_a"] else types[0].shape[-2:]
+    b = types[1].shape[:-3:-1] if attributes["transpose_b"] else types[1].shape[-2:]
     require(a[1] == b[0], "matmul's inner lengths agree", types)
-    return _float((a[0], b[1]))
+    return _float((*heads, a[0], b[1]))
 
 
 def _sum(types: Types, attributes: Mapping[str, Any]) -> Types:
@@ -364,9 +366,9 @@ TYPE_RULES: dict[str, TypeRule] = {
     **dict.fromkeys(("add", "subtract", "multiply", "divide", "maximum", "minimum"), _broadcast_binary),
     **dict.fromkeys(("square", "reciprocal_sqrt", "activation"), _same),
     "clip": _clip,
-    **dict.fromkeys(("softmax", "log_softmax"), _last_axis(_same)),
+    **dict.fromkeys(("softmax", "log_softmax", "normalize"), _last_axis(_same)),
     "activation_gradient": _same_pair,
-    **dict.fromkeys(("softmax_gradient", "log_softmax_gradient"), _last_axis(_same_pair)),
+    **dict.fromkeys(("softmax_gradient", "log_softmax_gradient", "normalize_gradient"), _last_axis(_same_pair)),
     **dict.fromkeys(("batch_normalization", "standardize", "impute"), _last_axis(_per_column)),
     "dense": _dense,
     "matmul": _matmul,
@@ -387,7 +389,7 @@ TYPE_RULES: dict[str, TypeRule] = {
     "metric": _rows,
     "penalty": _scalar,
     "penalty_gradient": _penalty_gradient,
-    "dropout_mask": _dropout_mask,
+    **dict.fromkeys(("dropout_mask", "noise"), _dropout_mask),
     "count": _scalars(1),
     "sgd_update": _update(0),
     "momentum_update": _update(1),

@@ -8,7 +8,6 @@ input. Ensures: every node of the result is one the whole house can run; nothing
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import groupby
 
 import numpy as np
 
@@ -97,9 +96,7 @@ def _to_shape_of(builder: GraphBuilder, gradient: str, value: str) -> str:
     """Undo broadcasting: sum the gradient over the axes along which ``value`` was repeated."""
     have, want = builder.type_of(gradient).shape, builder.type_of(value).shape
     lead = len(have) - len(want)
-    axes = tuple(i for i, n in enumerate(have) if n != 1 and (i < lead or want[i - lead] == 1))
-    for _, group in groupby(enumerate(axes), key=lambda pair: pair[1] - pair[0]):  # kernels sum neighbouring axes
-        gradient = builder.add("sum", gradient, axes=tuple(axis for _, axis in group))
+    gradient = builder.sum(gradient, [i for i, n in enumerate(have) if n != 1 and (i < lead or want[i - lead] == 1)])
     return gradient if builder.type_of(gradient).shape == want else builder.add("reshape", gradient, shape=want)
 
 
@@ -199,6 +196,10 @@ def _average_pool(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
     return [b.add("average_pool_gradient", dy, shape=b.type_of(node.inputs[0]).shape, **node.attributes)]
 
 
+def _normalize(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    return [b.add("normalize_gradient", dy, *node.inputs, **node.attributes)]
+
+
 def _transpose(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
     return [b.add("transpose", dy, permutation=tuple(np.argsort(node.attributes["permutation"]).tolist()))]
 
@@ -294,6 +295,7 @@ GRADIENTS: Mapping[str, Gradient | str] = {
     "conv": _conv,
     "conv_input_gradient": _conv_input_gradient,
     "conv_kernel_gradient": _ONCE,
+    "normalize": _normalize,
     "max_pool": _max_pool,
     "average_pool": _average_pool,
     "transpose": _transpose,
@@ -316,7 +318,7 @@ GRADIENTS: Mapping[str, Gradient | str] = {
     "penalty": _penalty,
     "batch_normalization": "it is the deployed form; training normalises with the batch's own moments",
     "clip": "it limits gradients, which are not differentiated",
-    **dict.fromkeys(("impute", "calendar", "one_hot", "metric", "dropout_mask", "count"), _STEP),
+    **dict.fromkeys(("impute", "calendar", "one_hot", "metric", "dropout_mask", "noise", "count"), _STEP),
     **dict.fromkeys(BACKWARDS, _ONCE),
     **dict.fromkeys(UPDATES, _LAST),
     **dict.fromkeys((*INT8, *QUANTIZED), "integers are the deployed form; quantise what has been trained"),

@@ -16,6 +16,7 @@ import numpy as np
 from edgeling.graph.naming import unused
 from edgeling.graph.types import Array, Graph, Node
 from edgeling.passes.contracts import contract, same_face, same_or_changed
+from edgeling.passes.dead import remove_dead
 from edgeling.passes.rewrite import Uses, bypass, in_bodies, substitute
 
 # A column standardised by (mean, scale) loses about |mean| / scale of its precision when folded into the weights, for
@@ -33,8 +34,8 @@ def fuse(graph: Graph) -> Graph:
     """The graph with activations, batch normalisations, standardisations and zeros around fused into dense and conv
     nodes, and columns taken from where they are before they were put side by side."""
     rules = (
-        _all_columns, _columns_of_a_part, _columns_into_layer_before, _activation_into_layer, _columns_into_dense_after,
-        _zeros_into_conv,
+        _all_columns, _columns_of_a_part, _before_reshape, _columns_into_layer_before, _activation_into_layer,
+        _columns_into_dense_after, _zeros_into_conv,
     )  # fmt: skip
     graph = in_bodies(graph, fuse)
     while (fused := _apply_first(graph, rules)) is not None:
@@ -80,6 +81,26 @@ def _linear_layer(uses: Uses, value: str) -> Node | None:
     if node and layer and node.attributes["function"] == "linear" and uses.read_once(value):
         return node
     return None
+
+
+def _before_reshape(graph: Graph, uses: Uses, node: Node) -> Graph | None:
+    """dense or conv, a new shape of the same channels, then an activation or affine channels: the last two change
+    places, so that the layer can take up the one that is computed."""
+    shaped = uses.maker.get(node.inputs[0])
+    if shaped is None or shaped.operation != "reshape" or not uses.read_once(shaped.output):
+        return None
+    (source,) = shaped.inputs
+    layer = _linear_layer(uses, source)
+    kind = graph.types[source]
+    if layer is None or kind.shape[-1:] != graph.types[node.output].shape[-1:]:
+        return None
+    if node.operation != "activation" and affine_columns(graph, node, channels=True) is None:
+        return None
+    name = unused(f"{node.output}_before", graph.types)
+    first = replace(node, inputs=(source, *node.inputs[1:]), outputs=(name,))
+    then = replace(shaped, inputs=(name,), outputs=node.outputs, attributes={"shape": graph.types[node.output].shape})
+    nodes = [new for old in graph.nodes for new in ((first, then) if old is node else (old,)) if old is not shaped]
+    return remove_dead(replace(graph, nodes=tuple(nodes), types={**graph.types, name: kind}))
 
 
 def _activation_into_layer(graph: Graph, uses: Uses, node: Node) -> Graph | None:

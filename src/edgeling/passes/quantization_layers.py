@@ -27,8 +27,8 @@ def dense(c: Context, node: Node) -> Stored:
 def matmul(c: Context, node: Node) -> Stored:
     """A product with a constant matrix: a dense layer without bias."""
     _require_constant(c, node, node.inputs[1])
-    if node.attributes["transpose_a"]:
-        raise refused(named(node), "it transposes its input")
+    if node.attributes["transpose_a"] or len(c.array(node.inputs[1]).shape) != 2:
+        raise refused(named(node), "it transposes its input, or is a product of many matrices")
     matrix = c.array(node.inputs[1])
     kernel = matrix.T if node.attributes["transpose_b"] else matrix
     return _product(c, node, kernel, np.zeros(kernel.shape[1]), "linear")
