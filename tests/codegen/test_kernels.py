@@ -17,7 +17,7 @@ from edgeling.codegen.calls_windows import WINDOW_CALLS
 from edgeling.codegen.schedule import SCHEDULED
 from edgeling.graph.activations import ACTIVATIONS, log_softmax, sigmoid
 from edgeling.graph.losses import CROSS_ENTROPIES, LOSSES, METRICS
-from edgeling.graph.operations import OPERATIONS
+from edgeling.graph.operations import COMPARISONS, OPERATIONS
 from edgeling.graph.types import Array
 from edgeling.toolchain.native import THIS_MACHINE
 from tests.codegen.harness import Case, case, check
@@ -62,6 +62,18 @@ def binary_cases() -> Iterator[Case]:
     yield case("larger_gradient", normal(3, 5), np.round(normal(3, 5)), np.round(normal(3, 5, seed=1)), exact=True)
     for operation in ("add", "subtract", "multiply", "divide", "maximum", "minimum"):
         yield case(operation, EXTREME[:, None] + np.zeros(27, "f"), EXTREME, exact=True)
+
+
+def choosing_cases() -> Iterator[Case]:
+    shapes = [((3, 5), (3, 5)), ((3, 1), (3, 5)), ((3, 5), (5,)), ((), (3, 5)), ((2, 3, 1), (2, 3, 4))]
+    for function, (a, b) in product(COMPARISONS, shapes):
+        yield case("compare", np.round(normal(*a)), np.round(normal(*b, seed=1)), exact=True, function=function)
+    for function in COMPARISONS:
+        yield case("compare", EXTREME[:, None] + np.zeros(27, "f"), EXTREME, exact=True, function=function)
+    for condition, a, b in [((3, 5), (3, 5), (3, 5)), ((3, 1), (3, 5), ()), ((3, 5), (), (5,)), ((), (3, 5), (3, 1)),
+                            ((2, 3, 1), (2, 3, 4), (2, 3, 4)), ((33, 1), (33, 65), (33, 65))]:  # fmt: skip
+        yield case("select", np.round(normal(*condition)), normal(*a, seed=1), normal(*b, seed=2), exact=True)
+    yield case("select", EXTREME, EXTREME[::-1].copy(), EXTREME, exact=True)
 
 
 def elementwise_cases() -> Iterator[Case]:
@@ -351,7 +363,7 @@ def update_cases() -> Iterator[Case]:
 
 
 FAMILIES = {
-    "arithmetic": (binary_cases, elementwise_cases, sum_cases),
+    "arithmetic": (binary_cases, choosing_cases, elementwise_cases, sum_cases),
     "linear": (dense_cases, matmul_cases),
     "windows": (window_cases, shaping_cases),
     "functions": (activation_cases, softmax_cases, prepare_cases),

@@ -122,6 +122,20 @@ def test_the_larger_and_the_smaller(operation: str, shapes) -> None:
     check_gradients(lambda b, x, y: b.add(operation, x, y), shapes)
 
 
+@pytest.mark.parametrize("shapes", [*BROADCASTS, ((3, 1), (3, 4)), ((), (2, 3))])
+def test_one_of_two(shapes) -> None:
+    condition = np.arange(4)[:, None] % 2 if shapes[0][:1] == (4,) else np.resize([1.0, 0.0, -2.0], (3, 1))
+    condition = condition[:2] if shapes[1][:1] == (2,) else condition
+    check_gradients(lambda b, x, y: b.add("select", b.constant(condition, "condition"), x, y), shapes)
+
+
+def test_comparisons_are_no_way_for_a_gradient() -> None:
+    def build(b, x, y):
+        return b.add("multiply", y, b.add("compare", x, b.constant(0.3), function="less"))
+
+    check_gradients(build, [(3, 2), (3, 2)])
+
+
 def test_equals_share_the_gradient_of_the_larger() -> None:
     b = GraphBuilder("g")
     v, w = b.variable([1.0, 2.0], "v"), b.variable([1.0, 3.0], "w")

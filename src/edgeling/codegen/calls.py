@@ -116,6 +116,8 @@ FLOAT_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     **{name: _binary(name) for name in ("add", "subtract", "multiply", "divide")},
     "maximum": Call("elementwise", lambda site: binary_call(site, "maximum_of"), in_place=(0, 1)),
     "minimum": Call("elementwise", lambda site: binary_call(site, "minimum_of"), in_place=(0, 1)),
+    "compare": Call("compare", lambda site: binary_call(site, "compare", site.function()), in_place=(0, 1)),
+    "select": Call("compare", lambda site: binary_call(site, "select"), in_place=(0, 1, 2)),
     "larger_gradient": Call("elementwise", _elementwise("larger_gradient"), in_place=(0, 1, 2)),
     "square": Call("elementwise", _elementwise("square"), in_place=(0,)),
     "reciprocal_sqrt": Call("elementwise", _elementwise("reciprocal_sqrt", "epsilon"), in_place=(0,)),

@@ -14,6 +14,7 @@ from edgeling.configurable import refuse_custom
 from edgeling.errors import UnsupportedError
 from edgeling.files import strict_json
 from edgeling.formats.archive import malformed
+from edgeling.formats.masks import without_masks
 from edgeling.formats.wiring import calls_of
 from edgeling.network.network import LayerCall, chain
 
@@ -78,6 +79,7 @@ def describe(model: Mapping[str, Any]) -> Description:
     config = {"layers": config} if isinstance(config, list) else config  # before Keras 2.3
     if not isinstance(config, dict) or not isinstance(config.get("layers"), (list, tuple)):
         raise malformed("a model without a list of layers")
+    config = {**config, "layers": without_masks(config["layers"])} if len(config["layers"]) <= MAX_LAYERS else config
     layers = [_layer(x) for x in config["layers"]]
     if not layers or len(layers) > MAX_LAYERS:
         raise malformed(f"{len(layers)} layers, where 1 to {MAX_LAYERS} are read")

@@ -13,7 +13,7 @@ from edgeling.graph.calendar import DAY_MINUTES, LARGEST_EPOCH_DAYS, PARTS
 from edgeling.graph.integer import INT8_MAX, INT8_MIN, LARGEST_ZERO_POINT
 from edgeling.graph.limits import MAX_ELEMENTS, MAX_RANK
 from edgeling.graph.losses import CROSS_ENTROPIES, LOSSES, METRICS
-from edgeling.graph.operations import MANY, OPERATIONS
+from edgeling.graph.operations import COMPARISONS, MANY, OPERATIONS
 from edgeling.graph.types import LARGEST_FLOAT32, Attribute, Graph
 
 FUNCTIONS: Mapping[str, Collection[str]] = {
@@ -21,6 +21,7 @@ FUNCTIONS: Mapping[str, Collection[str]] = {
     **dict.fromkeys(("loss", "loss_gradient"), LOSSES),
     **dict.fromkeys(("cross_entropy", "cross_entropy_gradient"), CROSS_ENTROPIES),
     "metric": METRICS,
+    "compare": COMPARISONS,
 }
 
 LARGEST_RATE = 1 - 2.0**-24  # of dropout: the largest float32 below 1, whose complement can be divided by

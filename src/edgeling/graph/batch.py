@@ -45,6 +45,8 @@ _BINARY = {
     "divide",
     "maximum",
     "minimum",
+    "compare",
+    "select",
     "add_quantized",
     "subtract_quantized",
     "multiply_quantized",

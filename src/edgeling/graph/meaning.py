@@ -196,6 +196,8 @@ MEANINGS: dict[str, Meaning] = {
     "divide": lambda _, x, y: x / y,
     "maximum": lambda _, x, y: np.maximum(x, y),
     "minimum": lambda _, x, y: np.minimum(x, y),
+    "compare": lambda a, x, y: getattr(np, a["function"])(x, y).astype(x.dtype),
+    "select": lambda _, condition, x, y: np.where(condition != 0, x, y),
     "larger_gradient": _larger_gradient,
     "square": lambda _, x: x * x,
     "reciprocal_sqrt": lambda a, x: 1 / np.sqrt(x + a["epsilon"]),

@@ -53,6 +53,8 @@ LOSS_ATTRIBUTES: Mapping[str, Attribute] = {
 CROSS_ENTROPY_ATTRIBUTES: Mapping[str, Attribute] = {"function": "binary_crossentropy", "label_smoothing": 0.0}
 ACTIVATION_ATTRIBUTES: Mapping[str, Attribute] = {"function": "linear", "alpha": 0.0}
 
+COMPARISONS = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
+
 ELEMENTWISE = {
     "add": _binary("a + b"),
     "subtract": _binary("a - b"),
@@ -60,6 +62,8 @@ ELEMENTWISE = {
     "divide": _binary("a / b"),
     "maximum": _binary("the larger of a and b"),
     "minimum": _binary("the smaller of a and b"),
+    "compare": Operation("1 where a FUNCTION b, else 0 (NumPy broadcasting)", 2, {"function": "not_equal"}),
+    "select": Operation("(condition, a, b): a where condition is not 0, else b (NumPy broadcasting)", 3),
     "square": Operation("x * x", 1),
     "reciprocal_sqrt": Operation("1 / sqrt(x + epsilon)", 1, {"epsilon": 0.0}),
     "clip": Operation("x limited to [minimum, maximum]", 1, {"minimum": 0.0, "maximum": 0.0}),

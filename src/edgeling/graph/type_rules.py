@@ -96,17 +96,17 @@ def _last_axis(rule: TypeRule) -> TypeRule:
     return checked
 
 
-def _broadcast_binary(types: Types, _: Mapping[str, Any]) -> Types:
-    require(types[0].dtype == types[1].dtype, "both inputs have one element type", types)
+def _broadcast_all(types: Types, _: Mapping[str, Any]) -> Types:
+    require(len({kind.dtype for kind in types}) == 1, "the inputs have one element type", types)
     try:
-        return _like(types[0], np.broadcast_shapes(types[0].shape, types[1].shape))
+        return _like(types[0], np.broadcast_shapes(*(kind.shape for kind in types)))
     except ValueError:
         raise GraphError("the shapes broadcast", received=", ".join(map(str, types))) from None
 
 
 def _broadcast(types: Types, attributes: Mapping[str, Any]) -> Types:
     shape = tuple(attributes["shape"])
-    result = _broadcast_binary((types[0], TensorType(shape, types[0].dtype)), attributes)
+    result = _broadcast_all((types[0], TensorType(shape, types[0].dtype)), attributes)
     require(result[0].shape == shape, f"the input broadcasts to {list(shape)}", types)
     return result
 
@@ -339,7 +339,7 @@ def _quantized_sum(types: Types, attributes: Mapping[str, Any]) -> Types:
 def _quantized_pair(types: Types, attributes: Mapping[str, Any]) -> Types:
     _clip(types, attributes)
     _require_held(types, attributes, "minimum", "maximum", "zero_point_a", "zero_point_b")
-    return _broadcast_binary(types, attributes)
+    return _broadcast_all(types, attributes)
 
 
 def _require_held(types: Types, attributes: Mapping[str, Any], *names: str) -> None:
@@ -363,7 +363,8 @@ def _sum_quantized(types: Types, attributes: Mapping[str, Any]) -> Types:
 
 
 TYPE_RULES: dict[str, TypeRule] = {
-    **dict.fromkeys(("add", "subtract", "multiply", "divide", "maximum", "minimum"), _broadcast_binary),
+    **dict.fromkeys(("add", "subtract", "multiply", "divide", "maximum", "minimum"), _broadcast_all),
+    **dict.fromkeys(("compare", "select"), _broadcast_all),
     **dict.fromkeys(("square", "reciprocal_sqrt", "activation"), _same),
     "clip": _clip,
     **dict.fromkeys(("softmax", "log_softmax", "normalize"), _last_axis(_same)),

@@ -24,6 +24,7 @@ from edgeling.layers.core import (
     Reshape,
     Softmax,
 )
+from edgeling.layers.masking import Masking
 from edgeling.layers.merging import (
     Add,
     Average,
@@ -85,6 +86,7 @@ __all__ = [
     "InputLayer",
     "Layer",
     "LeakyReLU",
+    "Masking",
     "MaxPooling1D",
     "MaxPooling2D",
     "Maximum",

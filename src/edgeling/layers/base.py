@@ -47,6 +47,7 @@ class Layer(Configurable, NeverCalled):
     arguments: ClassVar[tuple[str, ...]] = ()
     takes_vectors: ClassVar[bool] = False  # a call with one dimension means one row
     takes_several: ClassVar[bool] = False  # it is called on a list of inputs
+    supports_masking: bool = False  # the mask of what it is called on goes on to what it makes
     refused: ClassVar[tuple[str, ...]] = ("activity_regularizer", "input_tensor", "weights")
 
     def __init__(

@@ -22,6 +22,7 @@ from edgeling.network.weights import Weight
 class Dense(Layer):
     """``activation(x @ kernel + bias)``: [rows, ..., inputs] -> [rows, ..., units]."""
 
+    supports_masking = True
     arguments = (
         "units", "activation", "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer",
         "bias_regularizer",
@@ -84,7 +85,7 @@ def as_matrix(builder: GraphBuilder, x: str) -> str:
 class Activation(Layer):
     """An activation function as a layer."""
 
-    takes_vectors = True
+    takes_vectors = supports_masking = True
 
     arguments = ("activation",)
 
@@ -99,7 +100,7 @@ class Activation(Layer):
 class ReLU(Layer):
     """``max(x, 0)``; with ``max_value=6`` relu6, with a ``negative_slope`` leaky."""
 
-    takes_vectors = True
+    takes_vectors = supports_masking = True
     arguments = ("max_value", "negative_slope", "threshold")
 
     def __init__(
@@ -125,7 +126,7 @@ class ReLU(Layer):
 class LeakyReLU(Layer):
     """``x`` above zero, ``negative_slope * x`` below."""
 
-    takes_vectors = True
+    takes_vectors = supports_masking = True
     arguments = ("negative_slope",)
 
     def __init__(self, negative_slope: float = 0.3, *, alpha: float | None = None, **kwargs: Any) -> None:
@@ -139,7 +140,7 @@ class LeakyReLU(Layer):
 class ELU(Layer):
     """``x`` above zero, ``alpha * (exp(x) - 1)`` below."""
 
-    takes_vectors = True
+    takes_vectors = supports_masking = True
     arguments = ("alpha",)
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
@@ -153,7 +154,7 @@ class ELU(Layer):
 class Softmax(Layer):
     """Softmax over the last axis."""
 
-    takes_vectors = True
+    takes_vectors = supports_masking = True
     arguments = ("axis",)
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
@@ -175,6 +176,7 @@ class Dropout(Layer):
     What is dropped follows the step and ``seed``; without one, the seed of the fit.
     """
 
+    supports_masking = True
     arguments = ("rate", "noise_shape", "seed")
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
@@ -195,7 +197,7 @@ class Dropout(Layer):
 class Identity(Layer):
     """Gives what it gets."""
 
-    takes_vectors = True
+    takes_vectors = supports_masking = True
 
     def trace(self, tracer: Tracer, x: str) -> str:
         return x

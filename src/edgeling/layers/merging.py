@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any, ClassVar
+
+import numpy as np
 
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.layers.base import Layer, Shape, row_of
@@ -17,7 +20,7 @@ from edgeling.network.tracing import Tracer
 class Merging(Layer):
     """What the layers below share: they are called on a list."""
 
-    takes_several = True
+    takes_several = supports_masking = True
     least: ClassVar[int] = 2
 
     def build(self, input_shape: Any) -> None:
@@ -53,7 +56,7 @@ class Merging(Layer):
         if len({len(batch) for batch in batches}) != 1:
             raise DataError("all inputs have as many rows", received=str([len(batch) for batch in batches]))
         self.output_shape_of_all([batch.shape[1:] for batch in batches])
-        return call(lambda tracer, *values: self.trace(tracer, values), {}, batches, bool(training), 0)
+        return call(lambda tracer, *values: tracer.through(self, values), {}, batches, bool(training), 0)
 
     def merged(self, rows: tuple[Shape, ...]) -> Shape:
         """The shape of an output row."""
@@ -80,12 +83,39 @@ class Elementwise(Merging):
         return tuple(several.pop() for several in lengths)
 
     def trace(self, tracer: Tracer, x: Any) -> str:
+        masks = [each_step(tracer, value) for value in x]
         b = tracer.builder
         shape = (b.type_of(x[0]).shape[0], *self.merged(tuple(b.type_of(v).shape[1:] for v in x)))
-        first, *others = (v if b.type_of(v).shape == shape else b.add("broadcast", v, shape=shape) for v in x)
-        for other in others:
-            first = b.add(self.operation, first, other)
-        return first
+        values = [v if b.type_of(v).shape == shape else b.add("broadcast", v, shape=shape) for v in x]
+        return self.together(tracer, values, masks)
+
+    def together(self, tracer: Tracer, values: Sequence[str], masks: Sequence[str]) -> str:
+        """One value of several of one shape.
+
+        Args:
+            masks: which steps of each count, of as many axes; "" where all do.
+        """
+        return reduce(lambda one, other: tracer.builder.add(self.operation, one, other), values)
+
+
+class Extreme(Elementwise):
+    """The largest or the smallest of what counts: where one input is masked, the others say."""
+
+    def together(self, tracer: Tracer, values: Sequence[str], masks: Sequence[str]) -> str:
+        b = tracer.builder
+        (found, *others), (known, *others_known) = values, masks
+        for value, counts in zip(others, others_known, strict=True):
+            other = b.add("select", counts, value, found) if counts else value
+            found = b.add("select", known, found, other) if known else found
+            known = b.add("maximum", known, counts) if known and counts else ""
+            found = b.add(self.operation, found, other)
+        return found
+
+
+def each_step(tracer: Tracer, value: str) -> str:
+    """The mask of a value with as many axes as it has, "" if there is none."""
+    mask, shape = tracer.mask_of(value), tracer.builder.type_of(value).shape
+    return mask and tracer.builder.add("reshape", mask, shape=(*shape[:2], *(1,) * (len(shape) - 2)))
 
 
 class Add(Elementwise):
@@ -110,14 +140,24 @@ class Multiply(Elementwise):
 
     operation = "multiply"
 
+    def together(self, tracer: Tracer, values: Sequence[str], masks: Sequence[str]) -> str:
+        """What is masked is one; zero where everything is."""
+        b, one = tracer.builder, tracer.number(1.0)
+        given = (b.add("select", m, v, one) if m else v for m, v in zip(masks, values, strict=True))
+        product = super().together(tracer, list(given), masks)
+        if not all(masks):
+            return product
+        known = reduce(lambda one, other: b.add("maximum", one, other), masks)
+        return b.add("select", known, product, tracer.number(0.0))
 
-class Maximum(Elementwise):
+
+class Maximum(Extreme):
     """The largest of the inputs, element by element."""
 
     operation = "maximum"
 
 
-class Minimum(Elementwise):
+class Minimum(Extreme):
     """The smallest of the inputs, element by element."""
 
     operation = "minimum"
@@ -170,4 +210,10 @@ class Concatenate(Merging):
         back = tuple(order.index(i) for i in range(rank))
         last = axis == rank - 1
         joined = b.add("concatenate", *(v if last else b.add("transpose", v, permutation=order) for v in x))
-        return joined if last else b.add("transpose", joined, permutation=back)
+        joined = joined if last else b.add("transpose", joined, permutation=back)
+        masks = [tracer.mask_of(value) for value in x]
+        if axis != 1 or not any(masks):
+            return joined
+        given = zip(masks, (b.type_of(value).shape[:2] for value in x), strict=True)
+        each = (mask or b.constant(np.ones(shape), "unmasked") for mask, shape in given)
+        return tracer.masked(joined, b.add("concatenate", *each))

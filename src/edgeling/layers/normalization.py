@@ -28,6 +28,7 @@ class BatchNormalization(Layer):
     Ioffe and Szegedy, ICML 2015. The moving variance follows the batch's biased variance, as in Keras 3.
     """
 
+    supports_masking = True
     arguments = (
         "axis", "momentum", "epsilon", "center", "scale", "beta_initializer", "gamma_initializer",
         "moving_mean_initializer", "moving_variance_initializer", "beta_regularizer", "gamma_regularizer",
@@ -140,6 +141,7 @@ class BatchNormalization(Layer):
 class Normalization(Layer):
     """``(x - mean) / sqrt(variance)`` of each column, with given moments or those of :meth:`adapt`."""
 
+    supports_masking = True
     arguments = ("axis", "mean", "variance", "invert")
 
     def __init__(
@@ -204,6 +206,7 @@ class Normalization(Layer):
 class Rescaling(Layer):
     """``x * scale + offset``."""
 
+    supports_masking = True
     takes_vectors = True
     arguments = ("scale", "offset")
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from edgeling.graph.windows import Window
 from edgeling.layers.base import Shape
+from edgeling.layers.merging import each_step
 from edgeling.layers.windows import Ranked, Windowed, as_image, as_rows, channels_last, lengths
 from edgeling.network.tracing import Tracer
 
@@ -101,9 +102,19 @@ class GlobalMaxPooling2D(GlobalPooling):
 
 
 class GlobalAveragePooling1D(GlobalPooling):
-    """The mean of all steps: [steps, channels] -> [channels]."""
+    """The mean of all steps that are not masked: [steps, channels] -> [channels]."""
 
     rank, operation = 1, "average_pool"
+
+    def trace(self, tracer: Tracer, x: str) -> str:
+        each = each_step(tracer, x)
+        if not each:
+            return super().trace(tracer, x)
+        b = tracer.builder
+        rows, steps, channels = b.type_of(x).shape
+        total = b.add("sum", b.add("select", each, x, tracer.number(0.0)), axes=(1,))
+        mean = b.add("divide", total, b.add("sum", each, axes=(1,)))
+        return b.add("reshape", mean, shape=(rows, *self.output_shape_of((steps, channels))))
 
 
 class GlobalAveragePooling2D(GlobalPooling):

@@ -30,6 +30,7 @@ from edgeling.layers.core import (
     Reshape,
     Softmax,
 )
+from edgeling.layers.masking import Masking
 from edgeling.layers.merging import (
     Add,
     Average,
@@ -67,7 +68,7 @@ _CLASSES: tuple[type[Layer], ...] = (
     SeparableConv1D, SeparableConv2D, AveragePooling1D, AveragePooling2D, GlobalAveragePooling1D,
     GlobalAveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D, MaxPooling1D, MaxPooling2D, Cropping1D,
     Cropping2D, Permute, RepeatVector, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D,
-    Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract,
+    Add, Average, Concatenate, Masking, Maximum, Minimum, Multiply, Subtract,
 )  # fmt: skip
 TABLE: dict[str, type[Layer]] = {c.__name__: c for c in _CLASSES}
 

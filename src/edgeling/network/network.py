@@ -74,7 +74,7 @@ class Network:
         for call in self.calls or chain(len(self.layers)):
             given = [values[place] for place in call.inputs]
             layer = self.layers[call.layer]
-            values.append(layer.trace(tracer, given if layer.takes_several else given[0]))
+            values.append(tracer.through(layer, given if layer.takes_several else given[0]))
         return values[-1]
 
     def trainable(self) -> list[str]:

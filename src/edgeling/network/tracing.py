@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +21,10 @@ class Traceable(Protocol):
     @property
     def takes_several(self) -> bool:
         """Whether it is called on a list of values."""
+
+    @property
+    def supports_masking(self) -> bool:
+        """Whether the mask of what it is called on goes on to what it makes: see :meth:`Tracer.mask_of`."""
 
     @property
     def weights(self) -> list[Weight]:
@@ -50,7 +55,38 @@ class Tracer:
             declare(weight.value, name)
         self.penalties: list[str] = []
         self._seed = self._step = ""
-        self._masks = 0
+        self._dropped = 0
+        self._masks: dict[str, str] = {}
+
+    def through(self, layer: Traceable, x: Any) -> str:
+        """What a layer makes of a value, or of a list of values, with the mask that goes with it.
+
+        The mask is what the layer says itself (:meth:`masked`), else that of its input if it supports masking: of
+        several inputs, a step counts if it does in any; all do if one has no mask.
+        """
+        given = list(x) if isinstance(x, (list, tuple)) else [x]
+        made = layer.trace(self, x)
+        if made in self._masks and made not in given:
+            return made
+        masks = [self.mask_of(value) for value in given] if layer.supports_masking else [""]
+        mask = reduce(lambda one, other: self.builder.add("maximum", one, other), masks) if all(masks) else ""
+        if self.mask_of(made) not in ("", mask):  # a layer that gives back what it got, but for the mask
+            made = self.builder.add("reshape", made, shape=self.builder.type_of(made).shape)
+        return self.masked(made, mask)
+
+    def masked(self, value: str, mask: str) -> str:
+        """Say which steps of a value count (none said: all); give the value."""
+        if mask:
+            self._masks[value] = mask
+        return value
+
+    def mask_of(self, value: str) -> str:
+        """Which steps of a value [rows, steps, ...] count: 1 or 0, [rows, steps]; "" where nothing is masked.
+
+        Masks are Keras's: ``Masking`` and embeddings make them, layers that support masking use them or hand them on,
+        the loss leaves out what they mask.
+        """
+        return self._masks.get(value, "")
 
     def value(self, weight: Weight) -> str:
         """The value that holds a weight."""
@@ -87,9 +123,9 @@ class Tracer:
             source = self.builder.constant(np.uint32(seed % 2**32), "dropout_seed")
         else:
             self._seed = source = self._seed or self.builder.input("seed", (), DType.UINT32)
-        self._masks += 1
+        self._dropped += 1
         return self.builder.add(
-            "dropout_mask", source, self._step, shape=tuple(shape), rate=rate, stream=self._masks - 1
+            "dropout_mask", source, self._step, shape=tuple(shape), rate=rate, stream=self._dropped - 1
         )
 
     def _count_steps(self) -> str:

@@ -221,6 +221,18 @@ def _larger(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
     return [_to_shape_of(b, gradient, value) for gradient, value in zip(gradients, node.inputs, strict=True)]
 
 
+def _select(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    condition, *values = node.inputs
+    zero = b.constant(0.0, "number")
+    gradients = [b.add("select", condition, *pair) for pair in ((dy, zero), (zero, dy))]
+    return ["", *(_to_shape_of(b, gradient, value) for gradient, value in zip(gradients, values, strict=True))]
+
+
+def _nowhere(_: GraphBuilder, node: Node, __: str) -> Sequence[str]:
+    """Of what is constant wherever it has a derivative."""
+    return [""] * len(node.inputs)
+
+
 def _sum(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
     return [b.add("broadcast", dy, shape=b.type_of(node.inputs[0]).shape)]
 
@@ -302,6 +314,8 @@ GRADIENTS: Mapping[str, Gradient | str] = {
     "pad": _pad,
     "slice": _slice,
     **dict.fromkeys(("maximum", "minimum"), _larger),
+    "compare": _nowhere,
+    "select": _select,
     "sum": _sum,
     "broadcast": _broadcast,
     "reshape": _reshape,
