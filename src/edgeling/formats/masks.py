@@ -2,8 +2,8 @@
 """Masks in files of functional models. Keras writes what computes them (``NotEqual``, ``Any``, ``LogicalOr``...) as if
 they were layers, and hands them over as an argument; here, as in Keras's own code, masks travel with what they mask.
 
-What is left out is only what Keras itself would make again: masks that begin with a ``Masking`` or an embedding, of what
-that layer is called on.
+What is left out is only what Keras itself would make again: masks that begin with a ``Masking`` or an embedding, of
+what that layer is called on.
 """
 
 from __future__ import annotations
