@@ -16,6 +16,7 @@ from edgeling.codegen.calls_training import TRAINING_CALLS
 from edgeling.codegen.calls_windows import WINDOW_CALLS
 from edgeling.codegen.schedule import SCHEDULED
 from edgeling.graph.activations import ACTIVATIONS, log_softmax, sigmoid
+from edgeling.graph.affine import FILLS
 from edgeling.graph.losses import CROSS_ENTROPIES, LOSSES, METRICS
 from edgeling.graph.operations import COMPARISONS, OPERATIONS
 from edgeling.graph.types import Array
@@ -126,6 +127,20 @@ def matmul_cases() -> Iterator[Case]:
         yield case("matmul", a, b, **how)
     big = np.full((2, 2, 3), 3e38, "f")  # whose sums overflow, so that their order tells
     yield case("matmul", big, np.float32([[[1], [-1], [1]]] * 2))
+
+
+def affine_cases() -> Iterator[Case]:
+    """Maps near the identity, far outside, not numbers at all; of the nearest pixel those whose places are exact."""
+    for (n, h, w, c), fill in product([(3, 5, 6, 1), (2, 4, 9, 3)], FILLS):
+        x, near = normal(n, h, w, c), np.float32([1, 0, 0, 0, 1, 0]) + normal(n, 6, seed=2) * np.float32(0.7)
+        steps = np.float32([[1, 0, -7, 0, 1, 30], [-1, 0, w - 1, 0, 0.5, 0.25], [0, 1, 2, -2, 0, 0]])[:n]
+        wild = np.float32([[1e30, 0, 0, 0, -1e30, 5], [np.nan, 0, 0, 0, 1, 0], [1, 0, 1e9, 0, 1, -1e9]])[:n]
+        for maps in (near, steps, wild):
+            yield case("affine_transform", x, maps, function=fill, fill_value=-0.5)
+            yield case("affine_transform_gradient", x, maps, function=fill)
+        for maps in (steps, wild):
+            yield case("affine_transform", x, maps, function=fill, fill_value=0.3, bilinear=False, exact=True)
+            yield case("affine_transform_gradient", x, maps, function=fill, bilinear=False)
 
 
 def window_cases() -> Iterator[Case]:
@@ -316,6 +331,11 @@ def training_cases() -> Iterator[Case]:
         yield case("dropout_mask", seed, step, shape=shape, rate=rate, stream=3, exact=True)
     for shape in [(3,), (10, 4), (7, 33), (1,)]:
         yield case("noise", seed, step, shape=shape, stream=3)
+    drawn = {"translation": (-0.3, 0.2), "rotation": (-1.0, 1.0), "zoom": (0.4, 1.9), "flip": (0.0, 1.0)}
+    for function, (low, high) in drawn.items():
+        how = {"function": function, "size": (9, 14), "low": (low, 0.75 * low), "high": (high, 0.0), "stream": 2}
+        for together in (False, True):
+            yield case("random_affine", seed, step, shape=(27, 6), together=together, exact=function == "flip", **how)
     yield case("count", step)
     yield case("count", np.array(2**32 - 1, np.uint32))
 
@@ -365,7 +385,7 @@ def update_cases() -> Iterator[Case]:
 FAMILIES = {
     "arithmetic": (binary_cases, choosing_cases, elementwise_cases, sum_cases),
     "linear": (dense_cases, matmul_cases),
-    "windows": (window_cases, shaping_cases),
+    "windows": (window_cases, shaping_cases, affine_cases),
     "functions": (activation_cases, softmax_cases, prepare_cases),
     "losses": (loss_cases, loss_edge_cases, cross_entropy_cases, metric_cases),
     "training": (training_cases, update_cases),

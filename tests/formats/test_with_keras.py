@@ -67,6 +67,27 @@ LAYERS = {
 }
 
 
+AUGMENTATIONS = {
+    "RandomTranslation": lambda: L.RandomTranslation(0.1, (-0.2, 0.3), "wrap", "nearest", seed=1, fill_value=0.5),
+    "RandomRotation": lambda: L.RandomRotation(0.1),
+    "RandomZoom": lambda: L.RandomZoom((-0.2, 0.1), fill_mode="constant"),
+    "RandomFlip": lambda: L.RandomFlip("horizontal", seed=3),
+}
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_every_augmentation_there_and_back(tmp_path: Path, name: str) -> None:
+    made = keras.Sequential([L.Input((2, 2, 1)), AUGMENTATIONS[name](), L.Flatten(), L.Dense(3)])
+    made.save(tmp_path / "theirs.keras")
+    mine = load_keras(tmp_path / "theirs.keras")
+    x = rows()[0].reshape(-1, 2, 2, 1)
+    require_same_answers(mine, made, x)
+    save_keras(mine, tmp_path / "mine.keras")
+    back = keras.models.load_model(tmp_path / "mine.keras")
+    require_same_answers(mine, back, x)
+    assert json.dumps(back.layers[0].get_config()) == json.dumps(made.layers[0].get_config())  # pairs become lists
+
+
 @pytest.mark.parametrize("name", LAYERS)
 def test_every_layer_there_and_back(tmp_path: Path, name: str) -> None:
     same(shuffled_weights(keras.Sequential([L.Input((4,)), *LAYERS[name]()])), tmp_path)

@@ -40,6 +40,7 @@ def example(*inputs: Given, **attributes: Any) -> Example:
 M, R, S = t(2, 3), t(3), t()  # a matrix, a row, a scalar
 STEP = t(dtype=UINT32)
 IMAGE = t(1, 4, 5, 2)
+MAPS = t(1, 6)
 MOVED: Mapping[str, Any] = {"strides": (2, 1), "padding": (1, 0, 1, 1), "dilations": (2, 1), "groups": 2}
 POOLED: Mapping[str, Any] = {"size": (3, 2), "strides": (2, 2), "padding": (1, 0, 0, 1)}
 STORED = t(2, 3, dtype=INT8)
@@ -93,6 +94,8 @@ EXAMPLES: Mapping[str, Example] = {
     "penalty_gradient": example(S, M),
     "dropout_mask": example(STEP, STEP, shape=(2, 3)),
     "noise": example(STEP, STEP, shape=(2, 3)),
+    "random_affine": example(STEP, STEP, shape=(2, 6), size=(4, 5), low=(-0.5, 0.0), high=(0.5, 0.25)),
+    **dict.fromkeys(("affine_transform", "affine_transform_gradient"), example(IMAGE, MAPS)),
     "count": example(STEP),
     "sgd_update": example(M, M, S),
     "momentum_update": example(M, M, M, S),

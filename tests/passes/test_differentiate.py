@@ -12,6 +12,7 @@ import pytest
 from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder, run
 from edgeling.graph.activations import ACTIVATIONS
+from edgeling.graph.affine import FILLS
 from edgeling.graph.losses import CROSS_ENTROPIES, LOSSES
 from edgeling.passes import differentiate
 from edgeling.passes.differentiate import GRADIENTS
@@ -114,6 +115,17 @@ def test_conv_input_gradient_which_is_a_transposed_convolution() -> None:
 def test_pools(operation: str) -> None:
     window = {"size": (2, 3), "strides": (1, 2), "padding": (1, 0, 1, 1)}
     check_gradients(lambda b, x: b.add(operation, x, **window), [(2, 4, 5, 2)])
+
+
+@pytest.mark.parametrize("bilinear", [True, False])
+@pytest.mark.parametrize("fill", FILLS)
+def test_images_through_affine_maps(fill: str, bilinear: bool) -> None:
+    maps = np.float32([[0.8, 0.3, 0.4, -0.2, 1.1, -0.6], [1.2, 0.1, -1.7, 0.4, -0.9, 3.3]])
+
+    def seen(b: GraphBuilder, x: str) -> str:
+        return b.add("affine_transform", x, b.constant(maps, "maps"), function=fill, bilinear=bilinear, fill_value=0.7)
+
+    check_gradients(seen, [(2, 4, 5, 2)])
 
 
 @pytest.mark.parametrize("shapes", BROADCASTS)

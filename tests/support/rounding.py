@@ -51,6 +51,8 @@ TERMS: dict[str, Callable[[list[tuple[int, ...]], Mapping[str, Any]], int]] = {
     "conv_input_gradient": lambda shapes, a: prod(shapes[1]) // shapes[1][2] // a["groups"],
     "conv_kernel_gradient": lambda shapes, _: prod(shapes[1][:3]),
     **dict.fromkeys(("average_pool", "average_pool_gradient", "max_pool_gradient"), lambda _, a: prod(a["size"])),
+    "affine_transform": lambda *_: 4,
+    "affine_transform_gradient": lambda shapes, _: prod(shapes[0][1:3]),
     **dict.fromkeys(("penalty", "norm", "lamb_update", "adafactor_update"), lambda shapes, _: max(map(prod, shapes))),
 }
 """How many terms a result is the sum of, by the shapes of the inputs and the attributes."""
@@ -158,8 +160,8 @@ def _summands(node: Node, operands: Sequence[Array]) -> list[Any]:
         return [np.abs(first) + node.attributes["l1"] / powers, 0.0, powers * np.abs(first)]
     if node.operation in ("loss", "loss_gradient", "normalize_gradient"):
         return [_loss_summand(function, *operands) if function else _normalized_summand(node.attributes, *operands)]
-    if node.operation == "log_softmax":
-        return [1.0]  # the sum of exponentials whose logarithm is taken
+    if node.operation in ("log_softmax", "random_affine"):  # of the first, the sum whose logarithm is taken
+        return [1.0 if node.operation == "log_softmax" else _affine_summand(*node.attributes["size"])]
     if node.operation == "activation_gradient":
         # mish's has x * (1 - t * t), t = tanh(softplus(x)), which is 1 to the last bit from x = 10 on
         return [np.abs(first) * (1 + np.minimum(np.abs(others[0]), 10) if function == "mish" else 1)]
@@ -173,6 +175,11 @@ def _normalized_summand(attributes: Mapping[str, Any], dy: Array, x: Array) -> A
     rest = x - np.mean(x, axis=-1, keepdims=True) if attributes["centered"] else x
     deviation = np.sqrt(np.mean(np.square(rest), axis=-1, keepdims=True) + attributes["epsilon"])
     return np.asarray(np.max(np.abs(dy), axis=-1, keepdims=True) / deviation)
+
+
+def _affine_summand(height: int, width: int) -> Any:
+    """Shifts are what is left of the middle when it has been turned or scaled."""
+    return np.array([1, 1, width, 1, 1, height])
 
 
 def _loss_summand(function: str, *operands: Array) -> Any:

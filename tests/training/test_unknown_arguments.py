@@ -24,6 +24,7 @@ NEEDED: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("Conv1D", "Conv2D", "Conv1DTranspose", "Conv2DTranspose"), (4, 3)),
     **dict.fromkeys(("SeparableConv1D", "SeparableConv2D"), (4, 3)),
     **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D", "RepeatVector"), (3,)), "Permute": ((2, 1),),
+    "RandomTranslation": (0.1, 0.1), **dict.fromkeys(("RandomRotation", "RandomZoom"), (0.1,)),
     **dict.fromkeys(losses.FUNCTIONS, (np.ones((2, 2)), np.ones((2, 2)))),
     **{name: (np.ones(2),) for name, f in vars(activations).items() if isinstance(f, activations.ActivationFunction)},
 }  # fmt: skip

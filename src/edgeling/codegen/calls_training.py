@@ -85,6 +85,14 @@ def _noise(site: Site) -> str:
     return site.call("noise", site.output_size(), f"{int(site.attributes['stream']) & 0xFFFFFFFF}u")
 
 
+def _random_affine(site: Site) -> str:
+    between = (float_literal(number) for key in ("low", "high") for number in site.attributes[key])
+    stream = f"{int(site.attributes['stream']) & 0xFFFFFFFF}u"
+    size = (str(length) for length in site.attributes["size"])
+    how = site.function(), site.flag("together"), *between, stream
+    return site.call("random_affine", site.output_length(0), *size, *how)
+
+
 def _complement(site: Site, attribute: str) -> str:
     """``1 - attribute``, subtracted in double precision as the meaning does."""
     return float_literal(1 - site.attributes[attribute])
@@ -230,6 +238,7 @@ TRAINING_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "penalty_gradient": Call("penalty", _penalty("penalty_gradient", 1), in_place=(1,)),
     "dropout_mask": Call("dropout", _dropout_mask),
     "noise": Call("noise", _noise),
+    "random_affine": Call("random_affine", _random_affine),
     "count": Call("update", lambda site: site.call("count"), _ALL),
     "sgd_update": Call("update", _update("sgd_update"), _ALL),
     "momentum_update": Call("update", _momentum, _ALL),

@@ -114,6 +114,13 @@ def _repeated(site: Site) -> str:
     return _moved(site, site.output_length(0), axes, site.x[0], site.y[0])
 
 
+def _affine(site: Site, *numbers: str) -> str:
+    sizes = (site.length(0, axis) for axis in range(4))
+    fill = f"EDGELING_FILL_{site.attributes['function'].upper()}"
+    interpolation = "EDGELING_BILINEAR" if site.attributes["bilinear"] else "EDGELING_NEAREST"
+    return site.call(site.node.operation, *sizes, fill, interpolation, *numbers)
+
+
 REPEATED = Call("strided", _repeated)
 _CONV_CALLS = (
     *CONV_CALLS,
@@ -131,6 +138,8 @@ WINDOW_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "max_pool_gradient": Call("pool", _pool_gradient("max_pool_gradient")),
     "average_pool": Call("pool", _pool("average_pool")),
     "average_pool_gradient": Call("pool", _pool_gradient("average_pool_gradient")),
+    "affine_transform": Call("affine", lambda site: _affine(site, site.float("fill_value"))),
+    "affine_transform_gradient": Call("affine", _affine),
     "transpose": Call("strided", _transpose),
     "pad": Call("padding", _pad),
     "slice": Call("strided", _slice),

@@ -18,6 +18,7 @@ Axis = tuple[str, int]
 _IMAGES = {
     "conv": (3,), "conv_input_gradient": (2,), "conv_kernel_gradient": (1,), "max_pool": (1,), "average_pool": (1,),
     "max_pool_gradient": (1, 2), "average_pool_gradient": (1,),
+    **dict.fromkeys(("affine_transform", "affine_transform_gradient"), (1, 2)),
 }  # fmt: skip
 Pairs = Iterator[tuple[Axis, Axis]]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from edgeling.errors import GraphError
 from edgeling.graph.activations import ACTIVATIONS
+from edgeling.graph.affine import AFFINES, FILLS
 from edgeling.graph.calendar import DAY_MINUTES, LARGEST_EPOCH_DAYS, PARTS
 from edgeling.graph.integer import INT8_MAX, INT8_MIN, LARGEST_ZERO_POINT
 from edgeling.graph.limits import MAX_ELEMENTS, MAX_RANK
@@ -22,6 +23,8 @@ FUNCTIONS: Mapping[str, Collection[str]] = {
     **dict.fromkeys(("cross_entropy", "cross_entropy_gradient"), CROSS_ENTROPIES),
     "metric": METRICS,
     "compare": COMPARISONS,
+    "random_affine": AFFINES,
+    **dict.fromkeys(("affine_transform", "affine_transform_gradient"), FILLS),
 }
 
 LARGEST_RATE = 1 - 2.0**-24  # of dropout: the largest float32 below 1, whose complement can be divided by
@@ -39,6 +42,7 @@ _SUM = {
     **dict.fromkeys(("right_shift_a", "right_shift_b"), (0, 31)),
 }
 _INPUT = {"input_zero_point": (-LARGEST_ZERO_POINT, LARGEST_ZERO_POINT)}
+_TURNS = 1024.0  # of a rotation; also shares of an image, and factors
 _SIDE = 1 << 15  # of a window: no sensor's image is larger
 _WINDOW = {"strides": (1, _SIDE), "padding": (0, _SIDE), "size": (1, _SIDE), "shape": (1, MAX_ELEMENTS)}
 _KERNEL = {**_WINDOW, "dilations": (1, _SIDE), "groups": (1, MAX_ELEMENTS)}
@@ -65,6 +69,13 @@ RANGES: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "dropout_mask": {"shape": (1, MAX_ELEMENTS), "rate": (0, LARGEST_RATE), "stream": (0, 2**32 - 1)},
     "noise": {"shape": (1, MAX_ELEMENTS), "stream": (0, 2**32 - 1)},
     **{key: {"epsilon": (0, LARGEST_FLOAT32)} for key in ("normalize", "normalize_gradient")},
+    "random_affine": {
+        "shape": (1, MAX_ELEMENTS),
+        "size": (1, _SIDE),
+        "low": (-_TURNS, _TURNS),
+        "high": (-_TURNS, _TURNS),
+        "stream": (0, 2**32 - 1),
+    },
     "one_hot": {"depth": (1, MAX_ELEMENTS)},
     "calendar": {
         "parts": (0, len(PARTS) - 1),

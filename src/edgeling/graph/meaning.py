@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from edgeling.errors import GraphError
-from edgeling.graph import integer, integer16, integer_elementwise, losses
+from edgeling.graph import affine, integer, integer16, integer_elementwise, losses
 from edgeling.graph.activations import ACTIVATIONS, log_softmax
 from edgeling.graph.calendar import calendar_parts
 from edgeling.graph.random import DROPOUT_STREAM, NOISE_STREAM, random_normal, random_uniform
@@ -244,6 +244,9 @@ MEANINGS: dict[str, Meaning] = {
     "penalty_gradient": lambda a, dy, w: dy * (a["l1"] * np.sign(w) + 2 * a["l2"] * w),
     "dropout_mask": _dropout_mask,
     "noise": _noise,
+    "random_affine": affine.random_affine,
+    "affine_transform": affine.affine_transform,
+    "affine_transform_gradient": affine.affine_transform_gradient,
     "count": lambda _, step: np.asarray(step + np.uint32(1), dtype=np.uint32),
     **UPDATE_MEANINGS,
     "quantize": _quantize,

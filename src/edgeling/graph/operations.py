@@ -134,6 +134,7 @@ PREPARATION = {
     "concatenate": Operation("[n, ...] side by side along the last axis", MANY, work="none"),
 }  # fmt: skip
 
+_AFFINE: Mapping[str, Attribute] = {"function": "reflect", "bilinear": True, "fill_value": 0.0}
 TRAINING = {
     "loss": Operation("(y_true, y_pred) -> [n] loss of each row", 2, LOSS_ATTRIBUTES, work="inputs"),
     "cross_entropy": Operation(
@@ -147,6 +148,12 @@ TRAINING = {
                               {"shape": (1,), "rate": 0.5, "stream": 0}),
     "noise": Operation("(seed, step) uint32 scalars -> standard normals, by Philox and Box and Muller's transform", 2,
                        {"shape": (1,), "stream": 0}),
+    "random_affine": Operation(
+        "(seed, step) uint32 scalars -> a map [n, 6] for each image of a size, by Philox; see `affine.py`", 2,
+        {"function": "translation", "shape": (1, 6), "size": (1, 1), "low": (0.0, 0.0), "high": (0.0, 0.0),
+         "together": False, "stream": 0},
+    ),
+    "affine_transform": Operation("x [n,h,w,c] seen through maps [n, 6]; see `affine.py`", 2, _AFFINE),
     "count": Operation("step + 1, an uint32 scalar", 1),
 }  # fmt: skip
 
@@ -166,6 +173,7 @@ BACKWARDS = {
         "(dy, x) -> dx: to the first of the largest in each window", 2, {**_WINDOW, "size": (1, 1)}, work="inputs",
     ),
     "average_pool_gradient": Operation("(dy) -> dx of a shape", 1, {**_WINDOW, "size": (1, 1), "shape": (1,)}),
+    "affine_transform_gradient": Operation("(dy, maps) -> dx", 2, _AFFINE),
     "larger_gradient": Operation("(dy, a, b) -> dy where a > b, half of it where they are equal, else 0", 3),
     "loss_gradient": Operation("(d_rows [n], y_true, y_pred) -> d_y_pred", 3, LOSS_ATTRIBUTES, work="inputs"),
     "cross_entropy_gradient": Operation(

@@ -36,7 +36,7 @@ _MOVED = (_FLOAT, *STORED)
 ELEMENT_TYPES: Mapping[str, tuple[tuple[DType, ...], ...]] = {
     "scan": (),
     "reshape": (ANY,),
-    **dict.fromkeys(("dropout_mask", "noise"), ((_UINT32,), (_UINT32,))),
+    **dict.fromkeys(("dropout_mask", "noise", "random_affine"), ((_UINT32,), (_UINT32,))),
     "count": ((_UINT32,),),
     "quantize": ((_FLOAT,), (_INT8,), (_INT32,), STORED),
     "dequantize": (STORED,),
@@ -250,6 +250,13 @@ def _dropout_mask(types: Types, attributes: Mapping[str, Any]) -> Types:
     return _float(attributes["shape"])
 
 
+def _random_affine(types: Types, attributes: Mapping[str, Any]) -> Types:
+    lengths = [len(attributes[key]) for key in ("shape", "size", "low", "high")]
+    require(lengths == [2] * 4, "shape, size, low and high are 2 numbers each", types)
+    require(attributes["shape"][1] == 6, "a map is 6 numbers", types)
+    return _dropout_mask(types, attributes)
+
+
 def _update(slots: int) -> TypeRule:
     """(parameter, gradient, slots..., scalars...) -> (parameter, slots...)."""
 
@@ -391,6 +398,7 @@ TYPE_RULES: dict[str, TypeRule] = {
     "penalty": _scalar,
     "penalty_gradient": _penalty_gradient,
     **dict.fromkeys(("dropout_mask", "noise"), _dropout_mask),
+    "random_affine": _random_affine,
     "count": _scalars(1),
     "sgd_update": _update(0),
     "momentum_update": _update(1),

@@ -111,6 +111,14 @@ def _slice(types: Types, attributes: Mapping[str, Any]) -> Types:
     return (TensorType(tuple(attributes["shape"])),)
 
 
+def _affine_transform(types: Types, _: Mapping[str, Any]) -> Types:
+    x, maps = types
+    require(len(x.shape) == 4, "an image is [n,height,width,channels]", types)
+    require(maps.shape == (x.shape[0], 6), "there is a map of 6 numbers for each image", types)
+    require(max(x.shape[1:3]) <= 1 << 15, "no side of an image is longer than 32,768", types)
+    return (x,)
+
+
 def _larger_gradient(types: Types, _: Mapping[str, Any]) -> Types:
     require(types[0] == types[1] == types[2], "all three have one type", types)
     return (types[0],)
@@ -127,5 +135,6 @@ WINDOW_RULES: Mapping[str, TypeRule] = {
     "transpose": _transpose,
     "pad": _pad,
     "slice": _slice,
+    **dict.fromkeys(("affine_transform", "affine_transform_gradient"), _affine_transform),
     "larger_gradient": _larger_gradient,
 }

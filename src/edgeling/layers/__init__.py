@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layers: Keras's names, arguments and defaults."""
 
+from edgeling.layers.augmentation import RandomFlip, RandomRotation, RandomTranslation, RandomZoom
 from edgeling.layers.base import Input, InputLayer, Layer
 from edgeling.layers.convolutional import (
     Conv1D,
@@ -94,6 +95,10 @@ __all__ = [
     "Multiply",
     "Normalization",
     "Permute",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",

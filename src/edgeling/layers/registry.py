@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgeling.configurable import find, refuse_custom
+from edgeling.layers.augmentation import RandomFlip, RandomRotation, RandomTranslation, RandomZoom
 from edgeling.layers.base import InputLayer, Layer
 from edgeling.layers.convolutional import (
     Conv1D,
@@ -68,6 +69,7 @@ _CLASSES: tuple[type[Layer], ...] = (
     SeparableConv1D, SeparableConv2D, AveragePooling1D, AveragePooling2D, GlobalAveragePooling1D,
     GlobalAveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D, MaxPooling1D, MaxPooling2D, Cropping1D,
     Cropping2D, Permute, RepeatVector, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D,
+    RandomFlip, RandomRotation, RandomTranslation, RandomZoom,
     Add, Average, Concatenate, Masking, Maximum, Minimum, Multiply, Subtract,
 )  # fmt: skip
 TABLE: dict[str, type[Layer]] = {c.__name__: c for c in _CLASSES}

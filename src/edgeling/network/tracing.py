@@ -55,7 +55,7 @@ class Tracer:
             declare(weight.value, name)
         self.penalties: list[str] = []
         self._seed = self._step = ""
-        self._dropped = 0
+        self._drawn = 0
         self._masks: dict[str, str] = {}
 
     def through(self, layer: Traceable, x: Any) -> str:
@@ -113,20 +113,22 @@ class Tracer:
         self.builder.update(self.value(weight), value)
 
     def mask(self, shape: Sequence[int], rate: float, seed: int | None = None) -> str:
-        """Dropout's mask: 0, or 1 / (1 - rate). Every call has numbers of its own.
+        """Dropout's mask: 0, or 1 / (1 - rate)."""
+        return self.drawn("dropout_mask", seed, shape=tuple(shape), rate=rate)
+
+    def drawn(self, operation: str, seed: int | None, **attributes: Any) -> str:
+        """What an operation draws, anew at every step. Every call has numbers of its own.
 
         Args:
             seed: where the numbers come from; the seed of the run if there is none.
         """
         self._step = self._step or self._count_steps()
         if seed is not None:
-            source = self.builder.constant(np.uint32(seed % 2**32), "dropout_seed")
+            source = self.builder.constant(np.uint32(seed % 2**32), "layer_seed")
         else:
             self._seed = source = self._seed or self.builder.input("seed", (), DType.UINT32)
-        self._dropped += 1
-        return self.builder.add(
-            "dropout_mask", source, self._step, shape=tuple(shape), rate=rate, stream=self._dropped - 1
-        )
+        self._drawn += 1
+        return self.builder.add(operation, source, self._step, stream=self._drawn - 1, **attributes)
 
     def _count_steps(self) -> str:
         step = self.builder.variable(np.uint32(0), "step")

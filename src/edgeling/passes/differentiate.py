@@ -245,6 +245,10 @@ def _reshape(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
     return [b.add("reshape", dy, shape=b.type_of(node.inputs[0]).shape)]
 
 
+def _affine_transform(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    return [b.add("affine_transform_gradient", dy, node.inputs[1], **node.attributes), ""]
+
+
 def _softmax(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
     return [b.add(f"{node.operation}_gradient", dy, node.output)]
 
@@ -332,7 +336,9 @@ GRADIENTS: Mapping[str, Gradient | str] = {
     "penalty": _penalty,
     "batch_normalization": "it is the deployed form; training normalises with the batch's own moments",
     "clip": "it limits gradients, which are not differentiated",
-    **dict.fromkeys(("impute", "calendar", "one_hot", "metric", "dropout_mask", "noise", "count"), _STEP),
+    "affine_transform": _affine_transform,
+    **dict.fromkeys(("impute", "calendar", "one_hot", "metric"), _STEP),
+    **dict.fromkeys(("dropout_mask", "noise", "random_affine", "count"), _STEP),
     **dict.fromkeys(BACKWARDS, _ONCE),
     **dict.fromkeys(UPDATES, _LAST),
     **dict.fromkeys((*INT8, *QUANTIZED), "integers are the deployed form; quantise what has been trained"),

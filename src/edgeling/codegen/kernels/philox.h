@@ -13,6 +13,7 @@
 #define EDGELING_SHUFFLE_STREAM 0x53485546u
 #define EDGELING_DROPOUT_STREAM 0x44524F50u
 #define EDGELING_NOISE_STREAM 0x4E4F4953u
+#define EDGELING_AFFINE_STREAM 0x41464649u
 
 static inline void edgeling_philox(
     uint32_t seed, uint32_t substream, uint32_t block, uint32_t step, uint32_t stream, uint32_t word[4]) {
