@@ -12,6 +12,7 @@ import numpy as np
 from edgeling.graph import integer16
 from edgeling.graph.builder import GraphBuilder
 from edgeling.graph.integer import LARGEST_ZERO_POINT
+from edgeling.graph.integer_tables import Affine, fine_logistic_table
 from edgeling.graph.types import Array, DType
 from tests.codegen.harness import Case, case
 
@@ -99,6 +100,8 @@ def _int16_cases() -> Iterator[Case]:
     every = np.arange(-(2**15), 2**15, 7, dtype=np.int16)
     for x in (every[:1], every):
         yield constants_case("lookup_int16", x, stored(np.int16, 513))
+    bytes_ = np.arange(-128, 128, dtype=np.int8).reshape(4, 64)
+    yield constants_case("lookup_int8", bytes_, fine_logistic_table(Affine(0.05, 3)), title="told as int16")
     tables = integer16.softmax_tables()
     for scale, shape in product((1e-5, 1e-3, 2.4), ((1, 1), (3, 2), (2, 3, 40))):
         x = stored(np.int16, *shape)

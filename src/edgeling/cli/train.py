@@ -122,7 +122,7 @@ def train(
         int | None, typer.Option(help="Rows a step.", min=1, show_default="16, or 256 with columns of many categories")
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Of Adam.", show_default="0.01, or 0.002 with columns of many categories")
+        float | None, typer.Option(help="Of Adam.", show_default="the recipe's, or one that a range test finds better")
     ] = None,
     weight_decay: WeightDecay = None,
     recipe: Recipe = "auto",

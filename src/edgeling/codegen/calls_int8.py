@@ -14,7 +14,7 @@ from edgeling.codegen.packing import (
     takes_float_steps,
     takes_pairs,
 )
-from edgeling.codegen.site import Call, Line, Site, stored_calls, stored_kernel
+from edgeling.codegen.site import Call, Line, Setting, Site, stored_calls, stored_kernel
 from edgeling.graph.integer import split_scale
 from edgeling.graph.types import DType
 
@@ -70,6 +70,14 @@ def _lookup(site: Site) -> str:
     return site.call(site.stored("lookup"), site.size())
 
 
+def _lookup_wide(site: Site) -> str:
+    return site.call("lookup_s8_s16", site.size())
+
+
+def _gives_int16(setting: Setting) -> bool:
+    return setting.output_types[0].dtype is DType.INT16
+
+
 _SUM = (
     "zero_point_a", "multiplier_a", "right_shift_a", "zero_point_b", "multiplier_b", "right_shift_b", "multiplier",
     "right_shift", "zero_point", "minimum", "maximum",
@@ -109,7 +117,10 @@ INT8_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
         Call("softmax_s8_table", _softmax_table, in_place=(0,), fits=takes_exponentials, pack=exponentials),
         Call("softmax_s8", _softmax, in_place=(0,)),
     ),
-    "lookup_int8": Call("lookup_s8", _lookup, in_place=(0,), parameters=(1,)),
+    "lookup_int8": (
+        Call("lookup_s8_s16", _lookup_wide, fits=_gives_int16, parameters=(1,)),
+        Call("lookup_s8", _lookup, in_place=(0,), parameters=(1,)),
+    ),
     "dense_int16": Call("dense_s16", _dense("dense_s16"), parameters=(1, 2, 3, 4)),
     "softmax_int16": Call("softmax_s16", _softmax_int16, in_place=(0,), parameters=(1, 2)),
     "lookup_int16": Call("lookup_s16", _lookup, in_place=(0,), parameters=(1,)),

@@ -83,6 +83,11 @@ class Interface:
     reasons: int = 0
 
     @property
+    def decides_finely(self) -> bool:
+        """Whether a threshold tells a rare class from a common one, for which steps of 1/256 are coarse."""
+        return self.decision == "threshold" and self.threshold != THRESHOLD
+
+    @property
     def initializer(self) -> str:
         """The suffix of the function that fills the variables."""
         return "reset" if self.learning else "init"

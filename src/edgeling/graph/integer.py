@@ -203,6 +203,6 @@ def softmax(x: ArrayLike, multiplier: int, shift: int, minimum_difference: int) 
     return clamp_int8(fixed_point.divide_by_power_of_two(product, bits + 23) + LOGISTIC_ZERO_POINT)
 
 
-def lookup(x: ArrayLike, table: ArrayLike) -> Int8:
-    """``table[x]`` for int8 values, a table entry per unsigned byte."""
-    return np.asarray(table, np.int8)[np.asarray(x, np.int8).view(np.uint8)]
+def lookup(x: ArrayLike, table: ArrayLike) -> NDArray[Any]:
+    """``table[x]`` for int8 values, a table entry (int8 or int16) per unsigned byte."""
+    return np.asarray(table)[np.asarray(x, np.int8).view(np.uint8)]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from edgeling.graph import fixed_point
 from edgeling.graph.activations import ACTIVATIONS
@@ -49,6 +49,10 @@ class Affine:
         return Quantization((self.scale,), (self.zero_point,))
 
 
+FINE_LOGISTIC = Affine(2.0**-16, -(2**15))
+FINE_REACH = 11.0  # beyond, the sigmoid is 0 or 1 to within a step of it
+
+
 def activation_table(function: str, alpha: float, given: Affine, made: Affine) -> Int8:
     """The table of an activation, from values stored as ``given`` to values stored as ``made``.
 
@@ -67,6 +71,13 @@ def activation_table(function: str, alpha: float, given: Affine, made: Affine) -
 def logistic_table(given: Affine) -> Int8:
     """LOGISTIC."""
     return clamp_int8(_saturating_table(fixed_point.logistic, given, 8) + LOGISTIC_ZERO_POINT)
+
+
+def fine_logistic_table(given: Affine) -> NDArray[np.int16]:
+    """The sigmoid in steps of 2^-16, stored as ``FINE_LOGISTIC``: as fine as logits are, however rare a class is."""
+    real = given.scale * _differences(given)
+    steps = np.rint(2.0**16 / (1 + np.exp(-real))) + FINE_LOGISTIC.zero_point
+    return np.clip(steps, -(2**15), 2**15 - 1).astype(np.int16)
 
 
 def tanh_table(given: Affine) -> Int8:

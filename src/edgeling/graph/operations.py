@@ -233,7 +233,7 @@ INT8 = {
     "softmax_int8": Operation(
         "TFLite's SOFTMAX over the last axis", 1, {"multiplier": 0, "left_shift": 0, "minimum_difference": 0}
     ),
-    "lookup_int8": Operation("(x, table [256]): table[x], the table indexed by x's unsigned byte", 2),
+    "lookup_int8": Operation("(x, table [256], int8 or int16): table[x], the table indexed by x's unsigned byte", 2),
 }  # fmt: skip
 
 _OPERANDS = {"zero_point_a": 0, "zero_point_b": 0}

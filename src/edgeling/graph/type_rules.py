@@ -42,7 +42,7 @@ ELEMENT_TYPES: Mapping[str, tuple[tuple[DType, ...], ...]] = {
     "dequantize": (STORED,),
     "dense_int8": ((_INT8,), (_INT8,), (_INT32,), (_INT32,), (_INT8,)),
     "softmax_int8": ((_INT8,),),
-    "lookup_int8": ((_INT8,), (_INT8,)),
+    "lookup_int8": ((_INT8,), STORED),
     "dense_int16": ((_INT16,), (_INT8,), (_INT32,), (_INT16,), (_INT8,)),
     "lookup_int16": ((_INT16,), (_INT16,)),
     "softmax_int16": ((_INT16,), (_INT16,), (_INT16,)),
@@ -321,7 +321,7 @@ def _softmax_int8(types: Types, attributes: Mapping[str, Any]) -> Types:
 
 def _lookup_int8(types: Types, _: Mapping[str, Any]) -> Types:
     require(types[1].shape == (256,), "the table has 256 entries", types)
-    return _int8(types[0].shape)
+    return _like(types[1], types[0].shape)
 
 
 def _lookup_int16(types: Types, _: Mapping[str, Any]) -> Types:

@@ -15,21 +15,21 @@ from edgeling.models.trained import Trainable
 
 
 def losses_at(
-    model: Trainable, x: Any, y: Any, rates: Array, *, batch_size: int = 32, seed: int = 0
+    model: Trainable, x: Any, y: Any, rates: Array, sample_weight: Any = None, *, batch_size: int = 32, seed: int = 0
 ) -> Iterator[float]:  # fmt: skip
     """The loss of one batch after the other, before the step that follows it at its own learning rate.
 
     Weights, optimizer and history stay as they are. Ends early where a loss is not finite.
 
     Args:
-        x, y: as ``fit`` takes rows.
+        x, y, sample_weight: as ``fit`` takes rows.
         rates: float [steps], of each step.
         seed: of the order of rows; whole batches go round and round.
 
     Raises:
         DataError, TrainingError, CompilerNotFoundError, KeyboardInterrupt: as ``fit``.
     """
-    session, data, size = model.steps_on(x, y, batch_size)
+    session, data, size = model.steps_on(x, y, batch_size, sample_weight)
     starts = range(0, len(data.x) - size + 1, size)
     orders = (permutation(len(data.x), seed=seed, step=epoch) for epoch in count())
     batches = (order[start : start + size] for order in orders for start in starts)

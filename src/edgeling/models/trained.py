@@ -268,11 +268,11 @@ class Trainable(Stack):
 
         return made
 
-    def steps_on(self, x: Any, y: Any, batch_size: int) -> tuple[Session, TrainingData, int]:
+    def steps_on(self, x: Any, y: Any, batch_size: int, sample_weight: Any = None) -> tuple[Session, TrainingData, int]:
         """Compiled training at the state of this moment, apart from the model; the rows, and how many a step takes."""
         optimizer = self._compiled()
         floats, loss = self._features(x), self._resolved_loss(y)
-        data = self._data(floats, y, None, loss)
+        data = self._data(floats, y, sample_weight, loss)
         size = batch_size_of(batch_size, len(data.x))
         with seeds_apart():
             objective = self._report(loss, data).objective(data.y)

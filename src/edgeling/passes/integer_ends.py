@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from edgeling.errors import UnsupportedError
-from edgeling.graph.types import DType, Graph, Node
+from edgeling.graph.integer import LOGISTIC_SCALE, LOGISTIC_ZERO_POINT
+from edgeling.graph.integer_tables import FINE_LOGISTIC, Affine
+from edgeling.graph.types import DType, Graph, Node, TensorType
 from edgeling.passes.contracts import contract, integers_only, only_what_is_needed
 from edgeling.passes.dead import remove_dead
 
@@ -32,7 +36,24 @@ def integer_ends(graph: Graph) -> Graph:
     inner = [node for node in graph.nodes if node not in (first, last)]
     nodes = tuple(replace(node, inputs=named(node.inputs), outputs=named(node.outputs)) for node in inner)
     types = {**graph.types, x: graph.types[first.output], y: graph.types[last.inputs[0]]}
-    return remove_dead(replace(graph, nodes=nodes, types=types))
+    return remove_dead(_with_int8_answer(replace(graph, nodes=nodes, types=types)))
+
+
+def _with_int8_answer(graph: Graph) -> Graph:
+    """Where a table tells probabilities finely, in int16, one of int8 in steps of 1/256, which is what buffers hold."""
+    (y,) = graph.outputs
+    if graph.types[y].dtype is not DType.INT16:
+        return graph
+    last = next(node for node in graph.nodes if node.output == y)
+    fine = graph.constants[last.inputs[1]].astype(np.int32) - FINE_LOGISTIC.zero_point
+    coarse = np.clip((fine + 128) // 256 + LOGISTIC_ZERO_POINT, -128, 127).astype(np.int8)
+    stored = Affine(LOGISTIC_SCALE, LOGISTIC_ZERO_POINT).quantization
+    types = {
+        **graph.types,
+        y: TensorType(graph.types[y].shape, DType.INT8, stored),
+        last.inputs[1]: TensorType(coarse.shape, DType.INT8),
+    }
+    return replace(graph, types=types, constants={**graph.constants, last.inputs[1]: coarse})
 
 
 def conversions(graph: Graph) -> tuple[Node, Node]:

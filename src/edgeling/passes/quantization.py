@@ -51,11 +51,12 @@ class Context:
         graph: the float graph.
         float: its values on the calibration rows, by name, and its constants.
         scheme: of the precision.
+        fine: what a sigmoid answers is told in steps of 2^-16, whatever the scheme.
         builder: of the integer graph.
     """
 
-    def __init__(self, graph: Graph, values: Mapping[str, Array], scheme: Scheme) -> None:
-        self.graph, self.float, self.scheme = graph, {**graph.constants, **values}, scheme
+    def __init__(self, graph: Graph, values: Mapping[str, Array], scheme: Scheme, fine: bool = False) -> None:
+        self.graph, self.float, self.scheme, self.fine = graph, {**graph.constants, **values}, scheme, fine
         self.builder = GraphBuilder(graph.name)
         self._absorber = Absorber(graph, self.builder, self.float)
         self._stored: dict[str, Stored] = {}  # integer values, by the name of the float value they stand for
@@ -79,6 +80,11 @@ class Context:
     def is_final(self, value: str) -> bool:
         """Whether a value leaves the integer part of the graph."""
         return value in self._finals
+
+    def is_told_finely(self, node: Node) -> bool:
+        """Whether a node is the answering sigmoid of an int8 network that tells probabilities finely."""
+        answers = self.is_final(node.output) and not self.is_read(node.output)
+        return self.fine and self.scheme.dtype is DType.INT8 and answers and node.attributes["function"] == "sigmoid"
 
     def is_read(self, value: str) -> bool:
         """Whether integer arithmetic goes on from a value."""
@@ -151,14 +157,16 @@ class Context:
         return self.builder.constant(array, name, quantization)
 
     def emit(
-        self, operation: str, value: str, out: Affine, inputs: Sequence[str], like: str = "", /, **attributes: Attribute
-    ) -> Stored:
+        self, operation: str, value: str, out: Affine, inputs: Sequence[str], like: str = "",
+        dtype: DType | None = None, /, **attributes: Attribute,
+    ) -> Stored:  # fmt: skip
         """Add a node whose output stands for a float value, and has one scale; run it on the calibration rows.
 
         Args:
             like: the float value whose shape it has, where ``value`` is none of the float graph's.
+            dtype: of the output, where it is not the scheme's.
         """
-        kind = TensorType(self.graph.types[like or value].shape, self.scheme.dtype, out.quantization)
+        kind = TensorType(self.graph.types[like or value].shape, dtype or self.scheme.dtype, out.quantization)
         made = self._add(operation, value, kind, *inputs, **attributes)
         return Stored(made, self._rows[made], out)
 

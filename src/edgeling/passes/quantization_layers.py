@@ -7,9 +7,9 @@ import numpy as np
 
 from edgeling.errors import GraphError
 from edgeling.graph import integer
-from edgeling.graph.integer_tables import Affine
+from edgeling.graph.integer_tables import FINE_LOGISTIC, FINE_REACH, Affine, fine_logistic_table
 from edgeling.graph.limits import LARGEST_SUM, largest_sum
-from edgeling.graph.types import Array, Node, Quantization
+from edgeling.graph.types import Array, DType, Node, Quantization
 from edgeling.passes.quantization import Context, Stored, named, refused, require_finite
 from edgeling.passes.quantization_arithmetic import affine_of, tensor
 from edgeling.passes.scales import LEAST_HIDDEN_SCALE, quantize_layer
@@ -45,7 +45,7 @@ def _product(c: Context, node: Node, kernel: Array, bias: Array, function: str) 
     require_finite(linear, node.output)
     if function in integer.CLAMPS:
         return _sums(c, node, node.output, x, kernel, linear, c.reach(node.output), function)
-    limit = c.scheme.saturation.get(function, np.inf)
+    limit = FINE_REACH if c.is_told_finely(node) else c.scheme.saturation.get(function, np.inf)
     reach = np.clip(linear, -limit, limit)
     return _lookup(c, node, _sums(c, node, f"{node.output}_linear", x, kernel, linear, reach, "linear"))
 
@@ -91,6 +91,9 @@ def _lookup(c: Context, node: Node, x: Stored) -> Stored:
     """An activation as a table, indexed by what ``x`` stores."""
     function, alpha = str(node.attributes["function"]), float(node.attributes["alpha"])
     before = affine_of(x)
+    if c.is_told_finely(node):
+        table = c.constant(fine_logistic_table(before), f"{node.output}_table")
+        return c.emit("lookup_int8", node.output, FINE_LOGISTIC, [x.name, table], "", DType.INT16)
     out = _after(c, function, node.output, before)
     table = c.constant(c.scheme.activation(function, alpha, before, out), f"{node.output}_table")
     return c.emit(c.scheme.operation("lookup"), node.output, out, [x.name, table])

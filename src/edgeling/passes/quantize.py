@@ -18,6 +18,8 @@ What is chosen, and why:
 - Activations that are no clamp of what is stored (linear, relu, relu6, hard_tanh) are tables: of 256, and of 513 with
   straight lines between them for int16. Where one saturates, what lies beyond is left out of the range of its input.
 - A softmax over more classes than TensorFlow Lite's integers can sum is computed in float, after ``dequantize``.
+- Where rare classes are told apart (``fine``), the table of the last sigmoid holds int16: its entries cost 256 bytes
+  more, and a threshold between two of them is one between two logits.
 - The output's scale has few significant bits, so that dequantising it is exact and needs integers only (1/256 for
   sigmoid and softmax, as TensorFlow Lite demands). Other outputs get some room beyond the range seen.
 
@@ -45,7 +47,7 @@ from edgeling.passes.schemes import SCHEMES
 
 @contract(same_face, ensures=(integers_inside,))
 def quantize(
-    graph: Graph, calibration_rows: ArrayLike | Mapping[str, ArrayLike], precision: str = "int8"
+    graph: Graph, calibration_rows: ArrayLike | Mapping[str, ArrayLike], precision: str = "int8", *, fine: bool = False
 ) -> Graph:  # fmt: skip
     """The integer graph of a float inference graph.
 
@@ -53,6 +55,7 @@ def quantize(
         calibration_rows: float32 [rows, features], inputs as the graph takes them (training rows); of a graph of
             several inputs, such an array for each, by name.
         precision: ``"int8"``, or ``"int16x8"`` for int16 activations with int8 weights.
+        fine: a probability is told in steps of 2^-16 instead of int8's 1/256, as fine as its logit is.
 
     Raises:
         UnsupportedError: another precision, or what has no integer form here, named.
@@ -62,7 +65,7 @@ def quantize(
         raise UnsupportedError(f"an integer precision is {' or '.join(SCHEMES)}", received=repr(precision))
     if graph.variables:
         raise refused(f"{len(graph.variables)} variables", "an integer network learns nothing")
-    context = Context(graph, values_on(graph, _require_rows(graph, calibration_rows)), SCHEMES[precision])
+    context = Context(graph, values_on(graph, _require_rows(graph, calibration_rows)), SCHEMES[precision], fine)
     for name in graph.inputs:
         context.builder.input(name, graph.types[name].shape)
     for node in graph.nodes:
@@ -102,9 +105,10 @@ def _finish(context: Context) -> Graph:
 
 def _dequantize(context: Context, value: str) -> str:
     """From a scale that makes that exact: what has another is brought to one first."""
-    affine = affine_of(context.stored(value))
+    stored = context.stored(value)
+    affine = affine_of(stored)
     try:
-        split_scale(affine.scale, affine.zero_point, context.scheme.dtype.numpy)
+        split_scale(affine.scale, affine.zero_point, stored.rows.dtype)
     except GraphError:
         affine = output_scale(context.float[value], affine.scale, context.scheme.dtype)
     numbers = {"scale": affine.scale, "zero_point": affine.zero_point}

@@ -43,6 +43,7 @@ class Comparison:
         rows: how many were left out, in all.
         refitted: rows that what is deployed has learned from once more; 0: it has not.
         percent: scores are shares.
+        rate: a sentence about the learning rate; empty where one was given.
     """
 
     ways: tuple[Compared, ...]
@@ -51,6 +52,7 @@ class Comparison:
     rows: int
     refitted: int
     percent: bool
+    rate: str = ""
 
 
 def comparison_section(comparison: Comparison) -> Markup:
@@ -78,7 +80,8 @@ def _reading(comparison: Comparison) -> Markup:
     else:
         why = f"{comparison.chosen} is deployed."
     again = f" It has learned once more, from {plural(comparison.refitted, 'row')}." if comparison.refitted else ""
-    return element("div", paragraph(why + again), paragraph(how, style="quiet"))
+    rate = [paragraph(comparison.rate)] if comparison.rate else []
+    return element("div", paragraph(why + again), *rate, paragraph(how, style="quiet"))
 
 
 def bars(ways: Sequence[Compared], percent: bool) -> Markup:

@@ -388,7 +388,9 @@ def _of_artifact(found: Pipeline | DeployedGraph, precision: str, calibration_da
             )
         graph = deployed.graphs["float32"]
         rows = dict(zip(graph.inputs, rows_of_ports(graph, calibration_data), strict=True))
-        small = quantize(graph, rows, precision)
+        small = quantize(
+            graph, rows, precision, fine=deployed.interface is not None and deployed.interface.decides_finely
+        )
         return replace(deployed, graphs={**deployed.graphs, precision: small}, programs={})
     deployed.program(precision)
     return deployed

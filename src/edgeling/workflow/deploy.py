@@ -195,12 +195,13 @@ def deployable(
         UnsupportedError: integers are asked for, and the network holds what cannot be quantised.
     """
     small = optimize(graph)
-    graphs = {"float32": small}
+    interface, graphs = interface or interface_of(small), {"float32": small}
     if calibration is not None:
         seen = dict(zip(graph.inputs, _each(calibration), strict=True))
-        graphs |= {p: quantize(small, seen, p) for p in precisions if p != "float32"}
+        fine = interface.decides_finely
+        graphs |= {p: quantize(small, seen, p, fine=fine) for p in precisions if p != "float32"}
     chosen = {p: graphs[p] for p in precisions if p in graphs}
-    return Deployable(name, chosen, _each(rows), interface or interface_of(small))
+    return Deployable(name, chosen, _each(rows), interface)
 
 
 def interface_of(graph: Graph) -> Interface:

@@ -18,11 +18,13 @@ from edgeling.workflow.diagnosing import explained, network_diagnosis
 from edgeling.workflow.fitting import Fitted, fit_again, fit_network
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
+from edgeling.workflow.rate_choice import RateChoice, with_found_rate
 from edgeling.workflow.recipes import Recipe, recipes_for
 from edgeling.workflow.reference import reference
-from edgeling.workflow.selection import Selection, compare, fold_count, folds
+from edgeling.workflow.selection import Fold, Selection, best_network, compare, fold_count, folds
 from edgeling.workflow.settings import LINEAR
 
+BALANCED_WITH = 2  # recipes, the first ones, with which ways to balance are tried
 LEAST_REFIT = 0.03  # of the rows learned from: for fewer, learning once more changes nothing
 
 
@@ -41,6 +43,7 @@ class Learned:
         balancing: what was done about rare classes.
         unseen: what was told of rows left out; None of a target of numbers, or where there were no such rows.
         findings: what is wrong with the first training.
+        rate: what was found about the learning rate; None where one was given, or nothing could be compared.
     """
 
     fitted: Fitted
@@ -52,6 +55,7 @@ class Learned:
     balancing: Balancing = field(default_factory=Balancing)
     unseen: Unseen | None = None
     findings: tuple[Finding, ...] = ()
+    rate: RateChoice | None = None
 
 
 def learn(
@@ -85,13 +89,14 @@ def _balanced(problem: Problem, parts: Split, progress: Progress, shuffled: bool
     """The problem with a way to balance, where it was left to choose."""
     if problem.settings.balance != "auto":
         return problem, None
-    plain, recipe = problem.balanced("none"), recipes_for(problem)[0]
+    plain = problem.balanced("none")
+    recipes = recipes_for(plain)[:BALANCED_WITH]
     if not len(parts.validation):
         return plain, None
     with progress.stage("Balancing the classes") as stage:
-        first = fit_network(plain, recipe, parts.train, parts.validation, Progress())
-        count, _ = fold_count(plain, [recipe] * len(WAYS), first, len(parts.train), shuffled)
-        chosen, tried = choose_balance(plain, recipe, folds(plain, parts, count), stage.at)
+        first = fit_network(plain, recipes[0], parts.train, parts.validation, Progress())
+        count, _ = fold_count(plain, recipes[:1] * len(WAYS), first, len(parts.train), shuffled)
+        chosen, tried = choose_balance(plain, recipes, folds(plain, parts, count), stage.at)
         stage.done(f"{tried.how}, of {len(tried.tried)} ways tried")
     return chosen, tried
 
@@ -123,8 +128,10 @@ def _learned(problem: Problem, parts: Split, progress: Progress, shuffled: bool,
         return alone
     kept = alone
     try:
-        selection = _compared(problem, bent, parts, recipes, fitted, progress, shuffled)
+        selection, cut = _compared(problem, bent, parts, recipes, fitted, progress, shuffled)
         kept = _chosen(selection, recipes, alone)
+        if problem.settings.learning_rate is None:
+            kept = _with_rate(problem, bent, recipes, kept, cut, progress)
         problem = (kept.deployed != LINEAR and kept.recipe.bends and bent) or problem
         kept = replace(kept, preparation=problem.preparation)
         return _again(problem, parts, kept, progress)
@@ -138,16 +145,33 @@ def _learned(problem: Problem, parts: Split, progress: Progress, shuffled: bool,
 def _compared(
     problem: Problem, bent: Problem | None, parts: Split, recipes: tuple[Recipe, ...], fitted: Fitted,
     progress: Progress, shuffled: bool,
-) -> Selection:  # fmt: skip
-    """The best of what is worth trying."""
+) -> tuple[Selection, list[Fold]]:  # fmt: skip
+    """The best of what is worth trying, and the folds it was tried on."""
     count, tried = fold_count(problem, recipes, fitted, len(parts.train), shuffled)
+    cut = folds(problem, parts, count)
     with progress.stage("Comparing on rows left out") as stage:
-        selection = compare(problem, bent, recipes[:tried], folds(problem, parts, count), fitted, stage.at)
+        selection = compare(problem, bent, recipes[:tried], cut, fitted, stage.at)
         names = sorted(selection.candidates, key=selection.score, reverse=True)[:3]
         metric = units.headline_metric(problem.preparation.target.task)
         told = ", ".join(f"{name} {units.metric(metric, selection.score(name))}" for name in names)
         stage.done(f"{told}: {selection.chosen}")
-    return selection
+    return selection, cut
+
+
+def _with_rate(
+    problem: Problem, bent: Problem | None, recipes: tuple[Recipe, ...], learned: Learned, cut: list[Fold],
+    progress: Progress,
+) -> Learned:  # fmt: skip
+    """The best network at the rate that a range test finds, where that is better still."""
+    selection = learned.selection
+    assert selection
+    name = best_network(selection.candidates, problem.settings)
+    recipe = next(each for each in recipes if each.name == name)
+    with progress.stage("Finding a learning rate") as stage:
+        selection, changed, rate = with_found_rate((recipe.bends and bent) or problem, recipe, selection, cut)
+        stage.done(rate.sentence)
+    kept = tuple(changed if each is recipe else each for each in recipes)
+    return replace(_chosen(selection, kept, learned), rate=rate)
 
 
 def _chosen(selection: Selection, recipes: tuple[Recipe, ...], alone: Learned) -> Learned:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from edgeling.checking import number, whole
-from edgeling.errors import UnsupportedError
+from edgeling.errors import TrainingError, UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.models import Sequential
 from edgeling.models.range_test import losses_at
@@ -56,6 +56,7 @@ def find_learning_rate(
     model: Sequential,
     x: Any,
     y: Any,
+    sample_weight: Any = None,
     *,
     batch_size: int = 32,
     steps: int = 100,
@@ -69,7 +70,7 @@ def find_learning_rate(
 
     Args:
         model: compiled.
-        x, y: rows and targets, as ``fit`` takes them.
+        x, y, sample_weight: rows, targets and what rows count, as ``fit`` takes them.
         steps: how many rates, at the most.
         lowest, highest: the first and the last.
         seed: of the order of rows; it repeats the result.
@@ -86,15 +87,20 @@ def find_learning_rate(
         raise UnsupportedError("rates grow from lowest, above zero, to highest", received=f"{low:g} to {high:g}")
     rates = np.geomspace(low, high, whole("steps", steps, 10))
     smooth, running = list[float](), 0.0
-    for step, loss in enumerate(losses_at(model, x, y, rates, batch_size=batch_size, seed=seed)):
+    for step, loss in enumerate(losses_at(model, x, y, rates, sample_weight, batch_size=batch_size, seed=seed)):
         running = SMOOTHING * running + (1 - SMOOTHING) * loss
         smooth.append(running / (1 - SMOOTHING ** (step + 1)))
         if smooth[-1] > DIVERGED * min(smooth):
             break
+    if not smooth:
+        raise TrainingError(
+            "the loss is finite before the first step", received="NaN or infinity",
+            remedy="look at inputs and targets for huge or missing values",
+        )  # fmt: skip
     losses = np.array(smooth)
     return LearningRates(rates[: len(losses)], losses, suggested(rates[: len(losses)], smooth))
 
 
 def suggested(rates: Array, losses: Sequence[float]) -> float:
     """A tenth of the rate at which the smoothed loss was least."""
-    return float(rates[int(np.argmin(losses))]) / 10 if len(losses) else float(rates[0])
+    return float(rates[int(np.argmin(losses))]) / 10

@@ -107,6 +107,11 @@ _CLIPPED = replace(
     activation="selu", initializer="lecun_normal", weight_decay=0.0, clips=True,
 )  # fmt: skip
 
+_WIDE = Recipe(
+    "wide", "twice the width, a learning rate that falls to nothing, large batches", width=2, batch_size=128,
+    learning_rate=0.005, weight_decay=0.1,
+)  # fmt: skip
+
 
 def _lasting(recipe: Recipe, epochs: int) -> Recipe:
     return replace(recipe, name=f"{recipe.name}-{epochs}", epochs=epochs)
@@ -118,6 +123,8 @@ RECIPES = (
     _lasting(_ANNEALED, 8),
 )  # fmt: skip
 """In the order in which they are tried, as far as there is time: so chosen that each is the best on some tables."""
+WIDE = _lasting(_WIDE, 64)
+"""Of rare classes the second that is tried: in which order rows come is told better by more units."""
 # A category is in few rows.
 EMBEDDING = replace(PLAIN, batch_size=256, learning_rate=0.002)
 # So is a rare class, which is in few batches of 16.
@@ -126,6 +133,8 @@ RARE = replace(PLAIN, batch_size=128, learning_rate=0.005)
 
 ADDITIVE_RECIPE = Recipe(ADDITIVE, "a sum over columns, a small network each", additive=True)
 BENT = tuple(replace(each, name=f"log-{each.name}", bends=True) for each in RECIPES[1:5])
+ALONE = (WIDE, *BENT, ADDITIVE_RECIPE)
+"""Compared only where a table calls for them, or tried because they were asked for."""
 
 
 def recipes_for(problem: Problem, *, skewed: bool = False) -> tuple[Recipe, ...]:
@@ -139,8 +148,9 @@ def recipes_for(problem: Problem, *, skewed: bool = False) -> tuple[Recipe, ...]
         return (replace(EMBEDDING, name=asked, additive=True) if asked == ADDITIVE else EMBEDDING,)
     if skewed and asked == AUTO:
         return (PLAIN, *(recipe for pair in zip(BENT, RECIPES[1:5], strict=True) for recipe in pair), *RECIPES[5:])
-    found = tuple(each for each in (*RECIPES, *BENT, ADDITIVE_RECIPE) if each.name == asked) or RECIPES
-    return tuple(RARE if each is PLAIN and problem.settings.minds_rare_classes else each for each in found)
+    rare = problem.settings.minds_rare_classes
+    every = (RARE, WIDE, *RECIPES[1:]) if rare else RECIPES
+    return tuple(each for each in (*every, *ALONE) if each.name == asked) or every
 
 
 def settled(settings: Settings, recipe: Recipe) -> Settings:

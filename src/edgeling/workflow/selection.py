@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edgeling.data import Split
+from edgeling.data.correction import fit_correction
 from edgeling.data.split import random_order
 from edgeling.data.table import distinct_values
 from edgeling.errors import TrainingError
@@ -47,7 +48,8 @@ class Candidate:
         answers: float32 [rows, outputs] of the rows left out, in the order of ``Selection.rows``, without what balanced
             classes shift.
         logits: of classes, what these answers are the sigmoid or softmax of, float64; of numbers None.
-        losses: of each of them: crossentropy, or the squared error in standard deviations of the target.
+        losses: of each of them: crossentropy, or the squared error in standard deviations of the target. Where rare
+            classes count, of answers that are corrected as what is deployed will be.
         scores: of each of them: 1 where the class is right, else 0; of numbers the squared error, negative.
         network: what learned from the first fold.
         fitted: the training of that; None of what is not trained.
@@ -102,6 +104,11 @@ class Selection:
         scale = 1.0 if self.classes else max(float(np.var(self.truth)), 1e-30)
         return float(np.std(scores) / np.sqrt(len(scores)) / scale)
 
+    def replacing(self, candidate: Candidate, settings: Settings) -> Selection:
+        """The same with another candidate in the place of the one of its name."""
+        candidates = {**self.candidates, candidate.name: candidate}
+        return replace(self, candidates=candidates, chosen=chosen_of(candidates, settings))
+
 
 def fold_count(
     problem: Problem, recipes: Sequence[Recipe], first: Fitted, rows: int, shuffled: bool
@@ -112,7 +119,9 @@ def fold_count(
     """
     fits = [predicted_ns(problem, each, first, rows) for each in recipes]
     watched = [EPOCH_NS * _epochs(each, first, problem.settings) for each in recipes]
-    budget = min(max(WORTH_FITS * fits[0], LEAST_BUDGET_NS), BUDGET_NS)
+    # One fold of a table with a rare class has a handful of its rows, which tell nothing.
+    least = BUDGET_NS if problem.settings.minds_rare_classes else LEAST_BUDGET_NS
+    budget = min(max(WORTH_FITS * fits[0], least), BUDGET_NS)
     seen = [each.structure for each in recipes]
     once = [COMPILE_NS * (form not in seen[:i] and i > 0) for i, form in enumerate(seen)]
     for count in (FOLDS, 3, 1) if shuffled else (1,):
@@ -182,13 +191,23 @@ def compare(
         tell(recipe.name)
         with suppress(TrainingError):  # one that diverges is none to choose; of the first it was said
             own, known = (recipe.bends and bent) or problem, first if recipe is recipes[0] else None
-            found[recipe.name] = _judged(own, recipe, cut, rows, known)
-    chosen = _best(found, problem.settings)
+            found[recipe.name] = judged(own, recipe, cut, rows, known)
+    chosen = chosen_of(found, problem.settings)
     return Selection(found, chosen, len(cut), rows, problem.y[rows], problem.classes)
 
 
-def _judged(problem: Problem, recipe: Recipe, cut: Sequence[Fold], rows: Array, first: Fitted | None) -> Candidate:
-    """A recipe on every fold; of those whose end is known only the first is watched, for the report."""
+def judged(
+    problem: Problem, recipe: Recipe, cut: Sequence[Fold], rows: Array, first: Fitted | None = None
+) -> Candidate:  # fmt: skip
+    """A recipe on every fold; of those whose end is known only the first is watched, for the report.
+
+    Args:
+        rows: that are left out, of all folds.
+        first: what it made of the first fold, if that is known.
+
+    Raises:
+        TrainingError: the loss was not finite.
+    """
     first = first or fit_network(problem, recipe, *cut[0], Progress())
     networks, epochs = [first.network], [first.best_epoch]
     for train, left_out in cut[1:]:
@@ -225,7 +244,10 @@ def _left_out(
     ])  # fmt: skip
     answers = outputs_of(told) if problem.classes else told
     truth = (problem.straight or problem).y[rows]
-    return answers, told if problem.classes else None, *losses_and_scores(answers, truth, problem.classes)
+    losses, scores = losses_and_scores(answers, truth, problem.classes)
+    if problem.settings.minds_rare_classes and np.isfinite(told).all():
+        losses, _ = losses_and_scores(fit_correction(told, truth).probabilities(told), truth, problem.classes)
+    return answers, told if problem.classes else None, losses, scores
 
 
 def losses_and_scores(answers: Array, truth: Array, classes: int) -> tuple[Array, Array]:
@@ -238,23 +260,28 @@ def losses_and_scores(answers: Array, truth: Array, classes: int) -> tuple[Array
     return -np.log(np.clip(told, _LEAST_SHARE, 1)), (shares.argmax(axis=1) == truth).astype(np.float64)
 
 
-def _best(found: Mapping[str, Candidate], settings: Settings) -> str:
+def chosen_of(found: Mapping[str, Candidate], settings: Settings) -> str:
     """The recipe with the best score, of equals the one with the least loss; the reference if that does as well.
 
     It does where the best recipe is ahead by no more than chance, and the reference is smaller. Who asked for one thing
     gets it.
     """
     linear = found[LINEAR]
-    networks = [candidate for name, candidate in found.items() if name != LINEAR]
-    best = max(networks, key=lambda each: (float(np.mean(_judged_by(each, settings))), -each.loss))
+    best = found[best_network(found, settings)]
     if settings.recipe != AUTO or settings.hidden is not None:
         return LINEAR if settings.recipe == LINEAR else best.name
-    gains = _judged_by(best, settings) - _judged_by(linear, settings)
+    gains = judged_by(best, settings) - judged_by(linear, settings)
     # Of a rare class few rows tell by how much a network is better: a margin would keep every one out.
-    ahead = float(np.mean(gains)) > 0 if settings.minds_rare_classes else is_ahead(gains, len(networks))
+    ahead = float(np.mean(gains)) > 0 if settings.minds_rare_classes else is_ahead(gains, len(found) - 1)
     return best.name if ahead else LINEAR
 
 
-def _judged_by(candidate: Candidate, settings: Settings) -> Array:
+def best_network(found: Mapping[str, Candidate], settings: Settings) -> str:
+    """The recipe with the best score, of equals the one with the least loss."""
+    networks = {name: (float(np.mean(judged_by(each, settings))), -each.loss) for name, each in found.items()}
+    return max((name for name in networks if name != LINEAR), key=networks.__getitem__)
+
+
+def judged_by(candidate: Candidate, settings: Settings) -> Array:
     """Of each row: its score; where rare classes count, how likely its class was told, for accuracy is noise there."""
     return -candidate.losses if settings.minds_rare_classes else candidate.scores

@@ -25,8 +25,8 @@ SPLITS = ("random", "time", "group")
 AUTO, LINEAR, ADDITIVE = "auto", "linear", "additive"
 RECIPE_CHOICES = (
     AUTO, LINEAR, ADDITIVE, "plain", "annealed-8", "annealed-24", "annealed-64", "decayed-24", "decayed-64",
-    "smoothed-16", "smoothed-64", "clipped-32", "clipped-128", "log-smoothed-64", "log-decayed-24", "log-annealed-24",
-    "log-clipped-128",
+    "smoothed-16", "smoothed-64", "wide-64", "clipped-32", "clipped-128", "log-smoothed-64", "log-decayed-24",
+    "log-annealed-24", "log-clipped-128",
 )  # fmt: skip
 
 ClassWeight = Mapping[str, float] | None
@@ -45,7 +45,8 @@ class Settings:
         precision: what is deployed; "auto" takes int8 where it is smaller and loses at most 1 % accuracy or R².
         hidden: units of each hidden layer, () for none; None sizes them by the table.
         activation: of the hidden layers, by Keras's name; None: the recipe's.
-        batch_size, learning_rate: None: the recipe's.
+        batch_size: None: the recipe's.
+        learning_rate: None: the recipe's, or the one that a range test finds, if rows left out say it is better.
         weight_decay: the share of each weight, times the learning rate, that a step takes away (Adam's, in
             Keras); None: the recipe's.
         epochs: at the most; training stops once the validation loss has not improved for a while.

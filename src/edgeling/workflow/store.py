@@ -75,11 +75,17 @@ def command_of(trained: Trained, *begin: str) -> str:
     words = [*begin] or ["edgeling", "train", trained.source, "--target", trained.check.target]
     for option, name in _OPTIONS.items():
         value = getattr(settings, name)
-        if name == "seed" or value != getattr(usual, name):
+        if name == "seed" or _differs(value, getattr(usual, name)):
             words += [f"--{option}", _option_text(value)]
     words += [] if settings.refit else ["--no-refit"]
     words += _reading_options(trained.reading)
     return shlex.join(words + ([] if settings.importance else ["--no-importance"]))
+
+
+def _differs(value: Any, usual: Any) -> bool:
+    """Whether an option says something; a table in memory does, and has no truth value of being another."""
+    plain = isinstance(value, str | int | float | tuple | Mapping | Path | None)
+    return value != usual if plain else value is not usual
 
 
 def _reading_options(reading: Reading) -> list[str]:
@@ -153,6 +159,7 @@ def _training(trained: Trained) -> dict[str, Any]:
         "rows": rows,
         "recipe": trained.learned.deployed,
         "refitted": trained.learned.refitted,
+        "learning_rate": trained.learned.rate and trained.learned.rate.to_json(),
         "compared": _compared(trained),
     }
 

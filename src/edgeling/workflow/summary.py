@@ -40,7 +40,7 @@ from edgeling.report.content import (
 from edgeling.report.parts import plural
 from edgeling.toolchain.prove import Proof
 from edgeling.workflow.pipeline import Pipeline, shares
-from edgeling.workflow.recipes import ADDITIVE_RECIPE, BENT, RECIPES
+from edgeling.workflow.recipes import ALONE, RECIPES
 from edgeling.workflow.settings import LINEAR
 from edgeling.workflow.train import Trained
 
@@ -162,7 +162,7 @@ def _comparison(trained: Trained) -> Comparison | None:
     selection, learned, parts = trained.selection, trained.learned, trained.division.parts
     if selection is None:
         return None
-    known = (*RECIPES, *BENT, ADDITIVE_RECIPE)
+    known = (*RECIPES, *ALONE)
     described = {LINEAR: "ridge or logistic regression", **{each.name: each.description for each in known}}
     ways = tuple(
         Compared(
@@ -173,7 +173,8 @@ def _comparison(trained: Trained) -> Comparison | None:
     )  # fmt: skip
     refitted = len(parts.train) + len(parts.validation) if learned.refitted else 0
     rows = len(selection.rows)
-    return Comparison(ways, learned.deployed, selection.folds, rows, refitted, bool(selection.classes))
+    rate = f"The learning rate of {learned.rate.recipe}: {learned.rate.sentence}." if learned.rate else ""
+    return Comparison(ways, learned.deployed, selection.folds, rows, refitted, bool(selection.classes), rate)
 
 
 _LOSSES = {
