@@ -254,12 +254,13 @@ class CtrlC(Progress):
 
 def test_an_interrupted_run_is_the_one_with_as_many_epochs(tmp_path: Path) -> None:
     progress = CtrlC(5)
-    stopped, whole = run(epochs=1000, progress=progress, keep_interrupted=True), run(epochs=5)
+    stopped, whole = run(epochs=1000, progress=progress, keep_interrupted=True), run(epochs=5, learning_rate=0.01)
     assert stopped.fitted.stopped_by == "interrupt"
     assert stopped.fitted.epochs == stopped.settings.epochs == 5
     for mine, other in zip(stopped.fitted.network.get_weights(), whole.fitted.network.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, other)
     assert f"epoch {whole.fitted.best_epoch}, the best of 5" in progress.notes[0]
+    assert "--learning-rate 0.01" in command_of(stopped)
     assert "--epochs 5" in command_of(stopped)
     assert any("Ctrl-C after 5 epochs" in note for note in stopped.notes)
     details = load(save(stopped, tmp_path / "m.edgeling")).details
@@ -372,3 +373,12 @@ def test_activation_and_weight_decay_are_the_networks() -> None:
     assert first.get_config()["activation"] == "tanh"
     assert trained.fitted.network.optimizer.weight_decay == 0.25  # type: ignore[union-attr]
     assert [layer.units for layer in run(hidden=(), epochs=2).fitted.network.layers] == [1]  # type: ignore[attr-defined]
+
+
+def test_a_table_in_memory_to_judge_on_is_told_in_the_command() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": A, "b": B, "y": np.where(A > 0, "p", "q")})
+    trained = train(
+        frame[:50], "y", test=frame[50:], targets="native", recipe="plain", epochs=1, importance=False
+    )  # fmt: skip
+    assert "--test TABLE" in command_of(trained)

@@ -115,7 +115,7 @@ def test_the_command_says_what_was_chosen() -> None:
     chosen = Settings("regression", "int8", (8, 4), "tanh", epochs=5, seed=3, weight_decay=0.01)
     how = Reading(encoding="latin-1", missing=("-9", "no idea"), day_first=False)
     petals = SimpleNamespace(target="petal width")
-    learned = SimpleNamespace(recipe=PLAIN)
+    learned = SimpleNamespace(recipe=PLAIN, fitted=SimpleNamespace(stopped_by="patience"))
     chosen = settled(chosen, PLAIN)
     trained = SimpleNamespace(source="my flowers.csv", settings=chosen, check=petals, reading=how, learned=learned)
     options = (

@@ -72,10 +72,12 @@ def command_of(trained: Trained, *begin: str) -> str:
     from edgeling.workflow.settings import Settings
 
     settings, usual = trained.settings, settled(Settings(), trained.learned.recipe)
+    # What was interrupted had not come to asking for another rate.
+    said = {"seed", "learning_rate"} if trained.learned.fitted.stopped_by == "interrupt" else {"seed"}
     words = [*begin] or ["edgeling", "train", trained.source, "--target", trained.check.target]
     for option, name in _OPTIONS.items():
         value = getattr(settings, name)
-        if name == "seed" or _differs(value, getattr(usual, name)):
+        if name in said or _differs(value, getattr(usual, name)):
             words += [f"--{option}", _option_text(value)]
     words += [] if settings.refit else ["--no-refit"]
     words += _reading_options(trained.reading)
