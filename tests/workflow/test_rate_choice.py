@@ -24,6 +24,7 @@ from edgeling.workflow.store import manifest
 from edgeling.workflow.summary import trained_content
 from edgeling.workflow.train import Trained, train
 
+SMALL, GIVEN = 0.0005, 0.003  # rates
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(300, 3))
 TABLE = from_arrays(X, np.where(X[:, 0] * X[:, 1] > 0, "a", "b"))
@@ -50,12 +51,12 @@ def chosen(recipe: Recipe, **settings: Any) -> Any:
 
 
 def test_a_rate_far_too_small_gives_way_to_the_one_found() -> None:
-    before, after, recipe, told = chosen(replace(PLAIN, learning_rate=0.0005))
-    assert told.used == told.tried == recipe.learning_rate > 0.0005 * ALIKE
-    assert told.used <= REACH * 0.0005 < told.found
+    before, after, recipe, told = chosen(replace(PLAIN, learning_rate=SMALL))
+    assert told.used == told.tried == recipe.learning_rate > SMALL * ALIKE
+    assert told.used <= REACH * SMALL < told.found
     assert after.candidates["plain"].loss < before.candidates["plain"].loss
     assert after.candidates["linear"] is before.candidates["linear"]
-    assert "better than 0.0005" in told.sentence
+    assert f"better than {SMALL:.2g}" in told.sentence
 
 
 def test_a_good_rate_stays() -> None:
@@ -69,10 +70,10 @@ def test_a_good_rate_stays() -> None:
 
 def test_nothing_is_compared_that_would_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_choice, "BUDGET_NS", 1.0)
-    _, _, recipe, told = chosen(replace(PLAIN, learning_rate=0.0005))
-    assert (told.tried, told.used, recipe.learning_rate) == (None, 0.0005, 0.0005)
+    _, _, recipe, told = chosen(replace(PLAIN, learning_rate=SMALL))
+    assert (told.tried, told.used, recipe.learning_rate) == (None, SMALL, SMALL)
     assert "long" in told.why
-    assert told.found > 0.0005
+    assert told.found > SMALL
 
 
 def test_rows_that_count_differently_count_so_in_the_range_test() -> None:
@@ -93,8 +94,8 @@ def test_train_tells_what_was_found_and_used() -> None:
 
 
 def test_a_rate_that_is_given_is_taken() -> None:
-    trained = run(learning_rate=0.003)
-    assert trained.settings.learning_rate == 0.003
+    trained = run(learning_rate=GIVEN)
+    assert trained.settings.learning_rate == GIVEN
     assert trained.learned.rate is None
     assert manifest(trained, "")["training"]["learning_rate"] is None
     assert "The learning rate of" not in render(trained_content(trained, ""))
