@@ -18,7 +18,9 @@ from edgeling.formats import archive
 from edgeling.formats.keras_file import load_keras, save_keras
 from edgeling.layers import Permute, RepeatVector
 from edgeling.layers.merging import Merging
+from edgeling.layers.noise import SpatialDropout
 from edgeling.layers.registry import TABLE
+from edgeling.layers.row_normalization import NormalizedRows
 from edgeling.layers.windows import Ranked
 from edgeling.models import Sequential, load_model
 from tests.formats.models import members_of, rows, varied
@@ -61,8 +63,12 @@ def test_a_model_comes_back_as_it_was(tmp_path: Path) -> None:
 
 
 def test_the_shared_model_holds_every_layer_of_rows_of_one_dimension() -> None:
-    """Of images, sequences and several inputs: tests/training/test_against_keras_windows.py, test_functional.py."""
-    others = (Ranked, Merging, Permute, RepeatVector, layers.InputLayer)
+    """Of images, sequences and several inputs: tests/training/test_against_keras_windows.py, test_functional.py; what
+    normalises, encodes and disturbs: test_against_keras_normalizing.py."""
+    others: tuple[type, ...] = (Ranked, Merging, Permute, RepeatVector, layers.InputLayer, layers.Masking)
+    others += (NormalizedRows, layers.RMSNormalization, layers.UnitNormalization, layers.PReLU, layers.Embedding)
+    others += (layers.CategoryEncoding, layers.Discretization, SpatialDropout, layers.AlphaDropout)
+    others += (layers.GaussianNoise, layers.GaussianDropout, layers.ActivityRegularization)
     of_rows = {name for name, kind in TABLE.items() if not issubclass(kind, others)}
     assert {type(layer).__name__ for layer in varied().layers} == of_rows
 

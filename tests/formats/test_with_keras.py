@@ -238,7 +238,7 @@ REFUSED = {
     "constraint": (lambda: sequential(L.Dense(3, kernel_constraint="non_neg")), "kernel_constraint"),
     "mixed precision": (lambda: sequential(L.Dense(3, dtype="mixed_float16")), "float32"),
     "recurrent": (lambda: sequential(L.LSTM(3), shape=(5, 2)), "LSTM"),
-    "channels first": (lambda: sequential(L.BatchNormalization(axis=1), shape=(5, 2)), "last axis"),
+    "channels first": (lambda: sequential(L.MaxPooling1D(data_format="channels_first"), shape=(5, 2)), "come last"),
     "unknown length": (lambda: sequential(L.Activation("relu"), shape=(None,)), "known"),
 }
 

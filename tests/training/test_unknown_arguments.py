@@ -25,11 +25,14 @@ NEEDED: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("SeparableConv1D", "SeparableConv2D"), (4, 3)),
     **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D", "RepeatVector"), (3,)), "Permute": ((2, 1),),
     "RandomTranslation": (0.1, 0.1), **dict.fromkeys(("RandomRotation", "RandomZoom"), (0.1,)),
+    **dict.fromkeys(("AlphaDropout", "GaussianDropout", "GaussianNoise"), (0.5,)),
+    **dict.fromkeys(("SpatialDropout1D", "SpatialDropout2D"), (0.5,)),
+    "CategoryEncoding": (3,), "Discretization": ([1.0],), "Dot": (1,), "Embedding": (3, 2),
     **dict.fromkeys(losses.FUNCTIONS, (np.ones((2, 2)), np.ones((2, 2)))),
     **{name: (np.ones(2),) for name, f in vars(activations).items() if isinstance(f, activations.ActivationFunction)},
 }  # fmt: skip
 # Those whose arguments are somebody else's: a function's, hooks and attributes, what a subclass of one's own asks for.
-ANYTHING = {"MeanMetricWrapper", "LambdaCallback", "Metric.update_state", "Metric.__call__"}
+ANYTHING = {"Lambda", "MeanMetricWrapper", "LambdaCallback", "Metric.update_state", "Metric.__call__"}
 
 
 def taking_anything() -> Iterator[tuple[str, Callable[..., Any]]]:

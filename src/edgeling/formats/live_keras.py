@@ -174,8 +174,7 @@ def _for_keras(layer: Layer, their: Any) -> list[Array]:
     """A layer's weights in Keras's order."""
     held = their.get_weights()
     if isinstance(layer, Normalization) and held and layer.input_row:
-        mean, variance = (np.broadcast_to(np.float32(x), layer.input_row) for x in (layer.mean, layer.variance))
-        return [mean, variance, held[2]]
+        return [*layer.held(layer.input_row), held[2]]
     return layer.get_weights()
 
 

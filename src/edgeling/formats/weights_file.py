@@ -77,8 +77,7 @@ def _by_key(model: Model, held: hdf5.Contents) -> list[tuple[Layer, list[Array]]
 def _shapes(layer: Layer, stored: int) -> list[tuple[int, ...]]:
     """What is read for a layer; a normalisation without stored moments keeps its own."""
     if isinstance(layer, Normalization):
-        row = layer.input_row or ()
-        return [row, row, ()] if stored else []
+        return layer.kept_shapes(layer.input_row or ()) if stored else []
     return [w.shape for w in layer.weights]
 
 

@@ -20,22 +20,42 @@ from edgeling.layers.core import (
     Dropout,
     Flatten,
     Identity,
+    Lambda,
     LeakyReLU,
     ReLU,
     Reshape,
     Softmax,
+)
+from edgeling.layers.embedding import (
+    Embedding,
+)
+from edgeling.layers.encoding import (
+    CategoryEncoding,
+    Discretization,
 )
 from edgeling.layers.masking import Masking
 from edgeling.layers.merging import (
     Add,
     Average,
     Concatenate,
+    Dot,
     Maximum,
     Minimum,
     Multiply,
     Subtract,
 )
+from edgeling.layers.noise import (
+    ActivityRegularization,
+    AlphaDropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+)
 from edgeling.layers.normalization import BatchNormalization, Normalization, Rescaling
+from edgeling.layers.parametric import (
+    PReLU,
+)
 from edgeling.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -57,8 +77,30 @@ from edgeling.layers.reshaping import (
     ZeroPadding1D,
     ZeroPadding2D,
 )
+from edgeling.layers.row_normalization import (
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
 
 __all__ = [
+    "Lambda",
+    "Embedding",
+    "CategoryEncoding",
+    "Discretization",
+    "Dot",
+    "ActivityRegularization",
+    "AlphaDropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "PReLU",
+    "GroupNormalization",
+    "LayerNormalization",
+    "RMSNormalization",
+    "UnitNormalization",
     "Activation",
     "Add",
     "Average",

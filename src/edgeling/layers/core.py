@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from edgeling import activations, initializers, regularizers
 from edgeling.checking import number, whole
 from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder
+from edgeling.layers.axes import Last, axes_of, axis_argument
 from edgeling.layers.base import Layer, Shape, size
 from edgeling.layers.windows import channels_last
 from edgeling.network.tracing import Tracer
@@ -67,8 +68,11 @@ class Dense(Layer):
         b, shape = tracer.builder, tracer.builder.type_of(x).shape
         bias = tracer.value(self.bias) if self.bias else no_bias(tracer, self.units)
         y = b.add("dense", as_matrix(b, x), tracer.value(self.kernel), bias)
-        y = y if len(shape) == 2 else b.add("reshape", y, shape=(*shape[:-1], self.units))
-        return activations.get(self.activation).trace(b, y)
+        y = activations.get(self.activation).trace(b, y)
+        return y if len(shape) == 2 else b.add("reshape", y, shape=(*shape[:-1], self.units))
+
+
+LARGE_NEGATIVE = -3e4  # what masked scores become in Keras's softmax of float32
 
 
 def no_bias(tracer: Tracer, outputs: int) -> str:
@@ -98,7 +102,7 @@ class Activation(Layer):
 
 
 class ReLU(Layer):
-    """``max(x, 0)``; with ``max_value=6`` relu6, with a ``negative_slope`` leaky."""
+    """``x`` above the threshold (at most ``max_value``), ``negative_slope * (x - threshold)`` below."""
 
     takes_vectors = supports_masking = True
     arguments = ("max_value", "negative_slope", "threshold")
@@ -110,17 +114,27 @@ class ReLU(Layer):
         self.max_value = None if max_value is None else number("max_value", max_value, 0.0)
         self.negative_slope = number("negative_slope", negative_slope, 0.0)
         self.threshold = number("threshold", threshold, 0.0)
-        if self.threshold or max_value not in (None, 6) or (max_value and self.negative_slope):
-            raise UnsupportedError(
-                "ReLU is relu, relu6 or leaky",
-                received=f"max_value={max_value}, negative_slope={negative_slope}, threshold={threshold}",
-                remedy="max_value=6, or negative_slope alone",
-            )
 
     def trace(self, tracer: Tracer, x: str) -> str:
-        if self.negative_slope:
-            return activations.ActivationFunction("leaky_relu", float(self.negative_slope)).trace(tracer.builder, x)
-        return (activations.relu6 if self.max_value else activations.relu).trace(tracer.builder, x)
+        b = tracer.builder
+        if self.negative_slope and self.max_value is None and not self.threshold:
+            return activations.ActivationFunction("leaky_relu", float(self.negative_slope)).trace(b, x)
+        y = self._above(tracer, x)
+        if not self.negative_slope:
+            return y
+        below = b.add("subtract", tracer.number(self.threshold, "threshold"), x)
+        below = b.add("multiply", activations.relu.trace(b, below), tracer.number(self.negative_slope, "slope"))
+        return b.add("subtract", y, below)
+
+    def _above(self, tracer: Tracer, x: str) -> str:
+        b = tracer.builder
+        if self.max_value == 6 and not self.threshold:
+            return activations.relu6.trace(b, x)
+        y = activations.relu.trace(b, x)
+        if self.threshold:
+            counts = b.add("compare", x, tracer.number(self.threshold, "threshold"), function="greater")
+            y = b.add("multiply", y, counts)
+        return y if self.max_value is None else b.add("minimum", y, tracer.number(self.max_value, "max_value"))
 
 
 class LeakyReLU(Layer):
@@ -152,46 +166,81 @@ class ELU(Layer):
 
 
 class Softmax(Layer):
-    """Softmax over the last axis."""
+    """Softmax over an axis, or over several as if they were one."""
 
     takes_vectors = supports_masking = True
     arguments = ("axis",)
 
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = axis
+        self.axis = axis_argument(axis)
 
     def output_shape_of(self, row: Shape) -> Shape:
-        if self.axis not in (-1, len(row)):
-            raise UnsupportedError("softmax is over the last axis", received=f"axis={self.axis}")
+        axes_of(self.name, self.axis, len(row) + 1)
         return row
 
     def trace(self, tracer: Tracer, x: str) -> str:
-        return activations.softmax.trace(tracer.builder, x)
+        b, shape, mask = tracer.builder, tracer.builder.type_of(x).shape, tracer.mask_of(x)
+        last = Last.of(b, x, axes_of(self.name, self.axis, len(shape)))
+        if not mask:
+            return last.back(activations.softmax.trace(b, last.there(x)))
+        if len(shape) != 2:
+            raise UnsupportedError(
+                "softmax of what is masked is over the steps", received=f"layer {self.name!r} on rows {shape[1:]}",
+                remedy="Reshape((steps,)) before it",
+            )  # fmt: skip
+        y = activations.softmax.trace(b, b.add("select", mask, x, tracer.number(LARGE_NEGATIVE, "masked")))
+        return b.add("select", mask, y, tracer.number(0.0))
 
 
 class Dropout(Layer):
     """While training, sets a share ``rate`` of the inputs to zero and scales up the rest.
 
     What is dropped follows the step and ``seed``; without one, the seed of the fit.
+
+    Args:
+        noise_shape: of what is drawn, with the batch: an axis of length 1 is dropped as one, None is drawn whole.
     """
 
     supports_masking = True
-    arguments = ("rate", "noise_shape", "seed")
+    arguments: ClassVar[tuple[str, ...]] = ("rate", "noise_shape", "seed")
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not 0 <= number("rate", rate) < 1:
             raise UnsupportedError("a dropout rate lies from 0 to below 1", received=str(rate))
-        if noise_shape is not None:
-            raise UnsupportedError("dropout draws every element by itself", received=f"noise_shape={noise_shape}")
-        self.rate, self.noise_shape, self.seed = float(rate), None, None if seed is None else whole("seed", seed, 0)
+        self.rate, self.seed = float(rate), None if seed is None else whole("seed", seed, 0)
+        if not isinstance(noise_shape, (list, tuple, type(None))):
+            raise UnsupportedError("noise_shape is a tuple", received=repr(noise_shape), remedy="(None, 1, None)")
+        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+
+    def output_shape_of(self, row: Shape) -> Shape:
+        self.drawn((1, *row))
+        return row
+
+    def drawn(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """The shape of the mask of a batch.
+
+        Raises:
+            UnsupportedError: it does not broadcast to the batch, or names a number of rows.
+        """
+        given = self.noise_shape or (None,) * len(shape)
+        wrong = len(given) != len(shape) or given[0] not in (None, 1)
+        if wrong or any(n not in (None, 1, own) for n, own in zip(given[1:], shape[1:], strict=True)):
+            raise UnsupportedError(
+                "noise_shape has the axes of a batch, each None or of length 1 (of a row's axes its own length too)",
+                received=f"noise_shape={self.noise_shape} on rows {tuple(shape[1:])}", remedy="(None, 1, None)",
+            )  # fmt: skip
+        return tuple(own if n is None else n for n, own in zip(given, shape, strict=True))
 
     def trace(self, tracer: Tracer, x: str) -> str:
         if not tracer.training or not self.rate:
             return x
-        mask = tracer.mask(tracer.builder.type_of(x).shape, self.rate, self.seed)
-        return tracer.builder.add("multiply", x, mask)
+        return tracer.builder.add("multiply", x, self.kept(tracer, x))
+
+    def kept(self, tracer: Tracer, x: str) -> str:
+        """What training multiplies by: 0, or 1 / (1 - rate)."""
+        return tracer.mask(self.drawn(tracer.builder.type_of(x).shape), self.rate, self.seed)
 
 
 class Identity(Layer):
@@ -244,3 +293,14 @@ class Flatten(Layer):
     def trace(self, tracer: Tracer, x: str) -> str:
         batch, *row = tracer.builder.type_of(x).shape
         return x if len(row) == 1 else tracer.builder.add("reshape", x, shape=(batch, size(tuple(row))))
+
+
+class Lambda(Layer):
+    """Refused: its Python code would not become C."""
+
+    def __init__(self, function: Any, *_: Any, **__: Any) -> None:
+        raise UnsupportedError(
+            "a Lambda layer holds Python code, which is never compiled",
+            received=f"Lambda({getattr(function, '__name__', function)!r})",
+            remedy="the layers of edgeling.layers (Rescaling, Activation, Add...)",
+        )

@@ -9,12 +9,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from edgeling.checking import flag
 from edgeling.errors import DataError, UnsupportedError
-from edgeling.layers.base import Layer, Shape, row_of
+from edgeling.layers.axes import Last, axis_argument, one_axis
+from edgeling.layers.base import Layer, Shape, row_of, size
 from edgeling.layers.eager import call
+from edgeling.layers.row_normalization import of_length_one
 from edgeling.layers.symbolic import symbols_of
 from edgeling.network.arrays import numbers
 from edgeling.network.tracing import Tracer
+
+_EPSILON = 1e-7  # keras.backend.epsilon()
 
 
 class Merging(Layer):
@@ -170,6 +175,52 @@ class Average(Elementwise):
 
     def trace(self, tracer: Tracer, x: Any) -> str:
         return tracer.builder.add("multiply", super().trace(tracer, x), tracer.number(1 / len(x), "share"))
+
+
+class Dot(Merging):
+    """The sums of products along one axis of each of two inputs: [i, n] and [n, j], axes (2, 1) -> [i, j].
+
+    Args:
+        axes: of the first and of the second input, counted with the batch; or one for both.
+        normalize: divide by the lengths of the vectors: the cosine between them.
+    """
+
+    supports_masking = False
+    arguments = ("axes", "normalize")
+
+    def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        pair = tuple(axes) if isinstance(axes, (list, tuple)) else (axes, axes)
+        if len(pair) != 2:
+            raise UnsupportedError("axes is one number, or one for each of two inputs", received=repr(axes))
+        self.axes, self.normalize = axis_argument(axes, "axes"), flag("normalize", normalize)
+        self._pair = pair
+
+    def _along(self, rows: Sequence[Shape]) -> tuple[int, int]:
+        """The axis of each input, counted with the batch."""
+        if len(rows) != 2:
+            raise UnsupportedError(f"layer {self.name!r} is called on a list of 2 inputs", received=str(len(rows)))
+        one, other = (one_axis(self.name, axis, len(row) + 1) for axis, row in zip(self._pair, rows, strict=True))
+        if rows[0][one - 1] != rows[1][other - 1]:
+            raise self._do_not_meet(rows)
+        return one, other
+
+    def merged(self, rows: tuple[Shape, ...]) -> Shape:
+        left = [(*row[: axis - 1], *row[axis:]) for axis, row in zip(self._along(rows), rows, strict=True)]
+        return (*left[0], *left[1]) or (1,)
+
+    def trace(self, tracer: Tracer, x: Any) -> str:
+        b = tracer.builder
+        rows = tuple(b.type_of(value).shape[1:] for value in x)
+        batch = b.type_of(x[0]).shape[0]
+        matrices = []
+        for value, axis in zip(x, self._along(rows), strict=True):
+            unit = of_length_one(tracer, value, (axis,), _EPSILON) if self.normalize else value
+            last = Last.of(b, unit, [axis]).there(unit)
+            *_, terms = b.type_of(last).shape
+            matrices.append(b.add("reshape", last, shape=(batch, size(b.type_of(last).shape[1:-1]), terms)))
+        product = b.add("matmul", *matrices, transpose_b=True)
+        return b.add("reshape", product, shape=(batch, *self.merged(rows)))
 
 
 class Concatenate(Merging):

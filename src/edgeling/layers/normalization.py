@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from edgeling import initializers, regularizers
-from edgeling.checking import number
+from edgeling.checking import flag, number, whole
 from edgeling.errors import DataError, UnsupportedError
+from edgeling.graph.limits import MAX_RANK
 from edgeling.graph.types import Array
+from edgeling.layers.axes import Last, axes_of, one_axis
 from edgeling.layers.base import Layer, Shape
 from edgeling.layers.core import as_matrix
 from edgeling.network.arrays import numbers, stacked
@@ -23,7 +25,7 @@ _SMALLEST_DEVIATION = 1e-7  # keras.backend.epsilon()
 
 
 class BatchNormalization(Layer):
-    """Normalises each column by the batch's moments while training, by their moving averages afterwards.
+    """Normalises each column of ``axis`` by the batch's moments while training, by their moving averages afterwards.
 
     Ioffe and Szegedy, ICML 2015. The moving variance follows the batch's biased variance, as in Keras 3.
     """
@@ -53,7 +55,7 @@ class BatchNormalization(Layer):
     ) -> None:
         kwargs.pop("renorm_momentum", None)
         super().__init__(**kwargs)
-        self.axis, self.momentum = axis, number("momentum", momentum, 0.0, 1.0)
+        self.axis, self.momentum = whole("axis", axis, -MAX_RANK), number("momentum", momentum, 0.0, 1.0)
         self.epsilon = number("epsilon", epsilon, 0.0)
         self.center, self.scale = bool(center), bool(scale)
         self.beta_initializer = initializers.get(beta_initializer)
@@ -67,15 +69,9 @@ class BatchNormalization(Layer):
         """The shape of what is kept for rows of that shape.
 
         Raises:
-            UnsupportedError: the axis is not the last.
+            UnsupportedError: they have no such axis.
         """
-        if self.axis not in (-1, len(row)):
-            raise UnsupportedError(
-                "batch normalisation is over the last axis",
-                received=f"rows {row}, axis={self.axis}",
-                remedy="axis=-1, or put Flatten() before it",
-            )
-        return row[-1:]
+        return (row[one_axis(self.name, self.axis, len(row) + 1) - 1],)
 
     def weight_shapes(self, row: Shape) -> list[Shape]:
         return [self.columns(row)] * (2 + self.scale + self.center)
@@ -93,27 +89,51 @@ class BatchNormalization(Layer):
 
     def trace(self, tracer: Tracer, x: str) -> str:
         self.penalize(tracer)
+        last = Last.of(tracer.builder, x, [one_axis(self.name, self.axis, len(tracer.builder.type_of(x).shape))])
+        mask = tracer.mask_of(x) if tracer.training else ""
+        counted = last.there(self._each_counted(tracer, x, mask)) if mask else ""
+        return last.back(self._of_last(tracer, last.there(x), counted))
+
+    def _each_counted(self, tracer: Tracer, x: str, mask: str) -> str:
+        """Of each element of [rows, steps, features] whether its step counts: 1 or 0."""
+        shape = tracer.builder.type_of(x).shape
+        if len(shape) != 3:
+            raise UnsupportedError(
+                "a mask is of rows of shape (steps, features)", received=f"layer {self.name!r} on rows {shape[1:]}"
+            )
+        steps = tracer.builder.add("reshape", mask, shape=(*shape[:2], 1))
+        return tracer.builder.add("broadcast", steps, shape=shape)
+
+    def _of_last(self, tracer: Tracer, x: str, counted: str) -> str:
+        """Of a value whose last axis is normalised, and which of its elements count; "" for all."""
         mean, variance = tracer.value(self.moving_mean), tracer.value(self.moving_variance)
         if not tracer.training:
             affine = self._gamma(tracer, x), self._beta(tracer, x)
             return tracer.builder.add("batch_normalization", x, *affine, mean, variance, epsilon=self.epsilon)
         shape = tracer.builder.type_of(x).shape
-        y = self._of_matrix(tracer, as_matrix(tracer.builder, x), prod(shape[1:-1]))
+        matrix = as_matrix(tracer.builder, x)
+        if self.trainable:
+            counts = as_matrix(tracer.builder, counted) if counted else ""
+            mean, variance = self._batch_moments(tracer, matrix, prod(shape[1:-1]), counts)
+        y = self._normalized(tracer, matrix, mean, variance)
         return y if len(shape) == 2 else tracer.builder.add("reshape", y, shape=shape)
 
-    def _of_matrix(self, tracer: Tracer, x: str, of_each: int) -> str:
-        mean, variance = tracer.value(self.moving_mean), tracer.value(self.moving_variance)
-        if self.trainable:
-            mean, variance = self._batch_moments(tracer, x, of_each)
-        return self._normalized(tracer, x, mean, variance)
-
-    def _batch_moments(self, tracer: Tracer, x: str, of_each: int) -> tuple[str, str]:
+    def _batch_moments(self, tracer: Tracer, x: str, of_each: int, counted: str) -> tuple[str, str]:
         """The batch's mean and biased variance, each [1, columns]; the moving averages follow them."""
         b = tracer.builder
-        share = tracer.share(x, of_each)
-        mean = b.add("multiply", b.add("sum", x, axes=(0,)), share, name="batch_mean")
+        if counted:
+            count = b.add("add", b.add("sum", counted, axes=(0,)), tracer.number(_SMALLEST_DEVIATION, "epsilon"))
+            share = b.add("divide", tracer.number(1.0, "one"), count)
+        else:
+            share = tracer.share(x, of_each)
+
+        def of_those_counted(value: str) -> str:
+            kept = b.add("select", counted, value, tracer.number(0.0)) if counted else value
+            return b.add("sum", kept, axes=(0,))
+
+        mean = b.add("multiply", of_those_counted(x), share, name="batch_mean")
         squares = b.add("square", b.add("subtract", x, mean))
-        variance = b.add("multiply", b.add("sum", squares, axes=(0,)), share, name="batch_variance")
+        variance = b.add("multiply", of_those_counted(squares), share, name="batch_variance")
         for weight, moment in ((self.moving_mean, mean), (self.moving_variance, variance)):
             old = b.add("multiply", tracer.value(weight), tracer.number(self.momentum, "momentum"))
             flat = b.add("reshape", moment, shape=weight.shape)
@@ -139,7 +159,14 @@ class BatchNormalization(Layer):
 
 
 class Normalization(Layer):
-    """``(x - mean) / sqrt(variance)`` of each column, with given moments or those of :meth:`adapt`."""
+    """``(x - mean) / sqrt(variance)``, with given moments or those of :meth:`adapt`; inverted ``x * sqrt(variance) +
+    mean``.
+
+    Args:
+        axis: the axes along which moments differ, counted with the batch; None: there is one of each.
+        mean, variance: numbers, or one for each place of those axes.
+        invert: whether normalised values come back to what they were.
+    """
 
     supports_masking = True
     arguments = ("axis", "mean", "variance", "invert")
@@ -150,70 +177,130 @@ class Normalization(Layer):
         super().__init__(**kwargs)
         if (mean is None) != (variance is None):
             raise DataError("mean and variance are given together", received=f"mean={mean}, variance={variance}")
-        if invert or axis not in (-1, 1, [-1], (-1,), [1], (1,)):
-            raise UnsupportedError("columns are normalised", received=f"axis={axis}, invert={invert}")
+        if np.shape(mean) != np.shape(variance):
+            raise DataError("mean and variance have one shape", received=f"{np.shape(mean)} and {np.shape(variance)}")
         self.mean, self.variance = (None if v is None else np.asarray(v, np.float64).tolist() for v in (mean, variance))
-        self.axis, self.invert = axis, False
+        several = tuple(axis) if isinstance(axis, (list, tuple)) else () if axis is None else (axis,)
+        self.axis, self.invert = tuple(whole("axis", one, -MAX_RANK) for one in several), flag("invert", invert)
+        if mean is not None and np.ndim(mean) > len(self.axis):
+            raise DataError(
+                f"mean has at most {len(self.axis)} axes, those of axis={axis}", received=str(np.shape(mean))
+            )
 
     def adapt(self, data: Any) -> None:
-        """Take mean and variance from the rows of a table, [rows, columns], or of batches of such rows.
+        """Take mean and variance from an array of rows, [rows, ...], or from batches of such rows.
 
         Raises:
-            DataError: not a table, no rows, or NaN or an infinity among them.
+            DataError: no rows, or NaN or an infinity among them.
         """
-        table = np.asarray(numbers(stacked(data), "x"), np.float64)
-        if table.ndim != 2:
-            raise DataError("adapt takes a table of finite numbers", received=f"shape {table.shape}")
-        self.set_moments(table.mean(axis=0), table.var(axis=0))
-        self.build((None, table.shape[1]))
+        rows = np.asarray(numbers(stacked(data), "x"), np.float64)
+        if rows.ndim < 2:
+            raise DataError("adapt takes rows, [rows, ...]", received=f"shape {rows.shape}")
+        others = tuple(n for n in range(rows.ndim) if n not in self._kept(rows.shape[1:]))
+        self.set_moments(rows.mean(axis=others), rows.var(axis=others))
+        self.build((None, *rows.shape[1:]))
 
     def set_moments(self, mean: Array, variance: Array) -> None:
-        """Normalise by these moments of the columns."""
+        """Normalise by these moments, one for each place of the axes."""
         self.mean, self.variance = (np.asarray(v, np.float32).tolist() for v in (mean, variance))
         Weight.changes.value += 1  # its moments are part of what is compiled
 
+    def _kept(self, row: Shape) -> tuple[int, ...]:
+        return axes_of(self.name, self.axis, len(row) + 1) if self.axis else ()
+
     def output_shape_of(self, row: Shape) -> Shape:
-        if len(row) != 1:
-            raise UnsupportedError("rows of one dimension are normalised", received=str(row))
+        self._kept(row)
         return row
 
     def weight_shapes(self, row: Shape) -> list[Shape]:
-        return [row, row, ()] if self.mean is None else []  # mean, variance, how many rows they are of
+        return self.kept_shapes(row) if self.mean is None else []
+
+    def kept_shapes(self, row: Shape) -> list[Shape]:
+        """Of what Keras's files keep: mean, variance, how many rows they are of."""
+        shape = tuple(row[axis - 1] for axis in self._kept(row))
+        return [shape, shape, ()]
 
     def restore(self, arrays: Sequence[Array]) -> None:
         if arrays:
             self.set_moments(*arrays[:2])
 
-    def moments(self, row: Shape) -> tuple[Array, Array]:
-        """Mean and standard deviation of each column, float32.
+    def held(self, row: Shape) -> list[Array]:
+        """What Keras's files keep of the moments: those of each place of the axes."""
+        return [np.broadcast_to(np.float32(v), self.kept_shapes(row)[0]) for v in self._given()]
 
-        Raises:
-            DataError: neither given nor adapted.
-        """
+    def _given(self) -> tuple[Any, Any]:
         if self.mean is None:
             raise DataError(
                 f"layer {self.name!r} knows the mean of its columns", received="none", remedy="call adapt(x) first"
             )
-        mean, variance = (np.broadcast_to(np.ravel(np.float32(v)), row) for v in (self.mean, self.variance))
+        return self.mean, self.variance
+
+    def moments(self, row: Shape) -> tuple[Array, Array]:
+        """Mean and standard deviation, float32, of shapes that broadcast with a row; a number for each column where
+        all axes but the last share them.
+
+        Raises:
+            DataError: neither given nor adapted.
+        """
+        kept = self._kept(row)
+        first = min(kept, default=len(row))
+        shape = [n if axis in kept else 1 for axis, n in enumerate(row, 1) if axis >= first]
+        held = (np.asarray(v, np.float32) for v in self._given())
+        spread = (np.broadcast_to(_at_ends(v, kept, first, len(row)), shape) for v in held)
+        mean, variance = spread if kept else (np.broadcast_to(v, row[-1:]) for v in spread)
         return mean, np.maximum(np.sqrt(variance), np.float32(_SMALLEST_DEVIATION))
 
     def trace(self, tracer: Tracer, x: str) -> str:
-        mean, scale = self.moments(tracer.builder.type_of(x).shape[1:])
-        columns = tracer.builder.constant(mean, "mean"), tracer.builder.constant(scale, "scale")
-        return tracer.builder.add("standardize", x, *columns)
+        b = tracer.builder
+        moments = self.moments(b.type_of(x).shape[1:])
+        mean, scale = (b.constant(v, name) for v, name in zip(moments, ("mean", "scale"), strict=True))
+        if self.invert:
+            return b.add("add", b.add("multiply", x, scale), mean)
+        if b.type_of(mean).shape == b.type_of(x).shape[-len(moments[0].shape) :]:
+            return b.add("standardize", x, mean, scale)
+        return b.add("divide", b.add("subtract", x, mean), scale)
+
+
+def _at_ends(value: Array, kept: Sequence[int], first: int, rank: int) -> Array:
+    """One number for each place of the last of the kept axes, as they lie in a row from its axis ``first`` on."""
+    own = kept[len(kept) - value.ndim :]
+    lengths = dict(zip(own, value.shape, strict=True))
+    return value.reshape([lengths.get(axis, 1) for axis in range(first, rank + 1)])
 
 
 class Rescaling(Layer):
-    """``x * scale + offset``."""
+    """``x * scale + offset``, each a number, or one for each place of the last axes."""
 
     supports_masking = True
     takes_vectors = True
     arguments = ("scale", "offset")
 
-    def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.scale, self.offset = number("scale", scale), number("offset", offset)
+        self.scale, self.offset = _number_or_several("scale", scale), _number_or_several("offset", offset)
+
+    def output_shape_of(self, row: Shape) -> Shape:
+        for name in ("scale", "offset"):
+            shape = np.shape(getattr(self, name))
+            if len(shape) > len(row) or any(n not in (1, own) for n, own in zip(shape[::-1], row[::-1], strict=False)):
+                raise UnsupportedError(
+                    f"{name} broadcasts to a row", received=f"{name} {shape} in layer {self.name!r} on rows {row}"
+                )
+        return row
 
     def trace(self, tracer: Tracer, x: str) -> str:
-        y = tracer.builder.add("multiply", x, tracer.number(self.scale, "scale"))
-        return tracer.builder.add("add", y, tracer.number(self.offset, "offset"))
+        y = tracer.builder.add("multiply", x, tracer.builder.constant(self.scale, "scale"))
+        return tracer.builder.add("add", y, tracer.builder.constant(self.offset, "offset"))
+
+
+def _number_or_several(name: str, value: Any) -> Any:
+    """A number, or lists of numbers; Keras describes arrays as mappings.
+
+    Raises:
+        UnsupportedError: anything else.
+    """
+    if isinstance(value, dict) and value.get("class_name") == "__numpy__" and isinstance(value.get("config"), dict):
+        value = value["config"].get("value")
+    if not isinstance(value, (list, tuple, np.ndarray)) or np.ndim(value) == 0:
+        return number(name, value)
+    return [_number_or_several(name, one) for one in value]

@@ -31,17 +31,36 @@ from edgeling.layers.core import (
     Reshape,
     Softmax,
 )
+from edgeling.layers.embedding import (
+    Embedding,
+)
+from edgeling.layers.encoding import (
+    CategoryEncoding,
+    Discretization,
+)
 from edgeling.layers.masking import Masking
 from edgeling.layers.merging import (
     Add,
     Average,
     Concatenate,
+    Dot,
     Maximum,
     Minimum,
     Multiply,
     Subtract,
 )
+from edgeling.layers.noise import (
+    ActivityRegularization,
+    AlphaDropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+)
 from edgeling.layers.normalization import BatchNormalization, Normalization, Rescaling
+from edgeling.layers.parametric import (
+    PReLU,
+)
 from edgeling.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -62,6 +81,12 @@ from edgeling.layers.reshaping import (
     ZeroPadding1D,
     ZeroPadding2D,
 )
+from edgeling.layers.row_normalization import (
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
 
 _CLASSES: tuple[type[Layer], ...] = (
     InputLayer, Dense, Activation, ReLU, LeakyReLU, ELU, Softmax, Dropout, Flatten, BatchNormalization, Normalization,
@@ -70,7 +95,10 @@ _CLASSES: tuple[type[Layer], ...] = (
     GlobalAveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D, MaxPooling1D, MaxPooling2D, Cropping1D,
     Cropping2D, Permute, RepeatVector, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D,
     RandomFlip, RandomRotation, RandomTranslation, RandomZoom,
-    Add, Average, Concatenate, Masking, Maximum, Minimum, Multiply, Subtract,
+    Add, Average, Concatenate, Dot, Masking, Maximum, Minimum, Multiply, Subtract,
+    ActivityRegularization, AlphaDropout, CategoryEncoding, Discretization, Embedding, GaussianDropout, GaussianNoise,
+    GroupNormalization, LayerNormalization, PReLU, RMSNormalization, SpatialDropout1D, SpatialDropout2D,
+    UnitNormalization,
 )  # fmt: skip
 TABLE: dict[str, type[Layer]] = {c.__name__: c for c in _CLASSES}
 

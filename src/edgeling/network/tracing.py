@@ -53,7 +53,8 @@ class Tracer:
         declare = builder.constant if frozen else builder.variable
         for weight, name in names.items():
             declare(weight.value, name)
-        self.penalties: list[str] = []
+        self._penalties: list[str] = []
+        self._penalized_rows: list[tuple[str, float, float]] = []
         self._seed = self._step = ""
         self._drawn = 0
         self._masks: dict[str, str] = {}
@@ -106,7 +107,16 @@ class Tracer:
 
     def penalize(self, weight: Weight, l1: float, l2: float) -> None:
         """Add ``l1 * sum|w| + l2 * sum w^2`` to the loss."""
-        self.penalties.append(self.builder.add("penalty", self.value(weight), l1=l1, l2=l2))
+        self._penalties.append(self.builder.add("penalty", self.value(weight), l1=l1, l2=l2))
+
+    def penalize_rows(self, x: str, l1: float, l2: float) -> None:
+        """Add the mean over the rows of a value of ``l1 * sum|x| + l2 * sum x^2`` to the loss."""
+        self._penalized_rows.append((x, l1, l2))
+
+    def penalties(self) -> list[str]:
+        """What is added to the loss; asked for once, where there is one."""
+        rows = [(x, self.builder.add("penalty", x, l1=l1, l2=l2)) for x, l1, l2 in self._penalized_rows]
+        return [*self._penalties, *(self.builder.add("multiply", total, self.share(x)) for x, total in rows)]
 
     def update(self, weight: Weight, value: str) -> None:
         """Say what a weight that no gradient moves becomes after the step."""

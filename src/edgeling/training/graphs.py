@@ -146,7 +146,7 @@ def _score(
     truths = _Truths(builder, y, objective.binary_labels)
     rows = objective.loss.trace(builder, truths.of(objective.loss), prediction)
     reduction = objective.loss.reduction if training else "mean"  # of one row; its caller has the batches
-    losses = [_reduced(tracer, rows, sample_weight, reduction), *tracer.penalties]
+    losses = [_reduced(tracer, rows, sample_weight, reduction), *tracer.penalties()]
     loss = losses[0]
     for penalty in losses[1:]:
         loss = builder.add("add", loss, penalty, name="loss")
