@@ -59,13 +59,13 @@ def show_learned(proof: LearningProof) -> None:
     """What steps of learning cost on a target, and whether the weights are those they should be."""
     from rich.text import Text
 
-    table = small_table("a step", "instr.", "time", "flash B", "RAM B", "weights B", "stack B", "error")
+    table = small_table("a step", "instr.", "time", "flash B", "RAM B", "weights B", "stack B", "error", "drift")
     error = units.figure(proof.max_relative_error) if proof.max_relative_error else "exact"
     costs = (units.count(n) for n in (proof.flash_bytes, proof.ram_bytes, proof.weights_bytes, proof.stack_bytes))
     worst = Text(error, "green" if proof.matches else "bold red")
-    table.add_row(
-        _name(proof.target), units.count(proof.instructions), units.latency(proof.estimated_latency_us), *costs, worst
-    )
+    drift = units.figure(proof.drift) if proof.drift else "none"
+    time = units.latency(proof.estimated_latency_us)
+    table.add_row(_name(proof.target), units.count(proof.instructions), time, *costs, worst, drift)
     mark, style = _JUDGED["good" if proof.matches else "bad"]
     verdict = "the same weights as here" if proof.matches else "other weights than here"
     rejected = f", of which {proof.rejected} would have lost and were not adopted" if proof.rejected else ""

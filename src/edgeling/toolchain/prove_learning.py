@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lets a program learn on a target and compares its weights with those known; says what a step costs there."""
+"""Lets a program learn on a target, has every step judged, and says what a step costs there."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +14,35 @@ from edgeling.graph.types import DType, TensorType
 from edgeling.targets import Target
 from edgeling.toolchain import emulator, firmware, measure, native, wasm
 from edgeling.toolchain.arm_compiler import cross_compiler
-from edgeling.toolchain.execution import Array, Execution, batch_of, entry_named
+from edgeling.toolchain.execution import Array, Execution, entry_named
 from edgeling.toolchain.measure import Footprint
 from edgeling.toolchain.prove import OnTarget
 
-Learned = tuple[Execution, bytes, Footprint | None]
+Variables = dict[str, Array]
+Judge = Callable[[int, Variables, Variables, int | None], "JudgedStep"]
+"""Of a step's number, the variables before and after, and what the call returned, where that is known."""
+
+
+@dataclass(frozen=True)
+class JudgedStep:
+    """Whether a step's weights are what it means; of that which is furthest off, ``error`` and the ``room`` it has,
+    relative to the largest weight of the same array."""
+
+    matches: bool
+    error: float
+    room: float
+    rejected: bool
+
+
+@dataclass(frozen=True)
+class _Trace:
+    """The weights after each step, what the calls did, and what the program takes; sizes where they are known."""
+
+    weights: list[bytes]
+    states: list[int] | None
+    instructions: int
+    stack_bytes: int
+    footprint: Footprint | None
 
 
 @dataclass(frozen=True)
@@ -28,9 +53,13 @@ class LearningProof(OnTarget):
         target: its name.
         steps: rows learned from.
         rejected: of them, those whose update was not adopted.
-        matches: whether every variable agrees within the tolerance; integers and states to the bit.
-        max_relative_error: the largest difference of a weight, relative to the largest weight of the same array.
-        tolerance: what it may be.
+        matches: whether each step, from the weights that the target had before it, led to those that it means: floats
+            within the tolerance, integers and states to the bit.
+        max_relative_error: the largest difference of a weight after a step, relative to the largest weight of the same
+            array.
+        tolerance: what that may be: 1e-6, or what the roundings of its step come to where it divides what cancels.
+        drift: how far apart the weights were after all steps, here and there, in the same unit. Steps amplify what
+            roundings they begin with, so it grows with their number, and says nothing about whether they are right.
         instructions: per step, the worst; on wasm32, wasmtime's fuel.
         stack_bytes: the deepest the stack was seen.
         flash_bytes: of ``NAME_run`` and ``NAME_learn``, tables and initial weights.
@@ -48,6 +77,7 @@ class LearningProof(OnTarget):
     matches: bool
     max_relative_error: float
     tolerance: float
+    drift: float
     instructions: int | None
     stack_bytes: int | None
     flash_bytes: int | None
@@ -66,43 +96,45 @@ def prove_learning(
     program: Program,
     target: Target,
     inputs: Sequence[Array],
-    expected: Mapping[str, Array],
-    tolerance: float,
+    start: Variables,
+    judge: Judge,
+    expected: Variables,
     trained: Sequence[str],
-    states: Sequence[int],
 ) -> LearningProof:
-    """Runs ``NAME_learn`` on every row, and compares the weights afterwards.
+    """Runs ``NAME_learn`` on every row, and has each step judged.
 
     Args:
         inputs: of each input of the function, ``[steps, ...]``.
-        expected: every variable after the last step.
-        tolerance: relative to the largest of an array.
+        start: every variable before the first step.
+        expected: every variable after the last step, where another machine went all the way; for the drift alone.
         trained: variables that learn.
-        states: what each step's call is to return.
 
     Raises:
         CompilerNotFoundError, TargetError, ToolchainError: as :func:`edgeling.toolchain.prove.prove`.
     """
-    execution, weights, footprint = _runner(target)(program, target, inputs)
-    got = {name: _variable(program, weights, name, array) for name, array in expected.items()}
-    errors = [relative_error(got[name], want) for name, want in expected.items() if want.dtype == np.float32]
-    exact = all(got[n].tobytes() == want.tobytes() for n, want in expected.items() if want.dtype != np.float32)
-    told = footprint is None or execution.status.tolist() == list(states)
-    error = max(errors, default=0.0)
+    trace = _runner(target)(program, target, inputs)
+    states = trace.states or itertools.repeat(None, len(trace.weights))
+    path = [start, *({name: _variable(program, weights, name, array) for name, array in start.items()}
+                     for weights in trace.weights)]  # fmt: skip
+    judged = [judge(i, path[i], path[i + 1], state) for i, state in enumerate(states)]
+    worst = max(judged, key=lambda step: step.error)
+    floats = [name for name, array in expected.items() if array.dtype == np.float32]
+    footprint = trace.footprint
     made_by = cross_compiler(target) if footprint else None
     return LearningProof(
         target=target.name,
-        steps=len(execution.instructions),
-        rejected=sum(state != 0 for state in states),
-        matches=exact and told and error <= tolerance,
-        max_relative_error=error,
-        tolerance=tolerance,
-        instructions=int(execution.instructions.max(initial=0)) if footprint else None,
-        stack_bytes=execution.stack_bytes if footprint else None,
+        steps=len(judged),
+        rejected=sum(step.rejected for step in judged),
+        matches=all(step.matches for step in judged),
+        max_relative_error=worst.error,
+        tolerance=worst.room,
+        drift=max((relative_error(path[-1][name], expected[name]) for name in floats), default=0.0),
+        instructions=trace.instructions if footprint else None,
+        stack_bytes=trace.stack_bytes if footprint else None,
         flash_bytes=footprint.flash_bytes if footprint else None,
         ram_bytes=footprint.ram_bytes if footprint else None,
         weights_bytes=program.weights_bytes,
-        trained_bytes=sum(expected[name].nbytes for name in trained),
+        trained_bytes=sum(start[name].nbytes for name in trained),
         arena_bytes=program.arena_bytes,
         flash_excess_bytes=footprint.flash_excess_bytes if footprint else 0,
         ram_excess_bytes=footprint.ram_excess_bytes if footprint else 0,
@@ -112,28 +144,41 @@ def prove_learning(
     )
 
 
-def _runner(target: Target) -> Callable[[Program, Target, Sequence[Array]], Learned]:
+def _runner(target: Target) -> Callable[[Program, Target, Sequence[Array]], _Trace]:
     return {"native": _on_native, "wasm32": _on_wasm}.get(target.core, _on_cortex_m)
 
 
-def _on_native(program: Program, target: Target, inputs: Sequence[Array]) -> Learned:
-    entry, loaded = entry_named(program, f"{program.name}_learn"), native.load(program)
-    batch = batch_of(entry, inputs)
-    loaded.rows(entry.function)(*batch.inputs)
-    nothing = np.zeros(batch.rows, np.int64)
-    return Execution((), nothing, 0, nothing.astype(np.int32)), loaded.weights.tobytes(), None
+def _on_native(program: Program, target: Target, inputs: Sequence[Array]) -> _Trace:
+    loaded = native.load(program)
+    learn, weights = loaded.function(entry_named(program, f"{program.name}_learn").function), list[bytes]()
+    for step in _steps(inputs):
+        learn(*step)
+        weights.append(loaded.weights.tobytes())
+    return _Trace(weights, None, 0, 0, None)
 
 
-def _on_cortex_m(program: Program, target: Target, inputs: Sequence[Array]) -> Learned:
+def _on_cortex_m(program: Program, target: Target, inputs: Sequence[Array]) -> _Trace:
     built = firmware.build_roomy(program, target, f"{program.name}_learn")
-    chip = emulator.CortexM(built)
-    return chip.run(inputs), chip.weights(), measure.measure(built, target)
+    return _stepwise(emulator.CortexM(built), inputs, measure.measure(built, target))
 
 
-def _on_wasm(program: Program, target: Target, inputs: Sequence[Array]) -> Learned:
+def _on_wasm(program: Program, target: Target, inputs: Sequence[Array]) -> _Trace:
     module = wasm.build(program, target, f"{program.name}_learn")
-    instance = wasm.WasmInstance(module)
-    return instance.run(inputs), instance.weights(), wasm.measure(module)
+    return _stepwise(wasm.WasmInstance(module), inputs, wasm.measure(module))
+
+
+def _stepwise(chip: emulator.CortexM | wasm.WasmInstance, inputs: Sequence[Array], footprint: Footprint) -> _Trace:
+    runs, weights = list[Execution](), list[bytes]()
+    for step in _steps(inputs):
+        runs.append(chip.run(step))
+        weights.append(chip.weights())
+    instructions, stack = (max(int(run.instructions[0]) for run in runs), max(run.stack_bytes for run in runs))
+    return _Trace(weights, [int(run.status[0]) for run in runs], instructions, stack, footprint)
+
+
+def _steps(inputs: Sequence[Array]) -> Iterator[list[Array]]:
+    for i in range(len(inputs[0])):
+        yield [array[i : i + 1] for array in inputs]
 
 
 def _variable(program: Program, weights: bytes, name: str, like: Array) -> Array:

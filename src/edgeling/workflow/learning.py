@@ -11,7 +11,6 @@ import numpy as np
 from edgeling import optimizers, targets
 from edgeling.codegen import generate
 from edgeling.codegen.interface import Interface
-from edgeling.codegen.learning import RING_COUNT, RING_ROWS, RING_TRUTHS
 from edgeling.codegen.program import Program
 from edgeling.data import Preparation
 from edgeling.data.features import NumericFeature
@@ -24,21 +23,17 @@ from edgeling.passes.learnable import in_units, levels, standardized, weights_of
 from edgeling.targets import Target
 from edgeling.toolchain import emulator, firmware, measure
 from edgeling.toolchain.prove import Proof, prove
-from edgeling.toolchain.prove_learning import LearningProof, prove_learning, relative_error
+from edgeling.toolchain.prove_learning import JudgedStep, LearningProof, prove_learning
 from edgeling.training.on_device import BINARY, SPARSE, SQUARED, Columns, Goal, Learner, learner
 from edgeling.workflow.deploy import Deployable, tolerance_of
+from edgeling.workflow.learning_meaning import REJECTED, UPDATED, StepMeaning
 
 OptimizerName = Literal["sgd", "momentum", "adam"]
 LOSSES = ("mean_squared_error", "mean_absolute_error", "huber")
 ADAPT = ("", "preparation")
 STEPS = 16  # rows that are learned from to prove it
 MOST_REMEMBERED = 1024
-# Of a weight, relative to the largest of its array: the roundings of a few steps, each of some parts in ten million.
-# Steps amplify roundings, so many may drift further apart: as far as steps do that are shaken by as much.
-TOLERANCE = 1e-6
-SHAKES, SHAKES_ROOM = 3, 4
 _STEP_PRODUCTS = 8_000_000  # in all steps that are run on a chip unasked
-_UPDATED, _REJECTED = 0, 3  # NAME_OK and NAME_REJECTED
 
 
 class LearningOptions(TypedDict, total=False):
@@ -178,23 +173,16 @@ class LearningModel:
             ToolchainError, TargetError: as :func:`edgeling.toolchain.prove.prove`.
         """
         rows, truths = lessons
-        rates = np.full((len(rows), 1), self.rate if rate is None else rate, np.float32)
-        expected, states = self.learned(rows, truths, float(rates[0, 0]))
-        room = max(TOLERANCE, SHAKES_ROOM * self._shaken(rows, truths, float(rates[0, 0]), expected, states))
-        trained = self.learner.weights
-        return prove_learning(self.program(target), target, [rows, truths, rates], expected, room, trained, states)
+        used = self.rate if rate is None else rate
+        meaning, rates = StepMeaning(self.learner), np.full((len(rows), 1), used, np.float32)
 
-    def _shaken(self, rows: Array, truths: Array, rate: float, expected: dict[str, Array], states: list[int]) -> float:
-        """How far roundings drive these steps apart: the weights after steps of which each moves every number by one
-        unit in its last place, up or down, relative to those expected."""
-        dice, worst = np.random.Generator(np.random.Philox(2)), 0.0
-        for _ in range(SHAKES):
-            held = dict(self.learner.learn.variables)
-            for row, truth, state in zip(rows, truths, states, strict=True):
-                if state == _UPDATED:
-                    held = {name: _nudged(array, dice) for name, array in self._moved(held, row, truth, rate).items()}
-            worst = max(worst, *(relative_error(held[n], w) for n, w in expected.items() if w.dtype == np.float32))
-        return worst
+        def judge(step: int, held: dict[str, Array], found: dict[str, Array], state: int | None) -> JudgedStep:
+            return meaning.judged(held, found, state, rows[step], truths[step], float(rates[step, 0]))
+
+        expected, _ = self.learned(rows, truths, used)
+        start = dict(self.learner.learn.variables)
+        inputs = [rows, truths, rates]
+        return prove_learning(self.program(target), target, inputs, start, judge, expected, self.learner.weights)
 
     def device(self, target: str | Target = "cortex-m4") -> EmulatedDevice:
         """An emulated chip that has learned nothing yet.
@@ -212,11 +200,11 @@ class LearningModel:
         Args:
             held: variables to begin with; by default those of a network that has learned nothing.
         """
-        held = dict(held or self.learner.learn.variables)
+        held, meaning = dict(held or self.learner.learn.variables), StepMeaning(self.learner)
         states = []
         for row, truth in zip(rows, truths, strict=True):
-            after = self._step(held, row, truth, rate)
-            states.append(_REJECTED if after is None else _UPDATED)
+            after = meaning.after(held, row, truth, rate)
+            states.append(REJECTED if after is None else UPDATED)
             held = held if after is None else after
         return held, states
 
@@ -226,34 +214,6 @@ class LearningModel:
         given = {name: held[name] for name in graph.variables}
         shape = graph.types[graph.inputs[0]].shape
         return np.concatenate([run(graph, [row.reshape(shape)], given).outputs[0] for row in rows])
-
-    def _moved(self, held: dict[str, Array], row: Array, truth: Array, rate: float) -> dict[str, Array]:
-        """The variables after one step, adopted or not."""
-        graph = self.learner.learn
-        given = [row.reshape(graph.types[graph.inputs[0]].shape), truth.reshape(graph.types[graph.inputs[1]].shape)]
-        if self.learner.remembered:
-            held = _remember(held, row, truth, self.learner.remembered)
-        return run(graph, [*given, np.float32(rate)], held).variables
-
-    def _step(self, held: dict[str, Array], row: Array, truth: Array, rate: float) -> dict[str, Array] | None:
-        after = self._moved(held, row, truth, rate)
-        if not self.learner.remembered:
-            return after
-        before = self._loss(_remember(held, row, truth, self.learner.remembered))
-        return after if self._loss(after) <= before else None
-
-    def _loss(self, held: dict[str, Array]) -> float:
-        """The sum of the losses of what is remembered, added as the C adds."""
-        graph, total = self.learner.loss, np.float32(0)
-        known = min(int(held[RING_COUNT][0]), self.learner.remembered)
-        given = {name: held[name] for name in graph.variables}
-        for row, truth in zip(held[RING_ROWS][:known], held[RING_TRUTHS][:known], strict=True):
-            shaped = (
-                row.reshape(graph.types[graph.inputs[0]].shape),
-                truth.reshape(graph.types[graph.inputs[1]].shape),
-            )
-            total = total + np.float32(run(graph, shaped, given).outputs[0].reshape(-1)[0])
-        return float(total)
 
 
 class EmulatedDevice:
@@ -283,7 +243,7 @@ class EmulatedDevice:
         x, y = self._model.lessons(rows, truths)
         rates = np.full((len(x), 1), self._model.rate if rate is None else rate, np.float32)
         done = self._learner.run([x, y, rates])
-        adopted = [state == _UPDATED for state in done.status.tolist()]
+        adopted = [state == UPDATED for state in done.status.tolist()]
         self.steps, self.rejected = self.steps + len(x), self.rejected + adopted.count(False)
         self.step_instructions = max(self.step_instructions, int(done.instructions.max(initial=0)))
         return adopted
@@ -295,20 +255,6 @@ class EmulatedDevice:
         done = self._runner.run([x])
         self.answer_instructions = max(self.answer_instructions, int(done.instructions.max(initial=0)))
         return done.outputs[0]
-
-
-def _remember(held: dict[str, Array], row: Array, truth: Array, rows: int) -> dict[str, Array]:
-    new = {name: held[name].copy() for name in (RING_ROWS, RING_TRUTHS, RING_COUNT)}
-    count = int(new[RING_COUNT][0])
-    new[RING_ROWS][count % rows], new[RING_TRUTHS][count % rows] = row.reshape(-1), truth.reshape(-1)
-    new[RING_COUNT][0] = count + 1 if count + 1 < 2 * rows else rows
-    return {**held, **new}
-
-
-def _nudged(array: Array, dice: np.random.Generator) -> Array:
-    if array.dtype != np.float32:
-        return array
-    return array * (1 + np.where(dice.random(array.shape) < 0.5, -1, 1) * np.finfo(np.float32).eps).astype(np.float32)
 
 
 def learning_model(
