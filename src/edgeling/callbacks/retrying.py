@@ -19,7 +19,8 @@ from edgeling.training.engine import TrainingData
 from edgeling.utils import seeds_apart
 
 MOST_STEPS = 2000
-MOST_PRODUCTS = 3e9  # multiplications of one retry, about a second
+MOST_PRODUCTS = 1.5e9  # multiplications of one retry, some tenths of a second
+LEAST_LONGER = 3  # times the steps, where longer was asked for: fewer would tell nothing
 MOST_ROWS = 20_000  # of which any are used
 LEAST_APART = 200  # rows of which a quarter may be kept apart: fifty tell a gain from chance
 
@@ -52,13 +53,15 @@ class Retries:
             self._rows, self._held = self._rows[~apart], self._rows[apart]
         self._held = self._held or self._rows
         products = 3 * model.count_params() * min(given.batch_size, len(self._rows.x))
-        self._most = max(1, min(MOST_STEPS, int(MOST_PRODUCTS / max(products, 1))))
-        self._whole = steps <= self._most
-        self._steps = min(steps, self._most)
+        affordable = int(MOST_PRODUCTS / max(products, 1))
+        self._steps = max(1, min(steps, MOST_STEPS, affordable))
+        self._longest = affordable // steps if self._steps == steps else 0
 
     def __call__(self, change: Alteration) -> float | None:
-        if change.epochs >= MORE and not self._whole:
-            return None
+        if change.epochs >= MORE:
+            if self._longest < LEAST_LONGER:
+                return None
+            change = replace(change, epochs=min(change.epochs, self._longest))
         with seeds_apart():
             try:
                 model = self._made(change)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 BACKGROUND_ROWS = 100
 MOST_CURVES, MOST_TOGETHER, MOST_CHANGES = 6, 5, 3
 CURVE_ROWS, PAIR_ROWS, SHIFT_ROWS, SHIFT_BACKGROUND = 60, 40, 20, 8
+SHIFT_ANSWERS = 1000  # rows times columns: of a wide table a few rows have as many columns to compare
 STEPS = 128  # of integrated gradients
 
 
@@ -310,7 +311,8 @@ def _shifts(pipeline: Pipeline, raw: Array, seed: int) -> list[PrecisionShift]:
     graphs = pipeline.deployable.graphs
     if "float32" not in graphs or raw.shape[1] < 2:
         return []
-    rows, background = some_rows(raw, SHIFT_ROWS), some_rows(raw, SHIFT_BACKGROUND)
+    count = min(SHIFT_ROWS, max(3, SHIFT_ANSWERS // raw.shape[1]))
+    rows, background = some_rows(raw, count), some_rows(raw, SHIFT_BACKGROUND)
     exact = _pushes(pipeline, "float32", rows, background, seed)
     found = []
     for precision in (p for p in graphs if p != "float32"):

@@ -160,16 +160,25 @@ def reference(problem: Problem, rows: Array, strength: float | None = None) -> S
     Args:
         strength: of logistic regression; ridge chooses its own.
     """
+    return references(problem, rows, (strength or USUAL_STRENGTH,))[0]
+
+
+def references(problem: Problem, rows: Array, strengths: Sequence[float]) -> list[Sequential]:
+    """As :func:`reference`, one of each strength; those near each other in strength are best asked for in order."""
     columns = problem.x.shape[1] - len(problem.preparation.embedded)
     x, y = problem.x[rows, :columns], problem.y[rows]
-    if problem.classes:
-        weights = problem.counted(rows)[y] if problem.balances else None
-        found = logistic(x, y, problem.classes, strength or USUAL_STRENGTH, weights)
-        kernel, bias = found[:-1], found[-1]
-    else:
-        kernel, bias = ridge(x, y)
+    if not problem.classes:
+        return [_linear(problem, *ridge(x, y))] * len(strengths)
+    weights = problem.counted(rows)[y] if problem.balances else None
+    found: list[Array] = []
+    for strength in strengths:
+        found.append(logistic(x, y, problem.classes, strength, weights, found[-1] if found else None))
+    return [_linear(problem, each[:-1], each[-1]) for each in found]
+
+
+def _linear(problem: Problem, kernel: Array, bias: Array) -> Sequential:
     whole = np.zeros((problem.x.shape[1], kernel.shape[1]), np.float32)
-    whole[:columns] = kernel
+    whole[: len(kernel)] = kernel
     network = Sequential([Input((problem.x.shape[1],)), last_layer(problem.preparation)])
     network.set_weights([whole, bias.astype(np.float32)])
     network.compile(loss=LOSSES[problem.preparation.target.task], metrics=["accuracy"] if problem.classes else ["mae"])

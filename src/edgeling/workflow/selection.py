@@ -23,7 +23,7 @@ from edgeling.workflow.fitting import Fitted, fit_again, fit_network
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
 from edgeling.workflow.recipes import Recipe, network_for
-from edgeling.workflow.reference import LOGISTIC_STRENGTHS, USUAL_STRENGTH, is_ahead, reference
+from edgeling.workflow.reference import LOGISTIC_STRENGTHS, USUAL_STRENGTH, is_ahead, references
 from edgeling.workflow.settings import AUTO, LINEAR, Settings
 from edgeling.workflow.teacher import SYNTHETIC_SHARE
 
@@ -225,8 +225,9 @@ def judged(
 def _reference(problem: Problem, cut: Sequence[Fold], rows: Array) -> Candidate:
     """The linear reference, of the usual strength unless another is better on the rows left out by more than chance."""
     found = {}
-    for strength in LOGISTIC_STRENGTHS if problem.classes else (USUAL_STRENGTH,):
-        networks = [reference(problem, train, strength) for train, _ in cut]
+    strengths = LOGISTIC_STRENGTHS if problem.classes else (USUAL_STRENGTH,)
+    of_folds = [references(problem, train, strengths) for train, _ in cut]
+    for strength, *networks in zip(strengths, *of_folds, strict=True):
         judged = _left_out(problem, cut, rows, networks)
         found[strength] = Candidate(LINEAR, *judged, networks[0], strength=strength)
     usual, best = found[USUAL_STRENGTH], max(found.values(), key=lambda each: float(np.mean(each.scores)))
