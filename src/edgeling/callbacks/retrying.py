@@ -19,7 +19,7 @@ from edgeling.training.engine import TrainingData
 from edgeling.utils import seeds_apart
 
 MOST_STEPS = 2000
-MOST_PRODUCTS = 1.5e9  # multiplications of one retry, some tenths of a second
+MOST_PRODUCTS = 1e9  # multiplications of one retry, some tenths of a second
 LEAST_LONGER = 3  # times the steps, where longer was asked for: fewer would tell nothing
 MOST_ROWS = 20_000  # of which any are used
 LEAST_APART = 200  # rows of which a quarter may be kept apart: fifty tell a gain from chance

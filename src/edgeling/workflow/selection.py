@@ -30,7 +30,7 @@ from edgeling.workflow.teacher import SYNTHETIC_SHARE
 FOLDS = 5
 WORTH_FOLDS = 3  # so many recipes, the first ones, are tried on several folds before more are tried on fewer
 WORTH_FITS = 60  # of work as the first fit's, all that is compared may take, within these bounds
-LEAST_BUDGET_NS, BUDGET_NS = 2e8, 2.5e9
+LEAST_BUDGET_NS, BUDGET_NS = 2e8, 1.5e9
 STEP_NS, PRODUCT_NS = 4e3, 0.1  # what a step takes at the least, and more for each row and weight: forward and back
 EPOCH_NS, COMPILE_NS = 7e4, 1e8  # of an epoch that is watched; of a structure that is new
 _LEAST_SHARE = 1e-7  # a probability of less is taken for this much, as Keras's crossentropy does
