@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 def main() -> None:
     """Entry point of the ``edgeling`` command."""
-    # Read when NumPy loads: products are small here, and threads that wait for one another take more CPU than they save.
+    # Read when NumPy loads: products are small here; threads that wait for one another take more CPU than they save.
     if "OMP_NUM_THREADS" not in os.environ:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for name in ("SIGTERM", "SIGHUP"):
