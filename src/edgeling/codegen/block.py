@@ -14,6 +14,7 @@ from itertools import groupby
 import numpy as np
 
 from edgeling.codegen.calls import call_of
+from edgeling.codegen.curves import with_curves
 from edgeling.codegen.dimensions import Dimensions
 from edgeling.codegen.fusing import with_outputs_in_steps, with_products_in_updates
 from edgeling.codegen.layout import Tables
@@ -64,7 +65,7 @@ def planned(graph: Graph, target: Target | None, finite: Sequence[str] = ()) -> 
     Args:
         finite: values known to hold neither NaN nor infinity.
     """
-    work = schedule(graph)
+    work = with_curves(schedule(graph))
     if target is None or not target.has_vectors:  # which make tiles of gradients faster than they are stored
         work = with_outputs_in_steps(with_products_in_updates(work))
     calls, followers = _chosen(work, target, finite), _NOBODY

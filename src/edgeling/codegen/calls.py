@@ -15,7 +15,8 @@ from edgeling.codegen.calls_int8 import INT8_CALLS
 from edgeling.codegen.calls_products import DENSE_CALLS, MATMUL_CALLS
 from edgeling.codegen.calls_training import TRAINING_CALLS
 from edgeling.codegen.calls_windows import REPEATED, WINDOW_CALLS
-from edgeling.codegen.schedule import COPY
+from edgeling.codegen.curves import CURVES_CALL
+from edgeling.codegen.schedule import COPY, CURVES
 from edgeling.codegen.site import Call, Line, Setting, Site, stored_calls
 from edgeling.errors import UnsupportedError
 from edgeling.graph.types import Node
@@ -151,6 +152,7 @@ FLOAT_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "one_hot": Call("prepare", _one_hot),
     "concatenate": (*stored_calls("move", _concatenate), Call("prepare", _concatenate)),
     COPY: Call("copy", _copy),
+    CURVES: CURVES_CALL,
 }
 
 CALLS: Mapping[str, tuple[Call, ...]] = {

@@ -17,7 +17,8 @@ from edgeling.graph.types import Graph, Node, TensorType
 COPY = "copy"
 PRODUCT_UPDATE = "product_update"
 OUTPUT_STEP = "output_step"
-SCHEDULED = frozenset({COPY, PRODUCT_UPDATE, OUTPUT_STEP})  # operations of its own, which no graph holds
+CURVES = "curves"
+SCHEDULED = frozenset({COPY, PRODUCT_UPDATE, OUTPUT_STEP, CURVES})  # operations of its own, which no graph holds
 
 
 @dataclass(frozen=True)
