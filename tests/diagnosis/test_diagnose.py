@@ -15,7 +15,7 @@ from edgeling.layers import Activation, Dense, Input
 from edgeling.losses import BinaryCrossentropy
 from edgeling.models import Sequential
 from edgeling.optimizers import SGD, Adam
-from edgeling.optimizers.schedules import CosineDecay
+from edgeling.optimizers.schedules import CosineDecay, LearningRateSchedule
 from edgeling.utils import next_seed, set_random_seed
 
 X = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
@@ -61,14 +61,25 @@ def test_batches_that_come_one_by_one_are_looked_at_too() -> None:
     assert asked.findings[0].name == "unscaled_inputs"
 
 
-def test_a_schedule_that_ends_at_nothing_is_no_learning_rate() -> None:
-    """As recipes of `train` have it; of an optimizer that is set to 0 nothing else is known either."""
-    for rate in (CosineDecay(0.001, 20), 0.0):
+class OfOnesOwn(LearningRateSchedule):
+    def __call__(self, step: Any) -> float:
+        return 0.001 / (1 + step)
+
+
+def test_of_a_schedule_that_ends_at_nothing_what_it_has_at_most_is_the_rate() -> None:
+    """As recipes of `train` have it. Of an optimizer that is set to 0, or follows a schedule that no other can be made
+    like, no other rate is tried."""
+    found = {}
+    for rate in (CosineDecay(0.001, 20), OfOnesOwn(), 0.0):
         set_random_seed(1)
         asked = Diagnose(verbose=0)
         _model(Dense(1, activation="sigmoid"), SGD(rate)).fit(X, Y, epochs=10, verbose=0, callbacks=asked)
-        assert asked.findings
-        assert not [f.name for f in asked.findings if "rate" in f.name]
+        found[rate] = [f.name for f in asked.findings]
+    led, own, none = found.values()
+    assert led == ["learning_rate_too_small"]
+    assert own
+    assert none
+    assert not [name for name in own + none if "rate" in name]
 
 
 MISFITS = {

@@ -18,10 +18,11 @@ from edgeling.diagnosis.fitting_loss import NUMBERS, Output, of_output, of_targe
 from edgeling.diagnosis.relation import some
 from edgeling.diagnosis.skill import Skill, constants_for, decided, labels_of, skill
 from edgeling.diagnosis.verdict import Evidence, Look, findings
-from edgeling.errors import UnsupportedError
+from edgeling.errors import EdgelingError, UnsupportedError
 from edgeling.graph import run, run_rows
 from edgeling.graph.types import Array, Graph
 from edgeling.network.network import inference_graph
+from edgeling.optimizers import schedules
 from edgeling.training.engine import TrainingData
 from edgeling.training.graphs import Objective, backward
 
@@ -78,7 +79,6 @@ class Diagnose(Callback):
         self._losses: list[float] = []
         self._trained: list[float] = []
         self._steps_before = self.model.optimizer.iterations
-        self._rate = _steady_rate(self.model.optimizer)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self._trained.append(float((logs or {}).get("loss", np.nan)))
@@ -134,13 +134,14 @@ class _Examined:
         per_epoch = -(-len(self._given.rows.x) // self._given.batch_size)
         asked_for = per_epoch * int(asked.params.get("epochs", 1))  # of one that ended at once, what it was to do
         steps = max(done if self._finite else asked_for, per_epoch)
-        retries = Retries(self._model, self._given, held, asked._first, steps, self._skill)
+        rate = _largest_rate(optimizer, asked._steps_before, steps)
+        retries = Retries(self._model, self._given, held, asked._first, steps, rate, self._skill)
         return Evidence(
             x=self._rows.x, y=truth, classes=self._classes,
             skill=self._skill(self._rows, answers) if self._finite else None, held=at_end,
             best_held=(min(asked._losses), at_end.loss) if at_end and asked._losses else None,
             residuals=self._residuals(truth, answers), chosen=self._chosen(answers),
-            steps=done, rate=asked._rate, usual_rate=_usual_rate(optimizer),
+            steps=done, rate=rate, usual_rate=_usual_rate(optimizer),
             weights=self._model.count_params(), look=cache(self._look), retry=cache(retries),
             losses=asked._trained, held_rows=None if held is None else (held.x, self._truth(held.y)),
             class_names=asked.class_names, column_names=asked.column_names, scaled_inside=self._is_scaled_inside(),
@@ -210,9 +211,15 @@ def _size(array: Array) -> float:
     return float(np.sqrt(np.mean(np.square(array, dtype=np.float64))))
 
 
-def _steady_rate(optimizer: Any) -> float:
-    """The learning rate; 0 of a schedule, which may begin and end there, and of which no other is tried."""
-    return 0.0 if isinstance(optimizer.get_config().get("learning_rate"), Mapping) else float(optimizer.learning_rate)
+def _largest_rate(optimizer: Any, first: int, steps: int) -> float:
+    """The learning rate; of a schedule the largest of these steps, of one's own schedule 0: no other is tried."""
+    try:
+        rate = optimizer.get_config().get("learning_rate")
+    except EdgelingError:
+        return 0.0
+    if not isinstance(rate, Mapping):
+        return float(optimizer.learning_rate)
+    return float(np.max(schedules.rates(schedules.get(rate), first, steps)))
 
 
 def _usual_rate(optimizer: Any) -> float:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
@@ -15,6 +15,8 @@ from edgeling.diagnosis.skill import Skill
 from edgeling.diagnosis.verdict import MORE, SURE, Alteration
 from edgeling.errors import EdgelingError
 from edgeling.graph.types import Array
+from edgeling.layers.registry import TABLE
+from edgeling.optimizers import schedules
 from edgeling.training.engine import TrainingData
 from edgeling.utils import seeds_apart
 
@@ -38,12 +40,13 @@ class Retries:
         held: rows to judge on; None keeps a quarter of those learned from apart.
         first: the weights that the fit began with.
         steps: how many the fit made.
+        rate: the learning rate, of a schedule its largest.
         skill: ``skill(rows, None, model)``.
     """
 
     def __init__(
         self, model: Any, given: Any, held: TrainingData | None, first: Sequence[Array], steps: int,
-        skill: Callable[..., Skill],
+        rate: float, skill: Callable[..., Skill],
     ) -> None:  # fmt: skip
         self._model, self._given, self._first, self._skill = model, given, first, skill
         self._rows, self._held = some_of(given.rows, MOST_ROWS), held
@@ -54,7 +57,7 @@ class Retries:
         self._held = self._held or self._rows
         products = 3 * model.count_params() * min(given.batch_size, len(self._rows.x))
         affordable = int(MOST_PRODUCTS / max(products, 1))
-        self._steps = max(1, min(steps, MOST_STEPS, affordable))
+        self._done, self._rate, self._steps = steps, rate, max(1, min(steps, MOST_STEPS, affordable))
         self._longest = affordable // steps if self._steps == steps else 0
 
     def __call__(self, change: Alteration) -> float | None:
@@ -78,15 +81,40 @@ class Retries:
         """A model like the other, compiled; None where the change cannot be made."""
         config = self._model.get_config()
         layers = [{key: value for key, value in layer.items() if key != "build_config"} for layer in config["layers"]]
-        made = type(self._model).from_config({**config, "layers": _changed(layers, change)})
+        made = self._like(config, _changed(layers, change))
+        if made is None:
+            return None
         if not (change.fresh or change.rectified or change.wider > 1):
             made.set_weights(self._first)
-        optimizer = type(self._model.optimizer).from_config(self._model.optimizer.get_config())
-        if change.rate != 1:
-            if isinstance(self._model.optimizer.get_config().get("learning_rate"), Mapping):
-                return None  # a schedule
-            optimizer.learning_rate = float(self._model.optimizer.learning_rate) * change.rate
-        made.compile(optimizer, self._given.loss)
+        made.compile(self._optimizer(change), self._given.loss)
+        return made
+
+    def _optimizer(self, change: Alteration) -> Any:
+        """Of the same kind. A schedule goes its whole way in the steps of the retry; another rate is a steady one."""
+        config = self._model.optimizer.get_config()
+        rate = config["learning_rate"]
+        if isinstance(rate, Mapping):
+            whole = schedules.get(rate)
+            rate = change.rate * self._rate if change.rate != 1 else _Stretched(whole, self._pace(change))
+        else:
+            rate = rate * change.rate
+        return type(self._model.optimizer).from_config({**config, "learning_rate": rate})
+
+    def _pace(self, change: Alteration) -> float:
+        return self._done / max(1, self._steps * change.epochs)
+
+    def _like(self, config: Mapping[str, Any], described: list[dict[str, Any]]) -> Any:
+        """A model of layers described so, its own among them; None where one cannot be made again of its settings."""
+        if "input_layers" in config:
+            return type(self._model).from_config({**config, "layers": described})
+        known = {**TABLE, **{type(layer).__name__: type(layer) for layer in self._model.layers}}
+        try:
+            layers = [known[each["class_name"]].from_config(each["config"]) for each in described]
+        except TypeError:
+            return None
+        made = type(self._model)(layers, name=config["name"])
+        if not made.built:
+            made.build(config["build_input_shape"])
         return made
 
     def _prepared(self, change: Alteration) -> tuple[TrainingData, TrainingData]:
@@ -112,6 +140,17 @@ class Retries:
             model.fit(rows.x, y, epochs=epochs, **how)
         if rest:
             model.fit(rows.x, y, epochs=1, steps_per_epoch=rest, **how)
+
+
+@dataclass(frozen=True)
+class _Stretched(schedules.LearningRateSchedule):
+    """Another schedule, its steps gone through so many times as fast."""
+
+    whole: schedules.LearningRateSchedule
+    pace: float
+
+    def __call__(self, step: Any) -> Any:
+        return self.whole(self.pace * step)
 
 
 _USUAL = {"kernel_initializer": "glorot_uniform", "bias_initializer": "zeros"}

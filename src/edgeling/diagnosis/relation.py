@@ -16,6 +16,9 @@ from edgeling.graph.types import Array
 NEIGHBOURS = 5
 PERMUTATIONS = 199
 MOST_ROWS = 600  # compared with each other: 600 x 600 distances take some milliseconds
+BESIDE = 20  # rows on either side of a threshold
+CLOSE = 6.0  # mean steps between neighbours there: a step is larger by chance once in exp(6), 400, columns
+MANY_COLUMNS, FEW_COLUMNS = 20, 6  # among more, neighbours are far; those that tell most are kept
 LEAST_ROWS = 20  # below, no order of the targets is rare enough to tell
 
 
@@ -58,8 +61,19 @@ def explained_by_neighbours(x: Array, values: Array) -> float:
     The correlation of each value with its neighbours' mean, squared where it is positive; 0 of values that do not vary.
     """
     chosen = some(len(x))
-    v = standardized(np.asarray(values)[chosen])
-    near = v[neighbours(np.asarray(x)[chosen])].mean(axis=1)
+    columns, v = standardized(np.asarray(x)[chosen]), standardized(np.asarray(values)[chosen])
+    told = _agreement_of_neighbours(columns, v)
+    if columns.shape[1] <= MANY_COLUMNS:
+        return told
+    # In hundreds of columns nobody is near: half of the rows choose the columns, the others are compared in these.
+    half = np.arange(len(v)) % 2 == 0
+    wide = np.square(np.concatenate([columns, standardized(np.square(columns))], axis=1)[half].T @ v[half]).sum(axis=1)
+    kept = np.argsort(-wide.reshape(2, -1).max(axis=0), kind="stable")[:FEW_COLUMNS]
+    return max(told, _agreement_of_neighbours(columns[~half][:, kept], standardized(v[~half])))
+
+
+def _agreement_of_neighbours(x: Array, v: Array) -> float:
+    near = v[neighbours(x)].mean(axis=1)
     spread = near.std(axis=0)
     agreement = np.mean(v * (near - near.mean(axis=0)), axis=0) / np.where(spread > 0, spread, np.inf)
     return float(np.max(np.square(np.maximum(agreement, 0.0)), initial=0.0))
@@ -127,9 +141,29 @@ def _told_of_classes(v: Array, labels: Array, classes: int) -> float:
         table = np.zeros((len(values), classes))
         np.add.at(table, (places, labels), 1)
         return float(np.sum(table.max(axis=1)[counts > 1]) / len(v))
+    if _is_cut(v, labels, classes):
+        return 1.0
     members = np.bincount(labels, minlength=classes)
     means = np.bincount(labels, v, minlength=classes) / np.maximum(members, 1)
     return float(np.sum(members * np.square(means - v.mean())) / (len(v) * v.var()))
+
+
+def _is_cut(v: Array, labels: Array, classes: int) -> bool:
+    """Whether the classes are stretches of the column, one after the other, with nothing between them.
+
+    A measurement that tells classes apart has either rows on the wrong side, or a gap that keeps them apart. Where
+    values come as close across an end of a stretch as they do beside it, and yet none is on the wrong side, the class
+    was made of the column.
+    """
+    order = np.argsort(v, kind="stable")
+    ends = np.flatnonzero(np.diff(labels[order])) + 1
+    if len(ends) != classes - 1 or len(np.unique(labels)) != classes:
+        return False
+    sizes = np.diff([0, *ends, len(v)])
+    steps = np.diff(v[order])
+    return bool(sizes.min() >= BESIDE) and all(
+        0 < steps[end - 1] <= CLOSE * np.mean(steps[end - BESIDE : end + BESIDE - 1]) for end in ends
+    )
 
 
 def most_related(columns: dict[str, Array], y: Array, classes: int, most: int = 50) -> dict[str, Array]:

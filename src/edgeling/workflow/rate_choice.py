@@ -18,6 +18,7 @@ from edgeling.utils import seeds_apart, set_random_seed
 from edgeling.workflow.learning_rate import find_learning_rate
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.recipes import Recipe, network_for
+from edgeling.workflow.reference import is_ahead
 from edgeling.workflow.selection import Candidate, Fold, Selection, judged, judged_by, predicted_ns
 from edgeling.workflow.settings import Settings
 
@@ -115,8 +116,6 @@ def _found(problem: Problem, recipe: Recipe, fold: Fold) -> float | None:
 
 
 def _is_better(one: Candidate, other: Candidate, settings: Settings) -> bool:
-    """Not worse in what is judged by, and in the loss by more than a standard error of the difference, row by row."""
-    gains = other.losses - one.losses
-    error = float(np.std(gains)) / np.sqrt(len(gains))
+    """Not worse in what is judged by, and in the loss by more than chance."""
     not_worse = np.mean(judged_by(one, settings)) >= np.mean(judged_by(other, settings))
-    return bool(not_worse and np.mean(gains) > error)
+    return bool(not_worse) and is_ahead(other.losses - one.losses)
