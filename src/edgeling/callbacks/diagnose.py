@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from edgeling.diagnosis import Finding, layers
 from edgeling.diagnosis.fitting_loss import NUMBERS, Output, of_output, of_targets
 from edgeling.diagnosis.relation import some
 from edgeling.diagnosis.skill import Skill, constants_for, decided, labels_of, skill
-from edgeling.diagnosis.verdict import Evidence, Look, findings
+from edgeling.diagnosis.verdict import Alteration, Evidence, Look, findings
 from edgeling.errors import EdgelingError, UnsupportedError
 from edgeling.graph import run, run_rows
 from edgeling.graph.types import Array, Graph
@@ -60,6 +60,8 @@ class Diagnose(Callback):
     Attributes:
         findings: the worst cause first; none where nothing was found. Of the last fit.
     """
+
+    retries: ClassVar[bool] = True
 
     def __init__(
         self, verbose: int = 1, column_names: Sequence[str] = (), class_names: Sequence[str] = ()
@@ -142,7 +144,8 @@ class _Examined:
             best_held=(min(asked._losses), at_end.loss) if at_end and asked._losses else None,
             residuals=self._residuals(truth, answers), chosen=self._chosen(answers),
             steps=done, rate=rate, usual_rate=_usual_rate(optimizer),
-            weights=self._model.count_params(), look=cache(self._look), retry=cache(retries),
+            weights=self._model.count_params(), look=cache(self._look),
+            retry=cache(retries) if asked.retries else _never,
             losses=asked._trained, held_rows=None if held is None else (held.x, self._truth(held.y)),
             class_names=asked.class_names, column_names=asked.column_names, scaled_inside=self._is_scaled_inside(),
         )  # fmt: skip
@@ -199,6 +202,10 @@ class _Examined:
     def _is_scaled_inside(self) -> bool:
         first = self._model.layers[0] if self._model.layers else None
         return any(kind in type(first).__name__.lower() for kind in ("normalization", "embedding"))
+
+
+def _never(_: Alteration) -> None:
+    """Nothing is tried."""
 
 
 def _texts(name: str, given: Any) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -22,6 +22,26 @@ _OF_ARRAYS = ("leaking_column", "duplicates_across", "unscaled_inputs", "unscale
 def network_diagnosis(labels: Sequence[str]) -> Diagnose:
     """The callback that watches the first fit of a network."""
     return Diagnose(verbose=0, class_names=labels)
+
+
+def later_diagnosis(labels: Sequence[str]) -> Later:
+    """The callback that watches the first fit of what is compared."""
+    return Later(verbose=0, class_names=labels)
+
+
+class Later(Diagnose):
+    """Watches a fit, and says nothing of it before it is asked: of what is compared one alone is deployed. Nothing is
+    tried again: that would take longer than the comparison, which was trying other ways already."""
+
+    retries = False
+
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+        pass
+
+    def concluded(self) -> tuple[Finding, ...]:
+        """What was found of the fit, which costs what it costs now."""
+        super().on_train_end()
+        return self.findings
 
 
 def explained(error: TrainingError, asked: Diagnose) -> TrainingError:

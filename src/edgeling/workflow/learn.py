@@ -42,7 +42,7 @@ class Learned:
         refitted: whether it learned once more, from the rows left out too.
         balancing: what was done about rare classes.
         unseen: what was told of rows left out; None of a target of numbers, or where there were no such rows.
-        findings: what is wrong with the first training.
+        findings: what is wrong with the training.
         rate: what was found about the learning rate; None where one was given, or nothing could be compared.
     """
 
@@ -132,6 +132,7 @@ def _learned(problem: Problem, parts: Split, progress: Progress, shuffled: bool,
         kept = _chosen(selection, recipes, alone)
         if problem.settings.learning_rate is None:
             kept = _with_rate(problem, bent, recipes, kept, cut, progress)
+        kept = replace(kept, findings=_findings(kept))
         problem = (kept.deployed != LINEAR and kept.recipe.bends and bent) or problem
         kept = replace(kept, preparation=problem.preparation)
         return _again(problem, parts, kept, progress)
@@ -172,6 +173,13 @@ def _with_rate(
         stage.done(rate.sentence)
     kept = tuple(changed if each is recipe else each for each in recipes)
     return replace(_chosen(selection, kept, learned), rate=rate)
+
+
+def _findings(learned: Learned) -> tuple[Finding, ...]:
+    """What is wrong with the training of what is deployed; where that is the reference, of the first."""
+    assert learned.selection
+    best = learned.selection.candidates[learned.deployed]
+    return best.diagnosis.concluded() if best.diagnosis else learned.findings
 
 
 def _chosen(selection: Selection, recipes: tuple[Recipe, ...], alone: Learned) -> Learned:

@@ -24,7 +24,7 @@ from edgeling.workflow.settings import Settings
 
 REACH = 4.0  # times the recipe's rate, or a part of it: recipes were made on many tables, a range test sees one
 ALIKE = 1.25  # a rate nearer than that is the same
-BUDGET_NS = 1.5e8  # that trying a rate may take; see selection.predicted_ns
+BUDGET_NS = 3e8  # that trying a rate may take; see selection.predicted_ns
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from edgeling.graph.types import Array
 from edgeling.models import Sequential
 from edgeling.network.network import inference_graph
 from edgeling.workflow.balancing import outputs_of, told_logits
+from edgeling.workflow.diagnosing import Later, later_diagnosis
 from edgeling.workflow.fitting import Fitted, fit_again, fit_network
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
@@ -55,6 +56,7 @@ class Candidate:
         fitted: the training of that; None of what is not trained.
         epochs: after which it was best, the median of the folds; 0 of what is not trained.
         strength: of the reference: how strongly its weights are held to zero.
+        diagnosis: what watched that training; None of the first recipe, of which it was said.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Candidate:
     fitted: Fitted | None = None
     epochs: int = 0
     strength: float | None = None
+    diagnosis: Later | None = None
 
     @property
     def loss(self) -> float:
@@ -208,7 +211,8 @@ def judged(
     Raises:
         TrainingError: the loss was not finite.
     """
-    first = first or fit_network(problem, recipe, *cut[0], Progress())
+    asked = None if first else later_diagnosis(problem.preparation.target.labels)
+    first = first or fit_network(problem, recipe, *cut[0], Progress(), watched_by=[asked] if asked else [])
     networks, epochs = [first.network], [first.best_epoch]
     for train, left_out in cut[1:]:
         if recipe.epochs:
@@ -218,8 +222,9 @@ def judged(
             networks.append(fitted.network)
             epochs.append(fitted.best_epoch)
     return Candidate(
-        recipe.name, *_left_out(problem, cut, rows, networks), first.network, first, int(np.median(epochs))
-    )
+        recipe.name, *_left_out(problem, cut, rows, networks), first.network, first, int(np.median(epochs)),
+        diagnosis=asked,
+    )  # fmt: skip
 
 
 def _reference(problem: Problem, cut: Sequence[Fold], rows: Array) -> Candidate:
