@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "network": {"graph", "passes"},
     "training": {"graph", "passes", "codegen", "toolchain", "network"},
     KERAS: {"files", "graph", "passes", "codegen", "toolchain", "network", "training", "diagnosis"},
+    "sklearn": {"graph", KERAS},
     "formats": {"files", "system", "graph", "network", KERAS},
     "workflow": {
         "files", "system", "graph", "passes", "targets", "codegen", "toolchain", "artifact", "data", "explaining",

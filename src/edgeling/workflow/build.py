@@ -23,6 +23,7 @@ from edgeling.toolchain.prove_learning import LearningProof
 from edgeling.workflow.deploy import PRECISIONS, PROOF_ROWS, Deployable, deployable, identifier
 from edgeling.workflow.deployed import DeployedGraph
 from edgeling.workflow.ends import with_golden, with_integer_ends
+from edgeling.workflow.estimators import behind, is_estimator, of_estimator
 from edgeling.workflow.explained import ExplanationProof, background_of, prove_explanation, with_explanation
 from edgeling.workflow.folder import write_build
 from edgeling.workflow.learning import Learning, LearningModel, LearningOptions, learning_model
@@ -93,7 +94,7 @@ def build(
     name: str = "", calibration_data: Any = None, io: str = "float32", selftest: bool = False,
     flash_bytes: int | None = None, ram_bytes: int | None = None, force: bool = False, compiler: str = "",
     explain: str = "", reasons: int | None = None, background: Any = None, learn: str | int = "",
-    **how: Unpack[LearningOptions],
+    preprocessing: Any = None, **how: Unpack[LearningOptions],
 ) -> Build:  # fmt: skip
     """Compile a model to C99 for a target, measure the binary, and write the sources.
 
@@ -101,8 +102,8 @@ def build(
     is, ``flash_excess_bytes`` and ``ram_excess_bytes`` by how much.
 
     Args:
-        source: a ``Model``, a live Keras model, a loaded artifact, a graph, or the path of an ``.edgeling`` folder
-            or a ``.keras`` or ``.h5`` file.
+        source: a ``Model``, a live Keras model, a loaded artifact, a graph, a fitted estimator or pipeline of
+            scikit-learn's, or the path of an ``.edgeling`` folder or a ``.keras`` or ``.h5`` file.
         target: one of ``edgeling targets``.
         out: folder for the C, created if need be; None writes nothing. Files of an earlier build there are replaced or
             removed, unless somebody edited them.
@@ -117,6 +118,8 @@ def build(
         compiler: the command of the C compiler that measures, for an Arm target: ``"arm-none-eabi-gcc -Os"``; by
             default that of ``EDGELING_CC_ARM``, else the one that comes with the package.
         force: replace files in ``out`` even if they are not an earlier build's, or were edited since.
+        preprocessing: a fitted transformer of scikit-learn's (a scaler, a pipeline...) that the model was trained
+            behind: the C takes what that takes.
         learn, how: ``"last"``, ``"all"`` or how many dense layers, counted from the answer, go on learning on the
             device, in float, an integer network too; and ``optimizer``, ``loss``, ``adapt``, ``remember``, see
             :class:`edgeling.workflow.learning.Learning`. Empty: none does.
@@ -135,6 +138,7 @@ def build(
         >>> build(model, target="cortex-m4", out="firmware").flash_bytes  # doctest: +SKIP
     """
     chip = targets.get(target).with_memory(flash_bytes, ram_bytes).with_compiler(compiler)
+    source = prepared(source, preprocessing)
     if learn:
         _require_plain(io, selftest, explain, "learns on the device")
         model = as_learning(source, Learning(layers=learn, **how), precision, name, calibration_data)
@@ -235,6 +239,7 @@ def verify(
     learning_rate: float | None = None,
     explain: str = "",
     background: Any = None,
+    preprocessing: Any = None,
     **how: Unpack[LearningOptions],
 ) -> Verification:
     """Run a model's C on an emulated target against the meaning of its graph.
@@ -251,6 +256,7 @@ def verify(
             up.
         learning_rate: of each step; by default the optimizer's.
         explain, background: as for :func:`build`: rows are explained too.
+        preprocessing: as for :func:`build`.
 
     Returns:
         ``matches`` says whether they agree: to the last bit for integers, to 1e-5 of the largest answer for float32. C
@@ -261,6 +267,7 @@ def verify(
         TargetError, UnsupportedError, ToolchainError: as :func:`build`.
     """
     chip = targets.get(target).with_memory(flash_bytes, ram_bytes).with_compiler(compiler)
+    source = prepared(source, preprocessing)
     if learn:
         model = as_learning(source, Learning(layers=learn, **how), precision, "", calibration_data)
         return _learned_proof(model, chip, rows, truths, learning_rate)
@@ -334,14 +341,36 @@ def opened(source: Source) -> Found:
     """
     if isinstance(source, str | Path):
         return load_keras(source, compile=False) if Path(source).suffix in MODEL_FILES else load(source)
+    if is_estimator(source):
+        return of_estimator(source)
     found = from_keras(source, compile=False) if is_keras_model(source) else source
     if not isinstance(found, Found):
         raise UnsupportedError(
-            "a model is one of edgeling.models, a Keras model, a loaded artifact, a graph, or the path of one",
+            "a model is one of edgeling.models, a Keras model, a fitted estimator, a loaded artifact, a graph, or a "
+            "path of one",
             received=type(found).__name__,
             remedy="edgeling.load(folder), or edgeling.models.load_model(file)",
         )
     return found
+
+
+def prepared(source: Source, preprocessing: Any = None) -> Source:
+    """The model behind a fitted transformer of scikit-learn's, if there is one.
+
+    Raises:
+        UnsupportedError: a part of the transformer has no graph, or the model prepares its rows itself.
+    """
+    if preprocessing is None:
+        return source
+    found = opened(source)
+    if isinstance(found, Pipeline) or is_estimator(source):
+        raise UnsupportedError(
+            "preprocessing stands before a network alone", received=f"{type(source).__name__}, which prepares its rows",
+            remedy="leave preprocessing out",
+        )  # fmt: skip
+    deployed = behind(preprocessing, graph_of(found))
+    title = Path(source).expanduser().resolve().stem if isinstance(source, str | Path) else deployed.name
+    return replace(deployed, deployable=deployed.deployable.named(identifier(title)))
 
 
 def graph_of(found: DeployedGraph | Model | Graph) -> Graph:
