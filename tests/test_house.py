@@ -21,7 +21,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 KERAS = "keras"
 KERAS_MODULES = {
     "activations", "callbacks", "checking", "configurable", "initializers", "layers", "losses", "metrics", "models",
-    "optimizers", "regularizers", "utils",
+    "ops", "optimizers", "regularizers", "utils",
 }  # fmt: skip
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),

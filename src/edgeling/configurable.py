@@ -82,6 +82,8 @@ def key(value: Any) -> Hashable:
         return kind, repr(value)  # for 1 == 1.0 == True, and 0.0 == -0.0
     if kind in (list, tuple):
         return (kind, *map(key, value))
+    if kind is slice or value is Ellipsis:
+        return kind, repr(value)
     if kind is dict:
         return (kind, *((key(name), key(held)) for name, held in value.items()))
     if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:

@@ -29,6 +29,7 @@ from edgeling.graph.meaning import evaluate
 from edgeling.graph.scan import Scan
 from edgeling.graph.types import Array, DType, Node
 from edgeling.models import session
+from edgeling.models.linking import in_order
 from edgeling.network.network import inference_graph
 from tests.support.close import SINGLE
 from tests.support.interpreter_engine import InterpreterEngine
@@ -320,11 +321,15 @@ def prediction_bound(model: Any, x: Array) -> Bound:
     return row_bounds(inference_graph(model), x)[0]
 
 
-def require_same_answers(ours: Any, theirs: Any, x: Array) -> None:
-    """Two models predict the same for rows, up to rounding."""
-    bound = prediction_bound(ours, x)
-    bound.require(theirs.predict(x, verbose=0), "theirs")
-    bound.require(ours.predict(x, verbose=0), "ours")
+def require_same_answers(ours: Any, theirs: Any, x: Any) -> None:
+    """Two models predict the same for rows, up to rounding; of several inputs and outputs too."""
+    allowed = row_bounds(inference_graph(ours), *ours.in_order(x, "inputs"))
+    structure, outputs = ours.forms[1], range(len(ours.output_rows))
+    for name, model in (("theirs", theirs), ("ours", ours)):
+        answers = model.predict(x, verbose=0)
+        given = [answers] if structure.is_alone else in_order(answers, structure, ours.output_labels, "outputs")
+        for place in outputs:
+            allowed[place].require(given[place], f"{name}, output {place}")
 
 
 def require_same_evaluation(ours: Any, theirs: Any, *data: Any) -> None:

@@ -116,8 +116,10 @@ def test_it_is_proven_on_a_chip(tmp_path: Path) -> None:
 
 X = layers.Input((3,))
 BAD: list[tuple[Callable[[], Any], str]] = [
-    (lambda: Model([X, layers.Input((2,))], layers.Dense(1)(X)), "one of inputs"),
-    (lambda: Model(X, [layers.Dense(1)(X), layers.Dense(1)(X)]), "one of outputs"),
+    (lambda: Model([X, layers.Input((2,))], layers.Dense(1)(X)), "made of all inputs"),
+    (lambda: Model([X, X], layers.Dense(1)(X)), "given once"),
+    (lambda: Model(X, []), "outputs are Inputs, or what layers make of them"),
+    (lambda: Model(np.ones((1, 3)), layers.Dense(1)(X)), "inputs are Inputs, or what layers make of them"),
     (lambda: Model(X, X), "has layers"),
     (lambda: Model(layers.Input((3,)), layers.Dense(1)(X)), "follow from the inputs"),
     (lambda: layers.Add()([X]), "2 inputs or more"),
@@ -125,8 +127,12 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: layers.Dense(1)([X, X]), "takes one input"),
     (lambda: layers.Add()([X, np.ones((1, 3))]), "symbolic values, or on arrays"),
     (lambda: layers.Concatenate(axis=3)([X, X]), "axis is one of a row"),
-    (lambda: X + X, "layers are called on it"),
-    (lambda: layers.Dense(1)(X) * 2, "layers are called on it"),
+    (lambda: layers.Dense(2)(X) + X, r"\(None, 2\) and \(None, 3\)"),
+    (lambda: np.exp(X), "edgeling.ops.exp"),
+    (lambda: np.mean(X), "edgeling.ops.mean"),
+    (lambda: 1 if X > 0 else 2, "where"),
+    (lambda: [*X], "split"),
+    (lambda: X[0], "answered for itself"),
     (lambda: Model(X, layers.Dense(1, name="a")(layers.Dense(3, name="a")(X))), "different names"),
     (lambda: Model(X, layers.Dense(1)(X)).add(layers.Dense(1)), "called, not added"),
 ]

@@ -33,6 +33,8 @@ NEEDED: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 # Those whose arguments are somebody else's: a function's, hooks and attributes, what a subclass of one's own asks for.
 ANYTHING = {"Lambda", "MeanMetricWrapper", "LambdaCallback", "Metric.update_state", "Metric.__call__"}
+# A layer's call, which refuses by name what its layer does not take (below).
+ANYTHING |= {"Layer.__call__", "Layer.trace", "Layer.call", "Merging.__call__"}
 
 
 def taking_anything() -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -78,6 +80,14 @@ def test_all_of_them_are_known() -> None:
 def test_an_argument_without_meaning_is_refused_by_name(name: str, value: Any) -> None:
     with pytest.raises((TypeError, UnsupportedError), match="nonsense"):
         FUNCTIONS[name](*NEEDED.get(name, ()), nonsense=value)
+
+
+@pytest.mark.parametrize("given", [np.ones((2, 3)), layers.Input((3,))], ids=["array", "symbol"])
+def test_a_layers_call_refuses_by_name(given: Any) -> None:
+    with pytest.raises(UnsupportedError, match="nonsense"):
+        layers.Dense(2)(given, nonsense=3)
+    with pytest.raises(UnsupportedError, match="nonsense"):
+        layers.Add()([given, given], nonsense=3)
 
 
 @pytest.mark.parametrize(

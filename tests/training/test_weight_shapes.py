@@ -52,7 +52,7 @@ def test_normalization_is_kept_with_its_moments_and_restored() -> None:
 def test_a_layer_of_ones_own_that_makes_weights_says_which() -> None:
     class Own(Layer):
         def make(self, row: tuple[int, ...]) -> None:
-            self.add_weight("scale", np.ones(row, np.float32))
+            self.keep("scale", np.ones(row, np.float32))
 
     with pytest.raises(UnsupportedError, match="without weight_shapes"):
         Own().weight_shapes((4,))

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,21 +15,126 @@ from edgeling.configurable import snake_case
 from edgeling.errors import ArtifactError, UnsupportedError
 from edgeling.formats.archive import malformed
 from edgeling.formats.description import Description
+from edgeling.formats.wiring import special
 from edgeling.graph.types import Array
 from edgeling.layers import InputLayer, Layer
+from edgeling.layers.symbolic import ArgumentPlace, leaves_of
 from edgeling.models import Functional, Model, Sequential
-from edgeling.network.network import chain
+from edgeling.models.describing import OPERATIONS
+from edgeling.network.network import LayerCall, chain
+from edgeling.ops.operation import TensorOperation
 
 Shape = tuple[int, ...]
 
 
 class WeightSource(Protocol):
-    """Where weights come from: (the layer's key, its name, the expected shapes in Keras's order) -> arrays.
+    """Where weights come from: (the layer's key, its names, the expected shapes in Keras's order) -> arrays.
 
-    The key is the layer's place in a ``.keras`` file: its kind, numbered ("dense", "dense_1"...).
+    The key is the layer's place in a ``.keras`` file: its kind, numbered ("layers/dense", "layers/dense_1"...), of a
+    model within behind that model's. The names are those of the models that it is within, and its own.
     """
 
-    def __call__(self, key: str, name: str, shapes: Sequence[Shape]) -> list[Array]: ...
+    def __call__(self, key: str, names: Sequence[str], shapes: Sequence[Shape]) -> list[Array]: ...
+
+
+@dataclass
+class Plan:
+    """A model that is not made yet: its layers are, but no weights.
+
+    Attributes:
+        layers: those of a model within are a plan.
+        rows: of each input the shape of one row.
+        shapes: of each layer the shapes of its weights.
+    """
+
+    description: Description
+    layers: list[Layer | Plan]
+    rows: list[Shape] = field(default_factory=list)
+    shapes: dict[int, list[Shape]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The model's."""
+        return self.description.name
+
+    @property
+    def layers_of_files(self) -> list[Layer | Plan]:
+        """Without operations, which have no weights."""
+        return [layer for layer in self.layers if isinstance(layer, Plan) or not layer.is_operation]
+
+    @property
+    def kind(self) -> str:
+        """The class's name in keys."""
+        return snake_case(self.description.kind)
+
+    @classmethod
+    def of(cls, description: Description) -> Plan:
+        """The layers of a description.
+
+        Raises:
+            UnsupportedError: a layer, or a setting of one, that is not supported.
+        """
+        return cls(description, [cls.of(x) if isinstance(x, Description) else layer_of(x) for x in description.layers])
+
+    def measure(self, rows: Sequence[Shape]) -> list[Shape]:
+        """Know the shapes of all weights, of rows of these shapes; give those of the outputs."""
+        self.rows = list(rows)
+        values, wiring = list(rows), self.description.wiring
+        calls = wiring.calls if wiring else chain(len(self.layers))
+        for call in calls:
+            layer, given = self.layers[call.layer], [values[place] for place in call.inputs]
+            if isinstance(layer, Plan):
+                made: Sequence[Shape] = layer.measure(given)
+            else:
+                made = layer.output_rows_of(given, _arguments(layer, call))
+                self.shapes[call.layer] = layer.weight_shapes(given[0])
+            if len(made) < call.outputs:
+                raise malformed(f"output {call.outputs - 1} of {layer.name!r}")
+            values += made[: call.outputs]
+        return [values[end] for end in wiring.ends] if wiring else values[-1:]
+
+    def innermost(self) -> Iterator[tuple[Layer, list[Shape]]]:
+        """Each layer and the shapes of its weights, in the order of keys."""
+        for place, layer in enumerate(self.layers):
+            if isinstance(layer, Plan):
+                yield from layer.innermost()
+            elif not layer.is_operation:
+                yield layer, self.shapes[place]
+
+    def model(self) -> Model:
+        """The model, with new weights."""
+        layers = [layer.model() if isinstance(layer, Plan) else layer for layer in self.layers]
+        names = [name for name, _ in self.description.inputs]
+        given = [InputLayer(shape=row, name=name) for row, name in zip(self.rows, names, strict=True)]
+        wiring = self.description.wiring
+        if wiring is None:
+            return Sequential([*given, *layers], name=self.name)
+        calls = [replace(call, arguments=_arguments(layers[call.layer], call)) for call in wiring.calls]
+        return Functional.wired(given, layers, calls, wiring.ends, wiring.forms, self.name)
+
+
+def layer_of(description: Mapping[str, Any]) -> Layer:
+    """A layer, or an operation, from its description."""
+    module = str(description.get("module"))
+    if module.startswith(OPERATIONS):
+        return TensorOperation.of_file(module, str(description["class_name"]), description["config"])
+    return layer_table.get(description)
+
+
+def _arguments(layer: Layer, call: LayerCall) -> Any:
+    """How a call's values stand among its arguments; None where a layer is called on them alone.
+
+    Raises:
+        UnsupportedError: it is told what the layer does not take.
+    """
+    if call.arguments is None or layer.is_operation:
+        return call.arguments
+    places, named = call.arguments
+    if len(places) == 1 and not named and all(isinstance(x, ArgumentPlace) for x in leaves_of(places)):
+        return None
+    if not set(named) <= set(layer.takes_arguments) or not layer.takes_arguments:
+        raise special(layer.name, str(list(named) or places)[:100])
+    return call.arguments
 
 
 def assemble(description: Description, weights: WeightSource) -> Model:
@@ -38,43 +144,39 @@ def assemble(description: Description, weights: WeightSource) -> Model:
         UnsupportedError: a layer, or a setting of one, that is not supported; no input shape.
         ArtifactError: weights of another number or shape, or not finite.
     """
-    layers = [layer_table.get(x) for x in description.layers]
-    first = _input_row(description, layers)
-    shapes = _weight_shapes(description, layers, first)
+    plan = planned(description)
     found: list[list[Array]] = []
-    for (key, layer), expected in zip(keyed(layers), shapes, strict=True):
-        found.append([finite(x, layer.name) for x in weights(key, layer.name, expected)])
+    for (key, names, layer), (_, expected) in zip(keyed(plan), plan.innermost(), strict=True):
+        found.append([finite(x, layer.name) for x in weights(key, names, expected)])
         require_shapes([x.shape for x in found[-1]], expected, layer.name)
-    model = connected(description, layers, InputLayer(shape=first, name=description.input_name))
-    for layer, arrays in zip(layers, found, strict=True):
+    model = plan.model()
+    for (layer, _), arrays in zip(plan.innermost(), found, strict=True):
         layer.restore(arrays)
     return model
 
 
-def connected(description: Description, layers: Sequence[Layer], given: InputLayer) -> Model:
-    """The layers as a model, with new weights."""
-    if description.calls:
-        return Functional.wired(given, layers, description.calls, description.name)
-    return Sequential([given, *layers], name=description.name)
+def planned(description: Description) -> Plan:
+    """The model's layers, and the shapes of its weights.
+
+    Raises:
+        UnsupportedError: a layer, or a setting of one, that is not supported; no input shape.
+    """
+    plan = Plan.of(description)
+    plan.measure(_input_rows(description, plan))
+    return plan
 
 
-def _weight_shapes(description: Description, layers: Sequence[Layer], first: Shape) -> list[list[Shape]]:
-    """Of each layer the shapes of its weights, before any is made."""
-    rows, found = [first], {}
-    for call in description.calls or chain(len(layers)):
-        layer, inputs = layers[call.layer], [rows[place] for place in call.inputs]
-        rows.append(layer.output_shape_of_all(inputs))
-        found[call.layer] = layer.weight_shapes(inputs[0])
-    return [found[place] for place in range(len(layers))]
-
-
-def keyed(layers: Iterable[Layer]) -> Iterator[tuple[str, Layer]]:
-    """Each layer with its place in a ``.keras`` file."""
+def keyed(model: Any, prefix: str = "", names: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...], Layer]]:
+    """Each layer of a model with its place in a ``.keras`` file, and the names that lead to it."""
     seen: Counter[str] = Counter()
-    for layer in layers:
-        kind = snake_case(type(layer).__name__)
-        yield (f"{kind}_{seen[kind]}" if seen[kind] else kind), layer
+    for layer in model.layers_of_files:
+        kind = layer.kind if isinstance(layer, Plan) else snake_case(type(layer).__name__)
+        key = f"{prefix}layers/{kind}_{seen[kind]}" if seen[kind] else f"{prefix}layers/{kind}"
         seen[kind] += 1
+        if hasattr(layer, "layers_of_files"):
+            yield from keyed(layer, f"{key}/", (*names, layer.name))
+        else:
+            yield key, (*names, layer.name), layer
 
 
 def require_shapes(received: Sequence[Shape], expected: Sequence[Shape], layer: str) -> None:
@@ -105,18 +207,24 @@ def finite(values: Any, layer: str) -> Array:
     return result
 
 
-def _input_row(description: Description, layers: Sequence[Layer]) -> Shape:
-    """The shape of one row.
+def _input_rows(description: Description, plan: Plan) -> list[Shape]:
+    """Of each input the shape of one row.
 
     Raises:
         UnsupportedError: not known, or not whole positive lengths.
     """
-    declared = layers[0].declared if layers else None
-    if description.input_shape is None and declared is None:
+    return [_row(shape, plan) for _, shape in description.inputs]
+
+
+def _row(shape: tuple[int | None, ...] | None, plan: Plan) -> Shape:
+    first = plan.layers[0] if plan.layers else None
+    if shape is None and isinstance(first, Plan):
+        return _row(first.description.inputs[0][1], first)
+    declared = None if first is None or isinstance(first, Plan) else first.declared
+    if shape is None and declared is None:
         raise UnsupportedError(
             "a model file states the shape of the input",
             received="a model that was never built",
             remedy="begin the model with Input(shape=(4,)), or fit it before saving",
         )
-    shape = description.input_shape or (None, *(declared or ()))
-    return InputLayer(batch_shape=shape).declared or ()
+    return InputLayer(batch_shape=shape or (None, *(declared or ()))).declared or ()

@@ -6,8 +6,8 @@ Nothing in it is ever executed: layers come from a table of classes by their nam
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from edgeling.configurable import refuse_custom
@@ -15,16 +15,16 @@ from edgeling.errors import UnsupportedError
 from edgeling.files import strict_json
 from edgeling.formats.archive import malformed
 from edgeling.formats.masks import without_masks
-from edgeling.formats.wiring import calls_of
-from edgeling.network.network import LayerCall, chain
+from edgeling.formats.wiring import Wiring, wiring_of
+from edgeling.models.describing import OPERATIONS
 
 MAX_LAYERS = 500
-_CHAINS = ("Sequential", "Functional", "Model")
-_ONE_CHAIN = "one input and one output, such as Sequential([Input((4,)), Dense(8), Dense(3)])"
+_MODELS = ("Sequential", "Functional", "Model")
+_DEEPEST = 16
+_REMEDY = "Sequential([...]) or Model(inputs, outputs)"
 _REMEDIES = {
     "Lambda": "a Lambda layer holds Python code, which is never run: put a supported layer such as Activation or"
     " Rescaling in its place",
-    **dict.fromkeys(_CHAINS, "put the inner model's layers into the outer one"),
 }
 
 
@@ -33,18 +33,24 @@ class Description:
     """Layers as plain data.
 
     Attributes:
+        kind: "Sequential" or "Functional".
         name: the model's.
-        input_shape: with the batch first; None where the first layer states it itself.
-        input_name: the input layer's, if there is one.
-        layers: Keras's description of each, without the input.
-        calls: what is computed of what; none of a chain.
+        inputs: of each the name, or None, and the shape with the batch first; None where the first layer states it.
+        layers: Keras's description of each, without inputs; of a model within its own.
+        wiring: what is computed of what; None of a chain.
     """
 
+    kind: str
     name: str
-    input_shape: tuple[int | None, ...] | None
-    input_name: str | None
-    layers: tuple[dict[str, Any], ...]
-    calls: tuple[LayerCall, ...] = ()
+    inputs: tuple[tuple[str | None, tuple[int | None, ...] | None], ...]
+    layers: tuple[dict[str, Any] | Description, ...]
+    wiring: Wiring | None = None
+
+    @property
+    def plain(self) -> Iterator[dict[str, Any]]:
+        """Every layer's description, those of models within too."""
+        for layer in self.layers:
+            yield from layer.plain if isinstance(layer, Description) else (layer,)
 
 
 def parse_json(text: str | bytes, what: str) -> dict[str, Any]:
@@ -62,39 +68,72 @@ def parse_json(text: str | bytes, what: str) -> dict[str, Any]:
     return value
 
 
-def describe(model: Mapping[str, Any]) -> Description:
+def describe(model: Mapping[str, Any], depth: int = 0) -> Description:
     """The layers of a model's configuration (of Keras 3, or 2).
 
     Args:
         model: ``{"class_name": "Sequential", "config": {...}}``.
+        depth: how many models it is within.
 
     Raises:
-        UnsupportedError: several inputs or outputs; custom objects; a layer called in a special way.
+        UnsupportedError: custom objects; a layer called in a special way; models within models within...
         ArtifactError: a configuration that makes no sense.
     """
-    refuse_custom({key: value for key, value in model.items() if key != "config"})
+    refuse_custom({key: value for key, value in model.items() if key not in ("config", "inbound_nodes", "module")})
     kind, config = model.get("class_name"), model.get("config")
-    if kind not in _CHAINS:
-        raise UnsupportedError("a model is Sequential or Functional", received=repr(kind), remedy=_ONE_CHAIN)
+    if kind not in _MODELS or depth > _DEEPEST:
+        raise UnsupportedError("a model is Sequential or Functional", received=repr(kind), remedy=_REMEDY)
     config = {"layers": config} if isinstance(config, list) else config  # before Keras 2.3
     if not isinstance(config, dict) or not isinstance(config.get("layers"), (list, tuple)):
         raise malformed("a model without a list of layers")
-    config = {**config, "layers": without_masks(config["layers"])} if len(config["layers"]) <= MAX_LAYERS else config
-    layers = [_layer(x) for x in config["layers"]]
-    if not layers or len(layers) > MAX_LAYERS:
-        raise malformed(f"{len(layers)} layers, where 1 to {MAX_LAYERS} are read")
-    calls = calls_of(config, layers) if kind != "Sequential" else ()
-    return replace(_description(model, config, layers), calls=() if calls == chain(len(calls)) else calls)
+    if not config["layers"] or len(config["layers"]) > MAX_LAYERS:
+        raise malformed(f"{len(config['layers'])} layers, where 1 to {MAX_LAYERS} are read")
+    config = {**config, "layers": without_masks(config["layers"])}
+    layers = [describe(x, depth + 1) if _is_model(x) else _layer(x) for x in config["layers"]]
+    if kind == "Sequential":
+        return _chain(model, config, layers)
+    return _functional(config, layers)
 
 
-def _description(model: Mapping[str, Any], config: dict[str, Any], layers: list[dict[str, Any]]) -> Description:
-    shape = config.get("build_input_shape") or (model.get("build_config") or {}).get("input_shape")
-    given = layers.pop(0)["config"] if layers[0]["class_name"] == "InputLayer" else {}
-    shape = given.get("batch_shape") or given.get("batch_input_shape") or shape
+def _is_model(given: Any) -> bool:
+    return isinstance(given, Mapping) and given.get("class_name") in _MODELS
+
+
+def _functional(config: Mapping[str, Any], layers: Sequence[dict[str, Any] | Description]) -> Description:
+    called = [
+        (_name_of(x), _kind_of(x), held.get("inbound_nodes")) for x, held in zip(layers, config["layers"], strict=True)
+    ]
+    wiring = wiring_of(config, called)
+    given = {_name_of(x): _shape_of(x["config"]) for x in layers if isinstance(x, dict) and _kind_of(x) == "InputLayer"}
+    inputs = tuple((name, given[name]) for name in wiring.inputs)
+    others = tuple(x for x in layers if _kind_of(x) != "InputLayer")
+    return Description("Functional", str(config.get("name") or "functional"), inputs, others, wiring)
+
+
+def _name_of(layer: dict[str, Any] | Description) -> str:
+    return layer.name if isinstance(layer, Description) else str(layer["config"].get("name"))
+
+
+def _kind_of(layer: dict[str, Any] | Description) -> str:
+    return layer.kind if isinstance(layer, Description) else str(layer["class_name"])
+
+
+def _shape_of(given: Mapping[str, Any]) -> tuple[int | None, ...] | None:
+    shape = given.get("batch_shape") or given.get("batch_input_shape")
     if not isinstance(shape, (list, tuple, type(None))):
         raise malformed(f"an input of shape {shape!r}")
-    names = (_optional_text(each.get("name")) for each in (config, given))
-    return Description(next(names) or "sequential", tuple(shape) if shape else None, next(names), tuple(layers))
+    return tuple(shape) if shape else None
+
+
+def _chain(
+    model: Mapping[str, Any], config: Mapping[str, Any], layers: list[dict[str, Any] | Description]
+) -> Description:
+    built = config.get("build_input_shape") or (model.get("build_config") or {}).get("input_shape")
+    first = layers[0]
+    given = layers.pop(0)["config"] if isinstance(first, dict) and _kind_of(first) == "InputLayer" else {}  # type: ignore[index]
+    shape = _shape_of(given) or _shape_of({"batch_shape": built})
+    name, own = (_optional_text(each.get("name")) for each in (config, given))
+    return Description("Sequential", name or "sequential", ((own, shape),), tuple(layers))
 
 
 def _optional_text(value: Any) -> str | None:
@@ -110,7 +149,9 @@ def _layer(given: Any) -> dict[str, Any]:
         raise UnsupportedError(
             f"{kind} is not supported inside a model", received=repr(config.get("name")), remedy=_REMEDIES[kind]
         )
-    refuse_custom(given)
+    if str(given.get("module", "")).startswith(OPERATIONS):  # a function of Keras, registered by its own name
+        return {**given, "config": config}
+    refuse_custom({key: value for key, value in given.items() if key != "inbound_nodes"})
     if "activation" in config:
         config["activation"] = _activation(config["activation"], config.get("name"))
     if kind == "BatchNormalization":

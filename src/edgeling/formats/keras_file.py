@@ -15,18 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from edgeling import __version__
-from edgeling import layers as layer_table
 from edgeling.errors import UnsupportedError
 from edgeling.files.whole import write_file
 from edgeling.formats import hdf5
 from edgeling.formats.archive import MAX_FILE_BYTES, distrust, malformed, read_file, read_members, zip_of
-from edgeling.formats.assemble import Shape, assemble, connected, keyed
+from edgeling.formats.assemble import Plan, Shape, assemble, keyed, layer_of, planned
 from edgeling.formats.compiling import compile_model, from_keras_2, require_supported
 from edgeling.formats.description import Description, describe, parse_json
 from edgeling.formats.optimizer_state import state_arrays, take_over
 from edgeling.graph.types import Array
-from edgeling.layers import InputLayer
-from edgeling.models import Functional, Model, Sequential
+from edgeling.models import Model, Sequential
+from edgeling.models.describing import in_model_files
 
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
 _MAX_JSON_BYTES = 16 << 20
@@ -80,8 +79,8 @@ def save_keras(model: Model, path: str | Path) -> None:
 
 def _require_readable(config: dict[str, Any]) -> None:
     """A class of one's own could be written, but would be read by nobody."""
-    for layer in describe(config).layers:
-        layer_table.get(layer)
+    for layer in describe(config).plain:
+        layer_of(layer)
     require_supported(config["compile_config"])
 
 
@@ -103,15 +102,10 @@ def _writer() -> str:
 
 
 def _config(model: Model) -> dict[str, Any]:
-    functional = isinstance(model, Functional)  # which Keras finds by its module alone
-    config = {
-        "module": "keras.src.models.functional" if functional else "keras",
-        "class_name": type(model).__name__,
-        "config": model.get_config(),
-        "registered_name": type(model).__name__ if functional else None,
-        "compile_config": model.get_compile_config() or {},
-    }
-    return {**config, "build_config": {"input_shape": list(model.input_shape)}} if model.built else config
+    config = {**in_model_files(model), "compile_config": model.get_compile_config() or {}}
+    if not model.built or model.takes_several or not model.forms[0].is_alone:
+        return config
+    return {**config, "build_config": {"input_shape": list(model.input_shape)}}
 
 
 def to_json(model: Model, **how: Any) -> str:
@@ -150,17 +144,17 @@ def from_config(config: dict[str, Any]) -> Model:
         UnsupportedError: a layer, or a setting of one, that is not supported; custom objects.
     """
     description = describe(config)
-    layers = [layer_table.get(x) for x in description.layers]
-    if not description.input_shape:
+    if description.wiring is None and description.inputs[0][1] is None:
+        layers = [layer.model() if isinstance(layer, Plan) else layer for layer in Plan.of(description).layers]
         return Sequential(layers, name=description.name)
-    return connected(description, layers, InputLayer(batch_shape=description.input_shape, name=description.input_name))
+    return planned(description).model()
 
 
 def weights_content(model: Model) -> bytes:
     """HDF5 as it stands in a ``.keras`` file, and by itself as ``.weights.h5``: weights, and the optimizer's state."""
     groups: dict[str, tuple[str, Sequence[Array]]] = {"": (model.name, ())}
-    for key, layer in keyed(model.layers):
-        groups[f"layers/{key}"] = (layer.name, layer.get_weights())
+    for key, _, layer in keyed(model):
+        groups[key] = (layer.name, layer.get_weights())
     if model.optimizer is not None:
         groups["optimizer"] = (model.optimizer.name, state_arrays(model, model.optimizer))
     return hdf5.write(groups)
@@ -173,7 +167,7 @@ def _load_zip(content: bytes, compile: bool) -> Model:
     compile_config = config.pop("compile_config", None)
     description = describe(config)
     held = hdf5.read(members[WEIGHTS])
-    model = assemble(description, lambda key, name, shapes: numbered(held, f"layers/{key}/vars", shapes, name))
+    model = assemble(description, lambda key, names, shapes: numbered(held, f"{key}/vars", shapes, names[-1]))
     if compile:
         compile_model(model, compile_config)
         restore_optimizer(model, held)
@@ -207,7 +201,7 @@ def _load_h5(content: bytes, compile: bool) -> Model:
     description = describe(_attribute(held, "model_config"))
     if "@keras_version" in held.values and held.texts("", "keras_version")[0].startswith("2"):
         _require_lasting(description)
-    model = assemble(description, lambda _, name, shapes: _named(held, name, shapes))
+    model = assemble(description, lambda _, names, shapes: _named(held, names, shapes))
     if compile and "@training_config" in held.values:
         compile_model(model, from_keras_2(_attribute(held, "training_config")))
     return model
@@ -219,7 +213,7 @@ def _require_lasting(description: Description) -> None:
     Raises:
         UnsupportedError: it did.
     """
-    for layer in description.layers:
+    for layer in description.plain:
         if layer["config"].get("activation") == "hard_sigmoid":
             raise UnsupportedError(
                 "hard_sigmoid of Keras 2 is another function than Keras 3's, and not supported",
@@ -233,10 +227,16 @@ def _attribute(held: hdf5.Contents, name: str) -> dict[str, Any]:
     return parse_json(text, name)
 
 
-def _named(held: hdf5.Contents, name: str, shapes: Sequence[Shape]) -> list[Array]:
+def _named(held: hdf5.Contents, names: Sequence[str], shapes: Sequence[Shape]) -> list[Array]:
     """The arrays that a layer's group lists by name."""
     if not shapes:
         return []
+    if len(names) != 1:
+        raise UnsupportedError(
+            "models within a model are read from .keras files", received=f"{names[0]!r} in an .h5 file",
+            remedy="save it with Keras 3: model.save('model.keras')",
+        )  # fmt: skip
+    name = names[0]
     path = f"model_weights/{name}"
     listed = held.texts(path, "weight_names")
     if len(listed) != len(shapes):

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from inspect import isfunction
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from edgeling import activations
 from edgeling.errors import ArtifactError, UnsupportedError
 from edgeling.formats.archive import distrust
-from edgeling.formats.assemble import Shape, assemble, require_shapes
+from edgeling.formats.assemble import Shape, assemble, keyed, require_shapes
 from edgeling.formats.compiling import compile_model
 from edgeling.formats.description import describe
 from edgeling.formats.optimizer_state import take_over
@@ -46,22 +46,31 @@ def from_keras(keras_model: Any, compile: bool = True) -> Model:
         ArtifactError: weights that are not finite.
     """
     kind = _kind(keras_model)
-    layers = {layer.name: layer for layer in keras_model.layers}
-    _require_untouched([keras_model, *keras_model.layers], _TRAINING if not compile else ())
+    layers = dict(_by_names(keras_model))
+    _require_untouched([keras_model, *layers.values()], _TRAINING if not compile else ())
 
-    def weights(key: str, name: str, shapes: Sequence[Shape]) -> list[Array]:
-        return list(layers[name].get_weights())
+    def weights(key: str, names: Sequence[str], shapes: Sequence[Shape]) -> list[Array]:
+        return list(layers[tuple(names)].get_weights())
 
     with distrust("a Keras model"):
         config = {"class_name": kind, "config": _with_functions(keras_model.get_config(), layers)}
         if keras_model.built:
-            config["build_config"] = {"input_shape": tuple(keras_model.input_shape)}
+            config["build_config"] = {"input_shape": keras_model.input_shape}
         model = assemble(describe(config), weights)
     if compile and getattr(keras_model, "compiled", False):
         raw = getattr(getattr(keras_model, "_compile_config", None), "config", {})
         compile_model(model, _marked(keras_model.get_compile_config(), raw))
         _take_optimizer(model, keras_model.optimizer)
     return model
+
+
+def _by_names(model: Any, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every layer, those of models within too, by the names that lead to it."""
+    for layer in model.layers:
+        path = (*names, layer.name)
+        yield path, layer
+        if is_keras_model(layer):
+            yield from _by_names(layer, path)
 
 
 def _require_untouched(parts: Sequence[Any], but_for: Collection[str]) -> None:
@@ -90,14 +99,19 @@ def _replaced(value: Any) -> set[str]:
     }  # fmt: skip
 
 
-def _with_functions(config: dict[str, Any], layers: Mapping[str, Any]) -> dict[str, Any]:
+def _with_functions(
+    config: dict[str, Any], layers: Mapping[tuple[str, ...], Any], names: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """The model's configuration, with activations that say what they are: Keras writes the name of a function that
     goes by the name of one of its own.
     """
 
     def described(part: Any) -> Any:
         own = part.get("config") if isinstance(part, Mapping) else None
-        live = getattr(layers.get(own.get("name", "")), "activation", None) if isinstance(own, Mapping) else None
+        path = (*names, own.get("name", "")) if isinstance(own, Mapping) else names
+        if isinstance(own, dict) and "layers" in own and is_keras_model(layers.get(path)):
+            return {**part, "config": _with_functions(own, layers, path)}
+        live = getattr(layers.get(path), "activation", None) if isinstance(own, Mapping) else None
         if own is None or not callable(live) or _is_layer(live):
             return part
         return {**part, "config": {**own, "activation": activations.serialize(live)}}
@@ -151,11 +165,12 @@ def to_keras(model: Model, keras_model: Any) -> None:
     Raises:
         ArtifactError: the Keras model has other layers or shapes; nothing is changed.
     """
-    theirs = [x for x in keras_model.layers if type(x).__name__ != "InputLayer"]
-    kinds, expected = [type(x).__name__ for x in theirs], [type(x).__name__ for x in model.layers]
+    theirs = [x for _, x in _by_names(keras_model) if type(x).__name__ != "InputLayer" and not is_keras_model(x)]
+    mine = [layer for _, _, layer in keyed(model)]
+    kinds, expected = [type(x).__name__ for x in theirs], [type(x).__name__ for x in mine]
     if kinds != expected:
         raise ArtifactError(f"the Keras model has the layers {expected}", received=str(kinds), remedy="the same layers")
-    pairs = [(their, _for_keras(layer, their)) for layer, their in zip(model.layers, theirs, strict=True)]
+    pairs = [(their, _for_keras(layer, their)) for layer, their in zip(mine, theirs, strict=True)]
     for their, arrays in pairs:
         require_shapes([a.shape for a in arrays], [w.shape for w in their.get_weights()], their.name)
     for their, arrays in pairs:

@@ -67,8 +67,8 @@ def _require_built(model: Model) -> None:
 def _by_key(model: Model, held: hdf5.Contents) -> list[tuple[Layer, list[Array]]]:
     """Of Keras 3's layout: each layer's arrays."""
     found = []
-    for key, layer in keyed(model.layers):
-        path = f"layers/{key}/vars"
+    for key, _, layer in keyed(model):
+        path = f"{key}/vars"
         arrays = numbered(held, path, _shapes(layer, held.count(path)), layer.name)
         found.append((layer, [finite(a, layer.name) for a in arrays]))
     return found
@@ -85,7 +85,7 @@ def _by_order(model: Model, held: hdf5.Contents) -> list[tuple[Layer, list[Array
     """Of Keras 2's layout: layers that have weights, one after the other; their arrays are listed by name."""
     listed = [(name, held.values.get(f"{name}@weight_names", ())) for name in held.texts("", "layer_names")]
     groups = [[f"{name}/{each}" for each in names] for name, names in listed if len(names)]
-    layers = [layer for layer in model.layers if layer.weights]
+    layers = [layer for _, _, layer in keyed(model) if layer.weights]
     if len(groups) != len(layers):
         raise malformed(f"{len(groups)} layers with weights, where {len(layers)} are needed")
     return [(layer, _listed(held, paths, layer)) for layer, paths in zip(layers, groups, strict=True)]

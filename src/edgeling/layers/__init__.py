@@ -2,7 +2,7 @@
 """Layers: Keras's names, arguments and defaults."""
 
 from edgeling.layers.augmentation import RandomFlip, RandomRotation, RandomTranslation, RandomZoom
-from edgeling.layers.base import Input, InputLayer, Layer
+from edgeling.layers.base import Layer
 from edgeling.layers.convolutional import (
     Conv1D,
     Conv1DTranspose,
@@ -33,6 +33,7 @@ from edgeling.layers.encoding import (
     CategoryEncoding,
     Discretization,
 )
+from edgeling.layers.input import Input, InputLayer
 from edgeling.layers.masking import Masking
 from edgeling.layers.merging import (
     Add,

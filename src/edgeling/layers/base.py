@@ -3,20 +3,32 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from math import prod
 from numbers import Integral
 from typing import Any, ClassVar
 
-from edgeling import activations
+import numpy as np
+
+from edgeling import activations, initializers, regularizers
 from edgeling.activations import ActivationFunction
 from edgeling.checking import require_float32, whole
 from edgeling.configurable import Configurable, NeverCalled, automatic_name, refuse, serialize
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
+from edgeling.layers import written
 from edgeling.layers.eager import call, refuse_symbols
-from edgeling.layers.symbolic import Symbolic, SymbolicOutput, symbols_of
+from edgeling.layers.symbolic import (
+    ArgumentPlace,
+    Arguments,
+    Symbolic,
+    SymbolicCall,
+    SymbolicOutput,
+    leaves_of,
+    mapped,
+    symbols_among,
+)
+from edgeling.layers.traced import present
 from edgeling.network.arrays import numbers
 from edgeling.network.tracing import Tracer
 from edgeling.network.weights import Weight, assign
@@ -39,15 +51,14 @@ class Layer(Configurable, NeverCalled):
     """
 
     module = "keras.layers"
-    never_called = ("call", "__call__", "compute_output_spec")
-    instead = (
-        "the layers of edgeling.layers (Rescaling, Activation, Dense...), or trace(tracer, x), which writes graph"
-        " operations"
-    )
+    never_called: ClassVar[tuple[str, ...]] = ("__call__", "compute_output_spec")
+    instead: ClassVar[str] = "call(x), which computes with the functions of edgeling.ops"
     arguments: ClassVar[tuple[str, ...]] = ()
     takes_vectors: ClassVar[bool] = False  # a call with one dimension means one row
     takes_several: ClassVar[bool] = False  # it is called on a list of inputs
     supports_masking: bool = False  # the mask of what it is called on goes on to what it makes
+    takes_arguments: ClassVar[tuple[str, ...]] = ()  # names of what a call may be told beside its inputs
+    is_operation: ClassVar[bool] = False  # a function of edgeling.ops, which is no layer for its user
     refused: ClassVar[tuple[str, ...]] = ("activity_regularizer", "input_tensor", "weights")
 
     def __init__(
@@ -75,11 +86,25 @@ class Layer(Configurable, NeverCalled):
         self.output_row: Shape | None = None
         self._weights: list[Weight] = []
         self._calls = 0
+        self._called: list[SymbolicCall] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        """To copy or pickle: without the calls, which are the model's that it is in."""
+        return {**self.__dict__, "_called": []}
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Whatever is set may change what is computed: what was compiled looks again."""
+        if name == "call":
+            self._refuse_methods([name], "call set on an object")
+        if name == "built":  # as methods written for Keras say; it is known anyway
+            return
         super().__setattr__(name, value)
         Weight.changes.value += 1
+
+    @property
+    def traces_calls(self) -> bool:
+        """Whether the layer says in Python what it computes."""
+        return type(self).call is not Layer.call
 
     @property
     def built(self) -> bool:
@@ -144,16 +169,55 @@ class Layer(Configurable, NeverCalled):
             )
         return self.output_shape_of(rows[0])
 
-    def trace(self, tracer: Tracer, x: Any) -> str:
-        """Append the layer's operations to a graph; gives its output.
+    def output_rows_of(self, rows: Sequence[Shape], arguments: Arguments | None = None) -> tuple[Shape, ...]:
+        """The shapes of one row of each output of a call; the layer may be built by it.
+
+        Args:
+            rows: of each value it is called on, in order.
+            arguments: how these stand among the call's, where it is called on more than its inputs; see
+                :class:`edgeling.layers.symbolic.SymbolicCall`.
+        """
+        if self.traces_calls:
+            return written.rows_of(self, rows, arguments)
+        return (self.output_shape_of_all(rows),)
+
+    def traced(self, tracer: Tracer, values: Sequence[str], arguments: Arguments | None = None) -> tuple[str, ...]:
+        """Append one call to a graph; gives its outputs.
+
+        Args:
+            values: the names of what it is called on, in order.
+            arguments: as in :meth:`output_rows_of`.
+        """
+        if self.traces_calls:
+            return written.traced(self, tracer, values, arguments)
+        if arguments is None:
+            made = self.trace(tracer, list(values) if self.takes_several else values[0])
+        else:
+            places, named = mapped(arguments, lambda one: values[one.index] if isinstance(one, ArgumentPlace) else one)
+            made = self.trace(tracer, *places, **named)
+        return (made,) if isinstance(made, str) else tuple(made)
+
+    def trace(self, tracer: Tracer, x: Any, *others: Any, **named: Any) -> Any:
+        """Append the layer's operations to a graph; gives its output, or a list of several.
 
         Args:
             x: the value it is called on; a list of values if it takes several.
+            others, named: further arguments of the call, values by their names.
+
+        Raises:
+            UnsupportedError: a class of one's own that says neither this nor :meth:`call`.
         """
         raise UnsupportedError(
-            "a layer of one's own says what it computes", received=f"{type(self).__name__} without trace()",
-            remedy="the layers of edgeling.layers, or trace(tracer, x), which writes graph operations",
+            "a layer of one's own says what it computes", received=f"{type(self).__name__} without call()",
+            remedy="the layers of edgeling.layers, or call(self, x), which computes with edgeling.ops",
         )  # fmt: skip
+
+    def call(self, x: Any, *others: Any, **named: Any) -> Any:
+        """What a layer of one's own computes, with :mod:`edgeling.ops`, weights and other layers.
+
+        Of ours, what they compute: for classes of one's own that do something before or after it.
+        """
+        return written.of_ours(self, x, *others, **named)
 
     def penalize(self, tracer: Tracer) -> None:
         """Add the penalties on the weights that training moves to the loss."""
@@ -161,13 +225,15 @@ class Layer(Configurable, NeverCalled):
             tracer.penalize(weight, *regularizer.factors())
 
     def _regularized(self) -> list[tuple[Weight, Regularizer]]:
-        found = [(w, getattr(self, f"{w.name}_regularizer", None)) for w in self.trainable_weights]
+        own = [w for w in self._weights if w.trainable and self.trainable]
+        found = [(w, w.regularizer or getattr(self, f"{w.name}_regularizer", None)) for w in own]
         return [(weight, regularizer) for weight, regularizer in found if regularizer]
 
     @property
     def losses(self) -> list[float]:
         """The penalties on the weights, as they are now."""
-        return [regularizer(weight.value) for weight, regularizer in self._regularized()]
+        own = [regularizer(weight.value) for weight, regularizer in self._regularized()]
+        return own + [loss for layer in self.layers_within() for loss in layer.losses]
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """``(None, features)`` -> ``(None, ...)``: the shape of a batch of output rows."""
@@ -175,8 +241,16 @@ class Layer(Configurable, NeverCalled):
 
     @property
     def weights(self) -> list[Weight]:
-        """Trainable weights first, as in Keras."""
-        return sorted(self._weights, key=lambda w: not w.trainable)
+        """Trainable weights first, then those of layers within, as in Keras."""
+        own = sorted(self._weights, key=lambda w: not w.trainable)
+        within = self.layers_within()
+        return own if not within else list(dict.fromkeys([*own, *(w for layer in within for w in layer.weights)]))
+
+    def layers_within(self) -> list[Layer]:
+        """Layers that are its attributes, or stand in lists or mappings that are."""
+        held = (value for name, value in vars(self).items() if name != "_called")
+        found = (x for value in held if isinstance(value, (Layer, list, tuple, dict)) for x in leaves_of(value))
+        return list(dict.fromkeys(x for x in found if isinstance(x, Layer)))
 
     @property
     def variables(self) -> list[Weight]:
@@ -193,12 +267,16 @@ class Layer(Configurable, NeverCalled):
     @property
     def trainable_weights(self) -> list[Weight]:
         """Those that gradients move; none if the layer is not trainable."""
-        return [w for w in self.weights if w.trainable and self.trainable]
+        if not self.trainable:
+            return []
+        own, within = [w for w in self._weights if w.trainable], self.layers_within()
+        return own if not within else list(dict.fromkeys([*own, *(w for x in within for w in x.trainable_weights)]))
 
     @property
     def non_trainable_weights(self) -> list[Weight]:
         """The others."""
-        return [w for w in self.weights if not (w.trainable and self.trainable)]
+        moved = set(self.trainable_weights)
+        return [w for w in self.weights if w not in moved]
 
     @property
     def trainable_variables(self) -> list[Weight]:
@@ -217,7 +295,7 @@ class Layer(Configurable, NeverCalled):
 
     def count_params(self) -> int:
         """How many numbers the weights hold."""
-        return sum(w.value.size for w in self._weights)
+        return sum(w.value.size for w in self.weights)
 
     def get_weights(self) -> list[Array]:
         """Copies of the weights."""
@@ -231,9 +309,38 @@ class Layer(Configurable, NeverCalled):
         """
         assign(self.weights, weights, f"layer {self.name!r}")
 
-    def add_weight(self, name: str, value: Array, trainable: bool = True) -> Weight:
-        """A new weight of this layer."""
+    def add_weight(
+        self,
+        shape: Any = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        name: str | None = None,
+        regularizer: Any = None,
+        constraint: Any = None,
+    ) -> Weight:
+        """A new weight of this layer; every argument is Keras's, and in its order.
+
+        Args:
+            shape: its lengths; none of a scalar.
+            initializer: how it begins: a name, an initializer, a function of the shape; Glorot's where it is None.
+            regularizer: adds a penalty on it to the loss.
+            constraint: what it is kept to after each step.
+        """
+        require_float32(type(self).__name__, dtype)
+        if isinstance(shape, str):
+            raise UnsupportedError("add_weight begins with the shape", received=repr(shape), remedy="name='kernel'")
+        lengths = tuple(shape) if isinstance(shape, (tuple, list)) else () if shape is None else (shape,)
+        begin = initializers.get("glorot_uniform" if initializer is None and lengths else initializer or "zeros")
+        value = np.asarray(begin(tuple(whole("a length of shape", n) for n in lengths)), np.float32)
+        return self.keep(name or f"variable_{len(self._weights)}", value, trainable, regularizer, constraint)
+
+    def keep(
+        self, name: str, value: Array, trainable: bool = True, regularizer: Any = None, constraint: Any = None
+    ) -> Weight:
+        """A new weight of this layer that begins with these values."""
         weight = Weight(name, value, trainable, f"{self.name}/{name}")
+        weight.regularizer = regularizers.get(regularizer)
         self._weights.append(weight)
         return weight
 
@@ -254,7 +361,31 @@ class Layer(Configurable, NeverCalled):
         """What the compiled code depends on: not the name, not how weights begin."""
         return [self.trainable, *(getattr(self, key) for key in self.arguments if not key.endswith("initializer"))]
 
-    def __call__(self, x: Any, training: bool = False) -> Any:
+    @property
+    def input(self) -> Any:
+        """What the layer was first called on: a symbolic value, or a list of several.
+
+        Raises:
+            UnsupportedError: it was called on none.
+        """
+        inputs = self._first_call().inputs
+        return inputs[0] if len(inputs) == 1 else list(inputs)
+
+    @property
+    def output(self) -> Any:
+        """What stands for the output of that call; a list of several."""
+        outputs = self._first_call().outputs
+        return outputs[0] if len(outputs) == 1 else list(outputs)
+
+    def _first_call(self) -> SymbolicCall:
+        if not self._called:
+            raise UnsupportedError(
+                "a layer that is part of a model has input and output", received=f"{self.name!r}, called on nothing",
+                remedy="call it on an Input, or build the model",
+            )  # fmt: skip
+        return self._called[0]
+
+    def __call__(self, x: Any, *others: Any, training: bool = False, **named: Any) -> Any:
         """The layer's output for a batch of rows, [rows, ...]: interpreted with NumPy. Builds the layer.
 
         Of an ``Input``, or of what another layer made of one, what stands for the output in a ``Model``.
@@ -263,10 +394,14 @@ class Layer(Configurable, NeverCalled):
             DataError: rows of another shape than the layer is built for.
             UnsupportedError: a Keras symbol.
         """
-        symbols = symbols_of(x)
-        if symbols:
-            return self._symbolic(symbols)
+        tracer = present()
+        if tracer:
+            return written.inside(self, tracer, (x, *others), named)
+        if symbols_among((x, others, named)):
+            return self._symbolic((x, *others), named)
         refuse_symbols(x)
+        if others or named or (isinstance(x, (tuple, list)) and written.is_written(self)):
+            return self._eager((x, *others), named, bool(training))
         batch = numbers(x, "x", finite=False)
         if batch.ndim == 1 and self.takes_vectors:
             return self(batch[None], training)[0]
@@ -274,15 +409,49 @@ class Layer(Configurable, NeverCalled):
             self.build(batch.shape)
         if batch.shape[1:] != self.input_row:
             raise DataError(f"layer {self.name!r} takes rows of shape {self.input_row}", received=str(batch.shape))
+        return self._computed([batch], None, bool(training))
+
+    def _eager(self, places: tuple[Any, ...], named: dict[str, Any], training: bool) -> Any:
+        """Of a call on several arrays."""
+        given, arguments = written.arguments_of(self, (np.ndarray, list), places, named)
+        batches = [numbers(each, "x", finite=False) for each in given]
+        self.output_rows_of([batch.shape[1:] for batch in batches], arguments)
+        self.prepare([batch.shape for batch in batches])
+        return self._computed(batches, arguments, training)
+
+    def _computed(self, batches: Sequence[Array], arguments: Arguments | None, training: bool) -> Any:
         self._calls += 1
         names = {w: f"weight_{i}" for i, w in enumerate(self.weights)}
-        return call(self.trace, names, [batch], bool(training), self._calls)
+        return call(lambda tracer, *x: tracer.through(self, x, arguments), names, batches, training, self._calls)
 
-    def _symbolic(self, symbols: Sequence[Any]) -> SymbolicOutput:
-        """What stands for the output; the layer is built."""
-        row = self.output_shape_of_all([symbol.row for symbol in symbols])
-        self.build([symbol.shape for symbol in symbols] if self.takes_several else symbols[0].shape)
-        return SymbolicOutput(row, self, tuple(symbols))
+    def _symbolic(self, places: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """What stands for the output, or a list of several; the layer is built."""
+        symbols, arguments = written.arguments_of(self, Symbolic, places, named)
+        outputs = self.called_on(symbols, arguments)
+        return outputs[0] if len(outputs) == 1 else list(outputs)
+
+    def called_on(self, symbols: Sequence[Any], arguments: Arguments | None = None) -> tuple[SymbolicOutput, ...]:
+        """What stands for the outputs of a call on symbolic values; the layer is built.
+
+        Args:
+            arguments: how these stand among the call's arguments.
+        """
+        rows = self.output_rows_of([symbol.row for symbol in symbols], arguments)
+        self.prepare([symbol.shape for symbol in symbols])
+        if self.traces_calls:
+            self.output_row = rows[0]
+        call = SymbolicCall(self, tuple(symbols), rows, arguments)
+        self._called.append(call)
+        return call.outputs
+
+    def call_arguments(self, arguments: Arguments) -> Arguments:
+        """Of a call's arguments those that files keep with the call; the others are in the configuration."""
+        return arguments
+
+    def prepare(self, shapes: Sequence[tuple[int | None, ...]]) -> None:
+        """Build for a call on values of these shapes, each with the batch."""
+        if not self.traces_calls:  # that one is built, for what it gives is seen only then
+            self.build(shapes if self.takes_several else shapes[0])
 
 
 def _serialized(value: Any) -> Any:
@@ -320,56 +489,3 @@ def row_of(input_shape: Sequence[int | None]) -> Shape:
 def size(row: Shape) -> int:
     """Elements of one row."""
     return prod(row)
-
-
-class InputLayer(Symbolic, Layer):
-    """States the shape of one row; computes nothing."""
-
-    arguments = ("batch_shape",)
-    refused = (*Layer.refused, "sparse", "ragged", "optional")
-
-    def __init__(
-        self,
-        shape: Sequence[int | None] | None = None,
-        batch_size: int | None = None,
-        dtype: Any = None,
-        batch_shape: Sequence[int | None] | None = None,
-        name: str | None = None,
-        **others: Any,
-    ) -> None:
-        old = others.pop("input_shape", None)
-        if old is not None:
-            warnings.warn("Argument `input_shape` is deprecated. Use `shape` instead.", UserWarning, stacklevel=2)
-        given = shape if old is None else old
-        if batch_shape is not None and (given is not None or batch_size is not None):
-            raise UnsupportedError(
-                "an input states shape and batch_size, or batch_shape",
-                received=f"shape={given}, batch_size={batch_size}, batch_shape={batch_shape}",
-                remedy="shape=(4,)",
-            )
-        super().__init__(name=name, dtype=dtype, input_shape=given, batch_input_shape=batch_shape, **others)
-        if self.declared is None:
-            raise UnsupportedError("an input states the shape of its rows", remedy="Input(shape=(4,))")
-        rows = batch_size if batch_shape is None else tuple(batch_shape)[0]  # noqa: RUF015
-        self.batch_shape = (None if rows is None else whole("batch_size", rows), *self.declared)
-
-    @property
-    def row(self) -> Shape:  # type: ignore[override]
-        """The shape of one row."""
-        return self.declared or ()
-
-    def trace(self, tracer: Tracer, x: str) -> str:
-        return x
-
-
-def Input(  # noqa: N802 - Keras's name
-    shape: Sequence[int | None] | None = None,
-    batch_size: int | None = None,
-    dtype: Any = None,
-    sparse: bool | None = None,
-    batch_shape: Sequence[int | None] | None = None,
-    name: str | None = None,
-    **others: Any,
-) -> InputLayer:
-    """The shape of one row: ``Sequential([Input((4,)), Dense(3)])``."""
-    return InputLayer(shape, batch_size, dtype, batch_shape, name, sparse=sparse, **others)

@@ -66,9 +66,9 @@ class Convolution(Windowed):
     def make(self, row: Shape) -> None:
         self.output_shape_of(row)  # a window that does not fit makes no weights
         for name, shape in self.kernel_shapes(row).items():
-            setattr(self, name, self.add_weight(name, getattr(self, f"{name}_initializer")(shape)))
+            setattr(self, name, self.keep(name, getattr(self, f"{name}_initializer")(shape)))
         if self.use_bias:
-            self.bias = self.add_weight("bias", self.bias_initializer((self.outputs_of(row),)))
+            self.bias = self.keep("bias", self.bias_initializer((self.outputs_of(row),)))
 
     def window_on(self, row: Shape) -> Window:
         """The window on rows of that shape."""

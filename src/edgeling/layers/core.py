@@ -56,9 +56,9 @@ class Dense(Layer):
         return [(row[-1], self.units), *([(self.units,)] if self.use_bias else [])]
 
     def make(self, row: Shape) -> None:
-        self.kernel = self.add_weight("kernel", self.kernel_initializer((row[-1], self.units)))
+        self.kernel = self.keep("kernel", self.kernel_initializer((row[-1], self.units)))
         if self.use_bias:
-            self.bias = self.add_weight("bias", self.bias_initializer((self.units,)))
+            self.bias = self.keep("bias", self.bias_initializer((self.units,)))
 
     def output_shape_of(self, row: Shape) -> Shape:
         return (*row[:-1], self.units)

@@ -34,9 +34,9 @@ def refuse_symbols(x: Any) -> None:
 
 
 def call(
-    trace: Callable[..., str], names: Mapping[Weight, str], x: Sequence[Array], training: bool, step: int
-) -> Array:
-    """The output of a layer, or of a network, for a batch.
+    trace: Callable[..., Sequence[str]], names: Mapping[Weight, str], x: Sequence[Array], training: bool, step: int
+) -> Any:
+    """The output of a layer, or of a network, for a batch; a list of several.
 
     Args:
         trace: appends its operations to a graph: of a tracer and of the values it is called on.
@@ -47,7 +47,7 @@ def call(
     """
     builder = GraphBuilder("call")
     values = [builder.input(f"x_{i}", array.shape) for i, array in enumerate(x)]
-    graph = builder.build([trace(Tracer(builder, names, training=training), *values)])
+    graph = builder.build(trace(Tracer(builder, names, training=training), *values))
     given: dict[str, Array] = dict(zip(values, x, strict=True))
     given["seed"] = np.asarray(next_seed() if "seed" in graph.inputs else 0)
     steps = {"step": np.uint32(step)} if "step" in graph.variables else {}
@@ -56,4 +56,4 @@ def call(
     for weight, name in names.items():
         if name in moved:
             weight.value = done.variables[name]
-    return done.outputs[0]
+    return done.outputs[0] if len(done.outputs) == 1 else list(done.outputs)

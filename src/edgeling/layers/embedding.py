@@ -65,7 +65,7 @@ class Embedding(Layer):
     def make(self, row: Shape) -> None:
         shape = (self.input_dim, self.output_dim)
         table = self.embeddings_initializer(shape) if self._table is None else self._table
-        self.embeddings = self.add_weight("embeddings", table)
+        self.embeddings = self.keep("embeddings", table)
 
     def output_shape_of(self, row: Shape) -> Shape:
         if self.mask_zero and len(row) != 1:

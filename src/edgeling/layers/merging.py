@@ -15,7 +15,8 @@ from edgeling.layers.axes import Last, axis_argument, one_axis
 from edgeling.layers.base import Layer, Shape, row_of, size
 from edgeling.layers.eager import call
 from edgeling.layers.row_normalization import of_length_one
-from edgeling.layers.symbolic import symbols_of
+from edgeling.layers.symbolic import symbols_among
+from edgeling.layers.traced import present
 from edgeling.network.arrays import numbers
 from edgeling.network.tracing import Tracer
 
@@ -45,7 +46,7 @@ class Merging(Layer):
             )  # fmt: skip
         return self.merged(tuple(rows))
 
-    def __call__(self, x: Any, training: bool = False) -> Any:
+    def __call__(self, x: Any, *others: Any, training: bool = False, **named: Any) -> Any:
         """The layer's output for a list of batches of rows, [rows, ...] each, or of symbolic values.
 
         Raises:
@@ -54,9 +55,8 @@ class Merging(Layer):
         """
         if not isinstance(x, (list, tuple)):
             self.output_shape_of_all([()])
-        symbols = symbols_of(x)
-        if symbols:
-            return self._symbolic(symbols)
+        if others or named or present() or symbols_among(x):
+            return super().__call__(x, *others, training=training, **named)
         batches = [numbers(each, "x", finite=False) for each in x]
         if len({len(batch) for batch in batches}) != 1:
             raise DataError("all inputs have as many rows", received=str([len(batch) for batch in batches]))

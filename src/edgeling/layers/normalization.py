@@ -79,13 +79,11 @@ class BatchNormalization(Layer):
     def make(self, row: Shape) -> None:
         columns = self.columns(row)
         if self.scale:
-            self.gamma = self.add_weight("gamma", self.gamma_initializer(columns))
+            self.gamma = self.keep("gamma", self.gamma_initializer(columns))
         if self.center:
-            self.beta = self.add_weight("beta", self.beta_initializer(columns))
-        self.moving_mean = self.add_weight("moving_mean", self.moving_mean_initializer(columns), trainable=False)
-        self.moving_variance = self.add_weight(
-            "moving_variance", self.moving_variance_initializer(columns), trainable=False
-        )
+            self.beta = self.keep("beta", self.beta_initializer(columns))
+        self.moving_mean = self.keep("moving_mean", self.moving_mean_initializer(columns), trainable=False)
+        self.moving_variance = self.keep("moving_variance", self.moving_variance_initializer(columns), trainable=False)
 
     def trace(self, tracer: Tracer, x: str) -> str:
         self.penalize(tracer)

@@ -41,7 +41,7 @@ class PReLU(Layer):
 
     def make(self, row: Shape) -> None:
         (shape,) = self.weight_shapes(row)
-        self.alpha = self.add_weight("alpha", self.alpha_initializer(shape))
+        self.alpha = self.keep("alpha", self.alpha_initializer(shape))
 
     def trace(self, tracer: Tracer, x: str) -> str:
         self.penalize(tracer)

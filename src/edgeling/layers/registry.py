@@ -8,7 +8,7 @@ from typing import Any
 
 from edgeling.configurable import find, refuse_custom
 from edgeling.layers.augmentation import RandomFlip, RandomRotation, RandomTranslation, RandomZoom
-from edgeling.layers.base import InputLayer, Layer
+from edgeling.layers.base import Layer
 from edgeling.layers.convolutional import (
     Conv1D,
     Conv1DTranspose,
@@ -38,6 +38,7 @@ from edgeling.layers.encoding import (
     CategoryEncoding,
     Discretization,
 )
+from edgeling.layers.input import InputLayer
 from edgeling.layers.masking import Masking
 from edgeling.layers.merging import (
     Add,

@@ -47,9 +47,9 @@ class NormalizedRows(Layer):
     def make(self, row: Shape) -> None:
         shape = self.parameters(row)
         if self.scale:
-            self.gamma = self.add_weight("gamma", self.gamma_initializer(shape))
+            self.gamma = self.keep("gamma", self.gamma_initializer(shape))
         if self.center:
-            self.beta = self.add_weight("beta", self.beta_initializer(shape))
+            self.beta = self.keep("beta", self.beta_initializer(shape))
 
     def _affine(self, tracer: Tracer, y: str) -> str:
         """Of a value with the axes of the parameters last, as one."""
@@ -197,7 +197,7 @@ class RMSNormalization(Layer):
         return [self.parameters(row)]
 
     def make(self, row: Shape) -> None:
-        self.scale = self.add_weight("scale", initializers.Ones()(self.parameters(row)))
+        self.scale = self.keep("scale", initializers.Ones()(self.parameters(row)))
 
     def trace(self, tracer: Tracer, x: str) -> str:
         b = tracer.builder

@@ -5,69 +5,121 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import Any, Self
 
-from edgeling.configurable import automatic_name, serialize
+from edgeling.configurable import automatic_name
 from edgeling.errors import UnsupportedError
-from edgeling.layers.base import InputLayer, Layer
-from edgeling.layers.symbolic import Symbolic, SymbolicOutput
+from edgeling.layers.base import Layer
+from edgeling.layers.input import InputLayer
+from edgeling.layers.symbolic import mapped
+from edgeling.models.describing import FUNCTIONAL, arguments_in_files, in_model_files
+from edgeling.models.linking import Structure, began_with, linked
 from edgeling.models.model import Model
-from edgeling.network.network import LayerCall, leading_to
+from edgeling.network.network import LayerCall
 
 
 class Functional(Model):
-    """What leads from an input to an output; ``Model(inputs, outputs)`` makes one.
+    """What leads from inputs to outputs; ``Model(inputs, outputs)`` makes one.
 
     Args:
-        inputs: an ``Input``.
-        outputs: what layers make of it.
+        inputs: an ``Input``, or several in a list or by names; or outputs of layers, to begin there.
+        outputs: what layers make of them: one, a list, or by names.
         name: what summaries call it.
 
     Raises:
-        UnsupportedError: several inputs or outputs; an output that does not follow from the input.
+        UnsupportedError: outputs that do not follow from the inputs, or inputs of which nothing is made.
 
     Example:
-        >>> x = Input((8,))
-        >>> h = Dense(8, activation="relu")(x)
-        >>> model = Model(x, Dense(3, activation="softmax")(Add()([x, h])))
+        >>> a, b = Input((8,), name="a"), Input((3,), name="b")
+        >>> h = Dense(8, activation="relu")(a)
+        >>> model = Model([a, b], [Dense(3)(h), Dense(1)(Concatenate()([h, 2 * b]))])
     """
 
+    module = FUNCTIONAL
+
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True) -> None:
-        first, last = _only("inputs", inputs), _only("outputs", outputs)
-        if not isinstance(first, InputLayer):
-            raise UnsupportedError("inputs is an Input", received=type(first).__name__, remedy="Input((4,))")
+        self._given, first = Structure.of("inputs", inputs)
+        self._made, last = Structure.of("outputs", outputs)
         super().__init__(name=name or automatic_name("Functional"))
-        self._input = first
-        symbols = _in_order(first, last)
-        self._layers = _layers(symbols)
-        _require_names(self._layers)
-        self._wiring = _wiring(first, symbols, self._layers)
-        for layer in self._layers:
-            for weight in layer.weights:
-                weight.path = f"{self.name}/{layer.name}/{weight.name}"
+        found = linked(first, last)
+        self._inputs = [began_with(symbol) for symbol in first]
+        swapped = dict(zip(first, self._inputs, strict=True))
+        self._order = [swapped.get(layer, layer) for layer in found.order]
+        self._layers, self._wiring, self._ends = list(found.layers), found.calls, found.ends
+        self._symbols = (self._inputs, list(last))
+        self._tell_paths()
         if not trainable:
             self.trainable = False
 
     @classmethod
-    def wired(cls, given: InputLayer, layers: Sequence[Layer], calls: Sequence[LayerCall], name: str | None) -> Self:
+    def wired(
+        cls, given: Sequence[InputLayer], layers: Sequence[Layer], calls: Sequence[LayerCall], ends: Sequence[int],
+        forms: tuple[Structure, Structure], name: str | None,
+    ) -> Self:  # fmt: skip
         """The model of these layers, called so; see :class:`edgeling.network.network.LayerCall`."""
-        values: list[Any] = [given]
+        values: list[Any] = list(given)
         for call in calls:
-            layer, inputs = layers[call.layer], [values[place] for place in call.inputs]
-            values.append(layer(inputs if layer.takes_several else inputs[0]))
-        return cls(given, values[-1], name=name)
+            read = [values[place] for place in call.inputs]
+            values += layers[call.layer].called_on(read, call.arguments)
+        inputs, outputs = forms
+        return cls(inputs.filled(values), outputs.filled([values[place] for place in ends]), name=name)
 
     def of_layers(self, layers: Sequence[Layer]) -> Any:
-        assert self._input
-        given = InputLayer(shape=self._input.row, name=self._input.name)
+        given = [InputLayer(shape=one.row, name=one.name) for one in self._inputs]
         others = [layer for layer in layers if not isinstance(layer, InputLayer)]
-        return type(self).wired(given, others, self._wiring, self.name)
+        forms = self._given, self._made
+        return type(self).wired(given, others, self._wiring, self._ends, forms, self.name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the symbolic values, which lie in each other as deep as the model is."""
+        return {**super().__getstate__(), "_symbols": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        again = self.of_layers(self._layers)
+        self._symbols = (self._inputs, again._symbols[1])
 
     @property
     def calls(self) -> tuple[LayerCall, ...]:
         """What is computed of what, in order."""
         return self._wiring
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The values that are outputs."""
+        return self._ends
+
+    @property
+    def input_layers(self) -> list[InputLayer]:
+        """The inputs, in order."""
+        return list(self._inputs)
+
+    @property
+    def forms(self) -> tuple[Structure, Structure]:
+        """How inputs are handed over, and outputs received."""
+        return self._given, self._made
+
+    @property
+    def chain(self) -> list[Layer]:
+        """The inputs, and the layers that are called."""
+        return [*self._inputs, *self._layers]
+
+    @property
+    def output_names(self) -> list[str]:
+        """Of each output the name of the layer whose it is."""
+        return [symbol.name for symbol in self._symbols[1]]
+
+    @property
+    def input(self) -> Any:
+        """The inputs, as they were given."""
+        return self._given.filled(self._symbols[0])
+
+    @property
+    def output(self) -> Any:
+        """What stands for the outputs, as they were given."""
+        return self._made.filled(self._symbols[1])
 
     def add(self, layer: Layer) -> None:
         """Refused: layers are called."""
@@ -77,51 +129,58 @@ class Functional(Model):
         """Refused: layers are called."""
         raise UnsupportedError("a functional model keeps its layers", remedy="Model(inputs, other_outputs)")
 
-    def _rows(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        assert self._input
-        return self._input.row, self._layers[self._wiring[-1].layer].output_row or ()
+    @property
+    def input_rows(self) -> list[tuple[int, ...]]:
+        """Of each input the shape of one row."""
+        return [one.row for one in self._inputs]
 
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """``(None, ...)``: the shape of a batch of predictions."""
-        if tuple(input_shape)[1:] != self.input_shape[1:]:
-            raise UnsupportedError(f"the model's rows have shape {self.input_shape[1:]}", received=str(input_shape))
-        return (next(iter(input_shape)), *self._rows()[1])
+    @property
+    def output_rows(self) -> list[tuple[int, ...]]:
+        """Of each output the shape of one row."""
+        return [symbol.row for symbol in self._symbols[1]]
+
+    @property
+    def built(self) -> bool:
+        """Always: layers that are called are built."""
+        return True
+
+    def _rows(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        return self.input_rows[0], self.output_rows[0]
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """``(None, ...)``: the shape of a batch of predictions; of several outputs as they were given."""
+        alone = self._given.is_alone
+        given = [tuple(input_shape)] if alone else [tuple(shape) for shape in self.in_order(input_shape, "shapes")]
+        if [shape[1:] for shape in given] != self.input_rows:
+            raise UnsupportedError(f"the model's rows have shapes {self.input_rows}", received=str(input_shape))
+        return self._made.filled([(given[0][0], *row) for row in self.output_rows])
 
     def get_config(self) -> dict[str, Any]:
         """Keras's configuration, as its model files hold it."""
-        assert self._input
-        makers = [self._input.name, *(self._layers[call.layer].name for call in self._wiring)]
         seen: dict[str, int] = defaultdict(int)
-        places = [(name, _count(seen, name)) for name in makers]
+        places = [(one.name, 0, 0) for one in self._inputs]
         called: dict[int, list[Any]] = defaultdict(list)
+        shapes: list[tuple[int, ...]] = list(self.input_rows)
         for call in self._wiring:
-            called[call.layer].append(self._inbound(call, places))
-        layers = [{**serialize(self._input), "name": self._input.name, "inbound_nodes": []}]
-        layers += [
-            {**serialize(layer), "name": layer.name, "inbound_nodes": called[i]} for i, layer in enumerate(self._layers)
-        ]
-        ends = [[name, node, 0] for name, node in (places[0], places[-1])]
+            layer = self._layers[call.layer]
+            tensors = [_tensor(shapes[place], places[place]) for place in call.inputs]
+            called[call.layer].append(arguments_in_files(layer, call, tensors))
+            places += [(layer.name, seen[layer.name], at) for at in range(call.outputs)]
+            seen[layer.name] += 1
+            shapes += layer.output_rows_of([shapes[place] for place in call.inputs], call.arguments)
+        position = {layer: place for place, layer in enumerate(self._layers)}
+        layers = [
+            {**in_model_files(layer), "name": layer.name, "inbound_nodes": called[position.get(layer, -1)]}
+            for layer in self._order
+        ]  # fmt: skip
+        ends = [list(places[end]) for end in self._ends]
         return {
             "name": self.name,
             "trainable": True,
             "layers": layers,
-            "input_layers": ends[0],
-            "output_layers": ends[1],
+            "input_layers": _listed(self._given, [list(place) for place in places[: len(self._inputs)]]),
+            "output_layers": _listed(self._made, ends),
         }
-
-    def _inbound(self, call: LayerCall, places: Sequence[tuple[str, int]]) -> dict[str, Any]:
-        """One call of a layer in Keras's form."""
-        rows = [self.input_shape, *(self._layers[made.layer].output_shape for made in self._wiring)]
-        tensors = [
-            {
-                "class_name": "__keras_tensor__",
-                "config": {
-                    "shape": list(rows[place]), "dtype": "float32", "keras_history": [*places[place], 0],
-                },
-            }
-            for place in call.inputs
-        ]  # fmt: skip
-        return {"args": [tensors] if self._layers[call.layer].takes_several else tensors, "kwargs": {}}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Any:
@@ -133,88 +192,12 @@ class Functional(Model):
         return import_module("edgeling.formats.keras_file").from_config({"class_name": "Functional", "config": config})
 
 
-def _count(seen: dict[str, int], name: str) -> int:
-    """How often a layer was called before."""
-    seen[name] += 1
-    return seen[name] - 1
+def _listed(structure: Structure, ends: Sequence[Any]) -> Any:
+    """The ends as they were given, tuples as lists."""
+    return replace(structure, form=mapped(structure.form, lambda place: place)).filled(ends)
 
 
-def _only(what: str, given: Any) -> Any:
-    """The one symbolic value of a list, or by itself.
-
-    Raises:
-        UnsupportedError: another number of them, or no symbol.
-    """
-    values = list(given.values()) if isinstance(given, Mapping) else given
-    several = list(values) if isinstance(values, (list, tuple)) else [values]
-    if len(several) != 1 or not isinstance(several[0], Symbolic):
-        kinds = ", ".join(type(value).__name__ for value in several)
-        raise UnsupportedError(
-            f"a model has one of {what}, an Input or what layers make of it", received=kinds or "none",
-            remedy="Concatenate() several inputs before they are handed over",
-        )  # fmt: skip
-    return several[0]
-
-
-def _in_order(first: InputLayer, last: Any) -> list[SymbolicOutput]:
-    """What leads to the output, each after what it is made of: depth first, as Keras goes.
-
-    Raises:
-        UnsupportedError: it begins with another input.
-    """
-
-    def made_of(symbol: Any) -> tuple[Any, ...]:
-        if symbol is first:
-            return ()
-        if not isinstance(symbol, SymbolicOutput):
-            raise UnsupportedError(
-                "the outputs follow from the inputs", received=f"another input, {symbol.name!r}", remedy="inputs=it"
-            )
-        return symbol.inputs
-
-    symbols = [symbol for symbol in leading_to(last, made_of) if symbol is not first]
-    if not symbols:
-        raise UnsupportedError("a model has layers", received="the input as output", remedy="Identity()(x)")
-    return symbols
-
-
-def _layers(symbols: Sequence[SymbolicOutput]) -> list[Layer]:
-    """The layers in Keras's order: the furthest from the output first; equals as they are met from the output on."""
-    depths: dict[Layer, int] = {}
-    for_symbol: dict[int, int] = {}
-    for symbol in reversed(symbols):
-        depth = max(for_symbol.get(id(symbol), 0), depths.get(symbol.layer, 0))
-        depths[symbol.layer] = for_symbol[id(symbol)] = depth
-        for given in symbol.inputs:
-            for_symbol[id(given)] = max(depth + 1, for_symbol.get(id(given), 0))
-    met = {layer: place for place, layer in enumerate(_met(symbols[-1]))}
-    return sorted(depths, key=lambda layer: (-depths[layer], met[layer]))
-
-
-def _met(last: SymbolicOutput) -> list[Layer]:
-    """Each layer as it is met on the way from the output, depth first."""
-    found: dict[Layer, None] = {}
-    seen, waiting = set(), [last]
-    while waiting:
-        symbol = waiting.pop()
-        if id(symbol) in seen or not isinstance(symbol, SymbolicOutput):
-            continue
-        seen.add(id(symbol))
-        found.setdefault(symbol.layer)
-        waiting += reversed(symbol.inputs)
-    return list(found)
-
-
-def _require_names(layers: Sequence[Layer]) -> None:
-    names = [layer.name for layer in layers]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise UnsupportedError("layers of a model have different names", received=repr(twice[0]))
-
-
-def _wiring(first: InputLayer, symbols: Sequence[SymbolicOutput], layers: Sequence[Layer]) -> tuple[LayerCall, ...]:
-    places = {id(first): 0, **{id(symbol): place for place, symbol in enumerate(symbols, 1)}}
-    position = {layer: place for place, layer in enumerate(layers)}
-    return tuple(
-        LayerCall(position[symbol.layer], tuple(places[id(given)] for given in symbol.inputs)) for symbol in symbols
-    )
+def _tensor(row: Sequence[int], place: tuple[str, int, int]) -> dict[str, Any]:
+    """A layer's output in Keras's form."""
+    config = {"shape": [None, *row], "dtype": "float32", "keras_history": list(place)}
+    return {"class_name": "__keras_tensor__", "config": config}

@@ -8,25 +8,25 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from edgeling.callbacks import CallbackList
 from edgeling.checking import whole
-from edgeling.configurable import NeverCalled, refuse
+from edgeling.configurable import refuse
 from edgeling.errors import DataError, UnsupportedError
-from edgeling.graph.types import Array
+from edgeling.layers.base import Layer
 from edgeling.layers.eager import call, refuse_symbols
+from edgeling.layers.symbolic import symbols_among
+from edgeling.layers.traced import present
 from edgeling.models import saving
 from edgeling.models.arguments import batch_size_of, verbosity
 from edgeling.models.feeding import feed_of
 from edgeling.models.prediction import Followed, not_ready
 from edgeling.models.trained import Trainable
+from edgeling.network.arrays import Rows, Several, joined, parts_of
 from edgeling.network.weights import Weight
 from edgeling.toolchain.direct import Answer
-from edgeling.training import arrays
 
 
-class Model(Trainable, NeverCalled):
+class Model(Trainable):
     """What :class:`Sequential` and :class:`Functional` share; ``Model(inputs, outputs)`` makes the latter."""
 
     never_called = (
@@ -54,8 +54,10 @@ class Model(Trainable, NeverCalled):
     def predict(
         self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", steps: int | None = None,
         callbacks: Any = None,
-    ) -> Array:  # fmt: skip
+    ) -> Any:  # fmt: skip
         """The outputs of rows or batches: [rows, ...] -> float32 [rows, outputs].
+
+        Several inputs are handed over in a list or by names, several outputs come as ``Model`` was given them.
 
         One float32 row of shape (1, ...) takes the shortest way to the compiled code. Without a C compiler the
         interpreter answers, slowly, after one warning.
@@ -74,47 +76,57 @@ class Model(Trainable, NeverCalled):
         if batches:
             parts: Iterable[Any] = (batch[0] for batch in batches.batches(steps))
         else:
-            floats = arrays.features(x, self._built_for(x), finite=False)[: None if steps is None else steps * size]
+            floats = self._inputs_of(x, finite=False)[: None if steps is None else steps * size]
             size = size * self._per_call() if callbacks is not None else len(floats)
             parts = (floats[i : i + size] for i in range(0, len(floats), size))
-        return self._predict(parts, CallbackList(callbacks, self))
+        made = self._predict(parts, CallbackList(callbacks, self))
+        return self.forms[1].filled(parts_of(made)) if isinstance(made, Several) else made
 
     predict_on_batch = predict
 
-    def __call__(self, x: Any, training: bool = False) -> Array:
+    def __call__(self, x: Any, training: bool = False) -> Any:  # type: ignore[override]
         """As :meth:`predict`; while ``training`` dropout drops, and statistics are the batch's own and move.
 
         The latter is interpreted with NumPy, not compiled.
         """
+        if present() or symbols_among(x):
+            return self._within(x)
         refuse_symbols(x)
         if not training:
             return self.predict(x)
-        row = self._built_for(x)
+        batches = [part for part in parts_of(self._inputs_of(x, finite=False)) if part is not None]
         self._calls += 1
         network = self.network()
-        batch = arrays.features(x, row, finite=False)
-        return call(network.answer, network.names, [batch], True, self._calls)
+        made = call(lambda tracer, *given: network.answer(tracer, given), network.names, batches, True, self._calls)
+        return made if len(self.output_rows) == 1 else self.forms[1].filled(made)
 
-    def _predict(self, parts: Iterable[Any], hooks: CallbackList) -> Array:
+    def _within(self, x: Any) -> Any:
+        """What stands for the outputs where the model is a layer of another."""
+        given = self.in_order(x, "inputs") if len(self.input_layers) > 1 else x
+        made = Layer.__call__(self, given)
+        return made if len(self.output_rows) == 1 else self.forms[1].filled(made)
+
+    def _predict(self, parts: Iterable[Any], hooks: CallbackList) -> Rows:
         """The outputs of batches, one after another. ``stop_predicting`` ends it early."""
         self.stop_predicting = False
         hooks.call("on_predict_begin")
-        outputs: list[Array] = []
+        outputs: list[Rows] = []
         each = self._per_call()
         for part in parts:
             hooks.call("on_predict_batch_begin", len(outputs) * each)
             outputs.append(self._outputs(part))
-            hooks.call("on_predict_batch_end", len(outputs) * each - 1, logs={"outputs": outputs[-1]})
+            last = outputs[-1]
+            given = self.forms[1].filled(last.parts) if isinstance(last, Several) else last
+            hooks.call("on_predict_batch_end", len(outputs) * each - 1, logs={"outputs": given})
             if self.stop_predicting:
                 break
         if not outputs:
             raise DataError("x has at least one row", received="no batches")
         hooks.call("on_predict_end")
-        return np.concatenate(outputs) if len(outputs) > 1 else outputs[0]
+        return joined(outputs) if len(outputs) > 1 else outputs[0]
 
-    def _outputs(self, x: Any) -> Array:
-        row = self._built_for(x)
-        floats = arrays.features(x, row, finite=False)
+    def _outputs(self, x: Any) -> Rows:
+        floats = x if isinstance(x, Several) else self._inputs_of(x, finite=False)
         if self._predictor is None or self._predictor.seen != Weight.changes.value:
             self._follow()
         assert self._predictor

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgeling.graph.types import Array, Graph
 from edgeling.models.session import NAME, lend
+from edgeling.network.arrays import Rows, parts_of, side_by_side
 from edgeling.network.network import Network, inference_graph
 from edgeling.network.weights import Weight
 from edgeling.passes import optimize
@@ -57,9 +58,9 @@ class Followed:
         self._predictor = Predictor(shared.graph, shared.program)
         self.direct: Answer = not_ready
 
-    def rows(self, x: Array) -> Array:
-        """Predictions of float32 rows [rows, ...]."""
-        answers = self._predictor(x)
+    def rows(self, x: Rows) -> Rows:
+        """Predictions of float32 rows [rows, ...], or of several."""
+        answers: Rows = side_by_side(self._predictor.answers(*(part for part in parts_of(x) if part is not None)))
         self.direct = self._predictor.direct(len(x), Weight.changes) or not_ready
         return answers
 

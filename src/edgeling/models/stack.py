@@ -5,27 +5,38 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from edgeling import layers as layer_table
-from edgeling.configurable import automatic_name, serialize, snake_case
+from edgeling.configurable import NeverCalled, automatic_name, snake_case
 from edgeling.errors import UnsupportedError
 from edgeling.graph.naming import unused
 from edgeling.graph.types import Array
-from edgeling.layers.base import InputLayer, Layer
+from edgeling.layers.base import Layer, Shape
+from edgeling.layers.input import InputLayer
+from edgeling.layers.symbolic import ArgumentPlace, SymbolicCall
+from edgeling.models.describing import in_model_files
 from edgeling.models.display import print_summary, shown_layers
+from edgeling.models.linking import Structure, in_order
 from edgeling.network.network import LayerCall, Network
+from edgeling.network.tracing import Tracer
 from edgeling.network.weights import Weight, assign
 
 
-class Stack:
-    """A chain of layers; see :class:`edgeling.models.Sequential`."""
+class Stack(Layer):
+    """A chain of layers, itself a layer of another model; see :class:`edgeling.models.Sequential`."""
+
+    module = "keras"
+    ignored = frozenset()
 
     def __init__(self, layers: Iterable[Layer] | None = None, trainable: bool = True, name: str | None = None) -> None:
         self.name = name or automatic_name("Sequential")
+        self.declared = None
         self._input: InputLayer | None = None
         self._layers: list[Layer] = []
+        self._chain: list[Any] = []  # what stands for the outputs of the layers that were called
+        self._called: list[SymbolicCall] = []
         self._forget()
         for layer in layers or ():
             self.add(layer)
@@ -52,12 +63,18 @@ class Stack:
         if isinstance(layer, InputLayer):
             self._set_input(layer)
         else:
-            if not self._layers and self._input is None and layer.declared:
+            if not self._layers and self._input is None and isinstance(layer, Stack) and layer.built:
+                self._set_input(InputLayer(shape=layer.input_rows[0]))
+            elif not self._layers and self._input is None and layer.declared:
                 self._set_input(InputLayer(shape=layer.declared))
             self._layers.append(layer)
         self._forget()
-        if self._input:
+        if self._input is not None:
             self._build()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """What is set on a model changes nothing of what it computes: that is in its layers."""
+        NeverCalled.__setattr__(self, name, value)
 
     def of_layers(self, layers: Sequence[Layer]) -> Any:
         """A model of other layers in the place of these, with the input or without."""
@@ -68,10 +85,11 @@ class Stack:
         if not self._layers:
             raise UnsupportedError("only a model with layers gives one back", received="none")
         self._forget()
+        del self._chain[len(self._layers) - 1 :]
         return self._layers.pop()
 
     def _set_input(self, layer: InputLayer) -> None:
-        if self._layers or self._input:
+        if self._layers or self._input is not None:
             raise UnsupportedError("an input is the first layer, and the only one", received=layer.name)
         self._input = layer
 
@@ -91,18 +109,28 @@ class Stack:
                 f"the model's rows have shape {self._input.declared}", received=str(tuple(input_shape)),
                 remedy="a model without Input()",
             )  # fmt: skip
-        self._input = self._input or given
+        self._input = given if self._input is None else self._input
         self._build()
 
     def _build(self) -> None:
-        assert self._input
-        shape: tuple[int | None, ...] = (None, *(self._input.declared or ()))
-        self._input.build(shape)
+        """SymbolicCall the layers that were not called yet, each on what the one before it gives."""
+        assert self._input is not None
+        for layer in self._layers[len(self._chain) :]:
+            before = self._chain[-1] if self._chain else self._input
+            made = layer.called_on([before])
+            if len(made) != 1:
+                raise UnsupportedError(
+                    "layers in a chain give one output", received=f"{len(made)} of {layer.name!r}",
+                    remedy="Model(inputs, outputs)",
+                )  # fmt: skip
+            self._chain += made
+        self._tell_paths()
+
+    def _tell_paths(self) -> None:
+        """Have each weight know where in the model it is."""
         for layer in self._layers:
-            layer.build(shape)
-            shape = layer.output_shape
             for weight in layer.weights:
-                weight.path = f"{self.name}/{layer.name}/{weight.name}"
+                weight.path = f"{self.name}/{layer.name}/{weight.path.split('/')[-1]}"
 
     @property
     def built(self) -> bool:
@@ -111,8 +139,17 @@ class Stack:
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers, without the input."""
+        """The layers, without inputs and operations."""
+        return [layer for layer in self._layers if not layer.is_operation]
+
+    def layers_within(self) -> list[Layer]:
+        """As :attr:`layers`."""
         return list(self._layers)
+
+    @property
+    def layers_of_files(self) -> list[Layer]:
+        """Those that have a place of their own in files of weights."""
+        return self.layers
 
     @property
     def calls(self) -> tuple[LayerCall, ...]:
@@ -120,9 +157,118 @@ class Stack:
         return ()
 
     @property
+    def ends(self) -> tuple[int, ...]:
+        """The values that are outputs, as :class:`LayerCall` numbers them; none: the last."""
+        return ()
+
+    @property
+    def forms(self) -> tuple[Structure, Structure]:
+        """How inputs are handed over, and outputs received."""
+        return Structure(ArgumentPlace(0)), Structure(ArgumentPlace(0))
+
+    @property
+    def input_layers(self) -> list[InputLayer]:
+        """The inputs, in order; none of a model that is not built."""
+        return [] if self._input is None else [self._input]
+
+    @property
+    def input_names(self) -> list[str]:
+        """Of each input."""
+        return [one.name for one in self.input_layers]
+
+    @property
+    def output_names(self) -> list[str]:
+        """Of each output the name of the layer whose it is."""
+        return [layer.name for layer in self._layers[-1:]]
+
+    @property
+    def output_labels(self) -> list[str]:
+        """What losses and metrics of each output go by: its name in a mapping, or its layer's; no two alike."""
+        found: list[str] = []
+        for name in self.forms[1].keys or self.output_names:
+            found.append(unused(name, found))
+        return found
+
+    @property
+    def input(self) -> Any:
+        """The input.
+
+        Raises:
+            UnsupportedError: the model is not built.
+        """
+        self._rows()
+        return self._input
+
+    @property
+    def output(self) -> Any:
+        """What stands for the output."""
+        self._rows()
+        return self._chain[-1]
+
+    def in_order(self, given: Any, what: str) -> list[Any]:
+        """What is given for the inputs, one for each, in order.
+
+        Raises:
+            DataError: for others, or for some only.
+        """
+        return in_order(given, self.forms[0], self.input_names, what)
+
+    @property
+    def takes_several(self) -> bool:  # type: ignore[override]
+        """Whether it is called on a list of values."""
+        return len(self.input_layers) > 1
+
+    def output_rows_of(self, rows: Sequence[Shape], arguments: Any = None) -> tuple[Shape, ...]:
+        if not self.built:
+            self.build((None, *rows[0]))
+        if list(rows) != self.input_rows:
+            raise UnsupportedError(
+                f"model {self.name!r} takes rows of shape {', '.join(map(str, self.input_rows))}",
+                received=", ".join(map(str, rows)),
+            )
+        return tuple(self.output_rows)
+
+    def prepare(self, shapes: Any) -> None:
+        """Nothing is left to do: see :meth:`output_rows_of`."""
+
+    def traced(self, tracer: Tracer, values: Sequence[str], arguments: Any = None) -> tuple[str, ...]:
+        inner = Network(
+            self.name, {}, self._layers, {}, self.calls, dict(zip(map(str, self.ends), self.ends, strict=True))
+        )
+        return tuple(inner.answer(tracer, values))
+
+    def trace(self, tracer: Tracer, x: Any) -> Any:
+        """As :meth:`traced`, of one value or a list."""
+        made = self.traced(tracer, x if isinstance(x, list) else [x])
+        return made[0] if len(made) == 1 else list(made)
+
+    def call(self, x: Any) -> Any:
+        """What a call computes: see the classes' ``__call__``."""
+        return self(x)
+
+    @property
+    def traces_calls(self) -> bool:
+        """A model's calls are those of its layers."""
+        return False
+
+    def signature(self) -> list[Any]:
+        """What the compiled code depends on."""
+        return [self.input_rows, self._layers, self.calls, self.ends]
+
+    @property
+    def input_row(self) -> Shape | None:  # type: ignore[override]
+        """The shape of one row of the first input, once built."""
+        return self.input_rows[0] if self.built else None
+
+    @property
+    def output_row(self) -> Shape | None:  # type: ignore[override]
+        """The shape of one row of the first output, once built."""
+        return self.output_rows[0] if self.built else None
+
+    @property
     def chain(self) -> list[Layer]:
         """The layers, with the input if there is one."""
-        return [*([self._input] if self._input else []), *self._layers]
+        return [*self.input_layers, *self._layers]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by name or position.
@@ -138,40 +284,57 @@ class Stack:
         raise UnsupportedError(f"a layer is one of {[x.name for x in self._layers]}", received=str(name or index))
 
     @property
-    def input_shape(self) -> tuple[int | None, ...]:
-        """``(None, ...)``: the shape of a batch of rows.
+    def input_shape(self) -> Any:
+        """``(None, ...)``: the shape of a batch of rows; of several inputs as these are handed over.
 
         Raises:
             UnsupportedError: the model is not built.
         """
-        return (None, *self._rows()[0])
+        self._rows()
+        return self.forms[0].filled([(None, *row) for row in self.input_rows])
 
     @property
-    def output_shape(self) -> tuple[int | None, ...]:
-        """``(None, ...)``: the shape of a batch of predictions."""
-        return (None, *self._rows()[1])
+    def output_shape(self) -> Any:
+        """``(None, ...)``: the shape of a batch of predictions; of several outputs as these are received."""
+        self._rows()
+        return self.forms[1].filled([(None, *row) for row in self.output_rows])
 
-    def _rows(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        first, last = self._input, self._layers[-1] if self._layers else None
-        if first is None or last is None or first.declared is None or last.output_row is None:
+    @property
+    def input_rows(self) -> list[Shape]:
+        """Of each input the shape of one row."""
+        return [self._rows()[0]]
+
+    @property
+    def output_rows(self) -> list[Shape]:
+        """Of each output the shape of one row."""
+        return [self._rows()[1]]
+
+    def _rows(self) -> tuple[Shape, Shape]:
+        """The shapes of one row of the first input and of the first output.
+
+        Raises:
+            UnsupportedError: the model is not built.
+        """
+        first, layers = self._input, self._layers
+        if first is None or first.declared is None or not layers or len(self._chain) != len(layers):
             raise UnsupportedError(
                 "the model knows the shape of its input",
                 received="a model that is not built",
                 remedy="begin with Input((features,)), or fit it",
             )
-        return first.declared, last.output_row
+        return first.declared, self._chain[-1].row
 
     @property
     def weights(self) -> list[Weight]:
         """Every weight, layer by layer."""
-        return [w for layer in self._layers for w in layer.weights]
+        return list(dict.fromkeys(w for layer in self._layers for w in layer.weights))
 
     variables = weights
 
     @property
     def trainable_weights(self) -> list[Weight]:
         """Those that gradients move."""
-        return [w for layer in self._layers for w in layer.trainable_weights]
+        return list(dict.fromkeys(w for layer in self._layers for w in layer.trainable_weights))
 
     trainable_variables = trainable_weights
 
@@ -206,7 +369,7 @@ class Stack:
     def count_params(self) -> int:
         """How many numbers the weights hold."""
         self._rows()
-        return sum(w.value.size for w in self.weights)
+        return super().count_params()
 
     def get_weights(self) -> list[Array]:
         """Copies of the weights."""
@@ -230,13 +393,20 @@ class Stack:
         Raises:
             UnsupportedError: the model is not built.
         """
-        row, _ = self._rows()
+        self._rows()
         if readable:
-            return Network(_identifier(self.name), row, tuple(self._layers), _names(self._layers, readable), self.calls)
+            return self._network_of(_identifier(self.name), readable)
         if self._network is None:
-            names = _names(self._layers, readable)
-            self._network = Network("network", row, tuple(self._layers), names, self.calls)
+            self._network = self._network_of("network", readable)
         return self._network
+
+    def _network_of(self, name: str, readable: bool) -> Network:
+        names = _names(self._layers, readable)
+        inputs = _ports("x", self.input_names, readable)
+        outputs = _ports("y", self.output_labels, readable)
+        rows = dict(zip(inputs, self.input_rows, strict=True))
+        ends = dict(zip(outputs, self.ends, strict=True)) if self.ends else {}
+        return Network(name, rows, tuple(self._layers), names, self.calls, ends)
 
     def summary(
         self,
@@ -264,9 +434,9 @@ class Stack:
 
     def get_config(self) -> dict[str, Any]:
         """Keras's configuration, as its model files hold it."""
-        described = [{**serialize(x), **_build_config(x)} for x in self.chain]
+        described = [{**in_model_files(x), **_build_config(x)} for x in self.chain]
         config: dict[str, Any] = {"name": self.name, "trainable": True, "dtype": "float32", "layers": described}
-        if self._input and self._input.declared:
+        if self._input is not None and self._input.declared:
             config["build_input_shape"] = [None, *self._input.declared]
         return config
 
@@ -287,7 +457,7 @@ class Stack:
 
 
 def _build_config(layer: Layer) -> dict[str, Any]:
-    if isinstance(layer, InputLayer) or layer.input_row is None:
+    if isinstance(layer, (InputLayer, Stack)) or layer.input_row is None:
         return {}
     return {"build_config": {"input_shape": [None, *layer.input_row]}}
 
@@ -296,13 +466,30 @@ def _names(layers: Sequence[Layer], readable: bool) -> dict[Weight, str]:
     """A C identifier for every weight: ``dense_1_kernel`` counted by kind, or the layer's own name before it."""
     names: dict[Weight, str] = {}
     kinds: Counter[str] = Counter()
-    for layer in layers:
+    for layer in _innermost(layers):
         kind = snake_case(type(layer).__name__)
         kinds[kind] += 1
         owner = _identifier(layer.name) if readable else f"{kind}_{kinds[kind]}"
         for weight in layer.weights:
-            names[weight] = unused(f"{owner}_{weight.name}", names.values())
+            if weight not in names:
+                names[weight] = unused(f"{owner}_{_identifier(weight.name)}", names.values())
     return names
+
+
+def _innermost(layers: Iterable[Layer]) -> Iterator[Layer]:
+    """The layers, those of models within in their place."""
+    for layer in layers:
+        yield from _innermost(layer.layers_within()) if isinstance(layer, Stack) else (layer,)
+
+
+def _ports(alone: str, names: Sequence[str], readable: bool) -> list[str]:
+    """C identifiers of inputs or outputs: ``x`` or ``y`` where there is one."""
+    if len(names) == 1:
+        return [alone]
+    found: list[str] = []
+    for place, name in enumerate(names):
+        found.append(unused(_identifier(name) if readable else f"{alone}_{place}", found))
+    return found
 
 
 def _identifier(name: str) -> str:

@@ -17,28 +17,24 @@ from edgeling.callbacks import CallbackList, History
 from edgeling.callbacks.diagnose import FitRows
 from edgeling.checking import flag, number, whole
 from edgeling.codegen import Program
-from edgeling.configurable import refuse
-from edgeling.errors import TrainingError, UnsupportedError
+from edgeling.errors import DataError, TrainingError, UnsupportedError
 from edgeling.graph import Graph
 from edgeling.graph.types import Array
-from edgeling.layers.base import Layer
-from edgeling.models import saving
 from edgeling.models.arguments import (
     DEFAULT_BATCH_SIZE,
     batch_size_of,
-    leaves,
     refuse_beside_batches,
     verbosity,
 )
+from edgeling.models.compiled import Compiled
 from edgeling.models.display import Display, numbers
 from edgeling.models.feeding import BatchFeed, RowFeed, feed_of
 from edgeling.models.fitting import Fit, FitPlan
 from edgeling.models.judging import Judge, Validation
-from edgeling.models.misfits import Told, tell_of_output, tell_of_targets
-from edgeling.models.reporting import Report, metric_directions
+from edgeling.models.misfits import tell_of_targets
+from edgeling.models.reporting import Report
 from edgeling.models.session import Lent, Session, Traced, described, for_evaluation, for_training, lend
-from edgeling.models.stack import Stack
-from edgeling.network.arrays import Floats
+from edgeling.network.arrays import Rows, Several, side_by_side
 from edgeling.network.network import inference_graph
 from edgeling.network.weights import Weight
 from edgeling.training import arrays
@@ -50,97 +46,8 @@ from edgeling.utils import next_seed, seeds_apart
 CALIBRATION_ROWS = 1000
 
 
-class Trainable(Stack):
+class Trainable(Compiled):
     """A chain of layers with a loss, an optimizer and metrics; see :class:`edgeling.models.Sequential`."""
-
-    def __init__(self, layers: Iterable[Layer] | None = None, trainable: bool = True, name: str | None = None) -> None:
-        self.stop_training = False
-        self.history: History | None = None
-        self.optimizer: optimizers.Optimizer | None = None
-        self.loss: Any = None
-        self.run_eagerly = False
-        self.steps_per_execution: int | str = 1
-        self.jit_compile: Any = "auto"
-        self._metrics: list[Any] = []
-        self._weighted_metrics: list[Any] = []
-        self.shuffle_seed = 0
-        self.resumed: tuple[int, int] | None = None  # what a backup brought back: see `resume`
-        self.calibration_rows: Array | None = None  # some of the rows last fitted, for int8; never saved
-        super().__init__(layers, trainable, name)
-
-    def _forget(self) -> None:
-        super()._forget()
-        self._optimizer_state: dict[str, Array] = {}
-        self._forget_compiled()
-
-    def _forget_compiled(self) -> None:
-        self._fitted: tuple[tuple[int, Hashable], Lent] | None = None
-        self._told_misfits: Told = ""
-
-    def compile(
-        self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
-        run_eagerly: bool = False,
-        steps_per_execution: int | str = 1,
-        jit_compile: Any = "auto",
-        auto_scale_loss: bool = True,
-    ) -> None:
-        """Say how to train. Nothing is translated to C before ``fit``.
-
-        Hooks of batches are called every ``steps_per_execution`` batches. ``run_eagerly``, ``jit_compile`` and
-        ``auto_scale_loss`` are kept for files and change nothing: training is compiled whatever they say.
-
-        Raises:
-            UnsupportedError: a loss, metric or optimizer that is not there.
-
-        Warns:
-            UserWarning: the loss does not fit the last activation or its units (of a model that is not built yet, and
-                of targets, ``fit`` tells).
-        """
-        refuse("compile", "loss_weights", loss_weights, "weight rows with sample_weight")
-        if steps_per_execution != "auto":
-            whole("steps_per_execution", steps_per_execution)
-        rule = optimizers.get(optimizer)
-        if rule is not self.optimizer and rule.iterations:
-            raise UnsupportedError(
-                "an optimizer stays with the model it has trained, for it keeps what it learned of its weights",
-                received=f"{type(rule).__name__} after {rule.iterations} steps with another model",
-                remedy=f"optimizer={type(rule).__name__}.from_config(optimizer.get_config())",
-            )
-        self.judge_by(loss, metrics, weighted_metrics)
-        if rule is not self.optimizer:
-            self._optimizer_state = {}
-        self.optimizer = rule
-        self.run_eagerly, self.jit_compile, self.steps_per_execution = run_eagerly, jit_compile, steps_per_execution
-        self._told_misfits = tell_of_output(self, self.loss)
-
-    def judge_by(self, loss: Any = None, metrics: Any = None, weighted_metrics: Any = None) -> None:
-        """The part of :meth:`compile` that ``evaluate`` needs.
-
-        Raises:
-            UnsupportedError: a loss or metric that is not there; nothing is changed.
-        """
-        for given in (loss, metrics, weighted_metrics):
-            self._require_output(given)
-        told, plain, weighted = (list(leaves(given)) for given in (loss, metrics, weighted_metrics))
-        if len(told) > 1:
-            raise UnsupportedError("a model of one output has one loss", received=repr(loss))
-        metric_directions(plain, weighted)  # refuses what is not there
-        loss = told[0] if told else None
-        if loss not in (None, "crossentropy", "ce"):
-            losses.get(loss)
-        self._forget_compiled()
-        self.loss, self._metrics, self._weighted_metrics = loss, plain, weighted
-
-    def _require_output(self, given: Any) -> None:
-        """Raise if something is given for an output that is not the last layer's."""
-        names = {layer.name for layer in self.layers[-1:]}
-        if isinstance(given, Mapping) and "class_name" not in given and names and given.keys() - names:
-            raise UnsupportedError("the output goes by the last layer's name", received=repr(given), remedy=repr(names))
 
     def fit(
         self,
@@ -185,7 +92,7 @@ class Trainable(Stack):
             refuse_beside_batches(sample_weight, validation_split, batch_size)
             feed, loss, example = self._fed(batches, class_weight)
         else:
-            floats, loss = self._features(x), self._resolved_loss(y)
+            floats, loss = self._inputs_of(x), self._resolved_loss(y)
             example = self._data(floats, y, sample_weight, loss)
             if validation_data is None and validation_split:
                 example, validation = arrays.split(example, number("validation_split", validation_split))
@@ -210,14 +117,14 @@ class Trainable(Stack):
 
         def prepare(batch: Sequence[Any]) -> TrainingData:
             x, y, *weights = batch
-            data = self._data(self._features(x), y, weights[0] if weights else None, loss)
+            data = self._data(self._inputs_of(x), y, weights[0] if weights else None, loss)
             return arrays.with_class_weights(data, class_weight)
 
         batches.prepare = prepare
         return batches, loss, prepare((x, y, *weights))
 
     def _loss_of(self, x: Any, y: Any) -> losses.Loss:
-        self._features(x)
+        self._inputs_of(x)
         return self._resolved_loss(y)
 
     def _fit(
@@ -271,7 +178,7 @@ class Trainable(Stack):
     def steps_on(self, x: Any, y: Any, batch_size: int, sample_weight: Any = None) -> tuple[Session, TrainingData, int]:
         """Compiled training at the state of this moment, apart from the model; the rows, and how many a step takes."""
         optimizer = self._compiled()
-        floats, loss = self._features(x), self._resolved_loss(y)
+        floats, loss = self._inputs_of(x), self._resolved_loss(y)
         data = self._data(floats, y, sample_weight, loss)
         size = batch_size_of(batch_size, len(data.x))
         with seeds_apart():
@@ -324,7 +231,7 @@ class Trainable(Stack):
             size = len(example.x)
         else:
             size = batch_size_of(batch_size)
-            floats, loss = self._features(x), self._resolved_loss(y)
+            floats, loss = self._inputs_of(x), self._resolved_loss(y)
             example = self._data(floats, y, sample_weight, loss)
             data = example = example if steps is None else example[: steps * size]
         report = self._report(loss, example)
@@ -362,9 +269,11 @@ class Trainable(Stack):
                 "validation_data is (x, y), (x, y, sample_weight) or batches of these", received=type(given).__name__
             )
         x, y, weights = (*given, None)[:3]
-        return self._data(self._features(x), y, weights, loss)
+        return self._data(self._inputs_of(x), y, weights, loss)
 
-    def _data(self, floats: Floats, y: Any, sample_weight: Any, loss: losses.Loss) -> TrainingData:
+    def _data(self, floats: Rows, y: Any, sample_weight: Any, loss: losses.Loss) -> TrainingData:
+        if isinstance(floats, Several) or len(self.output_rows) > 1:
+            raise UnsupportedError("a model that trains has one input and one output", received="several of them")
         truth, dimensions = arrays.targets(y, self._width(), loss), len(np.shape(y))
         loss.require_form(dimensions)
         rows = arrays.gathered(floats, truth, arrays.row_weights(truth, sample_weight))
@@ -399,32 +308,6 @@ class Trainable(Stack):
         """What the optimizer keeps from step to step, by the names of the training graph; empty before the first."""
         return self._optimizer_state
 
-    def get_compile_config(self) -> dict[str, Any] | None:
-        """What ``compile`` was told, as model files hold it; None before."""
-        if self.optimizer is None:
-            return None
-        how: dict[str, Any] = {"run_eagerly": self.run_eagerly, "steps_per_execution": self.steps_per_execution}
-        how["jit_compile"] = self.jit_compile
-        return saving.compile_config(self.optimizer, self.loss, self._metrics, self._weighted_metrics, **how)
-
-    def compile_from_config(self, config: Mapping[str, Any]) -> None:
-        """The inverse of :meth:`get_compile_config`."""
-        self.compile(
-            config["optimizer"],
-            config["loss"],
-            metrics=config.get("metrics"),
-            weighted_metrics=config.get("weighted_metrics"),
-        )
-
-    @property
-    def metrics_names(self) -> list[str]:
-        """Names of what is logged, the loss first."""
-        return ["loss", *metric_directions(self._metrics, self._weighted_metrics)]
-
-    def metric_direction(self, name: str) -> str | None:
-        """Whether a larger value of the loss or metric of that name is better ("up"), a smaller ("down"), or None."""
-        return {"loss": "down", **metric_directions(self._metrics, self._weighted_metrics)}.get(name)
-
     def _evaluator(self, objective: Objective) -> Lent:
         signature = self._signature(objective)
         if self._fitted and self._fitted[0] == (get_ident(), signature):  # another thread may be at its own
@@ -446,14 +329,6 @@ class Trainable(Stack):
                 "a model that is trained or evaluated is compiled with a loss", received="none",
                 remedy="model.compile('adam', loss)",
             )  # fmt: skip
-
-    def _features(self, x: Any) -> Floats:
-        """Rows of the input; a model that is not built takes its shape from them."""
-        known = self._input.declared if self._input else None
-        floats = arrays.features(x, known)
-        if not self.built:
-            self.build((None, *floats.shape[1:]))
-        return floats
 
     def _width(self) -> int:
         _, output = self._rows()
@@ -486,14 +361,23 @@ class Trainable(Stack):
         def graphs() -> Iterable[Graph]:
             return [evaluation_graph(network, objective) if objective else inference_graph(network, frozen=False)]
 
-        return described([network.input_shape, self._layers, network.calls, objective], graphs, network.names.values())
+        return described([self.signature(), objective], graphs, network.names.values())
 
-    def _built_for(self, x: Any) -> tuple[int, ...]:
-        """The shape of a row; a model that is not built takes it from the data."""
+    def _inputs_of(self, x: Any, finite: bool = True) -> Rows:
+        """Rows of every input; a model that is not built takes its shape from them.
+
+        Raises:
+            DataError: of others, of other shapes, or not numbers.
+        """
         if not self.built and self._layers:
-            known = self._input.declared if self._input else None
-            self.build((None, *arrays.features(x, known, finite=False).shape[1:]))
-        return self._rows()[0]
+            known = self._input.declared if self._input is not None else None
+            self.build((None, *arrays.features(x, known, finite=finite).shape[1:]))
+        given = self.in_order(x, "inputs")
+        found = [arrays.features(one, row, finite) for one, row in zip(given, self.input_rows, strict=True)]
+        if len({len(part) for part in found}) != 1:
+            raise DataError("all inputs have as many rows", received=str([len(part) for part in found]))
+        rows: Rows = side_by_side(found)
+        return rows
 
 
 def _flat(logs: dict[str, Any]) -> Any:

@@ -7,14 +7,61 @@ DataError.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeling.errors import DataError
+from edgeling.graph.types import Array
 
 Floats = NDArray[np.float32]
+
+
+class Several:
+    """Arrays of as many rows, side by side: what a model of several inputs or outputs takes and gives.
+
+    Args:
+        parts: arrays [rows, ...]; None where there is nothing, such as weights of rows of one output.
+    """
+
+    def __init__(self, parts: Sequence[Array | None]) -> None:
+        self.parts = tuple(parts)
+
+    def __len__(self) -> int:
+        return next(len(part) for part in self.parts if part is not None)
+
+    def __getitem__(self, rows: Any) -> Several:
+        """Some of the rows: by an array of their numbers, or a slice."""
+        return Several([None if part is None else part[rows] for part in self.parts])
+
+    @property
+    def nbytes(self) -> int:
+        """Of all parts."""
+        return sum(part.nbytes for part in self.parts if part is not None)
+
+
+Rows = Array | Several
+"""[rows, ...] of one value, or of several."""
+
+
+def parts_of(rows: Rows | None) -> tuple[Array | None, ...]:
+    """The arrays that stand side by side."""
+    return rows.parts if isinstance(rows, Several) else (rows,)
+
+
+def side_by_side(parts: Sequence[Any]) -> Any:
+    """An array for itself, several together."""
+    return parts[0] if len(parts) == 1 else Several(parts)
+
+
+def joined(rows: Sequence[Any]) -> Any:
+    """Rows one after the other."""
+    if not isinstance(rows[0], Several):
+        return np.concatenate(rows)
+    columns = zip(*(each.parts for each in rows), strict=True)
+    return Several([None if column[0] is None else np.concatenate(column) for column in columns])
 
 
 def numbers(values: Any, what: str, finite: bool = True) -> Floats:
@@ -39,6 +86,8 @@ def numbers(values: Any, what: str, finite: bool = True) -> Floats:
 def is_batch(value: Any) -> bool:
     """Whether one element of a list is a batch of rows: an array, or a tuple that begins with one."""
     first = value[0] if isinstance(value, tuple) and value else value
+    while isinstance(first, (list, Mapping)) and first and isinstance(value, tuple):  # of several inputs
+        first = next(iter(first.values() if isinstance(first, Mapping) else first))
     return len(getattr(first, "shape", ())) > 1
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import CycleError
 from typing import Any, Protocol, TypeVar
 
@@ -17,10 +17,19 @@ _Value = TypeVar("_Value", bound=Hashable)
 
 @dataclass(frozen=True)
 class LayerCall:
-    """A layer called on values: 0 is the network's input, ``n`` what its ``n``-th call gives, counted from 1."""
+    """A layer called on values: the network's inputs come first, then what each call gives, in order.
+
+    Attributes:
+        layer: which one.
+        inputs: the values it is called on, by their numbers.
+        outputs: how many it gives.
+        arguments: how the inputs stand among its arguments; None: alone.
+    """
 
     layer: int
     inputs: tuple[int, ...]
+    outputs: int = 1
+    arguments: Any = None
 
 
 def leading_to(last: _Value, reads: Callable[[_Value], Iterable[_Value]]) -> list[_Value]:
@@ -57,30 +66,31 @@ class Network:
 
     Attributes:
         name: a C identifier.
-        input_shape: of one row, without the batch.
+        inputs: of each input its name in graphs, and the shape of one row, without the batch.
         names: the graph's name of every weight, in the order of the weights.
-        calls: what is computed of what, the last call being the output; none of a chain.
+        calls: what is computed of what; none of a chain.
+        outputs: of each output its name in graphs, and the value that it is; none: the last value.
     """
 
     name: str
-    input_shape: tuple[int, ...]
+    inputs: Mapping[str, tuple[int, ...]]
     layers: Sequence[Traceable]
     names: Mapping[Weight, str]
     calls: tuple[LayerCall, ...] = ()
+    outputs: Mapping[str, int] = field(default_factory=dict)
 
-    def answer(self, tracer: Tracer, x: str) -> str:
-        """Append the layers' nodes to a graph; give the output."""
-        values = [x]
+    def answer(self, tracer: Tracer, given: Sequence[str]) -> list[str]:
+        """Append the layers' nodes to a graph; give the outputs."""
+        values = list(given)
         for call in self.calls or chain(len(self.layers)):
-            given = [values[place] for place in call.inputs]
-            layer = self.layers[call.layer]
-            values.append(tracer.through(layer, given if layer.takes_several else given[0]))
-        return values[-1]
+            read = [values[place] for place in call.inputs]
+            values += tracer.through(self.layers[call.layer], read, call.arguments)
+        return [values[place] for place in self.outputs.values()] or values[-1:]
 
     def trainable(self) -> list[str]:
         """Names of the weights that gradients move."""
-        moved = [w for layer in self.layers if layer.trainable for w in layer.weights if w.trainable]
-        return [self.names[w] for w in moved]
+        moved = [w for layer in self.layers for w in layer.trainable_weights]
+        return list(dict.fromkeys(self.names[w] for w in moved))
 
 
 class HasNetwork(Protocol):
@@ -93,7 +103,7 @@ class HasNetwork(Protocol):
 def inference_graph(
     model: HasNetwork | Network, *, frozen: bool = True, metadata: Mapping[str, Any] | None = None
 ) -> Graph:
-    """From one row ``x`` to ``y``.
+    """From one row of each input to the outputs: ``x`` and ``y`` where there is one.
 
     Args:
         model: one that is built.
@@ -102,7 +112,13 @@ def inference_graph(
     """
     network = model if isinstance(model, Network) else model.network(readable=True)
     builder = GraphBuilder(network.name)
-    x = builder.input("x", (1, *network.input_shape))
-    y = network.answer(Tracer(builder, network.names, frozen=frozen), x)
+    given = [builder.input(name, (1, *row)) for name, row in network.inputs.items()]
+    outputs = network.answer(Tracer(builder, network.names, frozen=frozen), given)
     builder.describe(**(metadata or {}))
-    return builder.build([y])
+    return builder.build(outputs if len(outputs) == 1 else _named(builder, network, outputs))
+
+
+def _named(builder: GraphBuilder, network: Network, outputs: Sequence[str]) -> list[str]:
+    """Several outputs by names of their own, so that each is one value, however many are alike."""
+    pairs = zip(network.outputs, outputs, strict=True)
+    return [builder.add("reshape", value, shape=builder.type_of(value).shape, name=name) for name, value in pairs]

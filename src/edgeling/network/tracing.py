@@ -16,11 +16,9 @@ from edgeling.network.weights import Weight
 class Traceable(Protocol):
     """What tracing asks of a layer."""
 
-    trainable: bool
-
     @property
-    def takes_several(self) -> bool:
-        """Whether it is called on a list of values."""
+    def trainable_weights(self) -> list[Weight]:
+        """Those that gradients move."""
 
     @property
     def supports_masking(self) -> bool:
@@ -30,8 +28,13 @@ class Traceable(Protocol):
     def weights(self) -> list[Weight]:
         """In Keras's order."""
 
-    def trace(self, tracer: Tracer, x: Any) -> str:
-        """Append the layer's nodes to ``x``, or to several values; give its output."""
+    def traced(self, tracer: Tracer, values: Sequence[str], arguments: Any) -> tuple[str, ...]:
+        """Append the nodes of one call; give its outputs.
+
+        Args:
+            values: the names of what it is called on, in order.
+            arguments: how they stand among its arguments; None: alone.
+        """
 
 
 class Tracer:
@@ -43,34 +46,39 @@ class Tracer:
         training: dropout drops, batch statistics are the batch's own.
         frozen: weights become constants; otherwise variables.
         share: the value that holds one over the number of rows, where that is known only when the graph runs.
+        lazily: weights become constants when they are first read: of a graph that nobody runs.
     """
 
     def __init__(
         self, builder: GraphBuilder, names: Mapping[Weight, str], *, training: bool = False, frozen: bool = False,
-        share: str = "",
+        share: str = "", lazily: bool = False,
     ) -> None:  # fmt: skip
-        self.builder, self.names, self.training, self._share = builder, names, training, share
+        self.builder, self.names, self.training, self._share = builder, dict(names), training, share
+        self._lazily = lazily
         declare = builder.constant if frozen else builder.variable
         for weight, name in names.items():
             declare(weight.value, name)
+        self.mixes_rows = False  # what is being traced may compute with all rows together
         self._penalties: list[str] = []
         self._penalized_rows: list[tuple[str, float, float]] = []
         self._seed = self._step = ""
         self._drawn = 0
         self._masks: dict[str, str] = {}
 
-    def through(self, layer: Traceable, x: Any) -> str:
-        """What a layer makes of a value, or of a list of values, with the mask that goes with it.
+    def through(self, layer: Traceable, given: Sequence[str], arguments: Any = None) -> tuple[str, ...]:
+        """What a layer makes of values, with the masks that go with it.
 
         The mask is what the layer says itself (:meth:`masked`), else that of its input if it supports masking: of
         several inputs, a step counts if it does in any; all do if one has no mask.
         """
-        given = list(x) if isinstance(x, (list, tuple)) else [x]
-        made = layer.trace(self, x)
-        if made in self._masks and made not in given:
-            return made
+        made = layer.traced(self, given, arguments)
         masks = [self.mask_of(value) for value in given] if layer.supports_masking else [""]
         mask = reduce(lambda one, other: self.builder.add("maximum", one, other), masks) if all(masks) else ""
+        return tuple(self._with_mask(value, mask, given) for value in made)
+
+    def _with_mask(self, made: str, mask: str, given: Sequence[str]) -> str:
+        if made in self._masks and made not in given:
+            return made
         if self.mask_of(made) not in ("", mask):  # a layer that gives back what it got, but for the mask
             made = self.builder.add("reshape", made, shape=self.builder.type_of(made).shape)
         return self.masked(made, mask)
@@ -91,6 +99,8 @@ class Tracer:
 
     def value(self, weight: Weight) -> str:
         """The value that holds a weight."""
+        if self._lazily and weight not in self.names:
+            self.names[weight] = self.builder.constant(weight.value, weight.name)
         return self.names[weight]
 
     def share(self, rows: str, of_each: int = 1) -> str:

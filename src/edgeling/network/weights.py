@@ -21,6 +21,7 @@ class Weight:
         name: Keras's short name ("kernel", "bias"...).
         value: float32, replaced (never changed in place) when it moves.
         trainable: whether gradients move it, while its layer is trainable.
+        regularizer: of a layer of one's own, the penalty on it.
         changes: how often any weight was given a value; by it, who keeps copies of weights notices, C code too.
     """
 
@@ -28,6 +29,7 @@ class Weight:
 
     def __init__(self, name: str, value: Array, trainable: bool = True, path: str = "") -> None:
         self.name, self.value, self.trainable, self.path = name, value, trainable, path or name
+        self.regularizer: Any = None
 
     @property
     def value(self) -> Array:

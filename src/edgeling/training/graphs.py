@@ -136,13 +136,13 @@ def _score(
     scalars: Sequence[str], *, training: bool,
 ) -> list[str]:  # fmt: skip
     """The graph up to its outputs: the loss, the metrics, the predictions."""
-    x = builder.input("x", (batch, *network.input_shape))
+    given = [builder.input(name, (batch, *row)) for name, row in network.inputs.items()]
     y = builder.input("y", (batch, objective.target_width))
     sample_weight = builder.input("sample_weight", (batch,)) if weighted else ""
     for scalar in scalars:
         builder.input(scalar, ())
     tracer = Tracer(builder, network.names, training=training, share=SHARE if SHARE in scalars else "")
-    prediction = network.answer(tracer, x)
+    (prediction,) = network.answer(tracer, given)
     truths = _Truths(builder, y, objective.binary_labels)
     rows = objective.loss.trace(builder, truths.of(objective.loss), prediction)
     reduction = objective.loss.reduction if training else "mean"  # of one row; its caller has the batches

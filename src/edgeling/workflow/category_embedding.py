@@ -38,7 +38,7 @@ class CategoryEmbedding(Layer):
 
     def make(self, row: Shape) -> None:
         (shape,) = self.weight_shapes(row)
-        self.embeddings = self.add_weight("embeddings", RandomUniform()(shape))  # as Keras's Embedding begins
+        self.embeddings = self.keep("embeddings", RandomUniform()(shape))  # as Keras's Embedding begins
 
     def output_shape_of(self, row: Shape) -> Shape:
         return (row[0] + len(self.sizes) * (WIDTH - 1),)

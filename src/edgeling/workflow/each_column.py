@@ -43,8 +43,8 @@ class EachColumn(Layer):
         """Units look either way by turns, their kinks evenly far apart over what is usual."""
         places = np.linspace(-_REACH, _REACH, self.units, dtype=np.float32)
         slopes = np.where(np.arange(self.units) % 2 == 0, 1, -1).astype(np.float32)
-        self.slope = self.add_weight("slope", np.tile(slopes, len(self.bent)))
-        self.offset = self.add_weight("offset", np.tile(-slopes * places, len(self.bent)))
+        self.slope = self.keep("slope", np.tile(slopes, len(self.bent)))
+        self.offset = self.keep("offset", np.tile(-slopes * places, len(self.bent)))
 
     def output_shape_of(self, row: Shape) -> Shape:
         return (len(self.bent) * self.units + row[0],)

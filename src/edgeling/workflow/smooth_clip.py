@@ -24,8 +24,8 @@ class SmoothClip(Layer):
         return [row, row]
 
     def make(self, row: Shape) -> None:
-        self.centre = self.add_weight("centre", np.zeros(row, np.float32), trainable=False)
-        self.scale = self.add_weight("scale", np.ones(row, np.float32), trainable=False)
+        self.centre = self.keep("centre", np.zeros(row, np.float32), trainable=False)
+        self.scale = self.keep("scale", np.ones(row, np.float32), trainable=False)
 
     def trace(self, tracer: Tracer, x: str) -> str:
         b = tracer.builder

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layers that are written in Python, ``build`` and ``call``: their functions run on traced values, and what they do to
+these becomes the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from inspect import signature
+from typing import Any
+
+from edgeling.errors import UnsupportedError
+from edgeling.layers.symbolic import ArgumentPlace, Arguments, leaves_of, mapped
+from edgeling.layers.traced import TracedValue, present, scratch, tracing
+from edgeling.layers.traced import traced as traced_value
+from edgeling.network.tracing import Tracer
+
+Shape = tuple[int, ...]
+_ROWS = 2  # of the graph that shapes are read from
+
+
+def is_written(layer: Any) -> bool:
+    """Whether the layer says what it computes in Python."""
+    return bool(layer.traces_calls)
+
+
+def arguments_of(
+    layer: Any, kind: Any, places: tuple[Any, ...], named: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], Arguments | None]:
+    """The values of a kind among a call's arguments, in order, and how they stand there; None: alone.
+
+    Raises:
+        UnsupportedError: the call's first argument is partly of that kind.
+    """
+    given = tuple(leaves_of((places, dict(named))))
+    values = tuple(value for value in given if isinstance(value, kind))
+    first = tuple(leaves_of(places[0]))
+    if any(not isinstance(value, kind) for value in first):
+        raise UnsupportedError(
+            "a layer is called on symbolic values, or on arrays", received="both", remedy="Input() for each array"
+        )
+    alone = len(places) == 1 and not named and not (is_written(layer) and isinstance(places[0], (list, tuple, Mapping)))
+    if alone:
+        return values, None
+    if not (layer.takes_arguments or is_written(layer)):
+        raise UnsupportedError(
+            f"layer {layer.name!r} is called on its inputs alone", received=str([*named] or "further ones"),
+            remedy="leave them out",
+        )  # fmt: skip
+    numbered = iter(range(len(values)))
+    return values, mapped((places, dict(named)), lambda x: ArgumentPlace(next(numbered)) if isinstance(x, kind) else x)
+
+
+def rows_of(layer: Any, rows: Sequence[Shape], arguments: Arguments | None) -> tuple[Shape, ...]:
+    """The shapes of one row of each output of a call; the layer is built.
+
+    Raises:
+        UnsupportedError: what the function does cannot be traced; it gives something that is no batch of rows.
+    """
+    build(layer, rows, arguments)
+    tracer = scratch()
+    given = [tracer.builder.input(f"x_{i}", (_ROWS, *row)) for i, row in enumerate(rows)]
+    made = traced(layer, tracer, given, arguments)
+    return tuple(tracer.builder.type_of(name).shape[1:] for name in made)
+
+
+def build(layer: Any, rows: Sequence[Shape], arguments: Arguments | None) -> None:
+    """SymbolicCall the layer's ``build`` once, with shapes as its call's first argument stands."""
+    if layer.built:
+        return
+    first = ArgumentPlace(0) if arguments is None else arguments[0][0]
+    shapes = mapped(first, lambda place: (None, *rows[place.index]))
+    layer.build(shapes)
+    layer.input_row, layer.output_row = rows[0], ()
+
+
+def traced(layer: Any, tracer: Tracer, values: Sequence[str], arguments: Arguments | None) -> tuple[str, ...]:
+    """Append what ``call`` does to a graph; give its outputs."""
+    places, named = arguments or ((ArgumentPlace(0),), {})
+    places, named = mapped(
+        (places, named), lambda x: TracedValue(tracer, values[x.index], True) if isinstance(x, ArgumentPlace) else x
+    )
+    if "training" in signature(layer.call).parameters and "training" not in named:
+        named = {**named, "training": tracer.training}
+    with tracing(tracer):
+        result = layer.call(*places, **named)
+    made = tuple(leaves_of(result))
+    for one in made:
+        if not isinstance(one, TracedValue) or not one.per_row:
+            what = (
+                "None"
+                if one is None
+                else f"a value of shape {one.shape}"
+                if isinstance(one, TracedValue)
+                else repr(one)
+            )
+            raise UnsupportedError(
+                f"call of layer {layer.name!r} gives what it makes of its batch of rows", received=what[:80],
+                remedy="return what edgeling.ops made of x, its first axis the batch's",
+            )  # fmt: skip
+    layer.penalize(tracer)
+    return tuple(one.name for one in made)
+
+
+def inside(layer: Any, tracer: Tracer, places: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+    """A layer called in another's function: on values of the graph that is being written."""
+    with_values = mapped((places, dict(named)), lambda x: traced_value(x, tracer) if _is_value(x) else x)
+    values, arguments = arguments_of(layer, TracedValue, *with_values)
+    rows = [value.row for value in values]
+    layer.output_rows_of(rows, arguments)
+    if not is_written(layer):
+        layer.prepare([value.shape for value in values])
+    made = [
+        TracedValue(tracer, name, True) for name in layer.traced(tracer, [value.name for value in values], arguments)
+    ]
+    return made[0] if len(made) == 1 else made
+
+
+def of_ours(layer: Any, x: Any, *others: Any, **named: Any) -> Any:
+    """What a layer that traces makes of traced values: ``super().call(x)`` of a class of one's own."""
+    tracer = present()
+    if tracer is None:
+        raise UnsupportedError(
+            "call is called by the layer", received=f"{type(layer).__name__}.call by itself", remedy="layer(x)"
+        )
+    told = mapped((x, others, named), lambda one: one.name if isinstance(one, TracedValue) else one)
+    made = layer.trace(tracer, told[0], *told[1], **told[2])
+    values = [TracedValue(tracer, name, True) for name in ([made] if isinstance(made, str) else made)]
+    return values[0] if isinstance(made, str) else values
+
+
+def _is_value(x: Any) -> bool:
+    return isinstance(x, TracedValue) or hasattr(x, "__array__")

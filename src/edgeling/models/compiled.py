@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The part of a model that is told how to train and by what to be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any
+
+from edgeling import losses, optimizers
+from edgeling.callbacks import History
+from edgeling.checking import whole
+from edgeling.configurable import refuse
+from edgeling.errors import UnsupportedError
+from edgeling.graph.types import Array
+from edgeling.layers.base import Layer
+from edgeling.models import saving
+from edgeling.models.arguments import leaves
+from edgeling.models.misfits import Told, tell_of_output
+from edgeling.models.reporting import metric_directions
+from edgeling.models.session import Lent
+from edgeling.models.stack import Stack
+
+
+class Compiled(Stack):
+    """A chain of layers with a loss, an optimizer and metrics; see :class:`edgeling.models.Sequential`."""
+
+    def __init__(self, layers: Iterable[Layer] | None = None, trainable: bool = True, name: str | None = None) -> None:
+        self.stop_training = False
+        self.history: History | None = None
+        self.optimizer: optimizers.Optimizer | None = None
+        self.loss: Any = None
+        self.run_eagerly = False
+        self.steps_per_execution: int | str = 1
+        self.jit_compile: Any = "auto"
+        self._metrics: list[Any] = []
+        self._weighted_metrics: list[Any] = []
+        self.shuffle_seed = 0
+        self.resumed: tuple[int, int] | None = None  # what a backup brought back: see `resume`
+        self.calibration_rows: Array | None = None  # some of the rows last fitted, for int8; never saved
+        super().__init__(layers, trainable, name)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._optimizer_state: dict[str, Array] = {}
+        self._forget_compiled()
+
+    def _forget_compiled(self) -> None:
+        self._fitted: tuple[tuple[int, Hashable], Lent] | None = None
+        self._told_misfits: Told = ""
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int | str = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Say how to train. Nothing is translated to C before ``fit``.
+
+        Hooks of batches are called every ``steps_per_execution`` batches. ``run_eagerly``, ``jit_compile`` and
+        ``auto_scale_loss`` are kept for files and change nothing: training is compiled whatever they say.
+
+        Raises:
+            UnsupportedError: a loss, metric or optimizer that is not there.
+
+        Warns:
+            UserWarning: the loss does not fit the last activation or its units (of a model that is not built yet, and
+                of targets, ``fit`` tells).
+        """
+        refuse("compile", "loss_weights", loss_weights, "weight rows with sample_weight")
+        if steps_per_execution != "auto":
+            whole("steps_per_execution", steps_per_execution)
+        rule = optimizers.get(optimizer)
+        if rule is not self.optimizer and rule.iterations:
+            raise UnsupportedError(
+                "an optimizer stays with the model it has trained, for it keeps what it learned of its weights",
+                received=f"{type(rule).__name__} after {rule.iterations} steps with another model",
+                remedy=f"optimizer={type(rule).__name__}.from_config(optimizer.get_config())",
+            )
+        self.judge_by(loss, metrics, weighted_metrics)
+        if rule is not self.optimizer:
+            self._optimizer_state = {}
+        self.optimizer = rule
+        self.run_eagerly, self.jit_compile, self.steps_per_execution = run_eagerly, jit_compile, steps_per_execution
+        self._told_misfits = tell_of_output(self, self.loss)
+
+    def judge_by(self, loss: Any = None, metrics: Any = None, weighted_metrics: Any = None) -> None:
+        """The part of :meth:`compile` that ``evaluate`` needs.
+
+        Raises:
+            UnsupportedError: a loss or metric that is not there; nothing is changed.
+        """
+        for given in (loss, metrics, weighted_metrics):
+            self._require_output(given)
+        told, plain, weighted = (list(leaves(given)) for given in (loss, metrics, weighted_metrics))
+        if len(told) > 1:
+            raise UnsupportedError("a model of one output has one loss", received=repr(loss))
+        metric_directions(plain, weighted)  # refuses what is not there
+        loss = told[0] if told else None
+        if loss not in (None, "crossentropy", "ce"):
+            losses.get(loss)
+        self._forget_compiled()
+        self.loss, self._metrics, self._weighted_metrics = loss, plain, weighted
+
+    def _require_output(self, given: Any) -> None:
+        """Raise if something is given for an output that is not the last layer's."""
+        names = {layer.name for layer in self.layers[-1:]}
+        if isinstance(given, Mapping) and "class_name" not in given and names and given.keys() - names:
+            raise UnsupportedError("the output goes by the last layer's name", received=repr(given), remedy=repr(names))
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What ``compile`` was told, as model files hold it; None before."""
+        if self.optimizer is None:
+            return None
+        how: dict[str, Any] = {"run_eagerly": self.run_eagerly, "steps_per_execution": self.steps_per_execution}
+        how["jit_compile"] = self.jit_compile
+        return saving.compile_config(self.optimizer, self.loss, self._metrics, self._weighted_metrics, **how)
+
+    def compile_from_config(self, config: Mapping[str, Any]) -> None:
+        """The inverse of :meth:`get_compile_config`."""
+        self.compile(
+            config["optimizer"],
+            config["loss"],
+            metrics=config.get("metrics"),
+            weighted_metrics=config.get("weighted_metrics"),
+        )
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Names of what is logged, the loss first."""
+        return ["loss", *metric_directions(self._metrics, self._weighted_metrics)]
+
+    def metric_direction(self, name: str) -> str | None:
+        """Whether a larger value of the loss or metric of that name is better ("up"), a smaller ("down"), or None."""
+        return {"loss": "down", **metric_directions(self._metrics, self._weighted_metrics)}.get(name)
