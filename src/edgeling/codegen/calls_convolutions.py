@@ -5,11 +5,13 @@ that are right everywhere elsewhere."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from edgeling.codegen.calls_products import EXACT, PANEL_ROWS, panel_floats
-from edgeling.codegen.site import Call, Setting, Site
+from edgeling.codegen.site import Call, Line, Setting, Site
 from edgeling.codegen.text import float_literal
 from edgeling.graph.types import Array, TensorType
 from edgeling.graph.windows import Window
@@ -24,6 +26,7 @@ LIMITS: Mapping[str, tuple[float | None, float | None]] = {
 SHARED_PRODUCTS = 1 << 19
 
 Lengths = tuple[int, ...]
+Fits = Callable[[Setting], bool]
 
 
 class Geometry:
@@ -97,13 +100,21 @@ def _takes_packed(setting: Setting) -> bool:
     return _takes_direct(setting) and {1, 2} <= set(setting.constants)
 
 
+def _takes_depthwise(setting: Setting) -> bool:
+    """depthwise.h and its gradients: one output a channel, a vector of channels at least."""
+    geometry = Geometry(setting)
+    both = any(s > 1 and d > 1 for s, d in zip(geometry.window.strides, geometry.window.dilations, strict=True))
+    channels, outputs = geometry.image.shape[3], geometry.result.shape[3]
+    return is_vectors(setting) and geometry.is_depthwise and channels == outputs and channels >= 4 and not both
+
+
 def _takes_product(setting: Setting) -> bool:
     geometry = Geometry(setting)
     enough = geometry.result.size // geometry.result.shape[3] >= PANEL_ROWS
     return is_vectors(setting) and geometry.is_pointwise and enough
 
 
-def _both(one: Callable[[Setting], bool], other: Callable[[Setting], bool]) -> Callable[[Setting], bool]:
+def _both(one: Fits, other: Fits) -> Fits:
     return lambda setting: one(setting) and other(setting)
 
 
@@ -142,6 +153,11 @@ def _kernel_floats(setting: Setting) -> int:
     return setting.threads * height * geometry.seen_width * channels if geometry.is_padded else 0
 
 
+def _depthwise_kernel_floats(setting: Setting) -> int:
+    geometry = Geometry(setting)
+    return setting.threads * geometry.image.shape[1] * geometry.seen_width * PANEL if geometry.is_padded else 0
+
+
 def packed(setting: Setting) -> Mapping[str, Array]:
     """The table of conv_direct.h: panels of each group."""
     kernel, bias = setting.constants[1], setting.constants[2]
@@ -166,55 +182,29 @@ def _limits(function: str) -> tuple[str, str]:
     )
 
 
-def scratch_of(site: Site) -> str:
-    """What stands for scratch that is not needed."""
-    return site.scratch or "0"
-
-
-def limited(site: Site, name: str) -> str:
+def _limited(site: Site, name: str, *scratch: str) -> str:
     """A kernel that limits its results; then the activation, where that is not all of it."""
     function = site.attributes["function"]
-    arguments = site.length(0, 0), _window(site), *_limits(function), scratch_of(site)
-    call = site.call(name, *arguments)
+    call = site.call(name, site.length(0, 0), _window(site), *_limits(function), *scratch)
     if function in LIMITS:
         return call
     y = site.y[0]
     return f"{call}\n{site.by_elements('activation', site.function(), site.float('alpha'), pointers=(y, y))}"
 
 
-def _direct(site: Site) -> str:
-    return limited(site, "conv_direct")
+def _direct(name: str) -> Line:
+    return lambda site: _limited(site, name, site.scratch or "0")
 
 
-def _direct_parallel(site: Site) -> str:
-    return limited(site, "conv_direct_parallel")
+def _depthwise(name: str) -> Line:
+    return lambda site: _limited(site, name)
 
 
-def _packed(site: Site) -> str:
-    return limited(site, "conv_packed")
+def _gradient(name: str) -> Line:
+    return lambda site: site.call(name, site.length(0, 0), _window(site), site.scratch or "0")
 
 
-def _packed_parallel(site: Site) -> str:
-    return limited(site, "conv_packed_parallel")
-
-
-def _input(site: Site) -> str:
-    return site.call("conv_direct_input_gradient", site.length(0, 0), _window(site), site.scratch)
-
-
-def _input_parallel(site: Site) -> str:
-    return site.call("conv_direct_input_gradient_parallel", site.length(0, 0), _window(site), site.scratch)
-
-
-def _kernel(site: Site) -> str:
-    return site.call("conv_direct_kernel_gradient", site.length(0, 0), _window(site), scratch_of(site))
-
-
-def _kernel_parallel(site: Site) -> str:
-    return site.call("conv_direct_kernel_gradient_parallel", site.length(0, 0), _window(site), scratch_of(site))
-
-
-def _product(name: str) -> Callable[[Site], str]:
+def _product(name: str) -> Line:
     """Positions by channels times channels by outputs, then the activation."""
 
     def line(site: Site) -> str:
@@ -231,7 +221,7 @@ def _product(name: str) -> Callable[[Site], str]:
     return line
 
 
-def _product_input(name: str) -> Callable[[Site], str]:
+def _product_input(name: str) -> Line:
     def line(site: Site) -> str:
         sizes = site.rows(), site.length(0, -1), site.output_length(-1)
         after = [site.after] if name == "gemm_parallel" else []
@@ -244,23 +234,49 @@ def _panels(setting: Setting) -> int:
     return setting.threads * panel_floats(setting.input_types[0].shape[3])
 
 
-_shared_packed, _shared_direct = _both(_is_shared, _takes_packed), _both(_is_shared, _takes_direct)
-_shared_product = _both(_is_shared, _takes_product)
+def _candidates(
+    name: str,
+    header: str,
+    fits: Fits,
+    scratch_floats: Callable[[Setting], int],
+    line: Callable[[str], Line],
+    **more: Any,
+) -> tuple[Call, Call]:
+    """A kernel whose parts threads share, where that pays; and the same for one thread."""
+    alone = Call(header, line(name), fits=fits, scratch_floats=scratch_floats, **more)
+    shared = _both(_is_shared, fits)
+    return replace(alone, header="windows_parallel", line=line(f"{name}_parallel"), fits=shared), alone
+
+
+def _products(line: Callable[[str], Line]) -> tuple[Call, Call]:
+    shared = Call(
+        "gemm_parallel", line("gemm_parallel"), fits=_both(_is_shared, _takes_product), scratch_floats=_panels
+    )
+    return shared, replace(shared, header="gemm", line=line("gemm"), fits=_takes_product)
+
+
+def _no_scratch(_: Setting) -> int:
+    return 0
+
+
+def _kernel_size(setting: Setting) -> int:
+    return setting.input_types[1].size
+
+
 CONV_CALLS: Sequence[Call] = (
-    Call("windows_parallel", _packed_parallel, fits=_shared_packed, scratch_floats=_packed_floats, pack=packed),
-    Call("conv_direct", _packed, fits=_takes_packed, scratch_floats=_packed_floats, pack=packed),
-    Call("gemm_parallel", _product("gemm_parallel"), fits=_shared_product, scratch_floats=_panels),
-    Call("gemm", _product("gemm"), fits=_takes_product, scratch_floats=_panels),
-    Call("windows_parallel", _direct_parallel, fits=_shared_direct, scratch_floats=_forward_floats),
-    Call("conv_direct", _direct, fits=_takes_direct, scratch_floats=_forward_floats),
+    *_candidates("conv_packed", "conv_direct", _takes_packed, _packed_floats, _direct, pack=packed),
+    *_products(_product),
+    *_candidates("conv_direct", "conv_direct", _takes_direct, _forward_floats, _direct),
+    *_candidates("depthwise", "depthwise", _takes_depthwise, _no_scratch, _depthwise),
 )
 INPUT_GRADIENT_CALLS: Sequence[Call] = (
-    Call("gemm_parallel", _product_input("gemm_parallel"), fits=_shared_product, scratch_floats=_panels),
-    Call("gemm", _product_input("gemm"), fits=_takes_product, scratch_floats=_panels),
-    Call("windows_parallel", _input_parallel, fits=_shared_direct, scratch_floats=_input_floats),
-    Call("conv_direct_input", _input, fits=_takes_direct, scratch_floats=_input_floats),
+    *_products(_product_input),
+    *_candidates("conv_direct_input_gradient", "conv_direct_input", _takes_direct, _input_floats, _gradient),
+    *_candidates("depthwise_input_gradient", "depthwise", _takes_depthwise, _kernel_size, _gradient),
 )
 KERNEL_GRADIENT_CALLS: Sequence[Call] = (
-    Call("windows_parallel", _kernel_parallel, fits=_shared_direct, scratch_floats=_kernel_floats),
-    Call("conv_direct_kernel", _kernel, fits=_takes_direct, scratch_floats=_kernel_floats),
+    *_candidates("conv_direct_kernel_gradient", "conv_direct_kernel", _takes_direct, _kernel_floats, _gradient),
+    *_candidates(
+        "depthwise_kernel_gradient", "depthwise_kernel", _takes_depthwise, _depthwise_kernel_floats, _gradient
+    ),
 )
