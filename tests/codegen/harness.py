@@ -14,7 +14,7 @@ from edgeling.graph.builder import GraphBuilder
 from edgeling.graph.interpreter import run
 from edgeling.graph.types import Array, DType, Graph
 from edgeling.targets import Target
-from edgeling.toolchain.native import NativeProgram, load
+from edgeling.toolchain.native import NativeProgram, load, sharing_units
 from tests.support.rounding import ELEMENTARY, UNIT, Bound, graph_bounds
 
 SAMPLES = 5
@@ -90,10 +90,14 @@ def expected_rows(graph: Graph, rows: Array) -> Expected:
     return expected_of(Case(with_batch(graph, len(rows)), (rows,)))[0][0]
 
 
-def compile_cases(cases: Sequence[Case], name: str = "cases", target: Target | None = None) -> NativeProgram:
-    """One program with an entry ``NAME_cN`` for the N-th case; variables do not meet."""
+def compile_cases(
+    cases: Sequence[Case], name: str = "cases", target: Target | None = None, linked: bool = False
+) -> NativeProgram:  # fmt: skip
+    """One program with an entry ``NAME_cN`` for the N-th case; variables do not meet. ``linked``: as this process runs
+    programs, with kernels that are compiled once, and threads where the target has some."""
     graphs = {f"c{i}": apart(c.graph, f"c{i}_") for i, c in enumerate(cases)}
-    return load(generate(graphs, name, initial_values=True, target=target))
+    program = generate(graphs, name, initial_values=True, target=target)
+    return load(program, units=sharing_units() if linked else (), linked=linked)
 
 
 def apart(graph: Graph, prefix: str) -> Graph:
@@ -128,12 +132,12 @@ def run_case(native: NativeProgram, index: int, item: Case) -> tuple[list[Array]
     return outputs, variables
 
 
-def check(cases: Sequence[Case], steps: int = 1, target: Target | None = None) -> None:
+def check(cases: Sequence[Case], steps: int = 1, target: Target | None = None, linked: bool = False) -> None:
     """Every case's C, with the kernels of a target, gives what the graph means, step after step (of many, every sixth).
 
     Each step begins where the C's last one ended, so that errors do not add up.
     """
-    native = compile_cases(cases, target=target)
+    native = compile_cases(cases, target=target, linked=linked)
     for index, item in enumerate(cases):
         held: Mapping[str, Array] = item.graph.variables
         for step in range(steps):

@@ -79,6 +79,8 @@ EXAMPLES: Mapping[str, Example] = {
     "broadcast": example(t(1, 3), shape=(2, 3)),
     "reshape": example(M, shape=(3, 2)),
     **dict.fromkeys(("batch_normalization",), example(M, R, R, R, R)),
+    "normalize_batch": example(M, R, R, S, function="relu"),
+    "normalize_batch_gradient": example(M, M, R, R, R, R, S, function="relu6"),
     "impute": example(M, R),
     "standardize": example(M, R, R),
     "gather": example(M, indices=(2, 0)),

@@ -97,6 +97,23 @@ def test_unary(operation: str, attributes) -> None:
     check_gradients(lambda b, x: b.add(operation, x, **attributes), [(3, 4)], positive=True)
 
 
+@pytest.mark.parametrize("function", ["linear", "relu", "relu6"])
+def test_what_is_normalised_by_the_batchs_own_moments(function: str) -> None:
+    def build(b, x, gamma, beta):
+        how = {"epsilon": 0.1, "function": function}
+        return b.add_many("normalize_batch", x, gamma, beta, b.constant(1 / 16, "share"), **how)[0]
+
+    check_gradients(build, [(4, 2, 2, 3), (3,), (3,)])
+
+
+def test_moments_of_a_batch_have_no_gradient_of_their_own() -> None:
+    def build(b, x, gamma, beta):
+        return b.add_many("normalize_batch", x, gamma, beta, b.constant(1 / 3, "share"))[1]
+
+    with pytest.raises(UnsupportedError, match="on their own"):
+        check_gradients(build, [(3, 4), (4,), (4,)])
+
+
 @pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("function", ["linear", "tanh"])
 def test_conv(groups: int, function: str) -> None:

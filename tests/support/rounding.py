@@ -54,6 +54,8 @@ TERMS: dict[str, Callable[[list[tuple[int, ...]], Mapping[str, Any]], int]] = {
     **dict.fromkeys(("average_pool", "average_pool_gradient", "max_pool_gradient"), lambda _, a: prod(a["size"])),
     "affine_transform": lambda *_: 4,
     "affine_transform_gradient": lambda shapes, _: prod(shapes[0][1:3]),
+    "normalize_batch": lambda shapes, _: prod(shapes[0][:-1]),
+    "normalize_batch_gradient": lambda shapes, _: prod(shapes[0][:-1]),
     **dict.fromkeys(("penalty", "norm", "lamb_update", "adafactor_update"), lambda shapes, _: max(map(prod, shapes))),
 }
 """How many terms a result is the sum of, by the shapes of the inputs and the attributes."""
@@ -161,8 +163,8 @@ def _summands(node: Node, operands: Sequence[Array]) -> list[Any]:
         return [np.abs(first) + node.attributes["l1"] / powers, 0.0, powers * np.abs(first)]
     if node.operation in ("loss", "loss_gradient", "normalize_gradient"):
         return [_loss_summand(function, *operands) if function else _normalized_summand(node.attributes, *operands)]
-    if node.operation in ("log_softmax", "random_affine"):  # of the first, the sum whose logarithm is taken
-        return [1.0 if node.operation == "log_softmax" else _affine_summand(*node.attributes["size"])]
+    if node.operation in OWN_SUMMANDS:
+        return OWN_SUMMANDS[node.operation](node.attributes, *operands)
     if node.operation == "activation_gradient":
         # mish's has x * (1 - t * t), t = tanh(softplus(x)), which is 1 to the last bit from x = 10 on
         return [np.abs(first) * (1 + np.minimum(np.abs(others[0]), 10) if function == "mish" else 1)]
@@ -183,6 +185,18 @@ def _affine_summand(height: int, width: int) -> Any:
     return np.array([1, 1, width, 1, 1, height])
 
 
+def _batch_summands(attributes: Mapping[str, Any], *operands: Array) -> list[Any]:
+    """Of what is normalised by a batch's moments, or of its gradient: see :func:`_normalized_summand`."""
+    *dy, x, gamma, beta = operands[: -1 if len(operands) == 4 else -3]
+    rest = x - np.mean(x, axis=tuple(range(x.ndim - 1)))
+    slope = np.abs(gamma) / np.sqrt(np.mean(np.square(rest), axis=tuple(range(x.ndim - 1))) + attributes["epsilon"])
+    rows = np.sqrt(x.size / x.shape[-1])
+    if not dy:
+        return [slope * np.abs(rest).max(axis=tuple(range(x.ndim - 1))) + np.abs(beta), 0.0, 0.0]
+    most = np.abs(dy[0]).max()
+    return [slope * most, rows * most, rows * most]
+
+
 def _loss_summand(function: str, *operands: Array) -> Any:
     """Of the loss of each row, or (three operands) of its gradient."""
     *d_rows, truth, prediction = operands
@@ -194,6 +208,13 @@ def _loss_summand(function: str, *operands: Array) -> Any:
     if function == "cosine_similarity" and d_rows:
         return np.abs(d_rows[0] / np.linalg.norm(prediction, axis=-1))[:, None]
     return 0.0
+
+
+OWN_SUMMANDS: dict[str, Callable[..., list[Any]]] = {
+    **dict.fromkeys(("normalize_batch", "normalize_batch_gradient"), _batch_summands),
+    "log_softmax": lambda *_: [1.0],  # the sum of exponentials whose logarithm is taken
+    "random_affine": lambda a, *_: [_affine_summand(*a["size"])],
+}
 
 
 def _off(array: Array, summand: Any, dice: np.random.Generator | None) -> Array:

@@ -92,11 +92,15 @@ def _is_parallel(chosen: Chosen | None) -> bool:
     return chosen is not None and chosen.call.header == "gemm_parallel"
 
 
+def _is_in_parts(chosen: Chosen) -> bool:
+    return chosen.call.header.endswith("_parallel")
+
+
 def _is_shared(chosen: Chosen) -> bool:
     """Whether threads may share a call: a kernel that asks for them, or one that has enough elements."""
     setting = chosen.setting
     large = setting.output_types[0].size >= SHARED_ELEMENTS
-    return setting.threads > 1 and (large or _is_parallel(chosen))
+    return setting.threads > 1 and (large or _is_in_parts(chosen))
 
 
 def _choose(work: Schedule, node: Node, target: Target | None, finite: Sequence[str] = ()) -> Chosen:

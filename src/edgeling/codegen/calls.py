@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from edgeling.codegen.broadcast import binary_call, broadcast_call, is_rows_and_columns, sum_call
 from edgeling.codegen.calls_int8 import INT8_CALLS
+from edgeling.codegen.calls_normalizing import NORMALIZING_CALLS
 from edgeling.codegen.calls_products import DENSE_CALLS, MATMUL_CALLS
 from edgeling.codegen.calls_training import TRAINING_CALLS
 from edgeling.codegen.calls_windows import REPEATED, WINDOW_CALLS
@@ -157,7 +158,7 @@ FLOAT_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
 
 CALLS: Mapping[str, tuple[Call, ...]] = {
     name: row if isinstance(row, tuple) else (row,)
-    for name, row in {**FLOAT_CALLS, **WINDOW_CALLS, **TRAINING_CALLS, **INT8_CALLS}.items()
+    for name, row in {**FLOAT_CALLS, **WINDOW_CALLS, **NORMALIZING_CALLS, **TRAINING_CALLS, **INT8_CALLS}.items()
 }
 
 

@@ -12,16 +12,12 @@ import numpy as np
 
 from edgeling.codegen.calls_products import EXACT, PANEL_ROWS, panel_floats
 from edgeling.codegen.site import Call, Line, Setting, Site
-from edgeling.codegen.text import float_literal
+from edgeling.codegen.text import LIMITS, limits
 from edgeling.graph.types import Array, TensorType
 from edgeling.graph.windows import Window
 
 # As in conv_direct.h.
 PANEL, PADDED_FLOATS = 32, 4096
-# Activations that limit a sum: low, high.
-LIMITS: Mapping[str, tuple[float | None, float | None]] = {
-    "linear": (None, None), "relu": (0.0, None), "relu6": (0.0, 6.0),
-}  # fmt: skip
 # Threads are worth waking from this many multiplications on.
 SHARED_PRODUCTS = 1 << 19
 
@@ -174,18 +170,10 @@ def _window(site: Site) -> str:
     return site.table(f"{site.node.output}_window", "int", Geometry(site).lengths)
 
 
-def _limits(function: str) -> tuple[str, str]:
-    low, high = LIMITS.get(function, (None, None))
-    return (
-        "-EDGELING_INFINITY" if low is None else float_literal(low),
-        "EDGELING_INFINITY" if high is None else float_literal(high),
-    )
-
-
 def _limited(site: Site, name: str, *scratch: str) -> str:
     """A kernel that limits its results; then the activation, where that is not all of it."""
     function = site.attributes["function"]
-    call = site.call(name, site.length(0, 0), _window(site), *_limits(function), *scratch)
+    call = site.call(name, site.length(0, 0), _window(site), *limits(function), *scratch)
     if function in LIMITS:
         return call
     y = site.y[0]

@@ -11,7 +11,7 @@ from edgeling.codegen.schedule import Schedule
 from edgeling.graph.types import Node
 
 # Written as several calls that wait for one another: a round of their own.
-_ALONE = {"scan", "dense"}
+_ALONE = {"scan", "dense", "normalize_batch", "normalize_batch_gradient"}
 
 
 def followed(work: Schedule, parallel: Sequence[bool]) -> tuple[Schedule, Mapping[int, int]]:

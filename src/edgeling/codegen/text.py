@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
@@ -100,3 +100,18 @@ def comment(lines: Sequence[str]) -> str:
     safe = [_SPECIAL.sub(r"\1 ", _UNSEEN.sub(" ", line)) for line in lines]
     text = "/* " + "\n * ".join(safe) + ("\n */" if len(safe) > 1 else " */") + "\n"
     return text.replace(" * \n", " *\n")
+
+
+# Activations that limit a value: low, high.
+LIMITS: Mapping[str, tuple[float | None, float | None]] = {
+    "linear": (None, None), "relu": (0.0, None), "relu6": (0.0, 6.0),
+}  # fmt: skip
+
+
+def limits(function: str) -> tuple[str, str]:
+    """What an activation limits a value to, as C; of others infinities."""
+    low, high = LIMITS.get(function, (None, None))
+    return (
+        "-EDGELING_INFINITY" if low is None else float_literal(low),
+        "EDGELING_INFINITY" if high is None else float_literal(high),
+    )

@@ -22,6 +22,7 @@ FUNCTIONS: Mapping[str, Collection[str]] = {
     **dict.fromkeys(("loss", "loss_gradient"), LOSSES),
     **dict.fromkeys(("cross_entropy", "cross_entropy_gradient"), CROSS_ENTROPIES),
     "metric": METRICS,
+    **dict.fromkeys(("normalize_batch", "normalize_batch_gradient"), ("linear", "relu", "relu6")),
     "compare": COMPARISONS,
     "random_affine": AFFINES,
     **dict.fromkeys(("affine_transform", "affine_transform_gradient"), FILLS),
@@ -68,7 +69,7 @@ RANGES: Mapping[str, Mapping[str, tuple[float, float]]] = {
     **{key: {"shape": (1, MAX_ELEMENTS)} for key in ("broadcast", "reshape")},
     "dropout_mask": {"shape": (1, MAX_ELEMENTS), "rate": (0, LARGEST_RATE), "stream": (0, 2**32 - 1)},
     "noise": {"shape": (1, MAX_ELEMENTS), "stream": (0, 2**32 - 1)},
-    **{key: {"epsilon": (0, LARGEST_FLOAT32)} for key in ("normalize", "normalize_gradient")},
+    **{f"normalize{of}{way}": {"epsilon": (0, LARGEST_FLOAT32)} for of in ("", "_batch") for way in ("", "_gradient")},
     "random_affine": {
         "shape": (1, MAX_ELEMENTS),
         "size": (1, _SIDE),

@@ -104,6 +104,31 @@ def _normalize_gradient(a: Attributes, dy: Array, x: Array) -> Array:
     return scale * (dx - row_sum(dy) / count if a["centered"] else dx)
 
 
+def _column_sum(x: Array) -> Array:
+    """Over all axes but the last."""
+    return axes_sum(x, range(x.ndim - 1)).reshape(-1)
+
+
+def _normalize_batch(a: Attributes, x: Array, gamma: Array, beta: Array, share: Array) -> tuple[Array, Array, Array]:
+    mean = _column_sum(x) * share
+    variance = _column_sum(np.square(x - mean)) * share
+    y = gamma * (x - mean) / np.sqrt(variance + a["epsilon"]) + beta
+    return ACTIVATIONS[a["function"]].value(y, 0.0), mean, variance
+
+
+def _normalize_batch_gradient(
+    a: Attributes, dy: Array, x: Array, gamma: Array, beta: Array, mean: Array, variance: Array, share: Array
+) -> tuple[Array, Array, Array]:
+    """Ioffe and Szegedy, ICML 2015, section 3."""
+    deviation = np.sqrt(variance + a["epsilon"])
+    normal = (x - mean) / deviation
+    arriving = dy * ACTIVATIONS[a["function"]].derivative(
+        ACTIVATIONS[a["function"]].value(gamma * normal + beta, 0.0), 0.0
+    )
+    d_gamma, d_beta = _column_sum(arriving * normal), _column_sum(arriving)
+    return gamma / deviation * (arriving - share * (d_beta + normal * d_gamma)), d_gamma, d_beta
+
+
 def _batch_normalization(a: Attributes, x: Array, gamma: Array, beta: Array, mean: Array, variance: Array) -> Array:
     return gamma * (x - mean) / np.sqrt(variance + a["epsilon"]) + beta
 
@@ -225,6 +250,8 @@ MEANINGS: dict[str, Meaning] = {
     "log_softmax_gradient": _log_softmax_gradient,
     "normalize": _normalize,
     "normalize_gradient": _normalize_gradient,
+    "normalize_batch": _normalize_batch,
+    "normalize_batch_gradient": _normalize_batch_gradient,
     "batch_normalization": _batch_normalization,
     "impute": lambda _, x, fill: np.where(np.isnan(x), fill, x),
     "standardize": lambda _, x, mean, scale: (x - mean) / scale,

@@ -143,6 +143,11 @@ TRAINING = {
     ),
     "metric": Operation("(y_true, y_pred) -> [n], 1 or 0 or the mean over the row's outputs", 2,
                         {"function": "binary_accuracy", "threshold": 0.5}, work="inputs"),
+    "normalize_batch": Operation(
+        "(x [...,c], gamma [c], beta [c], share): function(gamma * (x - mean) / sqrt(variance + epsilon) + beta), and "
+        "mean and variance [c], sums over all axes but the last times share; function is relu, relu6 or linear",
+        4, {"epsilon": 1e-3, "function": "linear"}, work="inputs",
+    ),
     "penalty": Operation("l1 * sum|w| + l2 * sum w^2, a scalar", 1, {"l1": 0.0, "l2": 0.0}, work="inputs"),
     "dropout_mask": Operation("(seed, step) uint32 scalars -> 0 or 1/(1-rate), by Philox", 2,
                               {"shape": (1,), "rate": 0.5, "stream": 0}),
@@ -168,6 +173,10 @@ BACKWARDS = {
     ),
     "softmax_gradient": Operation("(dy, y) -> dx", 2),
     "log_softmax_gradient": Operation("(dy, y) -> dx", 2),
+    "normalize_batch_gradient": Operation(
+        "(dy, x, gamma, beta, mean, variance, share) -> dx, dgamma, dbeta, through mean and variance too", 7,
+        {"epsilon": 1e-3, "function": "linear"}, work="inputs",
+    ),
     "normalize_gradient": Operation("(dy, x) -> dx", 2, {"epsilon": 1e-3, "centered": True}),
     "max_pool_gradient": Operation(
         "(dy, x) -> dx: to the first of the largest in each window", 2, {**_WINDOW, "size": (1, 1)}, work="inputs",

@@ -280,6 +280,20 @@ def _rmsprop(types: Types, attributes: Mapping[str, Any]) -> Types:
     return _update(slots)(types, attributes)
 
 
+def _normalize_batch(types: Types, _: Mapping[str, Any]) -> Types:
+    x, gamma, beta, share = types
+    require(len(x.shape) > 1 and share.shape == (), "takes rows, and a scalar last", types)
+    require(gamma.shape == beta.shape == x.shape[-1:], "gamma and beta have one value a column", types)
+    return x, gamma, gamma
+
+
+def _normalize_batch_gradient(types: Types, attributes: Mapping[str, Any]) -> Types:
+    dy, x, gamma, beta, mean, variance, share = types
+    made = _normalize_batch((x, gamma, beta, share), attributes)
+    require((dy, mean, variance) == made, "dy, mean and variance are as normalize_batch gives them", types)
+    return x, gamma, beta
+
+
 def _adafactor(types: Types, _: Mapping[str, Any]) -> Types:
     w, g, *slots, lr, step = types
     require(len(w.shape) in (1, 2) and g == w, "takes a vector or a matrix, and its gradient", types)
@@ -400,6 +414,8 @@ TYPE_RULES: dict[str, TypeRule] = {
     **dict.fromkeys(("dropout_mask", "noise"), _dropout_mask),
     "random_affine": _random_affine,
     "count": _scalars(1),
+    "normalize_batch": _normalize_batch,
+    "normalize_batch_gradient": _normalize_batch_gradient,
     "sgd_update": _update(0),
     "momentum_update": _update(1),
     "rmsprop_update": _rmsprop,

@@ -108,36 +108,45 @@ class BatchNormalization(Layer):
         if not tracer.training:
             affine = self._gamma(tracer, x), self._beta(tracer, x)
             return tracer.builder.add("batch_normalization", x, *affine, mean, variance, epsilon=self.epsilon)
+        if self.trainable and not counted:
+            return self._by_batch(tracer, x)
         shape = tracer.builder.type_of(x).shape
         matrix = as_matrix(tracer.builder, x)
         if self.trainable:
-            counts = as_matrix(tracer.builder, counted) if counted else ""
-            mean, variance = self._batch_moments(tracer, matrix, prod(shape[1:-1]), counts)
+            mean, variance = self._moments_of_those(tracer, matrix, as_matrix(tracer.builder, counted))
         y = self._normalized(tracer, matrix, mean, variance)
         return y if len(shape) == 2 else tracer.builder.add("reshape", y, shape=shape)
 
-    def _batch_moments(self, tracer: Tracer, x: str, of_each: int, counted: str) -> tuple[str, str]:
-        """The batch's mean and biased variance, each [1, columns]; the moving averages follow them."""
+    def _by_batch(self, tracer: Tracer, x: str) -> str:
+        """By the batch's mean and biased variance; the moving averages follow them."""
         b = tracer.builder
-        if counted:
-            count = b.add("add", b.add("sum", counted, axes=(0,)), tracer.number(_SMALLEST_DEVIATION, "epsilon"))
-            share = b.add("divide", tracer.number(1.0, "one"), count)
-        else:
-            share = tracer.share(x, of_each)
+        share = tracer.share(x, prod(b.type_of(x).shape[1:-1]))
+        affine = self._gamma(tracer, x), self._beta(tracer, x)
+        y, *moments = b.add_many("normalize_batch", x, *affine, share, epsilon=self.epsilon)
+        self._follow(tracer, *moments)
+        return y
+
+    def _moments_of_those(self, tracer: Tracer, x: str, counted: str) -> tuple[str, str]:
+        """Of the rows that count the mean and the biased variance, each [1, columns]; the moving averages follow."""
+        b = tracer.builder
+        count = b.add("add", b.add("sum", counted, axes=(0,)), tracer.number(_SMALLEST_DEVIATION, "epsilon"))
+        share = b.add("divide", tracer.number(1.0, "one"), count)
 
         def of_those_counted(value: str) -> str:
-            kept = b.add("select", counted, value, tracer.number(0.0)) if counted else value
-            return b.add("sum", kept, axes=(0,))
+            return b.add("sum", b.add("select", counted, value, tracer.number(0.0)), axes=(0,))
 
         mean = b.add("multiply", of_those_counted(x), share, name="batch_mean")
         squares = b.add("square", b.add("subtract", x, mean))
         variance = b.add("multiply", of_those_counted(squares), share, name="batch_variance")
+        self._follow(tracer, *(b.add("reshape", v, shape=self.moving_mean.shape) for v in (mean, variance)))
+        return mean, variance
+
+    def _follow(self, tracer: Tracer, mean: str, variance: str) -> None:
+        b = tracer.builder
         for weight, moment in ((self.moving_mean, mean), (self.moving_variance, variance)):
             old = b.add("multiply", tracer.value(weight), tracer.number(self.momentum, "momentum"))
-            flat = b.add("reshape", moment, shape=weight.shape)
-            new = b.add("multiply", flat, tracer.number(1 - self.momentum, "momentum"))
+            new = b.add("multiply", moment, tracer.number(1 - self.momentum, "momentum"))
             tracer.update(weight, b.add("add", old, new, name=f"{tracer.value(weight)}_next"))
-        return mean, variance
 
     def _normalized(self, tracer: Tracer, x: str, mean: str, variance: str) -> str:
         """Built of operations that have gradients."""

@@ -7,6 +7,7 @@ from edgeling.passes.differentiate import differentiate
 from edgeling.passes.fold import fold
 from edgeling.passes.fuse import fuse
 from edgeling.passes.logits import through_logits
+from edgeling.passes.normalizing import rectify_normalized
 
 
 def optimize(graph: Graph) -> Graph:
@@ -14,4 +15,4 @@ def optimize(graph: Graph) -> Graph:
     return remove_dead(fuse(fold(graph)))
 
 
-__all__ = ["differentiate", "fold", "fuse", "optimize", "remove_dead", "through_logits"]
+__all__ = ["differentiate", "fold", "fuse", "optimize", "rectify_normalized", "remove_dead", "through_logits"]

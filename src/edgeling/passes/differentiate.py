@@ -188,6 +188,16 @@ def _conv_input_gradient(b: GraphBuilder, node: Node, dx: str) -> Sequence[str]:
     return [b.add("conv", dx, kernel, zeros, **window), b.add("conv_kernel_gradient", dx, dy, size=size, **window)]
 
 
+def _normalize_batch(
+    b: GraphBuilder, node: Node, dy: str, d_mean: str = "", d_variance: str = ""
+) -> Sequence[str]:  # fmt: skip
+    if d_mean or d_variance or not dy:
+        raise UnsupportedError("moments of a batch are not differentiated on their own", remedy="sum(x) * share")
+    x, gamma, beta, share = node.inputs
+    given = dy, x, gamma, beta, *node.outputs[1:], share
+    return [*b.add_many("normalize_batch_gradient", *given, **node.attributes), ""]
+
+
 def _max_pool(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
     return [b.add("max_pool_gradient", dy, *node.inputs, **node.attributes)]
 
@@ -312,6 +322,7 @@ GRADIENTS: Mapping[str, Gradient | str] = {
     "conv_input_gradient": _conv_input_gradient,
     "conv_kernel_gradient": _ONCE,
     "normalize": _normalize,
+    "normalize_batch": _normalize_batch,
     "max_pool": _max_pool,
     "average_pool": _average_pool,
     "transpose": _transpose,

@@ -37,7 +37,7 @@ compile products, and they are up to twice as fast where they are small."""
 # Headers whose loops are written in vectors.
 _IN_VECTORS = frozenset(
     """gemm dense_gemm gemm_parallel conv_direct conv_direct_input conv_direct_kernel depthwise
-    depthwise_kernel windows_parallel""".split()  # noqa: SIM905
+    depthwise_kernel windows_parallel normalize_batch normalize_batch_parallel""".split()  # noqa: SIM905
 )
 _UNIT = "edgeling_rows.c"
 _LIBRARY = "program.dll" if sys.platform == "win32" else "program.so"

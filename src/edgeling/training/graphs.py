@@ -18,7 +18,7 @@ from edgeling.graph import Graph, GraphBuilder
 from edgeling.graph.types import LARGEST_FLOAT32
 from edgeling.network.network import Network
 from edgeling.network.tracing import Tracer
-from edgeling.passes import differentiate, through_logits
+from edgeling.passes import differentiate, rectify_normalized, through_logits
 
 LEARNING_RATE = "learning_rate"
 SHARE = "share"
@@ -113,7 +113,7 @@ def backward(
     builder = GraphBuilder(network.name)
     outputs = _score(builder, network, objective, batch_size, has_sample_weight, scalars, training=True)
     variables = network.trainable()
-    graph = differentiate(through_logits(builder.build(outputs)), outputs[0], variables)
+    graph = differentiate(rectify_normalized(through_logits(builder.build(outputs))), outputs[0], variables)
     gradients = graph.outputs[len(outputs) :]
     return GraphBuilder.of(graph), outputs, dict(zip(variables, gradients, strict=True))
 

@@ -128,8 +128,9 @@ EDGELING_VECTOR_FUNCTION void edgeling_conv_block(
             const float *start = k.start + group * k.start_group + panel * k.start_panel;
             const float *first_weights = k.weights + group * k.group + panel * k.panel;
             s.weights = is_whole ? k.step : k.last_step;
-            columns = edgeling_conv_width(is_whole ? EDGELING_CONV_PANEL - inside : all - c);
-            const int channels = outputs - c < columns ? outputs - c : columns;
+            const int left = outputs - c, in_panel = EDGELING_CONV_PANEL - inside;
+            columns = edgeling_conv_width(left < in_panel ? left : in_panel);
+            const int channels = left < columns ? left : columns;
             edgeling_conv_rows(
                 window, columns, channels, first, last, at, width, result->y_row, &s,
                 seen + group * inputs, (k.weights ? first_weights : start + s.weights) + inside, start + inside,

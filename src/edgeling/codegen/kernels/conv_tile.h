@@ -135,7 +135,7 @@ EDGELING_CONV_WIDTH(16, 2, 12)
 #define EDGELING_CONV_32 edgeling_conv_tiles_16_2
 #endif
 
-/* How many of `columns` channels, a multiple of 4, the next tiles take. */
+/* How many channels the next tiles take: at most `columns`, but 4 at least. */
 EDGELING_KERNEL int edgeling_conv_width(int columns) {
     int width = 4;
     while (2 * width <= columns && width < (EDGELING_LANES == 1 ? 4 : 2 * EDGELING_LANES)) {
