@@ -299,7 +299,7 @@ def test_as_many_layers_learn_as_there_are(count) -> None:
 
 def test_a_network_without_layers_does_not_learn() -> None:
     b = GraphBuilder("none")
-    with pytest.raises(UnsupportedError, match="a network with a dense layer"):
+    with pytest.raises(UnsupportedError, match="a network with such a layer"):
         weights_of(b.build([b.add("square", b.input("x", (1, 2)), name="y")]), None)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Learn = Annotated[
     str,
     typer.Option(
-        help="last, all, or how many dense layers, counted from the answer, go on learning on the device, in float; "
+        help="last, all, or how many layers, counted from the answer, go on learning on the device, in float; "
         "the rest stays in flash, in int8 if it is.",
         metavar="LAYERS",
     ),

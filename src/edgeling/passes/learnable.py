@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which weights of a deployed network may learn again, and the graph in which they are variables.
 
-Layers are counted from the answer: a dense layer is in the first level if no dense layer stands between it and the
-answer, and one level further for each that does. What lies outside of the levels that learn stays what it is, constants
-of an integer network included.
+Layers, dense ones and convolutions, are counted from the answer: one is in the first level if none stands between it
+and the answer, and one level further for each that does. What lies outside of the levels that learn stays what it is,
+constants of an integer network included.
 """
 
 from __future__ import annotations
@@ -15,24 +15,28 @@ import numpy as np
 
 from edgeling.errors import UnsupportedError
 from edgeling.graph.builder import GraphBuilder
+from edgeling.graph.naming import unused
+from edgeling.graph.operations import ACTIVATION_ATTRIBUTES
 from edgeling.graph.types import Array, Graph, Node, TensorType
 from edgeling.passes.contracts import contract
 from edgeling.passes.dead import remove_dead
+from edgeling.passes.fuse import affine_columns
 from edgeling.passes.scales import exactly_dequantized
 
 DENSE, INTEGER_DENSE = ("dense",), ("dense_int8", "dense_int16")
+LAYERS = (*DENSE, "conv")
 _NEITHER = ("embedding",)  # learned only where all is
 
 
 def levels(graph: Graph) -> list[list[Node]]:
-    """The dense layers of a graph by level, the nearest to the answer first; within one, as they run."""
+    """The layers that may learn, by level, the nearest to the answer first; within one, as they run."""
     depth: dict[str, int] = dict.fromkeys(graph.outputs, 0)
     found: dict[int, list[Node]] = {}
     for node in reversed(graph.nodes):
         below = max((depth[o] for o in node.outputs if o in depth), default=-1)
         if below < 0:
             continue
-        if node.operation in (*DENSE, *INTEGER_DENSE):
+        if node.operation in (*LAYERS, *INTEGER_DENSE):
             below += 1
             found.setdefault(below, []).insert(0, node)
         for value in node.inputs:
@@ -52,15 +56,21 @@ def weights_of(graph: Graph, count: int | None) -> list[str]:
     """The constants that learn: kernels and biases of the last ``count`` levels; of all, tables of embeddings too.
 
     Raises:
-        UnsupportedError: there are none, fewer levels than that, or one whose weights are no constants of its own.
+        UnsupportedError: there are none, fewer levels than that, one whose weights are no constants of its own, or all
+            are to learn and there is a recurrent layer, which cannot.
     """
     layers = levels(graph)
     if not layers or (count is not None and not 1 <= count <= len(layers)):
         raise UnsupportedError(
-            "as many layers learn as there are dense layers, counted from the answer",
+            "as many layers learn as there are dense layers and convolutions, counted from the answer",
             received=f"{'all' if count is None else count} of {len(layers)}",
-            remedy=f"learn='last', 'all' or 1 to {len(layers)} (--learn)" if layers else "a network with a dense layer",
+            remedy=f"learn='last', 'all' or 1 to {len(layers)} (--learn)" if layers else "a network with such a layer",
         )
+    if count is None and any(node.operation == "scan" for node in graph.nodes):
+        raise UnsupportedError(
+            "all layers learn where each is dense, a convolution or an embedding", received="a recurrent layer",
+            remedy="the number of those behind it (--learn last, --learn 2)",
+        )  # fmt: skip
     nodes = [node for level in layers[: count or len(layers)] for node in level]
     weights = [i for node in graph.nodes if node in nodes for i in node.inputs[1:3]]
     if count is None:
@@ -77,11 +87,11 @@ def weights_of(graph: Graph, count: int | None) -> list[str]:
 
 @contract()
 def unfused(graph: Graph) -> Graph:
-    """The graph with the activations of its dense layers apart, so that their inputs are in reach."""
+    """The graph with the activations of its layers apart, so that their inputs are in reach."""
     nodes, types = list[Node](), dict(graph.types)
     for node in graph.nodes:
         function = node.attributes.get("function", "linear")
-        if node.operation not in DENSE or function == "linear":
+        if node.operation not in LAYERS or function == "linear":
             nodes.append(node)
             continue
         before = f"{node.output}_input"
@@ -89,8 +99,30 @@ def unfused(graph: Graph) -> Graph:
             before += "_"
         types[before] = types[node.output]
         nodes.append(replace(node, outputs=(before,), attributes={**node.attributes, "function": "linear"}))
-        nodes.append(Node("activation", (before,), node.outputs, node.attributes))
+        own = {name: node.attributes[name] for name in ACTIVATION_ATTRIBUTES}
+        nodes.append(Node("activation", (before,), node.outputs, own))
     return graph if len(nodes) == len(graph.nodes) else replace(graph, nodes=tuple(nodes), types=types)
+
+
+@contract()
+def with_affine_normalizations(graph: Graph) -> Graph:
+    """The graph in which deployed batch normalisations, of constants, are a product and a sum: those have gradients."""
+    nodes, types, constants = list[Node](), dict(graph.types), dict(graph.constants)
+    for node in graph.nodes:
+        columns = affine_columns(graph, node, channels=True) if node.operation == "batch_normalization" else None
+        if columns is None:
+            nodes.append(node)
+            continue
+        slope, shift, scaled = (unused(f"{node.output}_{part}", types) for part in ("slope", "shift", "scaled"))
+        for name, array in zip((slope, shift), columns, strict=True):
+            constants[name] = array.astype(np.float32)
+            types[name] = TensorType(array.shape)
+        types[scaled] = types[node.output]
+        nodes.append(Node("multiply", (node.inputs[0], slope), (scaled,)))
+        nodes.append(Node("add", (scaled, shift), node.outputs))
+    if len(nodes) == len(graph.nodes):
+        return graph
+    return remove_dead(replace(graph, nodes=tuple(nodes), types=types, constants=constants))
 
 
 def with_float_head(small: Graph, exact: Graph, count: int) -> Graph:

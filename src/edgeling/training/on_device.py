@@ -19,7 +19,7 @@ from edgeling.errors import UnsupportedError
 from edgeling.graph import Graph, GraphBuilder
 from edgeling.graph.types import Array, DType, Node, TensorType
 from edgeling.passes import differentiate, optimize
-from edgeling.passes.learnable import unfused, with_variables
+from edgeling.passes.learnable import unfused, with_affine_normalizations, with_variables
 from edgeling.training.graphs import LEARNING_RATE, TraceableOptimizer
 
 TRUTH = "y"
@@ -118,7 +118,7 @@ def learner(
     Raises:
         UnsupportedError: an operation between the weights and the answer has no gradient.
     """
-    open_graph = unfused(with_variables(graph, weights))
+    open_graph = unfused(with_affine_normalizations(with_variables(graph, weights)))
     follow = _Following(open_graph, columns) if columns is not None else None
     if follow is not None:
         open_graph = follow.in_front(open_graph)

@@ -120,7 +120,7 @@ def build(
         force: replace files in ``out`` even if they are not an earlier build's, or were edited since.
         preprocessing: a fitted transformer of scikit-learn's (a scaler, a pipeline...) that the model was trained
             behind: the C takes what that takes.
-        learn, how: ``"last"``, ``"all"`` or how many dense layers, counted from the answer, go on learning on the
+        learn, how: ``"last"``, ``"all"`` or how many layers, counted from the answer, go on learning on the
             device, in float, an integer network too; and ``optimizer``, ``loss``, ``adapt``, ``remember``, see
             :class:`edgeling.workflow.learning.Learning`. Empty: none does.
         explain, reasons, background: ``"gradient"``, ``"integrated"`` or ``"shapley"`` (up to 12 columns): the C gains

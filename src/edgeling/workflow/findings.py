@@ -44,6 +44,7 @@ MOST_CURVES, MOST_TOGETHER, MOST_CHANGES = 6, 5, 3
 CURVE_ROWS, PAIR_ROWS, SHIFT_ROWS, SHIFT_BACKGROUND = 60, 40, 20, 8
 SHIFT_ANSWERS = 1000  # rows times columns: of a wide table a few rows have as many columns to compare
 STEPS = 128  # of integrated gradients
+LEAST_TOGETHER = 5e-4  # what is less is told as 0.0 %; of a network that is a sum it is rounding
 
 
 def told(pipeline: Pipeline, precision: str | None = None) -> Callable[[Array], Array]:
@@ -263,6 +264,7 @@ def column_findings(pipeline: Pipeline, raw: Array, ranking: Sequence[int], seed
     drawn = (_curve(predict, rows, c, features[c]) for c in first[:MOST_CURVES])
     curves = [curve for curve in drawn if np.isfinite(curve.dependence.curves).all()]
     pairs = interactions(predict, some_rows(raw, PAIR_ROWS), first[:MOST_TOGETHER]) if curves else ()
+    pairs = tuple(pair for pair in pairs if pair.strength >= LEAST_TOGETHER)
     return ColumnFindings(
         curves=tuple(curves),
         labels=labels,

@@ -50,7 +50,7 @@ class Learning:
     """What learns on the device, and how.
 
     Attributes:
-        layers: ``"last"``, ``"all"``, or how many dense layers, counted from the answer.
+        layers: ``"last"``, ``"all"``, or how many dense layers and convolutions, counted from the answer.
         optimizer: ``"sgd"``, ``"momentum"`` (0.9) or ``"adam"``.
         loss: of numbers: ``"mean_squared_error"``, ``"mean_absolute_error"`` or ``"huber"``; classes have theirs.
         adapt: ``"preparation"``: the input's means and deviations follow the rows that come.
