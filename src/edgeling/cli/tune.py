@@ -29,6 +29,14 @@ Sampler = Annotated[str, typer.Option(help="Of Optuna's: tpe or random.", metava
 Workers = Annotated[int | None, typer.Option(help="Processes that train trials.", min=1, show_default="this one")]
 Ray = Annotated[str, typer.Option(help="A Ray cluster to train trials on: its address, or local.", metavar="ADDRESS")]
 Precision = Annotated[str, typer.Option(help="float32, int8, int16x8, or auto, which searches float32 and int8.")]
+Metric = Annotated[
+    str,
+    typer.Option(
+        help="What networks are compared by: accuracy, average_precision, log_loss, r2, or auto: accuracy or r2, for "
+        "rare classes average_precision.",
+        metavar="auto|accuracy|average_precision|log_loss|r2",
+    ),
+]
 Restart = Annotated[bool, typer.Option("--restart", help="Begin anew, whatever an earlier search left.")]
 
 
@@ -47,6 +55,7 @@ def tune(
     workers: Workers = None,
     ray: Ray = "",
     restart: Restart = False,
+    metric: Metric = "auto",
     task: Annotated[str, typer.Option(help="binary, multiclass or regression; by default told from the column.")] = "",
     precision: Precision = "auto",
     columns: training.Columns = "",
@@ -67,7 +76,7 @@ def tune(
 ) -> None:
     """Search for the networks worth having on a chip: widths, depth, activation, training, precision.
 
-    Shows which no other beats in accuracy, flash and instructions at once, and what each choice was worth; trains the
+    Shows which no other beats in score, flash and instructions at once, and what each choice was worth; trains the
     best within the limits, and leaves it as train does. Trials are kept in OUT.tune.json: the same command goes on from
     there, with more --trials too. Ctrl-C while searching goes on with the best so far; a second one gives up.
 
@@ -90,7 +99,7 @@ def tune(
         search = {
             "targets": chip, "flash_bytes": size_bytes("flash", flash), "ram_bytes": size_bytes("ram", ram),
             "instructions": instructions, "trials": trials, "seconds": _seconds(time), "sampler": sampler,
-            "workers": workers, "ray": ray, "restart": restart,
+            "workers": workers, "ray": ray, "restart": restart, "metric": metric,
         }  # fmt: skip
         _tune_and_show(table, target, folder, as_json, {**options, **search, **reading})
 

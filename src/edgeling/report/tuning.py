@@ -64,7 +64,7 @@ class SearchSummary:
     """A search.
 
     Attributes:
-        metric: of the scores: "accuracy" or "r2".
+        metric: of the scores: "accuracy", "average_precision", "neg_log_loss" or "r2".
         target: the chip.
         limits: for people; empty if there were none.
         trials, pruned: how many there were, and how many of them were given up early.

@@ -19,6 +19,7 @@ _METRICS = {
     "f1": "F1",
     "log_loss": "Log loss",
     "loss": "Loss",
+    "neg_log_loss": "Log loss, negative",
     "mae": "Mean absolute error",
     "mse": "Mean squared error",
     "r2": "R²",

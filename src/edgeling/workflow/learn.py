@@ -78,15 +78,17 @@ def learn(
             "a teacher tells how much each class counts", received="weights or balance beside a teacher",
             remedy="one of the two",
         )  # fmt: skip
-    problem, tried = _balanced(problem, parts, progress, shuffled)
+    problem, tried = balanced_problem(problem, parts, progress, shuffled)
     learned = _learned(problem, parts, progress, shuffled, keep_interrupted)
     rows = np.concatenate([parts.train, parts.validation]) if learned.refitted else parts.train
     unseen = _unseen(problem, parts, learned, rows) if problem.classes else None
     return replace(learned, balancing=balanced_by(problem, rows, tried), unseen=unseen)
 
 
-def _balanced(problem: Problem, parts: Split, progress: Progress, shuffled: bool) -> tuple[Problem, Balancing | None]:
-    """The problem with a way to balance, where it was left to choose."""
+def balanced_problem(
+    problem: Problem, parts: Split, progress: Progress, shuffled: bool
+) -> tuple[Problem, Balancing | None]:
+    """The problem with a way to balance, where it was left to choose, and what was tried."""
     if problem.settings.balance != "auto":
         return problem, None
     plain = problem.balanced("none")

@@ -32,6 +32,7 @@ FOLDS = 5
 WORTH_FOLDS = 3  # so many recipes, the first ones, are tried on several folds before more are tried on fewer
 WORTH_FITS = 60  # of work as the first fit's, all that is compared may take, within these bounds
 LEAST_BUDGET_NS, BUDGET_NS = 2e8, 1.5e9
+RARE_BUDGET_NS = 2.5e9  # one fold of a table with a rare class has a handful of its rows, which tell nothing
 STEP_NS, PRODUCT_NS = 4e3, 0.1  # what a step takes at the least, and more for each row and weight: forward and back
 EPOCH_NS, COMPILE_NS = 7e4, 1e8  # of an epoch that is watched; of a structure that is new
 _LEAST_SHARE = 1e-7  # a probability of less is taken for this much, as Keras's crossentropy does
@@ -122,9 +123,8 @@ def fold_count(
     """
     fits = [predicted_ns(problem, each, first, rows) for each in recipes]
     watched = [EPOCH_NS * _epochs(each, first, problem.settings) for each in recipes]
-    # One fold of a table with a rare class has a handful of its rows, which tell nothing.
-    least = BUDGET_NS if problem.settings.minds_rare_classes else LEAST_BUDGET_NS
-    budget = min(max(WORTH_FITS * fits[0], least), BUDGET_NS)
+    budget = min(max(WORTH_FITS * fits[0], LEAST_BUDGET_NS), BUDGET_NS)
+    budget = RARE_BUDGET_NS if problem.settings.minds_rare_classes else budget
     seen = [each.structure for each in recipes]
     once = [COMPILE_NS * (form not in seen[:i] and i > 0) for i, form in enumerate(seen)]
     for count in (FOLDS, 3, 1) if shuffled else (1,):

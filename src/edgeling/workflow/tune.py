@@ -11,13 +11,16 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from edgeling.data import Preparation, Reading, ReadingOptions, Table, Task, table_and_target, table_stem
+from edgeling.data import Preparation, Reading, ReadingOptions, Split, Table, Task, table_and_target, table_stem
 from edgeling.data.balance import Balance
 from edgeling.errors import GraphError, TargetError, UnsupportedError
 from edgeling.report.parts import plural
 from edgeling.report.tuning import SearchPoint, SearchSummary, SettingWorth
+from edgeling.workflow.balancing import require_classes
 from edgeling.workflow.deploy import AUTO, identifier
 from edgeling.workflow.division import asked_roles, divided
+from edgeling.workflow.learn import balanced_problem
+from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
 from edgeling.workflow.recipes import hidden_sizes
 from edgeling.workflow.settings import ClassWeight, PrecisionChoice, Settings, Threshold
@@ -98,6 +101,7 @@ def tune(
     targets: str | Sequence[str] = "cortex-m4", flash_bytes: int | None = None, ram_bytes: int | None = None,
     instructions: int | None = None, trials: int | None = None, seconds: float | None = None, sampler: str = "tpe",
     workers: int | None = None, ray: str = "", journal: str | Path | None = None, restart: bool = False,
+    metric: str = "auto",
     name: str = "", progress: Progress | None = None, keep_interrupted: bool = False,
     **how: Unpack[TunedSettings],
 ) -> Tuned:  # fmt: skip
@@ -117,6 +121,9 @@ def tune(
         ray: the address of a Ray cluster that trains them instead, or "local".
         journal: a file that keeps the trials; if it is there, the search goes on from it.
         restart: begin anew, whatever the journal holds.
+        metric: what networks are compared by: "accuracy", "average_precision" or "log_loss" of classes, "r2" of
+            numbers; "auto": accuracy or R², and where rare classes count (``balance``, ``class_weight``, a threshold
+            that is chosen) average precision.
         name, progress: as for :func:`edgeling.train`.
         keep_interrupted: after Ctrl-C in the search, go on with the best so far, if there is one.
         how: the other arguments of :func:`edgeling.train`. ``precision="auto"`` searches float32 and int8; ``seed``
@@ -129,7 +136,7 @@ def tune(
         DataError, TrainingError, CompilerNotFoundError, KeyboardInterrupt: as :func:`edgeling.train`.
     """
     options = TuneOptions(
-        targets, flash_bytes, ram_bytes, instructions, trials, seconds, sampler, workers, ray, journal, restart
+        targets, flash_bytes, ram_bytes, instructions, trials, seconds, sampler, workers, ray, journal, restart, metric
     )
     return _tune(data, target, name, options, dict(how), progress or Progress(), keep_interrupted)
 
@@ -144,8 +151,11 @@ def _tune(
     settings = Settings(**{**how, "targets": ("native", options.chip.name), "kernels": options.chip.name})
     with progress.stage("Reading the table") as stage:
         table, target = table_and_target(data, target, Reading(**reading), asked_roles(settings))
-        folds, shape = _folds(table, target, settings, Reading(**reading))
+        folds, shape = _folds(table, target, settings, Reading(**reading), options.metric)
         stage.done(shape)
+    if settings.balance == "auto":
+        progress.note(f"Classes are balanced by {folds.settings.balance!r}, as rows left out say.")
+        how = {**how, "balance": folds.settings.balance, "threshold": folds.settings.threshold}
     search, costs = _searched(folds, options, ends, progress)
     if search.interrupted and not keep:
         raise KeyboardInterrupt
@@ -169,15 +179,26 @@ def _tune(
     )  # fmt: skip
 
 
-def _folds(table: Table, target: str, settings: Settings, reading: Reading) -> tuple[Folds, str]:
+def _folds(
+    table: Table, target: str, settings: Settings, reading: Reading, metric: str = "auto"
+) -> tuple[Folds, str]:  # fmt: skip
     """The rows to search on, and for people what they are."""
     division = divided(table, target, settings, reading)
     checked = division.check
     others = tuple(column for column in table.names if column != target)
     parts = [division.parts.train, division.parts.validation] if settings.refit else [division.parts.train]
     preparation = Preparation.fit(checked, np.concatenate(parts), reading, others)
+    if settings.balance == "auto":
+        settings = _balanced(Problem.of(checked, preparation, settings), division.parts)
     shape = f"{plural(checked.table.rows, 'row')}, {plural(len(checked.features), 'column')}, {checked.task}"
-    return folded(division, preparation, settings), shape
+    return folded(division, preparation, settings, metric), shape
+
+
+def _balanced(problem: Problem, parts: Split) -> Settings:
+    """The settings with the way to balance that rows left out tell, and the threshold that goes with it."""
+    require_classes(problem.settings, problem.preparation)
+    chosen, _ = balanced_problem(problem, parts, Progress(), problem.settings.division[0] == "random")
+    return chosen.settings
 
 
 def _searched(folds: Folds, options: TuneOptions, ends: float, progress: Progress) -> tuple[Search, Costs]:
@@ -286,7 +307,7 @@ def _summary(
     others = [Finalist(t, search.costs(t.choice)) for t in finished if (t.number, t.choice.precision) not in standing]
     given = replace(options.budget) if any((options.flash_bytes, options.ram_bytes, options.instructions)) else None
     return SearchSummary(
-        metric="accuracy" if folds.preparation.target.labels else "r2",
+        metric="neg_log_loss" if folds.metric == "log_loss" else folds.metric,
         target=options.chip.name,
         limits=str(given) if given else "",
         trials=len(search.done),

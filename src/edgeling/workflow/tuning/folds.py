@@ -3,18 +3,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from edgeling.data import Preparation
+from edgeling.data.balance import Balanced, balanced_rows
+from edgeling.data.decision import Decision
 from edgeling.data.split import random_order
 from edgeling.errors import UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.workflow.division import Division
-from edgeling.workflow.problem import Problem
+from edgeling.workflow.problem import Problem, layout_of
 from edgeling.workflow.recipes import Recipe, recipes_for
 from edgeling.workflow.settings import Settings
+from edgeling.workflow.tuning.judging import AUTO, BY_LOOKING, metric_for
 
 FIVE_FOLDS, THREE_FOLDS = 1000, 4000  # up to so many rows; with more, one part of them judges
 MOST_ROWS = 20_000
@@ -29,10 +33,12 @@ class Folds:
 
     Attributes:
         raw, x, y: what the deployed program takes, what the network sees of it, and the target, by row.
-        weights: what rows weigh, where classes are weighted.
+        weights: what rows weigh where classes are balanced: in learning, or where they are made up for in another way
+            in what judges when to stop.
         parts: for each fold the rows that learn and those that are scored.
         preparation, settings: of the whole run.
         recipes: ways to train that are worth trying.
+        metric: what choices are compared by; more is better.
     """
 
     raw: Array
@@ -43,13 +49,27 @@ class Folds:
     preparation: Preparation
     settings: Settings
     recipes: tuple[Recipe, ...]
+    metric: str = "accuracy"
+
+    @cached_property
+    def lessons(self) -> tuple[Balanced, ...]:
+        """For each fold what is learned from: its rows, weighted or with others beside them as the balance asks."""
+        return tuple(self._lesson(learn) for learn, _ in self.parts)
+
+    def _lesson(self, rows: Array) -> Balanced:
+        x, y, how = self.x[rows], self.y[rows], self.settings.balance
+        if how in ("none", "weights", "auto"):
+            return Balanced(x, y, None if self.weights is None else self.weights[rows])
+        classes, layout = len(self.preparation.target.labels), layout_of(self.preparation)
+        made = balanced_rows(how, x, y, classes, layout, seed=self.settings.seed)
+        return made if made.weights is not None else replace(made, weights=np.ones(len(made.y), np.float32))
 
     def recipe(self, name: str) -> Recipe:
         """The one of that name; else the first."""
         return next((each for each in self.recipes if each.name == name), self.recipes[0])
 
 
-def folded(division: Division, preparation: Preparation, settings: Settings) -> Folds:
+def folded(division: Division, preparation: Preparation, settings: Settings, metric: str = AUTO) -> Folds:
     """The rows of a division that learn and validate, for cross-validation.
 
     Rows that are divided by time or by group, and large tables, keep the one division they have.
@@ -64,7 +84,12 @@ def folded(division: Division, preparation: Preparation, settings: Settings) -> 
     one = (np.arange(len(learn)), np.arange(len(learn), len(y)) if len(held) else np.arange(len(learn)))
     count = 1 if settings.division[0] != "random" else 5 if len(y) <= FIVE_FOLDS else 3 if len(y) <= THREE_FOLDS else 1
     divided = _divided(classes, count) if count > 1 else (one,)
-    return Folds(raw, x, y, weights, divided, preparation, settings, searched_recipes(problem, len(divided[0][0])))
+    recipes, known = searched_recipes(problem, len(divided[0][0])), metric_for(metric, preparation, settings)
+    if known not in BY_LOOKING and len(checked.labels) == 2:
+        # As it will be deployed: with a threshold that is not one half, and so with probabilities told finely.
+        share = float(np.float32(np.clip(np.mean(y), 1e-6, 1 - 1e-6)))
+        preparation = replace(preparation, target=replace(preparation.target, decision=Decision(share)))
+    return Folds(raw, x, y, weights, divided, preparation, settings, recipes, known)
 
 
 def searched_recipes(problem: Problem, rows: int) -> tuple[Recipe, ...]:

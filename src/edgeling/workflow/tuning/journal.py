@@ -99,6 +99,6 @@ def about(folds: Folds, *others: Any) -> str:
     for array in (folds.raw, folds.x, folds.y, *(rows for part in folds.parts for rows in part)):
         digest.update(np.ascontiguousarray(array).tobytes())
     settings = {name: value for name, value in folds.settings.to_json().items() if name != "test"}
-    told = [settings, folds.preparation.to_json(), *others]
+    told = [settings, folds.preparation.to_json(), folds.metric, *others]
     digest.update(json.dumps(told, default=str, sort_keys=True).encode())
     return digest.hexdigest()

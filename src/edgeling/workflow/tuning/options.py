@@ -13,6 +13,7 @@ from typing import Any
 from edgeling.errors import TargetError, UnsupportedError
 from edgeling.targets import Target, get
 from edgeling.workflow.tuning.costs import Budget
+from edgeling.workflow.tuning.judging import AUTO, METRICS
 from edgeling.workflow.tuning.proposals import SAMPLERS
 
 TRIALS = 100
@@ -40,12 +41,15 @@ class TuneOptions:
     ray: str = ""
     journal: str | Path | None = None
     restart: bool = False
+    metric: str = AUTO
 
     def __post_init__(self) -> None:
         for name in ("flash_bytes", "ram_bytes", "instructions", "trials", "workers"):
             _whole(name, getattr(self, name))
         if self.sampler not in SAMPLERS:
             raise UnsupportedError(f"sampler is {' or '.join(SAMPLERS)}", received=repr(self.sampler))
+        if self.metric not in METRICS:
+            raise UnsupportedError(f"metric is one of {', '.join(METRICS)}", received=repr(self.metric))
         seconds = self.seconds
         if seconds is not None and (not isinstance(seconds, Real) or not isfinite(seconds) or seconds <= 0):
             raise UnsupportedError("seconds is a number above zero", received=repr(seconds), remedy="30")

@@ -74,7 +74,10 @@ class Programs:
         judged = replace(
             data, sample_weight=np.ones(len(truth), np.float32) if folds.weights is None else folds.weights
         )
-        self.parts = [(data[learn], judged[judge]) for learn, judge in folds.parts]
+        lessons = (
+            TrainingData(np.ascontiguousarray(b.x), arrays.targets(b.y, width, loss), b.weights) for b in folds.lessons
+        )
+        self.parts = [(lesson, judged[judge]) for lesson, (_, judge) in zip(lessons, folds.parts, strict=True)]
         network, rule, weighted = self._model.network(), _DecayingAdam(beta_2=recipe.beta_2), folds.weights is not None
 
         @cache

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from edgeling.data.scores import accuracy, r2_score
 from edgeling.errors import ArtifactError
 from edgeling.graph import Graph, run_rows
 from edgeling.graph.types import Array
@@ -23,6 +22,7 @@ from edgeling.workflow.pipeline import interface_for, whole_graph
 from edgeling.workflow.recipes import network_for
 from edgeling.workflow.settings import Settings
 from edgeling.workflow.tuning.folds import Folds
+from edgeling.workflow.tuning.judging import BY_LOOKING, WORST, scored
 from edgeling.workflow.tuning.programs import Programs
 from edgeling.workflow.tuning.space import Choice, SearchSpace
 
@@ -59,7 +59,7 @@ class TrialResult:
     """What a choice came to.
 
     Attributes:
-        score: accuracy or R² on rows not learned from, mean of the folds; of integers less what they cost.
+        score: in the metric, on rows not learned from, mean of the folds; of integers less what they cost.
         spread: standard error of that mean: the folds' standard deviation over the root of their number.
         loss: mean of the folds.
         epochs: until the best look, mean of the folds.
@@ -151,9 +151,13 @@ class Trainer:
             if done[-1].pruned or not np.isfinite(losses[-1]) or pruning.between(losses):
                 break
         pruned = len(done) < len(self._folds.parts) or done[-1].pruned or not np.isfinite(losses[-1])
+        told = self._told(programs, choice, done, ("float32",) if pruned else self._space.precisions)
         scores = [fold.score if np.isfinite(fold.score) else self._worst for fold in done]
+        if self._folds.metric not in BY_LOOKING:
+            scores = told["float32"]
         mean = float(np.mean(scores))
-        each = {} if pruned else {p: mean - lost for p, lost in self._lost(programs, choice, done).items()}
+        lost = {p: float(np.mean(told["float32"]) - np.mean(told[p])) for p in self._space.precisions if p in told}
+        each = {} if pruned else {p: mean - lost[p] for p in self._space.precisions}
         return TrialResult(
             each.get(choice.precision, mean), float(np.std(scores) / np.sqrt(len(scores))), float(np.mean(losses)),
             float(np.mean([fold.epochs for fold in done])), pruned, tuple(done[0].losses), tuple(losses),
@@ -163,7 +167,7 @@ class Trainer:
     @property
     def _worst(self) -> float:
         """The score of a network that gives no numbers."""
-        return 0.0 if self._folds.preparation.target.labels else -1.0
+        return WORST[self._folds.metric]
 
     def _for(self, choice: Choice) -> Programs:
         room = next((room for room in _ROOM if max(choice.hidden, default=0) <= room), max(choice.hidden, default=0))
@@ -209,25 +213,26 @@ class Trainer:
             found.score = float(means[1]) if classes else 1 - float(means[0]) / max(float(np.var(truth)), 1e-12)
             found.epochs, found.variables = epochs, programs.engine.weights()
 
-    def _lost(self, programs: Programs, choice: Choice, done: Sequence[_Fold]) -> dict[str, float]:
-        """By how much each precision of the space scores worse than float32, mean of the folds."""
-        precisions = self._space.precisions
-        if precisions == ("float32",):
-            return {"float32": 0.0}
-        model, lost = sized(self._folds, choice), dict.fromkeys(precisions, 0.0)
-        for fold, (learn, judge) in zip(done, self._folds.parts, strict=True):
+    def _told(
+        self, programs: Programs, choice: Choice, done: Sequence[_Fold], precisions: Sequence[str]
+    ) -> dict[str, list[float]]:  # fmt: skip
+        """What each precision scores, fold by fold; of float32 in any case."""
+        asked = tuple(dict.fromkeys(("float32", *precisions)))
+        if asked == ("float32",) and self._folds.metric in BY_LOOKING:
+            return {"float32": [0.0]}  # nothing is compared with it
+        model, found = sized(self._folds, choice), {p: list[float]() for p in asked}
+        for fold, (learn, judge) in zip(done, self._folds.parts, strict=False):
+            if not fold.variables:
+                found = {p: [*scores, self._worst] for p, scores in found.items()}
+                continue
             programs.hand_over(choice, fold.variables, model)
-            graphs = deployed(self._folds, model, learn[:CALIBRATION_ROWS], "float32", *precisions).graphs
-            scores = {p: self._scored(graphs[p], judge) for p in dict.fromkeys(("float32", *precisions))}
-            lost = {p: lost[p] + (scores["float32"] - scores[p]) / len(done) for p in precisions}
-        return lost
+            graphs = deployed(self._folds, model, learn[:CALIBRATION_ROWS], *asked).graphs
+            found = {p: [*scores, self._scored(graphs[p], judge)] for p, scores in found.items()}
+        return found
 
     def _scored(self, graph: Graph, rows: Array) -> float:
-        target, truth = self._folds.preparation.target, self._folds.y[rows]
         (answers,) = run_rows(graph, self._folds.raw[rows])
-        if target.labels:
-            return accuracy(truth, target.decision.choose(answers))
-        return r2_score(truth, (answers[:, 0] - target.mean) / target.scale)
+        return scored(self._folds.metric, self._folds.preparation, self._folds.y[rows], answers)
 
 
 def sized(folds: Folds, choice: Choice, seed: int = 0) -> Sequential:
