@@ -93,8 +93,7 @@ def tune(
         options = training.settings_of(
             task=task, precision=precision, columns=columns, drop=drop, categorical=categorical, numeric=numeric,
             positive=positive, balance=balance, class_weight=class_weight, threshold=threshold,
-            split=split, test=test, targets=chip, compiler=compiler,
-            importance=not no_importance, seed=seed,
+            split=split, test=test, targets=chip, compiler=compiler, importance=not no_importance, seed=seed,
         )  # fmt: skip
         search = {
             "targets": chip, "flash_bytes": size_bytes("flash", flash), "ram_bytes": size_bytes("ram", ram),
