@@ -28,6 +28,7 @@ NEEDED: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("AlphaDropout", "GaussianDropout", "GaussianNoise"), (0.5,)),
     **dict.fromkeys(("SpatialDropout1D", "SpatialDropout2D"), (0.5,)),
     "CategoryEncoding": (3,), "Discretization": ([1.0],), "Dot": (1,), "Embedding": (3, 2),
+    "MultiHeadAttention": (2, 3),
     **dict.fromkeys(losses.FUNCTIONS, (np.ones((2, 2)), np.ones((2, 2)))),
     **{name: (np.ones(2),) for name, f in vars(activations).items() if isinstance(f, activations.ActivationFunction)},
 }  # fmt: skip

@@ -25,16 +25,18 @@ from edgeling.network.network import LayerCall, chain
 from edgeling.ops.operation import TensorOperation
 
 Shape = tuple[int, ...]
+Parts = tuple[tuple[str, int], ...]
 
 
 class WeightSource(Protocol):
-    """Where weights come from: (the layer's key, its names, the expected shapes in Keras's order) -> arrays.
+    """Where weights come from: (the layer's key, its names, the expected shapes in Keras's order, their parts in files,
+    see :attr:`edgeling.layers.Layer.parts_in_files`) -> arrays.
 
     The key is the layer's place in a ``.keras`` file: its kind, numbered ("layers/dense", "layers/dense_1"...), of a
     model within behind that model's. The names are those of the models that it is within, and its own.
     """
 
-    def __call__(self, key: str, names: Sequence[str], shapes: Sequence[Shape]) -> list[Array]: ...
+    def __call__(self, key: str, names: Sequence[str], shapes: Sequence[Shape], parts: Parts) -> list[Array]: ...
 
 
 @dataclass
@@ -147,7 +149,7 @@ def assemble(description: Description, weights: WeightSource) -> Model:
     plan = planned(description)
     found: list[list[Array]] = []
     for (key, names, layer), (_, expected) in zip(keyed(plan), plan.innermost(), strict=True):
-        found.append([finite(x, layer.name) for x in weights(key, names, expected)])
+        found.append([finite(x, layer.name) for x in weights(key, names, expected, layer.parts_in_files)])
         require_shapes([x.shape for x in found[-1]], expected, layer.name)
     model = plan.model()
     for (layer, _), arrays in zip(plan.innermost(), found, strict=True):

@@ -12,14 +12,14 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from edgeling import __version__
 from edgeling.errors import UnsupportedError
 from edgeling.files.whole import write_file
 from edgeling.formats import hdf5
 from edgeling.formats.archive import MAX_FILE_BYTES, distrust, malformed, read_file, read_members, zip_of
-from edgeling.formats.assemble import Plan, Shape, assemble, keyed, layer_of, planned
+from edgeling.formats.assemble import Parts, Plan, Shape, assemble, keyed, layer_of, planned
 from edgeling.formats.compiling import compile_model, from_keras_2, require_supported
 from edgeling.formats.description import Description, describe, parse_json
 from edgeling.formats.optimizer_state import state_arrays, take_over
@@ -154,7 +154,8 @@ def weights_content(model: Model) -> bytes:
     """HDF5 as it stands in a ``.keras`` file, and by itself as ``.weights.h5``: weights, and the optimizer's state."""
     groups: dict[str, tuple[str, Sequence[Array]]] = {"": (model.name, ())}
     for key, _, layer in keyed(model):
-        groups[key] = (layer.name, layer.get_weights())
+        parts = divided(key, layer.parts_in_files, layer.get_weights())
+        groups |= {path: (layer.name, arrays) for path, arrays in parts}
     if model.optimizer is not None:
         groups["optimizer"] = (model.optimizer.name, state_arrays(model, model.optimizer))
     return hdf5.write(groups)
@@ -167,7 +168,7 @@ def _load_zip(content: bytes, compile: bool) -> Model:
     compile_config = config.pop("compile_config", None)
     description = describe(config)
     held = hdf5.read(members[WEIGHTS])
-    model = assemble(description, lambda key, names, shapes: numbered(held, f"{key}/vars", shapes, names[-1]))
+    model = assemble(description, lambda key, names, shapes, parts: arrays_of(held, key, parts, shapes, names[-1]))
     if compile:
         compile_model(model, compile_config)
         restore_optimizer(model, held)
@@ -181,6 +182,28 @@ def restore_optimizer(model: Model, held: hdf5.Contents) -> None:
         return
     if held.array(f"{path}/0", ()):  # else no step was done
         take_over(model, lambda shapes: numbered(held, path, shapes, "optimizer"))
+
+
+_Stored = TypeVar("_Stored")
+
+
+def divided(key: str, parts: Parts, weights: Sequence[_Stored]) -> list[tuple[str, Sequence[_Stored]]]:
+    """The groups of a layer in a file, and what of its weights is in which."""
+    if not parts:
+        return [(key, weights)]
+    ends = [sum(count for _, count in parts[: at + 1]) for at in range(len(parts))]
+    held = ((f"{key}/{part}", weights[end - count : end]) for (part, count), end in zip(parts, ends, strict=True))
+    return [(key, ()), *held]
+
+
+def arrays_of(held: hdf5.Contents, key: str, parts: Parts, shapes: Sequence[Shape], name: str) -> list[Array]:
+    """A layer's arrays of a file.
+
+    Raises:
+        ArtifactError: another number of them, or other shapes.
+    """
+    groups = divided(key, parts, shapes)
+    return [array for path, some in groups for array in numbered(held, f"{path}/vars", some, name)]
 
 
 def numbered(held: hdf5.Contents, path: str, shapes: Sequence[Shape], name: str) -> list[Array]:
@@ -201,7 +224,7 @@ def _load_h5(content: bytes, compile: bool) -> Model:
     description = describe(_attribute(held, "model_config"))
     if "@keras_version" in held.values and held.texts("", "keras_version")[0].startswith("2"):
         _require_lasting(description)
-    model = assemble(description, lambda _, names, shapes: _named(held, names, shapes))
+    model = assemble(description, lambda _, names, shapes, __: _named(held, names, shapes))
     if compile and "@training_config" in held.values:
         compile_model(model, from_keras_2(_attribute(held, "training_config")))
     return model

@@ -12,7 +12,7 @@ import numpy as np
 from edgeling import activations
 from edgeling.errors import ArtifactError, UnsupportedError
 from edgeling.formats.archive import distrust
-from edgeling.formats.assemble import Shape, assemble, keyed, require_shapes
+from edgeling.formats.assemble import Parts, Shape, assemble, keyed, require_shapes
 from edgeling.formats.compiling import compile_model
 from edgeling.formats.description import describe
 from edgeling.formats.optimizer_state import take_over
@@ -49,7 +49,7 @@ def from_keras(keras_model: Any, compile: bool = True) -> Model:
     layers = dict(_by_names(keras_model))
     _require_untouched([keras_model, *layers.values()], _TRAINING if not compile else ())
 
-    def weights(key: str, names: Sequence[str], shapes: Sequence[Shape]) -> list[Array]:
+    def weights(key: str, names: Sequence[str], shapes: Sequence[Shape], parts: Parts) -> list[Array]:
         return list(layers[tuple(names)].get_weights())
 
     with distrust("a Keras model"):

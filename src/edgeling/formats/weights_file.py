@@ -15,7 +15,7 @@ from edgeling.files.whole import write_file
 from edgeling.formats import hdf5
 from edgeling.formats.archive import MAX_FILE_BYTES, distrust, malformed, read_file, read_members
 from edgeling.formats.assemble import finite, keyed
-from edgeling.formats.keras_file import WEIGHTS, numbered, restore_optimizer, weights_content
+from edgeling.formats.keras_file import WEIGHTS, arrays_of, restore_optimizer, weights_content
 from edgeling.graph.types import Array
 from edgeling.layers import Layer, Normalization
 from edgeling.models import Model
@@ -68,8 +68,8 @@ def _by_key(model: Model, held: hdf5.Contents) -> list[tuple[Layer, list[Array]]
     """Of Keras 3's layout: each layer's arrays."""
     found = []
     for key, _, layer in keyed(model):
-        path = f"{key}/vars"
-        arrays = numbered(held, path, _shapes(layer, held.count(path)), layer.name)
+        shapes = _shapes(layer, held.count(f"{key}/vars"))
+        arrays = arrays_of(held, key, layer.parts_in_files, shapes, layer.name)
         found.append((layer, [finite(a, layer.name) for a in arrays]))
     return found
 

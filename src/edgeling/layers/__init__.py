@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layers: Keras's names, arguments and defaults."""
 
+from edgeling.layers.attention import AdditiveAttention, Attention
 from edgeling.layers.augmentation import RandomFlip, RandomRotation, RandomTranslation, RandomZoom
 from edgeling.layers.base import Layer
 from edgeling.layers.convolutional import (
@@ -45,6 +46,7 @@ from edgeling.layers.merging import (
     Multiply,
     Subtract,
 )
+from edgeling.layers.multi_head import MultiHeadAttention
 from edgeling.layers.noise import (
     ActivityRegularization,
     AlphaDropout,
@@ -86,6 +88,9 @@ from edgeling.layers.row_normalization import (
 )
 
 __all__ = [
+    "AdditiveAttention",
+    "Attention",
+    "MultiHeadAttention",
     "Lambda",
     "Embedding",
     "CategoryEncoding",

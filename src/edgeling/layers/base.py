@@ -149,6 +149,11 @@ class Layer(Configurable, NeverCalled):
             )  # fmt: skip
         return []
 
+    @property
+    def parts_in_files(self) -> tuple[tuple[str, int], ...]:
+        """Where Keras 3's files keep the weights: groups within the layer's own, and how many each holds."""
+        return ()
+
     def restore(self, arrays: Sequence[Array]) -> None:
         """Take what a file kept, of the shapes of :meth:`weight_shapes`."""
         self.set_weights(arrays)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgeling.configurable import find, refuse_custom
+from edgeling.layers.attention import AdditiveAttention, Attention
 from edgeling.layers.augmentation import RandomFlip, RandomRotation, RandomTranslation, RandomZoom
 from edgeling.layers.base import Layer
 from edgeling.layers.convolutional import (
@@ -50,6 +51,7 @@ from edgeling.layers.merging import (
     Multiply,
     Subtract,
 )
+from edgeling.layers.multi_head import MultiHeadAttention
 from edgeling.layers.noise import (
     ActivityRegularization,
     AlphaDropout,
@@ -97,6 +99,7 @@ _CLASSES: tuple[type[Layer], ...] = (
     Cropping2D, Permute, RepeatVector, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D,
     RandomFlip, RandomRotation, RandomTranslation, RandomZoom,
     Add, Average, Concatenate, Dot, Masking, Maximum, Minimum, Multiply, Subtract,
+    AdditiveAttention, Attention, MultiHeadAttention,
     ActivityRegularization, AlphaDropout, CategoryEncoding, Discretization, Embedding, GaussianDropout, GaussianNoise,
     GroupNormalization, LayerNormalization, PReLU, RMSNormalization, SpatialDropout1D, SpatialDropout2D,
     UnitNormalization,

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layers in which each step of one sequence asks all steps of another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from edgeling import initializers
+from edgeling.checking import flag, number, whole
+from edgeling.errors import UnsupportedError
+from edgeling.layers.base import Shape, row_of
+from edgeling.layers.merging import Merging
+from edgeling.layers.symbolic import Arguments, symbols_among
+from edgeling.layers.traced import present
+from edgeling.network.tracing import Tracer
+from edgeling.network.weights import Weight
+
+_FAR = 1e9  # below all others: what masked scores become in Keras
+
+
+class Attention(Merging):
+    """``softmax(scores) @ value``, the scores ``query @ key`` of each step with each: Luong's.
+
+    Called on ``[query, value]`` or ``[query, value, key]``, rows [steps, features] each; what a mask leaves out of the
+    value has no weight, and is zero in the output where the query's does. Luong et al., EMNLP 2015.
+
+    Args:
+        use_scale: a factor that is learned before the softmax.
+        score_mode: "dot", or "concat": the sum of ``tanh(query + key)``.
+        dropout: the share of weights left out while training.
+    """
+
+    supports_masking = False  # what it makes has the query's mask, which it says
+    takes_arguments = ("use_causal_mask", "return_attention_scores")
+    arguments: ClassVar[tuple[str, ...]] = ("use_scale", "score_mode", "dropout", "seed")
+
+    def __init__(
+        self, use_scale: bool = False, score_mode: str = "dot", dropout: float = 0.0, seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(**kwargs)
+        if score_mode not in ("dot", "concat"):
+            raise UnsupportedError("score_mode is dot or concat", received=repr(score_mode))
+        self.use_scale, self.score_mode = flag("use_scale", use_scale), score_mode
+        self.dropout, self.seed = dropout_rate(dropout), None if seed is None else whole("seed", seed, 0)
+        self.scale: Weight | None = None
+        self.concat_score_weight: Weight | None = None
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of these shapes, each with the batch.
+
+        Raises:
+            UnsupportedError: they do not meet.
+        """
+        rows = tuple(row_of(shape) for shape in input_shape)
+        output = self.output_shape_of_all(rows)
+        if not self.built:
+            self.make_for(rows)
+        self.input_row, self.output_row = rows[0], output
+
+    def __call__(self, x: Any, *others: Any, training: bool = False, **named: Any) -> Any:
+        """The output for a list of batches of rows, or of symbolic values; and what each step weighs for each, with
+        ``return_attention_scores=True``. With ``use_causal_mask=True`` no step sees a later one.
+
+        Raises:
+            UnsupportedError: no list; inputs that do not meet.
+        """
+        if not isinstance(x, (list, tuple)):
+            self.output_shape_of_all([()])
+        if present() or symbols_among(x):
+            return super().__call__(x, *others, training=training, **named)
+        return self._eager((x, *others), named, bool(training))
+
+    def output_rows_of(self, rows: Sequence[Shape], arguments: Arguments | None = None) -> tuple[Shape, ...]:
+        output = self.output_shape_of_all(rows)
+        asked = arguments and arguments[1].get("return_attention_scores")
+        return (output, (rows[0][0], rows[1][0])) if asked else (output,)
+
+    def merged(self, rows: tuple[Shape, ...]) -> Shape:
+        query, value, key = (*rows, rows[1])[:3]
+        if len(rows) > 3:
+            raise UnsupportedError(
+                f"layer {self.name!r} is called on a query, a value and a key", received=f"{len(rows)} inputs"
+            )
+        if any(len(row) != 2 for row in rows) or value[0] != key[0] or query[1] != key[1]:
+            raise self._do_not_meet(rows)
+        return (query[0], value[1])
+
+    def weight_shapes(self, row: Shape) -> list[Shape]:
+        return [()] * (self.use_scale + (self.score_mode == "concat"))
+
+    def make_for(self, rows: Sequence[Shape]) -> None:
+        """Add the weights, for inputs of these rows."""
+        if self.use_scale:
+            self.scale = self.keep("scale", initializers.Ones()(()))
+        if self.score_mode == "concat":
+            self.concat_score_weight = self.keep("concat_score_weight", initializers.Ones()(()))
+
+    def trace(
+        self, tracer: Tracer, x: Any, *, use_causal_mask: bool = False, return_attention_scores: bool = False
+    ) -> Any:
+        b = tracer.builder
+        query, value, key = (*x, x[1])[:3]
+        scores = self.scores(tracer, query, key)
+        mask = score_mask(tracer, scores, tracer.mask_of(value), use_causal_mask)
+        if mask:
+            far = b.add("subtract", scores, tracer.number(_FAR, "far"))
+            scores = b.add("select", mask, scores, far)
+        weights = dropped(tracer, b.add("softmax", scores), self.dropout, self.seed)
+        y = b.add("matmul", weights, value)
+        counts = tracer.mask_of(query)
+        if counts:
+            steps = b.add("reshape", counts, shape=(*b.type_of(counts).shape, 1))
+            y = tracer.masked(b.add("select", steps, y, tracer.number(0.0)), counts)
+        return [y, weights] if return_attention_scores else y
+
+    def scores(self, tracer: Tracer, query: str, key: str) -> str:
+        """Of each step of the query with each of the key, [rows, steps, steps]."""
+        b = tracer.builder
+        if self.score_mode == "dot":
+            y = b.add("matmul", query, key, transpose_b=True)
+            return b.add("multiply", y, tracer.value(self.scale)) if self.scale else y
+        y = side_by_side(tracer, query, key)
+        y = b.add("multiply", y, tracer.value(self.scale)) if self.scale else y
+        y = summed(tracer, b.add("activation", y, function="tanh"))
+        return b.add("multiply", y, tracer.value(self.concat_score_weight)) if self.concat_score_weight else y
+
+
+class AdditiveAttention(Attention):
+    """As :class:`Attention`, the scores the sum of ``scale * tanh(query + key)``: Bahdanau's.
+
+    Bahdanau, Cho and Bengio, ICLR 2015.
+    """
+
+    arguments = ("use_scale", "dropout", "seed")
+
+    def __init__(
+        self, use_scale: bool = True, dropout: float = 0.0, seed: int | None = None, **kwargs: Any
+    ) -> None:  # fmt: skip
+        super().__init__(use_scale=use_scale, dropout=dropout, seed=seed, **kwargs)
+
+    def weight_shapes(self, row: Shape) -> list[Shape]:
+        return [row[-1:]] * self.use_scale
+
+    def make_for(self, rows: Sequence[Shape]) -> None:
+        if self.use_scale:
+            self.scale = self.keep("scale", initializers.get("glorot_uniform")(rows[0][-1:]))
+
+    def scores(self, tracer: Tracer, query: str, key: str) -> str:
+        b = tracer.builder
+        y = b.add("activation", side_by_side(tracer, query, key), function="tanh")
+        return summed(tracer, b.add("multiply", y, tracer.value(self.scale)) if self.scale else y)
+
+
+def dropout_rate(value: Any) -> float:
+    """Of what attention leaves out.
+
+    Raises:
+        UnsupportedError: no share below 1.
+    """
+    if not 0 <= number("dropout", value) < 1:
+        raise UnsupportedError("a dropout rate lies from 0 to below 1", received=str(value))
+    return float(value)
+
+
+def side_by_side(tracer: Tracer, query: str, key: str) -> str:
+    """``query + key`` of each step with each: [rows, steps, steps, features]."""
+    b = tracer.builder
+    (n, t, d), (_, s, _) = b.type_of(query).shape, b.type_of(key).shape
+    return b.add("add", b.add("reshape", query, shape=(n, t, 1, d)), b.add("reshape", key, shape=(n, 1, s, d)))
+
+
+def summed(tracer: Tracer, x: str) -> str:
+    """Over the last axis, which is gone then."""
+    b, shape = tracer.builder, tracer.builder.type_of(x).shape
+    return b.add("reshape", b.add("sum", x, axes=(len(shape) - 1,)), shape=shape[:-1])
+
+
+def dropped(tracer: Tracer, weights: str, rate: float, seed: int | None) -> str:
+    """Dropout of what steps weigh, while training."""
+    if not tracer.training or not rate:
+        return weights
+    mask = tracer.mask(tracer.builder.type_of(weights).shape, rate, seed)
+    return tracer.builder.add("multiply", weights, mask)
+
+
+def score_mask(tracer: Tracer, scores: str, mask: str, is_causal: bool) -> str:
+    """Which scores [rows, steps, steps] count, from the mask of the value [rows, steps]; "" for all."""
+    b = tracer.builder
+    *_, t, s = b.type_of(scores).shape
+    causal = b.constant(np.tri(t, s)[None], "causal") if is_causal else ""
+    if not mask:
+        return causal
+    counted = b.add("reshape", mask, shape=(b.type_of(mask).shape[0], 1, s))
+    return b.add("multiply", counted, causal) if causal else counted
