@@ -66,6 +66,7 @@ def test_negative_zero_is_another_number_at_no_tolerance():
 def test_latency_is_estimated_where_there_is_a_clock():
     proof = prove(dense(), get("cortex-m4"), [ROWS], [dense_answer(ROWS)], TOLERANCE)
     require_close(proof.estimated_latency_us, proof.instructions / 168, 3, unit=DOUBLE)
+    require_close(proof.estimated_energy_uj["STM32L4R5"], proof.instructions * 0.00028, 4, unit=DOUBLE)
     assert prove(dense(), get("wasm32"), [ROWS], [dense_answer(ROWS)], TOLERANCE).estimated_latency_us is None
 
 

@@ -218,6 +218,7 @@ def _programs(deployments: Sequence[Deployment], width: int) -> Table:
         "RAM B": [units.count(d.ram_bytes) for d in deployments],
         "instr.": [units.count(d.instructions) for d in deployments],
         "time": [units.latency(d.estimated_latency_us) for d in deployments],
+        "energy": [units.energy(d.energy and d.energy[1]) for d in deployments],
         "stack B": [units.count(d.stack_bytes) for d in deployments],
     }
     known = {name: cells for name, cells in measures.items() if set(cells) != {units.UNKNOWN}}

@@ -169,9 +169,15 @@ class Deployment(Proof):
     note: str = ""
 
     @property
+    def energy(self) -> tuple[str, float] | None:
+        """A board, and the microjoules an inference is estimated to take there; None where none is known."""
+        return next(iter(self.estimated_energy_uj.items()), None)
+
+    @property
     def made_with(self) -> str:
         """Compiler and flags behind the figures, and what the time rests on; empty where nothing was counted."""
         time = f"; its time is an estimate: {TIME_BASIS}" if self.estimated_latency_us is not None else ""
+        time += f"; its energy one of an {self.energy[0]}" if self.energy else ""
         return f"{self.compiler}, {self.compiler_flags}{time}" if self.compiler else ""
 
 

@@ -74,6 +74,7 @@ def _card(content: Content, target: str, programs: Sequence[Deployment]) -> Mark
         _row("Worst stack", programs, lambda d: d.stack_bytes, _size, least=True),
         _row("Instructions", programs, lambda d: d.instructions, lambda v: units.count(int(v)), least=True),
         _row(_clock(programs), programs, lambda d: d.estimated_latency_us, units.latency, least=True),
+        _row("Energy, estimated", programs, lambda d: d.energy and d.energy[1], units.energy, least=True),
         _row("Max error", programs, lambda d: d.max_error, lambda v: typeset(units.figure(v)) if v else "bit-exact"),
     ]
     heads = element("tr", element("td"), *(element("th", d.precision, scope="col", class_="num") for d in programs))

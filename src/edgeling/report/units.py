@@ -97,6 +97,16 @@ def latency(microseconds: float | None) -> str:
     return duration(None if microseconds is None else microseconds * 1e-6)
 
 
+def energy(microjoules: float | None) -> str:
+    """Rounded to three digits: "1.2 µJ"."""
+    if microjoules is None:
+        return UNKNOWN
+    for scale, unit in ((1e3, "mJ"), (1.0, "µJ")):
+        if microjoules >= scale:
+            return f"{figure(microjoules / scale, 3)} {unit}"
+    return f"{figure(microjoules * 1e3, 3)} nJ"
+
+
 def is_rate(name: str) -> bool:
     """Whether a metric is a share in 0 to 1, by its name."""
     return name not in _FIGURES and any(rate in name for rate in _RATES)

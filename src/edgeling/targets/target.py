@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
@@ -31,6 +32,7 @@ class Target:
         flash_base, flash_bytes: where read-only memory lies; 0 bytes means it has no bound worth naming.
         ram_base, ram_bytes: the same for writable memory.
         clock_hz: the clock a latency estimate assumes; 0 where instructions say nothing about time.
+        boards: of each board whose energy is known, the microjoules that a million cycles take.
         compiler_flags: optimisation flags, chosen by measurement; the table says what was seen.
         arm_flags: how gcc, and Clang by itself, are told an Arm core; empty for others.
         compiler: the command of the compiler to use, with flags of its own; empty: the one that comes with the package.
@@ -51,6 +53,7 @@ class Target:
     ram_base: int = 0
     ram_bytes: int = 0
     clock_hz: int = 0
+    boards: Mapping[str, float] = field(default_factory=dict, hash=False)
     compiler_flags: tuple[str, ...] = ()
     arm_flags: tuple[str, ...] = ()
     compiler: str = ""

@@ -11,7 +11,7 @@ import numpy as np
 
 from edgeling.codegen.program import Program
 from edgeling.errors import ToolchainError
-from edgeling.targets import Target
+from edgeling.targets import Target, get
 from edgeling.toolchain import emulator, firmware, measure, native, wasm
 from edgeling.toolchain.arm_compiler import cross_compiler
 from edgeling.toolchain.execution import Array, Execution, batch_of, entry_named
@@ -26,6 +26,7 @@ Proved = tuple[Execution, Footprint | None]
 class OnTarget:
     """What follows from the costs of a program on a target, whatever it was proven to do."""
 
+    target: str
     flash_excess_bytes: int
     ram_excess_bytes: int
     instructions: int | None
@@ -42,6 +43,14 @@ class OnTarget:
         if self.instructions is None or not self.clock_hz:
             return None
         return self.instructions / self.clock_hz * 1e6
+
+    @property
+    def estimated_energy_uj(self) -> dict[str, float]:
+        """By board, microjoules: an estimate, of as many cycles and what the board was seen to take for each. Empty
+        where none is known."""
+        if self.instructions is None:
+            return {}
+        return {board: self.instructions * 1e-6 * each for board, each in get(self.target).boards.items()}
 
 
 @dataclass(frozen=True)

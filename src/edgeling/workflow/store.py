@@ -213,7 +213,8 @@ def proof_json(proof: Proof) -> dict[str, Any]:
     figures["clock_hz"] = figures["clock_hz"] or None  # of this machine, which nobody asked
     latency = proof.estimated_latency_us
     basis = TIME_BASIS if latency is not None else None
-    return {**figures, "fits": proof.fits, "estimated_latency_us": latency, "estimated_latency_basis": basis}
+    estimates = {"estimated_latency_us": latency, "estimated_latency_basis": basis}
+    return {**figures, "fits": proof.fits, **estimates, "estimated_energy_uj": proof.estimated_energy_uj}
 
 
 def save_graph(deployable: Deployable, precision: str, folder: str | Path = "") -> Path:
