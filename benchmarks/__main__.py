@@ -15,10 +15,10 @@ from typing import Any
 from benchmarks.comparison import Comparison, Line, run
 
 NAMES = (
-    "fit_iris", "predict_row", "predict_rows", "evaluate_rows", "train_networks", "train_threads", "first_fit",
-    "cold_demo", "cortex_m", "train_accuracy",
+    "fit_iris", "predict_row", "predict_rows", "evaluate_rows", "train_networks", "train_threads",
+    "train_convolutions", "predict_convolutions", "first_fit", "cold_demo", "cortex_m", "train_accuracy",
 )  # fmt: skip
-ONE_THREAD = ("predict_rows", "evaluate_rows", "train_networks")
+ONE_THREAD = ("predict_rows", "evaluate_rows", "train_networks", "predict_convolutions")
 
 
 def main() -> None:

@@ -87,6 +87,7 @@ def batch_cases() -> Iterator[Case]:
         for function in ("linear", "relu", "relu6"):
             how = {"epsilon": 1e-3, "function": function}
             yield case("normalize_batch", x, gamma, beta, share, **how)
+            yield case("batch_normalization", x, gamma, beta, *moments, epsilon=1e-3)
             yield case("normalize_batch_gradient", normal(*shape, seed=3), x, gamma, beta, *moments, share, **how)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from edgeling.codegen.broadcast import binary_call, broadcast_call, is_rows_and_columns, sum_call
 from edgeling.codegen.calls_int8 import INT8_CALLS
-from edgeling.codegen.calls_normalizing import NORMALIZING_CALLS
+from edgeling.codegen.calls_normalizing import BY_MOMENTS, NORMALIZING_CALLS
 from edgeling.codegen.calls_products import DENSE_CALLS, MATMUL_CALLS
 from edgeling.codegen.calls_training import TRAINING_CALLS
 from edgeling.codegen.calls_windows import REPEATED, WINDOW_CALLS
@@ -140,8 +140,9 @@ FLOAT_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "log_softmax_gradient": Call("softmax", _by_row("log_softmax_gradient"), in_place=(0, 1)),
     "normalize": Call("normalize", _normalize("normalize"), in_place=(0,)),
     "normalize_gradient": Call("normalize", _normalize("normalize_gradient"), in_place=(0, 1)),
-    "batch_normalization": Call(
-        "prepare", _by_column("batch_normalization", "epsilon"), in_place=(0,), parameters=(1, 2, 3, 4)
+    "batch_normalization": (
+        BY_MOMENTS,
+        Call("prepare", _by_column("batch_normalization", "epsilon"), in_place=(0,), parameters=(1, 2, 3, 4)),
     ),
     "impute": Call("prepare", _by_column("impute"), in_place=(0,), parameters=(1,)),
     "standardize": Call("prepare", _by_column("standardize"), in_place=(0,), parameters=(1, 2)),

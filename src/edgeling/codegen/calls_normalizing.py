@@ -9,6 +9,7 @@ from edgeling.codegen.site import SHARED_ELEMENTS, Call, Line, Setting, Site
 from edgeling.codegen.text import limits
 
 ROWS = 64  # of a block, as in normalize_batch.h
+LEAST_ROWS = 4  # for which slopes are worth computing apart
 
 
 def _line(name: str) -> Line:
@@ -38,6 +39,23 @@ def _calls(name: str, in_place: Sequence[int] = ()) -> tuple[Call, ...]:
     )  # fmt: skip
 
 
+def _by_moments(site: Site) -> str:
+    """Axes of the moments are columns, those before them rows."""
+    rank, of_each = (len(kind.shape) for kind in site.input_types[:2])
+    axes = range(rank - of_each), range(rank - of_each, rank)
+    sizes = (site.dimensions.product(site.node.inputs[0], some) for some in axes)
+    return site.call("normalize_by_moments", *sizes, site.float("epsilon"), site.scratch)
+
+
+def _has_vectors_and_rows(setting: Setting) -> bool:
+    few = setting.input_types[0].size < LEAST_ROWS * setting.input_types[1].size
+    return setting.target is not None and setting.target.has_vectors and not few
+
+
+BY_MOMENTS = Call(
+    "normalize_batch", _by_moments, in_place=(0,), fits=_has_vectors_and_rows,
+    scratch_floats=lambda setting: setting.input_types[1].size,
+)  # fmt: skip
 NORMALIZING_CALLS: Mapping[str, tuple[Call, ...]] = {
     "normalize_batch": _calls("normalize_batch"),
     "normalize_batch_gradient": _calls("normalize_batch_gradient", (0, 1)),

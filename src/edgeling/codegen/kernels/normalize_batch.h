@@ -291,6 +291,19 @@ EDGELING_KERNEL void edgeling_batch_slope(
     }
 }
 
+/* The deployed form, by given moments; y may be x. scratch [columns] */
+EDGELING_KERNEL void edgeling_normalize_by_moments(
+    int rows, int columns, float epsilon, float *EDGELING_RESTRICT scratch, const float *x,
+    const float *EDGELING_RESTRICT gamma, const float *EDGELING_RESTRICT beta, const float *EDGELING_RESTRICT mean,
+    const float *EDGELING_RESTRICT variance, float *y) {
+    const edgeling_batch_work work =
+        edgeling_batch_begin(rows, columns, -EDGELING_INFINITY, EDGELING_INFINITY, scratch, 0, x, mean, beta, y);
+    edgeling_batch_slope(columns, epsilon, gamma, variance, scratch);
+    for (int block = 0; block < edgeling_batch_blocks(rows); block++) {
+        edgeling_batch_apply_part(&work, block);
+    }
+}
+
 EDGELING_KERNEL void edgeling_normalize_batch(
     int rows, int columns, float epsilon, float low, float high, float *EDGELING_RESTRICT scratch,
     const float *EDGELING_RESTRICT x, const float *EDGELING_RESTRICT gamma, const float *EDGELING_RESTRICT beta,
