@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgeling.codegen import calls_convolutions, calls_normalizing, generate
+from edgeling.codegen import calls_convolutions, calls_normalizing, calls_windows, generate
 from edgeling.graph.builder import GraphBuilder
 from edgeling.graph.types import Array
 from edgeling.graph.windows import Window
@@ -77,6 +77,18 @@ def plain_cases() -> Iterator[Case]:
     yield from conv_cases((3, 2, 2, 6), (3, 3), 4, padding=(2, 2, 2, 2))
 
 
+def pool_cases() -> Iterator[Case]:
+    for channels in (1, 16, 19, 40):
+        x, moved = np.round(2 * normal(5, 7, 6, channels)), {"size": (3, 2), "strides": (2, 1), "padding": (1, 1, 0, 1)}
+        dy = normal(*case("max_pool", x, **moved).graph.types["max_pool"].shape, seed=1)
+        spoiled = np.where(x == 2, np.float32(np.nan), x)
+        yield case("max_pool", x, **moved, exact=True)
+        yield case("average_pool", x, **moved)
+        yield case("max_pool_gradient", dy, x, **moved)
+        yield case("max_pool_gradient", dy, spoiled, **moved)
+        yield case("average_pool_gradient", dy, shape=x.shape, **moved)
+
+
 def batch_cases() -> Iterator[Case]:
     for shape in ((1, 3), (7, 1), (64, 5), (65, 16), (9, 8, 3, 21), (300, 4), (2, 3, 43)):
         x, columns = 3 * normal(*shape) + 2, shape[-1]
@@ -95,6 +107,7 @@ FAMILIES = {
     "known": window_cases,
     "plain": plain_cases,
     "drawn": lambda: [item for seed in range(40) for item in drawn_cases(seed)],
+    "pools": pool_cases,
     "batch": batch_cases,
 }
 
@@ -102,6 +115,7 @@ FAMILIES = {
 @pytest.mark.parametrize("target", [THIS_MACHINE, TWO_THREADS], ids=["one", "two"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_kernels_of_this_machine_give_what_the_meaning_gives(family: str, target, monkeypatch) -> None:
+    monkeypatch.setattr(calls_windows, "SHARED_ELEMENTS", 1)
     for calls, least in ((calls_convolutions, "SHARED_PRODUCTS"), (calls_normalizing, "SHARED_ELEMENTS")):
         monkeypatch.setattr(calls, least, 1)
     check([*FAMILIES[family]()], target=target, linked=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 
 from edgeling.codegen.calls_convolutions import CONV_CALLS, INPUT_GRADIENT_CALLS, KERNEL_GRADIENT_CALLS
-from edgeling.codegen.site import Call, Line, Setting, Site
+from edgeling.codegen.site import SHARED_ELEMENTS, Call, Line, Setting, Site
 from edgeling.codegen.text import float_literal
 from edgeling.graph.types import TensorType
 from edgeling.graph.windows import Window
@@ -46,11 +46,23 @@ def _conv_kernel_gradient(site: Site) -> str:
 
 
 def _pool(name: str) -> Line:
-    return lambda site: site.call(name, site.length(0, 0), _window(site, site.input_types[0], site.output_types[0]))
+    return lambda site: _by_images(site, name, _window(site, site.input_types[0], site.output_types[0]))
 
 
 def _pool_gradient(name: str) -> Line:
-    return lambda site: site.call(name, site.length(0, 0), _window(site, site.output_types[0], site.input_types[0]))
+    return lambda site: _by_images(site, name, _window(site, site.output_types[0], site.input_types[0]))
+
+
+def _by_images(site: Site, function: str, window: str) -> str:
+    """``edgeling_FUNCTION(images, window, inputs..., outputs...);``, images shared by threads where that pays."""
+    kinds = (*site.input_types, *site.output_types)
+    widest, images = max(kind.size for kind in kinds), kinds[0].shape[0]
+    if site.threads < 2 or widest < SHARED_ELEMENTS:
+        return site.call(function, site.length(0, 0), window)
+    parts = (f"(float *)arrays[{i}] + first * {kind.size // images}" for i, kind in enumerate(kinds))
+    task = site.task(f"edgeling_{function}(count, {window}, {', '.join(parts)});")
+    arrays = ", ".join(f"(void *){pointer}" for pointer in (*site.x, *site.y))
+    return f"edgeling_by_rows({task}, (void *const[]){{{arrays}}}, {site.length(0, 0)}, {widest // images});"
 
 
 def _is_depthwise(setting: Setting) -> bool:

@@ -48,6 +48,58 @@ EDGELING_KERNEL void edgeling_average_pool_position(
     }
 }
 
+#if EDGELING_LANES > 1
+
+#define EDGELING_POOL_CHANNELS 16 /* side by side, as vectors take them */
+
+/* Some channels: of each the first of its largest is found, then all elements of the window take what is theirs. */
+EDGELING_KERNEL void edgeling_max_pool_gradient_channels(
+    int channels, edgeling_window w, edgeling_span down, edgeling_span right, const float *EDGELING_RESTRICT dy,
+    const float *EDGELING_RESTRICT x, float *EDGELING_RESTRICT dx) {
+    const float *first = x + edgeling_pixel(w, down, right, down.first, right.first);
+    float largest[EDGELING_POOL_CHANNELS];
+    int32_t place[EDGELING_POOL_CHANNELS];
+    for (int c = 0; c < channels; c++) {
+        largest[c] = first[c];
+        place[c] = down.first * w.columns + right.first;
+    }
+    for (int row = down.first; row < down.last; row++) {
+        for (int column = right.first; column < right.last; column++) {
+            const float *other = x + edgeling_pixel(w, down, right, row, column);
+            const int32_t here = row * w.columns + column;
+            for (int c = 0; c < channels; c++) {
+                const float best = largest[c], next = other[c];
+                const int larger = (next > best) | ((next != next) & (best == best));
+                largest[c] = larger ? next : best;
+                place[c] = larger ? here : place[c];
+            }
+        }
+    }
+    for (int row = down.first; row < down.last; row++) {
+        for (int column = right.first; column < right.last; column++) {
+            float *pixel = dx + edgeling_pixel(w, down, right, row, column);
+            const int32_t here = row * w.columns + column;
+            for (int c = 0; c < channels; c++) {
+                pixel[c] += place[c] == here ? dy[c] : 0.0f;
+            }
+        }
+    }
+}
+
+EDGELING_KERNEL void edgeling_max_pool_gradient_position(
+    edgeling_window w, edgeling_span down, edgeling_span right, const float *EDGELING_RESTRICT dy,
+    const float *EDGELING_RESTRICT x, float *EDGELING_RESTRICT dx) {
+    int c = 0;
+    for (; c + EDGELING_POOL_CHANNELS <= w.channels; c += EDGELING_POOL_CHANNELS) {
+        edgeling_max_pool_gradient_channels(EDGELING_POOL_CHANNELS, w, down, right, dy + c, x + c, dx + c);
+    }
+    if (c < w.channels) {
+        edgeling_max_pool_gradient_channels(w.channels - c, w, down, right, dy + c, x + c, dx + c);
+    }
+}
+
+#else
+
 /* dx += dy where x is the first of the largest of its window. */
 EDGELING_KERNEL void edgeling_max_pool_gradient_position(
     edgeling_window w, edgeling_span down, edgeling_span right, const float *EDGELING_RESTRICT dy,
@@ -64,6 +116,8 @@ EDGELING_KERNEL void edgeling_max_pool_gradient_position(
         dx[place] += dy[c];
     }
 }
+
+#endif
 
 EDGELING_KERNEL void edgeling_average_pool_gradient_position(
     edgeling_window w, edgeling_span down, edgeling_span right, const float *EDGELING_RESTRICT dy,
