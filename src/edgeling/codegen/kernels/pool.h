@@ -6,6 +6,7 @@
 #ifndef EDGELING_POOL_H
 #define EDGELING_POOL_H
 
+#include "vectors.h"
 #include "window.h"
 
 /* The larger; NaN where one is. */
@@ -48,63 +49,11 @@ EDGELING_KERNEL void edgeling_average_pool_position(
     }
 }
 
-#if EDGELING_LANES > 1
-
-#define EDGELING_POOL_CHANNELS 16 /* side by side, as vectors take them */
-
-/* Some channels: of each the first of its largest is found, then all elements of the window take what is theirs. */
+/* dx += dy where x is the first of the largest of its window; channels from `done` on. */
 EDGELING_KERNEL void edgeling_max_pool_gradient_channels(
-    int channels, edgeling_window w, edgeling_span down, edgeling_span right, const float *EDGELING_RESTRICT dy,
+    int done, edgeling_window w, edgeling_span down, edgeling_span right, const float *EDGELING_RESTRICT dy,
     const float *EDGELING_RESTRICT x, float *EDGELING_RESTRICT dx) {
-    const float *first = x + edgeling_pixel(w, down, right, down.first, right.first);
-    float largest[EDGELING_POOL_CHANNELS];
-    int32_t place[EDGELING_POOL_CHANNELS];
-    for (int c = 0; c < channels; c++) {
-        largest[c] = first[c];
-        place[c] = down.first * w.columns + right.first;
-    }
-    for (int row = down.first; row < down.last; row++) {
-        for (int column = right.first; column < right.last; column++) {
-            const float *other = x + edgeling_pixel(w, down, right, row, column);
-            const int32_t here = row * w.columns + column;
-            for (int c = 0; c < channels; c++) {
-                const float best = largest[c], next = other[c];
-                const int larger = (next > best) | ((next != next) & (best == best));
-                largest[c] = larger ? next : best;
-                place[c] = larger ? here : place[c];
-            }
-        }
-    }
-    for (int row = down.first; row < down.last; row++) {
-        for (int column = right.first; column < right.last; column++) {
-            float *pixel = dx + edgeling_pixel(w, down, right, row, column);
-            const int32_t here = row * w.columns + column;
-            for (int c = 0; c < channels; c++) {
-                pixel[c] += place[c] == here ? dy[c] : 0.0f;
-            }
-        }
-    }
-}
-
-EDGELING_KERNEL void edgeling_max_pool_gradient_position(
-    edgeling_window w, edgeling_span down, edgeling_span right, const float *EDGELING_RESTRICT dy,
-    const float *EDGELING_RESTRICT x, float *EDGELING_RESTRICT dx) {
-    int c = 0;
-    for (; c + EDGELING_POOL_CHANNELS <= w.channels; c += EDGELING_POOL_CHANNELS) {
-        edgeling_max_pool_gradient_channels(EDGELING_POOL_CHANNELS, w, down, right, dy + c, x + c, dx + c);
-    }
-    if (c < w.channels) {
-        edgeling_max_pool_gradient_channels(w.channels - c, w, down, right, dy + c, x + c, dx + c);
-    }
-}
-
-#else
-
-/* dx += dy where x is the first of the largest of its window. */
-EDGELING_KERNEL void edgeling_max_pool_gradient_position(
-    edgeling_window w, edgeling_span down, edgeling_span right, const float *EDGELING_RESTRICT dy,
-    const float *EDGELING_RESTRICT x, float *EDGELING_RESTRICT dx) {
-    for (int c = 0; c < w.channels; c++) {
+    for (int c = done; c < w.channels; c++) {
         int place = edgeling_pixel(w, down, right, down.first, right.first) + c;
         for (int row = down.first; row < down.last; row++) {
             for (int column = right.first; column < right.last; column++) {
@@ -117,7 +66,70 @@ EDGELING_KERNEL void edgeling_max_pool_gradient_position(
     }
 }
 
+/* The same for as many channels as a vector takes. */
+#define EDGELING_POOL_LANES(lanes)                                                                                    \
+    EDGELING_KERNEL void edgeling_max_pool_gradient_##lanes(                                                          \
+        edgeling_window w, edgeling_span down, edgeling_span right, const float *EDGELING_RESTRICT dy,                \
+        const float *EDGELING_RESTRICT x, float *EDGELING_RESTRICT dx) {                                              \
+        const int origin = edgeling_pixel(w, down, right, 0, 0);                                                      \
+        const int of_row = w.dilation_down * w.width * w.channels, of_column = w.dilation_right * w.channels;         \
+        edgeling_vector_##lanes largest =                                                                             \
+            EDGELING_CONST_AT(lanes, x + origin + down.first * of_row + right.first * of_column);                     \
+        edgeling_bits_##lanes place = (edgeling_bits_##lanes){0} + (down.first * w.columns + right.first);            \
+        for (int row = down.first; row < down.last; row++) {                                                          \
+            for (int column = right.first; column < right.last; column++) {                                           \
+                const edgeling_vector_##lanes next =                                                                  \
+                    EDGELING_CONST_AT(lanes, x + origin + row * of_row + column * of_column);                         \
+                const edgeling_bits_##lanes larger =                                                                  \
+                    (edgeling_bits_##lanes)(next > largest) |                                                         \
+                    ((edgeling_bits_##lanes)(next != next) & (edgeling_bits_##lanes)(largest == largest));            \
+                largest = EDGELING_VECTOR_CHOICE(lanes, larger, next, largest);                                       \
+                place = (larger & (row * w.columns + column)) | (~larger & place);                                    \
+            }                                                                                                         \
+        }                                                                                                             \
+        for (int row = down.first; row < down.last; row++) {                                                          \
+            for (int column = right.first; column < right.last; column++) {                                           \
+                float *pixel = dx + origin + row * of_row + column * of_column;                                       \
+                const edgeling_bits_##lanes here = (edgeling_bits_##lanes)(place == row * w.columns + column);        \
+                EDGELING_AT(lanes, pixel) +=                                                                          \
+                    (edgeling_vector_##lanes)(here & (edgeling_bits_##lanes)EDGELING_CONST_AT(lanes, dy));            \
+            }                                                                                                         \
+        }                                                                                                             \
+    }
+
+#define EDGELING_POOL_RUN(lanes)                                                                                      \
+    for (; c + (lanes) <= w.channels; c += (lanes)) {                                                                 \
+        edgeling_max_pool_gradient_##lanes(w, down, right, dy + c, x + c, dx + c);                                    \
+    }
+
+#define EDGELING_POOL_RUN_4
+#define EDGELING_POOL_RUN_8
+#define EDGELING_POOL_RUN_16
+#if EDGELING_LANES >= 4
+EDGELING_POOL_LANES(4)
+#undef EDGELING_POOL_RUN_4
+#define EDGELING_POOL_RUN_4 EDGELING_POOL_RUN(4)
 #endif
+#if EDGELING_LANES >= 8
+EDGELING_POOL_LANES(8)
+#undef EDGELING_POOL_RUN_8
+#define EDGELING_POOL_RUN_8 EDGELING_POOL_RUN(8)
+#endif
+#if EDGELING_LANES >= 16
+EDGELING_POOL_LANES(16)
+#undef EDGELING_POOL_RUN_16
+#define EDGELING_POOL_RUN_16 EDGELING_POOL_RUN(16)
+#endif
+
+EDGELING_KERNEL void edgeling_max_pool_gradient_position(
+    edgeling_window w, edgeling_span down, edgeling_span right, const float *EDGELING_RESTRICT dy,
+    const float *EDGELING_RESTRICT x, float *EDGELING_RESTRICT dx) {
+    int c = 0;
+    EDGELING_POOL_RUN_16
+    EDGELING_POOL_RUN_8
+    EDGELING_POOL_RUN_4
+    edgeling_max_pool_gradient_channels(c, w, down, right, dy, x, dx);
+}
 
 EDGELING_KERNEL void edgeling_average_pool_gradient_position(
     edgeling_window w, edgeling_span down, edgeling_span right, const float *EDGELING_RESTRICT dy,
