@@ -6,7 +6,8 @@ A package that is not installed leaves its tables out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -52,6 +53,8 @@ def sources() -> Mapping[str, Source]:
         "crx": Source(partial(_keel, "crx"), "class"),
         "spambase": Source(partial(_keel, "spambase"), "class"),
         "magic": Source(partial(_keel, "magic"), "class", rows=8000),
+        "letter": Source(partial(_keel, "letter"), "class", rows=8000),
+        "mushroom": Source(partial(_keel, "mushroom"), "class"),
         "phishing": Source(partial(_river, "phishing.csv.gz"), "is_phishing"),
         "segment": Source(partial(_river, "segment.csv.zip"), "category"),
         "titanic": Source(partial(_rdata, "carData", "TitanicSurvival"), "survived"),
@@ -130,6 +133,7 @@ def divisions(frame: Any, source: Source) -> list[tuple[Any, Any]]:
     ]
 
 
+OURS = "Edgeling"
 PEERS = ("linear", "MLP(100)", "boosted trees")
 
 
@@ -168,33 +172,94 @@ def _pipeline(peer: str, x: Any, classes: bool) -> Any:
     return make_pipeline(prepare, network)
 
 
-def edgeling_score(source: Source, train: Any, test: Any) -> tuple[float, str]:
-    """100 times accuracy or R² of the C that is deployed, and what it holds."""
+def edgeling_score(source: Source, train: Any, test: Any) -> dict[str, Any]:
+    """Of the C that is deployed: 100 times accuracy or R², what it holds, and of classes the probabilities told of the
+    held-out rows: :func:`told_and_true` of them, before they were corrected and after."""
     import edgeling
+    from edgeling.workflow.pipeline import shares
 
     trained = edgeling.train(train, source.target, test=test, targets=("cortex-m4",), importance=False)
     scores = trained.scores[trained.pipeline.precision]
-    return 100 * float(scores["accuracy" if source.classes else "r2"]), trained.learned.deployed
+    found = {"score": 100 * float(scores["accuracy" if source.classes else "r2"]), "deployed": trained.learned.deployed}
+    if source.classes:
+        raw, truth = trained.held_out
+        found["before"] = told_and_true(truth, shares(trained.uncorrected))
+        found["after"] = told_and_true(truth, shares(trained.pipeline.answers(raw)))
+    return found
+
+
+def told_and_true(truth: Array, shares: Array) -> list[list[float]]:
+    """A probability told of each row, and whether it came true: of two classes that of the second, of more that of the
+    class chosen."""
+    two = shares.shape[1] == 2
+    told, came = (shares[:, 1], truth == 1) if two else (shares.max(axis=1), shares.argmax(axis=1) == truth)
+    return [np.round(told.astype(np.float64), 5).tolist(), came.astype(float).tolist()]
+
+
+def calibration_error(parts: Sequence[list[list[float]]]) -> float:
+    """The expected calibration error of the rows of all divisions, in ten bins of equal width: of the thirty rows of
+    one of them it would be mostly chance."""
+    from edgeling.data.probabilities import calibration
+
+    told, came = np.concatenate([np.array(part) for part in parts], axis=1)
+    return float(calibration(came > 0.5, told).expected_error)
+
+
+def outcomes(name: str, kept: Kept) -> dict[str, list[dict[str, Any]]]:
+    """Of one table, by contender: what it made of each division."""
+    source = sources()[name]
+    parts = divisions(source.frame(), source)
+
+    def of(who: str, split: int) -> dict[str, Any]:
+        if who == OURS:
+            return edgeling_score(source, *parts[split])
+        return {"score": peer_score(who, source, *parts[split])}
+
+    return {who: [kept.of(f"{name}/{split}/{who}", partial(of, who, split)) for split in range(SPLITS)]
+            for who in (OURS, *PEERS)}  # fmt: skip
+
+
+class Kept:
+    """Outcomes in a file, a line each, so that a run that was interrupted goes on."""
+
+    def __init__(self, path: Path | None) -> None:
+        lines = path.read_text().splitlines() if path and path.exists() else []
+        self._path, self._known = path, dict(json.loads(line) for line in lines)
+
+    def of(self, key: str, made: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What is kept under the key, made if it is not."""
+        if key not in self._known:
+            self._known[key] = made()
+            if self._path:
+                with self._path.open("a") as file:
+                    file.write(json.dumps([key, self._known[key]]) + "\n")
+        return self._known[key]
 
 
 def main() -> None:
-    """``python -m benchmarks.tables [NAME...]``: a line a table, mean and deviation over the divisions."""
-    import sys
+    """``python -m benchmarks.tables [--keep FILE] [NAME...]``: a line a table; means, deviations over the divisions."""
+    import argparse
     import warnings
 
     warnings.simplefilter("ignore")
-    chosen = sys.argv[1:] or list(sources())
-    print(f"{'table':14}{'Edgeling':>16}" + "".join(f"{peer:>16}" for peer in PEERS) + "  deployed")
-    means = []
-    for name in chosen:
-        source = sources()[name]
-        parts = divisions(source.frame(), source)
-        mine, deployed = zip(*(edgeling_score(source, *part) for part in parts), strict=True)
-        rows = [mine, *([peer_score(peer, source, *part) for part in parts] for peer in PEERS)]
-        means.append([np.mean(row) for row in rows])
-        told = "".join(f"{np.mean(row):9.2f} ± {np.std(row):4.2f}" for row in rows)
-        print(f"{name:14}{told}  {', '.join(sorted(set(deployed)))}", flush=True)
-    print(f"{'mean':14}" + "".join(f"{mean:9.2f}       " for mean in np.mean(means, axis=0)))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keep", type=Path, help="a file for outcomes, those in it are not made again")
+    parser.add_argument("tables", nargs="*", default=list(sources()), metavar="NAME")
+    asked = parser.parse_args()
+    who = (OURS, *PEERS)
+    print(f"| table | {' | '.join(who)} | calibration error, before and after | deployed |")
+    print("|---" * (len(who) + 3) + "|")
+    kept, means = Kept(asked.keep), []
+    for name in asked.tables:
+        found = outcomes(name, kept)
+        scores = {each: [one["score"] for one in found[each]] for each in who}
+        means.append([np.mean(scores[each]) for each in who])
+        told = " | ".join(f"{np.mean(scores[each]):.2f} ± {np.std(scores[each]):.2f}" for each in who)
+        mine = found[OURS]
+        errors = [calibration_error([one[when] for one in mine]) for when in ("before", "after") if when in mine[0]]
+        deployed = ", ".join(sorted({one["deployed"] for one in mine}))
+        print(f"| {name} | {told} | {', '.join(f'{error:.3f}' for error in errors)} | {deployed} |", flush=True)
+    print(f"| mean | {' | '.join(f'{mean:.2f}' for mean in np.mean(means, axis=0))} | | |")
 
 
 if __name__ == "__main__":

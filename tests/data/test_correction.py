@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeling.data.correction import LARGEST_LOGIT, SHIFT_ROWS, SMALL_STEP, TEMPERATURE_ROWS, Correction, fit_correction
+from edgeling.data.correction import (
+    LARGEST_LOGIT,
+    SAME_SHIFT_ROWS,
+    SHIFT_ROWS,
+    SMALL_STEP,
+    TEMPERATURE_ROWS,
+    Correction,
+    fit_correction,
+)
 from edgeling.errors import DataError
 from tests.support.close import DOUBLE, allowed
 
@@ -84,6 +92,19 @@ def test_what_is_told_on_average_is_the_share() -> None:
 def test_rows_that_are_all_right_do_not_ask_for_certainty() -> None:
     found = fit_correction(np.array([[9.0], [-9.0]] * 10), np.array([1, 0] * 10))
     assert 0.5 < found.temperature <= 1
+
+
+def test_what_counted_the_same_is_shifted_by_many_rows_only() -> None:
+    """The likelihood's own equation, with the stronger belief; of few rows little is left of a shift."""
+    for rows in (30, 3000):
+        logits, truth = drawn(3, 2, rows, 1.0)
+        found = [fit_correction(logits + 1, truth, known) for known in ((), (0.0, 0.0))]
+        each = [correction.shift[0] for correction in found]
+        assert each[0] < each[1] < 0
+        assert (each[1] < 0.9 * each[0]) == (rows == 3000)
+        told = found[1].probabilities(logits + 1).sum(axis=0)
+        off = np.abs(told + SAME_SHIFT_ROWS * np.array([-0.5, 0.5]) * found[1].shift[0] - np.bincount(truth))
+        assert np.all(off < SMALL_STEP * np.sum(2 + np.abs(logits)))
 
 
 def test_no_rows_leave_only_what_is_known() -> None:

@@ -71,7 +71,7 @@ def test_a_preparation_keeps_its_curve_and_trusts_none() -> None:
 def test_a_logarithm_is_deployed_where_it_is_asked_for() -> None:
     a = RNG.normal(size=300)
     y = np.exp(2 * a + 0.1 * RNG.normal(size=300))
-    trained = train(from_data({"a": a, "y": y}), "y", recipe="log-annealed-24", targets=("native",), importance=False)
+    trained = train(from_data({"a": a, "y": y}), "y", recipe="log-residual-24", targets=("native",), importance=False)
     curve = trained.pipeline.preparation.target.curve
     assert isinstance(curve, TargetCurve)
     assert trained.proofs["float32"]["native"].matches
@@ -79,4 +79,4 @@ def test_a_logarithm_is_deployed_where_it_is_asked_for() -> None:
     logs = np.corrcoef(np.log(told - curve.zero), np.log(trained.held_out[1] - curve.zero))[0, 1]
     assert logs > 0.9
     assert trained.selection
-    assert trained.selection.score("log-annealed-24") > trained.selection.score("linear")
+    assert trained.selection.score("log-residual-24") > trained.selection.score("linear")

@@ -354,14 +354,14 @@ def test_weights_that_alone_exceed_the_flash_are_told_before_training(
     monkeypatch: pytest.MonkeyPatch, precision: str, units: int
 ) -> None:
     """131,072 bytes: of float32 a quarter as many weights as of int8."""
-    monkeypatch.setattr(fitting.Sequential, "fit", lambda *_, **__: pytest.fail("trained"))
+    monkeypatch.setattr(fitting.Model, "fit", lambda *_, **__: pytest.fail("trained"))
     with pytest.raises(TargetError, match=r"must fit cortex-m0plus \(131,072 bytes flash\); received.*weights alone"):
         run(columns="a, b, when, zip", hidden=(units, units), precision=precision, targets=("native", "cortex-m0plus"))
 
 
 def test_weights_that_fit_are_trained(monkeypatch: pytest.MonkeyPatch) -> None:
     """As int8 those fit that as float32 do not; and this machine has room for any."""
-    monkeypatch.setattr(fitting.Sequential, "fit", lambda *_, **__: (_ for _ in ()).throw(StopIteration))
+    monkeypatch.setattr(fitting.Model, "fit", lambda *_, **__: (_ for _ in ()).throw(StopIteration))
     for how in ({"precision": "int8", "targets": ("cortex-m0plus",)}, {"targets": ("native",)}):
         with pytest.raises((StopIteration, RuntimeError)):
             run(columns="a, b, when, zip", hidden=(200, 200), **how)

@@ -44,7 +44,7 @@ def test_ctrl_c_before_training_begins_gives_up(monkeypatch: pytest.MonkeyPatch)
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("edgeling.models.Sequential.fit", interrupted)
+    monkeypatch.setattr("edgeling.models.Model.fit", interrupted)
     x = np.random.default_rng(0).normal(size=(120, 2))
     with pytest.raises(KeyboardInterrupt):
         train(from_arrays(x, x[:, 0] > 0), "target", targets=("native",), keep_interrupted=True)

@@ -68,6 +68,14 @@ Teacher = Annotated[
         metavar="NAME",
     ),
 ]
+Seeds = Annotated[
+    str,
+    typer.Option(
+        help="So many networks that differ in their seed alone answer as one, the mean of them; auto tries four of the "
+        "best recipe, and takes them where they are better by more than chance.",
+        metavar="auto|N",
+    ),
+]
 WeightDecay = Annotated[
     float | None,
     typer.Option(help="The share of each weight, times the learning rate, that a step takes away.", min=0),
@@ -128,6 +136,7 @@ def train(
     recipe: Recipe = "auto",
     additive: Additive = False,
     no_refit: NoRefit = False,
+    seeds: Seeds = "auto",
     teacher: Teacher = "",
     no_importance: NoImportance = False,
     targets: Targets = EVERYWHERE,
@@ -153,8 +162,8 @@ def train(
             class_weight=class_weight, threshold=threshold, split=split,
             test=test, patience=patience, batch_size=batch_size, learning_rate=learning_rate,
             activation=activation or None, weight_decay=weight_decay, importance=not no_importance,
-            recipe="additive" if additive else recipe, refit=not no_refit, teacher=teacher or None, compiler=compiler,
-            kernels=kernels, **reading,
+            recipe="additive" if additive else recipe, refit=not no_refit, seeds=_seeds(seeds),
+            teacher=teacher or None, compiler=compiler, kernels=kernels, **reading,
         )  # fmt: skip
 
 
@@ -221,6 +230,14 @@ def _require(option: str, value: str, allowed: tuple[str, ...]) -> None:
         raise typer.BadParameter(
             f"{value!r} is not one of {', '.join(a for a in allowed if a)}", param_hint=f"--{option}"
         )
+
+
+def _seeds(text: str) -> int | str:
+    from edgeling.workflow.settings import MOST_SEEDS
+
+    if text != "auto" and not (text.isdecimal() and 1 <= int(text) <= MOST_SEEDS):
+        raise typer.BadParameter(f"{text!r} is not auto or a number from 1 to {MOST_SEEDS}", param_hint="--seeds")
+    return text if text == "auto" else int(text)
 
 
 def _sizes(text: str) -> tuple[int, ...]:

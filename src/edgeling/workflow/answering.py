@@ -64,7 +64,8 @@ class Answering:
             return "nothing is corrected, for there were no rows left out"
         rows = f"{len(self.unseen.truth):,} rows" + (" left out in turn" if self.unseen.folds > 1 else " left out")
         shift = ", ".join(f"{each:+.3g}" for each in self.correction.shift)
-        return f"logits divided by {self.correction.temperature:.3g} and shifted by {shift}, as {rows} say"
+        shifted = f" and shifted by {shift}" if any(self.correction.shift) else ""
+        return f"logits divided by {self.correction.temperature:.3g}{shifted}, as {rows} say"
 
     def sentences(self, balancing: Balancing, labels: Sequence[str]) -> Iterator[str]:
         """What a person should know."""

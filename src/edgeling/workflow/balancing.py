@@ -15,7 +15,7 @@ from edgeling.data.correction import softmax
 from edgeling.errors import DataError
 from edgeling.graph import run_rows
 from edgeling.graph.types import Array
-from edgeling.models import Sequential
+from edgeling.models import Model
 from edgeling.network.network import inference_graph
 from edgeling.passes.scaled_logits import logits
 from edgeling.workflow.problem import Problem
@@ -101,7 +101,7 @@ def balanced_by(problem: Problem, rows: Array, tried: Balancing | None = None) -
     return Balancing(how, counted, tried.tried if tried else {}, tried.left_out if tried else ())
 
 
-def told_logits(problem: Problem, network: Sequential, learned_from: Array, rows: Array) -> Array:
+def told_logits(problem: Problem, network: Model, learned_from: Array, rows: Array) -> Array:
     """A network's logits of some rows, without what balanced classes shift: float64 [rows, 1 or classes]."""
     found = run_rows(logits(inference_graph(network)), problem.x[rows])[0].astype(np.float64)
     return found - shift_of(np.log(problem.counted(learned_from)), found.shape[1])

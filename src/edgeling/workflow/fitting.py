@@ -12,8 +12,9 @@ from edgeling import targets
 from edgeling.callbacks import Callback, EarlyStopping
 from edgeling.errors import TargetError
 from edgeling.graph.types import Array
-from edgeling.models import Sequential
+from edgeling.models import Model
 from edgeling.utils import set_random_seed
+from edgeling.workflow.committee import together
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
 from edgeling.workflow.recipes import Recipe, network_for
@@ -32,7 +33,7 @@ class Fitted:
         stopped_by: no better epoch for as long as was waited, all epochs done, or Ctrl-C.
     """
 
-    network: Sequential
+    network: Model
     history: Mapping[str, Sequence[float]]
     best_epoch: int
     stopped_by: StoppedBy
@@ -65,8 +66,8 @@ def fit_network(
     set_random_seed(settings.seed)
     rows, taught = problem.learned(train), problem.teacher is not None
     network = network_for(problem.preparation, settings, len(rows.x), recipe)
-    _require_room(network, settings)
-    recipe.look(network, rows.x)
+    _require_room(network.count_params(), settings)
+    recipe.begin(network, problem, train, rows.x)
     held = None
     if len(validation):
         told = problem.stopping(validation, train)
@@ -101,13 +102,17 @@ def fit_network(
     return Fitted(network, history, best, stopped_by, seconds)
 
 
-def fit_again(problem: Problem, recipe: Recipe, rows: Array, epochs: int) -> Sequential:
-    """A network trained on these rows for so many epochs, watching nothing."""
+def fit_again(problem: Problem, recipe: Recipe, rows: Array, epochs: int, member: int = 0) -> Model:
+    """A network trained on these rows for so many epochs, watching nothing.
+
+    Args:
+        member: counted from the seed of the settings, whose it is.
+    """
     settings = problem.settings
-    set_random_seed(settings.seed)
+    set_random_seed((settings.seed + member) % 2**32)
     learned, taught = problem.learned(rows), problem.teacher is not None
     network = network_for(problem.preparation, settings, len(learned.x), recipe)
-    recipe.look(network, learned.x)
+    recipe.begin(network, problem, rows, learned.x)
     network.fit(
         learned.x, recipe.truth(learned.y, problem.classes, taught=taught), sample_weight=learned.weights,
         batch_size=settings.batch_size or recipe.batch_size, epochs=epochs, verbose=0,
@@ -115,12 +120,31 @@ def fit_again(problem: Problem, recipe: Recipe, rows: Array, epochs: int) -> Seq
     return network
 
 
-def _done(network: Sequential) -> int:
+def fit_several(
+    problem: Problem, recipe: Recipe, rows: Array, epochs: int, seeds: int, first: Model | None = None
+) -> Model:
+    """Networks trained on these rows that differ in their seed alone, answering as one.
+
+    Args:
+        first: that of the settings' own seed, if it is there already.
+
+    Raises:
+        TargetError: their weights alone do not fit a target.
+    """
+    members = [first or fit_again(problem, recipe, rows, epochs)]
+    if seeds == 1:
+        return members[0]
+    _require_room(seeds * members[0].count_params(), problem.settings)
+    members += [fit_again(problem, recipe, rows, epochs, member) for member in range(1, seeds)]
+    return together(members, problem.preparation, skips=recipe.skips)
+
+
+def _done(network: Model) -> int:
     """How many whole epochs were trained."""
     return len(network.history.epoch) if network.history else 0
 
 
-def _keep_best(network: Sequential, stopper: EarlyStopping) -> bool:
+def _keep_best(network: Model, stopper: EarlyStopping) -> bool:
     """Give a network that was interrupted the weights of its best whole epoch, if there was one."""
     if stopper.best_weights is None or stopper.best_epoch >= _done(network):
         return False
@@ -143,17 +167,26 @@ class _InTheTargetsUnit(Callback):
                     del logs[name]
 
 
-def _require_room(network: Sequential, settings: Settings) -> None:
+def _require_room(weights: int, settings: Settings) -> None:
     """Weights that alone exceed a target's flash are found out before training, not after.
 
     Whether the rest fits too, the linker says.
     """
-    weights_bytes = network.count_params() * (1 if settings.precision in ("int8", "int16x8") else 4)
-    for chip in map(targets.get, settings.targets):
-        if 0 < chip.flash_bytes < weights_bytes:
-            raise TargetError(
-                f"a program must fit {chip.name} ({chip.flash_bytes:,} bytes flash)",
-                received=f"a network whose weights alone take {weights_bytes:,} bytes",
-                remedy="fewer units (hidden, --hidden), int8, which takes a quarter (precision, --precision), "
-                "or another chip (targets, --for)",
-            )
+    chip = too_large(weights, settings)
+    if chip is not None:
+        raise TargetError(
+            f"a program must fit {chip.name} ({chip.flash_bytes:,} bytes flash)",
+            received=f"a network whose weights alone take {weights * _weight_bytes(settings):,} bytes",
+            remedy="fewer units (hidden, --hidden), int8, which takes a quarter (precision, --precision), "
+            "or another chip (targets, --for)",
+        )
+
+
+def too_large(weights: int, settings: Settings) -> targets.Target | None:
+    """The first target whose flash so many weights alone exceed; None where they fit all."""
+    taken = weights * _weight_bytes(settings)
+    return next((chip for chip in map(targets.get, settings.targets) if 0 < chip.flash_bytes < taken), None)
+
+
+def _weight_bytes(settings: Settings) -> int:
+    return 1 if settings.precision in ("int8", "int16x8") else 4

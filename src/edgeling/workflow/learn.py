@@ -11,18 +11,20 @@ from edgeling.data import Preparation, Split
 from edgeling.diagnosis import Finding
 from edgeling.errors import TrainingError, UnsupportedError
 from edgeling.graph.types import Array
+from edgeling.models import Model
 from edgeling.report import units
 from edgeling.workflow.balance_choice import WAYS, choose_balance
 from edgeling.workflow.balancing import Balancing, Unseen, balanced_by, require_classes, told_logits, unseen_of
 from edgeling.workflow.diagnosing import explained, network_diagnosis
-from edgeling.workflow.fitting import Fitted, fit_again, fit_network
+from edgeling.workflow.fitting import Fitted, fit_network, fit_several
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
 from edgeling.workflow.rate_choice import RateChoice, with_found_rate
 from edgeling.workflow.recipes import Recipe, recipes_for
 from edgeling.workflow.reference import reference
-from edgeling.workflow.selection import Fold, Selection, best_network, compare, fold_count, folds
-from edgeling.workflow.settings import LINEAR
+from edgeling.workflow.seeds_choice import is_better, seeds_worth, several_of
+from edgeling.workflow.selection import Fold, Selection, best_network, compare, folds, planned
+from edgeling.workflow.settings import AUTO, LINEAR
 
 BALANCED_WITH = 2  # recipes, the first ones, with which ways to balance are tried
 LEAST_REFIT = 0.03  # of the rows learned from: for fewer, learning once more changes nothing
@@ -37,7 +39,7 @@ class Learned:
             is what is deployed.
         selection: what was compared; None where there were no rows to compare on.
         recipe: that of the training.
-        deployed: the name of what is deployed: the recipe's, or "linear".
+        deployed: the name of what is deployed: a candidate's of the selection.
         preparation: what prepares for what is deployed.
         refitted: whether it learned once more, from the rows left out too.
         balancing: what was done about rare classes.
@@ -56,6 +58,16 @@ class Learned:
     unseen: Unseen | None = None
     findings: tuple[Finding, ...] = ()
     rate: RateChoice | None = None
+
+    @property
+    def asked(self) -> str:
+        """The recipe to ask for who wants the same again."""
+        return LINEAR if self.deployed == LINEAR else self.recipe.name
+
+    @property
+    def seeds(self) -> int:
+        """How many networks answer as one."""
+        return self.selection.candidates[self.deployed].seeds if self.selection else 1
 
 
 def learn(
@@ -97,8 +109,8 @@ def balanced_problem(
         return plain, None
     with progress.stage("Balancing the classes") as stage:
         first = fit_network(plain, recipes[0], parts.train, parts.validation, Progress())
-        count, _ = fold_count(plain, recipes[:1] * len(WAYS), first, len(parts.train), shuffled)
-        chosen, tried = choose_balance(plain, recipes, folds(plain, parts, count), stage.at)
+        plan = planned(plain, recipes[:1] * len(WAYS), first, len(parts.train), shuffled)
+        chosen, tried = choose_balance(plain, recipes, folds(plain, parts, plan.folds), stage.at)
         stage.done(f"{tried.how}, of {len(tried.tried)} ways tried")
     return chosen, tried
 
@@ -130,11 +142,14 @@ def _learned(problem: Problem, parts: Split, progress: Progress, shuffled: bool,
         return alone
     kept = alone
     try:
-        selection, cut = _compared(problem, bent, parts, recipes, fitted, progress, shuffled)
+        plan = planned(problem, recipes, fitted, len(parts.train), shuffled)
+        cut = folds(problem, parts, plan.folds)
+        selection = _compared(problem, bent, cut, recipes[: plan.recipes], fitted, progress)
         kept = _chosen(selection, recipes, alone)
         if problem.settings.learning_rate is None:
             kept = _with_rate(problem, bent, recipes, kept, cut, progress)
         kept = replace(kept, findings=_findings(kept))
+        kept = _with_seeds((kept.recipe.bends and bent) or problem, kept, cut, plan.left_ns, progress)
         problem = (kept.deployed != LINEAR and kept.recipe.bends and bent) or problem
         kept = replace(kept, preparation=problem.preparation)
         return _again(problem, parts, kept, progress)
@@ -146,19 +161,35 @@ def _learned(problem: Problem, parts: Split, progress: Progress, shuffled: bool,
 
 
 def _compared(
-    problem: Problem, bent: Problem | None, parts: Split, recipes: tuple[Recipe, ...], fitted: Fitted,
-    progress: Progress, shuffled: bool,
-) -> tuple[Selection, list[Fold]]:  # fmt: skip
-    """The best of what is worth trying, and the folds it was tried on."""
-    count, tried = fold_count(problem, recipes, fitted, len(parts.train), shuffled)
-    cut = folds(problem, parts, count)
+    problem: Problem, bent: Problem | None, cut: list[Fold], recipes: tuple[Recipe, ...], fitted: Fitted,
+    progress: Progress,
+) -> Selection:  # fmt: skip
+    """The best of what is worth trying."""
     with progress.stage("Comparing on rows left out") as stage:
-        selection = compare(problem, bent, recipes[:tried], cut, fitted, stage.at)
+        selection = compare(problem, bent, recipes, cut, fitted, stage.at)
         names = sorted(selection.candidates, key=selection.score, reverse=True)[:3]
         metric = units.headline_metric(problem.preparation.target.task)
         told = ", ".join(f"{name} {units.metric(metric, selection.score(name))}" for name in names)
         stage.done(f"{told}: {selection.chosen}")
-    return selection, cut
+    return selection
+
+
+def _with_seeds(problem: Problem, learned: Learned, cut: list[Fold], left_ns: float, progress: Progress) -> Learned:
+    """Several seeds of the network that is to be deployed, where those are better."""
+    selection, settings = learned.selection, problem.settings
+    assert selection
+    single = selection.candidates[learned.deployed]
+    seeds = seeds_worth(problem, single, cut, left_ns)
+    if seeds == 1:
+        return learned
+    with progress.stage(f"Trying {seeds} seeds") as stage:
+        several = several_of(problem, single, cut, selection.rows, seeds)
+        taken = settings.seeds != AUTO or is_better(several, single, settings)
+        told = {**selection.candidates, several.name: several}
+        selection = replace(selection, candidates=told, chosen=several.name if taken else single.name)
+        stage.done(f"{selection.chosen} is deployed")
+    fitted = replace(learned.fitted, network=several.network) if taken else learned.fitted
+    return replace(learned, selection=selection, deployed=selection.chosen, fitted=fitted)
 
 
 def _with_rate(
@@ -187,8 +218,7 @@ def _findings(learned: Learned) -> tuple[Finding, ...]:
 def _chosen(selection: Selection, recipes: tuple[Recipe, ...], alone: Learned) -> Learned:
     """What was chosen, as it learned from the rows of the first fold."""
     best = selection.candidates[selection.chosen]
-    fitted = best.fitted or replace(alone.fitted, network=best.network)
-    recipe = next((each for each in recipes if each.name == best.name), recipes[0])
+    fitted, recipe = best.fitted or replace(alone.fitted, network=best.network), best.recipe or recipes[0]
     return Learned(fitted, selection, recipe, best.name, alone.preparation, False, findings=alone.findings)
 
 
@@ -201,8 +231,9 @@ def _again(problem: Problem, parts: Split, learned: Learned, progress: Progress)
     best = learned.selection.candidates[learned.deployed]
     with progress.stage(f"Learning from all {len(rows):,} rows") as stage:
         if learned.deployed == LINEAR:
-            network = reference(problem, rows, best.strength)
+            network: Model = reference(problem, rows, best.strength)
         else:
-            network = fit_again(problem, learned.recipe, rows, best.epochs)
-        stage.done(f"{best.epochs:,} epochs" if best.epochs else "in closed form")
+            network = fit_several(problem, learned.recipe, rows, best.epochs, best.seeds)
+        several = f", {best.seeds} networks" if best.seeds > 1 else ""
+        stage.done(f"{best.epochs:,} epochs{several}" if best.epochs else "in closed form")
     return replace(learned, fitted=replace(learned.fitted, network=network), refitted=True)

@@ -17,7 +17,7 @@ import numpy as np
 from edgeling.checking import number, whole
 from edgeling.errors import TrainingError, UnsupportedError
 from edgeling.graph.types import Array
-from edgeling.models import Sequential
+from edgeling.models import Model
 from edgeling.models.range_test import losses_at
 
 SMOOTHING = 0.9  # of the running mean of losses
@@ -53,7 +53,7 @@ class LearningRates:
 
 
 def find_learning_rate(
-    model: Sequential,
+    model: Model,
     x: Any,
     y: Any,
     sample_weight: Any = None,

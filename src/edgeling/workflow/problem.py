@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,6 +27,7 @@ class Problem:
         settings: with what was left to the table.
         teacher: what networks learn to answer like.
         straight: the same with its target as it stands, where this one's is bent.
+        references: weights of the linear reference, by the rows and the strength that they were found with.
     """
 
     x: Array
@@ -35,6 +36,7 @@ class Problem:
     settings: Settings
     straight: Problem | None = None
     teacher: Teacher | None = None
+    references: dict[tuple[bytes, float], tuple[Array, Array]] = field(default_factory=dict, init=False)
 
     @classmethod
     def of(cls, checked: TableCheck, preparation: Preparation, settings: Settings) -> Problem:

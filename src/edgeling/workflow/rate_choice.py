@@ -105,7 +105,7 @@ def _found(problem: Problem, recipe: Recipe, fold: Fold) -> float | None:
     with seeds_apart():
         set_random_seed(settings.seed)
         network = network_for(problem.preparation, settings, len(rows.x), recipe)
-        recipe.look(network, rows.x)
+        recipe.begin(network, problem, fold[0], rows.x)
         y = recipe.truth(rows.y, problem.classes, taught=taught)
         batch = min(settings.batch_size or recipe.batch_size, len(rows.x))
         try:

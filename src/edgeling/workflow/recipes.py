@@ -3,20 +3,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from edgeling.data import Preparation, Task
 from edgeling.graph.types import Array
-from edgeling.layers import Dense, Input, Layer
+from edgeling.layers import Concatenate, Dense, Input, Layer
 from edgeling.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss
-from edgeling.models import Sequential
+from edgeling.models import Model, Sequential
 from edgeling.optimizers import Adam
 from edgeling.optimizers.schedules import CosineDecay, LearningRateSchedule
 from edgeling.workflow.category_embedding import WIDTH, CategoryEmbedding
 from edgeling.workflow.each_column import EachColumn
 from edgeling.workflow.problem import LOSSES, Problem, last_layer
+from edgeling.workflow.reference import reference_weights
 from edgeling.workflow.settings import ADDITIVE, AUTO, Settings
 from edgeling.workflow.smooth_clip import SmoothClip
 
@@ -38,6 +41,8 @@ class Recipe:
         clips: columns are clipped smoothly first; see :class:`SmoothClip`.
         bends: a target of numbers that is far from symmetric is learned as a logarithm.
         additive: the network is a sum over columns; see :class:`EachColumn`.
+        skips: columns go to the last layer as well, by the side of what is hidden (as in He et al., 2015), and training
+            begins at the linear reference: what is hidden counts nothing yet.
     """
 
     name: str
@@ -54,11 +59,13 @@ class Recipe:
     clips: bool = False
     bends: bool = False
     additive: bool = False
+    skips: bool = False
 
     @property
     def structure(self) -> tuple[object, ...]:
         """What is compiled anew where it differs."""
-        return self.width, self.activation, self.weight_decay, self.beta_2, self.label_smoothing, self.clips
+        how = self.width, self.activation, self.weight_decay, self.beta_2, self.label_smoothing
+        return *how, self.clips, self.skips
 
     def rate(self, settings: Settings, rows: int) -> float | LearningRateSchedule:
         """Of Adam, where so many rows are learned from, with settings that leave nothing open."""
@@ -78,10 +85,20 @@ class Recipe:
         kind = BinaryCrossentropy if task == "binary" else CategoricalCrossentropy
         return kind(label_smoothing=0.0 if taught else self.label_smoothing)
 
-    def look(self, network: Sequential, x: Array) -> None:
-        """What the network is to know of the rows it learns from, [n, columns], before it learns."""
-        if isinstance(network.layers[0], SmoothClip):
-            network.layers[0].fit(x)
+    def begin(self, network: Model, problem: Problem, rows: Array, x: Array) -> None:
+        """Give the network what it is to know before it learns.
+
+        Args:
+            rows: positions of the rows that it learns from.
+            x: what it learns from, [n, columns].
+        """
+        if self.clips:
+            next(layer for layer in network.layers if isinstance(layer, SmoothClip)).fit(x)
+        if self.skips:
+            last = network.layers[-1]
+            kernel, bias = reference_weights(problem, rows)
+            hidden = np.zeros((last.get_weights()[0].shape[0] - len(kernel), len(bias)), np.float32)
+            last.set_weights([np.concatenate([hidden, kernel]), bias])
 
     def truth(self, y: Array, classes: int, *, taught: bool = False) -> Array:
         """What is to be answered: where labels are smoothed or taught and there are several, a share of each class."""
@@ -102,6 +119,9 @@ _SMOOTHED = Recipe(
     "smoothed", "twice the width, and labels told with 95 % instead of all certainty", width=2, initializer="he_normal",
     weight_decay=0.1, batch_size=64, learning_rate=0.02, beta_2=0.95, label_smoothing=0.1,
 )  # fmt: skip
+_RESIDUAL = replace(
+    _ANNEALED, name="residual", description="the same beside a linear part, from which training begins", skips=True
+)
 _CLIPPED = replace(
     _SMOOTHED, name="clipped", description="the same, columns scaled by quartiles and smoothly clipped, SELU",
     activation="selu", initializer="lecun_normal", weight_decay=0.0, clips=True,
@@ -118,13 +138,15 @@ def _lasting(recipe: Recipe, epochs: int) -> Recipe:
 
 
 RECIPES = (
-    PLAIN, _lasting(_SMOOTHED, 64), _lasting(_ANNEALED, 24), _lasting(_CLIPPED, 128), _lasting(_DECAYED, 24),
+    PLAIN, _lasting(_SMOOTHED, 64), _lasting(_RESIDUAL, 24), _lasting(_CLIPPED, 128), _lasting(_DECAYED, 24),
     _lasting(_ANNEALED, 64), _lasting(_SMOOTHED, 16), _lasting(_CLIPPED, 32), _lasting(_DECAYED, 64),
-    _lasting(_ANNEALED, 8),
+    _lasting(_RESIDUAL, 8),
 )  # fmt: skip
 """In the order in which they are tried, as far as there is time: so chosen that each is the best on some tables."""
 WIDE = _lasting(_WIDE, 64)
 """Of rare classes the second that is tried: in which order rows come is told better by more units."""
+ANNEALED = tuple(_lasting(_ANNEALED, epochs) for epochs in (8, 24, 64))
+"""What ``tune`` searches, beside the plain one."""
 # A category is in few rows.
 EMBEDDING = replace(PLAIN, batch_size=256, learning_rate=0.002)
 # So is a rare class, which is in few batches of 16.
@@ -135,6 +157,7 @@ ADDITIVE_RECIPE = Recipe(ADDITIVE, "a sum over columns, a small network each", a
 BENT = tuple(replace(each, name=f"log-{each.name}", bends=True) for each in RECIPES[1:5])
 ALONE = (WIDE, *BENT, ADDITIVE_RECIPE)
 """Compared only where a table calls for them, or tried because they were asked for."""
+NAMED = {each.name: each for each in (*RECIPES, *ANNEALED, *ALONE)}
 
 
 def recipes_for(problem: Problem, *, skewed: bool = False) -> tuple[Recipe, ...]:
@@ -150,7 +173,7 @@ def recipes_for(problem: Problem, *, skewed: bool = False) -> tuple[Recipe, ...]
         return (PLAIN, *(recipe for pair in zip(BENT, RECIPES[1:5], strict=True) for recipe in pair), *RECIPES[5:])
     rare = problem.settings.minds_rare_classes
     every = (RARE, WIDE, *RECIPES[1:]) if rare else RECIPES
-    return tuple(each for each in (*every, *ALONE) if each.name == asked) or every
+    return tuple(each for each in (*every, *ANNEALED, *ALONE) if each.name == asked)[:1] or every
 
 
 def settled(settings: Settings, recipe: Recipe) -> Settings:
@@ -164,7 +187,7 @@ def settled(settings: Settings, recipe: Recipe) -> Settings:
     )
 
 
-def network_for(preparation: Preparation, settings: Settings, rows: int, recipe: Recipe = PLAIN) -> Sequential:
+def network_for(preparation: Preparation, settings: Settings, rows: int, recipe: Recipe = PLAIN) -> Model:
     """The network that these settings ask for, compiled, its weights drawn from the global seed.
 
     Args:
@@ -181,7 +204,7 @@ def network_for(preparation: Preparation, settings: Settings, rows: int, recipe:
         layers.insert(0, CategoryEmbedding([len(feature.categories) for _, feature in preparation.embedded]))
     if recipe.clips:
         layers.insert(0, SmoothClip())
-    model = Sequential([Input((preparation.prepared_size,)), *layers, last_layer(preparation)])
+    model = _model(Input((preparation.prepared_size,)), layers, last_layer(preparation), recipe.skips)
     rate = recipe.rate(settings, rows)
     metrics = ["mae"] if target.task == "regression" else ["accuracy"]
     optimizer = Adam(rate, beta_2=recipe.beta_2, weight_decay=settings.weight_decay or None)
@@ -189,6 +212,16 @@ def network_for(preparation: Preparation, settings: Settings, rows: int, recipe:
         optimizer=optimizer, loss=recipe.loss(target.task, taught=settings.teacher is not None), metrics=metrics
     )
     return model
+
+
+def _model(columns: Any, layers: Sequence[Layer], last: Layer, skips: bool) -> Model:
+    """Layers one after another; the last also sees the columns, if it ``skips``."""
+    if not skips:
+        return Sequential([columns, *layers, last])
+    value = columns
+    for layer in layers:
+        value = layer(value)
+    return Model(columns, last(Concatenate()([value, columns]) if layers else columns))
 
 
 def numbers_of_each(preparation: Preparation) -> tuple[int, ...]:

@@ -155,8 +155,6 @@ def _inverse_hessian_times(moved: Sequence[tuple[Array, Array]], slope: Array) -
 def reference(problem: Problem, rows: Array, strength: float | None = None) -> Sequential:
     """A network of one layer, its weights those of ridge or logistic regression on these rows.
 
-    Columns of many categories are left out of it, for there is no number a code could be multiplied with.
-
     Args:
         strength: of logistic regression; ridge chooses its own.
     """
@@ -168,18 +166,27 @@ def references(problem: Problem, rows: Array, strengths: Sequence[float]) -> lis
     columns = problem.x.shape[1] - len(problem.preparation.embedded)
     x, y = problem.x[rows, :columns], problem.y[rows]
     if not problem.classes:
-        return [_linear(problem, *ridge(x, y))] * len(strengths)
+        return [_linear(problem, rows, USUAL_STRENGTH, *ridge(x, y))] * len(strengths)
     weights = problem.counted(rows)[y] if problem.balances else None
     found: list[Array] = []
     for strength in strengths:
         found.append(logistic(x, y, problem.classes, strength, weights, found[-1] if found else None))
-    return [_linear(problem, each[:-1], each[-1]) for each in found]
+    return [_linear(problem, rows, s, w[:-1], w[-1]) for s, w in zip(strengths, found, strict=True)]
 
 
-def _linear(problem: Problem, kernel: Array, bias: Array) -> Sequential:
+def reference_weights(problem: Problem, rows: Array) -> tuple[Array, Array]:
+    """Kernel float32 [columns, outputs] and bias [outputs] of the reference of the usual strength, found once."""
+    key = rows.tobytes(), USUAL_STRENGTH
+    if key not in problem.references:
+        reference(problem, rows)
+    return problem.references[key]
+
+
+def _linear(problem: Problem, rows: Array, strength: float, kernel: Array, bias: Array) -> Sequential:
     whole = np.zeros((problem.x.shape[1], kernel.shape[1]), np.float32)
     whole[: len(kernel)] = kernel
+    found = problem.references[rows.tobytes(), strength] = whole, bias.astype(np.float32)
     network = Sequential([Input((problem.x.shape[1],)), last_layer(problem.preparation)])
-    network.set_weights([whole, bias.astype(np.float32)])
+    network.set_weights(found)
     network.compile(loss=LOSSES[problem.preparation.target.task], metrics=["accuracy"] if problem.classes else ["mae"])
     return network

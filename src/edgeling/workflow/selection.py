@@ -16,7 +16,7 @@ from edgeling.data.table import distinct_values
 from edgeling.errors import TrainingError
 from edgeling.graph import run_rows
 from edgeling.graph.types import Array
-from edgeling.models import Sequential
+from edgeling.models import Model
 from edgeling.network.network import inference_graph
 from edgeling.workflow.balancing import outputs_of, told_logits
 from edgeling.workflow.diagnosing import Later, later_diagnosis
@@ -33,6 +33,7 @@ WORTH_FOLDS = 3  # so many recipes, the first ones, are tried on several folds b
 WORTH_FITS = 60  # of work as the first fit's, all that is compared may take, within these bounds
 LEAST_BUDGET_NS, BUDGET_NS = 2e8, 1.5e9
 RARE_BUDGET_NS = 2.5e9  # one fold of a table with a rare class has a handful of its rows, which tell nothing
+SEEDS_WORTH = 1.5  # times what recipes are worth are recipes and seeds together, within the same bounds
 STEP_NS, PRODUCT_NS = 4e3, 0.1  # what a step takes at the least, and more for each row and weight: forward and back
 EPOCH_NS, COMPILE_NS = 7e4, 1e8  # of an epoch that is watched; of a structure that is new
 _LEAST_SHARE = 1e-7  # a probability of less is taken for this much, as Keras's crossentropy does
@@ -46,18 +47,20 @@ class Candidate:
     """One way to learn, judged on rows it had not seen.
 
     Attributes:
-        name: a recipe's, or "linear".
+        name: a recipe's, behind it "-x4" where four seeds of it answer as one; or "linear".
         answers: float32 [rows, outputs] of the rows left out, in the order of ``Selection.rows``, without what balanced
             classes shift.
         logits: of classes, what these answers are the sigmoid or softmax of, float64; of numbers None.
         losses: of each of them: crossentropy, or the squared error in standard deviations of the target. Where rare
             classes count, of answers that are corrected as what is deployed will be.
         scores: of each of them: 1 where the class is right, else 0; of numbers the squared error, negative.
-        network: what learned from the first fold.
-        fitted: the training of that; None of what is not trained.
-        epochs: after which it was best, the median of the folds; 0 of what is not trained.
+        networks: what learned from each fold.
+        recipe: None of the reference.
+        fitted: the training of the first; None of what is not trained.
+        epochs: after which that was best; 0 of what is not trained.
         strength: of the reference: how strongly its weights are held to zero.
         diagnosis: what watched that training; None of the first recipe, of which it was said.
+        seeds: of how many networks it is the mean.
     """
 
     name: str
@@ -65,11 +68,18 @@ class Candidate:
     logits: Array | None
     losses: Array
     scores: Array
-    network: Sequential
+    networks: Sequence[Model]
+    recipe: Recipe | None = None
     fitted: Fitted | None = None
     epochs: int = 0
     strength: float | None = None
     diagnosis: Later | None = None
+    seeds: int = 1
+
+    @property
+    def network(self) -> Model:
+        """What learned from the first fold."""
+        return self.networks[0]
 
     @property
     def loss(self) -> float:
@@ -111,29 +121,42 @@ class Selection:
     def replacing(self, candidate: Candidate, settings: Settings) -> Selection:
         """The same with another candidate in the place of the one of its name."""
         candidates = {**self.candidates, candidate.name: candidate}
-        return replace(self, candidates=candidates, chosen=chosen_of(candidates, settings))
+        return replace(self, candidates=candidates, chosen=chosen_of(candidates, settings, self.truth))
 
 
-def fold_count(
-    problem: Problem, recipes: Sequence[Recipe], first: Fitted, rows: int, shuffled: bool
-) -> tuple[int, int]:
-    """How many folds, and how many of the recipes, are worth the work: of a small table's, little.
+@dataclass(frozen=True)
+class WorthDoing:
+    """What is worth the work.
+
+    Attributes:
+        folds: how many.
+        recipes: how many of them, the first ones.
+        left_ns: for several seeds of the best.
+    """
+
+    folds: int
+    recipes: int
+    left_ns: float
+
+
+def planned(problem: Problem, recipes: Sequence[Recipe], first: Fitted, rows: int, shuffled: bool) -> WorthDoing:
+    """How much is worth the work: of a small table's, little.
 
     Never asks the clock: a seed repeats its choice on any machine.
     """
     fits = [predicted_ns(problem, each, first, rows) for each in recipes]
     watched = [EPOCH_NS * _epochs(each, first, problem.settings) for each in recipes]
-    budget = min(max(WORTH_FITS * fits[0], LEAST_BUDGET_NS), BUDGET_NS)
-    budget = RARE_BUDGET_NS if problem.settings.minds_rare_classes else budget
+    rare = problem.settings.minds_rare_classes
+    worth, most = max(WORTH_FITS * fits[0], LEAST_BUDGET_NS), RARE_BUDGET_NS if rare else BUDGET_NS
+    budget = most if rare else min(worth, most)
     seen = [each.structure for each in recipes]
     once = [COMPILE_NS * (form not in seen[:i] and i > 0) for i, form in enumerate(seen)]
     for count in (FOLDS, 3, 1) if shuffled else (1,):
-        # Every fit of a recipe that patience ends is watched; of the others the first.
-        times = [count if not each.epochs else 1 for each in recipes]
-        work = np.cumsum([count * f + t * w + c for f, t, w, c in zip(fits, times, watched, once, strict=True)])
+        work = np.cumsum([count * f + w + c for f, w, c in zip(fits, watched, once, strict=True)])  # one fit is watched
         if count == 1 or work[min(len(recipes), WORTH_FOLDS) - 1] <= budget:
             break
-    return count, max(1, int(np.searchsorted(work, budget, side="right")))
+    tried = max(1, int(np.searchsorted(work, budget, side="right")))
+    return WorthDoing(count, tried, min(SEEDS_WORTH * worth, most) - float(work[tried - 1]))
 
 
 def _epochs(recipe: Recipe, first: Fitted, settings: Settings) -> int:
@@ -195,14 +218,16 @@ def compare(
         with suppress(TrainingError):  # one that diverges is none to choose; of the first it was said
             own, known = (recipe.bends and bent) or problem, first if recipe is recipes[0] else None
             found[recipe.name] = judged(own, recipe, cut, rows, known)
-    chosen = chosen_of(found, problem.settings)
+    chosen = chosen_of(found, problem.settings, problem.y[rows])
     return Selection(found, chosen, len(cut), rows, problem.y[rows], problem.classes)
 
 
 def judged(
     problem: Problem, recipe: Recipe, cut: Sequence[Fold], rows: Array, first: Fitted | None = None
 ) -> Candidate:  # fmt: skip
-    """A recipe on every fold; of those whose end is known only the first is watched, for the report.
+    """A recipe on every fold; only the first is watched, and tells the others when to end.
+
+    To end each where its own rows left out say so would judge it by rows that it was chosen on.
 
     Args:
         rows: that are left out, of all folds.
@@ -213,18 +238,9 @@ def judged(
     """
     asked = None if first else later_diagnosis(problem.preparation.target.labels)
     first = first or fit_network(problem, recipe, *cut[0], Progress(), watched_by=[asked] if asked else [])
-    networks, epochs = [first.network], [first.best_epoch]
-    for train, left_out in cut[1:]:
-        if recipe.epochs:
-            networks.append(fit_again(problem, recipe, train, first.best_epoch))
-        else:
-            fitted = fit_network(problem, recipe, train, left_out, Progress())
-            networks.append(fitted.network)
-            epochs.append(fitted.best_epoch)
-    return Candidate(
-        recipe.name, *_left_out(problem, cut, rows, networks), first.network, first, int(np.median(epochs)),
-        diagnosis=asked,
-    )  # fmt: skip
+    networks = [first.network, *(fit_again(problem, recipe, train, first.best_epoch) for train, _ in cut[1:])]
+    told = left_out_answers(problem, cut, rows, networks)
+    return Candidate(recipe.name, *told, networks, recipe, first, first.best_epoch, diagnosis=asked)
 
 
 def _reference(problem: Problem, cut: Sequence[Fold], rows: Array) -> Candidate:
@@ -233,14 +249,14 @@ def _reference(problem: Problem, cut: Sequence[Fold], rows: Array) -> Candidate:
     strengths = LOGISTIC_STRENGTHS if problem.classes else (USUAL_STRENGTH,)
     of_folds = [references(problem, train, strengths) for train, _ in cut]
     for strength, *networks in zip(strengths, *of_folds, strict=True):
-        judged = _left_out(problem, cut, rows, networks)
-        found[strength] = Candidate(LINEAR, *judged, networks[0], strength=strength)
+        judged = left_out_answers(problem, cut, rows, networks)
+        found[strength] = Candidate(LINEAR, *judged, networks, strength=strength)
     usual, best = found[USUAL_STRENGTH], max(found.values(), key=lambda each: float(np.mean(each.scores)))
     return best if is_ahead(best.scores - usual.scores, len(found)) else usual
 
 
-def _left_out(
-    problem: Problem, cut: Sequence[Fold], rows: Array, networks: Sequence[Sequential]
+def left_out_answers(
+    problem: Problem, cut: Sequence[Fold], rows: Array, networks: Sequence[Model]
 ) -> tuple[Array, Array | None, Array, Array]:
     """Answers, logits, losses and scores of the rows left out."""
     told = np.concatenate([
@@ -266,7 +282,7 @@ def losses_and_scores(answers: Array, truth: Array, classes: int) -> tuple[Array
     return -np.log(np.clip(told, _LEAST_SHARE, 1)), (shares.argmax(axis=1) == truth).astype(np.float64)
 
 
-def chosen_of(found: Mapping[str, Candidate], settings: Settings) -> str:
+def chosen_of(found: Mapping[str, Candidate], settings: Settings, truth: Array) -> str:
     """The recipe with the best score, of equals the one with the least loss; the reference if that does as well.
 
     It does where the best recipe is ahead by no more than chance, and the reference is smaller. Who asked for one thing
@@ -277,9 +293,29 @@ def chosen_of(found: Mapping[str, Candidate], settings: Settings) -> str:
     if settings.recipe != AUTO or settings.hidden is not None:
         return LINEAR if settings.recipe == LINEAR else best.name
     gains = judged_by(best, settings) - judged_by(linear, settings)
-    # Of a rare class few rows tell by how much a network is better: a margin would keep every one out.
-    ahead = float(np.mean(gains)) > 0 if settings.minds_rare_classes else is_ahead(gains, len(found) - 1)
+    if settings.minds_rare_classes:  # few rows tell by how much a network is better: a margin would keep every one out
+        return best.name if float(np.mean(gains)) > 0 else LINEAR
+    tried = len(found) - 1
+    ahead = is_ahead(gains, tried) or (np.mean(gains) >= 0 and _tells_more(best, linear, truth, tried))
     return best.name if ahead else LINEAR
+
+
+def _tells_more(best: Candidate, linear: Candidate, truth: Array, tried: int) -> bool:
+    """Whether a network's probabilities, once corrected, are truer than the reference's by more than chance: where
+    classes overlap, many more rows tell of that than of which class is the likeliest."""
+    if best.logits is None or linear.logits is None:
+        return False
+    if not np.isfinite(best.logits).all() or not np.isfinite(linear.logits).all():
+        return False
+    ours, theirs = (_corrected_losses(each, truth) for each in (best.logits, linear.logits))
+    return is_ahead(theirs - ours, tried)
+
+
+def _corrected_losses(logits: Array, truth: Array) -> Array:
+    """The crossentropy of each row, of logits corrected as they would be deployed."""
+    classes = max(2, logits.shape[1])
+    shares = fit_correction(logits, truth, (0.0,) * classes).probabilities(logits)
+    return losses_and_scores(shares, truth, classes)[0]
 
 
 def best_network(found: Mapping[str, Candidate], settings: Settings) -> str:

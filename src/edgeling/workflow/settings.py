@@ -19,14 +19,15 @@ from edgeling.errors import UnsupportedError
 
 DEFAULT_TARGETS = ("native", "cortex-m4", "wasm32")
 LARGEST_HIDDEN = 4096
+MOST_SEEDS = 64
 TASKS = ("binary", "multiclass", "regression")
 PRECISION_CHOICES = ("float32", "int8", "int16x8", "auto")
 SPLITS = ("random", "time", "group")
 AUTO, LINEAR, ADDITIVE = "auto", "linear", "additive"
 RECIPE_CHOICES = (
-    AUTO, LINEAR, ADDITIVE, "plain", "annealed-8", "annealed-24", "annealed-64", "decayed-24", "decayed-64",
-    "smoothed-16", "smoothed-64", "wide-64", "clipped-32", "clipped-128", "log-smoothed-64", "log-decayed-24",
-    "log-annealed-24", "log-clipped-128",
+    AUTO, LINEAR, ADDITIVE, "plain", "residual-8", "residual-24", "annealed-8", "annealed-24", "annealed-64",
+    "decayed-24", "decayed-64", "smoothed-16", "smoothed-64", "wide-64", "clipped-32", "clipped-128",
+    "log-smoothed-64", "log-decayed-24", "log-residual-24", "log-clipped-128",
 )  # fmt: skip
 
 ClassWeight = Mapping[str, float] | None
@@ -72,6 +73,9 @@ class Settings:
         teacher: what a network learns to answer like: the name of an estimator of scikit-learn's, which is fitted
             here, or one that is fitted already and takes the table's columns as numbers. Rows made up beside the
             table's let it tell more. Such a network is deployed where it is better than the linear reference.
+        seeds: how many networks that differ in their seed alone answer as one, the mean of them; "auto" tries four of
+            the best recipe, where there is time and they fit the targets, and takes them where rows left out are
+            answered better by more than chance. Who names a recipe or hidden layers gets one unless told.
         refit: whether what is deployed learns once more, from all rows but those to test on.
         kernels: the target whose kernels the stored C calls, right anywhere; empty: those for anybody.
 
@@ -106,6 +110,7 @@ class Settings:
     refit: bool = True
     teacher: Any = None
     kernels: str = ""
+    seeds: int | Literal["auto"] = "auto"
 
     def __post_init__(self) -> None:
         _one_of("task", self.task, (None, *TASKS))
@@ -130,6 +135,7 @@ class Settings:
         if self.positive is not None:
             object.__setattr__(self, "positive", _label(self.positive))
         _one_of("recipe", self.recipe, RECIPE_CHOICES)
+        object.__setattr__(self, "seeds", self.seeds if self.seeds == AUTO else _seeds(self.seeds, self))
         if self.teacher is not None and not (isinstance(self.teacher, str) or hasattr(self.teacher, "predict")):
             raise UnsupportedError(
                 "teacher is an estimator of scikit-learn's, or the name of one", received=repr(self.teacher),
@@ -176,6 +182,19 @@ def _one_of(name: str, value: Any, allowed: Sequence[Any]) -> None:
 def _whole(name: str, value: Any, least: int, largest: int) -> int:
     if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) <= largest:
         raise UnsupportedError(f"{name} is a whole number between {least} and {largest}", received=repr(value))
+    return int(value)
+
+
+def _seeds(value: Any, settings: Settings) -> int:
+    if not isinstance(value, Integral) or isinstance(value, bool) or not 1 <= int(value) <= MOST_SEEDS:
+        raise UnsupportedError(f"seeds is 'auto' or a whole number between 1 and {MOST_SEEDS}", received=repr(value))
+    if int(value) > 1 and (settings.recipe in (LINEAR, ADDITIVE) or settings.hidden == ()):
+        raise UnsupportedError(
+            "several seeds are of networks with hidden layers that see all columns",
+            received=f"seeds={value}, "
+            + ("no hidden layer" if settings.hidden == () else f"recipe={settings.recipe!r}"),
+            remedy="leave seeds (--seeds) out",
+        )
     return int(value)
 
 

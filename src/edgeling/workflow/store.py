@@ -106,6 +106,7 @@ _OPTIONS = {
     "weight-decay": "weight_decay",
     "patience": "patience",
     "recipe": "recipe",
+    "seeds": "seeds",
     "teacher": "teacher",
     "balance": "balance",
     "class-weight": "class_weight",

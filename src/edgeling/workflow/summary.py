@@ -40,7 +40,7 @@ from edgeling.report.content import (
 from edgeling.report.parts import plural
 from edgeling.toolchain.prove import Proof
 from edgeling.workflow.pipeline import Pipeline, shares
-from edgeling.workflow.recipes import ALONE, RECIPES
+from edgeling.workflow.recipes import NAMED
 from edgeling.workflow.settings import LINEAR
 from edgeling.workflow.train import Trained
 
@@ -162,8 +162,10 @@ def _comparison(trained: Trained) -> Comparison | None:
     selection, learned, parts = trained.selection, trained.learned, trained.division.parts
     if selection is None:
         return None
-    known = (*RECIPES, *ALONE)
-    described = {LINEAR: "ridge or logistic regression", **{each.name: each.description for each in known}}
+    described = {LINEAR: "ridge or logistic regression", **{each.name: each.description for each in NAMED.values()}}
+    for name, each in selection.candidates.items():
+        if each.seeds > 1 and each.recipe:
+            described[name] = f"the mean of {each.seeds} networks of {each.recipe.name} that differ in their seed alone"
     ways = tuple(
         Compared(
             name, described[name], selection.score(name), selection.spread(name), each.epochs,

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import PurePath
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack
 
 import numpy as np
 
@@ -123,7 +123,7 @@ def train(
     drop: Sequence[str] | str = (), columns: Sequence[str] | str = (),
     categorical: Sequence[str] | str = (), numeric: Sequence[str] | str = (), split: str = "random",
     test: Any = None, importance: bool = True, compiler: str = "", kernels: str = "", recipe: str = BY_COMPARISON,
-    refit: bool = True, teacher: Any = None,
+    refit: bool = True, teacher: Any = None, seeds: int | Literal["auto"] = "auto",
     name: str = "", progress: Progress | None = None, keep_interrupted: bool = False,
     **reading: Unpack[ReadingOptions],
 ) -> Trained:  # fmt: skip
@@ -173,7 +173,7 @@ def _train(
     learned = learn(problem, parts, progress, shuffled=shuffled, keep_interrupted=keep_interrupted)
     settings, fitted, preparation = settled(settings, learned.recipe), learned.fitted, learned.preparation
     if fitted.stopped_by == "interrupt":
-        settings = replace(settings, epochs=fitted.epochs, recipe=learned.deployed, refit=False)
+        settings = replace(settings, epochs=fitted.epochs, recipe=learned.asked, seeds=learned.seeds, refit=False)
     is_file = isinstance(data, str | PurePath)
     label = identifier(name or (table_stem(data) if is_file else "model"))
     behind = answering(learned.unseen, learned.balancing, _class_counts(division), settings)

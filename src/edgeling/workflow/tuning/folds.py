@@ -16,7 +16,8 @@ from edgeling.errors import UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.workflow.division import Division
 from edgeling.workflow.problem import Problem, layout_of
-from edgeling.workflow.recipes import Recipe, recipes_for
+from edgeling.workflow.recipes import ANNEALED, Recipe, recipes_for
+from edgeling.workflow.settings import AUTO as BY_COMPARISON
 from edgeling.workflow.settings import Settings
 from edgeling.workflow.tuning.judging import AUTO, BY_LOOKING, metric_for
 
@@ -102,8 +103,10 @@ def searched_recipes(problem: Problem, rows: int) -> tuple[Recipe, ...]:
         UnsupportedError: one was asked for that is not among them.
     """
     plain = Recipe("", "")
-    same = ("weight_decay", "label_smoothing", "clips", "bends", "initializer", "beta_2")
+    same = ("weight_decay", "label_smoothing", "clips", "bends", "skips", "initializer", "beta_2")
     known = recipes_for(problem)
+    if problem.settings.recipe == BY_COMPARISON and not problem.preparation.embedded:
+        known = tuple(dict.fromkeys((*known, *ANNEALED)))
     found = tuple(each for each in known if all(getattr(each, name) == getattr(plain, name) for name in same))
     long = tuple(each for each in found if not each.epochs or each.epochs * rows >= LEAST_STEPS * each.batch_size)
     if not found:

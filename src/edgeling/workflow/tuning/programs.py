@@ -18,7 +18,7 @@ from edgeling import initializers, losses
 from edgeling.graph import Graph, GraphBuilder
 from edgeling.graph.types import Array
 from edgeling.layers import Dense
-from edgeling.models import Sequential
+from edgeling.models import Model
 from edgeling.models.reporting import Report
 from edgeling.models.session import NAME
 from edgeling.optimizers import Adam
@@ -100,7 +100,7 @@ class Programs:
             start[self._names[layer.kernel]] = kernel
         self.engine.load(start)
 
-    def hand_over(self, choice: Choice, variables: Mapping[str, Array], model: Sequential) -> None:
+    def hand_over(self, choice: Choice, variables: Mapping[str, Array], model: Model) -> None:
         """Hand what was learned to a network of the choice's own size."""
         layers = [layer for layer in model.layers if isinstance(layer, Dense)]
         for layer, (own, rows, units) in zip(layers, self._used(choice), strict=True):

@@ -10,7 +10,7 @@ from typing import Any
 
 from edgeling.errors import ArtifactError
 from edgeling.workflow.deploy import PRECISIONS
-from edgeling.workflow.recipes import RECIPES
+from edgeling.workflow.recipes import NAMED
 from edgeling.workflow.settings import LARGEST_HIDDEN, Settings
 
 WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
@@ -68,7 +68,7 @@ class Choice:
             if not whole or not finite or choice.learning_rate <= 0 or max(sizes[1:], default=0) > LARGEST_HIDDEN:
                 raise ValueError("a number is out of range")
             names = choice.precision in PRECISIONS and choice.activation in ACTIVATIONS
-            if not names or choice.recipe not in (each.name for each in RECIPES):
+            if not names or choice.recipe not in NAMED:
                 raise ValueError("a name is not known")
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(

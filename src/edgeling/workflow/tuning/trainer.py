@@ -13,7 +13,7 @@ import numpy as np
 from edgeling.errors import ArtifactError
 from edgeling.graph import Graph, run_rows
 from edgeling.graph.types import Array
-from edgeling.models import Sequential
+from edgeling.models import Model
 from edgeling.network.network import inference_graph
 from edgeling.optimizers import Adam
 from edgeling.utils import set_random_seed
@@ -235,14 +235,14 @@ class Trainer:
         return scored(self._folds.metric, self._folds.preparation, self._folds.y[rows], answers)
 
 
-def sized(folds: Folds, choice: Choice, seed: int = 0) -> Sequential:
+def sized(folds: Folds, choice: Choice, seed: int = 0) -> Model:
     """A network of the choice's own size, its weights drawn."""
     set_random_seed(seed)
     settings: Settings = replace(choice.applied(folds.settings), seed=seed)
     return network_for(folds.preparation, settings, len(folds.y), folds.recipe(choice.recipe))
 
 
-def deployed(folds: Folds, model: Sequential, calibration: Array, *precisions: str) -> Deployable:
+def deployed(folds: Folds, model: Model, calibration: Array, *precisions: str) -> Deployable:
     """What a network deploys, preparation included; integers are calibrated on these rows, and so is the proof."""
     graph, rows = whole_graph("model", folds.preparation, inference_graph(model)), folds.raw[calibration]
     once = tuple(dict.fromkeys(precisions))
