@@ -111,7 +111,7 @@ def test_over_some_axes_of_many() -> None:
         require_same(over(layer, row=(3, 2, FEATURES)), data(3, 2, FEATURES))
 
 
-@settings(max_examples=3, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=2, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(1, 3), st.integers(1, 4), st.booleans(), st.booleans(), st.none() | st.integers(1, 4))
 def test_any_heads(heads: int, key: int, bias: bool, gate: bool, made: int | None) -> None:
     layer = L.MultiHeadAttention(heads, key, use_bias=bias, use_gate=gate, output_shape=made)
