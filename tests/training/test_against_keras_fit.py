@@ -94,7 +94,7 @@ def test_lists_generators_and_loaders_train_alike() -> None:
     expected = model_of(KERAS).fit(X, Y, batch_size=8, epochs=2, shuffle=False, verbose=0).history["loss"]
     for source, steps in ((list(batches([8, 8, 6])), None), (Indexed(), None), (Endless(), 3), (iter(Endless()), 3)):
         model = model_of(KERAS)
-        found = model.fit(source, epochs=2, steps_per_epoch=steps, verbose=0).history["loss"]
+        found = model.fit(source, epochs=2, steps_per_epoch=steps, shuffle=False, verbose=0).history["loss"]
         assert found == expected
         (mean, *_) = training_bounds(model, lambda twin: [twin.evaluate(X, Y, verbose=0)])
         mean.require(model.evaluate(source, steps=3, verbose=0))

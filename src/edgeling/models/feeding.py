@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -83,15 +84,19 @@ class BatchFeed:
 
     Attributes:
         prepare: from what ``source`` gives to rows of the model; to be set before the first epoch.
+        seed: by it batches of what is only indexed (Keras's ``PyDataset``) come in another order every time all were
+            seen, as in Keras; None: in theirs. What is iterated over orders its batches itself.
     """
 
     whole = False
+    seed: int | None = None
 
     def __init__(self, source: Any, steps: int | None = None) -> None:
         self._source, self.steps = source, steps
         self._once = hasattr(source, "__next__")
         self._iterator: Iterator[Any] | None = None
         self._held: list[Any] = []
+        self._pass, self._anew = 0, False
         self.prepare: Callable[[Sequence[Any]], TrainingData] = lambda batch: TrainingData(*batch)
 
     def first(self) -> Sequence[Any]:
@@ -121,23 +126,27 @@ class BatchFeed:
     def epoch(self, at_most: int | None) -> Iterator[Segment]:
         """The next epoch's segments, of at most so many batches each."""
         group: list[TrainingData] = []
-        count = 0
+        given = 0
+        if self._anew:
+            self._iterator, self._held = None, []
+        self._tell("on_epoch_begin")
         for batch in map(self.prepare, self.batches(self.steps)):
-            count += 1
+            given += 1
             if group and not _belongs(batch, group, at_most):
                 yield _joined(group)
                 group = []
             group.append(batch)
         if group:
             yield _joined(group)
-        if count < (self.steps or 1):
-            _ran_out(count, self.steps or 1)
-        if hasattr(self._source, "on_epoch_end"):
-            self._source.on_epoch_end()
+        if given < (self.steps or 1):
+            _ran_out(given, self.steps or 1)
+        self._tell("on_epoch_end")
 
     def kept(self) -> BatchFeed:
-        """The same batches again and again: a generator without a number of steps is read to its end."""
+        """The same batches again and again, from the first one on, as Keras validates: a generator without a number of
+        steps is read to its end, and one with a number goes on where it was, for it cannot begin anew."""
         if not (self._once and self.steps is None):
+            self._anew = not self._once
             return self
         feed = BatchFeed(list(self.batches()))
         feed.prepare = self.prepare
@@ -148,11 +157,28 @@ class BatchFeed:
         if self._held:
             return self._held.pop()
         if self._iterator is None:
-            self._iterator = iter(_each(self._source))
+            self._iterator = iter(self._each())
         batch = next(self._iterator, None)
         if batch is None and not self._once:
             self._iterator = None
         return batch
+
+    def _each(self) -> Iterable[Any]:
+        """What the source holds; one that is only indexed has ``num_batches`` or a length, or goes on for ever."""
+        source = self._source
+        if hasattr(source, "__iter__"):
+            return source
+        batches = getattr(source, "num_batches", None) if hasattr(source, "num_batches") else len(source)
+        if batches is None:
+            return (source[i] for i in count())
+        self._pass += 1
+        order = range(batches) if self.seed is None else permutation(batches, seed=self.seed, step=self._pass).tolist()
+        return (source[i] for i in order)
+
+    def _tell(self, hook: str) -> None:
+        """Tell the source of an epoch, if it wants to know."""
+        if hasattr(self._source, hook):
+            getattr(self._source, hook)()
 
     def _empty(self) -> DataError:
         return DataError("there is at least one batch", received=f"none from a {type(self._source).__name__}")
@@ -175,14 +201,6 @@ def feed_of(x: Any, y: Any = None, steps: int | None = None) -> BatchFeed | None
 
 
 _ARRAYS = ("__array__", "toarray", "to_numpy", "detach", "__dataframe__")
-
-
-def _each(source: Any) -> Iterable[Any]:
-    """What a source holds; one that is only indexed (Keras's PyDataset) has ``num_batches`` or a length."""
-    if hasattr(source, "__iter__"):
-        return source
-    count = getattr(source, "num_batches", None) or len(source)
-    return (source[i] for i in range(count))
 
 
 def as_batch(given: Any) -> Sequence[Any]:

@@ -90,6 +90,7 @@ class Trainable(Compiled):
         batches = feed_of(x, y, steps)
         if batches:
             refuse_beside_batches(sample_weight, validation_split, batch_size)
+            batches.seed = seed if flag("shuffle", shuffle) else None
             feed, loss, example = self._fed(batches, class_weight)
         else:
             floats, loss = self._inputs_of(x), self._resolved_loss(y)
