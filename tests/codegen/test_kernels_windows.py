@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,8 @@ from edgeling.graph.windows import Window
 from edgeling.toolchain.native import THIS_MACHINE
 from tests.codegen.harness import Case, case, check
 from tests.codegen.test_kernels import window_cases
+from tests.support import sanitized
+from tests.support.sanitized import missing
 
 TWO_THREADS = replace(THIS_MACHINE, threads=2)
 Pair = tuple[int, int]
@@ -131,3 +135,10 @@ def test_every_window_has_a_kernel_with_vectors() -> None:
     for item in plain_cases():
         program = generate(item.graph, "net", target=THIS_MACHINE)
         assert not {f"edgeling/{name}.h" for name in slow} & set(program.files), item.title
+
+
+@pytest.mark.skipif(bool(missing()), reason=missing() or "sanitizers")
+def test_no_kernel_of_this_machine_reads_or_writes_beside_its_arrays(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(sanitized, "generate", partial(generate, target=THIS_MACHINE))
+    drawn = [item for seed in range(100, 112) for item in drawn_cases(seed)]
+    sanitized.run_sanitized([item.graph for item in (*drawn, *pool_cases(), *batch_cases())], tmp_path)

@@ -110,7 +110,7 @@ EDGELING_VECTOR_FUNCTION void edgeling_conv_rows(
 }
 
 /* Rows [first, last) of the result. */
-EDGELING_VECTOR_FUNCTION void edgeling_conv_block(
+EDGELING_VECTOR_FUNCTION void edgeling_conv_direct_block(
     const edgeling_window *window, const edgeling_conv_weights *weights, const edgeling_conv_result *result, int first,
     int last, int at, int width, const float *seen, float *y) {
     const edgeling_window w = *window;
@@ -145,7 +145,7 @@ EDGELING_VECTOR_FUNCTION void edgeling_conv_image(
     const edgeling_window w = *window;
     const int width = edgeling_seen_width(w), reach = edgeling_reach_down(w);
     if (!edgeling_is_padded(w)) {
-        edgeling_conv_block(window, weights, result, 0, w.down, 0, w.width, x, y);
+        edgeling_conv_direct_block(window, weights, result, 0, w.down, 0, w.width, x, y);
         return;
     }
     const int room = edgeling_padded_floats(w) / (width * w.channels);
@@ -153,7 +153,7 @@ EDGELING_VECTOR_FUNCTION void edgeling_conv_image(
     for (int first = 0; first < w.down; first += rows) {
         const int last = first + rows < w.down ? first + rows : w.down, at = first * w.stride_down - w.top;
         edgeling_pad_rows(window, at, (last - 1) * w.stride_down - w.top + reach, x, padded);
-        edgeling_conv_block(window, weights, result, first, last, at, width, padded, y);
+        edgeling_conv_direct_block(window, weights, result, first, last, at, width, padded, y);
     }
 }
 
