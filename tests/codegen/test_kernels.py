@@ -77,6 +77,20 @@ def choosing_cases() -> Iterator[Case]:
     yield case("select", EXTREME, EXTREME[::-1].copy(), EXTREME, exact=True)
 
 
+def recurrent_cases() -> Iterator[Case]:
+    pairs = [("tanh", "sigmoid"), ("relu", "hard_sigmoid"), ("gelu", "silu"), ("linear", "tanh"), ("elu", "softplus")]
+    for (rows, units), (function, other) in product([(1, 3), (3, 16), (2, 33)], pairs):
+        how = {"function": function, "alpha": 1.0, "recurrent_function": other, "recurrent_alpha": 0.5}
+        one, two = normal(rows, units), normal(rows, units, seed=1)
+        lstm, gru = normal(rows, 4 * units), normal(rows, 3 * units)
+        yield case("lstm_gates", lstm, normal(rows, 4 * units, seed=2), one, **how)
+        yield case("gru_gates", gru, normal(rows, 3 * units, seed=2), one, **how)
+        yield case("lstm_gates_gradient", one, two, np.abs(lstm) % 1, normal(rows, units, seed=3), **how)
+        yield case("gru_gates_gradient", one, np.abs(gru) % 1, normal(rows, 3 * units, seed=2), two, **how)
+    for shape, axis in [((3, 4), 0), ((3, 4), 1), ((2, 5, 3), 1), ((7,), 0)]:
+        yield case("reverse", normal(*shape), axis=axis, exact=True)
+
+
 def elementwise_cases() -> Iterator[Case]:
     for shape in SHAPES:
         yield case("square", normal(*shape), exact=True)
@@ -383,6 +397,7 @@ def update_cases() -> Iterator[Case]:
 
 
 FAMILIES = {
+    "recurrent": (recurrent_cases,),
     "arithmetic": (binary_cases, choosing_cases, elementwise_cases, sum_cases),
     "linear": (dense_cases, matmul_cases),
     "windows": (window_cases, shaping_cases, affine_cases),

@@ -64,11 +64,13 @@ def test_a_model_comes_back_as_it_was(tmp_path: Path) -> None:
 
 def test_the_shared_model_holds_every_layer_of_rows_of_one_dimension() -> None:
     """Of images, sequences and several inputs: tests/training/test_against_keras_windows.py, test_functional.py; what
-    normalises, encodes and disturbs: test_against_keras_normalizing.py; attention: test_against_keras_attention.py."""
+    normalises, encodes and disturbs: test_against_keras_normalizing.py; attention, recurrence:
+    test_against_keras_attention.py, test_against_keras_recurrent.py."""
     others: tuple[type, ...] = (Ranked, Merging, Permute, RepeatVector, layers.InputLayer, layers.Masking)
     others += (NormalizedRows, layers.RMSNormalization, layers.UnitNormalization, layers.PReLU, layers.Embedding)
     others += (layers.CategoryEncoding, layers.Discretization, SpatialDropout, layers.AlphaDropout)
     others += (layers.GaussianNoise, layers.GaussianDropout, layers.ActivityRegularization, layers.MultiHeadAttention)
+    others += (layers.RNN, layers.Bidirectional, layers.TimeDistributed)
     of_rows = {name for name, kind in TABLE.items() if not issubclass(kind, others)}
     assert {type(layer).__name__ for layer in varied().layers} == of_rows
 

@@ -68,6 +68,41 @@ LAYERS = {
 }
 
 
+SEQUENCES = {
+    "SimpleRNN": lambda: [L.SimpleRNN(3, activation="relu")],
+    "LSTM": lambda: [L.LSTM(3, return_sequences=True, dropout=0.2), L.LSTM(2, unit_forget_bias=False)],
+    "GRU": lambda: [L.Masking(0.5), L.GRU(3, recurrent_dropout=0.1, seed=2, reset_after=False, go_backwards=True)],
+    "RNN": lambda: [L.RNN([L.GRUCell(3), L.LSTMCell(2), L.GRUCell(2, use_bias=False)])],
+    "Bidirectional": lambda: [L.Bidirectional(L.GRU(3, return_sequences=True), "sum"), L.Bidirectional(L.LSTM(2))],
+    "TimeDistributed": lambda: [
+        L.TimeDistributed(L.Dense(3, activation="gelu")),
+        L.Bidirectional(L.RNN(L.LSTMCell(2))),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_every_layer_of_sequences_there_and_back(tmp_path: Path, name: str) -> None:
+    made = keras.Sequential([L.Input((2, 2)), *SEQUENCES[name](), L.Flatten(), L.Dense(3)])
+    shuffled_weights(made).save(tmp_path / "theirs.keras")
+    mine = load_keras(tmp_path / "theirs.keras")
+    x = rows()[0].reshape(-1, 2, 2)
+    require_same_answers(mine, made, x)
+    save_keras(mine, tmp_path / "mine.keras")
+    back = keras.models.load_model(tmp_path / "mine.keras")
+    require_same_answers(mine, back, x)
+    told, expected = (json.dumps([layer.get_config() for layer in one.layers], sort_keys=True) for one in (back, made))
+    assert told == expected
+    again = load_keras(tmp_path / "mine.keras")
+    mine.save_weights(tmp_path / "mine.weights.h5")
+    again.set_weights([np.zeros_like(weight) for weight in again.get_weights()])
+    again.load_weights(tmp_path / "mine.weights.h5")
+    back.load_weights(tmp_path / "mine.weights.h5")
+    for weight, other, theirs in zip(mine.get_weights(), again.get_weights(), back.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, other)
+        np.testing.assert_array_equal(weight, theirs)
+
+
 AUGMENTATIONS = {
     "RandomTranslation": lambda: L.RandomTranslation(0.1, (-0.2, 0.3), "wrap", "nearest", seed=1, fill_value=0.5),
     "RandomRotation": lambda: L.RandomRotation(0.1),
@@ -241,7 +276,7 @@ REFUSED = {
     "layer as activation": (lambda: sequential(L.Dense(3, activation=L.LeakyReLU())), "LeakyReLU as activation"),
     "constraint": (lambda: sequential(L.Dense(3, kernel_constraint="non_neg")), "kernel_constraint"),
     "mixed precision": (lambda: sequential(L.Dense(3, dtype="mixed_float16")), "float32"),
-    "recurrent": (lambda: sequential(L.LSTM(3), shape=(5, 2)), "LSTM"),
+    "recurrent over images": (lambda: sequential(L.ConvLSTM1D(3, 2), shape=(5, 4, 2)), "ConvLSTM1D"),
     "channels first": (lambda: sequential(L.MaxPooling1D(data_format="channels_first"), shape=(5, 2)), "come last"),
     "unknown length": (lambda: sequential(L.Activation("relu"), shape=(None,)), "known"),
 }

@@ -21,17 +21,17 @@ from edgeling.graph.types import Array, DType, TensorType
 from edgeling.passes.quantize import quantize
 from tests.codegen.networks import TUTORIALS
 from tests.fuzz.mutate import mutate_array, mutate_json
-from tests.graph.examples import IMAGE, ODD_ATTRIBUTES, M, R, S, example_of, t
+from tests.graph.examples import IMAGE, MAPS, ODD_ATTRIBUTES, M, R, S, example_of, t
 from tests.support.sanitized import missing, run_sanitized
 
-DRAWN, NODES, FORGED, TRIES = 60, 25, 40, 8000
+DRAWN, NODES, FORGED, TRIES = 66, 25, 40, 8000
 LARGEST_BYTES = 1 << 20
 needs_sanitizers = pytest.mark.skipif(bool(missing()), reason=missing())
 INPUTS = (
     M, M, R, t(2), S, S, t(2, 1), t(3, 4), t(4), t(2, 5), t(2, 3, dtype=DType.INT8),
     t(2, 3, dtype=DType.INT16), t(dtype=DType.UINT32),
     t(2, 3, dtype=DType.INT32), t(2, 2), t(5, 3), t(2, 6), IMAGE, t(2, 3, 1, 6), t(6), t(1, 2, 5, 6), t(1, 2, 3, 2),
-    t(2, 3, 4),
+    t(2, 3, 4), t(2, 9), t(2, 12), MAPS,
 )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ import numpy as np
 from edgeling.graph import Graph
 from edgeling.graph.batch import with_batch
 from edgeling.graph.meaning import evaluate
+from edgeling.graph.recurrent import gru_gates, lstm_gates
 from edgeling.graph.scan import Scan
 from edgeling.graph.types import Array, DType, Node
 from edgeling.models import session
@@ -157,20 +158,45 @@ def _terms(graph: Graph, node: Node) -> float:
 def _summands(node: Node, operands: Sequence[Array]) -> list[Any]:
     """For each result, the largest number within the operation that it is left of when others have been taken away."""
     function, (first, *others) = node.attributes.get("function", ""), operands
+    if node.operation in OWN_SUMMANDS:
+        return OWN_SUMMANDS[node.operation](node.attributes, *operands)
     if node.operation == "ftrl_update":
         _, accumulator, _, rate = others  # powers of the accumulator before and after, divided by the rate, times w
         powers = np.power(accumulator, node.attributes["power"]) / rate
         return [np.abs(first) + node.attributes["l1"] / powers, 0.0, powers * np.abs(first)]
     if node.operation in ("loss", "loss_gradient", "normalize_gradient"):
         return [_loss_summand(function, *operands) if function else _normalized_summand(node.attributes, *operands)]
-    if node.operation in OWN_SUMMANDS:
-        return OWN_SUMMANDS[node.operation](node.attributes, *operands)
     if node.operation == "activation_gradient":
         # mish's has x * (1 - t * t), t = tanh(softplus(x)), which is 1 to the last bit from x = 10 on
         return [np.abs(first) * (1 + np.minimum(np.abs(others[0]), 10) if function == "mish" else 1)]
     if function in SUMMANDS:
         return [SUMMANDS[function](first @ others[0] + others[1] if node.operation == "dense" else first)]
     return [0.0] * len(node.outputs)
+
+
+def _lstm_summands(a: Mapping[str, Any], x: Array, g: Array, c: Array) -> list[Any]:
+    """Of gates: a state is the sum of two parts."""
+    i, f, n, o = np.abs(np.split(lstm_gates(a, x, g, c)[2], 4, axis=1))
+    parts = f * np.abs(c) + (1 + i) * n
+    return [(1 + o) * parts, parts, 1.0]
+
+
+def _lstm_gradient_summands(_: Mapping[str, Any], *operands: Array) -> list[Any]:
+    """Of gradients: slopes such as 1 - t * t are in them."""
+    dh, dc, gates, c = map(np.abs, operands)
+    total = (dh + dc) * (1 + sum(np.split(gates, 4, axis=1)) + c) ** 2
+    return [np.tile(total, 4), total]
+
+
+def _gru_summands(a: Mapping[str, Any], x: Array, g: Array, h: Array) -> list[Any]:
+    z, r, n = np.abs(np.split(gru_gates(a, x, g, h)[1], 3, axis=1))
+    return [(1 + z) * (np.abs(h) + n), 1 + np.tile(r * np.abs(np.split(g, 3, axis=1)[2]), 3)]
+
+
+def _gru_gradient_summands(_: Mapping[str, Any], *operands: Array) -> list[Any]:
+    dh, gates, g, h = map(np.abs, operands)
+    total = dh * (1 + sum(np.split(gates, 3, axis=1)) + h) * (1 + np.split(g, 3, axis=1)[2])
+    return [np.tile(total, 3), np.tile(total, 3), total]
 
 
 def _normalized_summand(attributes: Mapping[str, Any], dy: Array, x: Array) -> Array:
@@ -211,6 +237,10 @@ def _loss_summand(function: str, *operands: Array) -> Any:
 
 
 OWN_SUMMANDS: dict[str, Callable[..., list[Any]]] = {
+    "lstm_gates": _lstm_summands,
+    "lstm_gates_gradient": _lstm_gradient_summands,
+    "gru_gates": _gru_summands,
+    "gru_gates_gradient": _gru_gradient_summands,
     **dict.fromkeys(("normalize_batch", "normalize_batch_gradient"), _batch_summands),
     "log_softmax": lambda *_: [1.0],  # the sum of exponentials whose logarithm is taken
     "random_affine": lambda a, *_: [_affine_summand(*a["size"])],

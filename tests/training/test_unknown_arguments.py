@@ -29,6 +29,9 @@ NEEDED: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("SpatialDropout1D", "SpatialDropout2D"), (0.5,)),
     "CategoryEncoding": (3,), "Discretization": ([1.0],), "Dot": (1,), "Embedding": (3, 2),
     "MultiHeadAttention": (2, 3),
+    **dict.fromkeys(("SimpleRNN", "LSTM", "GRU", "SimpleRNNCell", "LSTMCell", "GRUCell"), (3,)),
+    "RNN": (layers.LSTMCell(3),), "StackedRNNCells": ([layers.LSTMCell(3)],),
+    "Bidirectional": (layers.LSTM(3),), "TimeDistributed": (layers.Dense(3),),
     **dict.fromkeys(losses.FUNCTIONS, (np.ones((2, 2)), np.ones((2, 2)))),
     **{name: (np.ones(2),) for name, f in vars(activations).items() if isinstance(f, activations.ActivationFunction)},
 }  # fmt: skip

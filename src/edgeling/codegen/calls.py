@@ -114,6 +114,23 @@ def _binary(name: str) -> Call:
     return Call("elementwise", lambda site: binary_call(site, name), in_place=(0, 1))
 
 
+def _gates(name: str) -> Line:
+    def line(site: Site) -> str:
+        units = next(i for i, kind in enumerate(site.input_types) if kind.shape == site.input_types[-1].shape)
+        recurrent = f"EDGELING_{site.attributes['recurrent_function'].upper()}"
+        alphas = site.float("alpha"), site.float("recurrent_alpha")
+        return site.call(name, site.length(units, 0), site.length(units, 1), site.function(), recurrent, *alphas)
+
+    return line
+
+
+def _reverse(site: Site) -> str:
+    axis, value = site.attributes["axis"], site.node.inputs[0]
+    rank = len(site.input_types[0].shape)
+    sizes = (site.dimensions.product(value, axes) for axes in (range(axis), (axis,), range(axis + 1, rank)))
+    return site.call("reverse", *sizes)
+
+
 FLOAT_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     **{name: _binary(name) for name in ("add", "subtract", "multiply", "divide")},
     "maximum": Call("elementwise", lambda site: binary_call(site, "maximum_of"), in_place=(0, 1)),
@@ -132,6 +149,11 @@ FLOAT_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "sum": Call("sum", sum_call),
     "activation": Call("activation", _activation("activation"), in_place=(0,)),
     "activation_gradient": Call("activation", _activation("activation_gradient"), in_place=(0, 1)),
+    "lstm_gates": Call("gates", _gates("lstm_gates"), in_place=(0, 1, 2)),
+    "lstm_gates_gradient": Call("gates", _gates("lstm_gates_gradient"), in_place=(0, 1, 2, 3)),
+    "gru_gates": Call("gates", _gates("gru_gates"), in_place=(0, 1, 2)),
+    "gru_gates_gradient": Call("gates", _gates("gru_gates_gradient"), in_place=(0, 1, 2, 3)),
+    "reverse": Call("gates", _reverse),
     "dense": DENSE_CALLS,
     "matmul": MATMUL_CALLS,
     "softmax": Call("softmax", _by_row("softmax"), in_place=(0,)),

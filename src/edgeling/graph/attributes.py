@@ -14,7 +14,7 @@ from edgeling.graph.calendar import DAY_MINUTES, LARGEST_EPOCH_DAYS, PARTS
 from edgeling.graph.integer import INT8_MAX, INT8_MIN, LARGEST_ZERO_POINT
 from edgeling.graph.limits import MAX_ELEMENTS, MAX_RANK
 from edgeling.graph.losses import CROSS_ENTROPIES, LOSSES, METRICS
-from edgeling.graph.operations import COMPARISONS, MANY, OPERATIONS
+from edgeling.graph.operations import COMPARISONS, GATES, MANY, OPERATIONS
 from edgeling.graph.types import LARGEST_FLOAT32, Attribute, Graph
 
 FUNCTIONS: Mapping[str, Collection[str]] = {
@@ -26,7 +26,9 @@ FUNCTIONS: Mapping[str, Collection[str]] = {
     "compare": COMPARISONS,
     "random_affine": AFFINES,
     **dict.fromkeys(("affine_transform", "affine_transform_gradient"), FILLS),
+    **dict.fromkeys(GATES, ACTIVATIONS),
 }
+_FUNCTION_NAMES = {"function", "recurrent_function"}
 
 LARGEST_RATE = 1 - 2.0**-24  # of dropout: the largest float32 below 1, whose complement can be divided by
 _FRACTION = {
@@ -120,11 +122,11 @@ def complete_attributes(operation: str, inputs: int, attributes: Mapping[str, An
             raise GraphError(f"{name!r} of {operation} is a {kind}", received=repr(value)[:200])
         _require_range(operation, name, value)
     complete = {**spec.attributes, **attributes}
-    if operation in FUNCTIONS and complete["function"] not in FUNCTIONS[operation]:
-        raise GraphError(
-            f"the function of {operation} is one of {', '.join(FUNCTIONS[operation])}",
-            received=repr(complete["function"]),
-        )
+    for name in complete.keys() & _FUNCTION_NAMES if operation in FUNCTIONS else ():
+        if complete[name] not in FUNCTIONS[operation]:
+            raise GraphError(
+                f"the {name} of {operation} is one of {', '.join(FUNCTIONS[operation])}", received=repr(complete[name])
+            )
     return complete
 
 

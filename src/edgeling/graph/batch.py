@@ -15,6 +15,7 @@ from typing import Any
 from edgeling.errors import GraphError, UnsupportedError
 from edgeling.graph.check import check
 from edgeling.graph.naming import unused
+from edgeling.graph.operations import GATES
 from edgeling.graph.scan import Scan
 from edgeling.graph.type_rules import infer
 from edgeling.graph.types import Graph, Node, TensorType
@@ -34,6 +35,7 @@ _OVER_LAST_AXIS = {
 }
 # Operations whose inputs are as long as each other: one that is the same for every row is repeated.
 _ALL_BATCHED = {
+    *GATES,
     "concatenate", "activation_gradient", "softmax_gradient", "log_softmax_gradient", "normalize_gradient",
     "larger_gradient",
     "max_pool_gradient",
@@ -104,6 +106,15 @@ class _Batching:
         self._require_row(value)
         return self._add("broadcast", (value,), f"{value}_rows", shape=(self.rows, *self.types[value].shape[1:]))
 
+    def _repeated(self, value: str) -> str:
+        """As :meth:`broadcast`, of any number of lines for each row: what loops over parts of rows begin with."""
+        first, *others = self.types[value].shape
+        if value in self.batched or first == 1:
+            return self.broadcast(value)
+        apart = self._add("reshape", (value,), f"{value}_apart", shape=(1, first, *others))
+        each = self._add("broadcast", (apart,), f"{value}_rows", shape=(self.rows, first, *others))
+        return self._add("reshape", (each,), f"{value}_lines", shape=(self.rows * first, *others))
+
     def _add(self, operation: str, inputs: tuple[str, ...], name: str, **attributes: Any) -> str:
         name = unused(name, self.types)
         (self.types[name],) = infer(operation, tuple(self.types[i] for i in inputs), attributes)
@@ -161,7 +172,7 @@ class _Batching:
         carried, sequences, captured = scan.split_inputs(node.inputs)
         if any(axis == 0 for axis in scan.axes):
             raise _mixed(node)
-        carried = tuple(map(self.broadcast, carried))
+        carried = tuple(map(self._repeated, carried))
         given = (*carried, *sequences, *captured)
         inside = frozenset(
             name for name, value in zip(scan.body.inputs, given, strict=True) if value in self.batched

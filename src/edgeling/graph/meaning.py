@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from edgeling.errors import GraphError
-from edgeling.graph import affine, integer, integer16, integer_elementwise, losses
+from edgeling.graph import affine, integer, integer16, integer_elementwise, losses, recurrent
 from edgeling.graph.activations import ACTIVATIONS, log_softmax
 from edgeling.graph.calendar import calendar_parts
 from edgeling.graph.random import DROPOUT_STREAM, NOISE_STREAM, random_normal, random_uniform
@@ -244,6 +244,8 @@ MEANINGS: dict[str, Meaning] = {
     "sum": lambda a, x: axes_sum(x, a["axes"]),
     "broadcast": lambda a, x: np.broadcast_to(x, a["shape"]),
     "reshape": lambda a, x: np.reshape(x, a["shape"]),
+    "reverse": lambda a, x: np.flip(x, a["axis"]),
+    **recurrent.MEANINGS,
     "softmax": _softmax,
     "softmax_gradient": _softmax_gradient,
     "log_softmax": lambda _, x: log_softmax(x),

@@ -162,7 +162,23 @@ TRAINING = {
     "count": Operation("step + 1, an uint32 scalar", 1),
 }  # fmt: skip
 
+_GATES: Mapping[str, Attribute] = {
+    "function": "tanh", "alpha": 0.0, "recurrent_function": "sigmoid", "recurrent_alpha": 0.0,
+}  # fmt: skip
+RECURRENT = {
+    "lstm_gates": Operation(
+        "(x, g [n,4u], c [n,u]) -> h = o tanh(c'), c' = f c + i n, gates, of the gates i, f, n, o of x + g; see "
+        "`recurrent.py`", 3, _GATES,
+    ),
+    "gru_gates": Operation(
+        "(x, g [n,3u], h [n,u]) -> h' = z h + (1 - z) tanh(x_n + r g_n), gates, of the gates z, r of x + g", 3, _GATES,
+    ),
+    "reverse": Operation("the slices along an axis in reverse order", 1, {"axis": 0}, work="none"),
+}  # fmt: skip
+
 BACKWARDS = {
+    "lstm_gates_gradient": Operation("(dh, dc', gates, c) -> d(x + g), dc", 4, _GATES),
+    "gru_gates_gradient": Operation("(dh', gates, g, h) -> dx, dg, dh", 4, _GATES),
     "embedding_gradient": Operation(
         "(dy [n, k * w], codes [n, k]) -> d_table [depth, w]", 2, {"starts": (0,), "sizes": (1,), "depth": 1},
         work="inputs",
@@ -291,7 +307,9 @@ REGIONS = {
     ),
 }  # fmt: skip
 
+GATES = ("lstm_gates", "lstm_gates_gradient", "gru_gates", "gru_gates_gradient")
+
 OPERATIONS: Mapping[str, Operation] = {
-    **ELEMENTWISE, **LINEAR, **WINDOWS, **SHAPING, **NORMALISING, **PREPARATION, **TRAINING, **BACKWARDS, **UPDATES,
-    **INT8, **QUANTIZED, **REGIONS,
+    **ELEMENTWISE, **LINEAR, **WINDOWS, **SHAPING, **NORMALISING, **PREPARATION, **TRAINING, **RECURRENT, **BACKWARDS,
+    **UPDATES, **INT8, **QUANTIZED, **REGIONS,
 }  # fmt: skip

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from edgeling.errors import GraphError
-from edgeling.graph import integer, integer16
+from edgeling.graph import integer, integer16, recurrent
 from edgeling.graph.calendar import DAY_MINUTES
 from edgeling.graph.limits import LARGEST_SUM, check_type
 from edgeling.graph.losses import LOSSES
@@ -383,6 +383,11 @@ def _sum_quantized(types: Types, attributes: Mapping[str, Any]) -> Types:
     return _like(x, [1 if i in axes else n for i, n in enumerate(x.shape)])
 
 
+def _reverse(types: Types, attributes: Mapping[str, Any]) -> Types:
+    require(0 <= attributes["axis"] < len(types[0].shape), "the axis exists", types)
+    return (types[0],)
+
+
 TYPE_RULES: dict[str, TypeRule] = {
     **dict.fromkeys(("add", "subtract", "multiply", "divide", "maximum", "minimum"), _broadcast_all),
     **dict.fromkeys(("compare", "select"), _broadcast_all),
@@ -448,7 +453,9 @@ TYPE_RULES: dict[str, TypeRule] = {
     "scale_quantized": _last_axis(_scale_quantized),
     "sum_quantized": _sum_quantized,
     "scan": scan_types,
+    "reverse": _reverse,
     **WINDOW_RULES,
+    **recurrent.RULES,
 }
 
 

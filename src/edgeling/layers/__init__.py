@@ -4,6 +4,7 @@
 from edgeling.layers.attention import AdditiveAttention, Attention
 from edgeling.layers.augmentation import RandomFlip, RandomRotation, RandomTranslation, RandomZoom
 from edgeling.layers.base import Layer
+from edgeling.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from edgeling.layers.convolutional import (
     Conv1D,
     Conv1DTranspose,
@@ -69,6 +70,7 @@ from edgeling.layers.pooling import (
     MaxPooling1D,
     MaxPooling2D,
 )
+from edgeling.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
 from edgeling.layers.registry import get
 from edgeling.layers.reshaping import (
     Cropping1D,
@@ -86,6 +88,7 @@ from edgeling.layers.row_normalization import (
     RMSNormalization,
     UnitNormalization,
 )
+from edgeling.layers.wrappers import Bidirectional, TimeDistributed
 
 __all__ = [
     "AdditiveAttention",
@@ -107,6 +110,16 @@ __all__ = [
     "LayerNormalization",
     "RMSNormalization",
     "UnitNormalization",
+    "GRUCell",
+    "LSTMCell",
+    "SimpleRNNCell",
+    "StackedRNNCells",
+    "GRU",
+    "LSTM",
+    "RNN",
+    "SimpleRNN",
+    "Bidirectional",
+    "TimeDistributed",
     "Activation",
     "Add",
     "Average",

@@ -74,6 +74,7 @@ from edgeling.layers.pooling import (
     MaxPooling1D,
     MaxPooling2D,
 )
+from edgeling.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
 from edgeling.layers.reshaping import (
     Cropping1D,
     Cropping2D,
@@ -90,6 +91,7 @@ from edgeling.layers.row_normalization import (
     RMSNormalization,
     UnitNormalization,
 )
+from edgeling.layers.wrappers import Bidirectional, TimeDistributed
 
 _CLASSES: tuple[type[Layer], ...] = (
     InputLayer, Dense, Activation, ReLU, LeakyReLU, ELU, Softmax, Dropout, Flatten, BatchNormalization, Normalization,
@@ -98,6 +100,7 @@ _CLASSES: tuple[type[Layer], ...] = (
     GlobalAveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D, MaxPooling1D, MaxPooling2D, Cropping1D,
     Cropping2D, Permute, RepeatVector, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D,
     RandomFlip, RandomRotation, RandomTranslation, RandomZoom,
+    Bidirectional, GRU, LSTM, RNN, SimpleRNN, TimeDistributed,
     Add, Average, Concatenate, Dot, Masking, Maximum, Minimum, Multiply, Subtract,
     AdditiveAttention, Attention, MultiHeadAttention,
     ActivityRegularization, AlphaDropout, CategoryEncoding, Discretization, Embedding, GaussianDropout, GaussianNoise,

@@ -301,6 +301,18 @@ def _embedding(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
     return ["", b.add("embedding_gradient", dy, codes, depth=depth, **node.attributes)]
 
 
+def _lstm_gates(b: GraphBuilder, node: Node, dh: str, dc: str, _: str) -> Sequence[str]:
+    c = node.inputs[2]
+    arriving = (dh or _zeros(b, c), dc or _zeros(b, c), node.outputs[2], c)
+    dz, dc = b.add_many("lstm_gates_gradient", *arriving, **node.attributes)
+    return [dz, dz, dc]
+
+
+def _gru_gates(b: GraphBuilder, node: Node, dh: str, _: str) -> Sequence[str]:
+    _, g, h = node.inputs
+    return b.add_many("gru_gates_gradient", dh, node.outputs[1], g, h, **node.attributes)
+
+
 def _scan(b: GraphBuilder, node: Node, *arriving: str) -> Sequence[str]:
     return scan_gradient(vector_jacobian, b, node, arriving)
 
@@ -342,6 +354,9 @@ GRADIENTS: Mapping[str, Gradient | str] = {
     "scatter": lambda b, node, dy: [b.add("gather", dy, indices=node.attributes["indices"])],
     "embedding": _embedding,
     "scan": _scan,
+    "lstm_gates": _lstm_gates,
+    "gru_gates": _gru_gates,
+    "reverse": lambda b, node, dy: [b.add("reverse", dy, axis=node.attributes["axis"])],
     "loss": _loss,
     "cross_entropy": _cross_entropy,
     "penalty": _penalty,

@@ -22,7 +22,7 @@ from edgeling.codegen.generate import kernel_text
 _DEFINITION = re.compile(r"^(?:EDGELING_KERNEL|static inline) void edgeling_(\w+)\(([^)]*)\)\s*\{", re.MULTILINE)
 _CALL = re.compile(r"\bedgeling_(\w+)\(([^;]*)\);")
 _WORD = re.compile(r"\bEDGELING_[A-Z0-9_]+\b")
-_CHOOSING = re.compile(r"function|fill_mode|interpolation|layout\w*")  # parameters that choose code
+_CHOOSING = re.compile(r"\w*function|fill_mode|interpolation|layout\w*")  # parameters that choose code
 
 
 @dataclass(frozen=True)
