@@ -11,7 +11,7 @@ Source: reverse accumulation through a loop, as in JAX's ``scan`` (Bradbury et a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -98,6 +98,48 @@ def _divide(vector_jacobian: VectorJacobian, scan: Scan, arriving: Sequence[str]
     return _Ways(joint, cotangents, gradients, back, stacked, tuple(v for v in read if v not in results))
 
 
+@dataclass(frozen=True)
+class _Late:
+    """A sum over the steps that waits for the loop's end, where it is one product (or sum) over all steps' rows.
+
+    Attributes:
+        node: what makes a step's part of the gradient: a product ``a.T @ b``, or a sum over rows.
+        shape: of the gradient.
+    """
+
+    node: Node
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, makers: Mapping[str, Node], gradient: str) -> _Late | None:
+        """Of the gradient of what is captured; None where it is another sum."""
+        node = makers.get(gradient)
+        shape = ()
+        if node is not None and node.operation == "reshape":
+            shape, node = tuple(node.attributes["shape"]), makers.get(node.inputs[0])
+        if node is None:
+            return None
+        is_product = (
+            node.operation == "matmul" and node.attributes["transpose_a"] and not node.attributes["transpose_b"]
+        )
+        is_sum = node.operation == "sum" and tuple(node.attributes["axes"]) == (0,)
+        return cls(node, shape) if is_product or is_sum else None
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What is stacked of each step."""
+        return self.node.inputs
+
+    def sum(self, builder: GraphBuilder, stacks: Mapping[str, str]) -> str:
+        """The gradient, after the loop."""
+        rows = []
+        for value in self.parts:
+            steps, of_each, *others = builder.type_of(stacks[value]).shape
+            rows.append(builder.add("reshape", stacks[value], shape=(steps * of_each, *others)))
+        total = builder.add(self.node.operation, *rows, **self.node.attributes)
+        return builder.add("reshape", total, shape=self.shape) if self.shape else total
+
+
 class _Backwards:
     """Writes the loop backwards."""
 
@@ -106,7 +148,10 @@ class _Backwards:
     ) -> None:  # fmt: skip
         self._builder, self._node, self._scan, self._ways, self._arriving = builder, node, scan, ways, arriving
         self._carried, self._slices, self._captured = scan.split_inputs(scan.body.inputs)
-        self._summed = [name for name in self._captured if name in ways.gradients]
+        with_gradients = [name for name in self._captured if name in ways.gradients]
+        made = {output: maker for maker in ways.back for output in maker.outputs}
+        self._later = {name: late for name in with_gradients if (late := _Late.of(made, ways.gradients[name]))}
+        self._summed = [name for name in with_gradients if name not in self._later]
         self._sliced = [name for name in self._slices if name in ways.gradients]
 
     def append(self, kept: Sequence[str]) -> list[str]:
@@ -121,13 +166,26 @@ class _Backwards:
         axes = [scan.stack_axes[i - scan.carried] for i in stacks] + [scan.stack_axes[i] for i in ways.stacked.values()]
         axes += [0] * len(kept) + list(scan.sequence_axes)
         axes += [scan.sequence_axes[self._slices.index(name)] for name in self._sliced]
+        axes += [0] * len(self._parts())
         loop = Scan(body, scan.length, len(initial), tuple(axes), not scan.reverse)
         stacked = [node.outputs[scan.carried + i] for i in ways.stacked.values()]
         given = (*initial, *(self._arriving[i] for i in stacks), *stacked, *kept, *sequences, *captured)
         made = iter(self._builder.add_many("scan", *given, name=f"{node.outputs[0]}_back", **loop.attributes))
         ends = [self._carried[i] for i in carried] + self._summed + self._sliced
-        found = dict(zip(ends, made, strict=True))
+        found = dict(zip(ends, made, strict=False))
+        lying = {self._ways.gradients[name]: found[name] for name in self._sliced}  # those along axis 0 are asked for
+        at_hand = {**lying, **dict(zip(ways.kept, kept, strict=True)), **dict(zip(self._parts(), made, strict=True))}
+        found |= {name: late.sum(self._builder, at_hand) for name, late in self._later.items()}
         return [found.get(name, "") for name in scan.body.inputs]
+
+    def _parts(self) -> list[str]:
+        """What the loop stacks for the sums that wait: neither kept nor stacked along axis 0 anyway."""
+        lying = {self._ways.gradients[name] for name in self._sliced if self._axis_of(name) == 0}
+        parts = (value for late in self._later.values() for value in late.parts)
+        return [value for value in dict.fromkeys(parts) if value not in lying and value not in self._ways.kept]
+
+    def _axis_of(self, sliced: str) -> int:
+        return self._scan.sequence_axes[list(self._slices).index(sliced)]
 
     def _body(self, carried: Sequence[int], stacks: Sequence[int]) -> Graph:
         ways, joint = self._ways, self._ways.joint
@@ -138,6 +196,7 @@ class _Backwards:
             builder.add("add", total, ways.gradients[name]) for total, name in zip(sums, self._summed, strict=True)
         ]
         made += [ways.gradients[name] for name in self._sliced]
+        made += self._parts()
         inputs = [ways.cotangents[i] for i in carried] + sums + [ways.cotangents[i] for i in stacks]
         inputs += [*ways.stacked, *ways.kept, *self._slices, *self._captured]
         return part(builder.graph(made), inputs, made)
