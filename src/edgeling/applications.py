@@ -11,6 +11,7 @@ one answer. ``edgeling.build`` measures flash, memory and instructions.
     mobilenet_v2                pictures                     Sandler et al., "MobileNetV2", 2018
     resnet8                     small pictures               MLPerf Tiny; He et al., 2016
     temporal_cnn                windows of sensors           Bai, Kolter, Koltun, 2018
+    tiny_transformer            windows of sensors           Vaswani et al., 2017
     dense_autoencoder           anomalies in features        MLPerf Tiny
     convolutional_autoencoder   anomalies in pictures
 """
@@ -37,6 +38,8 @@ from edgeling.layers import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
     Input,
+    LayerNormalization,
+    MultiHeadAttention,
     ReLU,
 )
 from edgeling.models import Model
@@ -50,6 +53,7 @@ BUDGETS: Mapping[str, tuple[int, int]] = {
     "mobilenet_v2": (412_770, 10_656_688),
     "resnet8": (78_426, 12_501_632),
     "temporal_cnn": (10_726, 1_278_144),
+    "tiny_transformer": (11_910, 983_232),
     "dense_autoencoder": (269_992, 264_192),
     "convolutional_autoencoder": (3_141, 501_760),
 }
@@ -168,6 +172,32 @@ def temporal_cnn(
         same = x.row[-1] == filters
         x = Add()([x if same else Conv1D(filters, 1)(x), y])
     return Model(given, _classified(GlobalAveragePooling1D()(x), classes), name=name)
+
+
+def tiny_transformer(
+    input_shape: Shape = (64, 32), classes: int = 6, width: int = 32, heads: int = 2, blocks: int = 1,
+    dropout: float = 0.1, name: str = "tiny_transformer",
+) -> Model:  # fmt: skip
+    """Blocks of attention and dense layers, each around a shortcut: [steps, channels] to classes.
+
+    Args:
+        width: channels of every step, which the heads divide.
+        heads: how many ways of looking at other steps each block has.
+        blocks: how many there are.
+        dropout: the share of values that is left out while it trains.
+    """
+    if whole("width", width) % whole("heads", heads):
+        raise UnsupportedError(
+            "the heads divide the width", received=f"width={width}, heads={heads}", remedy="width=32"
+        )
+    given = Input(tuple(input_shape))
+    x = Conv1D(width, 3, padding="same")(given)  # by it steps know their neighbours, and their order
+    for _ in range(whole("blocks", blocks)):
+        y = LayerNormalization()(x)
+        x = Add()([x, Dropout(dropout)(MultiHeadAttention(heads, width // heads)(y, y))])
+        y = Dense(2 * width, activation="relu")(LayerNormalization()(x))
+        x = Add()([x, Dropout(dropout)(Dense(width)(y))])
+    return Model(given, _classified(GlobalAveragePooling1D()(LayerNormalization()(x)), classes), name=name)
 
 
 def dense_autoencoder(

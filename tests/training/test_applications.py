@@ -26,6 +26,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "mobilenet_v2": {"input_shape": (32, 32, 1), "alpha": 0.1},
     "resnet8": {"input_shape": (8, 8, 2), "filters": 4},
     "temporal_cnn": {"input_shape": (16, 3), "filters": 8, "blocks": 2},
+    "tiny_transformer": {"input_shape": (16, 3), "width": 8},
     "dense_autoencoder": {"input_shape": (12,), "hidden": (8,), "code": 3},
     "convolutional_autoencoder": {"input_shape": (8, 12, 1), "code": 2},
 }
@@ -45,7 +46,9 @@ def test_it_takes_what_it_is_said_to_take(name: str) -> None:
     assert model.name == name
 
 
-@pytest.mark.parametrize("name", ["mlp", "ds_cnn", "temporal_cnn", "dense_autoencoder", "convolutional_autoencoder"])
+@pytest.mark.parametrize(
+    "name", ["mlp", "ds_cnn", "temporal_cnn", "tiny_transformer", "dense_autoencoder", "convolutional_autoencoder"]
+)
 def test_it_learns(name: str) -> None:
     """Its loss on the rows it learns from falls: of a network whose parts do not meet it would not."""
     set_random_seed(1)
@@ -75,6 +78,7 @@ def test_its_answers_are_of_the_right_shape_and_of_one_class_a_probability(name:
 BAD: dict[str, Callable[[], Any]] = {
     "classes is a whole number": lambda: applications.mlp(classes=0),
     "blocks is a whole number": lambda: applications.ds_cnn(blocks=0),
+    "the heads divide the width": lambda: applications.tiny_transformer(width=9),
     "alpha is a number": lambda: applications.mobilenet_v2(alpha=-1),
     "rows of one dimension": lambda: applications.dense_autoencoder((4, 4)),
     "their sides multiples of 4": lambda: applications.convolutional_autoencoder((30, 32, 1)),
