@@ -73,6 +73,7 @@ FUNCTIONS = dict(taking_anything())
 def test_all_of_them_are_known() -> None:
     assert {name for name in FUNCTIONS if "." in name} <= ANYTHING | {
         "Attention.__call__",
+        "MultiHeadAttention.__call__",
         "LossFunction.__call__",
         "ActivationFunction.__call__",
         "ActivationFunction.told",
