@@ -12,7 +12,7 @@ from typing import Any
 
 from edgeling import losses, metrics, optimizers
 from edgeling.checking import whole
-from edgeling.configurable import refuse, refuse_custom
+from edgeling.configurable import refuse_custom
 from edgeling.errors import EdgelingError, UnsupportedError
 from edgeling.formats.archive import distrust
 from edgeling.models import Model
@@ -33,7 +33,7 @@ def compile_model(model: Model, config: Any) -> None:
     settings, left_out = supported(config)
     optimizer = settings.pop("optimizer")
     if optimizer is None:
-        model.judge_by(settings["loss"], settings["metrics"], settings["weighted_metrics"])
+        model.judge_by(settings["loss"], settings["metrics"], settings["weighted_metrics"], settings["loss_weights"])
     else:
         model.compile(optimizer, **settings)
     for what, error in left_out:
@@ -67,19 +67,28 @@ def supported(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Omission]
             left_out.append((f"the {what}{_name(given)}", error))
             return None
 
-    def metrics_of(key: str) -> list[Any]:
-        each = (found("metric ", _metric, given) for given in leaves(config.get(key)))
-        return [metric for metric in each if metric is not None]
+    def metrics_of(key: str) -> Any:
+        return _each(config.get(key), lambda given: found("metric ", _metric, given))
 
     settings = {
         "optimizer": found("optimizer ", _optimizer, config.get("optimizer")),
-        "loss": found("loss ", _loss, config.get("loss")),
+        "loss": _each(config.get("loss"), lambda given: found("loss ", _loss, given)),
+        "loss_weights": found("setting loss_weights=", _loss_weights, config.get("loss_weights")),
         "metrics": metrics_of("metrics"),
         "weighted_metrics": metrics_of("weighted_metrics"),
         **{key: config[key] for key in _HOW if found(f"setting {key}=", _how, config.get(key)) is not None},
     }
-    found("setting loss_weights=", _loss_weights, config.get("loss_weights"))
     return settings, left_out
+
+
+def _each(told: Any, found: Callable[[Any], Any]) -> Any:
+    """What stands in lists and mappings of outputs, taken over; what is left out is not in them."""
+    if isinstance(told, Mapping) and "class_name" not in told:
+        return {str(key): _each(value, found) for key, value in told.items()}
+    if isinstance(told, (list, tuple)):
+        made = [_each(value, found) for value in told]
+        return [new for old, new in zip(told, made, strict=True) if new is not None or old is None]
+    return None if told is None else found(told)
 
 
 def from_keras_2(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,11 +119,8 @@ def _optimizer(given: Any) -> optimizers.Optimizer:
 
 
 def _loss(given: Any) -> Any:
-    """The one loss, taken out of a list or a mapping of outputs; Keras 2's reduction "auto" by its meaning."""
-    told = list(leaves(given))
-    if len(told) != 1:
-        raise UnsupportedError("a model has one loss", received=f"{len(told)} losses")
-    loss = _function("loss", told[0])
+    """A loss; Keras 2's reduction "auto" by its meaning."""
+    loss = _function("loss", given)
     refuse_custom(loss)
     if isinstance(loss, Mapping) and isinstance(settings := loss.get("config"), Mapping):
         reduction = settings.get("reduction", "sum_over_batch_size")
@@ -160,7 +166,6 @@ def _how(given: Any) -> Any:
     return given if given in ("auto", 0, 1) else whole("steps_per_execution", given)
 
 
-def _loss_weights(given: Any) -> None:
+def _loss_weights(given: Any) -> Any:
     weights = list(leaves(given)) if isinstance(given, (Mapping, list, tuple)) else [given]
-    if weights not in ([], [1], [None]):
-        refuse("compile", "loss_weights", given, "weight rows with sample_weight")
+    return None if weights in ([], [1], [None]) else given

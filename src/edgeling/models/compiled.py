@@ -10,7 +10,7 @@ from edgeling import losses, optimizers
 from edgeling.callbacks import History
 from edgeling.checking import whole
 from edgeling.configurable import refuse
-from edgeling.errors import UnsupportedError
+from edgeling.errors import EdgelingError, UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.layers.base import Layer
 from edgeling.models import saving
@@ -18,6 +18,7 @@ from edgeling.models.arguments import leaves
 from edgeling.models.misfits import Told, tell_of_output
 from edgeling.models.reporting import metric_directions
 from edgeling.models.session import Lent
+from edgeling.models.several import compiled_parts
 from edgeling.models.stack import Stack
 
 
@@ -34,6 +35,8 @@ class Compiled(Stack):
         self.jit_compile: Any = "auto"
         self._metrics: list[Any] = []
         self._weighted_metrics: list[Any] = []
+        self.loss_weights: Any = None
+        self.metrics_told: tuple[Any, Any] = (None, None)
         self.shuffle_seed = 0
         self.resumed: tuple[int, int] | None = None  # what a backup brought back: see `resume`
         self.calibration_rows: Array | None = None  # some of the rows last fitted, for int8; never saved
@@ -72,7 +75,6 @@ class Compiled(Stack):
             UserWarning: the loss does not fit the last activation or its units (of a model that is not built yet, and
                 of targets, ``fit`` tells).
         """
-        refuse("compile", "loss_weights", loss_weights, "weight rows with sample_weight")
         if steps_per_execution != "auto":
             whole("steps_per_execution", steps_per_execution)
         rule = optimizers.get(optimizer)
@@ -82,19 +84,26 @@ class Compiled(Stack):
                 received=f"{type(rule).__name__} after {rule.iterations} steps with another model",
                 remedy=f"optimizer={type(rule).__name__}.from_config(optimizer.get_config())",
             )
-        self.judge_by(loss, metrics, weighted_metrics)
+        self.judge_by(loss, metrics, weighted_metrics, loss_weights)
         if rule is not self.optimizer:
             self._optimizer_state = {}
         self.optimizer = rule
         self.run_eagerly, self.jit_compile, self.steps_per_execution = run_eagerly, jit_compile, steps_per_execution
         self._told_misfits = tell_of_output(self, self.loss)
 
-    def judge_by(self, loss: Any = None, metrics: Any = None, weighted_metrics: Any = None) -> None:
+    def judge_by(
+        self, loss: Any = None, metrics: Any = None, weighted_metrics: Any = None, loss_weights: Any = None
+    ) -> None:
         """The part of :meth:`compile` that ``evaluate`` needs.
 
         Raises:
             UnsupportedError: a loss or metric that is not there; nothing is changed.
         """
+        if self.built and not (len(self.output_rows) == len(self.input_rows) == 1 and len(self.output_rows[0]) == 1):
+            self._judge_several(loss, metrics, weighted_metrics, loss_weights)
+            return
+        self.loss_weights = None
+        refuse("compile of one output", "loss_weights", _but_one(loss_weights), "weight rows with sample_weight")
         for given in (loss, metrics, weighted_metrics):
             self._require_output(given)
         told, plain, weighted = (list(leaves(given)) for given in (loss, metrics, weighted_metrics))
@@ -106,6 +115,22 @@ class Compiled(Stack):
             losses.get(loss)
         self._forget_compiled()
         self.loss, self._metrics, self._weighted_metrics = loss, plain, weighted
+        self.metrics_told = plain, weighted
+
+    def _judge_several(self, loss: Any, metrics: Any, weighted_metrics: Any, loss_weights: Any) -> None:
+        """The same of several outputs: one thing for all, lists, or mappings by their names."""
+        before = self.loss, self.loss_weights, self.metrics_told
+        self.loss, self.loss_weights, self.metrics_told = loss, loss_weights, (metrics, weighted_metrics)
+        try:
+            parts = compiled_parts(self)
+            for part in parts:
+                metric_directions(part.metrics, part.weighted_metrics)
+        except EdgelingError:
+            self.loss, self.loss_weights, self.metrics_told = before
+            raise
+        self._forget_compiled()
+        self._metrics = [metric for part in parts for metric in part.metrics]
+        self._weighted_metrics = [metric for part in parts for metric in part.weighted_metrics]
 
     def _require_output(self, given: Any) -> None:
         """Raise if something is given for an output that is not the last layer's."""
@@ -119,13 +144,15 @@ class Compiled(Stack):
             return None
         how: dict[str, Any] = {"run_eagerly": self.run_eagerly, "steps_per_execution": self.steps_per_execution}
         how["jit_compile"] = self.jit_compile
-        return saving.compile_config(self.optimizer, self.loss, self._metrics, self._weighted_metrics, **how)
+        how["loss_weights"] = self.loss_weights
+        return saving.compile_config(self.optimizer, self.loss, self.metrics_told[0], self.metrics_told[1], **how)
 
     def compile_from_config(self, config: Mapping[str, Any]) -> None:
         """The inverse of :meth:`get_compile_config`."""
         self.compile(
             config["optimizer"],
             config["loss"],
+            loss_weights=config.get("loss_weights"),
             metrics=config.get("metrics"),
             weighted_metrics=config.get("weighted_metrics"),
         )
@@ -138,3 +165,8 @@ class Compiled(Stack):
     def metric_direction(self, name: str) -> str | None:
         """Whether a larger value of the loss or metric of that name is better ("up"), a smaller ("down"), or None."""
         return {"loss": "down", **metric_directions(self._metrics, self._weighted_metrics)}.get(name)
+
+
+def _but_one(loss_weights: Any) -> Any:
+    """Weights of losses that say something: of one loss, another than one."""
+    return None if list(leaves(loss_weights)) in ([], [1]) else loss_weights

@@ -15,8 +15,9 @@ from edgeling.errors import TrainingError
 from edgeling.models.display import Display
 from edgeling.models.feeding import BatchFeed, RowFeed, Segment
 from edgeling.models.judging import Validation
-from edgeling.models.reporting import Logs, Report
+from edgeling.models.reporting import Logs
 from edgeling.models.session import Session
+from edgeling.models.several import AnyReport
 from edgeling.optimizers import Optimizer
 from edgeling.training.engine import Epochs
 
@@ -50,7 +51,7 @@ class Fit:
         model: Any,
         optimizer: Optimizer,
         session_of: Callable[[int], Session],
-        report: Report,
+        report: AnyReport,
         feed: RowFeed | BatchFeed,
         plan: FitPlan,
         callbacks: CallbackList,

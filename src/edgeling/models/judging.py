@@ -13,8 +13,9 @@ from edgeling.callbacks import CallbackList
 from edgeling.errors import DataError
 from edgeling.graph.types import Array
 from edgeling.models.feeding import BatchFeed
-from edgeling.models.reporting import Logs, Report
+from edgeling.models.reporting import Logs
 from edgeling.models.session import Session
+from edgeling.models.several import AnyReport
 from edgeling.training.engine import Kept, TrainingData
 
 
@@ -29,7 +30,7 @@ class Judge:
 
     model: Any
     session: Session
-    report: Report
+    report: AnyReport
     hooks: CallbackList
     batch_size: int
     per_call: int = 1

@@ -14,6 +14,12 @@ from edgeling.errors import DataError
 from edgeling.graph.types import Array
 from edgeling.network.network import inference_graph
 
+
+def is_plain(model: Any) -> bool:
+    """Whether a model has one input and one output of one dimension, which the rules here are about."""
+    return len(model.input_rows) == len(model.output_rows) == 1 and len(model.output_rows[0]) == 1
+
+
 Told = Literal["", "output", "targets"]
 """How far a compiled model has been looked at: not at all, without targets, with them."""
 
@@ -24,7 +30,7 @@ def tell_of_output(model: Any, loss: Any) -> Told:
     Warns:
         UserWarning: what was seen, and what to do.
     """
-    if not model.built or loss in (None, "crossentropy", "ce"):
+    if not model.built or not is_plain(model) or loss in (None, "crossentropy", "ce"):
         return ""
     try:
         graph = inference_graph(model.network(), frozen=False)

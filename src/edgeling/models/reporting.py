@@ -127,10 +127,10 @@ class Report:
         logs = self(means)
         if self.loss.reduction not in _MEANS:
             assert kept
-            logs["loss"] = self._batched(means[0], kept, batch_size)
+            logs["loss"] = self.batched(means[0], kept, batch_size)
         return logs
 
-    def _batched(self, mean: float, kept: Kept, batch_size: int) -> float:
+    def batched(self, mean: float, kept: Kept, batch_size: int) -> float:
         """The mean over batches, each weighing as many rows as it has, of their reduced losses; and the penalties."""
         rows = self.loss.rows(kept.y, kept.predictions)
         weights = kept.sample_weight

@@ -143,17 +143,31 @@ def _may_write(path: Path, overwrite: bool) -> None:
 
 
 def compile_config(
-    optimizer: Any, loss: Any, metrics: list[Any], weighted_metrics: list[Any], **settings: Any
+    optimizer: Any, loss: Any, metrics: Any, weighted_metrics: Any, loss_weights: Any = None, **settings: Any
 ) -> dict[str, Any]:
     """What ``compile`` was told, in Keras's form."""
     return {
         "optimizer": serialize(optimizer),
-        "loss": _plain(loss),
-        "loss_weights": None,
-        "metrics": [_plain(m) for m in metrics if _is_known(m)] or None,
-        "weighted_metrics": [_plain(m) for m in weighted_metrics if _is_known(m)] or None,
+        "loss": _structured(loss, _plain),
+        "loss_weights": loss_weights,
+        "metrics": _structured(metrics, _metric) or None,
+        "weighted_metrics": _structured(weighted_metrics, _metric) or None,
         **settings,
     }
+
+
+def _structured(told: Any, change: Callable[[Any], Any]) -> Any:
+    """What stands in lists and mappings of outputs, changed; what becomes None in a list is left out."""
+    if isinstance(told, Mapping) and "class_name" not in told:
+        return {key: _structured(value, change) for key, value in told.items()}
+    if isinstance(told, (list, tuple)):
+        changed = [_structured(value, change) for value in told]
+        return [new for old, new in zip(told, changed, strict=True) if new is not None or old is None]
+    return None if told is None else change(told)
+
+
+def _metric(metric: Any) -> Any:
+    return _plain(metric) if _is_known(metric) else None
 
 
 def _is_known(metric: Any) -> bool:

@@ -34,6 +34,7 @@ from edgeling.models.judging import Judge, Validation
 from edgeling.models.misfits import tell_of_targets
 from edgeling.models.reporting import Report
 from edgeling.models.session import Lent, Session, Traced, described, for_evaluation, for_training, lend
+from edgeling.models.several import AnyReport, SeveralReport, compiled_parts, is_plain, packed
 from edgeling.network.arrays import Rows, Several, side_by_side
 from edgeling.network.network import inference_graph
 from edgeling.network.weights import Weight
@@ -143,7 +144,8 @@ class Trainable(Compiled):
         self.shuffle_seed, self.resumed = plan.seed, None
         self.calibration_rows = example.x[:CALIBRATION_ROWS]
         size = feed.batch_size if isinstance(feed, RowFeed) else len(example.x)
-        self._told_misfits = tell_of_targets(self, loss, example.y, self._told_misfits)
+        if self._is_plain():
+            self._told_misfits = tell_of_targets(self, loss, example.y, self._told_misfits)
         hooks.tell("set_rows", FitRows(example, judged[0], size, report.objective(example.y), loss))
         sessions(size)
         plan = replace(plan, validation=self._judged(report, hooks, *judged))
@@ -189,7 +191,7 @@ class Trainable(Compiled):
         return session, data, size
 
     def _judged(
-        self, report: Report, hooks: CallbackList, data: TrainingData | BatchFeed | None, batch_size: int,
+        self, report: AnyReport, hooks: CallbackList, data: TrainingData | BatchFeed | None, batch_size: int,
         steps: int | None, every: Any,
     ) -> Validation | None:  # fmt: skip
         if data is None:
@@ -273,8 +275,9 @@ class Trainable(Compiled):
         return self._data(self._inputs_of(x), y, weights, loss)
 
     def _data(self, floats: Rows, y: Any, sample_weight: Any, loss: losses.Loss) -> TrainingData:
-        if isinstance(floats, Several) or len(self.output_rows) > 1:
-            raise UnsupportedError("a model that trains has one input and one output", received="several of them")
+        if not self._is_plain():
+            return packed(self, floats, y, sample_weight, compiled_parts(self))
+        assert not isinstance(floats, Several)
         truth, dimensions = arrays.targets(y, self._width(), loss), len(np.shape(y))
         loss.require_form(dimensions)
         rows = arrays.gathered(floats, truth, arrays.row_weights(truth, sample_weight))
@@ -331,6 +334,9 @@ class Trainable(Compiled):
                 remedy="model.compile('adam', loss)",
             )  # fmt: skip
 
+    def _is_plain(self) -> bool:
+        return is_plain(self.input_rows, self.output_rows)
+
     def _width(self) -> int:
         _, output = self._rows()
         if len(output) != 1:
@@ -341,13 +347,17 @@ class Trainable(Compiled):
 
     def _resolved_loss(self, y: Any) -> losses.Loss:
         self._require_loss()
+        if not self._is_plain():
+            return next(part.loss for part in compiled_parts(self) if part.loss is not None)
         alias = self.loss in ("crossentropy", "ce")
         target_width = arrays.raw_targets(y).shape[1] if alias else None
         return losses.get(self.loss, self._width(), target_width)
 
-    def _report(self, loss: losses.Loss, *data: TrainingData | None) -> Report:
+    def _report(self, loss: losses.Loss, *data: TrainingData | None) -> AnyReport:
         """The loss with the metrics it is reported with, for these rows."""
         given = [part for part in data if part is not None]
+        if not self._is_plain():
+            return SeveralReport(compiled_parts(self), given)
         has_weights = any(part.sample_weight is not None for part in given)
         flat = any(part.flat for part in given)
         return Report(loss, self._metrics, self._weighted_metrics, self._width(), has_weights, flat)

@@ -46,13 +46,15 @@ class TrainingData:
     """Rows to train on: x float32 [rows, features], y float32 [rows, outputs] or [rows, 1], weights [rows] or None.
 
     Attributes:
-        flat: the targets were given as [rows].
+        flat: the targets were given as [rows]; of several outputs, of each.
+        weighed_apart: the last columns of y are weights of rows, one for each output.
     """
 
     x: Array
     y: Array
     sample_weight: Array | None = None
-    flat: bool = False
+    flat: bool | tuple[bool, ...] = False
+    weighed_apart: bool = False
 
     def __getitem__(self, rows: Any) -> TrainingData:
         """Some of the rows: by an array of their numbers, or a slice."""
@@ -68,13 +70,13 @@ class Kept:
         y: float32 [rows, outputs] or [rows, 1].
         predictions: float32 [rows, outputs].
         sample_weight: [rows], or None.
-        flat: the targets were given as [rows].
+        flat: as in :class:`TrainingData`.
     """
 
     y: Array
     predictions: Array
     sample_weight: Array | None = None
-    flat: bool = False
+    flat: bool | tuple[bool, ...] = False
 
     def __getitem__(self, rows: slice) -> Kept:
         """Some of the rows."""

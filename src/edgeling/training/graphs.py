@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Protocol
 
 from edgeling.graph import Graph, GraphBuilder
@@ -66,6 +67,8 @@ class Objective:
         target_width: columns of ``y``.
         binary_labels: all labels are 0 or 1, or all -1 or 1; signed losses and metrics see -1 and 1.
         keeps_predictions: the graphs give their predictions, [rows, outputs], as their last output.
+        outputs: of a model of several inputs or outputs what each of these is to be; then loss and metrics here say
+            nothing, x and y hold all columns side by side, and each loss is an output after their sum.
     """
 
     loss: TraceableLoss
@@ -73,6 +76,27 @@ class Objective:
     target_width: int = 1
     binary_labels: bool = False
     keeps_predictions: bool = False
+    outputs: tuple[OutputObjective, ...] = ()
+
+
+@dataclass(frozen=True)
+class OutputObjective:
+    """What one of several outputs is to be.
+
+    Attributes:
+        objective: its loss and metrics; None: nothing is asked of it.
+        weight: of its loss in the sum.
+        start, width: its columns of ``y``.
+        row: the shape of one row of it; losses go over the last axis, and their mean over the others.
+        weights: the column of ``y`` that holds weights of its rows, if there is one.
+    """
+
+    objective: Objective | None
+    weight: float
+    start: int
+    width: int
+    row: tuple[int, ...]
+    weights: int | None = None
 
 
 def training_graph(
@@ -136,22 +160,94 @@ def _score(
     scalars: Sequence[str], *, training: bool,
 ) -> list[str]:  # fmt: skip
     """The graph up to its outputs: the loss, the metrics, the predictions."""
-    given = [builder.input(name, (batch, *row)) for name, row in network.inputs.items()]
+    x = _inputs(builder, network, batch)
     y = builder.input("y", (batch, objective.target_width))
     sample_weight = builder.input("sample_weight", (batch,)) if weighted else ""
     for scalar in scalars:
         builder.input(scalar, ())
     tracer = Tracer(builder, network.names, training=training, share=SHARE if SHARE in scalars else "")
-    (prediction,) = network.answer(tracer, given)
+    predictions = network.answer(tracer, x)
+    if objective.outputs:
+        return _several(tracer, objective, predictions, y, sample_weight)
+    (prediction,) = predictions
     truths = _Truths(builder, y, objective.binary_labels)
     rows = objective.loss.trace(builder, truths.of(objective.loss), prediction)
     reduction = objective.loss.reduction if training else "mean"  # of one row; its caller has the batches
-    losses = [_reduced(tracer, rows, sample_weight, reduction), *tracer.penalties()]
-    loss = losses[0]
-    for penalty in losses[1:]:
-        loss = builder.add("add", loss, penalty, name="loss")
+    loss = _with_penalties(tracer, _reduced(tracer, rows, sample_weight, reduction))
     metrics = [_mean(tracer, m.trace(builder, truths.of(m), prediction), "metric") for m in objective.metrics]
     return [loss, *metrics, *([prediction] if objective.keeps_predictions else [])]
+
+
+def _with_penalties(tracer: Tracer, loss: str) -> str:
+    for penalty in tracer.penalties():
+        loss = tracer.builder.add("add", loss, penalty, name="loss")
+    return loss
+
+
+def _inputs(builder: GraphBuilder, network: Network, batch: int) -> list[str]:
+    """The inputs: of several, columns of ``x`` side by side."""
+    if len(network.inputs) == 1:
+        return [builder.input("x", (batch, *row)) for row in network.inputs.values()]
+    sizes = [prod(row) for row in network.inputs.values()]
+    x = builder.input("x", (batch, sum(sizes)))
+    starts = [sum(sizes[:place]) for place in range(len(sizes))]
+    parts = [_columns(builder, x, start, size) for start, size in zip(starts, sizes, strict=True)]
+    rows = network.inputs.values()
+    return [builder.add("reshape", part, shape=(batch, *row)) for part, row in zip(parts, rows, strict=True)]
+
+
+def _columns(builder: GraphBuilder, rows: str, start: int, size: int) -> str:
+    batch, width = builder.type_of(rows).shape
+    return rows if size == width else builder.add("slice", rows, begin=(0, start), shape=(batch, size))
+
+
+def _several(
+    tracer: Tracer, objective: Objective, predictions: Sequence[str], y: str, sample_weight: str
+) -> list[str]:  # fmt: skip
+    """The sum of the losses, each loss with its metrics, and all predictions side by side."""
+    builder, total, logs = tracer.builder, "", list[str]()
+    for output, prediction in zip(objective.outputs, predictions, strict=True):
+        if output.objective is None:
+            continue
+        loss, metrics = _one_of_several(tracer, output, output.objective, prediction, y, sample_weight)
+        logs += [loss, *metrics]
+        share = builder.add("multiply", loss, tracer.number(output.weight)) if output.weight != 1 else loss
+        total = builder.add("add", total, share) if total else share
+    total = builder.add("reshape", _with_penalties(tracer, total), shape=(), name="loss_of_all")
+    if not objective.keeps_predictions:
+        return [total, *logs]
+    batch = builder.type_of(y).shape[0]
+    flat = [builder.add("reshape", each, shape=(batch, builder.type_of(each).size // batch)) for each in predictions]
+    return [total, *logs, flat[0] if len(flat) == 1 else builder.add("concatenate", *flat)]
+
+
+def _one_of_several(
+    tracer: Tracer, output: OutputObjective, goal: Objective, prediction: str, y: str, sample_weight: str
+) -> tuple[str, list[str]]:
+    """The loss of one output, and the means of its metrics."""
+    b, batch = tracer.builder, tracer.builder.type_of(y).shape[0]
+    places = prod(output.row[:-1])
+    matrix = b.add("reshape", prediction, shape=(batch * places, output.row[-1]))
+    own = _columns(b, y, output.start, output.width)
+    truths = _Truths(b, b.add("reshape", own, shape=(batch * places, output.width // places)), goal.binary_labels)
+    weights = sample_weight
+    if output.weights is not None:
+        weights = b.add("reshape", _columns(b, y, output.weights, 1), shape=(batch,))
+
+    def per_row(values: str) -> str:
+        """The mean over the places of each row, or what it is where there is one."""
+        if places == 1:
+            return values
+        summed = b.add("sum", b.add("reshape", values, shape=(batch, places)), axes=(1,))
+        return b.add("multiply", b.add("reshape", summed, shape=(batch,)), tracer.number(1 / places))
+
+    rows = per_row(goal.loss.trace(b, truths.of(goal.loss), matrix))
+    reduction = goal.loss.reduction if tracer.training else "mean"
+    if reduction == "sum" and places > 1:
+        rows = b.add("multiply", rows, tracer.number(places))
+    loss = b.add("reshape", _reduced(tracer, rows, weights, reduction), shape=(), name="loss_of_output")
+    metrics = [_mean(tracer, per_row(m.trace(b, truths.of(m), matrix)), "metric") for m in goal.metrics]
+    return loss, metrics
 
 
 class _Truths:
