@@ -254,14 +254,22 @@ class Trainable(Compiled):
     ) -> Any:
         """One step on all these rows; loss and metrics are those of this batch, before the step."""
         history = self.fit(
-            x, y, batch_size=len(x), verbose=0, shuffle=False, sample_weight=sample_weight, class_weight=class_weight
+            x,
+            y,
+            batch_size=len(self._inputs_of(x)),
+            verbose=0,
+            shuffle=False,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
         )
         logs = {key: values[-1] for key, values in history.history.items()}
         return logs if return_dict else _flat(logs)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of these rows, as one batch."""
-        return self.evaluate(x, y, len(x), verbose=0, sample_weight=sample_weight, return_dict=return_dict)
+        return self.evaluate(
+            x, y, len(self._inputs_of(x)), verbose=0, sample_weight=sample_weight, return_dict=return_dict
+        )
 
     def _validation(self, given: Any, loss: losses.Loss) -> TrainingData | BatchFeed:
         batches = feed_of(given)
