@@ -27,6 +27,7 @@ TAKES = {
     "reshape": set(DType),
     **{key: {DType.INT8, DType.INT16} for key in ("gather", "broadcast")},
     **{key: {DType.INT16} for key in ("requantize", "scale_quantized", "sum_quantized", "dequantize", "quantize")},
+    "lookup_int8": {DType.INT16},
 }
 SMALL = 10_000
 
@@ -104,7 +105,7 @@ def test_an_input_of_another_element_type_is_refused(operation: str) -> None:
     example = example_of(operation)
     for index, given in enumerate(example.inputs):
         kind = type_of(given)
-        free = index == (3 if operation == "quantize" else 0)
+        free = index == {"quantize": 3, "lookup_int8": 1}.get(operation, 0)
         taken = TAKES.get(operation, set()) if free else set()
         for dtype in set(DType) - {kind.dtype} - taken:
             with pytest.raises(GraphError, match=operation):
