@@ -303,7 +303,7 @@ def chosen_of(found: Mapping[str, Candidate], settings: Settings, truth: Array) 
 def _tells_more(best: Candidate, linear: Candidate, truth: Array, tried: int) -> bool:
     """Whether a network's probabilities, once corrected, are truer than the reference's by more than chance: where
     classes overlap, many more rows tell of that than of which class is the likeliest."""
-    if best.logits is None or linear.logits is None:
+    if best.logits is None or linear.logits is None or linear.scores.all():  # never wrong: nothing overlaps
         return False
     if not np.isfinite(best.logits).all() or not np.isfinite(linear.logits).all():
         return False
