@@ -88,7 +88,9 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "zeros where masked": lambda: L.GRU(3, return_sequences=True, zero_output_for_mask=True),
     "zeros at the end": lambda: L.RNN(L.LSTMCell(3), zero_output_for_mask=True),
     "at each step": lambda: L.TimeDistributed(L.Dense(4, activation="tanh")),
-    "a layer backwards of one's own": lambda: L.Bidirectional(L.GRU(3), backward_layer=L.GRU(2, go_backwards=True)),
+    "a layer backwards of one's own": lambda: L.Bidirectional(
+        L.GRU(3), backward_layer=L.GRU(3, "relu", go_backwards=True)
+    ),
 }
 
 

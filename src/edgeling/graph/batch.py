@@ -85,6 +85,7 @@ class _Batching:
     graph: Graph
     rows: int
     given: frozenset[str]
+    is_body: bool = False  # of a loop, which may go over parts of rows: several lines for each
     types: dict[str, TensorType] = field(default_factory=dict)
     batched: set[str] = field(default_factory=set)
     nodes: list[Node] = field(default_factory=list)
@@ -96,7 +97,7 @@ class _Batching:
             self._mark(name)
         for node in graph.nodes:
             self._node(node)
-        outputs = tuple(self.broadcast(output) for output in graph.outputs)
+        outputs = tuple(map(self._repeated if self.is_body else self.broadcast, graph.outputs))
         return replace(graph, outputs=outputs, nodes=tuple(self.nodes), types=self.types)
 
     def broadcast(self, value: str) -> str:
@@ -108,8 +109,10 @@ class _Batching:
 
     def _repeated(self, value: str) -> str:
         """As :meth:`broadcast`, of any number of lines for each row: what loops over parts of rows begin with."""
+        if value in self.batched:
+            return value
         first, *others = self.types[value].shape
-        if value in self.batched or first == 1:
+        if first == 1:
             return self.broadcast(value)
         apart = self._add("reshape", (value,), f"{value}_apart", shape=(1, first, *others))
         each = self._add("broadcast", (apart,), f"{value}_rows", shape=(self.rows, first, *others))
@@ -124,9 +127,10 @@ class _Batching:
 
     def _mark(self, name: str) -> None:
         """An input: its first axis becomes the batch's."""
-        self._require_row(name)
-        kind = self.types[name]
-        self.types[name] = replace(kind, shape=(self.rows, *kind.shape[1:]))
+        if not self.is_body:
+            self._require_row(name)
+        first, *others = self.types[name].shape
+        self.types[name] = replace(self.types[name], shape=(self.rows * first, *others))
         self.batched.add(name)
 
     def _require_row(self, name: str) -> None:
@@ -177,5 +181,5 @@ class _Batching:
         inside = frozenset(
             name for name, value in zip(scan.body.inputs, given, strict=True) if value in self.batched
         )  # fmt: skip
-        body = _Batching(scan.body, self.rows, inside).run()
+        body = _Batching(scan.body, self.rows, inside, is_body=True).run()
         return replace(node, inputs=given, attributes=replace(scan, body=body).attributes)

@@ -139,18 +139,18 @@ class RNN(Layer):
             steps, found = StepSequence(tracer, steps.axis, stacked), [*found, *states]
         last = found[-len(self.cells[-1].state_sizes)]
         if not self.return_sequences:
-            return self._last_output(tracer, steps, last, mask), found
+            return self._last_output(tracer, steps.axis, last, mask), found
         return (b.add("transpose", stacked, permutation=(1, 0, 2)) if not steps.axis else stacked), found
 
-    def _last_output(self, tracer: Tracer, steps: StepSequence, last: str, mask: str) -> str:
+    def _last_output(self, tracer: Tracer, axis: int, last: str, mask: str) -> str:
         """The last state, or zeros where the last step is masked and zeros are asked for."""
         if not (mask and self.zero_output_for_mask):
             return last
         b = tracer.builder
         lengths = b.type_of(mask).shape
-        at = 0 if self.go_backwards else lengths[steps.axis] - 1
-        begin, shape = ((at, 0), (1, lengths[1])) if steps.axis == 0 else ((0, at), (lengths[0], 1))
-        counts = b.add("reshape", b.add("slice", mask, begin=begin, shape=shape), shape=(steps.rows, 1))
+        at, rows = 0 if self.go_backwards else lengths[axis] - 1, lengths[1 - axis]
+        begin, shape = ((at, 0), (1, rows)) if axis == 0 else ((0, at), (rows, 1))
+        counts = b.add("reshape", b.add("slice", mask, begin=begin, shape=shape), shape=(rows, 1))
         return b.add("select", counts, last, tracer.number(0.0))
 
     def _first(self, tracer: Tracer, rows: int) -> list[str]:
