@@ -31,6 +31,7 @@ def compile_model(model: Model, config: Any) -> None:
     if not config:
         return
     settings, left_out = supported(config)
+    left_out += _of_one_output(model, settings)
     optimizer = settings.pop("optimizer")
     if optimizer is None:
         model.judge_by(settings["loss"], settings["metrics"], settings["weighted_metrics"], settings["loss_weights"])
@@ -38,6 +39,25 @@ def compile_model(model: Model, config: Any) -> None:
         model.compile(optimizer, **settings)
     for what, error in left_out:
         warnings.warn(f"{what} of the loaded model is left out, {_AGAIN}: {error}", stacklevel=4)
+
+
+def _of_one_output(model: Model, settings: dict[str, Any]) -> list[Omission]:
+    """What a model of one output cannot be told, taken out of its settings: several losses, a weight of its loss."""
+    omissions: list[Omission] = []
+    if model.built and len(model.output_rows) > 1:
+        return omissions
+    if len(list(leaves(settings["loss"]))) > 1:
+        settings["loss"] = None
+        omissions.append(("the losses", UnsupportedError("a model of one output has one loss", received="several")))
+    if settings["loss_weights"] is not None:
+        received, settings["loss_weights"] = repr(settings["loss_weights"]), None
+        omissions.append(
+            (
+                "the setting loss_weights=",
+                UnsupportedError("one loss has no weight", received=received, remedy="weight rows with sample_weight"),
+            )
+        )
+    return omissions
 
 
 def require_supported(config: Any) -> None:
