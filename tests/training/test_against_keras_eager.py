@@ -162,8 +162,6 @@ class KERAS:
 
 
 REFUSED: dict[str, Any] = {
-    "a layer's call": (layers.Layer, "call"),
-    "a built-in layer's call": (layers.Dense, "call"),
     "a model's train_step": (Sequential, "train_step"),
     "a model's test_step": (Sequential, "test_step"),
     "a model's predict_step": (Sequential, "predict_step"),
@@ -179,6 +177,28 @@ def test_methods_that_would_be_ignored_are_refused_when_the_class_is_made(name: 
     base, method = REFUSED[name]
     with pytest.raises(UnsupportedError, match=f"^{method} of a {base.__name__}.*Mine"):
         type("Mine", (base,), {method: lambda self, *a: None})
+
+
+class Twice(layers.Layer):
+    """A layer written in Python."""
+
+    def call(self, inputs: Any) -> Any:
+        return inputs * 2.0
+
+
+class Doubled(layers.Dense):
+    """One that goes on from a built-in layer's."""
+
+    def call(self, inputs: Any) -> Any:
+        return super().call(inputs) * 2.0
+
+
+def test_layers_written_in_python_compute_what_they_say() -> None:
+    np.testing.assert_array_equal(Sequential([layers.Input((4,)), Twice()]).predict(X, verbose=0), X * 2)
+    model = Sequential([layers.Input((4,)), Doubled(2)])
+    plain = Sequential([layers.Input((4,)), layers.Dense(2)])
+    plain.set_weights(model.get_weights())
+    np.testing.assert_array_equal(model.predict(X, verbose=0), plain.predict(X, verbose=0) * 2)
 
 
 def test_layers_are_not_called_with_symbols_or_rows_of_another_shape() -> None:

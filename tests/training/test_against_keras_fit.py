@@ -329,7 +329,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "batches without targets": (lambda m: m.fit(iter([X])), "needs targets"),
     "some weights": (lambda m: m.fit(iter([*batches([8]), *batches([8], True)])), "all batches have sample weights"),
     "steps of prediction": (lambda m: m.predict(X, steps=1.5), "steps is a whole number"),
-    "a mapping": (lambda m: m.fit({"a": X}, Y), "one array"),
+    "a mapping": (lambda m: m.fit({"a": X}, Y), "go by the names"),
     "another shape": (lambda m: m.build((None, 4)), r"\(3,\)"),
     "loss": (lambda m: m.compile("sgd", lambda t, p: 0), "loss"),
     "weights of losses": (lambda m: m.compile("sgd", "mse", loss_weights=[2.0]), "loss_weights"),

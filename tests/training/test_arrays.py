@@ -47,7 +47,7 @@ BAD: dict[str, tuple[Any, Any, dict[str, Any], type[Exception], str]] = {
     "split": (X, Y, {"validation_split": 1.0}, DataError, "both sides"),
     "batch size": (X, Y, {"batch_size": 0}, UnsupportedError, "batch_size is a whole number from 1"),
     "generator": ((row for row in X), Y, {}, DataError, "targets come with the batches"),
-    "dictionary": ({"a": X}, Y, {}, UnsupportedError, "one array"),
+    "dictionary": ({"a": X}, Y, {}, DataError, "go by the names"),
 }
 
 

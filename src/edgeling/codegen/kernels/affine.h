@@ -22,6 +22,9 @@ typedef struct {
 
 /* The pixel that stands for the one at an index; -1 for none. */
 EDGELING_KERNEL int32_t edgeling_filled(int fill_mode, int32_t index, int32_t length) {
+    const int32_t period = fill_mode == EDGELING_FILL_WRAP ? length : 2 * length;
+    const int32_t rest = index % period;
+    const int32_t place = rest < 0 ? rest + period : rest;
     if (index >= 0 && index < length) {
         return index;
     }
@@ -31,9 +34,6 @@ EDGELING_KERNEL int32_t edgeling_filled(int fill_mode, int32_t index, int32_t le
     if (fill_mode == EDGELING_FILL_NEAREST) {
         return index < 0 ? 0 : length - 1;
     }
-    const int32_t period = fill_mode == EDGELING_FILL_WRAP ? length : 2 * length;
-    const int32_t rest = index % period;
-    const int32_t place = rest < 0 ? rest + period : rest;
     return place < length ? place : period - 1 - place;
 }
 
@@ -74,13 +74,13 @@ EDGELING_KERNEL void edgeling_affine_transform(
                     const float first = edgeling_seen(down, right, 0, 0, width, channels, c, value, x);
                     if (interpolation != EDGELING_BILINEAR) {
                         y[c] = first;
-                        continue;
+                    } else {
+                        const float second = edgeling_seen(down, right, 0, 1, width, channels, c, value, x);
+                        const float third = edgeling_seen(down, right, 1, 0, width, channels, c, value, x);
+                        const float fourth = edgeling_seen(down, right, 1, 1, width, channels, c, value, x);
+                        y[c] = down.weight[0] * (right.weight[0] * first + right.weight[1] * second) +
+                               down.weight[1] * (right.weight[0] * third + right.weight[1] * fourth);
                     }
-                    const float second = edgeling_seen(down, right, 0, 1, width, channels, c, value, x);
-                    const float third = edgeling_seen(down, right, 1, 0, width, channels, c, value, x);
-                    const float fourth = edgeling_seen(down, right, 1, 1, width, channels, c, value, x);
-                    y[c] = down.weight[0] * (right.weight[0] * first + right.weight[1] * second) +
-                           down.weight[1] * (right.weight[0] * third + right.weight[1] * fourth);
                 }
             }
         }

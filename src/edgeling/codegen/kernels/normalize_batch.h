@@ -249,7 +249,8 @@ EDGELING_KERNEL void edgeling_batch_moments_of_blocks(
         }
         mean[c] = sum * share;
         for (int block = 0; block < blocks; block++) {
-            const float rows = (float)edgeling_batch_rows_of(work.rows, block);
+            const int count = edgeling_batch_rows_of(work.rows, block);
+            const float rows = (float)count;
             const float off = total[2 * block * n + c] / rows - mean[c];
             squares += total[(2 * block + 1) * n + c] + rows * off * off;
         }

@@ -75,7 +75,7 @@ EDGELING_KERNEL void edgeling_max_pool_gradient_channels(
         const int of_row = w.dilation_down * w.width * w.channels, of_column = w.dilation_right * w.channels;         \
         edgeling_vector_##lanes largest =                                                                             \
             EDGELING_CONST_AT(lanes, x + origin + down.first * of_row + right.first * of_column);                     \
-        edgeling_bits_##lanes place = (edgeling_bits_##lanes){0} + (down.first * w.columns + right.first);            \
+        edgeling_bits_##lanes place = (edgeling_bits_##lanes)edgeling_zeros_##lanes() + (down.first * w.columns + right.first); \
         for (int row = down.first; row < down.last; row++) {                                                          \
             for (int column = right.first; column < right.last; column++) {                                           \
                 const edgeling_vector_##lanes next =                                                                  \

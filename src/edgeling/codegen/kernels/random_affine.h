@@ -57,11 +57,12 @@ EDGELING_KERNEL void edgeling_random_affine(
     const uint32_t *EDGELING_RESTRICT step, float *EDGELING_RESTRICT maps) {
     for (int image = 0; image < images; image++, maps += 6) {
         uint32_t word[4];
+        float first, second, down, right;
         edgeling_philox(*seed, substream, (uint32_t)image, *step, EDGELING_AFFINE_STREAM, word);
-        const float first = (float)(int32_t)(word[0] >> 8) * 5.9604644775390625e-8f; /* 2^-24 */
-        const float second = together != 0 ? first : (float)(int32_t)(word[1] >> 8) * 5.9604644775390625e-8f;
-        const float down = low_down + (high_down - low_down) * first;
-        const float right = low_right + (high_right - low_right) * second;
+        first = (float)(int32_t)(word[0] >> 8) * 5.9604644775390625e-8f; /* 2^-24 */
+        second = together != 0 ? first : (float)(int32_t)(word[1] >> 8) * 5.9604644775390625e-8f;
+        down = low_down + (high_down - low_down) * first;
+        right = low_right + (high_right - low_right) * second;
         if (function == EDGELING_TRANSLATION) {
             edgeling_translation(height, width, down, right, maps);
         } else if (function == EDGELING_ROTATION) {

@@ -39,6 +39,22 @@ typedef float edgeling_vector_16 __attribute__((vector_size(64), aligned(4), may
 typedef int32_t edgeling_bits_16 __attribute__((vector_size(64)));
 #endif
 
+/* C++ knows no literals of vectors. */
+#define EDGELING_VECTOR_ZEROS(lanes)                                                                                  \
+    EDGELING_KERNEL edgeling_vector_##lanes edgeling_zeros_##lanes(void) {                                            \
+        const edgeling_vector_##lanes zeros = {0.0f};                                                                 \
+        return zeros;                                                                                                 \
+    }
+#if EDGELING_LANES > 1
+EDGELING_VECTOR_ZEROS(4)
+#endif
+#if EDGELING_LANES >= 8
+EDGELING_VECTOR_ZEROS(8)
+#endif
+#if EDGELING_LANES >= 16
+EDGELING_VECTOR_ZEROS(16)
+#endif
+
 /* `chosen` where a lane of `is` has all bits set, `other` elsewhere. */
 #define EDGELING_VECTOR_CHOICE(lanes, is, chosen, other)                                                              \
     ((edgeling_vector_##lanes)(((edgeling_bits_##lanes)(is) & (edgeling_bits_##lanes)(chosen)) |                      \
@@ -54,9 +70,9 @@ typedef int32_t edgeling_bits_16 __attribute__((vector_size(64)));
 
 /* A vector of one number. */
 #define EDGELING_VECTOR_OF_1(x) (x)
-#define EDGELING_VECTOR_OF_4(x) ((edgeling_vector_4){0.0f} + (x))
-#define EDGELING_VECTOR_OF_8(x) ((edgeling_vector_8){0.0f} + (x))
-#define EDGELING_VECTOR_OF_16(x) ((edgeling_vector_16){0.0f} + (x))
+#define EDGELING_VECTOR_OF_4(x) (edgeling_zeros_4() + (x))
+#define EDGELING_VECTOR_OF_8(x) (edgeling_zeros_8() + (x))
+#define EDGELING_VECTOR_OF_16(x) (edgeling_zeros_16() + (x))
 
 #define EDGELING_AT(lanes, p) (*(edgeling_vector_##lanes *)(p))
 #define EDGELING_CONST_AT(lanes, p) (*(const edgeling_vector_##lanes *)(p))
