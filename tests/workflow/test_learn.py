@@ -12,6 +12,7 @@ import pytest
 
 from edgeling.data import Split, from_data
 from edgeling.errors import UnsupportedError
+from edgeling.layers import Dense
 from edgeling.workflow import learn as learning
 from edgeling.workflow.progress import Progress, Stage
 from edgeling.workflow.save import save
@@ -85,7 +86,9 @@ def test_who_asks_for_one_thing_gets_it(line: Trained) -> None:
     assert len(network.fitted.network.layers) > 1
     assert any("better than the network" in note for note in network.notes)
     assert "--recipe plain" in command_of(network)
-    assert [units.units for units in run(LINE, hidden=(3,), epochs=5).fitted.network.layers] == [3, 1]  # type: ignore[attr-defined]
+    assert [
+        each.units for each in run(LINE, hidden=(3,), epochs=5).fitted.network.layers if isinstance(each, Dense)
+    ] == [3, 1]
     assert run(CROSS, recipe="linear", epochs=5).learned.deployed == "linear"
     with pytest.raises(UnsupportedError, match="recipe"):
         run(LINE, recipe="boosted")

@@ -217,12 +217,16 @@ class Layer(Configurable, NeverCalled):
             remedy="the layers of edgeling.layers, or call(self, x), which computes with edgeling.ops",
         )  # fmt: skip
 
-    def call(self, x: Any, *others: Any, **named: Any) -> Any:
+    def call(self, *given: Any, **named: Any) -> Any:
         """What a layer of one's own computes, with :mod:`edgeling.ops`, weights and other layers.
 
         Of ours, what they compute: for classes of one's own that do something before or after it.
         """
-        return written.of_ours(self, x, *others, **named)
+        if not given:
+            raise UnsupportedError(
+                "a layer computes something of what it is given", received="nothing", remedy=f"{self.name}.call(x)"
+            )
+        return written.of_ours(self, *given, **named)
 
     def penalize(self, tracer: Tracer) -> None:
         """Add the penalties on the weights that training moves to the loss."""

@@ -212,6 +212,11 @@ class Dropout(Layer):
         self.rate, self.seed = float(rate), None if seed is None else whole("seed", seed, 0)
         if not isinstance(noise_shape, (list, tuple, type(None))):
             raise UnsupportedError("noise_shape is a tuple", received=repr(noise_shape), remedy="(None, 1, None)")
+        if odd := [n for n in noise_shape or () if n is not None and (not isinstance(n, int) or n < 1)]:
+            raise UnsupportedError(
+                "each length of noise_shape is None or a whole number above zero", received=repr(odd[0]),
+                remedy="(None, 1, None)",
+            )  # fmt: skip
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
 
     def output_shape_of(self, row: Shape) -> Shape:

@@ -165,6 +165,14 @@ class MultiHeadAttention(Layer):
         parts = (part for part in _PARTS if part != "gate" or self.use_gate)
         return tuple((f"{'_' * (part == 'gate')}{part}_dense", 1 + self.use_bias) for part in parts)
 
+    def build(self, input_shape: Any, *others: Any) -> None:
+        if others:
+            raise UnsupportedError(
+                "weights of attention are made where it is called", received=f"build with {1 + len(others)} shapes",
+                remedy="layer(query, value)",
+            )  # fmt: skip
+        super().build(input_shape)
+
     def make_for(self, rows: Sequence[Shape]) -> None:
         """Add the weights, for a query, a value and a key of these rows."""
         for part, (kernel, bias) in self._shapes(rows).items():

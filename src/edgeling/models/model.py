@@ -92,6 +92,11 @@ class Model(Trainable):
         if present() or symbols_among(x):
             return self._within(x)
         refuse_symbols(x)
+        if not self.built and isinstance(x, (list, tuple)) and len(x) > 1 and hasattr(x[0], "shape"):
+            raise DataError(
+                "a model whose inputs are not known yet is called on one array", received=f"{len(x)} arrays",
+                remedy="Model(inputs, outputs), which tells them",
+            )  # fmt: skip
         if not training:
             return self.predict(x)
         batches = [part for part in parts_of(self._inputs_of(x, finite=False)) if part is not None]

@@ -106,7 +106,7 @@ class Tracer:
     def share(self, rows: str, of_each: int = 1) -> str:
         """One over the number of rows of a value [rows, ...], of which each of the input's rows became ``of_each``."""
         if not self._share:
-            return self.number(1 / self.builder.type_of(rows).shape[0], "share")
+            return self.number(1 / (self.builder.type_of(rows).shape[0] * of_each), "share")
         if of_each == 1:
             return self._share
         return self.builder.add("multiply", self._share, self.number(1 / of_each, "share_of_each"))

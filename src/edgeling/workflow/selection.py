@@ -31,7 +31,7 @@ from edgeling.workflow.teacher import SYNTHETIC_SHARE
 FOLDS = 5
 WORTH_FOLDS = 3  # so many recipes, the first ones, are tried on several folds before more are tried on fewer
 WORTH_FITS = 60  # of work as the first fit's, all that is compared may take, within these bounds
-LEAST_BUDGET_NS, BUDGET_NS = 2e8, 1.5e9
+LEAST_BUDGET_NS, BUDGET_NS = 3e8, 1.5e9
 RARE_BUDGET_NS = 2.5e9  # one fold of a table with a rare class has a handful of its rows, which tell nothing
 SEEDS_WORTH = 1.5  # times what recipes are worth are recipes and seeds together, within the same bounds
 STEP_NS, PRODUCT_NS = 4e3, 0.1  # what a step takes at the least, and more for each row and weight: forward and back
@@ -152,9 +152,10 @@ def planned(problem: Problem, recipes: Sequence[Recipe], first: Fitted, rows: in
     seen = [each.structure for each in recipes]
     once = [COMPILE_NS * (form not in seen[:i] and i > 0) for i, form in enumerate(seen)]
     for count in (FOLDS, 3, 1) if shuffled else (1,):
-        work = np.cumsum([count * f + w + c for f, w, c in zip(fits, watched, once, strict=True)])  # one fit is watched
-        if count == 1 or work[min(len(recipes), WORTH_FOLDS) - 1] <= budget:
+        fitting = np.cumsum([count * f + w for f, w in zip(fits, watched, strict=True)])  # one fit is watched
+        if count == 1 or fitting[min(len(recipes), WORTH_FOLDS) - 1] <= budget:
             break
+    work = fitting + np.cumsum(once)
     tried = max(1, int(np.searchsorted(work, budget, side="right")))
     return WorthDoing(count, tried, min(SEEDS_WORTH * worth, most) - float(work[tried - 1]))
 
