@@ -130,3 +130,11 @@ def of_ours(layer: Any, x: Any, *others: Any, **named: Any) -> Any:
 
 def _is_value(x: Any) -> bool:
     return isinstance(x, TracedValue) or hasattr(x, "__array__")
+
+
+def required_arguments(layer: Any) -> int:
+    """How many arguments its ``call`` cannot do without."""
+    return sum(
+        p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        for p in signature(layer.call).parameters.values()
+    )

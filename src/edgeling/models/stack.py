@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from inspect import signature
 from typing import Any, Self
 
 from edgeling import layers as layer_table
@@ -17,6 +16,7 @@ from edgeling.graph.types import Array
 from edgeling.layers.base import Layer, Shape
 from edgeling.layers.input import InputLayer
 from edgeling.layers.symbolic import ArgumentPlace, SymbolicCall
+from edgeling.layers.written import required_arguments
 from edgeling.models.describing import in_model_files
 from edgeling.models.display import print_summary, shown_layers
 from edgeling.models.linking import Structure, in_order
@@ -54,7 +54,7 @@ class Stack(Layer):
             raise UnsupportedError(
                 "a model is made of edgeling.layers", received=type(layer).__name__, remedy="import it from edgeling"
             )
-        if layer.takes_several or _required(layer) > 1:
+        if layer.takes_several or required_arguments(layer) > 1:
             raise UnsupportedError(
                 "layers in a chain take one input", received=f"{type(layer).__name__} {layer.name!r}",
                 remedy="Model(inputs, outputs), where it is called on several",
@@ -497,11 +497,3 @@ def _identifier(name: str) -> str:
     """The name with everything a C identifier cannot hold replaced by ``_``."""
     cleaned = re.sub(r"[^0-9A-Za-z_]", "_", name)
     return cleaned if cleaned[:1].isalpha() else f"m_{cleaned}"
-
-
-def _required(layer: Layer) -> int:
-    """How many arguments its ``call`` cannot do without."""
-    return sum(
-        p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        for p in signature(layer.call).parameters.values()
-    )
