@@ -78,29 +78,7 @@ typedef struct {
         }                                                                                                             \
     }
 
-#if EDGELING_LANES == 1
-EDGELING_CONV_KERNEL_WIDTH(1, 4, 6)
-#define EDGELING_CONV_KERNEL_4 edgeling_conv_kernel_tiles_1_4
-#else
-EDGELING_CONV_KERNEL_WIDTH(4, 1, 12)
-#define EDGELING_CONV_KERNEL_4 edgeling_conv_kernel_tiles_4_1
-#endif
-#if EDGELING_LANES == 4
-EDGELING_CONV_KERNEL_WIDTH(4, 2, 6)
-#define EDGELING_CONV_KERNEL_8 edgeling_conv_kernel_tiles_4_2
-#elif EDGELING_LANES >= 8
-EDGELING_CONV_KERNEL_WIDTH(8, 1, 12)
-#define EDGELING_CONV_KERNEL_8 edgeling_conv_kernel_tiles_8_1
-#endif
-#if EDGELING_LANES == 8
-EDGELING_CONV_KERNEL_WIDTH(8, 2, 6)
-#define EDGELING_CONV_KERNEL_16 edgeling_conv_kernel_tiles_8_2
-#elif EDGELING_LANES >= 16
-EDGELING_CONV_KERNEL_WIDTH(16, 1, 12)
-EDGELING_CONV_KERNEL_WIDTH(16, 2, 12)
-#define EDGELING_CONV_KERNEL_16 edgeling_conv_kernel_tiles_16_1
-#define EDGELING_CONV_KERNEL_32 edgeling_conv_kernel_tiles_16_2
-#endif
+EDGELING_CONV_WIDTHS(EDGELING_CONV_KERNEL_WIDTH)
 
 /* Fewer than 4 outputs. */
 EDGELING_VECTOR_FUNCTION void edgeling_conv_kernel_narrow(
@@ -129,23 +107,23 @@ EDGELING_VECTOR_FUNCTION void edgeling_conv_kernel_elements(
             continue;
         }
         switch (width) {
-#if defined(EDGELING_CONV_KERNEL_32)
+#if defined(EDGELING_CONV_32)
         case 32:
-            EDGELING_CONV_KERNEL_32(count, s, x, dy + o, dkernel + o);
+            EDGELING_CONV_32(edgeling_conv_kernel_tiles)(count, s, x, dy + o, dkernel + o);
             break;
 #endif
-#if defined(EDGELING_CONV_KERNEL_16)
+#if defined(EDGELING_CONV_16)
         case 16:
-            EDGELING_CONV_KERNEL_16(count, s, x, dy + o, dkernel + o);
+            EDGELING_CONV_16(edgeling_conv_kernel_tiles)(count, s, x, dy + o, dkernel + o);
             break;
 #endif
-#if defined(EDGELING_CONV_KERNEL_8)
+#if defined(EDGELING_CONV_8)
         case 8:
-            EDGELING_CONV_KERNEL_8(count, s, x, dy + o, dkernel + o);
+            EDGELING_CONV_8(edgeling_conv_kernel_tiles)(count, s, x, dy + o, dkernel + o);
             break;
 #endif
         default:
-            EDGELING_CONV_KERNEL_4(count, s, x, dy + o, dkernel + o);
+            EDGELING_CONV_4(edgeling_conv_kernel_tiles)(count, s, x, dy + o, dkernel + o);
             break;
         }
     }

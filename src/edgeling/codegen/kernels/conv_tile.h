@@ -111,29 +111,28 @@ EDGELING_KERNEL int edgeling_conv_taken(int left, int most) {
         }                                                                                                             \
     }
 
+/* Widths of tiles as (lanes, vectors, positions at the most); and what a function for 4, 8... outputs is called. */
 #if EDGELING_LANES == 1
-EDGELING_CONV_WIDTH(1, 4, 6)
-#define EDGELING_CONV_4 edgeling_conv_tiles_1_4
+#define EDGELING_CONV_WIDTHS(make) make(1, 4, 6)
+#define EDGELING_CONV_4(name) name##_1_4
+#elif EDGELING_LANES == 4
+#define EDGELING_CONV_WIDTHS(make) make(4, 1, 12) make(4, 2, 6)
+#define EDGELING_CONV_4(name) name##_4_1
+#define EDGELING_CONV_8(name) name##_4_2
+#elif EDGELING_LANES == 8
+#define EDGELING_CONV_WIDTHS(make) make(4, 1, 12) make(8, 1, 12) make(8, 2, 6)
+#define EDGELING_CONV_4(name) name##_4_1
+#define EDGELING_CONV_8(name) name##_8_1
+#define EDGELING_CONV_16(name) name##_8_2
 #else
-EDGELING_CONV_WIDTH(4, 1, 12)
-#define EDGELING_CONV_4 edgeling_conv_tiles_4_1
+#define EDGELING_CONV_WIDTHS(make) make(4, 1, 12) make(8, 1, 12) make(16, 1, 12) make(16, 2, 12)
+#define EDGELING_CONV_4(name) name##_4_1
+#define EDGELING_CONV_8(name) name##_8_1
+#define EDGELING_CONV_16(name) name##_16_1
+#define EDGELING_CONV_32(name) name##_16_2
 #endif
-#if EDGELING_LANES == 4
-EDGELING_CONV_WIDTH(4, 2, 6)
-#define EDGELING_CONV_8 edgeling_conv_tiles_4_2
-#elif EDGELING_LANES >= 8
-EDGELING_CONV_WIDTH(8, 1, 12)
-#define EDGELING_CONV_8 edgeling_conv_tiles_8_1
-#endif
-#if EDGELING_LANES == 8
-EDGELING_CONV_WIDTH(8, 2, 6)
-#define EDGELING_CONV_16 edgeling_conv_tiles_8_2
-#elif EDGELING_LANES >= 16
-EDGELING_CONV_WIDTH(16, 1, 12)
-EDGELING_CONV_WIDTH(16, 2, 12)
-#define EDGELING_CONV_16 edgeling_conv_tiles_16_1
-#define EDGELING_CONV_32 edgeling_conv_tiles_16_2
-#endif
+
+EDGELING_CONV_WIDTHS(EDGELING_CONV_WIDTH)
 
 /* How many channels the next tiles take: at most `columns`, but 4 at least. */
 EDGELING_KERNEL int edgeling_conv_width(int columns) {
@@ -151,21 +150,21 @@ EDGELING_KERNEL void edgeling_conv_positions(
     switch (width) {
 #if defined(EDGELING_CONV_32)
     case 32:
-        EDGELING_CONV_32(count, s, x, weights, start, y);
+        EDGELING_CONV_32(edgeling_conv_tiles)(count, s, x, weights, start, y);
         break;
 #endif
 #if defined(EDGELING_CONV_16)
     case 16:
-        EDGELING_CONV_16(count, s, x, weights, start, y);
+        EDGELING_CONV_16(edgeling_conv_tiles)(count, s, x, weights, start, y);
         break;
 #endif
 #if defined(EDGELING_CONV_8)
     case 8:
-        EDGELING_CONV_8(count, s, x, weights, start, y);
+        EDGELING_CONV_8(edgeling_conv_tiles)(count, s, x, weights, start, y);
         break;
 #endif
     default:
-        EDGELING_CONV_4(count, s, x, weights, start, y);
+        EDGELING_CONV_4(edgeling_conv_tiles)(count, s, x, weights, start, y);
         break;
     }
 }

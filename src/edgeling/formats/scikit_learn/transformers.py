@@ -131,9 +131,14 @@ def _missing_category(state: State, column: int) -> UnsupportedError:
     )  # fmt: skip
 
 
-def _one_hot(state: State, it: Any) -> State:
-    if getattr(it, "infrequent_categories_", None) and any(c is not None for c in it.infrequent_categories_):
+def _require_each_category(it: Any) -> None:
+    """Raise where an encoder takes rare categories for one."""
+    if any(rare is not None for rare in getattr(it, "infrequent_categories_", None) or ()):
         refuse(it, "min_frequency", "an encoder without min_frequency and max_categories")
+
+
+def _one_hot(state: State, it: Any) -> State:
+    _require_each_category(it)
     parts = []
     for i, categories in enumerate(it.categories_):
         found = _indicators(state, i, list(categories))
@@ -144,8 +149,7 @@ def _one_hot(state: State, it: Any) -> State:
 
 
 def _ordinal(state: State, it: Any) -> State:
-    if getattr(it, "infrequent_categories_", None) and any(c is not None for c in it.infrequent_categories_):
-        refuse(it, "min_frequency", "an encoder without min_frequency and max_categories")
+    _require_each_category(it)
     unknown = 0.0 if it.handle_unknown == "error" else float(it.unknown_value)
     if np.isnan(unknown):
         refuse(it, "unknown_value", "unknown_value=-1")
