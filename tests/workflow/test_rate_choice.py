@@ -50,6 +50,14 @@ def chosen(recipe: Recipe, **settings: Any) -> Any:
     return selection, *with_found_rate(problem, recipe, selection, cut)
 
 
+def test_a_recipe_that_begins_at_the_linear_reference_is_not_asked_for_its_rate() -> None:
+    """Its loss has fallen already: a range test would tell it to stand still."""
+    before, after, recipe, told = chosen(replace(PLAIN, skips=True))
+    assert after is before
+    assert told.found is told.tried is None
+    assert told.used == recipe.learning_rate == PLAIN.learning_rate
+
+
 def test_a_rate_far_too_small_gives_way_to_the_one_found() -> None:
     before, after, recipe, told = chosen(replace(PLAIN, learning_rate=SMALL))
     assert told.used == told.tried == recipe.learning_rate > SMALL * ALIKE

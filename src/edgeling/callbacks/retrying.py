@@ -22,6 +22,7 @@ from edgeling.utils import seeds_apart
 
 MOST_STEPS = 2000
 MOST_PRODUCTS = 1e9  # multiplications of one retry, some tenths of a second
+MOST_WIDER = 2  # times that, of one with more units
 LEAST_LONGER = 3  # times the steps, where longer was asked for: fewer would tell nothing
 MOST_ROWS = 20_000  # of which any are used
 LEAST_APART = 200  # rows of which a quarter may be kept apart: fifty tell a gain from chance
@@ -59,12 +60,15 @@ class Retries:
         affordable = int(MOST_PRODUCTS / max(products, 1))
         self._done, self._rate, self._steps = steps, rate, max(1, min(steps, MOST_STEPS, affordable))
         self._longest = affordable // steps if self._steps == steps else 0
+        self._widest = MOST_WIDER * affordable // self._steps
 
     def __call__(self, change: Alteration) -> float | None:
         if change.epochs >= MORE:
             if self._longest < LEAST_LONGER:
                 return None
             change = replace(change, epochs=min(change.epochs, self._longest))
+        if change.wider > 1:
+            change = replace(change, epochs=max(1, min(change.epochs, self._widest // change.wider)))
         with seeds_apart():
             try:
                 model = self._made(change)

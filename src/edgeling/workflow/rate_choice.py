@@ -71,7 +71,10 @@ def with_found_rate(
         KeyboardInterrupt: Ctrl-C.
     """
     before = selection.candidates[recipe.name]
-    own, found = recipe.learning_rate, _found(problem, recipe, cut[0])
+    own = recipe.learning_rate
+    if recipe.skips:  # it begins where the linear reference ended: there is no fall for a range test to see
+        return selection, recipe, RateChoice(recipe.name, own, None, None, own, "it begins at the linear reference")
+    found = _found(problem, recipe, cut[0])
     rate = None if found is None else float(f"{np.clip(found, own / REACH, own * REACH):.2g}")
     told, why_not = RateChoice(recipe.name, own, found, None, own, ""), _why_not(problem, recipe, before, cut, rate)
     if why_not or rate is None:
