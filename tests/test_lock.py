@@ -30,7 +30,8 @@ def test_the_lock_holds_no_address() -> None:
 
 def test_what_the_project_asks_for_is_locked() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    asked = project["project"]["dependencies"] + project["project"]["optional-dependencies"]["test"]
+    extras = project["project"]["optional-dependencies"]
+    asked = project["project"]["dependencies"] + extras["test"] + extras["targets"]
     asked += [*project["build-system"]["requires"], "editables"]
     assert names(asked) <= PINNED.keys(), REWRITE
     exact = {r.split("==")[0]: r.split("==")[1] for r in asked if re.fullmatch(r"[\w-]+==[\w.]+", r)}

@@ -109,12 +109,12 @@ def build(
         )  # fmt: skip
         for path in built.kept:
             say(f"Left: {out / path}, of an earlier build, for it was edited since")
-        show_proof(target, built.precision, built)
+        show_proof(built.target, built.precision, built)
         show_learning(built.learning)
         show_explanation(built.explanation)
         if as_json:
             more = {**learning_json(built.learning), **explanation_json(built.explanation)}
-            print_json({**_told(built), "artifact": out, "targets": {target: figures(built)}, **more})
+            print_json({**_told(built), "artifact": out, "targets": {built.target: figures(built)}, **more})
         raise_exit(built)
 
 

@@ -33,7 +33,7 @@ def doctor(as_json: Json = False) -> None:
 
 
 def examine() -> dict[str, Any]:
-    """What there is, by name: a version or a path; ``missing: ...`` where something is not there."""
+    """What there is, by name: a version or a path; ``missing: ...`` where something is not there that train needs."""
     from edgeling import __version__
 
     found: dict[str, Any] = {"edgeling": __version__, "python": platform.python_version()}
@@ -74,11 +74,22 @@ def _threads() -> str:
     return f"{thread_count()} ({chosen})"
 
 
-def _package(name: str) -> Callable[[], str]:
-    def version() -> str:
-        from importlib.metadata import version
+def _version() -> str:
+    from importlib.metadata import version
 
-        return version(name)
+    return version("numpy")
+
+
+def _package(name: str, extra: str = "targets") -> Callable[[], str]:
+    """The version of a package that comes with an extra; train does without."""
+
+    def version() -> str:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            return f"not installed; train does without: pip install 'edgeling[{extra}]'"
 
     return version
 
@@ -87,8 +98,10 @@ PROBES: dict[str, Callable[[], str]] = {
     "c_compiler": _compiler,
     "cross_compiler": _package("ziglang"),
     "cortex_m_emulator": _package("unicorn"),
+    "image_reader": _package("pyelftools"),
     "wasm_runtime": _package("wasmtime"),
-    "numpy": _package("numpy"),
+    "table_reader": _package("polars", "tables"),
+    "numpy": _version,
     "threads": _threads,
     "cache": _cache,
     "cache_use": _cache_use,

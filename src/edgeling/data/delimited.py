@@ -2,7 +2,8 @@
 """Tables of text: cells between separators, one row a line, as the csv module of Python's library reads them.
 
 Large tables whose text leaves no doubt (every quote encloses a whole cell, every line has as many separators) are cut
-up by polars, which gives the same cells twenty times sooner; importing it takes longer than reading a small table.
+up by polars where it is installed, which gives the same cells twenty times sooner; importing it takes longer than
+reading a small table.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 
 from edgeling.data.cells import Cells
 from edgeling.data.number_forms import PLAIN
-from edgeling.data.series import SwiftText, without
+from edgeling.data.series import SwiftText, has_polars, without
 from edgeling.data.table import require_distinct_names
 from edgeling.data.words import is_missing
 from edgeling.errors import DataError
@@ -312,6 +313,8 @@ def _quickly(lines: _Lines, width: int) -> list[Cells] | None:
     """The same cells by polars; ``None`` where the text is small, or a cell could be read in two ways."""
     text, separator = lines.text, lines.separator
     if len(text) < LARGE_CHARACTERS or width < 2 or not separator.isascii() or not _has_many_rows(text):
+        return None
+    if not has_polars():
         return None
     plain = '"' not in text and _has_no_lone_returns(text)
     rows = None if plain else _clear_rows(lines.body, separator, width)

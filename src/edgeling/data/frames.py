@@ -18,7 +18,7 @@ from edgeling.data.cells import Cells, Understood, understand
 from edgeling.data.dates import DAY_SECONDS
 from edgeling.data.delimited import CodedCells, TextCells, require_memory
 from edgeling.data.reading import Reading, Role, role_of
-from edgeling.data.series import SeriesCells
+from edgeling.data.series import SeriesCells, require_polars
 from edgeling.data.table import Column, Table, numeric_column, require_distinct_names
 from edgeling.errors import DataError
 from edgeling.graph.types import Array
@@ -119,6 +119,7 @@ def _columns_of(data: Any, names: Sequence[str] | None) -> dict[str, Any]:
     if hasattr(data, "get_columns"):  # polars
         return _named(data.columns, data.get_columns())
     if hasattr(data, "column_names") and hasattr(data, "to_pylist"):  # Arrow
+        require_polars("an Arrow table")
         import polars
 
         return _columns_of(polars.from_arrow(data), names)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgeling.data.delimited import require_memory
 from edgeling.data.parquet_size import unpacked_bytes
+from edgeling.data.series import require_polars
 from edgeling.data.source import Source, limit_bytes, too_large
 from edgeling.errors import DataError, UnsupportedError
 
@@ -34,6 +35,7 @@ def read_native(source: Source, kind: str, sheet: str = "") -> tuple[polars.Data
         DataError: broken, or larger than memory.
         UnsupportedError: a package that reads it is not installed.
     """
+    require_polars(f"{source.name!r}")
     frame, notes = _READERS[kind](source, sheet)
     _require_texts(source, frame)
     if not frame.height or not frame.width:

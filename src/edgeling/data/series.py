@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,12 +14,31 @@ import numpy as np
 from edgeling.data.cells import Cells
 from edgeling.data.number_forms import PLAIN
 from edgeling.data.words import is_missing
+from edgeling.errors import UnsupportedError
 from edgeling.graph.types import Array
 
 if TYPE_CHECKING:
     import polars
 
 _SAMPLE_ROWS = 300
+
+
+def has_polars() -> bool:
+    """Whether it is installed."""
+    return find_spec("polars") is not None
+
+
+def require_polars(received: str) -> None:
+    """For tables that nothing else reads.
+
+    Raises:
+        UnsupportedError: it is not installed.
+    """
+    if not has_polars():
+        raise UnsupportedError(
+            "Parquet, Arrow and workbooks are read by the package polars", received=received,
+            remedy="pip install 'edgeling[tables]', or export the table as CSV",
+        )  # fmt: skip
 
 
 class SeriesCells:

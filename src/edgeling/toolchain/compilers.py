@@ -13,6 +13,7 @@ from functools import cache as memoize
 from importlib.resources import files as resources
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 from edgeling.errors import CompilerNotFoundError, ToolchainError
 from edgeling.system import processes
@@ -26,6 +27,9 @@ HOST = (*FREESTANDING, "-O3", "-ffp-contract=fast", "-fno-builtin", "-fPIC")
 """For this machine. ISO mode switches contraction (``a * b + c`` rounded once) off; it is wanted. Without
 ``-fno-builtin`` gcc makes copies of constants into calls of memcpy, and gcc 12 then expands some of them wrongly where
 there is AVX-512: of ``{a, b, a, b, 0, 0, 0, 0}`` the zeros become a second ``a, b, a, b``."""
+
+REMEDY = "pip install 'edgeling[targets]'"
+"""What installs the compiler for every target, and the emulators."""
 
 _TIMEOUT_SECONDS = 300.0
 _SHOWN_LINES = 6
@@ -58,12 +62,20 @@ def host_compiler() -> Compiler:
     """
     chosen = _choice()
     if chosen in {"none", "zig"}:
-        return zig()
+        return zig() if chosen == "zig" else _no_compiler("EDGELING_CC=none")
     chosen = chosen or os.environ.get("CC", "").strip()
     if chosen:
         return _named(chosen)
-    found = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
-    return Compiler((found,)) if found else zig()
+    if found := next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None):
+        return Compiler((found,))
+    return zig() if has_zig() else _no_compiler("no cc, gcc or clang on the path, and no package ziglang")
+
+
+def _no_compiler(received: str) -> NoReturn:
+    raise CompilerNotFoundError(
+        "a C compiler is needed: networks are trained and run by compiled C", received=received,
+        remedy=f"install gcc or clang; or {REMEDY}, which brings a compiler",
+    )  # fmt: skip
 
 
 def zig() -> Compiler:
@@ -72,15 +84,20 @@ def zig() -> Compiler:
     Raises:
         CompilerNotFoundError: the package is not installed, or ``EDGELING_CC=none``.
     """
-    location = None if _choice() == "none" else zig_folder()
-    if location is None:
+    location = zig_folder()
+    if location is None or not has_zig():
         raise CompilerNotFoundError(
-            "a C compiler is needed",
-            received="no compiler on the path and no ziglang package",
-            remedy="pip install ziglang, or install gcc or clang",
+            "chips and WebAssembly are compiled for by the package ziglang",
+            received="it is not installed" if location is None else "EDGELING_CC=none",
+            remedy=REMEDY if location is None else "unset EDGELING_CC",
         )
     program = location / ("zig.exe" if sys.platform == "win32" else "zig")
     return Compiler((str(program), "cc"), is_zig=True)
+
+
+def has_zig() -> bool:
+    """Whether the ``ziglang`` package is there, and not switched off."""
+    return _choice() != "none" and zig_folder() is not None
 
 
 def _choice() -> str:

@@ -16,6 +16,7 @@ from edgeling.toolchain import emulator, firmware, measure, native, wasm
 from edgeling.toolchain.arm_compiler import cross_compiler
 from edgeling.toolchain.execution import Array, Execution, batch_of, entry_named
 from edgeling.toolchain.measure import Footprint
+from edgeling.toolchain.tools import require_tools
 
 TIME_BASIS = "one cycle an instruction, no wait states"
 """The whole table of cycles: what a core waits for, divides for, or does in three cycles is not in it."""
@@ -110,8 +111,10 @@ def prove(
     Raises:
         CompilerNotFoundError: there is no compiler for the target.
         TargetError: the program does not fit any chip of this core.
-        ToolchainError: it does not compile, faults, or runs away; or the arrays do not match the entry.
+        ToolchainError: it does not compile, faults, or runs away; the arrays do not match the entry; or the target's
+            compiler or emulator is not installed.
     """
+    require_tools(target)
     execution, footprint = _runner(target)(program, target, inputs, entry)
     made_by = cross_compiler(target) if footprint else None
     outputs, wanted = execution.outputs, _checked(execution.outputs, expected)

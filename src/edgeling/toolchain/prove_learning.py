@@ -17,6 +17,7 @@ from edgeling.toolchain.arm_compiler import cross_compiler
 from edgeling.toolchain.execution import Array, Execution, entry_named
 from edgeling.toolchain.measure import Footprint
 from edgeling.toolchain.prove import OnTarget
+from edgeling.toolchain.tools import require_tools
 
 Variables = dict[str, Array]
 Judge = Callable[[int, Variables, Variables, int | None], "JudgedStep"]
@@ -112,6 +113,7 @@ def prove_learning(
     Raises:
         CompilerNotFoundError, TargetError, ToolchainError: as :func:`edgeling.toolchain.prove.prove`.
     """
+    require_tools(target)
     trace = _runner(target)(program, target, inputs)
     states = trace.states or itertools.repeat(None, len(trace.weights))
     path = [start, *({name: _variable(program, weights, name, array) for name, array in start.items()}

@@ -29,6 +29,7 @@ from edgeling.workflow.folder import write_build
 from edgeling.workflow.learning import Learning, LearningModel, LearningOptions, learning_model
 from edgeling.workflow.pipeline import Pipeline
 from edgeling.workflow.ports import normal_rows, rows_of_ports
+from edgeling.workflow.provable import proven_on
 from edgeling.workflow.shipped import Sources, edited_files, with_shipped
 from edgeling.workflow.store import load
 
@@ -99,7 +100,8 @@ def build(
     """Compile a model to C99 for a target, measure the binary, and write the sources.
 
     The C is written for a program that is too large for the target too; ``fits`` of what is returned says whether it
-    is, ``flash_excess_bytes`` and ``ram_excess_bytes`` by how much.
+    is, ``flash_excess_bytes`` and ``ram_excess_bytes`` by how much. Where the target's compiler or emulator is not
+    installed (``edgeling[targets]``), it is written all the same, proven on this machine, and a warning says so.
 
     Args:
         source: a ``Model``, a live Keras model, a loaded artifact, a graph, a fitted estimator or pipeline of
@@ -142,7 +144,8 @@ def build(
     if learn:
         _require_plain(io, selftest, explain, "learns on the device")
         model = as_learning(source, Learning(layers=learn, **how), precision, name, calibration_data)
-        return _written(model.program(chip), _learned_proof(model, chip), model.precision, chip, io, out, force)
+        proof = _learned_proof(model, proven_on(chip))
+        return _written(model.program(chip), proof, model.precision, chip, io, out, force)
     asked = Explaining(explain, reasons, background) if explain else None
     return _written(
         *_proven(source, chip, precision, name, calibration_data, io, selftest, asked), chip, io, out, force
@@ -156,11 +159,11 @@ def _proven(
     if asked:
         _require_plain(io, selftest, "", "explains itself")
     deployed, precision = _with_ends(source, precision, name, calibration_data, io, selftest, asked is not None)
-    deployed = deployed.for_target(chip)
-    proof = deployed.for_emulation(precision, chip).prove(precision, chip)
+    deployed, place = deployed.for_target(chip), proven_on(chip)
+    proof = deployed.for_emulation(precision, place).prove(precision, place)
     if asked:
         deployed = _explaining(deployed, opened(source), precision, asked)
-        proof = _explained(proof, prove_explanation(deployed, precision, chip, proof), precision)
+        proof = _explained(proof, prove_explanation(deployed, precision, place, proof), precision)
     return deployed.program(precision), proof, precision
 
 
@@ -264,7 +267,8 @@ def verify(
 
     Raises:
         DataError: rows of another width, or none.
-        TargetError, UnsupportedError, ToolchainError: as :func:`build`.
+        TargetError, UnsupportedError, ToolchainError: as :func:`build`; or the target's compiler or emulator is not
+            installed (``edgeling[targets]``).
     """
     chip = targets.get(target).with_memory(flash_bytes, ram_bytes).with_compiler(compiler)
     source = prepared(source, preprocessing)

@@ -24,6 +24,7 @@ from edgeling.targets import Target
 from edgeling.toolchain import emulator, firmware, measure
 from edgeling.toolchain.prove import Proof, prove
 from edgeling.toolchain.prove_learning import JudgedStep, LearningProof, prove_learning
+from edgeling.toolchain.tools import require_tools
 from edgeling.training.on_device import BINARY, SPARSE, SQUARED, Columns, Goal, Learner, learner
 from edgeling.workflow.deploy import Deployable, tolerance_of
 from edgeling.workflow.learning_meaning import REJECTED, UPDATED, StepMeaning
@@ -227,6 +228,7 @@ class EmulatedDevice:
     """
 
     def __init__(self, model: LearningModel, target: Target) -> None:
+        require_tools(target)
         program = model.program(target)
         built = [firmware.build_roomy(program, target, f"{program.name}_{f}") for f in ("learn", "run")]
         self._model, self.target = model, target

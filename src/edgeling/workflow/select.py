@@ -28,6 +28,7 @@ from edgeling.network.network import inference_graph
 from edgeling.report.parts import plural
 from edgeling.targets import Target
 from edgeling.toolchain.predictor import Predictor, compiled
+from edgeling.toolchain.tools import require_tools
 from edgeling.workflow.deploy import PROOF_ROWS, deployable, identifier
 from edgeling.workflow.division import Division, asked_roles, divided
 from edgeling.workflow.fitting import fit_network
@@ -72,6 +73,7 @@ def select(
     Raises:
         DataError: the table cannot be learned from.
         UnsupportedError, TargetError: a setting of another kind, no such device.
+        ToolchainError: the device's compiler or emulator is not installed (``edgeling[targets]``).
 
     Example:
         >>> edgeling.select("flowers.csv", "species").recommended  # doctest: +SKIP
@@ -81,6 +83,7 @@ def select(
     if precision not in PRECISIONS:
         raise UnsupportedError(f"precision is one of {', '.join(PRECISIONS)}", received=repr(precision))
     chip = targets.get(device)
+    require_tools(chip)
     settings = Settings(
         task=task, hidden=hidden, seed=seed, targets=(), columns=columns, drop=drop,  # type: ignore[arg-type]
         categorical=categorical, numeric=numeric, split=split,  # type: ignore[arg-type]

@@ -36,6 +36,7 @@ from edgeling.workflow.learn import Learned, learn
 from edgeling.workflow.pipeline import Pipeline, interface_for, main_metric, whole_graph
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
+from edgeling.workflow.provable import provable
 from edgeling.workflow.recipes import settled
 from edgeling.workflow.selection import Selection
 from edgeling.workflow.settings import AUTO as BY_COMPARISON
@@ -148,11 +149,14 @@ def train(
         UnsupportedError: a setting of another kind, or out of range.
         TrainingError: the loss was not finite.
         CompilerNotFoundError: there is no C compiler.
+        ToolchainError: a target was chosen whose compiler or emulator is not installed (``edgeling[targets]``); the
+            usual ones are left out then, and ``notes`` says so.
         KeyboardInterrupt: nothing has been written.
     """
     given = locals()
     settings = Settings(**{field.name: given[field.name] for field in fields(Settings)})
     how = Reading(**reading)  # type: ignore[arg-type]
+    provable(settings.targets)  # before anything takes time
     return _train(data, target, name, settings, how, progress or Progress(), keep_interrupted)
 
 
@@ -184,11 +188,12 @@ def _train(
     with progress.stage("Evaluating on held-out rows") as stage:
         scores = {p: pipeline.scores(*held_out, p) for p in pipeline.deployable.graphs}
         stage.done(", ".join(f"{_headline(found)} as {p}" for p, found in scores.items()))
-    proofs = _prove(pipeline, settings.targets, settings.compiler, progress)
+    places, unproven = provable(settings.targets)
+    proofs = _prove(pipeline, places, settings.compiler, progress)
     pipeline = replace(pipeline, precision=_chosen(scores, proofs))
     importance = _importance(pipeline, *held_out, settings, progress) if settings.importance else None
     source = str(data) if is_file else "a table"
-    notes = (*checked.warnings, *division.notes, *_notes(division, preparation, learned, behind))
+    notes = (*checked.warnings, *division.notes, *_notes(division, preparation, learned, behind), *unproven)
     if not isinstance(settings.teacher, str | None):
         notes = (*notes, "the teacher was fitted elsewhere: of rows that it has seen, scores tell too much")
     told = _uncorrected(inference_graph(fitted.network), preparation, held_out[0]) if pipeline.labels else None

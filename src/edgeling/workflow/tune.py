@@ -16,6 +16,7 @@ from edgeling.data.balance import Balance
 from edgeling.errors import GraphError, TargetError, UnsupportedError
 from edgeling.report.parts import plural
 from edgeling.report.tuning import SearchPoint, SearchSummary, SettingWorth
+from edgeling.toolchain.tools import require_tools
 from edgeling.workflow.balancing import require_classes
 from edgeling.workflow.deploy import AUTO, identifier
 from edgeling.workflow.division import asked_roles, divided
@@ -133,11 +134,13 @@ def tune(
         TargetError: no network keeps the limits; the message has the smallest figures that were reached.
         UnsupportedError: Optuna (or Ray) is not installed; a setting of another kind, or out of range.
         ArtifactError: the journal is of another search.
+        ToolchainError: the chip's compiler or emulator is not installed (``edgeling[targets]``).
         DataError, TrainingError, CompilerNotFoundError, KeyboardInterrupt: as :func:`edgeling.train`.
     """
     options = TuneOptions(
         targets, flash_bytes, ram_bytes, instructions, trials, seconds, sampler, workers, ray, journal, restart, metric
     )
+    require_tools(options.chip)
     return _tune(data, target, name, options, dict(how), progress or Progress(), keep_interrupted)
 
 
