@@ -40,7 +40,7 @@ def _touched(made: PlannedBlock, at: int) -> tuple[list[Place], list[Place]]:
     node, written = made.work.nodes[at], []
     if at in made.memory.scratch:
         chosen = made.calls.get(at)
-        words = chosen.call.scratch_floats(chosen.setting) if chosen else made.loops[at][1].memory.words
+        words = chosen.call.scratch_floats(chosen.setting) if chosen else made.loops[at].words
         written = [("arena", made.memory.scratch[at], made.memory.scratch[at] + words)]
     return [_place(made, x) for x in node.inputs], [*written, *(_place(made, y) for y in node.outputs)]
 

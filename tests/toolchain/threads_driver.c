@@ -47,6 +47,24 @@ static int products(const int *s, int threads, unsigned *seed) {
     return same;
 }
 
+/* Panels packed once, for several products. */
+static int kept(const int *s, unsigned *seed) {
+    const int m = s[0], k = s[1], n = s[2];
+    float *a = drawn(m * k, seed), *b = drawn(k * n, seed), *start = drawn(n, seed);
+    float *whole = drawn(m * n, seed), *found = drawn(m * n, seed);
+    float *scratch = drawn(EDGELING_GEMM_SCRATCH(k), seed), *panels = drawn(EDGELING_GEMM_KEPT(k, n), seed);
+    edgeling_gemm_keep(k, n, s[4], b, s[3] ? start : 0, panels);
+    int same = 1;
+    for (int times = 0; times < 2; times++) {
+        edgeling_gemm(m, k, n, 0, s[4], scratch, a, b, s[3] ? start : 0, whole);
+        edgeling_gemm_kept(m, k, n, a, panels, found);
+        same = same && !memcmp(whole, found, sizeof(float) * (size_t)(m * n));
+        for (int i = 0; i < m * k; i++) a[i] = -a[i] * a[i];
+    }
+    free(a), free(b), free(start), free(whole), free(found), free(scratch), free(panels);
+    return same;
+}
+
 static void adam(void *const *arrays, int first, int count) {
     float *w = (float *)arrays[0] + first, *m = (float *)arrays[2] + first, *v = (float *)arrays[3] + first;
     edgeling_adam_update(count, 0.1f, 0.001f, 1e-7f, w, (const float *)arrays[1] + first, m, v, arrays[4], w, m, v);
@@ -111,7 +129,7 @@ static void *in_a_pool(void *argument) {
     for (int again = 0; again < 2; again++) {
         edgeling_pool *pool = edgeling_threads_begin(threads);
         right &= edgeling_thread_count() == (threads < 1 ? 1 : threads);
-        for (unsigned i = 0; i < sizeof shapes / sizeof *shapes; i++) right &= products(shapes[i], threads, &seed);
+        for (unsigned i = 0; i < sizeof shapes / sizeof *shapes; i++) right &= products(shapes[i], threads, &seed) & kept(shapes[i], &seed);
         nap();
         for (int size = 1; size < 90000; size = size * 5 + 1) right &= updates(size, &seed);
         right &= rounds(threads, &seed);

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgeling.codegen import block, row_blocks
+from edgeling.codegen.row_blocks import blocks_of
 from edgeling.graph.types import Array
-from edgeling.layers import BatchNormalization, Dense, Dropout, Input
+from edgeling.layers import GRU, LSTM, BatchNormalization, Dense, Dropout, Input, Masking, SimpleRNN
 from edgeling.models import Sequential
 from edgeling.optimizers import Adam, RMSprop
 from edgeling.toolchain import predictor
@@ -56,6 +58,34 @@ def test_every_bit_is_the_same_however_many_threads(monkeypatch: pytest.MonkeyPa
             np.testing.assert_array_equal(one, other)
         assert numbers == other_numbers
         np.testing.assert_array_equal(predictions, other_predictions)
+
+
+def _recurrent() -> list[Array]:
+    """Rows that no number of threads divides, through loops there and back."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(29, 4, 5)).astype(np.float32)
+    set_random_seed(5)
+    loops = [GRU(16, return_sequences=True, recurrent_dropout=0.3, seed=2), LSTM(19, return_sequences=True),
+             SimpleRNN(64, go_backwards=True)]  # fmt: skip
+    model = Sequential([Input((4, 5)), Masking(), *loops, Dense(3)])
+    model.compile("adam", "mse")
+    loss = model.fit(x, x[:, 0, :3], batch_size=29, epochs=2, verbose=0).history["loss"]
+    return [*model.get_weights(), np.array(loss), model.predict(np.tile(x, (6, 1, 1)), verbose=0)]
+
+
+def test_loops_that_threads_divide_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (engine, predictor):
+        monkeypatch.setattr(module, "_SHARED_PRODUCTS", 1)
+    monkeypatch.setattr(row_blocks, "SHARED_PRODUCTS", 1)
+    found, divided = [], list[Any]()
+    monkeypatch.setattr(block, "blocks_of", lambda *given: divided.append(blocks_of(*given)) or divided[-1])
+    for threads in (1, 2, 3):
+        monkeypatch.setenv("EDGELING_THREADS", str(threads))
+        found.append(_recurrent())
+        assert any(divided) == (threads > 1)
+    for others in found[1:]:
+        for one, other in zip(found[0], others, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 _HEAD = """

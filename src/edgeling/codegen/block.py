@@ -8,7 +8,7 @@ needs as scratch of the node it belongs to. Then it is written from the outside 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -18,14 +18,16 @@ from edgeling.codegen.curves import with_curves
 from edgeling.codegen.dimensions import Dimensions
 from edgeling.codegen.fusing import with_outputs_in_steps, with_products_in_updates
 from edgeling.codegen.layout import Tables
-from edgeling.codegen.loops import Loop, LoopText
+from edgeling.codegen.loops import Loop, LoopText, RowPointers
 from edgeling.codegen.memory import MemoryPlan, Scratch, plan
 from edgeling.codegen.names import Names
 from edgeling.codegen.rounds import followed, rounds
+from edgeling.codegen.row_blocks import Blocks, blocks_of
 from edgeling.codegen.schedule import COPY, Schedule, schedule
 from edgeling.codegen.sharing import Sharing
 from edgeling.codegen.site import SHARED_ELEMENTS, Call, Setting, Site
 from edgeling.codegen.text import literal, shape_text
+from edgeling.graph.scan import Scan
 from edgeling.graph.types import DType, Graph, Node
 from edgeling.targets import Target
 
@@ -39,6 +41,7 @@ class PlannedBlock:
     Attributes:
         calls: by the place of a node in the schedule, what is called.
         loops: by the place of a ``scan``, the loop and its planned body.
+        kept: by the place of a node in a loop's body, where what it keeps from step to step lies behind the body's memory.
         rounds: the round of each node, by its place (``rounds.py``).
         followers: by the place of a product, that of the node that is done with it.
     """
@@ -46,9 +49,37 @@ class PlannedBlock:
     work: Schedule
     memory: MemoryPlan
     calls: Mapping[int, Chosen]
-    loops: Mapping[int, tuple[Loop, PlannedBlock]]
+    loops: Mapping[int, PlannedLoop]
     rounds: Sequence[int]
     followers: Mapping[int, int]
+    kept: Mapping[int, int]
+    kept_words: int
+
+
+@dataclass(frozen=True)
+class PlannedLoop:
+    """A ``scan``: done at once, or divided into blocks of rows that threads share.
+
+    Attributes:
+        parts: by how many rows, the loop and its planned body.
+        blocks: which rows each part has; None: there is one part, of all rows.
+    """
+
+    parts: Mapping[int, tuple[Loop, PlannedBlock]]
+    blocks: Blocks | None
+
+    @property
+    def words(self) -> int:
+        """How much memory a part needs."""
+        return max(body.memory.words + loop.copied_words + body.kept_words for loop, body in self.parts.values())
+
+    @property
+    def scratch(self) -> Scratch:
+        """The memory of all parts, and what lies there."""
+        held = {DType.FLOAT32} if any(body.kept_words for _, body in self.parts.values()) else set()
+        for loop, body in self.parts.values():
+            held = held.union(loop.copied_dtypes, *(buffer.dtypes for buffer in body.memory.buffers))
+        return Scratch(self.words * (len(self.blocks.rows) if self.blocks else 1), frozenset(held))
 
 
 @dataclass(frozen=True)
@@ -59,33 +90,57 @@ class Chosen:
     setting: Setting
 
 
-def planned(graph: Graph, target: Target | None, finite: Sequence[str] = ()) -> PlannedBlock:
+def planned(
+    graph: Graph, target: Target | None, finite: Sequence[str] = (), unchanged: Sequence[str] = ()
+) -> PlannedBlock:
     """Schedule a legal graph, choose its kernels for a target and plan its memory, bodies first.
 
     Args:
         finite: values known to hold neither NaN nor infinity.
+        unchanged: inputs that are the same at each step of the loop whose body the graph is.
     """
     work = with_curves(schedule(graph))
     if target is None or not target.has_vectors:  # which make tiles of gradients faster than they are stored
         work = with_outputs_in_steps(with_products_in_updates(work))
-    calls, followers = _chosen(work, target, finite), _NOBODY
+    calls, followers = _chosen(work, target, finite, unchanged), _NOBODY
     if target is not None and target.threads > 1:
         work, followers = followed(work, [_is_parallel(calls.get(at)) for at in range(len(work.nodes))])
-        calls = _chosen(work, target, finite)
-    loops = {at: Loop.of(node) for at, node in enumerate(work.nodes) if node.operation == "scan"}
-    inner = {at: (loop, planned(loop.graph(), target)) for at, loop in loops.items()}
-    scratch = {at: _scratch_of_loop(loop, body) for at, (loop, body) in inner.items()}
+        calls = _chosen(work, target, finite, unchanged)
+    inner = {at: _planned_loop(node, target) for at, node in enumerate(work.nodes) if node.operation == "scan"}
+    scratch = {at: loop.scratch for at, loop in inner.items()}
+    kept, kept_words = dict[int, int](), 0
     for at, chosen in calls.items():
         if floats := chosen.call.scratch_floats(chosen.setting):
             scratch[at] = Scratch(floats, frozenset({DType.FLOAT32}))
+        if floats := chosen.call.kept_floats(chosen.setting):
+            kept[at], kept_words = kept_words, kept_words + floats
     in_place = [calls[at].call.in_place if at in calls else () for at in range(len(work.nodes))]
     shared = [at in calls and _is_shared(calls[at]) for at in range(len(work.nodes))]
     order = rounds(work, shared, tuple(followers.values()))
-    return PlannedBlock(work, plan(work, in_place, scratch, order), calls, inner, order, followers)
+    memory = plan(work, in_place, scratch, order)
+    return PlannedBlock(work, memory, calls, inner, order, followers, kept, kept_words)
 
 
-def _chosen(work: Schedule, target: Target | None, finite: Sequence[str]) -> dict[int, Chosen]:
-    return {at: _choose(work, node, target, finite) for at, node in enumerate(work.nodes) if node.operation != "scan"}
+def _planned_loop(node: Node, target: Target | None) -> PlannedLoop:
+    blocks, scan = blocks_of(node, target), Scan.of(node.attributes)
+    if blocks is None or target is None:
+        return PlannedLoop({0: _part(Loop.of(scan), target)}, None)
+    alone, rows = replace(target, threads=1), sum(blocks.rows)
+    return PlannedLoop({n: _part(Loop.of(scan, rows), alone) for n, scan in blocks.scans.items()}, blocks)
+
+
+def _part(loop: Loop, target: Target | None) -> tuple[Loop, PlannedBlock]:
+    _, _, captured = loop.scan.split_inputs(loop.scan.body.inputs)
+    return loop, planned(loop.graph(), target, unchanged=captured)
+
+
+def _chosen(
+    work: Schedule, target: Target | None, finite: Sequence[str], unchanged: Sequence[str]
+) -> dict[int, Chosen]:
+    return {
+        at: _choose(work, node, target, finite, unchanged)
+        for at, node in enumerate(work.nodes) if node.operation != "scan"
+    }  # fmt: skip
 
 
 def _is_parallel(chosen: Chosen | None) -> bool:
@@ -103,18 +158,29 @@ def _is_shared(chosen: Chosen) -> bool:
     return setting.threads > 1 and (large or _is_in_parts(chosen))
 
 
-def _choose(work: Schedule, node: Node, target: Target | None, finite: Sequence[str] = ()) -> Chosen:
+def _choose(
+    work: Schedule, node: Node, target: Target | None, finite: Sequence[str] = (), unchanged: Sequence[str] = ()
+) -> Chosen:
     types, roots = work.types, [work.roots[x] for x in node.inputs]
     kinds = tuple(types[i] for i in node.inputs), tuple(types[o] for o in node.outputs)
     known = {i: work.graph.constants[root] for i, root in enumerate(roots) if root in work.graph.constants}
     shaped = {i: array.reshape(kinds[0][i].shape) for i, array in known.items()}
-    setting = Setting(node, *kinds, target, shaped, bool(roots) and roots[0] in finite)
+    same = frozenset(i for i, root in enumerate(roots) if root in unchanged)
+    setting = Setting(node, *kinds, target, shaped, bool(roots) and roots[0] in finite, same)
     return Chosen(call_of(setting), setting)
 
 
-def _scratch_of_loop(loop: Loop, body: PlannedBlock) -> Scratch:
-    held = frozenset[DType]().union(loop.copied_dtypes, *(buffer.dtypes for buffer in body.memory.buffers))
-    return Scratch(body.memory.words + loop.copied_words, held)
+def _first_row(largest: int, parts: int, rows: int) -> str:
+    """The first row of a part: ``parts`` of the largest come before those of so many rows."""
+    return f"{parts * largest} + (part - {parts}) * {rows}" if parts else f"part * {rows}"
+
+
+def _either(condition: str, blocks: Sequence[list[str]]) -> list[str]:
+    """Lines of C: the first block where the condition holds, else the second, if there is one."""
+    if len(blocks) == 1:
+        return blocks[0]
+    first, second = ([f"    {line}" for line in block] for block in blocks)
+    return [f"if ({condition}) {{", *first, "} else {", *second, "}"]
 
 
 class BlockWriter:
@@ -124,23 +190,26 @@ class BlockWriter:
         names: of the C scope it stands in.
         expressions: C expressions of its inputs, outputs and variables, by value.
         base: the word of the arena its memory begins at.
+        part: what stands before such words, where parts of a loop have memory each: "part * 100 + ".
         rows: see :class:`Dimensions`.
 
     Attributes:
         headers: the kernel headers its calls need, filled while writing.
+        before: statements before the loop whose body it is, filled likewise.
     """
 
     def __init__(
         self, block: PlannedBlock, names: Names, tables: Tables, expressions: dict[str, str], base: int = 0,
-        rows: str = "",
+        rows: str = "", part: str = "",
     ) -> None:  # fmt: skip
         self._block, self._work, self._memory = block, block.work, block.memory
-        self._names, self._tables, self._base = names, tables, base
+        self._names, self._tables, self._base, self._part = names, tables, base, part
         self._expressions = dict(expressions)
         self._dimensions, self._rows = Dimensions(self._work, names, rows), rows
         calls = ((chosen.call, chosen.setting) for chosen in block.calls.values())
         self._sharing = Sharing(calls, tables.layers_shared)
         self.headers: set[str] = set()
+        self.before: list[str] = []
 
     def write(self) -> tuple[list[str], list[str]]:
         """Declarations, and statements."""
@@ -153,10 +222,14 @@ class BlockWriter:
         return [*([f"enum {{ {lengths} }};"] if lengths else []), *buffers], statements
 
     def _buffer(self, value: str) -> str:
-        kind, offset = self._work.types[value], self._base + self._memory.offsets[value]
+        kind, offset = self._work.types[value], self._memory.offsets[value]
         c_name = self._expressions[value] = self._names.take(value)
         c_type = kind.dtype.c_name
-        return f"{c_type} *const {c_name} = ({c_type} *)&arena->words[{offset}]; /* {shape_text(kind)} */"
+        return f"{c_type} *const {c_name} = ({c_type} *)&{self._word(offset)}; /* {shape_text(kind)} */"
+
+    def _word(self, offset: int) -> str:
+        """A word of the block's memory."""
+        return f"arena->words[{self._part}{self._base + offset}]"
 
     def _by_round(self) -> list[list[int]]:
         """The nodes of each round, by their places."""
@@ -176,21 +249,31 @@ class BlockWriter:
         if at in self._block.followers.values():
             return []
         scratch = self._memory.scratch.get(at)
-        place = "" if scratch is None else f"(float *)&arena->words[{self._base + scratch}]"
+        place = "" if scratch is None else f"(float *)&{self._word(scratch)}"
         after = self._after(self._block.followers[at]) if at in self._block.followers else "0, 0"
-        return self._call(self._block.calls[at], place, after)
+        return self._call(self._block.calls[at], place, after, self._kept(at))
+
+    def _kept(self, at: int) -> str:
+        """Where a call keeps what it made before the loop; it lies behind the body's own memory."""
+        if at not in self._block.kept:
+            return ""
+        place = f"(float *)&{self._word(self._memory.words + self._block.kept[at])}"
+        chosen = self._block.calls[at]
+        if chosen.call.before:
+            self.before.append(chosen.call.before(self._site(chosen, kept=place)))
+        return place
 
     def _after(self, at: int) -> str:
         site = self._site(self._block.calls[at])
         return site.parts(site.node.operation, site.function(), site.float("alpha"))
 
-    def _call(self, chosen: Chosen, scratch: str = "", after: str = "0, 0") -> list[str]:
-        call, site = chosen.call, self._site(chosen, scratch, after)
+    def _call(self, chosen: Chosen, scratch: str = "", after: str = "0, 0", kept: str = "") -> list[str]:
+        call, site = chosen.call, self._site(chosen, scratch, after, kept)
         if not self._rows and self._sharing.covers(call, chosen.setting):
             return [self._sharing.line(call, site, self._tables)]
         return call.line(site).split("\n")
 
-    def _site(self, chosen: Chosen, scratch: str = "", after: str = "0, 0") -> Site:
+    def _site(self, chosen: Chosen, scratch: str = "", after: str = "0, 0", kept: str = "") -> Site:
         call, node = chosen.call, chosen.setting.node
         packed = call.pack(chosen.setting)
         known = chosen.setting.constants if packed else {}
@@ -199,7 +282,7 @@ class BlockWriter:
         y = tuple(map(self._expression, node.outputs))
         self.headers.add(call.header)
         return Site(**vars(chosen.setting), x=tuple(x), y=y, packed=packed, dimensions=self._dimensions,
-                    table=self._tables.table, scratch=scratch, task=self._task, after=after)  # fmt: skip
+                    table=self._tables.table, scratch=scratch, task=self._task, after=after, kept=kept)  # fmt: skip
 
     def _task(self, statement: str) -> str:
         self.headers.add("parallel")
@@ -209,18 +292,50 @@ class BlockWriter:
         return self._call(_choose(self._work, Node(COPY, (source,), (copy,)), None))
 
     def _loop(self, at: int, node: Node) -> list[str]:
-        loop, body = self._block.loops[at]
-        base = self._base + self._memory.scratch[at]
+        planned_loop, base = self._block.loops[at], self._base + self._memory.scratch[at]
+        scan = Scan.of(node.attributes)
         made = [self._expression(o) for o in node.outputs]
-        given = [*made[: loop.scan.carried], *map(self._expression, node.inputs[loop.scan.carried :])]
-        text = LoopText(loop, self._names, given, made, body.work.outputs, base + body.memory.words)
-        writer = BlockWriter(body, self._names, self._tables, text.expressions, base)
-        declarations, statements = writer.write()
-        self.headers |= writer.headers | {"slice"}
-        start = [line for pair in zip(node.inputs, node.outputs[: loop.scan.carried], strict=False)
+        given = [*made[: scan.carried], *map(self._expression, node.inputs[scan.carried :])]
+        start = [line for pair in zip(node.inputs, node.outputs[: scan.carried], strict=False)
                  for line in self._start(*pair)]  # fmt: skip
-        inside = [*text.declarations, *declarations, *text.before, *statements, *text.after]
-        return [*start, text.head, *(f"    {line}" for line in inside), "}"]
+        self.headers.add("slice")
+        if planned_loop.blocks is None:
+            return [*start, *self._steps(*planned_loop.parts[0], given, made, base, self._part)]
+        return [*start, *self._shared_loop(planned_loop, planned_loop.blocks, given, made, base)]
+
+    def _steps(
+        self, loop: Loop, body: PlannedBlock, given: Sequence[str], made: Sequence[str], base: int, part: str
+    ) -> list[str]:
+        """What is made before the loop, and the loop."""
+        copied = base + body.memory.words + body.kept_words
+        text = LoopText(loop, self._names, given, made, body.work.outputs, copied, part)
+        writer = BlockWriter(body, self._names, self._tables, text.expressions, base, part=part)
+        declarations, statements = writer.write()
+        self.headers |= writer.headers
+        lengths = [line for line in declarations if line.startswith("enum")] if writer.before else []
+        inside = [*text.declarations, *(line for line in declarations if line not in lengths), *text.before,
+                  *statements, *text.after]  # fmt: skip
+        return [*lengths, *writer.before, text.head, *(f"    {line}" for line in inside), "}"]
+
+    def _shared_loop(
+        self, planned_loop: PlannedLoop, blocks: Blocks, given: Sequence[str], made: Sequence[str], base: int
+    ) -> list[str]:
+        """A call of a function that does the loop for a block of rows, and hands each thread blocks."""
+        loop = next(iter(planned_loop.parts.values()))[0]
+        pointers = RowPointers(loop, blocks.divided, self._names, given, made)
+        blocks_of_lines, begin = list[list[str]](), 0
+        for rows, (of_rows, body) in planned_loop.parts.items():
+            steps = self._steps(of_rows, body, pointers.given, pointers.made, base, f"part * {planned_loop.words} + ")
+            first = f"const int first = {_first_row(blocks.rows[0], begin, rows)};"
+            blocks_of_lines.append([first, *pointers.declarations, *steps])
+            begin = blocks.rows.count(rows)
+        lines = _either(f"part < {blocks.rows.count(blocks.rows[0])}", blocks_of_lines)
+        self.headers.add("parallel")
+        function = self._tables.loop(lines)
+        arrays = ", ".join(("(void *)arena", *(f"(void *){pointer}" for pointer in pointers.outer)))
+        name = self._names.take("arrays")
+        return [f"void *const {name}[] = {{{arrays}}};",
+                f"edgeling_in_parts({function}, {name}, (int)sizeof {name}, {len(blocks.rows)});"]  # fmt: skip
 
     def _start(self, initial: str, carried: str) -> list[str]:
         """What is carried into the first step; one number for all elements needs no table."""

@@ -54,6 +54,19 @@ def _panel_floats(setting: Setting) -> int:
     return panel_floats(_terms(setting))
 
 
+def _has_kept_panels(setting: Setting) -> bool:
+    """Whether the second matrix (and the bias) is the same at each step of a loop: its panels are packed before it."""
+    if not _has_panels(setting) or _is_many(setting) or setting.node.attributes.get("transpose_a"):
+        return False
+    return setting.unchanged.issuperset(range(1, len(setting.input_types)))
+
+
+def _kept_floats(setting: Setting) -> int:
+    """What gemm.h keeps of a matrix."""
+    panels = -(-setting.output_types[0].shape[-1] // GEMM_COLUMNS)
+    return (_terms(setting) + 1) * panels * GEMM_COLUMNS + GEMM_ROWS * GEMM_COLUMNS + GEMM_ALIGNED
+
+
 def _is_shared(setting: Setting) -> bool:
     if not _has_panels(setting) or setting.threads < 2 or _is_many(setting):
         return False
@@ -95,10 +108,33 @@ def _product_of_layer(site: Site, name: str, *after: str) -> str:
     x, kernel, bias, y = *site.x, *site.y
     sizes = site.length(0, 0), site.length(0, 1), site.length(1, 1)
     product = f"edgeling_{name}({', '.join((*sizes, '0', '0', site.scratch, x, kernel, bias, y, *after))});"
-    if site.attributes["function"] == "linear" or (after and after[0] != site.after):
+    if after and after[0] != site.after:  # the product does it
         return product
-    activation = site.by_elements("activation", site.function(), site.float("alpha"), pointers=(y, y))
-    return f"{product}\n{activation}"
+    return _activated(site, product)
+
+
+def _activated(site: Site, product: str) -> str:
+    """The product, then the activation over it, if there is one."""
+    if site.attributes["function"] == "linear":
+        return product
+    pointers = site.y[0], site.y[0]
+    return f"{product}\n{site.by_elements('activation', site.function(), site.float('alpha'), pointers=pointers)}"
+
+
+def _keep(site: Site) -> str:
+    """The statement that packs panels."""
+    flipped, start = ("0", site.x[2]) if site.node.operation == "dense" else (site.flag("transpose_b"), "0")
+    rows, columns = site.length(0, 1), site.output_length(-1)
+    return f"edgeling_gemm_keep({rows}, {columns}, {flipped}, {site.x[1]}, {start}, {site.kept});"
+
+
+def _kept(site: Site) -> str:
+    sizes = site.output_length(0), site.length(0, 1), site.output_length(1)
+    return f"edgeling_gemm_kept({', '.join((*sizes, site.x[0], site.kept, site.y[0]))});"
+
+
+def _dense_kept(site: Site) -> str:
+    return _activated(site, _kept(site))
 
 
 def _matmul_sizes(site: Site) -> tuple[str, ...]:
@@ -153,6 +189,7 @@ def _matmul_gemm_each(site: Site) -> str:
 
 DENSE_CALLS = (
     Call("gemm_parallel", _dense_gemm_parallel, fits=_is_shared, scratch_floats=_shared_panel_floats),
+    Call("dense_gemm", _dense_kept, fits=_has_kept_panels, before=_keep, kept_floats=_kept_floats),
     Call("dense_gemm", _dense_gemm, fits=_has_panels, scratch_floats=_panel_floats),
     Call("dense_large", _dense("dense_large"), parameters=(1, 2), fits=_is_large),
     Call("dense", _dense("dense"), parameters=(1, 2)),
@@ -160,6 +197,7 @@ DENSE_CALLS = (
 MATMUL_CALLS = (
     Call("gemm_each", _matmul_gemm_each, fits=_are_shared, scratch_floats=_shared_panel_floats),
     Call("gemm_parallel", _matmul_gemm_parallel, fits=_is_shared, scratch_floats=_shared_panel_floats),
+    Call("gemm", _kept, fits=_has_kept_panels, before=_keep, kept_floats=_kept_floats),
     Call("gemm", _matmul_gemm, fits=_has_panels, scratch_floats=_panel_floats),
     Call("matmul_large", _matmul("matmul_large"), fits=_is_large),
     Call("matmul", _matmul("matmul")),

@@ -136,7 +136,7 @@ def _for_any_rows(
     target: Target | None,
 ) -> Function | None:  # fmt: skip
     """A function of any number of rows, if what is written for more rows differs in nothing but where things lie."""
-    if more is None:
+    if more is None or any(node.operation == "scan" for node in graph.nodes):  # loops are over a number of rows
         return None
     written = write_function(graph, function, program, members, tables, target, any_rows=True)
     others = deepcopy(tables)

@@ -95,6 +95,15 @@ class Tables:
             self._texts.append(f"{head} {{\n{body}\n}}\n")
         return self._known[key]
 
+    def loop(self, lines: Sequence[str]) -> str:
+        """The C name of a function that does this for a part of a loop's rows; ``arrays`` is what it is handed."""
+        c_name, arena = self.names.take(f"{self.program}_rows"), f"{self.program}_arena"
+        head = f"static void {c_name}(const void *work, int part, int thread)"
+        handed = ["void *const *const arrays = (void *const *)work;", f"{arena} *const arena = ({arena} *)arrays[0];"]
+        body = "\n".join(wrap_code(line, "    ") for line in (*handed, "(void)thread;", *lines))
+        self._texts.append(f"{head} {{\n{body}\n}}\n")
+        return c_name
+
     def shared(self, name: str, parameters: Sequence[str], statement: str) -> str:
         """The C name of a function of these parameters that does this, one for all calls."""
         key = (name, ", ".join(parameters), statement.encode())

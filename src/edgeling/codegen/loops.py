@@ -8,7 +8,7 @@ a step leaves a variable. A slice is a pointer into its sequence where its eleme
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -18,17 +18,24 @@ from edgeling.codegen.memory import words_of
 from edgeling.codegen.names import Names
 from edgeling.codegen.text import shape_text
 from edgeling.graph.scan import Scan
-from edgeling.graph.types import DType, Graph, Node, TensorType
+from edgeling.graph.types import DType, Graph, TensorType
 
 
 @dataclass(frozen=True)
 class Slices:
-    """The slices of one sequence, or of one stack of results: ``outer`` runs of ``inner`` elements for each step."""
+    """The slices of one sequence, or of one stack of results: ``outer`` runs of ``inner`` elements for each step.
+
+    Attributes:
+        stride: from a slice to the next, where they are not copied: more than ``inner`` where a loop is over some rows.
+        row: elements of all steps from a row to the next.
+    """
 
     value: str
     type: TensorType
     outer: int
     inner: int
+    stride: int
+    row: int
 
     @property
     def is_copied(self) -> bool:
@@ -45,15 +52,14 @@ class Loop:
     stacks: tuple[Slices, ...]
 
     @classmethod
-    def of(cls, node: Node) -> Loop:
-        """The loop of a ``scan`` node."""
-        scan = Scan.of(node.attributes)
+    def of(cls, scan: Scan, rows: int = 0) -> Loop:
+        """The loop of a scan; ``rows``: how many there are, if it is over some of them."""
         _, inside, _ = scan.split_inputs(scan.body.inputs)
         _, results = scan.split_outputs(scan.body.outputs)
         return cls(
             scan,
-            tuple(_slices(scan, v, axis) for v, axis in zip(inside, scan.sequence_axes, strict=True)),
-            tuple(_slices(scan, v, axis) for v, axis in zip(results, scan.stack_axes, strict=True)),
+            tuple(_slices(scan, v, axis, rows) for v, axis in zip(inside, scan.sequence_axes, strict=True)),
+            tuple(_slices(scan, v, axis, rows) for v, axis in zip(results, scan.stack_axes, strict=True)),
         )  # fmt: skip
 
     @property
@@ -83,9 +89,11 @@ class Loop:
         )  # fmt: skip
 
 
-def _slices(scan: Scan, value: str, axis: int) -> Slices:
+def _slices(scan: Scan, value: str, axis: int, rows: int) -> Slices:
     kind = scan.body.types[value]
-    return Slices(value, kind, prod(kind.shape[:axis]), prod(kind.shape[axis:]))
+    outer, inner = prod(kind.shape[:axis]), prod(kind.shape[axis:])
+    stride = rows * prod(kind.shape[1:]) if rows and axis == 0 else inner
+    return Slices(value, kind, outer, inner, stride, prod(kind.shape[1:]) * (scan.length if axis else 1))
 
 
 class LoopText:
@@ -95,7 +103,7 @@ class LoopText:
         names: of the C scope it stands in.
         given, made: C expressions of the inputs and outputs of the node, in order.
         results: the body's values that are stacked, as scheduled.
-        scratch: C expression of the arena's word where slices that are copied lie.
+        scratch: the arena's word where slices that are copied lie, behind ``part`` (see :class:`BlockWriter`).
 
     Attributes:
         expressions: C expressions of what the body takes and gives, by value.
@@ -103,9 +111,10 @@ class LoopText:
     """
 
     def __init__(
-        self, loop: Loop, names: Names, given: Sequence[str], made: Sequence[str], results: Sequence[str], scratch: int
-    ) -> None:
-        self._loop, self._names, self._scratch = loop, names, scratch
+        self, loop: Loop, names: Names, given: Sequence[str], made: Sequence[str], results: Sequence[str], scratch: int,
+        part: str,
+    ) -> None:  # fmt: skip
+        self._loop, self._names, self._scratch, self._part = loop, names, scratch, part
         self._step = names.take("step")
         self.declarations: list[str] = []
         self.before: list[str] = []
@@ -132,10 +141,10 @@ class LoopText:
         c_name = self.expressions[value] = self._names.take(f"{value}_slice")
         const = "const " if not is_result else ""
         if not slices.is_copied:
-            place = f"{whole} + {self._step} * {slices.inner}"
+            place = f"{whole} + {self._step} * {slices.stride}"
             self.declarations.append(f"{const}{c_type} *const {c_name} = {place}; /* {shape_text(kind)} */")
             return
-        place = f"({c_type} *)&arena->words[{self._scratch}]"
+        place = f"({c_type} *)&arena->words[{self._part}{self._scratch}]"
         self._scratch += words_of(kind)
         self.declarations.append(f"{c_type} *const {c_name} = {place}; /* {shape_text(kind)} */")
         sizes = f"{slices.outer}, {self._loop.scan.length}, {slices.inner}, {self._step}"
@@ -143,3 +152,35 @@ class LoopText:
             self.after.append(f"edgeling_put_{kind.dtype.value}({sizes}, {c_name}, {whole});")
         else:
             self.before.append(f"edgeling_take_{kind.dtype.value}({sizes}, {whole}, {c_name});")
+
+
+class RowPointers:
+    """What a function that does a loop for some rows is handed, and what it calls that.
+
+    Args:
+        loop: over some of the rows.
+        divided: the values of its body that have a line for each row.
+        given, made: as of :class:`LoopText`, in the scope that calls the function.
+
+    Attributes:
+        outer: expressions in the scope of the caller, in order.
+        given, made: names of the same in the function.
+        declarations: of those names, from ``arrays`` and the row ``first``.
+    """
+
+    def __init__(
+        self, loop: Loop, divided: Collection[str], names: Names, given: Sequence[str], made: Sequence[str]
+    ) -> None:
+        scan, body = loop.scan, loop.scan.body
+        rows = {s.value: s.row for s in (*loop.sequences, *loop.stacks)}
+        stacks = list(zip(body.outputs[scan.carried :], made[scan.carried :], strict=True))
+        self.outer = [*given, *(stack for _, stack in stacks)]
+        self.declarations, inner = list[str](), list[str]()
+        for at, value in enumerate((*body.inputs, *(value for value, _ in stacks))):
+            kind, is_read = body.types[value], scan.carried <= at < len(body.inputs)
+            c_type, name = f"{'const ' if is_read else ''}{kind.dtype.c_name} *", names.take(f"{value}_rows")
+            place = f" + first * {rows.get(value, prod(kind.shape[1:]))}" if value in divided else ""
+            self.declarations.append(f"{c_type}const {name} = ({c_type})arrays[{at + 1}]{place};")
+            inner.append(name)
+        self.given = inner[: len(body.inputs)]
+        self.made = [*inner[: scan.carried], *inner[len(body.inputs) :]]

@@ -30,6 +30,7 @@ class Setting:
         target: what the C is for; None: C for any compiler and core.
         constants: the inputs that are constants, by their place.
         finite: whether its first input is known to hold neither NaN nor infinity.
+        unchanged: the inputs, by their place, that are the same at each step of the loop it stands in.
     """
 
     node: Node
@@ -38,6 +39,7 @@ class Setting:
     target: Target | None
     constants: Mapping[int, Array]
     finite: bool = False
+    unchanged: frozenset[int] = frozenset()
 
     @property
     def threads(self) -> int:
@@ -56,6 +58,7 @@ class Site(Setting):
         dimensions: names of lengths.
         table: ``table(name, c_type, numbers)`` adds a ``static const`` array to the file and gives its name.
         scratch: C expression (a pointer) of the scratch it asked for.
+        kept: C expression (a pointer) of what it keeps from step to step.
         elements: how many elements are meant, if not all of the first output.
         task: ``task(statement)`` adds a function to the file that does it for the elements ``[first, first + count)``
             of ``arrays``, and gives its name.
@@ -71,6 +74,7 @@ class Site(Setting):
     scratch: str
     task: TaskMaker
     after: str = "0, 0"
+    kept: str = ""
     elements: str = ""
 
     @property
@@ -197,6 +201,9 @@ class Call:
         fits: whether it is right for a setting.
         scratch_floats: how much memory it needs while it runs.
         pack: the tables it reads in place of all its constant inputs, by name; none: it reads the constants.
+        before: a statement before the loop it stands in, which makes what it keeps from step to step of inputs that
+            are unchanged.
+        kept_floats: how much memory that takes.
     """
 
     header: str
@@ -206,6 +213,8 @@ class Call:
     fits: Callable[[Setting], bool] = _always
     scratch_floats: Callable[[Setting], int] = _nothing
     pack: Callable[[Setting], Mapping[str, Array]] = _no_tables
+    before: Line | None = None
+    kept_floats: Callable[[Setting], int] = _nothing
 
 
 def stored_calls(header: str, line: Line, **others: Any) -> tuple[Call, ...]:

@@ -19,21 +19,26 @@
 
 #define EDGELING_GEMM_COLUMNS 32 /* of a panel, at most */
 #define EDGELING_GEMM_ROWS 12    /* of a tile, at most */
+/* All panels of b, a tile, and room to begin at a multiple of the widest vector: edgeling_gemm_keep packs once what many
+ * calls of edgeling_gemm_kept read, b [k,n] and start. The bits are those of edgeling_gemm. */
+#define EDGELING_GEMM_KEPT(k, n)                                                                                      \
+    (((k) + 1) * (((n) + EDGELING_GEMM_COLUMNS - 1) / EDGELING_GEMM_COLUMNS * EDGELING_GEMM_COLUMNS) +                \
+     EDGELING_GEMM_ROWS * EDGELING_GEMM_COLUMNS + 16)
 /* A panel, a tile, and room to begin at a multiple of the widest vector. */
 #define EDGELING_GEMM_SCRATCH(k) (((k) + 1 + EDGELING_GEMM_ROWS) * EDGELING_GEMM_COLUMNS + 16)
 
 #if EDGELING_LANES > 1
 
 #define EDGELING_GEMM_AHEAD 16 /* rows of b that are asked for before they are read: they lie far apart */
-/* element (row, p) of a lies at a[row * a_row + p * a_step] */
+/* element (row, p) of a lies at a[row * a_row + p * a_step]; b_row: from a term of a panel to the next */
 typedef struct {
-    int k, a_row, a_step, y_row;
+    int k, a_row, a_step, y_row, b_row;
 } edgeling_gemm_strides;
 
 /* The sums of some rows over a panel of `vectors` vectors of `lanes`: `tiles` times as many rows as registers hold. */
 #define EDGELING_GEMM_TILES(lanes, vectors, rows)                                                                     \
     EDGELING_VECTOR_FUNCTION void edgeling_gemm_tiles_##lanes##_##vectors##_##rows(                                   \
-        int tiles, edgeling_gemm_strides s, const float *a, const float *panel, float *y) {                           \
+        int tiles, edgeling_gemm_strides s, const float *a, const float *start, const float *panel, float *y) {       \
         do {                                                                                                          \
             const float *x = a, *b = panel;                                                                           \
             edgeling_vector_##lanes sum[rows][vectors];                                                               \
@@ -42,11 +47,10 @@ typedef struct {
             for (int r = 0; r < (rows); r++) {                                                                        \
                 EDGELING_VECTOR_UNROLL                                                                                \
                 for (int v = 0; v < (vectors); v++) {                                                                 \
-                    sum[r][v] = *(const edgeling_vector_##lanes *)(b + v * (lanes));                                  \
+                    sum[r][v] = *(const edgeling_vector_##lanes *)(start + v * (lanes));                              \
                 }                                                                                                     \
             }                                                                                                         \
             do {                                                                                                      \
-                b += (vectors) * (lanes);                                                                             \
                 if ((rows) * (vectors) == 1) {                                                                        \
                     EDGELING_VECTOR_FUSED(sum[0][0]);                                                                 \
                 }                                                                                                     \
@@ -58,6 +62,7 @@ typedef struct {
                     }                                                                                                 \
                 }                                                                                                     \
                 x += s.a_step;                                                                                        \
+                b += s.b_row;                                                                                         \
             } while (--left);                                                                                         \
             EDGELING_VECTOR_UNROLL                                                                                    \
             for (int r = 0; r < (rows); r++) {                                                                        \
@@ -115,7 +120,8 @@ typedef struct {
 #define EDGELING_GEMM_RUN(lanes, vectors, rows)                                                                       \
     if (row + (rows) <= m) {                                                                                          \
         const int tiles = (m - row) / (rows);                                                                         \
-        edgeling_gemm_tiles_##lanes##_##vectors##_##rows(tiles, s, a + row * s.a_row, panel, y + row * s.y_row);      \
+        edgeling_gemm_tiles_##lanes##_##vectors##_##rows(                                                             \
+            tiles, s, a + row * s.a_row, start, panel, y + row * s.y_row);                                            \
         row += tiles * (rows);                                                                                        \
     }
 
@@ -127,7 +133,7 @@ typedef struct {
     EDGELING_GEMM_TILES(lanes, vectors, 2)                                                                            \
     EDGELING_GEMM_TILES(lanes, vectors, 1)                                                                            \
     EDGELING_VECTOR_FUNCTION void edgeling_gemm_rows_##lanes##_##vectors(                                             \
-        int m, edgeling_gemm_strides s, const float *a, const float *panel, float *y) {                               \
+        int m, edgeling_gemm_strides s, const float *a, const float *start, const float *panel, float *y) {           \
         int row = 0;                                                                                                  \
         EDGELING_GEMM_RUN(lanes, vectors, most)                                                                       \
         EDGELING_GEMM_RUN(lanes, vectors, more)                                                                       \
@@ -169,32 +175,32 @@ EDGELING_KERNEL int edgeling_gemm_width(int columns) {
 }
 
 EDGELING_VECTOR_FUNCTION void edgeling_gemm_rows(
-    int width, int m, edgeling_gemm_strides s, const float *a, const float *panel, float *y) {
+    int width, int m, edgeling_gemm_strides s, const float *a, const float *start, const float *panel, float *y) {
     switch (width) {
 #if EDGELING_LANES >= 16
     case 32:
-        edgeling_gemm_rows_16_2(m, s, a, panel, y);
+        edgeling_gemm_rows_16_2(m, s, a, start, panel, y);
         break;
     case 16:
-        edgeling_gemm_rows_16_1(m, s, a, panel, y);
+        edgeling_gemm_rows_16_1(m, s, a, start, panel, y);
         break;
 #endif
 #if EDGELING_LANES == 8
     case 16:
-        edgeling_gemm_rows_8_2(m, s, a, panel, y);
+        edgeling_gemm_rows_8_2(m, s, a, start, panel, y);
         break;
 #endif
 #if EDGELING_LANES >= 8
     case 8:
-        edgeling_gemm_rows_8_1(m, s, a, panel, y);
+        edgeling_gemm_rows_8_1(m, s, a, start, panel, y);
         break;
 #else
     case 8:
-        edgeling_gemm_rows_4_2(m, s, a, panel, y);
+        edgeling_gemm_rows_4_2(m, s, a, start, panel, y);
         break;
 #endif
     default:
-        edgeling_gemm_rows_4_1(m, s, a, panel, y);
+        edgeling_gemm_rows_4_1(m, s, a, start, panel, y);
         break;
     }
 }
@@ -305,7 +311,7 @@ EDGELING_VECTOR_FUNCTION void edgeling_gemm_narrow(
     float *y) {
     edgeling_gemm_strides to_tile = s;
     to_tile.y_row = width;
-    edgeling_gemm_rows(width, rows, to_tile, a, panel, tile);
+    edgeling_gemm_rows(width, rows, to_tile, a, panel, panel + width, tile);
     for (int r = 0; r < rows; r++) {
         for (int c = 0; c < columns; c++) {
             y[r * s.y_row + c] = tile[r * width + c];
@@ -321,7 +327,7 @@ EDGELING_VECTOR_FUNCTION void edgeling_gemm_edge(
     float *y) {
     const int beyond = apart ? m : (width - columns + s.y_row - 1) / s.y_row;
     const int inside = m > beyond ? m - beyond : 0;
-    edgeling_gemm_rows(width, inside, s, a, panel, y);
+    edgeling_gemm_rows(width, inside, s, a, panel, panel + width, y);
     for (int row = inside; row < m; row += EDGELING_GEMM_ROWS) {
         const int rows = m - row < EDGELING_GEMM_ROWS ? m - row : EDGELING_GEMM_ROWS;
         edgeling_gemm_narrow(width, columns, rows, s, a + row * s.a_row, panel, tile, y + row * s.y_row);
@@ -336,6 +342,7 @@ EDGELING_VECTOR_FUNCTION void edgeling_gemm_columns(
     const int width = edgeling_gemm_width(columns);
     const int whole = columns == width;
     int rows = 0;
+    s.b_row = width;
     for (int c = 0; c < width; c++) {
         panel[c] = start && c < columns ? start[c] : 0.0f;
     }
@@ -344,11 +351,15 @@ EDGELING_VECTOR_FUNCTION void edgeling_gemm_columns(
     } else if (width == 2 * EDGELING_LANES && whole && m >= EDGELING_GEMM_FIRST_ROWS) {
         rows = EDGELING_GEMM_FIRST_ROWS;
         EDGELING_GEMM_WIDEST(s, a, b, panel, y);
+    } else if (whole && m < EDGELING_GEMM_FIRST_ROWS) { /* few rows read b where it lies */
+        rows = m;
+        s.b_row = s.y_row;
+        edgeling_gemm_rows(width, m, s, a, panel, b, y);
     } else {
         edgeling_gemm_pack(width, columns, s.k, s.y_row, b, panel + width);
     }
     if (whole) {
-        edgeling_gemm_rows(width, m - rows, s, a + rows * s.a_row, panel, y + rows * s.y_row);
+        edgeling_gemm_rows(width, m - rows, s, a + rows * s.a_row, panel, panel + width, y + rows * s.y_row);
     } else {
         edgeling_gemm_edge(width, columns, m, apart, s, a, panel, panel + (s.k + 1) * width, y);
     }
@@ -363,7 +374,7 @@ EDGELING_KERNEL void edgeling_gemm(
     int m, int k, int n, int transposed_a, int transposed_b, float *EDGELING_RESTRICT scratch,
     const float *EDGELING_RESTRICT a, const float *EDGELING_RESTRICT b, const float *start,
     float *EDGELING_RESTRICT y) {
-    const edgeling_gemm_strides s = {k, transposed_a ? 1 : k, transposed_a ? m : 1, n};
+    const edgeling_gemm_strides s = {k, transposed_a ? 1 : k, transposed_a ? m : 1, n, 0};
     const int step = 2 * EDGELING_LANES, last = (n - 1) / step * step, b_column = transposed_b ? k : 1;
     float *panel = edgeling_gemm_panel(scratch);
     /* The last columns first: what they write beyond their rows is written again. */
@@ -372,6 +383,42 @@ EDGELING_KERNEL void edgeling_gemm(
     for (int c = 0; c < last; c += step) {
         edgeling_gemm_columns(
             step, m, transposed_b, 0, s, panel, a, b + c * b_column, start ? start + c : start, y + c);
+    }
+}
+
+EDGELING_KERNEL void edgeling_gemm_keep(
+    int k, int n, int transposed_b, const float *EDGELING_RESTRICT b, const float *start,
+    float *EDGELING_RESTRICT kept) {
+    float *panel = edgeling_gemm_panel(kept);
+    for (int first = 0; first < n; first += 2 * EDGELING_LANES) {
+        const int left = n - first, columns = left < 2 * EDGELING_LANES ? left : 2 * EDGELING_LANES;
+        const int width = edgeling_gemm_width(columns);
+        for (int c = 0; c < width; c++) {
+            panel[c] = start && c < columns ? start[first + c] : 0.0f;
+        }
+        if (transposed_b) {
+            edgeling_gemm_pack_transposed(width, columns, k, b + first * k, panel + width);
+        } else {
+            edgeling_gemm_pack(width, columns, k, n, b + first, panel + width);
+        }
+        panel += (k + 1) * width;
+    }
+}
+
+EDGELING_KERNEL void edgeling_gemm_kept(
+    int m, int k, int n, const float *EDGELING_RESTRICT a, float *EDGELING_RESTRICT kept, float *EDGELING_RESTRICT y) {
+    edgeling_gemm_strides s = {k, k, 1, n, 2 * EDGELING_LANES};
+    const int step = 2 * EDGELING_LANES, last = (n - 1) / step * step, width = edgeling_gemm_width(n - last);
+    float *const panels = edgeling_gemm_panel(kept), *const panel = panels + last * (k + 1);
+    for (int c = 0; c < last; c += step) {
+        const float *const before = panels + c * (k + 1);
+        edgeling_gemm_rows(step, m, s, a, before, before + step, y + c);
+    }
+    s.b_row = width;
+    if (n - last == width) {
+        edgeling_gemm_rows(width, m, s, a, panel, panel + width, y + last);
+    } else {
+        edgeling_gemm_edge(width, n - last, m, 1, s, a, panel, panel + (k + 1) * width, y + last);
     }
 }
 
@@ -391,6 +438,23 @@ EDGELING_KERNEL void edgeling_gemm(
             y[row * n + c] = sum;
         }
     }
+}
+
+/* Kept are the matrix, term by term, and what the sums start from. */
+EDGELING_KERNEL void edgeling_gemm_keep(
+    int k, int n, int transposed_b, const float *EDGELING_RESTRICT b, const float *start,
+    float *EDGELING_RESTRICT kept) {
+    for (int c = 0; c < n; c++) {
+        kept[k * n + c] = start ? start[c] : 0.0f;
+        for (int p = 0; p < k; p++) {
+            kept[p * n + c] = b[transposed_b ? c * k + p : p * n + c];
+        }
+    }
+}
+
+EDGELING_KERNEL void edgeling_gemm_kept(
+    int m, int k, int n, const float *EDGELING_RESTRICT a, float *EDGELING_RESTRICT kept, float *EDGELING_RESTRICT y) {
+    edgeling_gemm(m, k, n, 0, 0, kept, a, kept, kept + k * n, y);
 }
 
 #endif

@@ -54,7 +54,7 @@ EDGELING_KERNEL void edgeling_gemm_parallel(
     const int block_rows = (rows - 1) / EDGELING_GEMM_ROWS * EDGELING_GEMM_ROWS + EDGELING_GEMM_ROWS;
     const edgeling_gemm_work work = {
         m, n, transposed_b, block_rows,
-        {k, transposed_a ? 1 : k, transposed_a ? m : 1, n}, scratch, a, b, start, y,
+        {k, transposed_a ? 1 : k, transposed_a ? m : 1, n, 0}, scratch, a, b, start, y,
         after, arrays};
     edgeling_in_parts(edgeling_gemm_part, &work, (int)sizeof work, panels * ((m - 1) / block_rows + 1));
 }
