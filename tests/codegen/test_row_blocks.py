@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loops whose rows threads divide: which are, how, and which are not (their bits: ``tests/training/test_threads.py``)."""
+"""Loops whose rows threads divide: which are, and how. What stays of their bits: ``tests/training/test_threads.py``."""
 
 from __future__ import annotations
 

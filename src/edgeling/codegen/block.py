@@ -41,7 +41,7 @@ class PlannedBlock:
     Attributes:
         calls: by the place of a node in the schedule, what is called.
         loops: by the place of a ``scan``, the loop and its planned body.
-        kept: by the place of a node in a loop's body, where what it keeps from step to step lies behind the body's memory.
+        kept: by the place of a node in a loop's body, where what it keeps between steps lies behind the body's memory.
         rounds: the round of each node, by its place (``rounds.py``).
         followers: by the place of a product, that of the node that is done with it.
     """
