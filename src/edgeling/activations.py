@@ -36,6 +36,7 @@ _SAME_EVERYWHERE = (
     "softmax", "log_softmax",
 )  # fmt: skip
 _WITHOUT_C = ("glu", "threshold", "sparsemax")
+_OF_LAYERS = frozenset(ACTIVATIONS) - {"yeo_johnson_inverse"}  # which is behind a network, not in it
 
 
 @dataclass(frozen=True)
@@ -158,9 +159,9 @@ def get(identifier: Any) -> ActivationFunction:
         identifier, options = (config["name"], config["options"]) if isinstance(config, Mapping) else (config, {})
     name = "linear" if identifier is None else _public_name(identifier)
     name = _ALIASES.get(name, name) if isinstance(name, str) else name
-    if isinstance(name, str) and (name in _OVER_ROWS or name in ACTIVATIONS):
+    if isinstance(name, str) and (name in _OVER_ROWS or name in _OF_LAYERS):
         return _named(name).told(**options)
-    names = sorted((*ACTIVATIONS, *_OVER_ROWS))
+    names = sorted((*_OF_LAYERS, *_OVER_ROWS))
     rule = "the activation is not supported"
     if name in _WITHOUT_C:
         rule = f"{name} is no layer's activation here"

@@ -14,9 +14,10 @@ from edgeling.data import Split, from_data
 from edgeling.errors import UnsupportedError
 from edgeling.layers import Dense
 from edgeling.workflow import learn as learning
+from edgeling.workflow.folds import folds
 from edgeling.workflow.progress import Progress, Stage
 from edgeling.workflow.save import save
-from edgeling.workflow.selection import folds, losses_and_scores
+from edgeling.workflow.selection import losses_and_scores
 from edgeling.workflow.store import command_of, load, manifest
 from edgeling.workflow.train import Trained, train
 from tests.support.close import DOUBLE, require_close

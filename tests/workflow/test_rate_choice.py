@@ -14,11 +14,12 @@ from edgeling.report.page import render
 from edgeling.workflow import rate_choice
 from edgeling.workflow.division import divided
 from edgeling.workflow.fitting import fit_network
+from edgeling.workflow.folds import folds
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
 from edgeling.workflow.rate_choice import ALIKE, REACH, with_found_rate
 from edgeling.workflow.recipes import PLAIN, RARE, Recipe
-from edgeling.workflow.selection import compare, folds
+from edgeling.workflow.selection import compare
 from edgeling.workflow.settings import Settings
 from edgeling.workflow.store import manifest
 from edgeling.workflow.summary import trained_content

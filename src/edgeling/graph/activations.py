@@ -3,6 +3,7 @@
 
 Formulas and constants are Keras 3's (``keras.activations``). ``alpha`` is the one number a function may be told:
 leaky_relu's negative slope, elu's and celu's scale, squareplus's b, the threshold of soft_shrink and hard_shrink.
+``yeo_johnson_inverse``, whose power it is, stands behind networks, and is no layer's.
 """
 
 from __future__ import annotations
@@ -104,6 +105,22 @@ def _sparse_plus(x: Array, _: float) -> Array:
     return np.where(x < 1, near * near / 4, x)
 
 
+def yeo_johnson_inverse(x: Array, power: float) -> Array:
+    """What Yeo and Johnson's transform (Biometrika 87, 2000) of this power makes x; 1 leaves x as it is."""
+    return np.copysign(np.expm1(_yeo_johnson_exponent(x, power)), x)
+
+
+def _yeo_johnson_exponent(x: Array, power: float) -> Array:
+    """log(1 + |inverse|): log(1 + own * |x|) / own, for the power on x's side."""
+    size, own = np.abs(x), np.where(x < 0, 2 - power, power).astype(np.asarray(x).dtype)
+    return np.where(own == 0, size, np.log1p(own * size) / np.where(own == 0, 1, own))
+
+
+def _yeo_johnson_inverse_derivative(x: Array, power: float) -> Array:
+    own = np.where(x < 0, 2 - power, power).astype(x.dtype)
+    return np.exp((1 - own) * _yeo_johnson_exponent(x, power))
+
+
 ACTIVATIONS: dict[str, ScalarFunction] = {
     "linear": ScalarFunction(lambda x, _: x, lambda y, _: np.ones_like(y)),
     "relu": ScalarFunction(lambda x, _: np.maximum(x, 0), lambda y, _: (y > 0).astype(y.dtype)),
@@ -162,4 +179,7 @@ ACTIVATIONS: dict[str, ScalarFunction] = {
         default_alpha=0.5,
     ),
     "tanh_shrink": ScalarFunction(lambda x, _: x - np.tanh(x), lambda x, _: np.square(np.tanh(x)), from_input=True),
+    "yeo_johnson_inverse": ScalarFunction(
+        yeo_johnson_inverse, _yeo_johnson_inverse_derivative, from_input=True, default_alpha=1.0
+    ),
 }  # fmt: skip

@@ -43,6 +43,7 @@ class Comparison:
         rows: how many were left out, in all.
         refitted: rows that what is deployed has learned from once more; 0: it has not.
         percent: scores are shares.
+        kind: what was left out: "random" rows, whole groups ("group"), or what came later ("time").
         rate: a sentence about the learning rate; empty where one was given.
     """
 
@@ -53,6 +54,7 @@ class Comparison:
     refitted: int
     percent: bool
     rate: str = ""
+    kind: str = "random"
 
 
 def comparison_section(comparison: Comparison) -> Markup:
@@ -73,7 +75,9 @@ def comparison_section(comparison: Comparison) -> Markup:
 
 
 def _reading(comparison: Comparison) -> Markup:
-    parts = "each left out once" if comparison.folds > 1 else "the rows to validate"
+    turns = {"random": "each left out once", "group": "each left out once, in whole groups",
+             "time": "each later than those that were learned from"}  # fmt: skip
+    parts = turns[comparison.kind] if comparison.folds > 1 else "the rows to validate"
     how = f"Each was fitted {plural(comparison.folds, 'time')} and judged on {plural(comparison.rows, 'row')}, {parts}."
     if comparison.chosen == "linear":
         why = "The linear reference is deployed: no network is ahead of it by more than chance, and it is the smallest."

@@ -13,10 +13,10 @@ from edgeling.data.probabilities import average_precision, log_loss
 from edgeling.graph.types import Array
 from edgeling.workflow.balancing import Balancing, told_logits
 from edgeling.workflow.fitting import fit_network
+from edgeling.workflow.folds import Fold
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
 from edgeling.workflow.recipes import Recipe
-from edgeling.workflow.selection import Fold
 
 STANDARD_ERRORS = 2.0
 RIVALS = 3  # ways that are tried with every recipe

@@ -28,6 +28,7 @@ from edgeling.data.table import distinct_values
 from edgeling.errors import DataError
 from edgeling.graph.types import Array
 from edgeling.report.parts import plural
+from edgeling.workflow.folds import Units
 from edgeling.workflow.settings import Settings
 
 VALIDATION_SHARE = 0.15
@@ -44,12 +45,14 @@ class Division:
         parts: positions of its rows; none to test on where there is a test table.
         test: the rows to judge on.
         notes: sentences for the person, besides the check's warnings.
+        units: what is divided as a whole; None: any rows.
     """
 
     check: TableCheck
     parts: Split
     test: Table
     notes: tuple[str, ...] = ()
+    units: Units | None = None
 
 
 def asked_roles(settings: Settings) -> dict[str, Role]:
@@ -76,18 +79,18 @@ def divided(table: Table, target: str, settings: Settings, reading: Reading | No
     share = {"validation": min(VALIDATION_SHARE, MOST_VALIDATION_ROWS / known.rows)}
     if settings.test is not None:
         share["test"] = 0.0
-    if kind == "random":
+    units = None if kind == "random" else _units(known.column(by), kind)
+    if units is None:
         parts = split(known.rows, checked.codes, seed=settings.seed, **share)
     else:
-        units = _units(known.column(by), kind)
-        parts = split_whole(units, shuffled=kind == "group", seed=settings.seed, **share)
+        parts = split_whole(units.of_rows, shuffled=kind == "group", seed=settings.seed, **share)
         _require_classes(checked, parts.train, kind)
     left_out = by and by not in wanted and by != target
     notes = [f"column {by!r} divides the rows and is not learned from"] if left_out else []
     if settings.test is None:
-        return Division(checked, parts, checked.table.take(parts.test), tuple(notes))
+        return Division(checked, parts, checked.table.take(parts.test), tuple(notes), units)
     test, more = _test_table(checked, settings.test, reading)
-    return Division(checked, parts, test, (*notes, *more))
+    return Division(checked, parts, test, (*notes, *more), units)
 
 
 def _named(table: Table, names: Iterable[str]) -> list[str]:
@@ -130,8 +133,8 @@ def _with_positive(checked: TableCheck, positive: str | None) -> TableCheck:
     return replace(checked, labels=labels, class_counts={label: checked.class_counts[label] for label in labels})
 
 
-def _units(column: Column, kind: str) -> Array:
-    """int [rows]: the order of each row's value in the column that divides."""
+def _units(column: Column, kind: str) -> Units:
+    """Each row's value in the column that divides."""
     if kind == "time" and column.categories:
         raise DataError(
             "time is told by dates or numbers",
@@ -144,7 +147,8 @@ def _units(column: Column, kind: str) -> Array:
             received=f"no value of {column.name!r} in row {int(np.argmax(column.missing)) + 1} of those with a target",
             remedy="fill it in, leave the rows out, or divide by another column",
         )
-    return np.searchsorted(distinct_values(column.values), column.values)
+    of_rows = np.searchsorted(distinct_values(column.values), column.values)
+    return Units("time" if kind == "time" else "group", of_rows)
 
 
 def _require_classes(checked: TableCheck, train: Array, kind: str) -> None:

@@ -17,13 +17,14 @@ from edgeling.workflow.balance_choice import WAYS, choose_balance
 from edgeling.workflow.balancing import Balancing, Unseen, balanced_by, require_classes, told_logits, unseen_of
 from edgeling.workflow.diagnosing import explained, network_diagnosis
 from edgeling.workflow.fitting import Fitted, fit_network, fit_several
+from edgeling.workflow.folds import Fold, Units, folds
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
 from edgeling.workflow.rate_choice import RateChoice, with_found_rate
 from edgeling.workflow.recipes import Recipe, recipes_for
 from edgeling.workflow.reference import reference
 from edgeling.workflow.seeds_choice import is_better, seeds_worth, several_of
-from edgeling.workflow.selection import Fold, Selection, best_network, compare, folds, planned
+from edgeling.workflow.selection import Selection, best_network, compare, planned
 from edgeling.workflow.settings import AUTO, LINEAR
 
 BALANCED_WITH = 2  # recipes, the first ones, with which ways to balance are tried
@@ -71,13 +72,13 @@ class Learned:
 
 
 def learn(
-    problem: Problem, parts: Split, progress: Progress, *, shuffled: bool, keep_interrupted: bool = False
+    problem: Problem, parts: Split, progress: Progress, *, units: Units | None = None, keep_interrupted: bool = False
 ) -> Learned:
     """Train the first recipe; compare it with the others and the linear reference; fit the best again on all rows.
 
     Args:
         parts: positions of rows; those to test on are not looked at.
-        shuffled: rows may be left out in any order, so that each is once.
+        units: what is left out as a whole; None: any rows.
 
     Raises:
         TrainingError: the loss of the first recipe was not finite.
@@ -90,15 +91,15 @@ def learn(
             "a teacher tells how much each class counts", received="weights or balance beside a teacher",
             remedy="one of the two",
         )  # fmt: skip
-    problem, tried = balanced_problem(problem, parts, progress, shuffled)
-    learned = _learned(problem, parts, progress, shuffled, keep_interrupted)
+    problem, tried = balanced_problem(problem, parts, progress, units)
+    learned = _learned(problem, parts, progress, units, keep_interrupted)
     rows = np.concatenate([parts.train, parts.validation]) if learned.refitted else parts.train
     unseen = _unseen(problem, parts, learned, rows) if problem.classes else None
     return replace(learned, balancing=balanced_by(problem, rows, tried), unseen=unseen)
 
 
 def balanced_problem(
-    problem: Problem, parts: Split, progress: Progress, shuffled: bool
+    problem: Problem, parts: Split, progress: Progress, units: Units | None
 ) -> tuple[Problem, Balancing | None]:
     """The problem with a way to balance, where it was left to choose, and what was tried."""
     if problem.settings.balance != "auto":
@@ -109,8 +110,8 @@ def balanced_problem(
         return plain, None
     with progress.stage("Balancing the classes") as stage:
         first = fit_network(plain, recipes[0], parts.train, parts.validation, Progress())
-        plan = planned(plain, recipes[:1] * len(WAYS), first, len(parts.train), shuffled)
-        chosen, tried = choose_balance(plain, recipes, folds(plain, parts, plan.folds), stage.at)
+        plan = planned(plain, recipes[:1] * len(WAYS), first, len(parts.train))
+        chosen, tried = choose_balance(plain, recipes, folds(plain, parts, plan.folds, units), stage.at)
         stage.done(f"{tried.how}, of {len(tried.tried)} ways tried")
     return chosen, tried
 
@@ -128,7 +129,9 @@ def _unseen(problem: Problem, parts: Split, learned: Learned, rows: Array) -> Un
     return unseen_of(problem, told, problem.y[parts.validation], rows, 1)
 
 
-def _learned(problem: Problem, parts: Split, progress: Progress, shuffled: bool, keep_interrupted: bool) -> Learned:
+def _learned(
+    problem: Problem, parts: Split, progress: Progress, units: Units | None, keep_interrupted: bool
+) -> Learned:
     bent = problem.bent(parts.train)
     recipes = recipes_for(problem, skewed=bent is not None)
     first = (recipes[0].bends and bent) or problem
@@ -142,8 +145,8 @@ def _learned(problem: Problem, parts: Split, progress: Progress, shuffled: bool,
         return alone
     kept = alone
     try:
-        plan = planned(problem, recipes, fitted, len(parts.train), shuffled)
-        cut = folds(problem, parts, plan.folds)
+        plan = planned(problem, recipes, fitted, len(parts.train))
+        cut = folds(problem, parts, plan.folds, units)
         selection = _compared(problem, bent, cut, recipes[: plan.recipes], fitted, progress)
         kept = _chosen(selection, recipes, alone)
         if problem.settings.learning_rate is None:

@@ -15,11 +15,12 @@ import numpy as np
 
 from edgeling.errors import TrainingError
 from edgeling.utils import seeds_apart, set_random_seed
+from edgeling.workflow.folds import Fold
 from edgeling.workflow.learning_rate import find_learning_rate
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.recipes import Recipe, network_for
 from edgeling.workflow.reference import is_ahead
-from edgeling.workflow.selection import Candidate, Fold, Selection, judged, judged_by, predicted_ns
+from edgeling.workflow.selection import Candidate, Selection, judged, judged_by, predicted_ns
 from edgeling.workflow.settings import Settings
 
 REACH = 4.0  # times the recipe's rate, or a part of it: recipes were made on many tables, a range test sees one

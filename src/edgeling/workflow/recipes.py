@@ -39,7 +39,7 @@ class Recipe:
         beta_2: Adam's.
         label_smoothing: what of the truth is spread over all classes.
         clips: columns are clipped smoothly first; see :class:`SmoothClip`.
-        bends: a target of numbers that is far from symmetric is learned as a logarithm.
+        bends: a target of numbers that is far from symmetric is learned through a power or a logarithm.
         additive: the network is a sum over columns; see :class:`EachColumn`.
         skips: columns go to the last layer as well, by the side of what is hidden (as in He et al., 2015), and training
             begins at the linear reference: what is hidden counts nothing yet.
@@ -154,7 +154,7 @@ RARE = replace(PLAIN, batch_size=128, learning_rate=0.005)
 
 
 ADDITIVE_RECIPE = Recipe(ADDITIVE, "a sum over columns, a small network each", additive=True)
-BENT = tuple(replace(each, name=f"log-{each.name}", bends=True) for each in RECIPES[1:5])
+BENT = tuple(replace(each, name=f"bent-{each.name}", bends=True) for each in RECIPES[1:5])
 ALONE = (WIDE, *BENT, ADDITIVE_RECIPE)
 """Compared only where a table calls for them, or tried because they were asked for."""
 NAMED = {each.name: each for each in (*RECIPES, *ANNEALED, *ALONE)}

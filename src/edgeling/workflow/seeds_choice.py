@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from edgeling.graph.types import Array
 from edgeling.workflow.fitting import fit_several, too_large
+from edgeling.workflow.folds import Fold
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.reference import is_ahead
-from edgeling.workflow.selection import Candidate, Fold, judged_by, left_out_answers, predicted_ns
+from edgeling.workflow.selection import Candidate, judged_by, left_out_answers, predicted_ns
 from edgeling.workflow.settings import AUTO, Settings
 
 USUAL_SEEDS = 4

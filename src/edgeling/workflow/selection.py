@@ -9,10 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edgeling.data import Split
 from edgeling.data.correction import fit_correction
-from edgeling.data.split import random_order
-from edgeling.data.table import distinct_values
 from edgeling.errors import TrainingError
 from edgeling.graph import run_rows
 from edgeling.graph.types import Array
@@ -21,6 +18,7 @@ from edgeling.network.network import inference_graph
 from edgeling.workflow.balancing import outputs_of, told_logits
 from edgeling.workflow.diagnosing import Later, later_diagnosis
 from edgeling.workflow.fitting import Fitted, fit_again, fit_network
+from edgeling.workflow.folds import FOLDS, Fold
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
 from edgeling.workflow.recipes import Recipe, network_for
@@ -28,18 +26,16 @@ from edgeling.workflow.reference import LOGISTIC_STRENGTHS, USUAL_STRENGTH, is_a
 from edgeling.workflow.settings import AUTO, LINEAR, Settings
 from edgeling.workflow.teacher import SYNTHETIC_SHARE
 
-FOLDS = 5
 WORTH_FOLDS = 3  # so many recipes, the first ones, are tried on several folds before more are tried on fewer
+WORTH_FOLDS_OF_MANY, MANY_ROWS = 5, 1000  # likewise of so many rows, of which fewer folds tell enough
 WORTH_FITS = 60  # of work as the first fit's, all that is compared may take, within these bounds
-LEAST_BUDGET_NS, BUDGET_NS = 3e8, 1.5e9
-RARE_BUDGET_NS = 2.5e9  # one fold of a table with a rare class has a handful of its rows, which tell nothing
+LEAST_BUDGET_NS, BUDGET_NS = 3e8, 4e9
+NARROW = 225  # columns as networks see them; of wider tables all else takes longer, so that comparing is to take less
+LEAST_SHARE = 0.375  # of the budget, of a table that is very wide
 SEEDS_WORTH = 1.5  # times what recipes are worth are recipes and seeds together, within the same bounds
 STEP_NS, PRODUCT_NS = 4e3, 0.1  # what a step takes at the least, and more for each row and weight: forward and back
 EPOCH_NS, COMPILE_NS = 7e4, 1e8  # of an epoch that is watched; of a structure that is new
 _LEAST_SHARE = 1e-7  # a probability of less is taken for this much, as Keras's crossentropy does
-
-Fold = tuple[Array, Array]
-"""Positions of rows to learn from, and of those left out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,21 +135,23 @@ class WorthDoing:
     left_ns: float
 
 
-def planned(problem: Problem, recipes: Sequence[Recipe], first: Fitted, rows: int, shuffled: bool) -> WorthDoing:
+def planned(problem: Problem, recipes: Sequence[Recipe], first: Fitted, rows: int) -> WorthDoing:
     """How much is worth the work: of a small table's, little.
 
     Never asks the clock: a seed repeats its choice on any machine.
     """
     fits = [predicted_ns(problem, each, first, rows) for each in recipes]
     watched = [EPOCH_NS * _epochs(each, first, problem.settings) for each in recipes]
-    rare = problem.settings.minds_rare_classes
-    worth, most = max(WORTH_FITS * fits[0], LEAST_BUDGET_NS), RARE_BUDGET_NS if rare else BUDGET_NS
-    budget = most if rare else min(worth, most)
+    worth = max(WORTH_FITS * fits[0], LEAST_BUDGET_NS)
+    most = BUDGET_NS * float(np.clip(NARROW / problem.x.shape[1], LEAST_SHARE, 1))
+    # One fold of a table with a rare class has a handful of its rows, which tell nothing.
+    budget = most if problem.settings.minds_rare_classes else min(worth, most)
     seen = [each.structure for each in recipes]
     once = [COMPILE_NS * (form not in seen[:i] and i > 0) for i, form in enumerate(seen)]
-    for count in (FOLDS, 3, 1) if shuffled else (1,):
+    first_ones = min(len(recipes), WORTH_FOLDS_OF_MANY if rows >= MANY_ROWS else WORTH_FOLDS)
+    for count in (FOLDS, 3, 1):
         fitting = np.cumsum([count * f + w for f, w in zip(fits, watched, strict=True)])  # one fit is watched
-        if count == 1 or fitting[min(len(recipes), WORTH_FOLDS) - 1] <= budget:
+        if count == 1 or fitting[first_ones - 1] <= budget:
             break
     work = fitting + np.cumsum(once)
     tried = max(1, int(np.searchsorted(work, budget, side="right")))
@@ -171,28 +169,6 @@ def predicted_ns(problem: Problem, recipe: Recipe, first: Fitted, rows: int) -> 
     batch = min(settings.batch_size or recipe.batch_size, rows)
     weights = network_for(problem.preparation, settings, rows, recipe).count_params()
     return _epochs(recipe, first, settings) * -(-rows // batch) * (STEP_NS + batch * weights * PRODUCT_NS)
-
-
-def folds(problem: Problem, parts: Split, count: int) -> list[Fold]:
-    """The division's own rows to validate first; then those it learns from, left out in turns.
-
-    Every class is left out in the same proportion, and of each some row is always learned from.
-    """
-    found = [(parts.train, parts.validation)]
-    if count < 3:
-        return found
-    dealt = np.full(len(parts.train), -1)
-    codes = problem.y[parts.train] if problem.classes else np.zeros(len(parts.train), np.int32)
-    order = random_order(len(parts.train), problem.settings.seed, substream=2)
-    for code in distinct_values(codes):
-        members = order[codes[order] == code]
-        if len(members) > 1:
-            dealt[members] = np.arange(len(members)) % (count - 1)
-    for turn in range(count - 1):
-        left_out = parts.train[dealt == turn]
-        if len(left_out):
-            found.append((np.concatenate([parts.train[dealt != turn], parts.validation]), left_out))
-    return found
 
 
 def compare(

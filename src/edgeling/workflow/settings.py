@@ -27,7 +27,7 @@ AUTO, LINEAR, ADDITIVE = "auto", "linear", "additive"
 RECIPE_CHOICES = (
     AUTO, LINEAR, ADDITIVE, "plain", "residual-8", "residual-24", "annealed-8", "annealed-24", "annealed-64",
     "decayed-24", "decayed-64", "smoothed-16", "smoothed-64", "wide-64", "clipped-32", "clipped-128",
-    "log-smoothed-64", "log-decayed-24", "log-residual-24", "log-clipped-128",
+    "bent-smoothed-64", "bent-decayed-24", "bent-residual-24", "bent-clipped-128",
 )  # fmt: skip
 
 ClassWeight = Mapping[str, float] | None

@@ -176,7 +176,8 @@ def _comparison(trained: Trained) -> Comparison | None:
     refitted = len(parts.train) + len(parts.validation) if learned.refitted else 0
     rows = len(selection.rows)
     rate = f"The learning rate of {learned.rate.recipe}: {learned.rate.sentence}." if learned.rate else ""
-    return Comparison(ways, learned.deployed, selection.folds, rows, refitted, bool(selection.classes), rate)
+    kind = trained.settings.division[0]
+    return Comparison(ways, learned.deployed, selection.folds, rows, refitted, bool(selection.classes), rate, kind)
 
 
 _LOSSES = {

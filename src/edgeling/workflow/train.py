@@ -173,8 +173,8 @@ def _train(
     prepared = [parts.train, parts.validation] if settings.refit else [parts.train]
     preparation = Preparation.fit(checked, np.concatenate(prepared), reading, others)
     division = judged(division, preparation)
-    problem, shuffled = Problem.of(checked, preparation, settings), settings.division[0] == "random"
-    learned = learn(problem, parts, progress, shuffled=shuffled, keep_interrupted=keep_interrupted)
+    problem = Problem.of(checked, preparation, settings)
+    learned = learn(problem, parts, progress, units=division.units, keep_interrupted=keep_interrupted)
     settings, fitted, preparation = settled(settings, learned.recipe), learned.fitted, learned.preparation
     if fitted.stopped_by == "interrupt":
         settings = replace(settings, epochs=fitted.epochs, recipe=learned.asked, seeds=learned.seeds, refit=False)
@@ -222,6 +222,8 @@ def _notes(division: Division, preparation: Preparation, learned: Learned, behin
         yield f"training was stopped by Ctrl-C after {plural(fitted.epochs, 'epoch')}"
     if learned.selection:
         yield from deployed_instead(learned.deployed, learned.selection)
+    if preparation.target.curve:
+        yield preparation.target.curve.sentence
     yield from behind.sentences(learned.balancing, division.check.labels)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from edgeling.data import Preparation, Reading, ReadingOptions, Split, Table, Task, table_and_target, table_stem
+from edgeling.data import Preparation, Reading, ReadingOptions, Table, Task, table_and_target, table_stem
 from edgeling.data.balance import Balance
 from edgeling.errors import GraphError, TargetError, UnsupportedError
 from edgeling.report.parts import plural
@@ -19,7 +19,7 @@ from edgeling.report.tuning import SearchPoint, SearchSummary, SettingWorth
 from edgeling.toolchain.tools import require_tools
 from edgeling.workflow.balancing import require_classes
 from edgeling.workflow.deploy import AUTO, identifier
-from edgeling.workflow.division import asked_roles, divided
+from edgeling.workflow.division import Division, asked_roles, divided
 from edgeling.workflow.learn import balanced_problem
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
@@ -192,15 +192,15 @@ def _folds(
     parts = [division.parts.train, division.parts.validation] if settings.refit else [division.parts.train]
     preparation = Preparation.fit(checked, np.concatenate(parts), reading, others)
     if settings.balance == "auto":
-        settings = _balanced(Problem.of(checked, preparation, settings), division.parts)
+        settings = _balanced(Problem.of(checked, preparation, settings), division)
     shape = f"{plural(checked.table.rows, 'row')}, {plural(len(checked.features), 'column')}, {checked.task}"
     return folded(division, preparation, settings, metric), shape
 
 
-def _balanced(problem: Problem, parts: Split) -> Settings:
+def _balanced(problem: Problem, division: Division) -> Settings:
     """The settings with the way to balance that rows left out tell, and the threshold that goes with it."""
     require_classes(problem.settings, problem.preparation)
-    chosen, _ = balanced_problem(problem, parts, Progress(), problem.settings.division[0] == "random")
+    chosen, _ = balanced_problem(problem, division.parts, Progress(), division.units)
     return chosen.settings
 
 

@@ -2,7 +2,7 @@
 /* Activation functions and their derivatives; formulas and constants are Keras 3's.
  *
  * x, y, dy, v, dx: [size]. alpha: leaky_relu's negative slope, elu's and celu's scale, squareplus's b, the threshold of
- * soft_shrink and hard_shrink; the others ignore it.
+ * soft_shrink and hard_shrink, the power of yeo_johnson_inverse; the others ignore it.
  * y may be x; dx may be dy or v. NaN gives NaN.
  */
 #ifndef EDGELING_ACTIVATION_H
@@ -36,7 +36,8 @@ enum edgeling_activation_function {
     EDGELING_SPARSE_SIGMOID,
     EDGELING_SOFT_SHRINK,
     EDGELING_HARD_SHRINK,
-    EDGELING_TANH_SHRINK
+    EDGELING_TANH_SHRINK,
+    EDGELING_YEO_JOHNSON_INVERSE
 };
 
 #define EDGELING_SELU_ALPHA 1.67326324f
@@ -79,6 +80,21 @@ EDGELING_KERNEL float edgeling_sparse_plus(float x) {
     return x < 1.0f ? 0.25f * near * near : x;
 }
 
+/* log(1 + |inverse of Yeo and Johnson's transform|): log(1 + own * |x|) / own, for the power on x's side */
+EDGELING_KERNEL float edgeling_yeo_johnson_exponent(float x, float own) {
+    const float size = edgeling_absolute(x), inside = own * size;
+    const float logarithm = inside > 1.0f ? edgeling_log(1.0f + inside) : edgeling_log1p(inside);
+    return own > 0.0f ? logarithm / own : size;
+}
+
+EDGELING_KERNEL float edgeling_yeo_johnson_own(float x, float power) { return x < 0.0f ? 2.0f - power : power; }
+
+/* exp(e) - 1 as (1 - exp(-e)) * exp(e), without cancellation */
+EDGELING_KERNEL float edgeling_yeo_johnson_inverse(float x, float power) {
+    const float exponent = edgeling_yeo_johnson_exponent(x, edgeling_yeo_johnson_own(x, power));
+    return edgeling_with_sign_of(-edgeling_expm1(-exponent) * edgeling_exp(exponent), x);
+}
+
 EDGELING_KERNEL float edgeling_activate(int function, float alpha, float x) {
     switch (function) {
     case EDGELING_RELU: return edgeling_maximum(x, 0.0f);
@@ -106,6 +122,7 @@ EDGELING_KERNEL float edgeling_activate(int function, float alpha, float x) {
     case EDGELING_SOFT_SHRINK: return x - edgeling_clip_value(x, -alpha, alpha);
     case EDGELING_HARD_SHRINK: return edgeling_absolute(x) <= alpha ? 0.0f : x;
     case EDGELING_TANH_SHRINK: return x - edgeling_tanh(x);
+    case EDGELING_YEO_JOHNSON_INVERSE: return edgeling_yeo_johnson_inverse(x, alpha);
     default: return x;
     }
 }
@@ -137,8 +154,13 @@ EDGELING_KERNEL float edgeling_square_tanh(float x) {
     return t * t;
 }
 
-/* v is the activation's input for gelu, gelu_tanh, silu, hard_silu, mish, softplus, sparse_plus and tanh_shrink, its
- * output for the others. */
+EDGELING_KERNEL float edgeling_yeo_johnson_inverse_derivative(float x, float power) {
+    const float own = edgeling_yeo_johnson_own(x, power);
+    return edgeling_exp((1.0f - own) * edgeling_yeo_johnson_exponent(x, own));
+}
+
+/* v is the activation's input for gelu, gelu_tanh, silu, hard_silu, mish, softplus, sparse_plus, tanh_shrink and
+ * yeo_johnson_inverse, its output for the others. */
 EDGELING_KERNEL float edgeling_activation_derivative(int function, float alpha, float v) {
     switch (function) {
     case EDGELING_RELU: return v > 0.0f ? 1.0f : 0.0f;
@@ -167,6 +189,7 @@ EDGELING_KERNEL float edgeling_activation_derivative(int function, float alpha, 
     case EDGELING_SOFT_SHRINK: return edgeling_absolute(v) > 0.0f ? 1.0f : 0.0f;
     case EDGELING_HARD_SHRINK: return edgeling_absolute(v) > 0.0f ? 1.0f : 0.0f;
     case EDGELING_TANH_SHRINK: return edgeling_square_tanh(v);
+    case EDGELING_YEO_JOHNSON_INVERSE: return edgeling_yeo_johnson_inverse_derivative(v, alpha);
     default: return 1.0f;
     }
 }

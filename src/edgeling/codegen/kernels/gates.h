@@ -23,7 +23,8 @@ EDGELING_KERNEL int edgeling_from_input(int function) {
     case EDGELING_MISH:
     case EDGELING_SOFTPLUS:
     case EDGELING_SPARSE_PLUS:
-    case EDGELING_TANH_SHRINK: return 1;
+    case EDGELING_TANH_SHRINK:
+    case EDGELING_YEO_JOHNSON_INVERSE: return 1;
     default: return 0;
     }
 }
