@@ -18,7 +18,7 @@ from edgeling.workflow.folds import folds
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
 from edgeling.workflow.rate_choice import ALIKE, REACH, with_found_rate
-from edgeling.workflow.recipes import PLAIN, RARE, Recipe
+from edgeling.workflow.recipes import PLAIN, RARE, Recipe, Variants
 from edgeling.workflow.selection import compare
 from edgeling.workflow.settings import Settings
 from edgeling.workflow.store import manifest
@@ -47,7 +47,7 @@ def chosen(recipe: Recipe, **settings: Any) -> Any:
     problem, parts = problem_of(epochs=12, **settings)
     first = fit_network(problem, recipe, parts.train, parts.validation, Progress())
     cut = folds(problem, parts, 3)
-    selection = compare(problem, None, [recipe], cut, first, lambda _: None)
+    selection = compare(Variants(problem), [recipe], cut, first, lambda _: None)
     return selection, *with_found_rate(problem, recipe, selection, cut)
 
 

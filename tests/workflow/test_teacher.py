@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeling.data import from_data
+from edgeling.data import Preparation, check, from_data
 from edgeling.errors import DataError, UnsupportedError
+from edgeling.workflow.folds import folds
+from edgeling.workflow.problem import Problem
 from edgeling.workflow.settings import Settings
 from edgeling.workflow.store import command_of, manifest
 from edgeling.workflow.teacher import SYNTHETIC_SHARE, TRUTH, estimator_named
@@ -53,14 +55,46 @@ def test_a_named_teacher_is_fitted_here(table: Any) -> None:
 def test_a_fitted_teacher_is_asked_by_the_names_of_its_classes() -> None:
     trained = run(TABLE, teacher=Oracle(), epochs=40)
     assert trained.scores["float32"]["accuracy"] > 0.8
+    assert trained.learned.deployed == "taught-plain"
     assert manifest(trained, "")["settings"]["teacher"] == "a fitted Oracle"
     assert any("fitted elsewhere" in note for note in trained.notes)
 
 
-def test_a_lesson_mixes_truth_with_what_the_teacher_says_and_adds_rows_of_cells_that_are_there() -> None:
-    from edgeling.data import Preparation, check
-    from edgeling.workflow.problem import Problem
+class Liar(Oracle):
+    """Says of every row the next class."""
 
+    classes_ = np.array(["high", "mid", "low"])
+
+
+def test_a_teacher_that_knows_less_than_the_table_is_not_learned_from_and_what_it_is_worth_is_told() -> None:
+    trained = run(TABLE, teacher=Liar(), epochs=40)
+    assert trained.learned.deployed == "plain"
+    told = manifest(trained, "")["training"]["teacher"]
+    scores = {name: trained.selection.score(name) for name in ("taught-plain", "plain")}
+    assert told == {
+        "metric": "accuracy", "teacher": "Liar", "itself": None, "with_it": scores["taught-plain"],
+        "taught": "taught-plain", "without": scores["plain"], "deployed": False,
+    }  # fmt: skip
+    assert any("what is deployed learned without it" in note for note in trained.notes)
+
+
+@pytest.mark.parametrize("table", [TABLE, NUMBERS], ids=["classes", "numbers"])
+def test_the_teachers_own_score_is_that_of_rows_it_was_not_fitted_to(table: Any) -> None:
+    from sklearn.metrics import accuracy_score, r2_score
+    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+    trained = run(table, teacher="nearest-neighbors", epochs=2)
+    problem = Problem.of(trained.check, trained.pipeline.preparation, trained.settings)
+    cut = folds(problem, trained.division.parts, trained.selection.folds)
+    kind = KNeighborsRegressor if table is NUMBERS else KNeighborsClassifier
+    fitted = [kind().fit(problem.x[rows], problem.y[rows]) for rows, _ in cut]
+    answers = np.concatenate([each.predict(problem.x[out]) for each, (_, out) in zip(fitted, cut, strict=True)])
+    truth = problem.y[np.concatenate([out for _, out in cut])]
+    score = r2_score if table is NUMBERS else accuracy_score
+    assert trained.learned.lesson.itself == pytest.approx(score(truth, answers), rel=2.0**-20)  # told in float32
+
+
+def test_a_lesson_mixes_truth_with_what_the_teacher_says_and_adds_rows_of_cells_that_are_there() -> None:
     checked = check(TABLE, "y")
     preparation = Preparation.fit(checked, np.arange(ROWS))
     problem = Problem.of(checked, preparation, Settings(teacher=Oracle()))

@@ -21,11 +21,12 @@ from edgeling.workflow.folds import Fold, Units, folds
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
 from edgeling.workflow.rate_choice import RateChoice, with_found_rate
-from edgeling.workflow.recipes import Recipe, recipes_for
+from edgeling.workflow.recipes import TAUGHT, Recipe, Variants, recipes_for
 from edgeling.workflow.reference import reference
 from edgeling.workflow.seeds_choice import is_better, seeds_worth, several_of
 from edgeling.workflow.selection import Selection, best_network, compare, planned
 from edgeling.workflow.settings import AUTO, LINEAR
+from edgeling.workflow.teaching import Lesson, lesson_of
 
 BALANCED_WITH = 2  # recipes, the first ones, with which ways to balance are tried
 LEAST_REFIT = 0.03  # of the rows learned from: for fewer, learning once more changes nothing
@@ -47,6 +48,7 @@ class Learned:
         unseen: what was told of rows left out; None of a target of numbers, or where there were no such rows.
         findings: what is wrong with the training.
         rate: what was found about the learning rate; None where one was given, or nothing could be compared.
+        lesson: what a teacher was worth; None where there is none, or nothing could be compared.
     """
 
     fitted: Fitted
@@ -59,11 +61,12 @@ class Learned:
     unseen: Unseen | None = None
     findings: tuple[Finding, ...] = ()
     rate: RateChoice | None = None
+    lesson: Lesson | None = None
 
     @property
     def asked(self) -> str:
         """The recipe to ask for who wants the same again."""
-        return LINEAR if self.deployed == LINEAR else self.recipe.name
+        return LINEAR if self.deployed == LINEAR else self.recipe.name.removeprefix(TAUGHT)
 
     @property
     def seeds(self) -> int:
@@ -132,9 +135,9 @@ def _unseen(problem: Problem, parts: Split, learned: Learned, rows: Array) -> Un
 def _learned(
     problem: Problem, parts: Split, progress: Progress, units: Units | None, keep_interrupted: bool
 ) -> Learned:
-    bent = problem.bent(parts.train)
-    recipes = recipes_for(problem, skewed=bent is not None)
-    first = (recipes[0].bends and bent) or problem
+    variants = Variants.of(problem, parts.train)
+    recipes = recipes_for(problem, skewed=variants.bent is not None)
+    first = variants.learned_by(recipes[0])
     asked = network_diagnosis(problem.preparation.target.labels)
     try:
         fitted = fit_network(first, recipes[0], parts.train, parts.validation, progress, keep_interrupted, [asked])
@@ -147,15 +150,17 @@ def _learned(
     try:
         plan = planned(problem, recipes, fitted, len(parts.train))
         cut = folds(problem, parts, plan.folds, units)
-        selection = _compared(problem, bent, cut, recipes[: plan.recipes], fitted, progress)
+        selection = _compared(variants, cut, recipes[: plan.recipes], fitted, progress)
         kept = _chosen(selection, recipes, alone)
         if problem.settings.learning_rate is None:
-            kept = _with_rate(problem, bent, recipes, kept, cut, progress)
+            kept = _with_rate(variants, recipes, kept, cut, progress)
         kept = replace(kept, findings=_findings(kept))
-        kept = _with_seeds((kept.recipe.bends and bent) or problem, kept, cut, plan.left_ns, progress)
-        problem = (kept.deployed != LINEAR and kept.recipe.bends and bent) or problem
-        kept = replace(kept, preparation=problem.preparation)
-        return _again(problem, parts, kept, progress)
+        own = variants.learned_by(kept.recipe)
+        kept = _with_seeds(own, kept, cut, plan.left_ns, progress)
+        assert kept.selection
+        own = problem if kept.deployed == LINEAR else own
+        kept = replace(kept, preparation=own.preparation, lesson=lesson_of(problem, kept.selection, cut))
+        return _again(own, parts, kept, progress)
     except KeyboardInterrupt:
         if not keep_interrupted:
             raise
@@ -164,14 +169,13 @@ def _learned(
 
 
 def _compared(
-    problem: Problem, bent: Problem | None, cut: list[Fold], recipes: tuple[Recipe, ...], fitted: Fitted,
-    progress: Progress,
-) -> Selection:  # fmt: skip
+    variants: Variants, cut: list[Fold], recipes: tuple[Recipe, ...], fitted: Fitted, progress: Progress
+) -> Selection:
     """The best of what is worth trying."""
     with progress.stage("Comparing on rows left out") as stage:
-        selection = compare(problem, bent, recipes, cut, fitted, stage.at)
+        selection = compare(variants, recipes, cut, fitted, stage.at)
         names = sorted(selection.candidates, key=selection.score, reverse=True)[:3]
-        metric = units.headline_metric(problem.preparation.target.task)
+        metric = units.headline_metric(variants.problem.preparation.target.task)
         told = ", ".join(f"{name} {units.metric(metric, selection.score(name))}" for name in names)
         stage.done(f"{told}: {selection.chosen}")
     return selection
@@ -196,16 +200,15 @@ def _with_seeds(problem: Problem, learned: Learned, cut: list[Fold], left_ns: fl
 
 
 def _with_rate(
-    problem: Problem, bent: Problem | None, recipes: tuple[Recipe, ...], learned: Learned, cut: list[Fold],
-    progress: Progress,
-) -> Learned:  # fmt: skip
+    variants: Variants, recipes: tuple[Recipe, ...], learned: Learned, cut: list[Fold], progress: Progress
+) -> Learned:
     """The best network at the rate that a range test finds, where that is better still."""
     selection = learned.selection
     assert selection
-    name = best_network(selection.candidates, problem.settings)
+    name = best_network(selection.candidates, variants.problem.settings)
     recipe = next(each for each in recipes if each.name == name)
     with progress.stage("Finding a learning rate") as stage:
-        selection, changed, rate = with_found_rate((recipe.bends and bent) or problem, recipe, selection, cut)
+        selection, changed, rate = with_found_rate(variants.learned_by(recipe), recipe, selection, cut)
         stage.done(rate.sentence)
     kept = tuple(changed if each is recipe else each for each in recipes)
     return replace(_chosen(selection, kept, learned), rate=rate)

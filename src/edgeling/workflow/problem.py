@@ -56,6 +56,11 @@ class Problem:
         bent = target.bent(curve, values[rows])
         return Problem(self.x, bent.encoded(values), replace(self.preparation, target=bent), self.settings, self)
 
+    @property
+    def untaught(self) -> Problem | None:
+        """The same without its teacher; None where it has none."""
+        return replace(self, teacher=None, settings=replace(self.settings, teacher=None)) if self.teacher else None
+
     def unbent(self, answers: Array) -> Array:
         """Answers [rows, outputs] as those of the straight problem."""
         if self.straight is None:

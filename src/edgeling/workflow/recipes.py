@@ -41,6 +41,7 @@ class Recipe:
         clips: columns are clipped smoothly first; see :class:`SmoothClip`.
         bends: a target of numbers that is far from symmetric is learned through a power or a logarithm.
         additive: the network is a sum over columns; see :class:`EachColumn`.
+        alone: it learns from the table itself even where there is a teacher.
         skips: columns go to the last layer as well, by the side of what is hidden (as in He et al., 2015), and training
             begins at the linear reference: what is hidden counts nothing yet.
     """
@@ -59,13 +60,14 @@ class Recipe:
     clips: bool = False
     bends: bool = False
     additive: bool = False
+    alone: bool = False
     skips: bool = False
 
     @property
     def structure(self) -> tuple[object, ...]:
         """What is compiled anew where it differs."""
         how = self.width, self.activation, self.weight_decay, self.beta_2, self.label_smoothing
-        return *how, self.clips, self.skips
+        return *how, self.clips, self.skips, self.alone
 
     def rate(self, settings: Settings, rows: int) -> float | LearningRateSchedule:
         """Of Adam, where so many rows are learned from, with settings that leave nothing open."""
@@ -160,12 +162,51 @@ ALONE = (WIDE, *BENT, ADDITIVE_RECIPE)
 NAMED = {each.name: each for each in (*RECIPES, *ANNEALED, *ALONE)}
 
 
+@dataclass(frozen=True, eq=False)
+class Variants:
+    """A problem in the forms that recipes learn it in.
+
+    Attributes:
+        bent: its target bent, where that is worth trying.
+        untaught: without its teacher, if it has one.
+    """
+
+    problem: Problem
+    bent: Problem | None = None
+    untaught: Problem | None = None
+
+    @classmethod
+    def of(cls, problem: Problem, rows: Array) -> Variants:
+        """Those that there are.
+
+        Args:
+            rows: that are learned from.
+        """
+        return cls(problem, problem.bent(rows), problem.untaught)
+
+    def learned_by(self, recipe: Recipe) -> Problem:
+        """The problem as a recipe learns it."""
+        return (recipe.bends and self.bent) or (recipe.alone and self.untaught) or self.problem
+
+
+TAUGHT = "taught-"
+"""Begins the name of a recipe that a teacher's answers are learned by."""
+
+
 def recipes_for(problem: Problem, *, skewed: bool = False) -> tuple[Recipe, ...]:
-    """What is worth comparing; what was asked for alone.
+    """What is worth comparing; what was asked for alone. Where there is a teacher, each with it and without it.
 
     Args:
         skewed: the target is one that may be bent.
     """
+    found = _recipes_for(problem, skewed)
+    if not problem.teacher:
+        return found
+    pairs = ((replace(each, name=TAUGHT + each.name), replace(each, alone=True)) for each in found)
+    return tuple(each for pair in pairs for each in pair)
+
+
+def _recipes_for(problem: Problem, skewed: bool) -> tuple[Recipe, ...]:
     asked = problem.settings.recipe
     if problem.preparation.embedded:
         return (replace(EMBEDDING, name=asked, additive=True) if asked == ADDITIVE else EMBEDDING,)

@@ -21,7 +21,7 @@ from edgeling.workflow.fitting import Fitted, fit_again, fit_network
 from edgeling.workflow.folds import FOLDS, Fold
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
-from edgeling.workflow.recipes import Recipe, network_for
+from edgeling.workflow.recipes import Recipe, Variants, network_for
 from edgeling.workflow.reference import LOGISTIC_STRENGTHS, USUAL_STRENGTH, is_ahead, references
 from edgeling.workflow.settings import AUTO, LINEAR, Settings
 from edgeling.workflow.teacher import SYNTHETIC_SHARE
@@ -165,36 +165,31 @@ def _epochs(recipe: Recipe, first: Fitted, settings: Settings) -> int:
 def predicted_ns(problem: Problem, recipe: Recipe, first: Fitted, rows: int) -> float:
     """What a fit of so many rows will take, of a recipe whose epochs are not known as many as the first fit took."""
     settings = problem.settings
-    rows *= 1 + SYNTHETIC_SHARE if problem.teacher else 1
+    rows *= 1 + SYNTHETIC_SHARE if problem.teacher and not recipe.alone else 1
     batch = min(settings.batch_size or recipe.batch_size, rows)
     weights = network_for(problem.preparation, settings, rows, recipe).count_params()
     return _epochs(recipe, first, settings) * -(-rows // batch) * (STEP_NS + batch * weights * PRODUCT_NS)
 
 
 def compare(
-    problem: Problem,
-    bent: Problem | None,
-    recipes: Sequence[Recipe],
-    cut: Sequence[Fold],
-    first: Fitted,
-    tell: Callable[[str], None],
+    variants: Variants, recipes: Sequence[Recipe], cut: Sequence[Fold], first: Fitted, tell: Callable[[str], None]
 ) -> Selection:
     """Judge the reference and each recipe on the rows left out.
 
     Args:
-        bent: the same with its target bent, where that is worth trying.
+        variants: of the problem.
         cut: the folds.
         first: what the first recipe made of the first fold.
         tell: is told of what is under way.
     """
-    rows = np.concatenate([left_out for _, left_out in cut])
+    problem, rows = variants.problem, np.concatenate([left_out for _, left_out in cut])
     tell(LINEAR)
     found = {LINEAR: _reference(problem, cut, rows)}
     for recipe in recipes:
         tell(recipe.name)
         with suppress(TrainingError):  # one that diverges is none to choose; of the first it was said
-            own, known = (recipe.bends and bent) or problem, first if recipe is recipes[0] else None
-            found[recipe.name] = judged(own, recipe, cut, rows, known)
+            known = first if recipe is recipes[0] else None
+            found[recipe.name] = judged(variants.learned_by(recipe), recipe, cut, rows, known)
     chosen = chosen_of(found, problem.settings, problem.y[rows])
     return Selection(found, chosen, len(cut), rows, problem.y[rows], problem.classes)
 

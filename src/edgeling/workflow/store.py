@@ -163,6 +163,7 @@ def _training(trained: Trained) -> dict[str, Any]:
         "recipe": trained.learned.deployed,
         "refitted": trained.learned.refitted,
         "learning_rate": trained.learned.rate and trained.learned.rate.to_json(),
+        "teacher": trained.learned.lesson and trained.learned.lesson.to_json(),
         "compared": _compared(trained),
     }
 

@@ -40,8 +40,8 @@ from edgeling.report.content import (
 from edgeling.report.parts import plural
 from edgeling.toolchain.prove import Proof
 from edgeling.workflow.pipeline import Pipeline, shares
-from edgeling.workflow.recipes import NAMED
-from edgeling.workflow.settings import LINEAR
+from edgeling.workflow.recipes import TAUGHT
+from edgeling.workflow.selection import Candidate
 from edgeling.workflow.train import Trained
 
 
@@ -158,17 +158,23 @@ def _training(trained: Trained) -> TrainingSummary:
     )
 
 
+def _described(candidate: Candidate) -> str:
+    """How a candidate was made, in a few words."""
+    recipe = candidate.recipe
+    if recipe is None:
+        return "ridge or logistic regression"
+    if candidate.seeds > 1:
+        return f"the mean of {candidate.seeds} networks of {recipe.name} that differ in their seed alone"
+    return f"from a teacher's answers; {recipe.description}" if recipe.name.startswith(TAUGHT) else recipe.description
+
+
 def _comparison(trained: Trained) -> Comparison | None:
     selection, learned, parts = trained.selection, trained.learned, trained.division.parts
     if selection is None:
         return None
-    described = {LINEAR: "ridge or logistic regression", **{each.name: each.description for each in NAMED.values()}}
-    for name, each in selection.candidates.items():
-        if each.seeds > 1 and each.recipe:
-            described[name] = f"the mean of {each.seeds} networks of {each.recipe.name} that differ in their seed alone"
     ways = tuple(
         Compared(
-            name, described[name], selection.score(name), selection.spread(name), each.epochs,
+            name, _described(each), selection.score(name), selection.spread(name), each.epochs,
             each.network.count_params(),
         )
         for name, each in selection.candidates.items()

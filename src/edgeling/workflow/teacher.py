@@ -96,23 +96,43 @@ class Teacher:
         swapped = dice.reshape(count, -1) < EXCHANGED
         return np.where(swapped, self.raw[rows[second]], self.raw[rows[first]])
 
+    @property
+    def is_fitted_here(self) -> bool:
+        """To the rows that are learned from, and no others."""
+        return isinstance(self.estimator, str)
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return self.estimator if isinstance(self.estimator, str) else type(self.estimator).__name__
+
+    def answers(self, rows: Array, x: Array, y: Array, asked: Array) -> Array:
+        """What one fitted here answers for prepared rows: float32 [n, outputs].
+
+        Args:
+            rows, x, y: what it is fitted to, as in :meth:`lesson`.
+        """
+        return self._asked(self._fitted(rows, x, y), asked)
+
     def _told(self, rows: Array, x: Array, y: Array, wide: Array, raw: Array) -> Array:
+        if self.is_fitted_here:
+            return self.answers(rows, x, y, wide)
+        return self._asked(self.estimator, _in_columns(self.estimator, raw, self.preparation))
+
+    def _asked(self, fitted: Any, asked: Any) -> Array:
         """The teacher's answers, float32 [n, outputs]."""
-        named = isinstance(self.estimator, str)
-        fitted = self._fitted(rows, x, y) if named else self.estimator
-        asked = wide if named else _in_columns(fitted, raw, self.preparation)
         target = self.preparation.target
         try:
             if not target.labels:
                 found = np.asarray(fitted.predict(asked), np.float64).reshape(-1, 1)
-                return found.astype(np.float32) if named else target.encoded(found)
+                return found.astype(np.float32) if self.is_fitted_here else target.encoded(found)
             shares = np.asarray(fitted.predict_proba(asked), np.float32)
         except (ValueError, AttributeError, TypeError) as error:
             raise DataError(
                 "the teacher answers rows of the table's columns, as numbers in their order",
                 received=f"{type(fitted).__name__}: {error}", remedy="a teacher by its name, which is fitted here",
             ) from error  # fmt: skip
-        every = shares[:, _places(fitted.classes_, target.labels, named)]
+        every = shares[:, _places(fitted.classes_, target.labels, self.is_fitted_here)]
         return every[:, 1:] if len(target.labels) == 2 else every
 
     def _fitted(self, rows: Array, x: Array, y: Array) -> Any:

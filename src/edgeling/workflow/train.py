@@ -222,6 +222,8 @@ def _notes(division: Division, preparation: Preparation, learned: Learned, behin
         yield f"training was stopped by Ctrl-C after {plural(fitted.epochs, 'epoch')}"
     if learned.selection:
         yield from deployed_instead(learned.deployed, learned.selection)
+    if learned.lesson:
+        yield learned.lesson.sentence
     if preparation.target.curve:
         yield preparation.target.curve.sentence
     yield from behind.sentences(learned.balancing, division.check.labels)
