@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import edgeling
+from edgeling import errors
 
 ROOT = Path(edgeling.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
@@ -235,3 +237,23 @@ def test_a_class_has_its_name_to_itself() -> None:
     shared = {name: sorted(modules) for name, modules in owners.items() if len(modules) > 1}
     of_keras = [["edgeling.losses", "edgeling.metrics.rows"], ["edgeling.initializers", "edgeling.layers.core"]]
     assert {name: modules for name, modules in shared.items() if modules not in of_keras} == {}
+
+
+ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, ValueError)}
+
+
+def test_every_error_has_a_remedy_and_a_row_in_the_documentation() -> None:
+    page = (ROOT.parents[1] / "docs" / "errors.md").read_text("utf-8")
+    rows = set(re.findall(r'id="(\w+-\w+)"', page))
+    reached = set()
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
+            if name in ERRORS and isinstance(node, ast.Call):
+                told = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+                here = f"{path.relative_to(ROOT)}, line {node.lineno}"
+                assert told.get("remedy", "''") != "''", f"{here}: say what to try (remedy=)"
+                anchor = f"{name.lower()}-{module_of(path).split('.')[1]}"
+                assert anchor in rows, f"{here}: add a row with the anchor {anchor} to docs/errors.md"
+                reached.add(anchor)
+    assert rows == reached, "docs/errors.md has rows that no error leads to"

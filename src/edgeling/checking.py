@@ -45,10 +45,17 @@ def number(name: str, value: Any, least: float = -inf, most: float = inf) -> flo
     """
     if not _is_number(value) or not least <= float(value) <= most:
         bounds = f" from {least:g}" * (least > -inf) + f" to {most:g}" * (most < inf)
-        raise UnsupportedError(f"{name} is a number{bounds}", received=repr(value))
+        raise UnsupportedError(f"{name} is a number{bounds}", received=repr(value), remedy=_within(name, least, most))
     if float(value) in (inf, -inf):
-        raise UnsupportedError(f"{name} is finite", received=repr(value))
+        raise UnsupportedError(f"{name} is finite", received=repr(value), remedy=_within(name, least, most))
     return float(value)
+
+
+def _within(name: str, least: float, most: float) -> str:
+    """A value that an argument may have, as it is written."""
+    known = [bound for bound in (least, most) if abs(bound) < inf]
+    example = sum(known) / 2 if len(known) == 2 else known[0] + (1 if least > -inf else -1) if known else 1
+    return f"{name.rsplit(': ', maxsplit=1)[-1]}={example:g}"
 
 
 def flag(name: str, value: Any) -> bool:
@@ -58,7 +65,7 @@ def flag(name: str, value: Any) -> bool:
         UnsupportedError: anything else.
     """
     if not _is_flag(value):
-        raise UnsupportedError(f"{name} is True or False", received=repr(value))
+        raise UnsupportedError(f"{name} is True or False", received=repr(value), remedy=f"{name}=True")
     return bool(value)
 
 
@@ -105,7 +112,8 @@ def check(owner: str, signature: inspect.Signature, given: Mapping[str, Any], li
         kinds = _kinds(parameter.annotation)
         if kinds and not any(_KINDS[kind][0](value) for kind in kinds):
             words = " or ".join(_KINDS[kind][1] for kind in kinds)
-            raise UnsupportedError(f"{owner}: {name} is {words}", received=repr(value))
+            example = f"{name}={_KINDS[kinds[0]][2]}"
+            raise UnsupportedError(f"{owner}: {name} is {words}", received=repr(value), remedy=example)
         if name in limits and _is_number(value):
             number(f"{owner}: {name}", value, *limits[name])
 
@@ -144,13 +152,13 @@ def _several(each: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return test
 
 
-_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "bool": (_is_flag, "True or False"),
-    "int": (_is_whole, "a whole number"),
-    "float": (_is_number, "a number"),
-    "str": (lambda value: isinstance(value, str), "text"),
-    "Path": (lambda value: isinstance(value, PathLike), "a path"),
-    "None": (lambda value: value is None, "None"),
-    "Sequence[int]": (_several(_is_whole), "whole numbers"),
-    "Sequence[float]": (_several(_is_number), "numbers"),
+_KINDS: dict[str, tuple[Callable[[Any], bool], str, str]] = {
+    "bool": (_is_flag, "True or False", "True"),
+    "int": (_is_whole, "a whole number", "1"),
+    "float": (_is_number, "a number", "0.5"),
+    "str": (lambda value: isinstance(value, str), "text", "'name'"),
+    "Path": (lambda value: isinstance(value, PathLike), "a path", "'folder'"),
+    "None": (lambda value: value is None, "None", "None"),
+    "Sequence[int]": (_several(_is_whole), "whole numbers", "(1, 2)"),
+    "Sequence[float]": (_several(_is_number), "numbers", "(0.5, 1.0)"),
 }

@@ -250,7 +250,10 @@ def resolve(kind: str, base: type[Kind], table: Mapping[str, type[Kind]], identi
     if isinstance(identifier, Mapping):
         refuse_custom(identifier)
         if not isinstance(identifier.get("config", {}), Mapping):
-            raise UnsupportedError(f"the configuration of a {kind} is a mapping", received=repr(identifier["config"]))
+            raise UnsupportedError(
+                f"the configuration of a {kind} is a mapping", received=repr(identifier["config"]),
+                remedy="save the model again with Keras",
+            )  # fmt: skip
         found: Any = find(kind, table, identifier.get("class_name"))
         return found.from_config(identifier.get("config", {}))
     build: Callable[[], Kind] = find(kind, table, identifier)

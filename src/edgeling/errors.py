@@ -11,13 +11,17 @@
     ├── TargetError               an unknown chip, or a program that does not fit it
     └── TrainingError             training that went wrong (a loss that is not finite, ...)
 
-Every message says the rule, then what was received, then the remedy::
+Every message says the rule, then what was received, then the remedy, then where more is said of its kind::
 
     raise DataError("a target column needs at least two classes", received="'species' holds only 'setosa'",
                     remedy="choose another column with --target")
 """
 
 from __future__ import annotations
+
+import sys
+
+PAGE = "docs/errors.md"
 
 
 class EdgelingError(ValueError):
@@ -26,20 +30,39 @@ class EdgelingError(ValueError):
     Args:
         rule: what must hold, a clause without a final full stop.
         received: what was found instead.
-        remedy: what the reader can do about it.
+        remedy: what the reader can do about it, so that it reads well behind "Try:".
+
+    Attributes:
+        anchor: where docs/errors.md tells more: the class and the part of Edgeling that raised it.
     """
 
     def __init__(self, rule: str, *, received: str = "", remedy: str = "") -> None:
         self.rule, self.received, self.remedy = rule, received, remedy
-        super().__init__(self._message())
+        self.anchor = "-".join([type(self).__name__.lower(), *_raising_part()])
+        super().__init__(rule)
 
-    def _message(self) -> str:
+    @property
+    def message(self) -> str:
+        """Rule, what was received and remedy, in one line."""
         text = self.rule
         if self.received:
             text += f"; received {self.received}"
         if self.remedy:
             text += f". Try: {self.remedy}"
         return text
+
+    def __str__(self) -> str:
+        return f"{self.message} ({PAGE}#{self.anchor})"
+
+
+def _raising_part() -> list[str]:
+    """``["data"]`` where a module of ``edgeling.data`` made the error; none where somebody else's code did.
+
+    The caller is asked, not each place that raises: a name written there could be another's after code has moved.
+    """
+    frame = sys._getframe(2)  # this function, __init__, who raises
+    parts = str(frame.f_globals.get("__name__", "")).split(".")
+    return parts[1:2] if parts[0] == "edgeling" else []
 
 
 class DataError(EdgelingError):

@@ -104,12 +104,17 @@ class Constant(Initializer):
         try:
             np.asarray(self.value, np.float32)
         except (TypeError, ValueError):
-            raise UnsupportedError("value is a number, or an array of them", received=repr(self.value)) from None
+            raise UnsupportedError(
+                "value is a number, or an array of them", received=repr(self.value), remedy="value=0.5"
+            ) from None
 
     def draw(self, shape: tuple[int, ...], seed: int) -> Array:
         values = np.asarray(self.value, np.float32)
         if values.ndim and values.shape != shape:
-            raise UnsupportedError(f"value has the shape {shape} of the weight", received=str(values.shape))
+            raise UnsupportedError(
+                f"value has the shape {shape} of the weight", received=str(values.shape),
+                remedy=f"an array of shape {shape}",
+            )  # fmt: skip
         return np.full(shape, values, np.float32)
 
 
@@ -121,7 +126,10 @@ class Identity(Initializer):
 
     def draw(self, shape: tuple[int, ...], seed: int) -> Array:
         if len(shape) != 2:
-            raise UnsupportedError("the identity initializer makes matrices", received=str(shape))
+            raise UnsupportedError(
+                "the identity initializer makes matrices", received=str(shape),
+                remedy="a layer whose weight is a matrix, or initializer='zeros'",
+            )  # fmt: skip
         return self.gain * np.eye(*shape)
 
 
@@ -166,7 +174,10 @@ class Orthogonal(Initializer):
 
     def draw(self, shape: tuple[int, ...], seed: int) -> Array:
         if len(shape) < 2:
-            raise UnsupportedError("the orthogonal initializer needs two dimensions", received=str(shape))
+            raise UnsupportedError(
+                "the orthogonal initializer needs two dimensions", received=str(shape),
+                remedy="a layer whose weight has two dimensions or more, or 'glorot_uniform'",
+            )  # fmt: skip
         rows, columns = prod(shape[:-1]), shape[-1]
         q, r = np.linalg.qr(normal((max(rows, columns), min(rows, columns)), seed))
         q = q * np.sign(np.diag(r))
@@ -183,7 +194,9 @@ def scaled(shape: tuple[int, ...], seed: int, scale: float, mode: str, distribut
         UnsupportedError: an unknown mode or distribution.
     """
     if mode not in _MODES:
-        raise UnsupportedError(f"the mode is one of {sorted(_MODES)}", received=repr(mode))
+        raise UnsupportedError(
+            f"the mode is one of {sorted(_MODES)}", received=repr(mode), remedy=f"mode={sorted(_MODES)[0]!r}"
+        )
     variance = scale / max(1.0, _MODES[mode](*fans(shape)))
     match distribution.lower():
         case "uniform":
@@ -193,7 +206,10 @@ def scaled(shape: tuple[int, ...], seed: int, scale: float, mode: str, distribut
             return sqrt(variance) * normal(shape, seed)
         case "truncated_normal" | "normal":
             return sqrt(variance) / _TRUNCATED_STDDEV * truncated_normal(shape, seed)
-    raise UnsupportedError("the distribution is uniform, (un)truncated_normal", received=repr(distribution))
+    raise UnsupportedError(
+        "the distribution is uniform, (un)truncated_normal", received=repr(distribution),
+        remedy="distribution='uniform'",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -208,7 +224,7 @@ class VarianceScaling(Initializer):
     def __post_init__(self) -> None:
         super().__post_init__()
         if number("scale", self.scale) <= 0:
-            raise UnsupportedError("scale is positive", received=str(self.scale))
+            raise UnsupportedError("scale is positive", received=str(self.scale), remedy="scale=1.0")
         scaled((1, 1), 0, self.scale, self.mode, self.distribution)
 
     def draw(self, shape: tuple[int, ...], seed: int) -> Array:
@@ -275,7 +291,10 @@ class Given(Initializer):
     def draw(self, shape: tuple[int, ...], seed: int) -> Array:
         values = np.asarray(self.values(shape) if callable(self.values) else self.values, np.float32)
         if values.shape != shape:
-            raise UnsupportedError(f"an initializer gives the shape {shape}", received=str(values.shape))
+            raise UnsupportedError(
+                f"an initializer gives the shape {shape}", received=str(values.shape),
+                remedy=f"return an array of shape {shape}",
+            )  # fmt: skip
         return values
 
     def get_config(self) -> dict[str, Any]:

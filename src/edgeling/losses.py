@@ -67,7 +67,7 @@ class Loss(Configurable):
         refuse(type(self).__name__, "ignore_class", getattr(self, "ignore_class", None))
         axis = getattr(self, "axis", -1)
         if axis not in (-1, 1):
-            raise UnsupportedError("a loss goes over the last axis", received=f"axis={axis!r}")
+            raise UnsupportedError("a loss goes over the last axis", received=f"axis={axis!r}", remedy="axis=-1")
 
     @property
     def function(self) -> str:
@@ -131,8 +131,9 @@ def class_numbers(truth: Array, prediction: Array) -> Array:
     given = truth if truth.ndim == prediction.ndim and truth.shape[-1:] == (1,) else truth[..., None]
     if prediction.ndim < 2 or given.shape != (*prediction.shape[:-1], 1):
         raise DataError(
-            "y_true holds one class number for each row of y_pred", received=f"{truth.shape} and {prediction.shape}"
-        )
+            "y_true holds one class number for each row of y_pred", received=f"{truth.shape} and {prediction.shape}",
+            remedy="y_true of shape [rows]; y.argmax(axis=1) for one-hot rows",
+        )  # fmt: skip
     return given
 
 
@@ -146,7 +147,10 @@ def _of_one_shape(truth: Array, prediction: Array, exactly: bool) -> tuple[Array
             return truth, prediction
     except ValueError:
         pass
-    raise DataError("y_true and y_pred have one shape", received=f"{truth.shape} and {prediction.shape}")
+    raise DataError(
+        "y_true and y_pred have one shape", received=f"{truth.shape} and {prediction.shape}",
+        remedy="y_true.reshape(y_pred.shape)",
+    )  # fmt: skip
 
 
 def same_rank(first: Array, second: Array) -> tuple[Array, Array]:
@@ -287,13 +291,16 @@ class CategoricalGeneralizedCrossEntropy(Loss):
         self.require_form(np.ndim(y_true))
         labels, classes = np.asarray(y_true), np.shape(y_pred)[-1]
         if not ((labels >= 0) & (labels < classes)).all():
-            raise DataError(f"class numbers lie between 0 and {classes - 1}", received=f"up to {labels.max():g}")
+            raise DataError(
+                f"class numbers lie between 0 and {classes - 1}", received=f"up to {labels.max():g}",
+                remedy="number the classes from 0, or widen y_pred",
+            )  # fmt: skip
         return super().call(y_true, y_pred)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 < self.q < 1:
-            raise UnsupportedError("q lies between 0 and 1", received=f"q={self.q}")
+            raise UnsupportedError("q lies between 0 and 1", received=f"q={self.q}", remedy="q=0.5")
 
 
 @dataclass
@@ -406,7 +413,6 @@ def get(identifier: Any, width: int | None = None, target_width: int | None = No
     if "call" in vars(found) or (type(found) not in CLASSES and type(found).trace is Loss.trace):
         raise UnsupportedError(
             "a loss of one's own in Python is called by itself, not trained with: it has no gradient",
-            received=type(found).__name__,
-            remedy=f"one of {sorted(c.__name__ for c in CLASSES)}",
-        )
+            received=type(found).__name__, remedy=f"one of {sorted(c.__name__ for c in CLASSES)}",
+        )  # fmt: skip
     return found

@@ -48,7 +48,7 @@ def set_random_seed(seed: int) -> None:
     """
     global _seeds
     if not 0 <= seed < 2**32:
-        raise DataError("a seed lies between 0 and 2**32 - 1", received=str(seed))
+        raise DataError("a seed lies between 0 and 2**32 - 1", received=str(seed), remedy="a whole number such as 0")
     _seeds = SeedSequence(seed)
 
 
@@ -89,5 +89,8 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> Array:
     )
     classes = num_classes or int(labels.max(initial=-1)) + 1
     if labels.size and not 0 <= labels.min() <= labels.max() < classes:
-        raise DataError(f"labels lie between 0 and {classes - 1}", received=f"{labels.min()} to {labels.max()}")
+        raise DataError(
+            f"labels lie between 0 and {classes - 1}", received=f"{labels.min()} to {labels.max()}",
+            remedy=f"num_classes={int(labels.max()) + 1}, labels from 0",
+        )  # fmt: skip
     return np.eye(classes, dtype=np.float32)[labels]

@@ -101,7 +101,10 @@ def _now() -> str:
 def _require_room(path: Path, contents: Mapping[str, bytes]) -> None:
     total = sum(map(len, contents.values()))
     if total > MAX_TOTAL_BYTES or len(contents[MANIFEST]) > MAX_MANIFEST_BYTES:
-        raise ArtifactError(f"an artifact has at most {MAX_TOTAL_BYTES:,} bytes", received=f"{total:,}")
+        raise ArtifactError(
+            f"an artifact has at most {MAX_TOTAL_BYTES:,} bytes", received=f"{total:,}",
+            remedy="leave columns, or layers, out",
+        )  # fmt: skip
     require_replaceable(path)
 
 
@@ -116,10 +119,9 @@ def require_replaceable(path: str | Path) -> None:
     path = Path(path).expanduser().absolute()
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         raise ArtifactError(
-            "the folder to write into must exist and take files",
-            received=repr(str(path.parent)),
+            "the folder to write into must exist and take files", received=repr(str(path.parent)),
             remedy="make it, or choose another",
-        )
+        )  # fmt: skip
     steadily(_require_replaceable, path, _require_no_link)
 
 
@@ -137,9 +139,8 @@ def _require_no_link(path: Path) -> None:
 def _not_ours(strangers: Sequence[str]) -> ArtifactError:
     return ArtifactError(
         "only an artifact is written over, and only if it holds nothing else",
-        received=f"{', '.join(strangers[:5])!r}",
-        remedy="move it away, or write to another folder",
-    )
+        received=f"{', '.join(strangers[:5])!r}", remedy="move it away, or write to another folder",
+    )  # fmt: skip
 
 
 def _strangers(folder: Path) -> list[str]:

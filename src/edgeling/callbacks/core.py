@@ -175,9 +175,11 @@ class Monitor(Callback):
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0, best: float | None = None) -> None:
         super().__init__()
         if mode not in ("auto", "min", "max"):
-            raise UnsupportedError("the mode is auto, min or max", received=repr(mode))
+            raise UnsupportedError("the mode is auto, min or max", received=repr(mode), remedy="mode='auto'")
         if not isinstance(monitor, str):
-            raise UnsupportedError("a monitor is the name of a logged value", received=repr(monitor))
+            raise UnsupportedError(
+                "a monitor is the name of a logged value", received=repr(monitor), remedy="monitor='val_loss'"
+            )
         self.monitor, self.mode, self.best = monitor, mode, best
         self.min_delta = abs(number("min_delta", min_delta))
         self._sign: float | None = {"max": 1.0, "min": -1.0}.get(mode)
@@ -358,7 +360,7 @@ class ReduceLROnPlateau(Monitor):
     ) -> None:
         super().__init__(monitor, mode, min_delta)
         if number("factor", factor) >= 1.0:
-            raise UnsupportedError("the factor lies below 1", received=str(factor))
+            raise UnsupportedError("the factor lies below 1", received=str(factor), remedy="factor=0.5")
         self.factor, self.min_lr, self.verbose = float(factor), number("min_lr", min_lr, 0.0), verbose
         self.patience, self.cooldown = whole("patience", patience, 0), whole("cooldown", cooldown, 0)
 

@@ -210,7 +210,10 @@ def _never(_: Alteration) -> None:
 
 def _texts(name: str, given: Any) -> tuple[str, ...]:
     if not isinstance(given, Sequence) or isinstance(given, str) or not all(isinstance(text, str) for text in given):
-        raise UnsupportedError(f"Diagnose: {name} is a list of texts", received=repr(given)[:100])
+        raise UnsupportedError(
+            f"Diagnose: {name} is a list of texts", received=repr(given)[:100],
+            remedy="a list such as ['length', 'width']",
+        )  # fmt: skip
     return tuple(given)
 
 

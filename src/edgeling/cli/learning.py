@@ -95,6 +95,7 @@ def lessons_of(source: Any, table: Path, reading: dict[str, Any]) -> tuple[Any, 
         raise DataError(
             f"a table to learn from has the model's {size} inputs in order, then the truth, all of them numbers",
             received=f"{len(columns)} columns" if len(columns) <= size else "a column of text",
+            remedy="write the columns in this order, with numbers for words",
         )
     values = np.stack([column.values for column in columns], axis=1)
     return values[:, :size], values[:, size:]

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edgeling.errors import EdgelingError
+from edgeling.errors import PAGE, EdgelingError
 from edgeling.files.strict_json import finite
 from edgeling.report.markup import printable
 
@@ -88,16 +88,17 @@ def _refusal(error: OSError | MemoryError) -> EdgelingError:
     )
 
 
-def print_error(kind: str, rule: str, received: str = "", remedy: str = "") -> None:
+def print_error(kind: str, rule: str, received: str = "", remedy: str = "", see: str = "") -> None:
     """An error as the one object on standard output, unless that is what failed."""
     with suppress(OSError):
-        print_json({"error": {"type": kind, "rule": rule, "received": received, "remedy": remedy}})
+        print_json({"error": {"type": kind, "rule": rule, "received": received, "remedy": remedy, "see": see}})
 
 
 def _report(error: EdgelingError, as_json: bool) -> None:
+    see = f"{PAGE}#{error.anchor}"
     if as_json:
-        print_error(type(error).__name__, error.rule, error.received, error.remedy)
+        print_error(type(error).__name__, error.rule, error.received, error.remedy, see)
     say(f"Error: {error.rule}")
-    for label, text in (("received", error.received), ("try", error.remedy)):
+    for label, text in (("received", error.received), ("try", error.remedy), ("see", see)):
         if text:
             say(f"  {label}: {text}")

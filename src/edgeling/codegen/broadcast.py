@@ -41,7 +41,10 @@ def sum_call(site: Site, *numbers: str) -> str:
     groups = _groups(shape, [axis in axes for axis in range(len(shape))])
     summed = [key for key, _ in groups]
     if summed.count(True) > 1:
-        raise UnsupportedError("sum's axes are neighbours", received=f"{axes} of shape {shape}")
+        raise UnsupportedError(
+            "sum's axes are neighbours", received=f"{axes} of shape {shape}",
+            remedy=f"axis={tuple(range(axes[0], axes[0] + len(axes)))}, or Permute() before it",
+        )  # fmt: skip
     if True not in summed:
         return site.call(site.stored("sum"), site.size(), "1", "1", *numbers)
     at = summed.index(True)

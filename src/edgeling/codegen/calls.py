@@ -193,7 +193,10 @@ def call_of(setting: Setting) -> Call:
     """
     operation = setting.node.operation
     if operation not in CALLS:
-        raise UnsupportedError("an operation needs a kernel to become C", received=operation)
+        raise UnsupportedError(
+            "an operation needs a kernel to become C", received=operation,
+            remedy="write a row for it in the table of calls (docs/architecture.md)",
+        )  # fmt: skip
     return next(call for call in CALLS[operation] if call.fits(setting))
 
 

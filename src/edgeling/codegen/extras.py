@@ -50,7 +50,10 @@ def extras(run: EntryPoint, graph: Graph, interface: Interface, tables: Tables, 
     """
     columns = sum(graph.types[x].size for x in graph.inputs)
     if any(len(told) not in (0, columns) for told in (interface.input_names, interface.may_be_missing)):
-        raise GraphError("an interface describes every column of the inputs", received=f"{columns} columns")
+        raise GraphError(
+            "an interface describes every column of the inputs", received=f"{columns} columns",
+            remedy=f"describe {columns} columns",
+        )  # fmt: skip
     return list(_Maker(run, graph, interface, tables, name).make())
 
 

@@ -122,7 +122,9 @@ class _Writer:
         for name, (port, value) in zip(self._pack.parts, values, strict=True):
             kind = self._work.graph.types[port]
             if kind.dtype is not DType.FLOAT32:
-                raise GraphError("values are packed as floats", received=f"{name}: {kind}")
+                raise GraphError(
+                    "values are packed as floats", received=f"{name}: {kind}", remedy="store it as float32"
+                )
             parts.append(Part(name, kind, at))
             if value in used:
                 c_name = self._expressions[value] = self._names.take(name)

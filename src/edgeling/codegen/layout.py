@@ -40,7 +40,10 @@ def weight_members(graphs: Iterable[Graph]) -> dict[str, Member]:
                 members[name] = Member(names.take(name), kind, offset, initial)
                 offset += words_of(kind) * WORD_BYTES
             elif members[name].type != kind:
-                raise GraphError(f"variable {name!r} has one type in every graph", received=str(kind))
+                raise GraphError(
+                    f"variable {name!r} has one type in every graph", received=str(kind),
+                    remedy="give the variable the same type in both",
+                )  # fmt: skip
     return members
 
 

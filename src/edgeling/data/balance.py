@@ -97,7 +97,10 @@ def balanced_weights(y: Array, classes: int) -> Array:
     """
     counts = np.bincount(y, minlength=classes)
     if not counts.all():
-        raise DataError("balancing needs rows of every class", received=f"none of class {counts.argmin()}")
+        raise DataError(
+            "balancing needs rows of every class", received=f"none of class {counts.argmin()}",
+            remedy="leave the balancing to edgeling train, which sees to it that each class has rows",
+        )  # fmt: skip
     return len(y) / (classes * counts)
 
 
@@ -182,10 +185,9 @@ def require_imblearn() -> Any:
         from imblearn import over_sampling
     except ImportError as error:
         raise UnsupportedError(
-            "SMOTE is imbalanced-learn's",
-            received="it is not installed",
+            "SMOTE is imbalanced-learn's", received="it is not installed",
             remedy="pip install 'edgeling[balance]', or balance='noise' (--balance noise), which needs nothing",
-        ) from error
+        ) from error  # fmt: skip
     return over_sampling
 
 

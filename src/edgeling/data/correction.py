@@ -73,7 +73,10 @@ def fit_correction(logits: Array, truth: Array, log_weights: Sequence[float] = (
     """
     z = _of_classes(np.asarray(logits, np.float64))
     if not np.isfinite(z).all():
-        raise DataError("probabilities are corrected by finite logits", received="some that are not")
+        raise DataError(
+            "probabilities are corrected by finite logits", received="some that are not",
+            remedy="leave out rows whose values are not finite",
+        )  # fmt: skip
     classes = z.shape[1]
     known = np.array(log_weights or (0.0,) * classes)
     z = z - known

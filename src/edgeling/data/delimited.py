@@ -82,7 +82,10 @@ def cut_up(name: str, text: str, separator: str = "", comment: str = "", encoded
             remedy="export the table as CSV, each cell with a quote or a separator in it enclosed in quotes",
         ) from error
     if not columns:
-        raise DataError("a table needs rows below its header", received=f"the header {', '.join(header[:20])!r} alone")
+        raise DataError(
+            "a table needs rows below its header", received=f"the header {', '.join(header[:20])!r} alone",
+            remedy="export the table again, with its rows",
+        )  # fmt: skip
     require_distinct_names(header)
     return Grid(dict(zip(header, columns, strict=True)), lines.separator, tuple(lines.notes))
 
@@ -176,10 +179,9 @@ def _header(cells: Sequence[str]) -> list[str]:
     names = [cell.strip() or f"column_{i + 1}" for i, cell in enumerate(cells)]
     if _looks_like_data(names):
         raise DataError(
-            "the first line must name the columns",
-            received=f"{', '.join(names[:6])[:200]!r}",
+            "the first line must name the columns", received=f"{', '.join(names[:6])[:200]!r}",
             remedy="put a line of column names at the top of the file",
-        )
+        )  # fmt: skip
     return names
 
 

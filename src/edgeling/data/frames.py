@@ -49,6 +49,7 @@ def from_arrays(
         raise DataError(
             "feature_names names every column of X, each by a name of its own",
             received=f"{len(set(feature_names))} names, {features.shape[1]} columns",
+            remedy=f"list {features.shape[1]} different names",
         )
     names = list(feature_names) if feature_names is not None else default_names(features.shape[1])
     columns = {name: features[:, i] for i, name in enumerate(names)}
@@ -166,10 +167,9 @@ def _of_array(data: Any, names: Sequence[str] | None) -> dict[str, Any]:
         return {name: array[name] for name in fields}
     if array.ndim != 2:
         raise DataError(
-            "a table has rows and columns",
-            received=f"{type(data).__name__} of shape {array.shape}",
+            "a table has rows and columns", received=f"{type(data).__name__} of shape {array.shape}",
             remedy=_REMEDY + "; one row is x.reshape(1, -1), one column x.reshape(-1, 1)",
-        )
+        )  # fmt: skip
     if array.dtype.kind in "US" and not isinstance(data, np.ndarray):  # NumPy makes texts of mixed lists
         array = np.array([list(row) for row in data], dtype=object)
     named = list(names) if names is not None else default_names(array.shape[1])
@@ -190,7 +190,10 @@ def _table(columns: Mapping[str, Any], reading: Reading, roles: Mapping[str, Rol
         raise DataError("a column is a list of values", received=f"a single one in {short[0]!r}", remedy=_REMEDY)
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
-        raise DataError("every column of a table has as many rows", received=f"lengths {sorted(set(lengths.values()))}")
+        raise DataError(
+            "every column of a table has as many rows", received=f"lengths {sorted(set(lengths.values()))}",
+            remedy="lists of one length; None where a value is missing",
+        )  # fmt: skip
     if not columns or not next(iter(lengths.values())):
         raise DataError("a table needs columns and rows", received="none", remedy=_REMEDY)
     require_memory(len(columns) * next(iter(lengths.values())))
@@ -257,7 +260,10 @@ def _array(name: str, values: Any) -> Array:
             array = np.empty(len(values), object)
             array[:] = values if isinstance(values, list) else list(values)
     except (TypeError, ValueError) as error:
-        raise DataError("a column is a list of values", received=f"{name!r}: {str(error)[:200]}") from None
+        raise DataError(
+            "a column is a list of values", received=f"{name!r}: {str(error)[:200]}",
+            remedy="one kind of value in the column, or a list",
+        ) from None  # fmt: skip
     if array.ndim != 1:
         raise DataError("a column is a list of values", received=f"{name!r} of shape {array.shape}", remedy=_REMEDY)
     return array
@@ -330,10 +336,9 @@ def _text(name: str, value: Any) -> str:
 
 def _not_a_cell(name: str, value: Any) -> DataError:
     return DataError(
-        "a column holds numbers, texts, dates or truth values",
-        received=f"{type(value).__name__} in {name!r}",
+        "a column holds numbers, texts, dates or truth values", received=f"{type(value).__name__} in {name!r}",
         remedy="unpack the column into plain ones, or drop it",
-    )
+    )  # fmt: skip
 
 
 def _from_polars(name: str, series: polars.Series, as_text: bool, lenient: bool) -> Column | Cells:
@@ -342,10 +347,9 @@ def _from_polars(name: str, series: polars.Series, as_text: bool, lenient: bool)
     kind = series.dtype
     if kind.is_nested() or kind in (polars.Binary, polars.Object):
         raise DataError(
-            "a column holds numbers, texts, dates or truth values",
-            received=f"{name!r} of type {kind}",
+            "a column holds numbers, texts, dates or truth values", received=f"{name!r} of type {kind}",
             remedy="unpack the column into plain ones, or drop it",
-        )
+        )  # fmt: skip
     if kind.is_numeric() and not as_text:
         values = series.cast(polars.Float64).fill_null(float("nan")).to_numpy()
         return numeric_column(name, values, lenient=lenient)

@@ -56,14 +56,13 @@ class Reading:
         object.__setattr__(self, "separator", SEPARATOR_NAMES.get(self.separator, self.separator))
         if len(self.separator) > 1 or self.separator in ('"', "\n", "\r"):
             raise DataError(
-                "a separator is one character",
-                received=repr(self.separator),
+                "a separator is one character", received=repr(self.separator),
                 remedy=f"the character itself, or {', '.join(n for n in SEPARATOR_NAMES if n.isalpha())}",
-            )
+            )  # fmt: skip
         if len(self.comment) > 1 or self.comment in ('"', "\n", "\r"):
             raise DataError("comments begin with one character", received=repr(self.comment), remedy="#")
         if self.decimal not in ("", ".", ","):
-            raise DataError("a decimal mark is . or ,", received=repr(self.decimal))
+            raise DataError("a decimal mark is . or ,", received=repr(self.decimal), remedy="decimal='.'")
         if self.encoding:
             _require_encoding(self.encoding)
 

@@ -58,7 +58,9 @@ def open_source(path: str | PurePath) -> Source:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError("a table is a file that can be read", received=f"{path}: {error.strerror}") from error
+        raise DataError(
+            "a table is a file that can be read", received=f"{path}: {error.strerror}", remedy="check the permissions"
+        ) from error
     return _unpacked(path.name, path.suffix.lower(), content)
 
 
@@ -76,10 +78,9 @@ def limit_bytes(packed_bytes: int) -> int:
 def too_large(name: str, limit: int) -> DataError:
     """More than the budget."""
     return DataError(
-        f"a table takes at most {limit // 2**20:,} MB when it is read",
-        received=f"{name!r}, which takes more",
+        f"a table takes at most {limit // 2**20:,} MB when it is read", received=f"{name!r}, which takes more",
         remedy="unpack it and look at it first; train on a sample of its rows",
-    )
+    )  # fmt: skip
 
 
 def _require_file(path: Path) -> int:
@@ -91,10 +92,9 @@ def _require_file(path: Path) -> int:
             raise DataError("the file must exist", received=f"{str(path)!r}", remedy="check the path and the spelling")
         if not path.is_file():
             raise DataError(
-                "a table is an ordinary file",
-                received=f"{str(path)!r}",
+                "a table is an ordinary file", received=f"{str(path)!r}",
                 remedy="copy it to a file first, or pipe it to -",
-            )
+            )  # fmt: skip
         return path.stat().st_size
     except (OSError, ValueError) as error:  # a name too long, or with a NUL in it
         if isinstance(error, DataError):
@@ -140,10 +140,9 @@ def _unzipped(name: str, suffix: str, content: bytes) -> Source:
         if len(members) != 1:
             shown = ", ".join(repr(m.filename[:60]) for m in members[:5]) or "none"
             raise DataError(
-                "an archive holds one table",
-                received=f"{name!r} with {len(members)} files: {shown}",
+                "an archive holds one table", received=f"{name!r} with {len(members)} files: {shown}",
                 remedy="unpack it",
-            )
+            )  # fmt: skip
         with archive.open(members[0]) as stream:
             inner = _read(stream, limit_bytes(len(content)), name)
     _require_content(name, inner)

@@ -88,9 +88,8 @@ def _require_fractions(validation: float, test: float) -> None:
     if not (0 <= validation < 1 and 0 <= test < 1 and validation + test < 1):
         raise DataError(
             "validation and test are fractions that leave rows to train on",
-            received=f"validation {validation}, test {test}",
-            remedy="validation=0.15, test=0.2",
-        )
+            received=f"validation {validation}, test {test}", remedy="validation=0.15, test=0.2",
+        )  # fmt: skip
 
 
 def random_order(size: int, seed: int, substream: int = 0) -> Array:
@@ -101,7 +100,10 @@ def random_order(size: int, seed: int, substream: int = 0) -> Array:
 def _divide(group: Array, validation: float, test: float) -> tuple[Array, Array, Array]:
     """Cut one class into train, validation and test."""
     if len(group) < 2:
-        raise DataError("every class needs at least 2 rows to be divided", received=f"{len(group)}")
+        raise DataError(
+            "every class needs at least 2 rows to be divided", received=f"{len(group)}",
+            remedy="add rows of the class, or remove it",
+        )  # fmt: skip
     judged = min(max(1, round(test * len(group))), len(group) - 1) if test else 0
     wanted = max(1, round(validation * len(group))) if validation else 0
     held = min(wanted, len(group) - judged - 1)

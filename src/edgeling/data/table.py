@@ -86,7 +86,10 @@ class Table:
         require_distinct_names([column.name for column in self.columns])
         lengths = {len(column.values) for column in self.columns}
         if len(lengths) > 1:
-            raise DataError("every column of a table has as many rows", received=f"lengths {sorted(lengths)}")
+            raise DataError(
+                "every column of a table has as many rows", received=f"lengths {sorted(lengths)}",
+                remedy="values for every row; the missing ones marked",
+            )  # fmt: skip
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -64,6 +64,7 @@ def _require_rows_in(graph: Graph) -> None:
             "what is explained has one input, a row of numbers, and one output, and keeps nothing",
             received=f"{graph.name}: {', '.join(str(graph.types[i]) for i in graph.inputs)} to "
             f"{', '.join(str(graph.types[o]) for o in graph.outputs)}",
+            remedy="explain each of several inputs by itself, in a model of its own",
         )
 
 

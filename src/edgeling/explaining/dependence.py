@@ -73,7 +73,10 @@ def grid_of(values: Array, points: int = GRID) -> Array:
     """
     known = values[np.isfinite(values)]
     if not len(known):
-        raise DataError("a column's values are known in some rows", received="none")
+        raise DataError(
+            "a column's values are known in some rows", received="none",
+            remedy="another column, or a table with values in it",
+        )  # fmt: skip
     distinct = np.sort(known)
     distinct = distinct[np.concatenate([[True], distinct[1:] != distinct[:-1]])]
     if len(distinct) < points:

@@ -85,7 +85,9 @@ def explanation_graph(
         UnsupportedError: a network that is not of that kind, or has no derivative; too many columns for ``shapley``.
     """
     if method not in METHODS:
-        raise UnsupportedError(f"an explanation is {', '.join(METHODS)}", received=repr(method))
+        raise UnsupportedError(
+            f"an explanation is {', '.join(METHODS)}", received=repr(method), remedy=repr(METHODS[0])
+        )
     cut = cut_columns(graph)
     prepared = run_rows(cut.head, background)[0]
     if method == "gradient":
@@ -94,9 +96,8 @@ def explanation_graph(
     if method == "shapley" and columns > MOST_EXACT:
         raise UnsupportedError(
             f"exact Shapley values are for up to {MOST_EXACT} columns, whose subsets can all be asked",
-            received=f"{columns} columns",
-            remedy="'integrated' or 'gradient', which take one run or a few",
-        )
+            received=f"{columns} columns", remedy="'integrated' or 'gradient', which take one run or a few",
+        )  # fmt: skip
     made = _Maker(graph, cut, columns).make(method, prepared, steps, complete)
     answers = run_rows(cut.body, prepared)[0].astype(np.float64).mean(axis=0, keepdims=True)
     count = {"gradient": 0, "integrated": steps, "shapley": 2**columns}[method]

@@ -105,12 +105,19 @@ def _shuffled_predictions(
 
 def _check(x: Array, y: Array, feature_names: Sequence[str], repeats: int) -> None:
     if x.ndim != 2 or x.size == 0:
-        raise DataError("importance needs inputs of shape [rows, features], neither zero", received=f"shape {x.shape}")
+        raise DataError(
+            "importance needs inputs of shape [rows, features], neither zero", received=f"shape {x.shape}",
+            remedy="x.reshape(rows, features)",
+        )  # fmt: skip
     if len(y) != len(x):
-        raise DataError("importance needs one target a row", received=f"{len(x)} rows and {len(y)} targets")
+        raise DataError(
+            "importance needs one target a row", received=f"{len(x)} rows and {len(y)} targets",
+            remedy="a target for each row, and no more",
+        )  # fmt: skip
     if len(feature_names) != x.shape[1]:
         raise DataError(
-            "importance needs one name a column", received=f"{len(feature_names)} names for {x.shape[1]} columns"
-        )
+            "importance needs one name a column", received=f"{len(feature_names)} names for {x.shape[1]} columns",
+            remedy=f"list {x.shape[1]} names",
+        )  # fmt: skip
     if repeats < 1:
-        raise DataError("importance needs at least one repeat", received=f"repeats={repeats}")
+        raise DataError("importance needs at least one repeat", received=f"repeats={repeats}", remedy="repeats=5")

@@ -162,5 +162,5 @@ def _require_rows(x: Array, background: Array) -> None:
     if x.ndim != 2 or background.ndim != 2 or x.shape[1:] != background.shape[1:] or not x.size or not background.size:
         raise DataError(
             "rows to explain and rows to compare them with have the same columns, and there are some of each",
-            received=f"shapes {x.shape} and {background.shape}",
-        )
+            received=f"shapes {x.shape} and {background.shape}", remedy="the same columns in both, and a row at least",
+        )  # fmt: skip

@@ -54,10 +54,9 @@ def read_file(path: str | Path) -> bytes:
     path = Path(path).expanduser()
     if os.path.isdir(path):  # unlike Path's, never raises
         raise ArtifactError(
-            "a model file is one file",
-            received=f"the folder {str(path)!r}",
+            "a model file is one file", received=f"the folder {str(path)!r}",
             remedy="edgeling.load(...) for an .edgeling folder",
-        )
+        )  # fmt: skip
     if not os.path.isfile(path):
         raise ArtifactError("the model file must exist", received=f"{str(path)!r}", remedy="check the path")
     try:
@@ -65,7 +64,10 @@ def read_file(path: str | Path) -> bytes:
             size = os.fstat(file.fileno()).st_size  # read(n) allocates n bytes, however short the file
             content = file.read(size) if size <= MAX_FILE_BYTES else b""
     except OSError as error:
-        raise ArtifactError("the model file must be readable", received=f"{str(path)!r}: {error.strerror}") from error
+        raise ArtifactError(
+            "the model file must be readable", received=f"{str(path)!r}: {error.strerror}",
+            remedy="check the permissions",
+        ) from error  # fmt: skip
     if not content:
         raise malformed(f"{size:,} bytes in {path.name!r}, where 1 to {MAX_FILE_BYTES:,} are read")
     return content

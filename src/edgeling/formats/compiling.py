@@ -48,7 +48,16 @@ def _of_one_output(model: Model, settings: dict[str, Any]) -> list[Omission]:
         return omissions
     if len(list(leaves(settings["loss"]))) > 1:
         settings["loss"] = None
-        omissions.append(("the losses", UnsupportedError("a model of one output has one loss", received="several")))
+        omissions.append(
+            (
+                "the losses",
+                UnsupportedError(
+                    "a model of one output has one loss",
+                    received="several",
+                    remedy="name the one loss, such as loss='mse'",
+                ),
+            )
+        )
     if settings["loss_weights"] is not None:
         received, settings["loss_weights"] = repr(settings["loss_weights"]), None
         omissions.append(

@@ -110,23 +110,32 @@ def complete_attributes(operation: str, inputs: int, attributes: Mapping[str, An
             a function that is not in its table, or a wrong number of inputs.
     """
     if operation not in OPERATIONS:
-        raise GraphError("a node's operation is one of the table's", received=repr(operation))
+        raise GraphError(
+            "a node's operation is one of the table's", received=repr(operation),
+            remedy="an operation of edgeling.graph.operations",
+        )  # fmt: skip
     spec = OPERATIONS[operation]
     if unknown := set(attributes) - set(spec.attributes):
-        raise GraphError(f"{operation} has attributes {sorted(spec.attributes)}", received=str(sorted(unknown)))
+        raise GraphError(
+            f"{operation} has attributes {sorted(spec.attributes)}", received=str(sorted(unknown)),
+            remedy="leave the others out",
+        )  # fmt: skip
     if spec.inputs not in (MANY, inputs) or inputs == 0:
-        raise GraphError(f"{operation} takes {spec.inputs} inputs", received=str(inputs))
+        raise GraphError(
+            f"{operation} takes {spec.inputs} inputs", received=str(inputs), remedy=f"hand {spec.inputs} inputs over"
+        )
     for name, value in attributes.items():
         if not _fits(value, spec.attributes[name]):
             kind = type(spec.attributes[name]).__name__
-            raise GraphError(f"{name!r} of {operation} is a {kind}", received=repr(value)[:200])
+            raise GraphError(f"{name!r} of {operation} is a {kind}", received=repr(value)[:200], remedy=f"a {kind}")
         _require_range(operation, name, value)
     complete = {**spec.attributes, **attributes}
     for name in complete.keys() & _FUNCTION_NAMES if operation in FUNCTIONS else ():
         if complete[name] not in FUNCTIONS[operation]:
             raise GraphError(
-                f"the {name} of {operation} is one of {', '.join(FUNCTIONS[operation])}", received=repr(complete[name])
-            )
+                f"the {name} of {operation} is one of {', '.join(FUNCTIONS[operation])}",
+                received=repr(complete[name]), remedy="one of these",
+            )  # fmt: skip
     return complete
 
 
@@ -149,4 +158,7 @@ def _require_range(operation: str, name: str, value: Any) -> None:
         return
     least, largest = RANGES.get(operation, {}).get(name, usual)
     if not all(least <= element <= largest for element in (value if isinstance(value, tuple) else (value,))):
-        raise GraphError(f"{name!r} of {operation} lies between {least} and {largest}", received=repr(value)[:200])
+        raise GraphError(
+            f"{name!r} of {operation} lies between {least} and {largest}", received=repr(value)[:200],
+            remedy="a value in between",
+        )  # fmt: skip

@@ -119,7 +119,10 @@ class GraphBuilder:
             GraphError: it has variables, or its inputs have other types than the values.
         """
         if graph.variables:
-            raise GraphError("a graph with variables is not inlined", received=str(list(graph.variables)))
+            raise GraphError(
+                "a graph with variables is not inlined", received=str(list(graph.variables)),
+                remedy="inline the graph that its weights were frozen in",
+            )  # fmt: skip
         names = dict(zip(graph.inputs, inputs, strict=True))
         for constant, array in graph.constants.items():
             names[constant] = self.constant(array, constant, graph.types[constant].quantization)
@@ -142,7 +145,10 @@ class GraphBuilder:
     def type_of(self, value: str) -> TensorType:
         """The type of a value made so far; GraphError where there is none."""
         if value not in self._types:
-            raise GraphError("a value is made before it is read", received=repr(value))
+            raise GraphError(
+                "a value is made before it is read", received=repr(value),
+                remedy="add the node that makes it first, or declare the input",
+            )  # fmt: skip
         return self._types[value]
 
     def unique(self, name: str) -> str:
@@ -166,7 +172,7 @@ class GraphBuilder:
 
     def _declare(self, name: str, kind: TensorType) -> str:
         if name in self._types:
-            raise GraphError("every value has its own name", received=repr(name))
+            raise GraphError("every value has its own name", received=repr(name), remedy="another name")
         check_type(kind)
         self._types[name] = kind
         return name

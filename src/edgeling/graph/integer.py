@@ -43,7 +43,10 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
     Below ``2**-32`` both are 0. Raises GraphError for a multiplier that is negative or not finite.
     """
     if not (np.isfinite(real) and real >= 0):
-        raise GraphError("a quantised multiplier must be finite and not negative", received=repr(real))
+        raise GraphError(
+            "a quantised multiplier must be finite and not negative", received=repr(real),
+            remedy="calibrate on rows whose values are finite",
+        )  # fmt: skip
     fraction, shift = np.frexp(float(real))
     mantissa, shift = int(round_half_away(fraction * 2.0**31)), int(shift)
     if mantissa == 2**31:
@@ -119,8 +122,8 @@ def split_scale(scale: float, zero_point: int, dtype: DTypeLike = np.int8) -> tu
     if not (multiplier >= 1 and multiplier.is_integer() and fraction and abs(int(exponent)) <= LARGEST_EXPONENT):
         raise GraphError(
             "a float output's scale and zero point make products of 24 bits",
-            received=f"scale {scale!r} and zero point {zero_point}",
-        )
+            received=f"scale {scale!r} and zero point {zero_point}", remedy="a coarser scale, or zero point 0",
+        )  # fmt: skip
     return int(multiplier), fraction_bits
 
 
@@ -132,7 +135,10 @@ def fold_input_zero_point(weights: ArrayLike, bias: ArrayLike, input_zero_point:
     """
     folded = np.asarray(bias, np.int64) - input_zero_point * np.asarray(weights, np.int64).sum(axis=1)
     if np.any(np.abs(folded) >= 2**31):
-        raise GraphError("a bias must fit int32", received=f"{np.abs(folded).max()} after folding the zero point")
+        raise GraphError(
+            "a bias must fit int32", received=f"{np.abs(folded).max()} after folding the zero point",
+            remedy="calibrate on rows like those in use, or keep the network in float32",
+        )  # fmt: skip
     return folded.astype(np.int32)
 
 
@@ -166,7 +172,10 @@ def activation_range(
 ) -> tuple[int, int]:  # fmt: skip
     """The stored values between which one of ``CLAMPS`` holds an output so quantised; GraphError for another."""
     if activation not in CLAMPS:
-        raise GraphError(f"only {', '.join(CLAMPS)} are clamps", received=repr(activation))
+        raise GraphError(
+            f"only {', '.join(CLAMPS)} are clamps", received=repr(activation),
+            remedy=f"{sorted(CLAMPS)[0]!r}, or a node of its own for the activation",
+        )  # fmt: skip
     with np.errstate(over="ignore"):
         ends = np.asarray(CLAMPS[activation], np.float32) / np.float32(scale)
     steps = round_half_away(np.clip(ends, -QUANTIZED_LIMIT, QUANTIZED_LIMIT))
@@ -182,7 +191,10 @@ def softmax_multiplier(scale: float, beta: float = 1.0) -> tuple[int, int, int]:
     """
     real = min(float(beta) * float(np.float32(scale)) * 2.0**26, 2.0**31 - 1)
     if real <= 1:
-        raise GraphError("a softmax's input scale must be above 2**-26", received=repr(scale))
+        raise GraphError(
+            "a softmax's input scale must be above 2**-26", received=repr(scale),
+            remedy="calibrate on rows like those in use: the logits hardly differ on these",
+        )  # fmt: skip
     multiplier, shift = quantize_multiplier(real)
     return multiplier, shift, -int(31.0 * 2.0**26 / 2.0**shift)
 

@@ -40,7 +40,10 @@ def short_multipliers(real: ArrayLike) -> tuple[Int16, NDArray[np.int8]]:
     short = np.minimum((mantissa.astype(np.int64) + (1 << 15)) >> 16, INT16_MAX)
     right = np.where(mantissa == 0, LEAST_RIGHT_SHIFT, -shift.astype(np.int64))
     if np.any(right < LEAST_RIGHT_SHIFT):
-        raise GraphError("a multiplier of int16 sums is below one fourth", received=repr(np.max(real)))
+        raise GraphError(
+            "a multiplier of int16 sums is below one fourth", received=repr(np.max(real)),
+            remedy="calibrate on rows like those in use, or keep the network in float32",
+        )  # fmt: skip
     return short.astype(np.int16), right.astype(np.int8)
 
 
@@ -94,7 +97,10 @@ def softmax_numbers(scale: float) -> dict[str, int]:
     """
     multiplier, shift = quantize_multiplier(scale / (EXPONENT_REACH / 65535))
     if shift > LARGEST_LEFT_SHIFT or multiplier == 0:
-        raise GraphError("a softmax's input scale lies between 2**-44 and 2.5", received=repr(scale))
+        raise GraphError(
+            "a softmax's input scale lies between 2**-44 and 2.5", received=repr(scale),
+            remedy="calibrate on rows like those in use, or keep the network in float32",
+        )  # fmt: skip
     return {"left_shift": max(shift, 0), "multiplier": multiplier, "right_shift": max(-shift, 0)}
 
 

@@ -37,8 +37,8 @@ def check_type(kind: TensorType) -> None:
     if not (whole and len(kind.shape) <= MAX_RANK and kind.size <= MAX_ELEMENTS):
         raise GraphError(
             f"a shape has at most {MAX_RANK} lengths of one or more, and at most {MAX_ELEMENTS} elements",
-            received=str(kind)[:200],
-        )
+            received=str(kind)[:200], remedy="another shape; several smaller arrays for one that is too large",
+        )  # fmt: skip
     if kind.quantization is not None:
         _check_quantization(kind, kind.quantization)
 
@@ -51,8 +51,8 @@ def _check_quantization(kind: TensorType, q: Quantization) -> None:
     if not (on_axis and counts and scales and all(abs(point) < 1 << FLOAT32_BITS for point in q.zero_point)):
         raise GraphError(
             "a quantisation has positive scales and whole zero points, one or as many as its axis is long",
-            received=str(q)[:200],
-        )
+            received=str(q)[:200], remedy="positive scales, whole zero points, one of each or one for each channel",
+        )  # fmt: skip
 
 
 def check_limits(node: Node, graph: Graph) -> None:
@@ -63,14 +63,20 @@ def check_limits(node: Node, graph: Graph) -> None:
         if values is None or np.any(values < least) or np.any(values > largest):
             raise GraphError(
                 f"input {index + 1} of {node.operation} is a constant between {least} and {largest}",
-                received=repr(name),
-            )
+                received=repr(name), remedy="a constant in between",
+            )  # fmt: skip
     if node.operation in ("dense_int8", "dense_int16"):
         weights, bias = (graph.constants[name].astype(np.int64) for name in node.inputs[1:3])
         if largest_sum(weights, bias, graph.types[node.inputs[0]].dtype) > LARGEST_SUM:
-            raise GraphError(f"the sums of {node.operation} fit int32", received=f"{node.output!r}, whose may not")
+            raise GraphError(
+                f"the sums of {node.operation} fit int32", received=f"{node.output!r}, whose may not",
+                remedy="coarser weights (edgeling.passes.quantize makes them), or float32",
+            )  # fmt: skip
     if node.operation == "softmax_int16" and np.any(graph.constants[node.inputs[1]][-2:] < 2):
-        raise GraphError("the exponential of softmax_int16 ends near one", received=repr(node.inputs[1]))
+        raise GraphError(
+            "the exponential of softmax_int16 ends near one", received=repr(node.inputs[1]),
+            remedy="the table that edgeling.passes.quantize makes",
+        )  # fmt: skip
 
 
 def largest_sum(weights: Array, bias: Array, dtype: DType = DType.INT8) -> int:

@@ -319,7 +319,7 @@ def cast(graph: Graph, name: str, array: ArrayLike, float64: bool) -> Array:
     wide = float64 and kind.dtype is DType.FLOAT32
     stored = np.asarray(array).astype(np.float64 if wide else kind.dtype.numpy, copy=False)
     if stored.shape != kind.shape:
-        raise GraphError(f"{name!r} has shape {kind.shape}", received=str(stored.shape))
+        raise GraphError(f"{name!r} has shape {kind.shape}", received=str(stored.shape), remedy="a value of that shape")
     return stored
 
 

@@ -16,4 +16,4 @@ TypeRule = Callable[[Types, Mapping[str, Any]], Types]
 def require(holds: bool, rule: str, types: Types) -> None:
     """Raise a GraphError that names the rule and the types that break it."""
     if not holds:
-        raise GraphError(rule, received=", ".join(map(str, types)))
+        raise GraphError(rule, received=", ".join(map(str, types)), remedy="reshape or cast an input before the node")

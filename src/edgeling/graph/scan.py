@@ -144,4 +144,4 @@ def _check_inputs(scan: Scan, types: Sequence[TensorType]) -> None:
 
 def _require(holds: bool, rule: str, received: str) -> None:
     if not holds:
-        raise GraphError(rule, received=received)
+        raise GraphError(rule, received=received, remedy="give the body inputs and outputs of these types")

@@ -52,11 +52,17 @@ def from_json(description: Any, arrays: Mapping[str, Array]) -> Graph:
     """
     version = _kept(description, dict).get("format")
     if version != FORMAT:
-        raise GraphError(f"graph format {FORMAT} can be read", received=repr(version)[:200])
+        raise GraphError(
+            f"graph format {FORMAT} can be read", received=repr(version)[:200],
+            remedy="read it with the Edgeling that wrote it, or write it again with this one",
+        )  # fmt: skip
     try:
         graph = check(_Reader(arrays).graph(description, ""))
     except KeyError as error:
-        raise GraphError("a graph's description is whole", received=f"none for {str(error)[:200]}") from None
+        raise GraphError(
+            "a graph's description is whole", received=f"none for {str(error)[:200]}",
+            remedy="write the file again: this one was edited or is damaged",
+        ) from None  # fmt: skip
     _require_affordable(graph)
     return graph
 
@@ -65,10 +71,14 @@ def _require_affordable(graph: Graph) -> None:
     size, work = _total_bytes(graph), cost(graph)
     if size > MAX_TOTAL_BYTES:
         raise GraphError(
-            f"the values of a graph that is read have at most {MAX_TOTAL_BYTES:,} bytes", received=f"{size:,}"
-        )
+            f"the values of a graph that is read have at most {MAX_TOTAL_BYTES:,} bytes", received=f"{size:,}",
+            remedy="fewer or smaller weights",
+        )  # fmt: skip
     if (count := work.multiply_accumulates + work.elementary) > MAX_OPERATIONS:
-        raise GraphError(f"a graph that is read takes at most {MAX_OPERATIONS:,} operations", received=f"{count:,}")
+        raise GraphError(
+            f"a graph that is read takes at most {MAX_OPERATIONS:,} operations", received=f"{count:,}",
+            remedy="a smaller network",
+        )  # fmt: skip
 
 
 def _total_bytes(graph: Graph) -> int:
@@ -79,7 +89,10 @@ def _total_bytes(graph: Graph) -> int:
 def _kept(value: Any, kind: type[Any]) -> Any:
     """The value, if it is of this kind itself: a number that stands for a truth value is not."""
     if type(value) is not kind:
-        raise GraphError(f"a graph's description has a {kind.__name__} here", received=repr(value)[:200])
+        raise GraphError(
+            f"a graph's description has a {kind.__name__} here", received=repr(value)[:200],
+            remedy="write the file again: this one was edited or is damaged",
+        )  # fmt: skip
     return value
 
 
@@ -94,7 +107,10 @@ def _whole(values: Any) -> tuple[int, ...]:
 def _pair(value: Any) -> tuple[str, str]:
     pair = _texts(value)
     if len(pair) != 2:
-        raise GraphError("an update names a variable and a value", received=repr(value)[:200])
+        raise GraphError(
+            "an update names a variable and a value", received=repr(value)[:200],
+            remedy="write the file again: this one was edited or is damaged",
+        )  # fmt: skip
     return pair[0], pair[1]
 
 
@@ -109,7 +125,10 @@ def _type_to_json(kind: TensorType) -> dict[str, Any]:
 def _type_from_json(d: Mapping[str, Any]) -> TensorType:
     dtype, q = _kept(d["dtype"], str), d.get("quantization")
     if dtype not in {kind.value for kind in DType}:
-        raise GraphError(f"an element type is one of {', '.join(t.value for t in DType)}", received=repr(dtype)[:200])
+        raise GraphError(
+            f"an element type is one of {', '.join(t.value for t in DType)}", received=repr(dtype)[:200],
+            remedy="one of these",
+        )  # fmt: skip
     quantization = None if q is None else _quantization_from_json(_kept(q, dict))
     return TensorType(_whole(d["shape"]), DType(dtype), quantization)
 
@@ -159,9 +178,15 @@ class _Reader:
     def _count(self, nodes: int, prefix: str) -> None:
         self._nodes += nodes
         if self._nodes > MAX_NODES:
-            raise GraphError(f"a graph that is read has at most {MAX_NODES} nodes", received=str(self._nodes))
+            raise GraphError(
+                f"a graph that is read has at most {MAX_NODES} nodes", received=str(self._nodes),
+                remedy="a smaller network",
+            )  # fmt: skip
         if prefix.count("node/") > MAX_NESTING:
-            raise GraphError(f"bodies are nested at most {MAX_NESTING} deep", received=prefix[:200])
+            raise GraphError(
+                f"bodies are nested at most {MAX_NESTING} deep", received=prefix[:200],
+                remedy="write the file again: this one was edited or is damaged",
+            )  # fmt: skip
 
     def _node(self, d: Mapping[str, Any], prefix: str) -> Node:
         def read(key: str, value: Any) -> Any:

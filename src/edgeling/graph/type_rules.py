@@ -101,7 +101,9 @@ def _broadcast_all(types: Types, _: Mapping[str, Any]) -> Types:
     try:
         return _like(types[0], np.broadcast_shapes(*(kind.shape for kind in types)))
     except ValueError:
-        raise GraphError("the shapes broadcast", received=", ".join(map(str, types))) from None
+        raise GraphError(
+            "the shapes broadcast", received=", ".join(map(str, types)), remedy="reshape one of them"
+        ) from None
 
 
 def _broadcast(types: Types, attributes: Mapping[str, Any]) -> Types:
@@ -472,5 +474,5 @@ def infer(operation: str, types: Types, attributes: Mapping[str, Attribute]) -> 
         for output in outputs:
             check_type(output)
     except GraphError as error:
-        raise GraphError(f"{operation}: {error.rule}", received=error.received) from None
+        raise GraphError(f"{operation}: {error.rule}", received=error.received, remedy=error.remedy) from None
     return outputs

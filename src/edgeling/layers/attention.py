@@ -43,7 +43,7 @@ class Attention(Merging):
     ) -> None:  # fmt: skip
         super().__init__(**kwargs)
         if score_mode not in ("dot", "concat"):
-            raise UnsupportedError("score_mode is dot or concat", received=repr(score_mode))
+            raise UnsupportedError("score_mode is dot or concat", received=repr(score_mode), remedy="score_mode='dot'")
         self.use_scale, self.score_mode = flag("use_scale", use_scale), score_mode
         self.dropout, self.seed = dropout_rate(dropout), None if seed is None else whole("seed", seed, 0)
         self.scale: Weight | None = None
@@ -83,8 +83,9 @@ class Attention(Merging):
         query, value, key = (*rows, rows[1])[:3]
         if len(rows) > 3:
             raise UnsupportedError(
-                f"layer {self.name!r} is called on a query, a value and a key", received=f"{len(rows)} inputs"
-            )
+                f"layer {self.name!r} is called on a query, a value and a key", received=f"{len(rows)} inputs",
+                remedy=f"{self.name}([query, value])",
+            )  # fmt: skip
         if any(len(row) != 2 for row in rows) or value[0] != key[0] or query[1] != key[1]:
             raise self._do_not_meet(rows)
         return (query[0], value[1])
@@ -162,7 +163,7 @@ def dropout_rate(value: Any) -> float:
         UnsupportedError: no share below 1.
     """
     if not 0 <= number("dropout", value) < 1:
-        raise UnsupportedError("a dropout rate lies from 0 to below 1", received=str(value))
+        raise UnsupportedError("a dropout rate lies from 0 to below 1", received=str(value), remedy="dropout=0.1")
     return float(value)
 
 

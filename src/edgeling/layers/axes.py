@@ -41,8 +41,8 @@ def axes_of(layer: str, axis: Any, rank: int) -> tuple[int, ...]:
     if not places or len({*places}) != len(places) or places[0] < 1 or places[-1] >= rank:
         raise UnsupportedError(
             f"axis names axes of a row, 1 to {rank - 1} or -1 to {1 - rank}",
-            received=f"axis={axis} of layer {layer!r} on rows of {rank - 1} dimensions",
-        )
+            received=f"axis={axis} of layer {layer!r} on rows of {rank - 1} dimensions", remedy="axis=-1",
+        )  # fmt: skip
     return tuple(places)
 
 

@@ -123,10 +123,9 @@ class Layer(Configurable, NeverCalled):
         row = row_of(input_shape)
         if self.built and self.input_row != row:
             raise UnsupportedError(
-                f"layer {self.name!r} is built for rows of shape {self.input_row}",
-                received=str(row),
+                f"layer {self.name!r} is built for rows of shape {self.input_row}", received=str(row),
                 remedy="make a new layer",
-            )
+            )  # fmt: skip
         if not self.built:
             self.make(row)
             self.input_row, self.output_row = row, self.output_shape_of(row)
@@ -417,7 +416,8 @@ class Layer(Configurable, NeverCalled):
         if not self.built:
             self.build(batch.shape)
         if batch.shape[1:] != self.input_row:
-            raise DataError(f"layer {self.name!r} takes rows of shape {self.input_row}", received=str(batch.shape))
+            rule = f"layer {self.name!r} takes rows of shape {self.input_row}"
+            raise DataError(rule, received=str(batch.shape), remedy="x.reshape(-1, *layer.input_row)")
         return self._computed([batch], None, bool(training))
 
     def _eager(self, places: tuple[Any, ...], named: dict[str, Any], training: bool) -> Any:
@@ -488,10 +488,9 @@ def row_of(input_shape: Sequence[int | None]) -> Shape:
     row = [int(n) for n in shape[1:] if isinstance(n, Integral) and not isinstance(n, bool) and int(n) > 0]
     if not row or len(row) != len(shape) - 1:
         raise UnsupportedError(
-            "every length of a row's shape is known, whole and positive",
-            received=repr(input_shape),
+            "every length of a row's shape is known, whole and positive", received=repr(input_shape),
             remedy="give all lengths, such as shape=(4,)",
-        )
+        )  # fmt: skip
     return tuple(row)
 
 

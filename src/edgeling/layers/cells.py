@@ -237,7 +237,9 @@ class Cell(Layer):
 def _rate(name: str, value: float) -> float:
     rate = number(name, value)
     if not 0 <= rate < 1:
-        raise UnsupportedError("a dropout rate lies from 0 to below 1", received=f"{name}={value}")
+        raise UnsupportedError(
+            "a dropout rate lies from 0 to below 1", received=f"{name}={value}", remedy=f"{name}=0.1"
+        )
     return rate
 
 

@@ -42,8 +42,9 @@ class Convolution(Windowed):
         self.dilation_rate = lengths("dilation_rate", dilation_rate, self.rank)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise UnsupportedError(
-                "a window has strides or dilations", received=f"strides={strides}, dilation_rate={dilation_rate}"
-            )
+                "a window has strides or dilations", received=f"strides={strides}, dilation_rate={dilation_rate}",
+                remedy="strides=1, or dilation_rate=1",
+            )  # fmt: skip
         self._set_padding(padding)
         self.data_format = channels_last(data_format)
         self.activation, self.use_bias = activations.get(activation), bool(use_bias)
@@ -129,7 +130,9 @@ class BaseConv(Convolution):
         super().__init__(kernel_size, strides, padding, data_format, dilation_rate, *shared, **kwargs)
         self.filters, self.groups = whole("filters", filters), whole("groups", groups)
         if self.filters % self.groups:
-            raise UnsupportedError("groups divide the filters", received=f"filters={filters}, groups={groups}")
+            raise UnsupportedError(
+                "groups divide the filters", received=f"filters={filters}, groups={groups}", remedy="groups=1"
+            )
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
 

@@ -208,7 +208,7 @@ class Dropout(Layer):
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not 0 <= number("rate", rate) < 1:
-            raise UnsupportedError("a dropout rate lies from 0 to below 1", received=str(rate))
+            raise UnsupportedError("a dropout rate lies from 0 to below 1", received=str(rate), remedy="rate=0.5")
         self.rate, self.seed = float(rate), None if seed is None else whole("seed", seed, 0)
         if not isinstance(noise_shape, (list, tuple, type(None))):
             raise UnsupportedError("noise_shape is a tuple", received=repr(noise_shape), remedy="(None, 1, None)")
@@ -267,15 +267,19 @@ class Reshape(Layer):
         self.target_shape = tuple(whole("a length of target_shape", n, -1) for n in target_shape)
         if 0 in self.target_shape or self.target_shape.count(-1) > 1 or not self.target_shape:
             raise UnsupportedError(
-                "target_shape has positive lengths, and at most one -1", received=str(self.target_shape)
-            )
+                "target_shape has positive lengths, and at most one -1", received=str(self.target_shape),
+                remedy="target_shape=(-1,)",
+            )  # fmt: skip
 
     def output_shape_of(self, row: Shape) -> Shape:
         known = prod(n for n in self.target_shape if n != -1)
         rest = size(row) // known
         shape = tuple(rest if n == -1 else n for n in self.target_shape)
         if prod(shape) != size(row):
-            raise UnsupportedError(f"rows of shape {row} become {self.target_shape}", received=f"{size(row)} values")
+            raise UnsupportedError(
+                f"rows of shape {row} become {self.target_shape}", received=f"{size(row)} values",
+                remedy="target_shape=(-1,)",
+            )  # fmt: skip
         return shape
 
     def trace(self, tracer: Tracer, x: str) -> str:

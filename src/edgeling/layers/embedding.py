@@ -55,8 +55,8 @@ class Embedding(Layer):
         if table.shape != (self.input_dim, self.output_dim):
             raise DataError(
                 f"the weights of layer {self.name!r} have the shape {(self.input_dim, self.output_dim)}",
-                received=str(table.shape),
-            )
+                received=str(table.shape), remedy=f"an array of shape {(self.input_dim, self.output_dim)}",
+            )  # fmt: skip
         return table
 
     def weight_shapes(self, row: Shape) -> list[Shape]:

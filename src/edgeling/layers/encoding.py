@@ -24,7 +24,9 @@ _MODES = ("one_hot", "multi_hot", "count")
 
 def _require_mode(value: Any, modes: Sequence[str]) -> str:
     if value not in modes:
-        raise UnsupportedError(f"output_mode is one of {', '.join(modes)}", received=repr(value))
+        raise UnsupportedError(
+            f"output_mode is one of {', '.join(modes)}", received=repr(value), remedy=f"output_mode={modes[0]!r}"
+        )
     return str(value)
 
 
@@ -34,10 +36,9 @@ def _encoded_row(mode: str, depth: int, row: Shape, layer: str) -> Shape:
         return (*(row[:-1] if row[-1] == 1 else row), depth)
     if len(row) != 1:
         raise UnsupportedError(
-            f"{mode} takes rows of one dimension",
-            received=f"layer {layer!r} on rows {row}",
+            f"{mode} takes rows of one dimension", received=f"layer {layer!r} on rows {row}",
             remedy="Flatten() before it",
-        )
+        )  # fmt: skip
     return (depth,)
 
 
@@ -94,8 +95,8 @@ class Discretization(Layer):
         if (bin_boundaries is None) == (num_bins is None):
             raise UnsupportedError(
                 "bin_boundaries are given, or num_bins to be adapted",
-                received=f"bin_boundaries={bin_boundaries}, num_bins={num_bins}",
-            )
+                received=f"bin_boundaries={bin_boundaries}, num_bins={num_bins}", remedy="num_bins=4, then adapt(x)",
+            )  # fmt: skip
         self.bin_boundaries = None if bin_boundaries is None else _rising(bin_boundaries)
         self.num_bins = None if num_bins is None else whole("num_bins", num_bins)
         self.epsilon = number("epsilon", epsilon, 1e-6, 1.0)
@@ -163,10 +164,12 @@ class Discretization(Layer):
 
 def _rising(boundaries: Any) -> list[float]:
     if not isinstance(boundaries, (list, tuple, np.ndarray)):
-        raise UnsupportedError("bin_boundaries are numbers", received=repr(boundaries)[:100])
+        raise UnsupportedError(
+            "bin_boundaries are numbers", received=repr(boundaries)[:100], remedy="bin_boundaries=[0.0, 1.0]"
+        )
     given = [number("a boundary of bin_boundaries", one) for one in boundaries]
     if any(a > b for a, b in pairwise(given)):
-        raise UnsupportedError("bin_boundaries rise", received=repr(given)[:100])
+        raise UnsupportedError("bin_boundaries rise", received=repr(given)[:100], remedy="sort them, each once")
     return given
 
 

@@ -59,7 +59,10 @@ class Merging(Layer):
             return super().__call__(x, *others, training=training, **named)
         batches = [numbers(each, "x", finite=False) for each in x]
         if len({len(batch) for batch in batches}) != 1:
-            raise DataError("all inputs have as many rows", received=str([len(batch) for batch in batches]))
+            raise DataError(
+                "all inputs have as many rows", received=str([len(batch) for batch in batches]),
+                remedy="slice them to as many rows",
+            )  # fmt: skip
         self.output_shape_of_all([batch.shape[1:] for batch in batches])
         return call(lambda tracer, *values: tracer.through(self, values), {}, batches, bool(training), 0)
 
@@ -136,7 +139,10 @@ class Subtract(Elementwise):
 
     def merged(self, rows: tuple[Shape, ...]) -> Shape:
         if len(rows) != 2:
-            raise UnsupportedError("one input is subtracted from another", received=f"{len(rows)} inputs")
+            raise UnsupportedError(
+                "one input is subtracted from another", received=f"{len(rows)} inputs",
+                remedy="call it on a list of two: [x, y]",
+            )  # fmt: skip
         return super().merged(rows)
 
 
@@ -192,14 +198,19 @@ class Dot(Merging):
         super().__init__(**kwargs)
         pair = tuple(axes) if isinstance(axes, (list, tuple)) else (axes, axes)
         if len(pair) != 2:
-            raise UnsupportedError("axes is one number, or one for each of two inputs", received=repr(axes))
+            raise UnsupportedError(
+                "axes is one number, or one for each of two inputs", received=repr(axes), remedy="axes=-1"
+            )
         self.axes, self.normalize = axis_argument(axes, "axes"), flag("normalize", normalize)
         self._pair = pair
 
     def _along(self, rows: Sequence[Shape]) -> tuple[int, int]:
         """The axis of each input, counted with the batch."""
         if len(rows) != 2:
-            raise UnsupportedError(f"layer {self.name!r} is called on a list of 2 inputs", received=str(len(rows)))
+            raise UnsupportedError(
+                f"layer {self.name!r} is called on a list of 2 inputs", received=str(len(rows)),
+                remedy=f"{self.name}([x, y])",
+            )  # fmt: skip
         one, other = (one_axis(self.name, axis, len(row) + 1) for axis, row in zip(self._pair, rows, strict=True))
         if rows[0][one - 1] != rows[1][other - 1]:
             raise self._do_not_meet(rows)
@@ -242,8 +253,9 @@ class Concatenate(Merging):
         axis = self.axis + len(row) + 1 if self.axis < 0 else self.axis
         if not 1 <= axis <= len(row):
             raise UnsupportedError(
-                f"axis is one of a row of shape {row}, 1 to {len(row)} or -1 to {-len(row)}", received=str(self.axis)
-            )
+                f"axis is one of a row of shape {row}, 1 to {len(row)} or -1 to {-len(row)}", received=str(self.axis),
+                remedy="axis=-1",
+            )  # fmt: skip
         return axis - 1
 
     def merged(self, rows: tuple[Shape, ...]) -> Shape:

@@ -114,7 +114,7 @@ class GaussianDropout(Layer):
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not 0 <= number("rate", rate) < 1:
-            raise UnsupportedError("a dropout rate lies from 0 to below 1", received=str(rate))
+            raise UnsupportedError("a dropout rate lies from 0 to below 1", received=str(rate), remedy="rate=0.5")
         self.rate, self.seed = float(rate), None if seed is None else whole("seed", seed, 0)
 
     def trace(self, tracer: Tracer, x: str) -> str:

@@ -97,8 +97,9 @@ class BatchNormalization(Layer):
         shape = tracer.builder.type_of(x).shape
         if len(shape) != 3:
             raise UnsupportedError(
-                "a mask is of rows of shape (steps, features)", received=f"layer {self.name!r} on rows {shape[1:]}"
-            )
+                "a mask is of rows of shape (steps, features)", received=f"layer {self.name!r} on rows {shape[1:]}",
+                remedy="leave the mask out",
+            )  # fmt: skip
         steps = tracer.builder.add("reshape", mask, shape=(*shape[:2], 1))
         return tracer.builder.add("broadcast", steps, shape=shape)
 
@@ -183,16 +184,23 @@ class Normalization(Layer):
     ) -> None:
         super().__init__(**kwargs)
         if (mean is None) != (variance is None):
-            raise DataError("mean and variance are given together", received=f"mean={mean}, variance={variance}")
+            raise DataError(
+                "mean and variance are given together", received=f"mean={mean}, variance={variance}",
+                remedy="give both, or none and call adapt(x)",
+            )  # fmt: skip
         if np.shape(mean) != np.shape(variance):
-            raise DataError("mean and variance have one shape", received=f"{np.shape(mean)} and {np.shape(variance)}")
+            raise DataError(
+                "mean and variance have one shape", received=f"{np.shape(mean)} and {np.shape(variance)}",
+                remedy=f"arrays of one shape, such as {np.shape(mean)}",
+            )  # fmt: skip
         self.mean, self.variance = (None if v is None else np.asarray(v, np.float64).tolist() for v in (mean, variance))
         several = tuple(axis) if isinstance(axis, (list, tuple)) else () if axis is None else (axis,)
         self.axis, self.invert = tuple(whole("axis", one, -MAX_RANK) for one in several), flag("invert", invert)
         if mean is not None and np.ndim(mean) > len(self.axis):
             raise DataError(
-                f"mean has at most {len(self.axis)} axes, those of axis={axis}", received=str(np.shape(mean))
-            )
+                f"mean has at most {len(self.axis)} axes, those of axis={axis}", received=str(np.shape(mean)),
+                remedy=f"a value for each place along axis={self.axis}",
+            )  # fmt: skip
 
     def adapt(self, data: Any) -> None:
         """Take mean and variance from an array of rows, [rows, ...], or from batches of such rows.
@@ -202,7 +210,9 @@ class Normalization(Layer):
         """
         rows = np.asarray(numbers(stacked(data), "x"), np.float64)
         if rows.ndim < 2:
-            raise DataError("adapt takes rows, [rows, ...]", received=f"shape {rows.shape}")
+            raise DataError(
+                "adapt takes rows, [rows, ...]", received=f"shape {rows.shape}", remedy="x.reshape(len(x), -1)"
+            )
         others = tuple(n for n in range(rows.ndim) if n not in self._kept(rows.shape[1:]))
         self.set_moments(rows.mean(axis=others), rows.var(axis=others))
         self.build((None, *rows.shape[1:]))
@@ -291,8 +301,9 @@ class Rescaling(Layer):
             shape = np.shape(getattr(self, name))
             if len(shape) > len(row) or any(n not in (1, own) for n, own in zip(shape[::-1], row[::-1], strict=False)):
                 raise UnsupportedError(
-                    f"{name} broadcasts to a row", received=f"{name} {shape} in layer {self.name!r} on rows {row}"
-                )
+                    f"{name} broadcasts to a row", received=f"{name} {shape} in layer {self.name!r} on rows {row}",
+                    remedy=f"a number, or {row[-1]} of them",
+                )  # fmt: skip
         return row
 
     def trace(self, tracer: Tracer, x: str) -> str:

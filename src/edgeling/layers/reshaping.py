@@ -22,7 +22,7 @@ def _sides(name: str, value: Any, rank: int) -> Sides:
         return ((before, after),)
     several = value if isinstance(value, (tuple, list)) else (value,) * rank
     if len(several) != rank:
-        raise UnsupportedError(f"{name} says how much on each of {rank} axes", received=repr(value))
+        raise UnsupportedError(f"{name} says how much on each of {rank} axes", received=repr(value), remedy=f"{name}=1")
     pairs = [lengths(name, one, 2, 0) for one in several]
     return tuple((before, after) for before, after in pairs)
 
@@ -78,9 +78,9 @@ class Cropping(Ranked):
         left = tuple(n - a - b for n, (a, b) in zip(row, self.sides, strict=False))
         if min(left) < 1:
             raise UnsupportedError(
-                f"something is left of the rows of layer {self.name!r}",
-                received=f"rows {row}, cropping {self.sides}",
-            )
+                f"something is left of the rows of layer {self.name!r}", received=f"rows {row}, cropping {self.sides}",
+                remedy="crop less",
+            )  # fmt: skip
         return (*left, row[-1])
 
     def trace(self, tracer: Tracer, x: str) -> str:
@@ -168,11 +168,17 @@ class Permute(Layer):
         super().__init__(**kwargs)
         self.dims = tuple(whole("an axis of dims", n) for n in dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
-            raise UnsupportedError("dims names each axis once, from 1", received=str(tuple(dims)))
+            raise UnsupportedError(
+                "dims names each axis once, from 1", received=str(tuple(dims)),
+                remedy=f"dims={tuple(range(1, len(dims) + 1))}",
+            )  # fmt: skip
 
     def output_shape_of(self, row: Shape) -> Shape:
         if len(row) != len(self.dims):
-            raise UnsupportedError(f"dims={self.dims} names all axes of a row", received=f"rows {row}")
+            raise UnsupportedError(
+                f"dims={self.dims} names all axes of a row", received=f"rows {row}",
+                remedy=f"dims={tuple(range(len(row), 0, -1))}",
+            )  # fmt: skip
         return tuple(row[n - 1] for n in self.dims)
 
     def trace(self, tracer: Tracer, x: str) -> str:

@@ -88,9 +88,14 @@ def traced(value: Any, tracer: Tracer) -> Any:
     try:
         array = np.asarray(value, np.float32)
     except (TypeError, ValueError):
-        raise UnsupportedError("what is computed with are numbers", received=repr(value)[:80]) from None
+        raise UnsupportedError(
+            "what is computed with are numbers", received=repr(value)[:80],
+            remedy="a number, an array or a value of the model",
+        ) from None  # fmt: skip
     if not np.isfinite(array).all():
-        raise DataError("constants are finite numbers", received=repr(value)[:80])
+        raise DataError(
+            "constants are finite numbers", received=repr(value)[:80], remedy="finite numbers; None of NaN and infinity"
+        )
     return TracedValue(tracer, tracer.builder.constant(array, "number"), False)
 
 

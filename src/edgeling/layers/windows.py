@@ -24,7 +24,10 @@ def lengths(name: str, value: Any, rank: int, least: int = 1) -> tuple[int, ...]
     several = tuple(value) if isinstance(value, (tuple, list)) else (value,) * rank
     whole = all(isinstance(n, Integral) and not isinstance(n, bool) and int(n) >= least for n in several)
     if not whole or len(several) != rank:
-        raise UnsupportedError(f"{name} is {rank} whole numbers from {least} up, or one", received=repr(value))
+        raise UnsupportedError(
+            f"{name} is {rank} whole numbers from {least} up, or one", received=repr(value),
+            remedy=f"{name}={max(least, 1)}",
+        )  # fmt: skip
     return tuple(int(n) for n in several)
 
 
@@ -64,7 +67,10 @@ class Windowed(Ranked):
 
     def _set_padding(self, padding: Any) -> None:
         if padding not in self.paddings:
-            raise UnsupportedError(f"padding is one of {', '.join(self.paddings)}", received=repr(padding))
+            raise UnsupportedError(
+                f"padding is one of {', '.join(self.paddings)}", received=repr(padding),
+                remedy=f"padding={self.paddings[0]!r}",
+            )  # fmt: skip
         self.padding = padding
 
     def window(self, row: Shape, size: Sequence[int], strides: Sequence[int], dilations: Sequence[int] = ()) -> Window:

@@ -57,7 +57,10 @@ class Bidirectional(Layer):
                 "Bidirectional wraps a recurrent layer", received=type(layer).__name__, remedy="Bidirectional(LSTM(8))"
             )
         if merge_mode not in MERGES:
-            raise UnsupportedError("merge_mode is one of sum, mul, ave, concat, None", received=repr(merge_mode))
+            raise UnsupportedError(
+                "merge_mode is one of sum, mul, ave, concat, None", received=repr(merge_mode),
+                remedy="merge_mode='concat'",
+            )  # fmt: skip
         self.merge_mode = merge_mode
         self.forward_layer: RNN = _renamed(layer, "forward_")
         if backward_layer is None:
@@ -81,6 +84,7 @@ class Bidirectional(Layer):
                 raise UnsupportedError(
                     f"both layers have the same {name}",
                     received=f"{getattr(one, name)} and {getattr(other, name, None)}",
+                    remedy=f"{name}={getattr(one, name)} in both",
                 )
 
     @property
@@ -105,10 +109,9 @@ class Bidirectional(Layer):
         one, other = self.forward_layer.output_shape_of(row), self.backward_layer.output_shape_of(row)
         if one != other and self.merge_mode not in ("concat", None):
             raise UnsupportedError(
-                f"both layers of {self.name!r} give as much",
-                received=f"{one} and {other}",
+                f"both layers of {self.name!r} give as much", received=f"{one} and {other}",
                 remedy="merge_mode='concat'",
-            )
+            )  # fmt: skip
         if self.merge_mode is None:
             return (one, other)
         return ((*one[:-1], one[-1] + other[-1]),) if self.merge_mode == "concat" else (one,)

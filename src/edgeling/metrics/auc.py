@@ -56,9 +56,14 @@ class AUC(ConfusionMetric):
         method = str(getattr(summation_method, "value", summation_method)).lower()
         self.summation_method = _one_of("summation method", method, _METHODS)
         if thresholds is None and (num_thresholds is None or num_thresholds <= 1):
-            raise UnsupportedError("an area needs two thresholds", received=f"num_thresholds={num_thresholds}")
+            raise UnsupportedError(
+                "an area needs two thresholds", received=f"num_thresholds={num_thresholds}", remedy="num_thresholds=200"
+            )
         if num_labels and not multi_label:
-            raise UnsupportedError("num_labels is needed only when multi_label is True", received=f"{num_labels}")
+            raise UnsupportedError(
+                "num_labels is needed only when multi_label is True", received=f"{num_labels}",
+                remedy="leave num_labels out, or multi_label=True",
+            )  # fmt: skip
         self._told = None if thresholds is None else sorted(map(float, thresholds))
         inner = spread_evenly(num_thresholds or 2)[1:-1] if self._told is None else self._told
         self._cuts = Thresholds([-EPSILON, *inner, 1 + EPSILON], even=_even(self._told))
@@ -72,7 +77,10 @@ class AUC(ConfusionMetric):
         truth, prediction = np.asarray(y_true, np.float32), np.asarray(y_pred, np.float32)
         if self.multi_label and not self._variables:
             if prediction.ndim != 2:
-                raise UnsupportedError("multi_label takes [rows, labels]", received=f"shape {prediction.shape}")
+                raise UnsupportedError(
+                    "multi_label takes [rows, labels]", received=f"shape {prediction.shape}",
+                    remedy="y_pred.reshape(rows, labels)",
+                )  # fmt: skip
             self._begin(self._cuts, (len(self._cuts), prediction.shape[1]))
         prediction = sigmoid(prediction) if self.from_logits else prediction
         label_weights = None if self.multi_label else self.label_weights
@@ -104,7 +112,9 @@ class AUC(ConfusionMetric):
 
 def _one_of(what: str, given: str, known: tuple[str, ...]) -> str:
     if given not in known:
-        raise UnsupportedError(f"the {what} is one of {', '.join(known)}", received=repr(given))
+        raise UnsupportedError(
+            f"the {what} is one of {', '.join(known)}", received=repr(given), remedy=f"{what}={known[0]!r}"
+        )
     return given
 
 

@@ -235,7 +235,10 @@ class MeanMetricWrapper(Mean):
     def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
         super().__init__(name or getattr(fn, "__name__", None), dtype)
         if not callable(fn):
-            raise UnsupportedError("fn is a function of (y_true, y_pred)", received=repr(fn))
+            raise UnsupportedError(
+                "fn is a function of (y_true, y_pred)", received=repr(fn),
+                remedy="a function such as edgeling.losses.mean_squared_error",
+            )  # fmt: skip
         self.fn, self._kwargs = fn, kwargs
 
     def update_state(  # type: ignore[override]

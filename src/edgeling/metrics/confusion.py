@@ -137,7 +137,10 @@ def _largest(prediction: Array, k: int) -> Array:
 
 def _require_columns(prediction: Array) -> None:
     if prediction.ndim == 1:
-        raise UnsupportedError("class_id is of predictions [rows, classes]", received=f"shape {prediction.shape}")
+        raise UnsupportedError(
+            "class_id is of predictions [rows, classes]", received=f"shape {prediction.shape}",
+            remedy="leave class_id out, or hand over a column for each class",
+        )  # fmt: skip
 
 
 def _require_same(truth: Array, prediction: Array) -> None:
@@ -242,9 +245,12 @@ class _BestUnder(ConfusionMetric):
     ) -> None:  # fmt: skip
         super().__init__(dtype, name)
         if not 0 <= least <= 1:
-            raise UnsupportedError(f"{self.constraint} lies between 0 and 1", received=repr(least))
+            raise UnsupportedError(f"{self.constraint} lies between 0 and 1", received=repr(least), remedy="0.5")
         if num_thresholds <= 0:
-            raise UnsupportedError("there is at least one threshold", received=f"num_thresholds={num_thresholds}")
+            raise UnsupportedError(
+                "there is at least one threshold", received=f"num_thresholds={num_thresholds}",
+                remedy="num_thresholds=200",
+            )  # fmt: skip
         self.num_thresholds, self.class_id = num_thresholds, class_id
         setattr(self, self.constraint, least)
         self._begin(Thresholds(spread_evenly(num_thresholds), even=num_thresholds > 1))

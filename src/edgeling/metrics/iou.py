@@ -34,10 +34,15 @@ class IoU(Metric):
         super().__init__(None, name)
         self.dtype = str(getattr(dtype, "name", dtype or "int"))
         if not self.dtype.startswith(("int", "uint", "float")):
-            raise UnsupportedError("the matrix's dtype is int or float32", received=f"dtype={dtype!r}")
+            raise UnsupportedError(
+                "the matrix's dtype is int or float32", received=f"dtype={dtype!r}", remedy="dtype='int'"
+            )
         if max(target_class_ids) >= num_classes:
             received = f"class {max(target_class_ids)}"
-            raise UnsupportedError(f"classes lie between 0 and {num_classes - 1}", received=received)
+            raise UnsupportedError(
+                f"classes lie between 0 and {num_classes - 1}", received=received,
+                remedy=f"num_classes={num_classes + 1}, or the number of a class",
+            )  # fmt: skip
         self.num_classes, self.target_class_ids = num_classes, list(target_class_ids)
         self.ignore_class, self.axis = ignore_class, axis
         self.sparse_y_true, self.sparse_y_pred = sparse_y_true, sparse_y_pred
@@ -50,8 +55,9 @@ class IoU(Metric):
         true, guessed = truth.ravel().astype(np.int64), prediction.ravel().astype(np.int64)
         if true.shape != guessed.shape:
             raise DataError(
-                "y_true and y_pred hold as many classes", received=f"{np.shape(y_true)} and {np.shape(y_pred)}"
-            )
+                "y_true and y_pred hold as many classes", received=f"{np.shape(y_true)} and {np.shape(y_pred)}",
+                remedy="y_true.reshape(y_pred.shape)",
+            )  # fmt: skip
         weights = np.broadcast_to(self._whole(np.asarray(1 if sample_weight is None else sample_weight)), true.shape)
         n = self.num_classes
         known = (true >= 0) & (true < n) & (guessed >= 0) & (guessed < n) & (true != self._ignored())

@@ -139,7 +139,10 @@ def binary_accuracy(y_true: ArrayLike, y_pred: ArrayLike, threshold: float = 0.5
 def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """1 or 0 for each row: one-hot [n, k] and [n, k] -> [n]."""
     if np.ndim(y_pred) < 2:
-        raise DataError("y_pred has one column a class", received=f"shape {np.shape(y_pred)}")
+        raise DataError(
+            "y_pred has one column a class", received=f"shape {np.shape(y_pred)}",
+            remedy="y_pred.reshape(rows, classes)",
+        )  # fmt: skip
     return np.equal(np.argmax(y_true, axis=-1), np.argmax(y_pred, axis=-1)).astype(np.float32)
 
 
@@ -370,5 +373,5 @@ class ConcordanceCorrelation(RowMetric):
 
 def _last(axis: int) -> int:
     if axis not in (-1, 1):
-        raise UnsupportedError("a correlation goes over the last axis", received=f"axis={axis}")
+        raise UnsupportedError("a correlation goes over the last axis", received=f"axis={axis}", remedy="axis=-1")
     return axis

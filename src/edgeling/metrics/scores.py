@@ -25,7 +25,9 @@ class _ByOutput(Metric):
     def _prepare(self, truth: Array, prediction: Array, shape: tuple[int, ...]) -> None:
         if truth.ndim != 2 or prediction.ndim != 2:
             received = f"shapes {truth.shape} and {prediction.shape}"
-            raise UnsupportedError(f"{type(self).__name__} takes [rows, outputs]", received=received)
+            raise UnsupportedError(
+                f"{type(self).__name__} takes [rows, outputs]", received=received, remedy="y.reshape(rows, outputs)"
+            )
         if not hasattr(self, self.kept[0]):
             for name in self.kept:
                 setattr(self, name, self.add_variable(shape, name=name))
@@ -55,7 +57,9 @@ class FBetaScore(_ByOutput):
     ) -> None:  # fmt: skip
         super().__init__(dtype, name)
         if average not in (None, "micro", "macro", "weighted"):
-            raise UnsupportedError("average is None, 'micro', 'macro' or 'weighted'", received=repr(average))
+            raise UnsupportedError(
+                "average is None, 'micro', 'macro' or 'weighted'", received=repr(average), remedy="average='macro'"
+            )
         if not isinstance(beta, float) or beta <= 0:
             raise UnsupportedError("beta is a float above 0", received=repr(beta), remedy="beta=1.0")
         if threshold is not None and (not isinstance(threshold, float) or not 0 < threshold <= 1):
@@ -115,9 +119,14 @@ class R2Score(_ByOutput):
         super().__init__(dtype, name)
         known = (None, "uniform_average", "variance_weighted_average")
         if class_aggregation not in known:
-            raise UnsupportedError(f"class_aggregation is one of {known}", received=repr(class_aggregation))
+            raise UnsupportedError(
+                f"class_aggregation is one of {known}", received=repr(class_aggregation),
+                remedy=f"class_aggregation={known[1]!r}",
+            )  # fmt: skip
         if num_regressors < 0:
-            raise UnsupportedError("num_regressors is not negative", received=str(num_regressors))
+            raise UnsupportedError(
+                "num_regressors is not negative", received=str(num_regressors), remedy="num_regressors=0"
+            )
         self.class_aggregation, self.num_regressors = class_aggregation, num_regressors
 
     def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:

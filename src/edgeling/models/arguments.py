@@ -31,7 +31,7 @@ def verbosity(given: Any) -> int:
         UnsupportedError: anything else.
     """
     if given not in ("auto", 0, 1, 2):
-        raise UnsupportedError("verbose is 'auto', 0, 1 or 2", received=repr(given))
+        raise UnsupportedError("verbose is 'auto', 0, 1 or 2", received=repr(given), remedy="verbose='auto'")
     return 1 if given == "auto" else int(given)
 
 

@@ -108,7 +108,7 @@ class Compiled(Stack):
             self._require_output(given)
         told, plain, weighted = (list(leaves(given)) for given in (loss, metrics, weighted_metrics))
         if len(told) > 1:
-            raise UnsupportedError("a model of one output has one loss", received=repr(loss))
+            raise UnsupportedError("a model of one output has one loss", received=repr(loss), remedy="loss='mse'")
         metric_directions(plain, weighted)  # refuses what is not there
         loss = told[0] if told else None
         if loss not in (None, "crossentropy", "ce"):

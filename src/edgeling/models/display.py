@@ -90,7 +90,7 @@ def print_summary(
     """Keras's table of layers: name and type, shape of the output, number of parameters."""
     say = print if print_fn is None else print_fn
     if not callable(say):
-        raise UnsupportedError("print_fn is a function of one line", received=repr(print_fn))
+        raise UnsupportedError("print_fn is a function of one line", received=repr(print_fn), remedy="print_fn=print")
     rows = [("Layer (type)", "Output shape", "Parameters", *["Trainable"] * show_trainable)]
     rows += [
         (f"{x.name} ({type(x).__name__})", _shape(x), f"{x.count_params():,}", *["NY"[x.trainable]] * show_trainable)
@@ -123,7 +123,10 @@ def _widths(rows: Sequence[Sequence[str]], line_length: int | None, positions: S
     needed = [max(map(len, column)) for column in zip(*rows, strict=True)]
     if positions is not None:
         if not isinstance(positions, (list, tuple)) or len(positions) < len(needed):
-            raise UnsupportedError(f"positions has {len(needed)} numbers", received=repr(positions))
+            raise UnsupportedError(
+                f"positions has {len(needed)} numbers", received=repr(positions),
+                remedy=f"positions={[round((i + 1) / len(needed), 2) for i in range(len(needed))]}",
+            )  # fmt: skip
         share = (line_length or 98) if positions[-1] <= 1 else 1  # Keras's length of a line
         ends = [int(share * number("positions", p, 0)) for p in positions]
         given = [end - start - _GAP for start, end in zip([_INDENT - _GAP, *ends], ends, strict=False)]

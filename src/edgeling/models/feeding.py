@@ -181,7 +181,10 @@ class BatchFeed:
             getattr(self._source, hook)()
 
     def _empty(self) -> DataError:
-        return DataError("there is at least one batch", received=f"none from a {type(self._source).__name__}")
+        return DataError(
+            "there is at least one batch", received=f"none from a {type(self._source).__name__}",
+            remedy="an iterable that can be begun anew, with a batch in it",
+        )  # fmt: skip
 
 
 def feed_of(x: Any, y: Any = None, steps: int | None = None) -> BatchFeed | None:
@@ -212,7 +215,9 @@ def as_batch(given: Any) -> Sequence[Any]:
     if not isinstance(given, (tuple, list)):
         return given, None
     if not 1 <= len(given) <= 3:
-        raise DataError("a batch is (x, y) or (x, y, sample_weight)", received=f"{len(given)} parts")
+        raise DataError(
+            "a batch is (x, y) or (x, y, sample_weight)", received=f"{len(given)} parts", remedy="yield x, y"
+        )
     return (*given, None) if len(given) == 1 else given
 
 
@@ -226,7 +231,10 @@ def _belongs(batch: TrainingData, group: Sequence[TrainingData], at_most: int | 
 def _joined(group: Sequence[TrainingData]) -> Segment:
     weighted = [part.sample_weight is not None for part in group]
     if any(weighted) and not all(weighted):
-        raise DataError("all batches have sample weights, or none has", received="some with, some without")
+        raise DataError(
+            "all batches have sample weights, or none has", received="some with, some without",
+            remedy="yield x, y, sample_weight each time, or never",
+        )  # fmt: skip
     weights = np.concatenate([part.sample_weight for part in group]) if all(weighted) else None
     x, y = np.concatenate([p.x for p in group]), np.concatenate([p.y for p in group])
     data = TrainingData(x, y, weights, group[0].flat)

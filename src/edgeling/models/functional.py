@@ -152,7 +152,10 @@ class Functional(Model):
         alone = self._given.is_alone
         given = [tuple(input_shape)] if alone else [tuple(shape) for shape in self.in_order(input_shape, "shapes")]
         if [shape[1:] for shape in given] != self.input_rows:
-            raise UnsupportedError(f"the model's rows have shapes {self.input_rows}", received=str(input_shape))
+            raise UnsupportedError(
+                f"the model's rows have shapes {self.input_rows}", received=str(input_shape),
+                remedy=f"build({(None, *self.input_rows[0])})",
+            )  # fmt: skip
         return self._made.filled([(given[0][0], *row) for row in self.output_rows])
 
     def get_config(self) -> dict[str, Any]:

@@ -68,7 +68,10 @@ class Judge:
             if self.model.stop_evaluating:
                 break
         if not seen:
-            raise DataError("there is at least one batch", received="none")
+            raise DataError(
+                "there is at least one batch", received="none",
+                remedy="validation batches that can be begun anew, with one in it",
+            )  # fmt: skip
         return self._logs(sums / seen, kept)
 
     def _logs(self, means: Array, kept: Kept | None) -> Logs:

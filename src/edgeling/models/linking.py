@@ -101,7 +101,7 @@ def _calls(inputs: Sequence[Symbolic], outputs: Sequence[Symbolic]) -> list[Symb
     """The calls that lead to the outputs, each after those it reads: depth first, as Keras goes."""
     given = {id(symbol) for symbol in inputs}
     if len(given) != len(inputs):
-        raise UnsupportedError("each input is given once", received="one twice")
+        raise UnsupportedError("each input is given once", received="one twice", remedy="name each input once")
     used: set[int] = set()
 
     def read_by(call: SymbolicCall) -> list[SymbolicCall]:
@@ -126,7 +126,10 @@ def _calls(inputs: Sequence[Symbolic], outputs: Sequence[Symbolic]) -> list[Symb
                 found |= dict.fromkeys(leading_to(output.call, read_by))
             except CycleError as error:
                 name = error.args[0].layer.name
-                raise UnsupportedError("no value is made of itself", received=f"a call of {name!r} that is") from None
+                raise UnsupportedError(
+                    "no value is made of itself", received=f"a call of {name!r} that is",
+                    remedy="a new value for what the layer gives",
+                ) from None  # fmt: skip
     if not found:
         raise UnsupportedError("a model has layers", received="an input as output", remedy="Identity()(x)")
     unused = [_name(symbol) for symbol in inputs if id(symbol) not in used]
@@ -187,7 +190,9 @@ def _require_names(layers: Sequence[Layer]) -> None:
     names = [layer.name for layer in layers]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
-        raise UnsupportedError("layers of a model have different names", received=repr(twice[0]))
+        raise UnsupportedError(
+            "layers of a model have different names", received=repr(twice[0]), remedy="name='hidden_2' for one of them"
+        )
 
 
 def began_with(symbol: Symbolic) -> InputLayer:
@@ -210,7 +215,10 @@ def in_order(given: Any, structure: Structure, names: Sequence[str], what: str) 
     if isinstance(given, Mapping):
         found = [key for key in (keys, names) if set(map(str, given)) == set(key)]
         if not found:
-            raise DataError(f"{what} go by the names {', '.join(keys)}", received=", ".join(map(str, given)) or "none")
+            raise DataError(
+                f"{what} go by the names {', '.join(keys)}", received=", ".join(map(str, given)) or "none",
+                remedy=f"a mapping of {', '.join(map(repr, keys))}",
+            )  # fmt: skip
         return [given[name] for name in found[0]]
     if structure.is_alone:
         return [given]
@@ -218,5 +226,6 @@ def in_order(given: Any, structure: Structure, names: Sequence[str], what: str) 
         raise DataError(
             f"{what} are a list of {len(names)}, for {', '.join(keys)}, or a mapping by these names",
             received=f"{len(given)} of them" if isinstance(given, (list, tuple)) else type(given).__name__,
+            remedy=f"a list of {len(names)}",
         )
     return list(leaves_of(given))

@@ -126,7 +126,7 @@ class Model(Trainable):
             if self.stop_predicting:
                 break
         if not outputs:
-            raise DataError("x has at least one row", received="no batches")
+            raise DataError("x has at least one row", received="no batches", remedy="a row: x[:1]")
         hooks.call("on_predict_end")
         return joined(outputs) if len(outputs) > 1 else outputs[0]
 

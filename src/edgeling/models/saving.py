@@ -87,7 +87,10 @@ def load_weights(model: Any, path: Path) -> None:
         stored = npz_to_arrays(path.read_bytes())
         model.set_weights([stored[f"arr_{i}"] for i in range(len(stored))])
     except (OSError, ArtifactError, KeyError) as error:
-        raise DataError("weights are read from what save_weights wrote", received=f"{path}: {error}") from None
+        raise DataError(
+            "weights are read from what save_weights wrote", received=f"{path}: {error}",
+            remedy="model.save_weights(path) writes one",
+        ) from None  # fmt: skip
 
 
 def to_json(model: Any, **how: Any) -> str:

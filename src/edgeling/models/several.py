@@ -137,7 +137,10 @@ def _targets_in_order(model: Any, y: Any, parts: Sequence[OutputPart]) -> list[A
         names = dict(zip(model.output_names, model.output_labels, strict=True))
         given = {names.get(str(key), str(key)): value for key, value in y.items()}
         if not set(wanted) <= set(given) <= {part.label for part in parts}:
-            raise DataError(f"targets go by the outputs' names, {', '.join(wanted)}", received=", ".join(given))
+            raise DataError(
+                f"targets go by the outputs' names, {', '.join(wanted)}", received=", ".join(given),
+                remedy=f"a mapping of {', '.join(map(repr, wanted))}",
+            )  # fmt: skip
         return [given.get(part.label) for part in parts]
     if len(parts) == 1:
         return [y]
@@ -154,8 +157,9 @@ def _target(part: OutputPart, target: Any, rows: int) -> Array:
     shapes = {(len(floats), *part.target_row), (len(floats), *part.target_row[:-1])}
     if floats.shape not in shapes or floats.size != len(floats) * part.target_width:
         raise DataError(
-            f"targets of {part.label!r} have rows of shape {part.target_row}", received=f"shape {floats.shape}"
-        )
+            f"targets of {part.label!r} have rows of shape {part.target_row}", received=f"shape {floats.shape}",
+            remedy=f"y.reshape({(-1, *part.target_row)})",
+        )  # fmt: skip
     if part.loss.sparse:
         arrays.targets(floats.reshape(-1), part.row[-1], part.loss)
     return floats.reshape(len(floats), -1)
@@ -172,7 +176,10 @@ def _weights(model: Any, given: Any, rows: int, parts: Sequence[OutputPart]) -> 
                 given.get(part.label, given.get(name)) for part, name in zip(parts, model.output_names, strict=True)
             ]
         if len(given) != len(parts):
-            raise DataError(f"sample_weight is one for all outputs, or {len(parts)}", received=f"{len(given)}")
+            raise DataError(
+                f"sample_weight is one for all outputs, or {len(parts)}", received=f"{len(given)}",
+                remedy=f"a list of {len(parts)}, None where rows count alike",
+            )  # fmt: skip
         return [arrays.row_weights(marker, each) for each in given]
     return [arrays.row_weights(marker, given)]
 
@@ -192,7 +199,9 @@ class SeveralReport:
         self._flats = flats
         found = [report for report in self._reports if report is not None]
         if not found:
-            raise UnsupportedError("a model that trains has a loss", received="none of any output")
+            raise UnsupportedError(
+                "a model that trains has a loss", received="none of any output", remedy="compile(optimizer, loss='mse')"
+            )
         self.loss = found[0].loss
         self._has_losses = len(found) > 1
 

@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from edgeling import layers as layer_table
-from edgeling.configurable import NeverCalled, automatic_name, snake_case
+from edgeling.configurable import NeverCalled, automatic_name
 from edgeling.errors import UnsupportedError
 from edgeling.graph.naming import unused
 from edgeling.graph.types import Array
@@ -19,6 +17,7 @@ from edgeling.layers.symbolic import ArgumentPlace, SymbolicCall
 from edgeling.layers.written import required_arguments
 from edgeling.models.describing import in_model_files
 from edgeling.models.display import print_summary, shown_layers
+from edgeling.models.identifiers import identifier, names_of_ports, names_of_weights
 from edgeling.models.linking import Structure, in_order
 from edgeling.network.network import LayerCall, Network
 from edgeling.network.tracing import Tracer
@@ -60,7 +59,10 @@ class Stack(Layer):
                 remedy="Model(inputs, outputs), where it is called on several",
             )  # fmt: skip
         if any(layer.name == other.name for other in self._layers):
-            raise UnsupportedError("layers of a model have different names", received=repr(layer.name))
+            raise UnsupportedError(
+                "layers of a model have different names", received=repr(layer.name),
+                remedy="name='hidden_2' for one of them",
+            )  # fmt: skip
         if isinstance(layer, InputLayer):
             self._set_input(layer)
         else:
@@ -84,14 +86,19 @@ class Stack(Layer):
     def pop(self, rebuild: bool = True) -> Layer:
         """Take the last layer off."""
         if not self._layers:
-            raise UnsupportedError("only a model with layers gives one back", received="none")
+            raise UnsupportedError(
+                "only a model with layers gives one back", received="none", remedy="add(layer) first"
+            )
         self._forget()
         del self._chain[len(self._layers) - 1 :]
         return self._layers.pop()
 
     def _set_input(self, layer: InputLayer) -> None:
         if self._layers or self._input is not None:
-            raise UnsupportedError("an input is the first layer, and the only one", received=layer.name)
+            raise UnsupportedError(
+                "an input is the first layer, and the only one", received=layer.name,
+                remedy="begin with it: Sequential([Input((4,)), ...])",
+            )  # fmt: skip
         self._input = layer
 
     def _forget(self) -> None:
@@ -225,8 +232,8 @@ class Stack(Layer):
         if list(rows) != self.input_rows:
             raise UnsupportedError(
                 f"model {self.name!r} takes rows of shape {', '.join(map(str, self.input_rows))}",
-                received=", ".join(map(str, rows)),
-            )
+                received=", ".join(map(str, rows)), remedy=f"rows of shape {', '.join(map(str, self.input_rows))}",
+            )  # fmt: skip
         return tuple(self.output_rows)
 
     def prepare(self, shapes: Any) -> None:
@@ -282,7 +289,10 @@ class Stack(Layer):
         for layer in self._layers:
             if layer.name == name:
                 return layer
-        raise UnsupportedError(f"a layer is one of {[x.name for x in self._layers]}", received=str(name or index))
+        raise UnsupportedError(
+            f"a layer is one of {[x.name for x in self._layers]}", received=str(name or index),
+            remedy="summary() lists them",
+        )  # fmt: skip
 
     @property
     def input_shape(self) -> Any:
@@ -319,10 +329,9 @@ class Stack(Layer):
         first, layers = self._input, self._layers
         if first is None or first.declared is None or not layers or len(self._chain) != len(layers):
             raise UnsupportedError(
-                "the model knows the shape of its input",
-                received="a model that is not built",
+                "the model knows the shape of its input", received="a model that is not built",
                 remedy="begin with Input((features,)), or fit it",
-            )
+            )  # fmt: skip
         return first.declared, self._chain[-1].row
 
     @property
@@ -396,15 +405,15 @@ class Stack(Layer):
         """
         self._rows()
         if readable:
-            return self._network_of(_identifier(self.name), readable)
+            return self._network_of(identifier(self.name), readable)
         if self._network is None:
             self._network = self._network_of("network", readable)
         return self._network
 
     def _network_of(self, name: str, readable: bool) -> Network:
-        names = _names(self._layers, readable)
-        inputs = _ports("x", self.input_names, readable)
-        outputs = _ports("y", self.output_labels, readable)
+        names = names_of_weights(_innermost(self._layers), readable)
+        inputs = names_of_ports("x", self.input_names, readable)
+        outputs = names_of_ports("y", self.output_labels, readable)
         rows = dict(zip(inputs, self.input_rows, strict=True))
         ends = dict(zip(outputs, self.ends, strict=True)) if self.ends else {}
         return Network(name, rows, tuple(self._layers), names, self.calls, ends)
@@ -449,7 +458,10 @@ class Stack(Layer):
             UnsupportedError: a layer, or a setting of one, that is not supported.
         """
         if not isinstance(config.get("layers"), (list, tuple)):
-            raise UnsupportedError("a model's configuration has a list of layers", received=repr(config)[:80])
+            raise UnsupportedError(
+                "a model's configuration has a list of layers", received=repr(config)[:80],
+                remedy="what get_config() gave",
+            )  # fmt: skip
         model = cls([layer_table.get(x) for x in config["layers"]], name=config.get("name"))
         shape = config.get("build_input_shape")
         if shape and not model.built:
@@ -463,37 +475,7 @@ def _build_config(layer: Layer) -> dict[str, Any]:
     return {"build_config": {"input_shape": [None, *layer.input_row]}}
 
 
-def _names(layers: Sequence[Layer], readable: bool) -> dict[Weight, str]:
-    """A C identifier for every weight: ``dense_1_kernel`` counted by kind, or the layer's own name before it."""
-    names: dict[Weight, str] = {}
-    kinds: Counter[str] = Counter()
-    for layer in _innermost(layers):
-        kind = snake_case(type(layer).__name__)
-        kinds[kind] += 1
-        owner = _identifier(layer.name) if readable else f"{kind}_{kinds[kind]}"
-        for weight in layer.weights:
-            if weight not in names:
-                names[weight] = unused(f"{owner}_{_identifier(weight.name)}", names.values())
-    return names
-
-
 def _innermost(layers: Iterable[Layer]) -> Iterator[Layer]:
     """The layers, those of models within in their place."""
     for layer in layers:
         yield from _innermost(layer.layers_within()) if isinstance(layer, Stack) else (layer,)
-
-
-def _ports(alone: str, names: Sequence[str], readable: bool) -> list[str]:
-    """C identifiers of inputs or outputs: ``x`` or ``y`` where there is one."""
-    if len(names) == 1:
-        return [alone]
-    found: list[str] = []
-    for place, name in enumerate(names):
-        found.append(unused(_identifier(name) if readable else f"{alone}_{place}", found))
-    return found
-
-
-def _identifier(name: str) -> str:
-    """The name with everything a C identifier cannot hold replaced by ``_``."""
-    cleaned = re.sub(r"[^0-9A-Za-z_]", "_", name)
-    return cleaned if cleaned[:1].isalpha() else f"m_{cleaned}"

@@ -277,8 +277,9 @@ class Trainable(Compiled):
             return self._fed(batches)[0]
         if not isinstance(given, (list, tuple)) or not 2 <= len(given) <= 3:
             raise UnsupportedError(
-                "validation_data is (x, y), (x, y, sample_weight) or batches of these", received=type(given).__name__
-            )
+                "validation_data is (x, y), (x, y, sample_weight) or batches of these", received=type(given).__name__,
+                remedy="validation_data=(x_val, y_val)",
+            )  # fmt: skip
         x, y, weights = (*given, None)[:3]
         return self._data(self._inputs_of(x), y, weights, loss)
 
@@ -394,7 +395,10 @@ class Trainable(Compiled):
         given = self.in_order(x, "inputs")
         found = [arrays.features(one, row, finite) for one, row in zip(given, self.input_rows, strict=True)]
         if len({len(part) for part in found}) != 1:
-            raise DataError("all inputs have as many rows", received=str([len(part) for part in found]))
+            raise DataError(
+                "all inputs have as many rows", received=str([len(part) for part in found]),
+                remedy="slice them to as many rows",
+            )  # fmt: skip
         rows: Rows = side_by_side(found)
         return rows
 

@@ -72,7 +72,10 @@ def numbers(values: Any, what: str, finite: bool = True) -> Floats:
     """
     array = _numeric(values, what)
     if array.ndim == 0 or not len(array):
-        raise DataError(f"{what} has at least one row", received=f"shape {array.shape}")
+        raise DataError(
+            f"{what} has at least one row", received=f"shape {array.shape}",
+            remedy="rows; an empty table has nothing to learn from",
+        )  # fmt: skip
     if not finite and array.dtype == np.float32:
         return np.require(array, requirements=("C", "A"))
     with np.errstate(over="ignore", invalid="ignore"):
@@ -104,7 +107,10 @@ def stacked(x: Any) -> Any:
         return parts
     arrays = [numbers(part[0] if isinstance(part, tuple) else part, "x", finite=False) for part in parts]
     if len({array.shape[1:] for array in arrays}) != 1:
-        raise DataError("batches hold rows of one shape", received=str(sorted({a.shape[1:] for a in arrays})))
+        raise DataError(
+            "batches hold rows of one shape", received=str(sorted({a.shape[1:] for a in arrays})),
+            remedy="pad or cut the rows to one shape",
+        )  # fmt: skip
     return np.concatenate(arrays)
 
 
@@ -118,7 +124,10 @@ def _numeric(values: Any, what: str) -> NDArray[Any]:
         if array.dtype.kind == "O":
             array = np.asarray([list(r) if np.ndim(r) else r for r in array], dtype=np.float64)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise DataError(f"{what} holds numbers in rows of one length", received=str(error)) from None
+        raise DataError(
+            f"{what} holds numbers in rows of one length", received=str(error),
+            remedy="numbers in rows of one length: pad or cut them",
+        ) from None  # fmt: skip
     if array.dtype.kind not in "fiub":
         raise DataError(
             f"{what} holds numbers", received=f"{array.dtype} values", remedy=_TEXT_REMEDY.get(what, _TEXT_REMEDY["x"])

@@ -69,9 +69,14 @@ class Weight:
         try:
             given = np.array(value, dtype=np.float32)
         except (TypeError, ValueError) as error:
-            raise DataError(f"the weight {self.path} holds numbers", received=str(error)) from None
+            raise DataError(
+                f"the weight {self.path} holds numbers", received=str(error), remedy="an array of numbers"
+            ) from None
         if given.shape != self.shape:
-            raise DataError(f"the weight {self.path} has shape {self.shape}", received=str(given.shape))
+            raise DataError(
+                f"the weight {self.path} has shape {self.shape}", received=str(given.shape),
+                remedy=f"an array of shape {self.shape}",
+            )  # fmt: skip
         self.value = given
 
     def assign_add(self, value: ArrayLike) -> None:
@@ -98,6 +103,9 @@ def assign(weights: Sequence[Weight], values: Sequence[Any], owner: str) -> None
     arrays = [np.array(v, dtype=np.float32) for v in values]
     expected, received = [w.shape for w in weights], [a.shape for a in arrays]
     if expected != received:
-        raise DataError(f"the weights of {owner} have shapes {expected}", received=str(received))
+        raise DataError(
+            f"the weights of {owner} have shapes {expected}", received=str(received),
+            remedy="arrays of the shapes that get_weights() gives",
+        )  # fmt: skip
     for weight, array in zip(weights, arrays, strict=True):
         weight.value = array

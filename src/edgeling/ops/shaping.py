@@ -141,7 +141,10 @@ def reshape(x: Any, newshape: Any) -> TracedValue:
     known = prod(n for n in told if n != -1)
     told = [prod(given.lengths) // known if n == -1 and known else n for n in told]
     if prod(told) != prod(given.lengths):
-        raise UnsupportedError(f"a value of shape {given.shape} is reshaped to as many", received=str(tuple(told)))
+        raise UnsupportedError(
+            f"a value of shape {given.shape} is reshaped to as many", received=str(tuple(told)),
+            remedy=f"(-1, {prod(given.row)}), the batch first",
+        )  # fmt: skip
     return reshaped(given, told)
 
 
@@ -202,7 +205,10 @@ def squeeze(x: Any, axis: Any = None) -> TracedValue:
     ones = [i for i, n in enumerate(given.lengths) if n == 1 and (i or not given.per_row)]
     axes = ones if axis is None else axes_of(given, axis)
     if set(axes) - set(ones):
-        raise UnsupportedError(f"axes of length one of {given.shape} are squeezed", received=f"axis={axis}")
+        raise UnsupportedError(
+            f"axes of length one of {given.shape} are squeezed", received=f"axis={axis}",
+            remedy="leave axis out, which squeezes all of them",
+        )  # fmt: skip
     return _reduced(given, axes, keepdims=False)
 
 
@@ -211,13 +217,16 @@ def concatenate(xs: Sequence[Any], axis: int = -1) -> TracedValue:
     """Values side by side along an axis."""
     values = [value(x) for x in xs]
     if not values:
-        raise UnsupportedError("concatenate takes one value or more", received="none")
+        raise UnsupportedError("concatenate takes one value or more", received="none", remedy="concatenate([x, y])")
     along = axis_of(values[0], axis)
     rests = {tuple(n for i, n in enumerate(x.lengths) if i != along) for x in values}
     ranks = {len(x.lengths) for x in values}
     if len(rests) != 1 or len(ranks) != 1 or len({x.per_row for x in values}) != 1:
         shapes = " and ".join(str(x.shape) for x in values)
-        raise UnsupportedError(f"values side by side along axis {axis} are else of one shape", received=shapes)
+        raise UnsupportedError(
+            f"values side by side along axis {axis} are else of one shape", received=shapes,
+            remedy="reshape() or slice them first",
+        )  # fmt: skip
     return joined(values, along)
 
 
@@ -237,15 +246,19 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[TracedValue]:
     if isinstance(indices_or_sections, int):
         if indices_or_sections < 1 or length % indices_or_sections:
             raise UnsupportedError(
-                f"an axis of length {length} is split into parts of one length", received=str(indices_or_sections)
-            )
+                f"an axis of length {length} is split into parts of one length", received=str(indices_or_sections),
+                remedy=f"a divisor of {length}",
+            )  # fmt: skip
         each = length // indices_or_sections
         ends = list(range(each, length + 1, each))
     else:
         ends = [*(int(i) for i in indices_or_sections), length]
     starts = [0, *ends[:-1]]
     if any(start >= end for start, end in zip(starts, ends, strict=True)):
-        raise UnsupportedError(f"indices lie in order in an axis of length {length}", received=str(ends[:-1]))
+        raise UnsupportedError(
+            f"indices lie in order in an axis of length {length}", received=str(ends[:-1]),
+            remedy=f"rising indices from 0 to {length}",
+        )  # fmt: skip
     return [_between(given, along, start, end) for start, end in zip(starts, ends, strict=True)]
 
 
@@ -272,7 +285,10 @@ def take(x: Any, indices: Any, axis: int | None = None) -> TracedValue:
     places = np.asarray(indices)
     length = given.lengths[along]
     if places.dtype.kind not in "iu" or not ((places >= -length) & (places < length)).all():
-        raise UnsupportedError(f"indices are whole numbers below {length}", received=repr(indices)[:80])
+        raise UnsupportedError(
+            f"indices are whole numbers below {length}", received=repr(indices)[:80],
+            remedy=f"indices from 0 to {length - 1}",
+        )  # fmt: skip
     chosen = taken(given, [int(i) % length for i in places.reshape(-1)], along)
     return reshaped(chosen, (*chosen.lengths[:along], *places.shape, *chosen.lengths[along + 1 :]))
 
@@ -293,8 +309,9 @@ def tile(x: Any, repeats: Any) -> TracedValue:
     rank = len(given.lengths)
     if len(told) > rank or (given.per_row and len(told) == rank and told[0] != 1):
         raise UnsupportedError(
-            f"repeats has a number for each axis of {given.shape}, 1 for the batch", received=str(told)
-        )
+            f"repeats has a number for each axis of {given.shape}, 1 for the batch", received=str(told),
+            remedy=f"repeats={(1,) * len(given.shape)}",
+        )  # fmt: skip
     for axis, times in enumerate(told, rank - len(told)):
         if times != 1:
             given = taken(given, list(range(given.lengths[axis])) * int(times), axis)
@@ -334,7 +351,10 @@ def broadcast_to(x: Any, shape: Sequence[int | None]) -> TracedValue:
     except (TypeError, ValueError):
         fits = False
     if not fits:
-        raise UnsupportedError(f"a value of shape {given.shape} broadcasts to the shape", received=str(tuple(shape)))
+        raise UnsupportedError(
+            f"a value of shape {given.shape} broadcasts to the shape", received=str(tuple(shape)),
+            remedy="expand_dims() first, or reshape()",
+        )  # fmt: skip
     return spread(given, [int(n or 1) for n in lengths], given.per_row)
 
 
@@ -360,7 +380,7 @@ def one_hot(x: Any, num_classes: int, axis: int = -1) -> TracedValue:
     """Of whole numbers [...] a one in the place of each, [..., num_classes]; all zeros of a number outside."""
     given = value(x)
     if axis not in (-1, len(given.lengths)):
-        raise UnsupportedError("one_hot adds the last axis", received=f"axis={axis}")
+        raise UnsupportedError("one_hot adds the last axis", received=f"axis={axis}", remedy="axis=-1")
     column = reshaped(given, (prod(given.lengths), 1))
     return reshaped(node("one_hot", column, depth=int(num_classes)), (*given.lengths, int(num_classes)))
 
@@ -411,11 +431,13 @@ def get_item(x: Any, key: Any) -> TracedValue:
     given = value(x)
     keys = list(key) if isinstance(key, (tuple, list)) else [key]
     if keys.count(Ellipsis) > 1 or not all(k is None or k is Ellipsis or _is_place(k) for k in keys):
-        raise UnsupportedError("an index is whole numbers, slices, ... and None", received=repr(key))
+        raise UnsupportedError("an index is whole numbers, slices, ... and None", received=repr(key), remedy="x[:, 0]")
     named = [k for k in keys if k is not None and k is not Ellipsis]
     missing = len(given.lengths) - len(named)
     if missing < 0:
-        raise UnsupportedError(f"an index has at most a place for each axis of {given.shape}", received=repr(key))
+        raise UnsupportedError(
+            f"an index has at most a place for each axis of {given.shape}", received=repr(key), remedy="x[:, 0]"
+        )
     at = keys.index(Ellipsis) if Ellipsis in keys else len(keys)
     keys = [*keys[:at], *[slice(None)] * missing, *keys[at + 1 :]]
     return _indexed(given, keys, key)
@@ -440,9 +462,14 @@ def _indexed(x: TracedValue, keys: Sequence[Any], told: Any) -> TracedValue:
         try:
             places = list(chosen[key]) if isinstance(key, slice) else [chosen[int(key)]]
         except IndexError:
-            raise UnsupportedError(f"an index lies in an axis of length {len(chosen)}", received=str(key)) from None
+            raise UnsupportedError(
+                f"an index lies in an axis of length {len(chosen)}", received=str(key), remedy=f"0 to {len(chosen) - 1}"
+            ) from None
         if not places:
-            raise UnsupportedError("a slice holds something", received=f"index {told!r} of {x.shape}")
+            raise UnsupportedError(
+                "a slice holds something", received=f"index {told!r} of {x.shape}",
+                remedy="a slice that begins before it ends",
+            )  # fmt: skip
         if not whole:
             neighbours = places == list(range(places[0], places[-1] + 1))
             x = _between(x, axis, places[0], places[-1] + 1) if neighbours else taken(x, places, axis)

@@ -108,7 +108,9 @@ def axes_of(x: TracedValue, axis: Any, name: str = "axis") -> tuple[int, ...]:
     found = []
     for one in given:
         if isinstance(one, bool) or not isinstance(one, (int, np.integer)) or not -rank <= one < rank:
-            raise UnsupportedError(f"{name} is one of a value of shape {x.shape}", received=repr(axis))
+            raise UnsupportedError(
+                f"{name} is one of a value of shape {x.shape}", received=repr(axis), remedy=f"{name}=-1"
+            )
         found.append(int(one) % rank)
     return tuple(sorted(set(found)))
 
@@ -125,7 +127,7 @@ def axis_of(x: TracedValue, axis: Any, batch: bool = False, more: int = 0) -> in
     """
     rank = len(x.lengths) + more
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)) or not -rank <= axis < rank:
-        raise UnsupportedError(f"axis is one of a value of shape {x.shape}", received=repr(axis))
+        raise UnsupportedError(f"axis is one of a value of shape {x.shape}", received=repr(axis), remedy="axis=-1")
     found = int(axis) % rank
     if x.per_row and not found and not batch:
         raise UnsupportedError(

@@ -93,7 +93,9 @@ class Optimizer(Configurable, NeverCalled):
                 raise TypeError(f"{type(self).__name__} has no argument {key!r}")
             refuse(type(self).__name__, key, refused[key])
         if sum(clip is not None for clip in clips.values()) > 1:
-            raise TrainingError(f"only one of {', '.join(clips)} can be set", received=str(clips))
+            raise TrainingError(
+                f"only one of {', '.join(clips)} can be set", received=str(clips), remedy=f"{next(iter(clips))} alone"
+            )
 
     @property
     def iterations(self) -> int:
@@ -320,5 +322,7 @@ def _rate(given: Any) -> Any:
         )  # fmt: skip
     rate = number("learning_rate", given)
     if rate < 0:
-        raise TrainingError("a learning rate is a number from zero up", received=str(given))
+        raise TrainingError(
+            "a learning rate is a number from zero up", received=str(given), remedy="learning_rate=0.001"
+        )
     return rate

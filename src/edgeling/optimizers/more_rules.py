@@ -24,8 +24,9 @@ class Lion(Optimizer):
         super().__init__(learning_rate, **kwargs)
         if not 0 < beta_1 <= 1:
             raise TrainingError(
-                "beta_1 lies above 0, up to 1: else only the sign of the gradient counts", received=f"{beta_1}"
-            )
+                "beta_1 lies above 0, up to 1: else only the sign of the gradient counts", received=f"{beta_1}",
+                remedy="beta_1=0.9",
+            )  # fmt: skip
         self.beta_1, self.beta_2 = float(beta_1), float(beta_2)
 
     def slots(self) -> list[tuple[str, float]]:

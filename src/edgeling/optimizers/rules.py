@@ -21,7 +21,7 @@ class SGD(Optimizer):
     def __init__(self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, **kwargs: Any) -> None:
         super().__init__(learning_rate, **kwargs)
         if not 0 <= momentum <= 1:
-            raise TrainingError("momentum lies between 0 and 1", received=str(momentum))
+            raise TrainingError("momentum lies between 0 and 1", received=str(momentum), remedy="momentum=0.9")
         self.momentum, self.nesterov = float(momentum), nesterov
 
     @property

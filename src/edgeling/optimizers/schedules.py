@@ -39,14 +39,18 @@ class LearningRateSchedule(Configurable):
         """
         if type(self) not in _TABLE.values():
             raise UnsupportedError(
-                "a model file holds schedules of edgeling.optimizers.schedules", received=type(self).__name__
-            )
+                "a model file holds schedules of edgeling.optimizers.schedules", received=type(self).__name__,
+                remedy="a number as learning_rate, or one of these schedules",
+            )  # fmt: skip
         return super().get_config()
 
 
 def _positive(steps: float) -> None:
     if steps <= 0:
-        raise TrainingError("a schedule's number of steps is positive", received=str(steps))
+        raise TrainingError(
+            "a schedule's number of steps is positive", received=str(steps),
+            remedy="a whole number above zero, such as 1000",
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,10 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     def __post_init__(self) -> None:
         super().__post_init__()
         if len(self.values) != len(self.boundaries) + 1:
-            raise TrainingError("there is one value more than boundaries", received=f"{self.boundaries}, {self.values}")
+            raise TrainingError(
+                "there is one value more than boundaries", received=f"{self.boundaries}, {self.values}",
+                remedy=f"{len(self.boundaries) + 1} values",
+            )  # fmt: skip
 
     def __call__(self, step: ArrayLike) -> Array:
         return np.asarray(self.values, np.float64)[np.searchsorted(self.boundaries, step, side="left")]

@@ -42,7 +42,10 @@ class Steps:
             warnings.warn(f"no gradient for {', '.join(missing)}: left as they are", UserWarning, stacklevel=4)
         for gradient, weight in pairs:
             if gradient.shape != weight.shape:
-                raise DataError(f"the gradient of {weight.path} has shape {weight.shape}", received=str(gradient.shape))
+                raise DataError(
+                    f"the gradient of {weight.path} has shape {weight.shape}", received=str(gradient.shape),
+                    remedy=f"a gradient of shape {weight.shape}",
+                )  # fmt: skip
         self._run(optimizer, [(self._name(weight), weight, gradient) for gradient, weight in pairs])
 
     def _name(self, weight: Weight) -> str:

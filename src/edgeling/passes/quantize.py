@@ -62,7 +62,10 @@ def quantize(
         DataError: calibration rows of the wrong shape, none at all, or not finite.
     """
     if precision not in SCHEMES:
-        raise UnsupportedError(f"an integer precision is {' or '.join(SCHEMES)}", received=repr(precision))
+        raise UnsupportedError(
+            f"an integer precision is {' or '.join(SCHEMES)}", received=repr(precision),
+            remedy=f"precision={next(iter(SCHEMES))!r}",
+        )  # fmt: skip
     if graph.variables:
         raise refused(f"{len(graph.variables)} variables", "an integer network learns nothing")
     context = Context(graph, values_on(graph, _require_rows(graph, calibration_rows)), SCHEMES[precision], fine)
@@ -87,7 +90,7 @@ def _quantize_node(context: Context, node: Node) -> None:
     try:
         context.keep(node.output, rule(context, node))
     except GraphError as error:  # numbers beyond what integers can be scaled to
-        raise GraphError(f"{named(node)}: {error.rule}", received=error.received) from None
+        raise GraphError(f"{named(node)}: {error.rule}", received=error.received, remedy=error.remedy) from None
 
 
 def _finish(context: Context) -> Graph:
@@ -122,12 +125,14 @@ def _require_rows(graph: Graph, given: ArrayLike | Mapping[str, ArrayLike]) -> l
         raise DataError(
             "calibration rows are one array, or one by name for each input of a graph that has several",
             received=f"{len(by_name)} for {', '.join(graph.inputs)}",
+            remedy=f"calibration_data={{{graph.inputs[0]!r}: rows, ...}}",
         )
     rows = [np.asarray(by_name[name], np.float32) for name in graph.inputs]
     for name, array in zip(graph.inputs, rows, strict=True):
         shape = graph.types[name].shape[1:]
         if array.shape[1:] != shape or array.ndim != 1 + len(shape) or not 0 < len(array) == len(rows[0]):
             raise DataError(
-                f"calibration rows have the shape [rows, {', '.join(map(str, shape))}]", received=str(array.shape)
-            )
+                f"calibration rows have the shape [rows, {', '.join(map(str, shape))}]", received=str(array.shape),
+                remedy=f"rows.reshape({(-1, *shape)})",
+            )  # fmt: skip
     return rows

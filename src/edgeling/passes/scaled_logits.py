@@ -45,7 +45,9 @@ def scale_logits(graph: Graph, slope: float, shift: Sequence[float] = ()) -> Gra
     value = last.inputs[0]
     wide = graph.types[value].shape[-1]
     if len(shift) not in (0, wide):
-        raise GraphError("there is a shift for each logit", received=f"{len(shift)} for {wide}")
+        raise GraphError(
+            "there is a shift for each logit", received=f"{len(shift)} for {wide}", remedy=f"{wide} numbers"
+        )
     added = np.array(shift or (0.0,) * wide)
     maker = Uses(graph).maker.get(value)
     if maker is not None and _can_take_up(graph, maker):
@@ -58,7 +60,10 @@ def _last(graph: Graph) -> Node:
     kinds = ("softmax", None), ("activation", "sigmoid")
     if maker is not None and (maker.operation, maker.attributes.get("function")) in kinds:
         return maker
-    raise GraphError("logits are those of a network that ends in a sigmoid or a softmax", received=graph.name)
+    raise GraphError(
+        "logits are those of a network that ends in a sigmoid or a softmax", received=graph.name,
+        remedy="a network whose last layer has activation='sigmoid' or 'softmax'",
+    )  # fmt: skip
 
 
 def _can_take_up(graph: Graph, maker: Node) -> bool:

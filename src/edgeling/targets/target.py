@@ -86,7 +86,10 @@ class Target:
                 remedy="leave the size out, or choose a chip",
             )
         if bad := [f"{name}={size}" for name, size in sizes.items() if not 0 < size < LARGEST_MEMORY_BYTES]:
-            raise TargetError("a memory has at least one byte, and less than 256 MiB", received=", ".join(bad))
+            raise TargetError(
+                "a memory has at least one byte, and less than 256 MiB", received=", ".join(bad),
+                remedy="a size such as 4k or 1M (--flash, --ram)",
+            )  # fmt: skip
         return replace(self, **sizes)  # type: ignore[arg-type]
 
 

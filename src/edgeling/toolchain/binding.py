@@ -95,7 +95,10 @@ def bind(entry: EntryPoint, run: int, owned: Owned, *, takes_rows: bool, keep: o
     """
     ports = [*entry.inputs, *entry.outputs]
     if len(ports) > _MAX_PORTS or not all(port.type.size for port in ports):
-        raise ToolchainError(f"an entry has at most {_MAX_PORTS} ports, none empty", received=entry.function)
+        raise ToolchainError(
+            f"an entry has at most {_MAX_PORTS} ports, none empty", received=entry.function,
+            remedy="fewer inputs and outputs: Concatenate() them",
+        )  # fmt: skip
     bridge = glue()
     if bridge is None:
         return _ctypes_call(entry, run, owned, takes_rows, keep)

@@ -63,12 +63,14 @@ def _guarded(folder: Path, key: str, name: str, make: Make) -> None:
         make_room(folder.parent, (folder / name).stat().st_size)
     except OSError as error:
         if error.errno not in FULL:
-            raise ToolchainError("the cache folder must take files", received=str(error)) from error
+            raise ToolchainError(
+                "the cache folder must take files", received=str(error),
+                remedy="check the permissions, or set EDGELING_CACHE_DIR to another folder",
+            ) from error  # fmt: skip
         raise ToolchainError(
-            "a compiled program needs room on the disk",
-            received=f"{error.strerror} in {folder.parent}",
+            "a compiled program needs room on the disk", received=f"{error.strerror} in {folder.parent}",
             remedy="free some space, or set EDGELING_CACHE_DIR to a folder on another disk",
-        ) from error
+        ) from error  # fmt: skip
 
 
 def _fill(folder: Path, key: str, name: str, make: Make, scratch: Path) -> None:
@@ -86,10 +88,9 @@ def _fill(folder: Path, key: str, name: str, make: Make, scratch: Path) -> None:
 def _require_made(result: Path) -> None:
     if not result.is_file():
         raise ToolchainError(
-            "a compiler must write what it is asked for",
-            received="success, and no file",
+            "a compiler must write what it is asked for", received="success, and no file",
             remedy="another compiler: EDGELING_CC=zig is the one that comes with the package",
-        )
+        )  # fmt: skip
 
 
 def _move_into_place(entry: Path, folder: Path, key: str, name: str, scratch: Path) -> None:

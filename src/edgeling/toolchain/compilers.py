@@ -119,10 +119,9 @@ def _named(command: str) -> Compiler:
     program = shutil.which(words[0])
     if program is None:
         raise CompilerNotFoundError(
-            "the compiler named by CC or EDGELING_CC must exist",
-            received=repr(command),
+            "the compiler named by CC or EDGELING_CC must exist", received=repr(command),
             remedy="unset the variable to let Edgeling look for one",
-        )
+        )  # fmt: skip
     return Compiler((program, *words[1:]))
 
 
@@ -140,7 +139,10 @@ def write_sources(folder: Path, files: Mapping[str, str]) -> None:
     for name, text in files.items():
         path = folder / name
         if not path.resolve().is_relative_to(folder.resolve()):
-            raise ToolchainError("a source file's name must stay in its folder", received=repr(name))
+            raise ToolchainError(
+                "a source file's name must stay in its folder", received=repr(name),
+                remedy="a plain name such as 'network.c'",
+            )  # fmt: skip
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
 
@@ -161,7 +163,9 @@ def run(workspace: Path, purpose: str, *commands: Sequence[str]) -> None:
     except TimeoutError as error:
         raise ToolchainError(f"{purpose} must end", received=str(error), remedy="a smaller network") from error
     except OSError as error:
-        raise ToolchainError(f"{purpose} must succeed", received=str(error)) from error
+        raise ToolchainError(
+            f"{purpose} must succeed", received=str(error), remedy="edgeling doctor, which shows what is missing"
+        ) from error
     if failed := next((done for done in ended if done.status), None):
         said = (failed.errors or failed.output).decode(errors="replace")
         raise _failure(purpose, said, failed.status, shutil.disk_usage(workspace).free)
@@ -171,11 +175,13 @@ def _failure(purpose: str, said: str, status: int, free_bytes: int) -> Toolchain
     # Some compilers say that the disk is full; some die without a word.
     if "No space left on device" in said or (not said.strip() and free_bytes < _LEAST_FREE_BYTES):
         return ToolchainError(
-            f"{purpose} needs room on the disk",
-            received=f"{free_bytes} bytes free",
+            f"{purpose} needs room on the disk", received=f"{free_bytes} bytes free",
             remedy="free some space, or set EDGELING_CACHE_DIR to a folder on another disk",
-        )
+        )  # fmt: skip
     lines = [line for line in said.splitlines() if line.strip()]
     first = next((i for i, line in enumerate(lines) if "error" in line), 0)
     shown = "\n".join(lines[first : first + _SHOWN_LINES]) or f"exit status {status}"
-    return ToolchainError(f"{purpose} must succeed", received=f"from the compiler:\n{shown}")
+    return ToolchainError(
+        f"{purpose} must succeed", received=f"from the compiler:\n{shown}",
+        remedy="read what it says; edgeling doctor shows which compiler that is",
+    )  # fmt: skip

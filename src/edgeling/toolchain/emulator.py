@@ -104,7 +104,10 @@ class CortexM:
         """Puts other weights where the program keeps its own: those of another chip, for example."""
         if len(weights) != self._firmware.program.weights_bytes:
             wanted = self._firmware.program.weights_bytes
-            raise ToolchainError(f"the program keeps {wanted} bytes", received=str(len(weights)))
+            raise ToolchainError(
+                f"the program keeps {wanted} bytes", received=str(len(weights)),
+                remedy=f"{wanted} bytes, as the header counts them",
+            )  # fmt: skip
         self._emulator.mem_write(self._image.symbols["edgeling_weights"], weights)
 
     def _status(self) -> int:
@@ -126,9 +129,15 @@ class CortexM:
         try:
             self._emulator.emu_start(address, ready & ~1, count=instructions)
         except import_module("unicorn").UcError as error:
-            raise ToolchainError("an emulated program must not fault", received=self._where(str(error))) from error
+            raise ToolchainError(
+                "an emulated program must not fault", received=self._where(str(error)),
+                remedy="report this as a bug, with the program if you can share it",
+            ) from error  # fmt: skip
         if self._count > self._limit:
-            raise ToolchainError(f"a run must end within {self._limit} instructions", received=self._where("no end"))
+            raise ToolchainError(
+                f"a run must end within {self._limit} instructions", received=self._where("no end"),
+                remedy="a smaller network, or a longer limit",
+            )  # fmt: skip
         return self._count
 
     def _watch(self) -> None:
@@ -163,8 +172,9 @@ class CortexM:
         lowest = bottom + unused_stack_bytes(self._emulator.mem_read(bottom, top - bottom)) // 4 * 4
         if lowest == bottom:
             raise ToolchainError(
-                "the stack must stay clear of the program's data", received=f"{top - bottom} bytes used"
-            )
+                "the stack must stay clear of the program's data", received=f"{top - bottom} bytes used",
+                remedy="a chip with more RAM, or a smaller network",
+            )  # fmt: skip
         return max(0, self._entry_sp - min(lowest, self._lowest_sp))
 
     def _stack(self) -> tuple[int, int]:
@@ -187,7 +197,10 @@ def _chip(target: Target, image: Image) -> Any:
     unicorn: Any = import_module("unicorn")  # its annotations are partial
     arm_const: Any = import_module("unicorn.arm_const")
     if target.core not in _MODELS:
-        raise ToolchainError(f"an emulated core is one of {', '.join(_MODELS)}", received=target.core)
+        raise ToolchainError(
+            f"an emulated core is one of {', '.join(_MODELS)}", received=target.core,
+            remedy="a target of one of these cores (edgeling targets)",
+        )  # fmt: skip
     chip = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB)  # UC_MODE_MCLASS would force a Cortex-M33
     chip.ctl_set_cpu_model(getattr(arm_const, _MODELS[target.core]))
     chip.mem_map(target.flash_base, _whole_pages(target.flash_bytes), unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC)

@@ -60,7 +60,7 @@ def entry_named(program: Program, name: str | None) -> EntryPoint:
     found = next((entry for entry in every if name in (None, entry.function)), None)
     if found is None:
         known = ", ".join(entry.function for entry in every)
-        raise ToolchainError(f"an entry point is one of {known}", received=repr(name))
+        raise ToolchainError(f"an entry point is one of {known}", received=repr(name), remedy="one of these")
     return found
 
 
@@ -71,7 +71,10 @@ def batch_of(entry: EntryPoint, inputs: Sequence[Array]) -> Batch:
         ToolchainError: wrong number of arrays, element type, row size, or arrays of different length.
     """
     if len(inputs) != len(entry.inputs):
-        raise ToolchainError(f"{entry.function} takes {len(entry.inputs)} inputs", received=f"{len(inputs)} arrays")
+        raise ToolchainError(
+            f"{entry.function} takes {len(entry.inputs)} inputs", received=f"{len(inputs)} arrays",
+            remedy=f"hand {len(entry.inputs)} arrays over",
+        )  # fmt: skip
     rows = inputs[0].size // entry.inputs[0].type.size if inputs else 1
     checked = tuple(_checked(port, array, rows) for port, array in zip(entry.inputs, inputs, strict=True))
     outputs = tuple(np.zeros((rows, *_row_shape(port)), port.type.dtype.numpy) for port in entry.outputs)
@@ -93,6 +96,7 @@ def _row_shape(port: Port) -> tuple[int, ...]:
 def _checked(port: Port, array: Array, rows: int) -> Array:
     if array.dtype != port.type.dtype.numpy or array.size != rows * port.type.size:
         raise ToolchainError(
-            f"input {port.name} must be {rows} rows of {port.type}", received=f"{array.dtype}{list(array.shape)}"
-        )
+            f"input {port.name} must be {rows} rows of {port.type}", received=f"{array.dtype}{list(array.shape)}",
+            remedy=f"np.ascontiguousarray(x, {port.type.dtype.value!r})",
+        )  # fmt: skip
     return np.ascontiguousarray(array).reshape(rows, -1)

@@ -44,7 +44,9 @@ def read_image(path: Path) -> Image:
         with path.open("rb") as stream:
             return _image(ELFFile(stream))
     except (ELFError, OSError) as error:
-        raise ToolchainError("a firmware image must be an ELF file", received=str(error)) from error
+        raise ToolchainError(
+            "a firmware image must be an ELF file", received=str(error), remedy="build it again: edgeling build"
+        ) from error
 
 
 def _image(elf) -> Image:  # type: ignore[no-untyped-def]

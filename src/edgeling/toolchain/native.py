@@ -110,10 +110,15 @@ class NativeProgram:
         """
         offsets = self.program.variable_offsets
         if name not in offsets:
-            raise ToolchainError(f"a variable is one of {', '.join(offsets)}", received=repr(name))
+            raise ToolchainError(
+                f"a variable is one of {', '.join(offsets)}", received=repr(name), remedy="one of these"
+            )
         stored = self.weights[offsets[name] : offsets[name] + type.bytes]
         if stored.nbytes != type.bytes:
-            raise ToolchainError("a variable must lie within the weights", received=f"{name}: {type}")
+            raise ToolchainError(
+                "a variable must lie within the weights", received=f"{name}: {type}",
+                remedy="the type that the graph declares",
+            )  # fmt: skip
         return stored.view(type.dtype.numpy).reshape(type.shape)
 
     def function(self, entry_name: str) -> Function:
@@ -169,13 +174,18 @@ class NativeProgram:
         try:
             found = self._library[name]
         except AttributeError as error:
-            raise ToolchainError("a symbol must be exported by the library", received=repr(name)) from error
+            raise ToolchainError(
+                "a symbol must be exported by the library", received=repr(name),
+                remedy="one of the functions in the header",
+            ) from error  # fmt: skip
         found.restype = None
         return found
 
     def _entry(self, name: str) -> EntryPoint:
         if name not in self._entries:
-            raise ToolchainError(f"an entry point is one of {', '.join(self._entries)}", received=repr(name))
+            raise ToolchainError(
+                f"an entry point is one of {', '.join(self._entries)}", received=repr(name), remedy="one of these"
+            )
         return self._entries[name]
 
     def _bound(self, name: str, *, takes_rows: bool) -> Function:

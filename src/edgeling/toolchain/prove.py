@@ -167,6 +167,7 @@ def _checked(outputs: Sequence[Array], expected: Sequence[Array]) -> list[Array]
         raise ToolchainError(
             "expected outputs are " + ", ".join(f"{o.dtype}{list(o.shape)}" for o in outputs),
             received=", ".join(f"{e.dtype}{list(e.shape)}" for e in expected) or "none",
+            remedy="outputs as the entry point gives them, row by row",
         )
     return [want.reshape(got.shape) for got, want in zip(outputs, expected, strict=True)]
 

@@ -149,7 +149,10 @@ class WasmInstance:
             rule, what = f"a run must end within {self._limit} instructions", "no end"
         else:
             rule, what = "an emulated program must not fault", trap.message.strip().splitlines()[-1].strip()
-        return ToolchainError(rule, received=f"{what} in {function} on {self._module.target.name}")
+        return ToolchainError(
+            rule, received=f"{what} in {function} on {self._module.target.name}",
+            remedy="report this as a bug, with the program if you can share it",
+        )  # fmt: skip
 
     def _place(self) -> list[int]:
         """Addresses of the weights, the arena and every port, in pages of their own at the end of memory."""

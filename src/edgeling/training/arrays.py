@@ -63,7 +63,7 @@ def raw_targets(y: Any) -> Floats:
     if floats.ndim == 1:
         return floats[:, None]
     if floats.ndim != 2:
-        raise DataError("y has one or two dimensions", received=f"shape {floats.shape}")
+        raise DataError("y has one or two dimensions", received=f"shape {floats.shape}", remedy="y.reshape(len(y), -1)")
     return floats
 
 
@@ -87,10 +87,9 @@ def targets(y: Any, width: int, loss: Any) -> Floats:
         raise DataError(f"y has {width} columns", received=f"shape {floats.shape}", remedy=remedy)
     if loss.function in ("binary_crossentropy", "categorical_crossentropy") and not _within_unit(floats):
         raise DataError(
-            f"{loss.function} takes targets from 0 to 1",
-            received=f"values from {floats.min():g} to {floats.max():g}",
+            f"{loss.function} takes targets from 0 to 1", received=f"values from {floats.min():g} to {floats.max():g}",
             remedy="labels 0 and 1; for several classes one output a class and sparse_categorical_crossentropy",
-        )
+        )  # fmt: skip
     return floats
 
 
@@ -101,10 +100,9 @@ def _within_unit(floats: Floats) -> bool:
 def _class_numbers(labels: Floats, classes: int) -> Floats:
     if labels.shape[1] != 1:
         raise DataError(
-            "sparse_categorical_crossentropy takes one class number a row",
-            received=f"shape {labels.shape}",
+            "sparse_categorical_crossentropy takes one class number a row", received=f"shape {labels.shape}",
             remedy="loss='categorical_crossentropy' for one-hot rows, or y.argmax(axis=1)",
-        )
+        )  # fmt: skip
     if labels.min() < 0 or labels.max() >= classes or (labels != np.floor(labels)).any():
         raise DataError(
             f"class numbers are whole and lie between 0 and {classes - 1}, for the last layer has {classes} outputs",
@@ -127,7 +125,9 @@ def with_class_weights(data: TrainingData, class_weight: Any) -> TrainingData:
     if class_weight is None or (isinstance(class_weight, Mapping) and not class_weight):
         return data
     if data.sample_weight is not None:
-        raise DataError("either class_weight or sample_weight is given", received="both")
+        raise DataError(
+            "either class_weight or sample_weight is given", received="both", remedy="leave one of them out"
+        )
     y = data.y
     classes = np.argmax(y, axis=1) if y.shape[1] > 1 else np.round(y[:, 0]).astype(int)
     weights = _weight_of_each(class_weight, classes)
@@ -147,9 +147,15 @@ def _weight_of_each(given: Any, classes: NDArray[Any]) -> dict[int, float]:
             remedy="{0: 1.0, 1: 5.0}",
         ) from None  # fmt: skip
     if not all(0 <= w < np.inf for w in weights.values()):
-        raise DataError("class_weight holds finite numbers from zero up", received=repr(given))
+        raise DataError(
+            "class_weight holds finite numbers from zero up", received=repr(given),
+            remedy="class_weight={0: 1.0, 1: 5.0}",
+        )  # fmt: skip
     if not isinstance(given, Mapping) and len(weights) <= classes.max():
-        raise DataError("class_weight lists every class", received=f"{len(weights)} weights, class {classes.max()}")
+        raise DataError(
+            "class_weight lists every class", received=f"{len(weights)} weights, class {classes.max()}",
+            remedy="a weight for each class, from 0 up",
+        )  # fmt: skip
     return weights
 
 
@@ -166,6 +172,7 @@ def row_weights(y: Floats, sample_weight: Any = None) -> Floats | None:
         raise DataError(
             "sample_weight has one weight a row, none below zero",
             received=f"{len(weights)} for {len(y)} rows, the least {weights.min():g}",
+            remedy=f"{len(y)} weights from zero up",
         )
     return weights
 
@@ -177,7 +184,9 @@ def gathered(x: Floats, y: Floats, weights: Floats | None) -> TrainingData:
         DataError: x and y differ in their number of rows.
     """
     if len(x) != len(y):
-        raise DataError("x and y have as many rows", received=f"{len(x)} and {len(y)}")
+        raise DataError(
+            "x and y have as many rows", received=f"{len(x)} and {len(y)}", remedy="slice them to as many rows"
+        )
     return TrainingData(x, y, weights)
 
 

@@ -298,7 +298,9 @@ class Engine:
     def _require_room(graphs: Mapping[str, Graph]) -> None:
         most = max(sum(len(graph.types[o].shape) < 2 for o in graph.outputs) for graph in graphs.values())
         if most > MAX_LOGS:
-            raise UnsupportedError(f"there are at most {MAX_LOGS - 1} metrics", received=f"{most - 1}")
+            raise UnsupportedError(
+                f"there are at most {MAX_LOGS - 1} metrics", received=f"{most - 1}", remedy="fewer metrics"
+            )
 
     def _write(self, weights: Mapping[str, Array]) -> None:
         for name in weights.keys() & self._variables.keys():

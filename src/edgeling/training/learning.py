@@ -68,7 +68,9 @@ def step_in_parts(
     given = {variable: _given(step, late[variable], value) for variable, value in step.updates}
     handed = [*gradients.values(), *(value for values in given.values() for value in values)]
     if not handed:
-        raise TrainingError("a step learns something", received="no weight that is trainable")
+        raise TrainingError(
+            "a step learns something", received="no weight that is trainable", remedy="layer.trainable = True"
+        )
     first = remove_dead(replace(step, outputs=(*outputs, *handed), updates=()))
     second = _update_graph(step, optimizer, gradients, given, late)
     return Parts(first, second, second.inputs[: len(handed)])

@@ -219,7 +219,7 @@ def _with_ends(
     source: Source, precision: str, name: str, calibration_data: Any, io: str, selftest: bool, also_float32: bool
 ) -> tuple[Deployable, str]:
     if io not in BUFFERS:
-        raise UnsupportedError(f"buffers hold {' or '.join(BUFFERS)}", received=repr(io))
+        raise UnsupportedError(f"buffers hold {' or '.join(BUFFERS)}", received=repr(io), remedy=f"io={BUFFERS[0]!r}")
     wanted = "int8" if precision == "auto" and io == "int8" else precision
     deployed, chosen = as_deployable(source, wanted, name, calibration_data, also_float32=also_float32)
     if io == "int8":
@@ -393,7 +393,9 @@ def as_deployable(
         also_float32: beside int8.
     """
     if precision not in ("auto", *PRECISIONS):
-        raise UnsupportedError(f"a precision is auto, {' or '.join(PRECISIONS)}", received=repr(precision))
+        raise UnsupportedError(
+            f"a precision is auto, {' or '.join(PRECISIONS)}", received=repr(precision), remedy="precision='auto'"
+        )
     title = name or (Path(source).expanduser().resolve().stem if isinstance(source, str | Path) else "")
     found = opened(source)
     usual = found.precision if isinstance(found, Pipeline | DeployedGraph) else "float32"

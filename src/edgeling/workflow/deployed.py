@@ -108,8 +108,9 @@ def program_of(details: Mapping[str, Any], graphs: Mapping[str, Graph], *needed:
         or not {precision, *needed} <= graphs.keys()
     ):
         raise ArtifactError(
-            "a manifest names the program and one of its precisions", received=repr((name, precision))[:200]
-        )
+            "a manifest names the program and one of its precisions", received=repr((name, precision))[:200],
+            remedy="copy the whole folder again, or train again",
+        )  # fmt: skip
     return name, precision
 
 
@@ -126,8 +127,14 @@ def assemble(artifact: Artifact, graphs: Mapping[str, Graph]) -> DeployedGraph:
     floats = [ports_of(exact, names) for names in (exact.inputs, exact.outputs)]
     if [details.get("inputs"), details.get("outputs")] != told or floats != told:
         said = repr(details.get("inputs"))[:200]
-        raise ArtifactError("a manifest tells the inputs and outputs of its graphs", received=said)
+        raise ArtifactError(
+            "a manifest tells the inputs and outputs of its graphs", received=said,
+            remedy="copy the whole folder again, or train again",
+        )  # fmt: skip
     if row_elements(exact) > MAX_ROW_ELEMENTS:
-        raise ArtifactError(f"inputs hold at most {MAX_ROW_ELEMENTS:,} numbers", received=f"{row_elements(exact):,}")
+        raise ArtifactError(
+            f"inputs hold at most {MAX_ROW_ELEMENTS:,} numbers", received=f"{row_elements(exact):,}",
+            remedy="copy the whole folder again, or train again",
+        )  # fmt: skip
     deployable = Deployable(name, graphs, normal_rows(exact, PROOF_ROWS), interface_of(exact))
     return DeployedGraph(deployable, precision, details, {p: shipped_sources(artifact, p) for p in graphs})

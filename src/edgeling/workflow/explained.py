@@ -87,7 +87,9 @@ def with_explanation(
         UnsupportedError: a method or a network that cannot be explained so, or more reasons than columns.
     """
     if method not in METHODS:
-        raise UnsupportedError(f"explain is {', '.join(METHODS)}", received=repr(method))
+        raise UnsupportedError(
+            f"explain is {', '.join(METHODS)}", received=repr(method), remedy=f"explain={METHODS[0]!r}"
+        )
     chosen: Method = method
     graph = deployed.graphs[_explained(deployed, precision, chosen)]
     rows = _compared(background, chosen)
@@ -104,7 +106,9 @@ def with_explanation(
             remedy="reasons=0 (--reasons 0)",
         )  # fmt: skip
     if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= columns:
-        raise UnsupportedError(f"reasons is a whole number from 0 to the {columns} columns", received=repr(reasons))
+        raise UnsupportedError(
+            f"reasons is a whole number from 0 to the {columns} columns", received=repr(reasons), remedy="reasons=3"
+        )
     told = replace(made.graph, metadata={**made.graph.metadata, "description": _description(made)})
     interface = replace(deployed.interface or Interface(), reasons=count)
     return replace(deployed, explanation=replace(made, graph=told), interface=interface, programs={})
@@ -235,6 +239,7 @@ def background_of(found: Any, given: Any, columns: int) -> Array:
         rows = np.zeros((1, columns), np.float32)
     if rows.ndim != 2 or rows.shape[1] != columns or not len(rows):
         raise UnsupportedError(
-            f"the background holds rows of {columns} numbers", received=f"an array of shape {rows.shape}"
-        )
+            f"the background holds rows of {columns} numbers", received=f"an array of shape {rows.shape}",
+            remedy=f"the rows the network was trained on, {columns} numbers each",
+        )  # fmt: skip
     return rows

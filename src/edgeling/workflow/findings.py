@@ -89,7 +89,9 @@ def explain_row(
     answer = predict(x[None])[0]
     place = _place(pipeline, label, answer)
     if not np.isfinite(answer).all():
-        raise DataError("what is explained is an answer", received=f"row {row}, whose answer is not a number")
+        raise DataError(
+            "what is explained is an answer", received=f"row {row}, whose answer is not a number", remedy="another row"
+        )
     found = shapley(predict, x[None], background, seed)
     integrated, why_not = _integrated(pipeline, x, background, place)
     wanted, sentence = _wanted(pipeline, answer, reach)
@@ -117,10 +119,9 @@ def explain_row(
 def _require_row(table: Table, row: int, reasons: Array) -> None:
     if not 1 <= row <= table.rows:
         raise DataError(
-            f"a row of the table is 1 to {table.rows:,}",
-            received=str(row),
+            f"a row of the table is 1 to {table.rows:,}", received=str(row),
             remedy="the first row below the header is 1",
-        )
+        )  # fmt: skip
     if reasons[row - 1]:
         raise DataError(
             "a row is explained that can be answered", received=f"row {row}: {reasons[row - 1]}", remedy="another row"
@@ -130,7 +131,10 @@ def _require_row(table: Table, row: int, reasons: Array) -> None:
 def _place(pipeline: Pipeline, label: str, answer: Array) -> int:
     if not pipeline.labels:
         if label:
-            raise DataError("a class is explained where classes are told", received=f"{label!r} for a number")
+            raise DataError(
+                "a class is explained where classes are told", received=f"{label!r} for a number",
+                remedy="leave the class out",
+            )  # fmt: skip
         return 0
     if not label:
         return _chosen(pipeline, answer)
@@ -164,7 +168,7 @@ def _integrated(pipeline: Pipeline, x: Array, background: Array, place: int) -> 
     try:
         made = explanation_graph(graph, "integrated", background, STEPS)
     except EdgelingError as error:
-        return None, str(error)
+        return None, error.message
     (found,) = Predictor(made.graph, partial(compiled, made.graph, pipeline.name)).answers(
         *((x[None], of) if outputs > 1 else (x[None],))
     )
@@ -190,7 +194,9 @@ def _wanted(pipeline: Pipeline, answer: Array, reach: str) -> tuple[Callable[[Ar
     try:
         limit = float(reach)
     except ValueError:
-        raise DataError("the number to reach is a number", received=repr(reach)) from None
+        raise DataError(
+            "the number to reach is a number", received=repr(reach), remedy="a number, such as 10"
+        ) from None
     if answer[0] < limit:
         return lambda answers: answers[:, 0] >= limit, f"at least {limit:g}"
     return lambda answers: answers[:, 0] <= limit, f"at most {limit:g}"

@@ -74,12 +74,18 @@ class Learning:
         text = str(self.layers).strip()
         if self.optimizer not in get_args(OptimizerName):
             choices = ", ".join(get_args(OptimizerName))
-            raise UnsupportedError(f"a device learns with one of {choices}", received=repr(self.optimizer))
+            raise UnsupportedError(
+                f"a device learns with one of {choices}", received=repr(self.optimizer),
+                remedy=f"optimizer={get_args(OptimizerName)[0]!r}",
+            )  # fmt: skip
         if self.adapt not in ADAPT:
-            raise UnsupportedError("what adapts besides is the preparation", received=repr(self.adapt))
+            raise UnsupportedError(
+                "what adapts besides is the preparation", received=repr(self.adapt),
+                remedy="adapt='' or adapt='preparation'",
+            )  # fmt: skip
         if isinstance(self.remember, bool) or not 0 <= self.remember <= MOST_REMEMBERED:
             rule = f"from 0 to {MOST_REMEMBERED:,} rows are remembered"
-            raise UnsupportedError(rule, received=repr(self.remember))
+            raise UnsupportedError(rule, received=repr(self.remember), remedy="remember=0")
         if text not in named and not (text.isascii() and text.isdigit() and int(text) > 0):
             raise UnsupportedError(
                 "what learns is the last layer, all, or a number of layers", received=repr(self.layers),
@@ -130,15 +136,19 @@ class LearningModel:
             raise DataError(
                 f"lessons are as many rows of {sizes[0]} numbers as truths of {sizes[1]}",
                 received=f"arrays of shape {x.shape} and {y.shape}",
+                remedy=f"reshape them to [rows, {sizes[0]}] and [rows, {sizes[1]}]",
             )
         classes = self.learner.goal.classes
         if classes and not np.isin(y, np.arange(classes)).all():
             raise DataError(
                 f"a truth is the number of a class, 0 to {classes - 1}",
-                received=f"{y[~np.isin(y, np.arange(classes))][0]:g}",
-            )
+                received=f"{y[~np.isin(y, np.arange(classes))][0]:g}", remedy="number the classes from 0",
+            )  # fmt: skip
         if not self.deployed.answerable(x).all():
-            raise DataError("a row that is learned from can be answered", received="NaN or infinity")
+            raise DataError(
+                "a row that is learned from can be answered", received="NaN or infinity",
+                remedy="leave the row out, or fill the value in",
+            )  # fmt: skip
         return x, y
 
     def made_up(self, steps: int = STEPS) -> tuple[Array, Array]:
@@ -307,8 +317,8 @@ def _require_plain(graph: Graph) -> None:
         received = f"{ports[0]} inputs, {ports[1]} outputs, {len(graph.variables)} variables"
         raise UnsupportedError(
             "a network that learns on a device has one input of floats, one row of outputs, and keeps no state",
-            received=received,
-        )
+            received=received, remedy="train one on a table: edgeling train",
+        )  # fmt: skip
 
 
 def _unit(preparation: Preparation | None) -> tuple[float, float]:
@@ -354,9 +364,8 @@ def _goal(deployed: Deployable, loss: str, unit: tuple[float, float]) -> Goal:
     if loss and (loss not in LOSSES or is_sigmoid or is_softmax or decision):
         raise UnsupportedError(
             f"a loss is chosen for numbers: {', '.join(LOSSES)}; that of classes is their cross-entropy",
-            received=f"{loss!r}" + (" for classes" if loss in LOSSES else ""),
-            remedy="leave loss (--loss) out",
-        )
+            received=f"{loss!r}" + (" for classes" if loss in LOSSES else ""), remedy="leave loss (--loss) out",
+        )  # fmt: skip
     if is_softmax and size > 1:
         return Goal(SPARSE, size)
     if is_sigmoid or decision == "threshold":

@@ -84,7 +84,10 @@ def find_learning_rate(
     """
     low, high = number("lowest", lowest), number("highest", highest)
     if not 0 < low < high < np.inf:
-        raise UnsupportedError("rates grow from lowest, above zero, to highest", received=f"{low:g} to {high:g}")
+        raise UnsupportedError(
+            "rates grow from lowest, above zero, to highest", received=f"{low:g} to {high:g}",
+            remedy="lowest=1e-5, highest=1.0",
+        )  # fmt: skip
     rates = np.geomspace(low, high, whole("steps", steps, 10))
     smooth, running = list[float](), 0.0
     for step, loss in enumerate(losses_at(model, x, y, rates, sample_weight, batch_size=batch_size, seed=seed)):

@@ -138,7 +138,9 @@ class Pipeline:
         """
         if raw.ndim != 2 or raw.shape[1] != self.preparation.raw_size:
             rule = f"the network takes rows of {self.preparation.raw_size} features"
-            raise DataError(rule, received=f"an array of shape {raw.shape}")
+            raise DataError(
+                rule, received=f"an array of shape {raw.shape}", remedy="the raw columns of training, in their order"
+            )
         found = self._predictors[precision or self.precision](raw)
         found[~self.deployable.answerable(raw)] = np.nan
         return found

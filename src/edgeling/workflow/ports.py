@@ -35,6 +35,7 @@ def rows_of_ports(graph: Graph, given: Any) -> Rows:
         raise DataError(
             "every input has as many rows as the others",
             received=", ".join(f"{len(a)} of {name}" for name, a in zip(graph.inputs, arrays, strict=True)),
+            remedy="slice them to as many rows",
         )
     return arrays
 
@@ -43,17 +44,19 @@ def _by_name(graph: Graph, given: Any) -> dict[str, Any]:
     names = graph.inputs
     if isinstance(given, Mapping):
         if given.keys() != set(names):
-            raise DataError(f"the inputs are {', '.join(names)}", received=", ".join(map(str, given)) or "none")
+            raise DataError(
+                f"the inputs are {', '.join(names)}", received=", ".join(map(str, given)) or "none",
+                remedy=f"a mapping of {', '.join(map(repr, names))}",
+            )  # fmt: skip
         return {name: given[name] for name in names}
     if len(names) == 1:
         return {names[0]: given[0] if isinstance(given, tuple) and len(given) == 1 else given}
     if not isinstance(given, Sequence) or len(given) != len(names):
         what = f"{len(given)} arrays" if isinstance(given, Sequence) else type(given).__name__
         raise DataError(
-            f"there is an array for each of the inputs {', '.join(names)}",
-            received=what,
+            f"there is an array for each of the inputs {', '.join(names)}", received=what,
             remedy="a tuple of arrays in this order, or a mapping by these names",
-        )
+        )  # fmt: skip
     return dict(zip(names, given, strict=True))
 
 
@@ -65,10 +68,9 @@ def _rows_of(graph: Graph, name: str, given: Any) -> Array:
     if array.shape[1:] != row or not array.ndim:
         wanted = f"({row[0]},), {row[0]} features" if len(row) == 1 else str(row)
         raise DataError(
-            f"{name} has rows of shape {wanted}",
-            received=f"an array of shape {array.shape}",
+            f"{name} has rows of shape {wanted}", received=f"an array of shape {array.shape}",
             remedy="x[np.newaxis] if it is one row" if array.shape == row else "the columns the network was made for",
-        )
+        )  # fmt: skip
     return array
 
 
@@ -77,7 +79,10 @@ def _whole(name: str, given: Any, dtype: DType) -> Array:
     with np.errstate(invalid="ignore"):
         whole = array.astype(dtype.numpy) if array.dtype.kind in "biuf" else np.empty(0, dtype.numpy)
     if not array.size or not np.array_equal(whole, array):
-        raise DataError(f"{name} is numbers of {dtype.value}", received=f"{array.dtype} of shape {array.shape}")
+        raise DataError(
+            f"{name} is numbers of {dtype.value}", received=f"{array.dtype} of shape {array.shape}",
+            remedy=f"x.astype({dtype.value!r})",
+        )  # fmt: skip
     return whole
 
 
@@ -144,8 +149,7 @@ def _values(table: Table, names: Sequence[str]) -> Array:
     columns = [table.column(name) for name in names]
     if text := [column.name for column in columns if not column.is_numeric]:
         raise DataError(
-            "a bare model takes columns of numbers",
-            received=f"text in {text[0]!r}",
+            "a bare model takes columns of numbers", received=f"text in {text[0]!r}",
             remedy="a table of the model's inputs only, prepared as it was trained on them",
-        )
+        )  # fmt: skip
     return np.stack([column.values for column in columns], axis=1)

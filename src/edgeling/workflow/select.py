@@ -79,9 +79,14 @@ def select(
         >>> edgeling.select("flowers.csv", "species").recommended  # doctest: +SKIP
     """
     if not isinstance(splits, int) or isinstance(splits, bool) or not 1 <= splits <= MOST_SPLITS:
-        raise UnsupportedError(f"splits is a whole number between 1 and {MOST_SPLITS}", received=repr(splits))
+        raise UnsupportedError(
+            f"splits is a whole number between 1 and {MOST_SPLITS}", received=repr(splits), remedy="splits=10"
+        )
     if precision not in PRECISIONS:
-        raise UnsupportedError(f"precision is one of {', '.join(PRECISIONS)}", received=repr(precision))
+        raise UnsupportedError(
+            f"precision is one of {', '.join(PRECISIONS)}", received=repr(precision),
+            remedy=f"precision={PRECISIONS[0]!r}",
+        )  # fmt: skip
     chip = targets.get(device)
     require_tools(chip)
     settings = Settings(

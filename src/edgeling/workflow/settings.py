@@ -144,7 +144,9 @@ class Settings:
             )  # fmt: skip
         for name in ("importance", "refit"):
             if not isinstance(getattr(self, name), bool):
-                raise UnsupportedError(f"{name} is True or False", received=repr(getattr(self, name)))
+                raise UnsupportedError(
+                    f"{name} is True or False", received=repr(getattr(self, name)), remedy=f"{name}=True"
+                )
         if not isinstance(self.compiler, str):
             raise UnsupportedError("compiler is a command", received=repr(self.compiler), remedy="'arm-none-eabi-gcc'")
         _require_target(self.kernels)
@@ -177,18 +179,24 @@ class Settings:
 
 def _one_of(name: str, value: Any, allowed: Sequence[Any]) -> None:
     if value not in allowed:
-        raise UnsupportedError(f"{name} is one of {', '.join(map(repr, allowed))}", received=repr(value))
+        raise UnsupportedError(
+            f"{name} is one of {', '.join(map(repr, allowed))}", received=repr(value), remedy=f"{name}={allowed[0]!r}"
+        )
 
 
 def _whole(name: str, value: Any, least: int, largest: int) -> int:
     if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) <= largest:
-        raise UnsupportedError(f"{name} is a whole number between {least} and {largest}", received=repr(value))
+        raise UnsupportedError(
+            f"{name} is a whole number between {least} and {largest}", received=repr(value), remedy=f"{name}={least}"
+        )
     return int(value)
 
 
 def _seeds(value: Any, settings: Settings) -> int:
     if not isinstance(value, Integral) or isinstance(value, bool) or not 1 <= int(value) <= MOST_SEEDS:
-        raise UnsupportedError(f"seeds is 'auto' or a whole number between 1 and {MOST_SEEDS}", received=repr(value))
+        raise UnsupportedError(
+            f"seeds is 'auto' or a whole number between 1 and {MOST_SEEDS}", received=repr(value), remedy="seeds='auto'"
+        )
     if int(value) > 1 and (settings.recipe in (LINEAR, ADDITIVE) or settings.hidden == ()):
         raise UnsupportedError(
             "several seeds are of networks with hidden layers that see all columns",
@@ -235,16 +243,14 @@ def _weights(value: Any, balance: str) -> ClassWeight:
         return None
     if not isinstance(value, Mapping) or not value or not all(map(_is_weight, value.values())):
         raise UnsupportedError(
-            "class_weight is None or numbers above zero by class",
-            received=repr(value),
+            "class_weight is None or numbers above zero by class", received=repr(value),
             remedy="{'yes': 5.0}, or balance='weights' (--balance weights) for classes that count the same",
-        )
+        )  # fmt: skip
     if balance not in ("none", "weights"):
         raise UnsupportedError(
-            "class_weight is one way to balance, and balance another",
-            received=f"both, balance={balance!r}",
+            "class_weight is one way to balance, and balance another", received=f"both, balance={balance!r}",
             remedy="leave one of them out",
-        )
+        )  # fmt: skip
     return {_label(label): float(weight) for label, weight in value.items()}
 
 
@@ -254,9 +260,8 @@ def _threshold(value: Any) -> Threshold:
     if not isinstance(value, Real) or isinstance(value, bool) or not 0 < float(value) < 1:
         raise UnsupportedError(
             "threshold is a probability between 0 and 1, 'auto', or what a row missed and a false alarm cost",
-            received=repr(value),
-            remedy="0.2, 'auto' or 'cost=10:1'",
-        )
+            received=repr(value), remedy="0.2, 'auto' or 'cost=10:1'",
+        )  # fmt: skip
     return float(value)
 
 

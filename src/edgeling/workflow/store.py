@@ -270,7 +270,7 @@ def load(folder: str | Path) -> Pipeline | DeployedGraph:
             return deployed.assemble(artifact, graphs)
         return _assemble(artifact, Preparation.from_json(artifact.read_json("preparation.json")), graphs)
     except GraphError as error:
-        raise ArtifactError("an artifact holds legal graphs", received=str(error), remedy="train again") from None
+        raise ArtifactError("an artifact holds legal graphs", received=error.message, remedy="train again") from None
 
 
 def _assemble(artifact: Artifact, preparation: Preparation, graphs: Mapping[str, Graph]) -> Pipeline:
@@ -297,6 +297,7 @@ def _require_shape(graph: Graph, preparation: Preparation) -> None:
         raise ArtifactError(
             f"the graph takes {wanted[0]} and gives {wanted[1]}, and keeps nothing",
             received=f"{', '.join(map(str, ends))} of {graph.name!r}",
+            remedy="copy the whole folder again, or train again",
         )
 
 

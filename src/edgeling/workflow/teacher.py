@@ -42,10 +42,9 @@ def estimator_named(name: str, classes: bool) -> Any:
         from sklearn.utils import all_estimators
     except ImportError:
         raise UnsupportedError(
-            "a teacher is an estimator of scikit-learn's",
-            received="no scikit-learn",
+            "a teacher is an estimator of scikit-learn's", received="no scikit-learn",
             remedy="pip install 'edgeling[scikit-learn]'",
-        ) from None
+        ) from None  # fmt: skip
     kind = "classifier" if classes else "regressor"
     known = dict(all_estimators(type_filter=kind))
     stem = SHORT_NAMES.get(name, name)
@@ -158,7 +157,10 @@ def _in_columns(fitted: Any, raw: Array, preparation: Preparation) -> Any:
     frame = pd.DataFrame(raw, columns=list(preparation.names))
     lacking = [name for name in fitted.feature_names_in_ if name not in frame.columns]
     if lacking:
-        raise DataError("the teacher's columns are in the table", received=f"none named {lacking[0]!r}")
+        raise DataError(
+            "the teacher's columns are in the table", received=f"none named {lacking[0]!r}",
+            remedy="a teacher fitted on this table's columns",
+        )  # fmt: skip
     return frame[list(fitted.feature_names_in_)]
 
 
@@ -174,6 +176,7 @@ def _places(classes: Any, labels: tuple[str, ...], named: bool) -> list[int]:
     lacking = [label for label in labels if label not in texts]
     if lacking:
         raise DataError(
-            "the teacher knows every class", received=f"none called {lacking[0]!r} among {', '.join(texts[:10])}"
-        )
+            "the teacher knows every class", received=f"none called {lacking[0]!r} among {', '.join(texts[:10])}",
+            remedy="a teacher fitted on this table's target",
+        )  # fmt: skip
     return [texts.index(label) for label in labels]

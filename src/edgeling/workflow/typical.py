@@ -77,5 +77,8 @@ def read_typical_rows(preparation: Preparation, told: Any) -> Array:
     )
     array = np.array(rows, np.float64) if rows and numbers and len(rows) <= MOST_GROUPS else np.full((1, 1), np.inf)
     if not np.all(np.abs(array) <= np.finfo(np.float32).max):
-        raise ArtifactError("typical rows hold a number for each column", received=repr(told)[:200])
+        raise ArtifactError(
+            "typical rows hold a number for each column", received=repr(told)[:200],
+            remedy="copy the whole folder again, or train again",
+        )  # fmt: skip
     return array.astype(np.float32)

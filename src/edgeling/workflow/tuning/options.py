@@ -47,9 +47,13 @@ class TuneOptions:
         for name in ("flash_bytes", "ram_bytes", "instructions", "trials", "workers"):
             _whole(name, getattr(self, name))
         if self.sampler not in SAMPLERS:
-            raise UnsupportedError(f"sampler is {' or '.join(SAMPLERS)}", received=repr(self.sampler))
+            raise UnsupportedError(
+                f"sampler is {' or '.join(SAMPLERS)}", received=repr(self.sampler), remedy=f"sampler={SAMPLERS[0]!r}"
+            )
         if self.metric not in METRICS:
-            raise UnsupportedError(f"metric is one of {', '.join(METRICS)}", received=repr(self.metric))
+            raise UnsupportedError(
+                f"metric is one of {', '.join(METRICS)}", received=repr(self.metric), remedy=f"metric={METRICS[0]!r}"
+            )
         seconds = self.seconds
         if seconds is not None and (not isinstance(seconds, Real) or not isfinite(seconds) or seconds <= 0):
             raise UnsupportedError("seconds is a number above zero", received=repr(seconds), remedy="30")
@@ -91,4 +95,4 @@ class TuneOptions:
 def _whole(name: str, value: Any) -> None:
     is_whole = isinstance(value, Integral) and not isinstance(value, bool)
     if value is not None and (not is_whole or not 0 < int(value) < 1 << 31):
-        raise UnsupportedError(f"{name} is a whole number above zero", received=repr(value))
+        raise UnsupportedError(f"{name} is a whole number above zero", received=repr(value), remedy=f"{name}=1")
