@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from edgeling.cli.app import app
 
 PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
-VERBS = ("demo", "train", "tune", "predict", "build", "verify", "explain", "select", "info", "targets", "doctor")
+VERBS = ("demo", "train", "tune", "predict", "build", "verify", "explain", "select", "info", "targets", "doctor", "mcp")
 
 
 def reference() -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from edgeling.cli import build, demo, doctor, explain, info, predict, select, targets, train, tune, verify
+from edgeling.cli import build, demo, doctor, explain, info, mcp, predict, select, targets, train, tune, verify
 from edgeling.cli.output import print_error
 
 
@@ -39,7 +39,7 @@ app = typer.Typer(
 VERBS: tuple[Callable[..., None], ...] = (
     demo.demo, train.train, tune.tune, predict.predict, build.build, verify.verify, explain.explain, select.select,
     info.info,
-    targets.targets, doctor.doctor,
+    targets.targets, doctor.doctor, mcp.mcp,
 )  # fmt: skip
 for verb in VERBS:
     app.command(cls=train.TrainCommand if verb in (train.train, tune.tune) else None)(verb)
