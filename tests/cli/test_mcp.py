@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from edgeling.cli.app import VERBS, app
+from edgeling.cli.app import app
 from edgeling.cli.tools import tools_of
+from edgeling.cli.verbs import VERBS
 from edgeling.data import IRIS
 from edgeling.errors import UnsupportedError
 
@@ -26,7 +27,7 @@ def line(name: str, **arguments: Any) -> list[str]:
 
 
 def test_every_verb_that_answers_is_a_tool_with_described_arguments() -> None:
-    assert set(TOOLS) == {verb.__name__ for verb in VERBS} - {"mcp"}
+    assert set(TOOLS) == {verb.__name__ for verb in VERBS}
     for tool in TOOLS.values():
         assert tool.description
         assert all(told["description"] and told["type"] for told in tool.schema["properties"].values()), tool.name

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from edgeling.cli import build, demo, doctor, explain, info, mcp, predict, select, targets, train, tune, verify
+from edgeling.cli import mcp, train, tune
 from edgeling.cli.output import print_error
+from edgeling.cli.verbs import VERBS
 
 
 class Verbs(TyperGroup):
@@ -36,12 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-VERBS: tuple[Callable[..., None], ...] = (
-    demo.demo, train.train, tune.tune, predict.predict, build.build, verify.verify, explain.explain, select.select,
-    info.info,
-    targets.targets, doctor.doctor, mcp.mcp,
-)  # fmt: skip
-for verb in VERBS:
+for verb in (*VERBS, mcp.mcp):
     app.command(cls=train.TrainCommand if verb in (train.train, tune.tune) else None)(verb)
 
 

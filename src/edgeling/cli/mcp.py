@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgeling.cli.output import reported
 from edgeling.cli.tools import VerbTool, tools_of
+from edgeling.cli.verbs import VERBS
 from edgeling.errors import PAGE, EdgelingError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -50,8 +51,6 @@ def mcp() -> None:
             raise UnsupportedError(
                 "agents are served with the package mcp", received=str(error), remedy="pip install 'edgeling[mcp]'"
             ) from None
-        from edgeling.cli.app import VERBS
-
         server = server_of(tools_of(VERBS))
 
         async def serve() -> None:
