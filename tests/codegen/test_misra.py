@@ -27,6 +27,11 @@ from tests.codegen.test_weights_and_arena import learner
 
 SHEET = (Path(__file__).parents[2] / "docs" / "misra.md").read_text("utf-8")
 COMMAND = ["cppcheck", "-q", "--addon=misra", "--std=c99", "--platform=unix32", "--enable=style", "-I."]
+CORES = (  # those whose code differs most; every combination of what the C asks for takes four times as long
+    [],
+    ["-DEDGELING_DUAL_MULTIPLY=1", "-D__thumb2__=1", "-D__ARM_FP=4"],
+    ["-D__AVR__=1"],
+)
 ADVISORY = {  # MISRA C:2012, appendix A
     "1.2", "2.3", "2.4", "2.5", "2.6", "2.7", "4.2", "5.9", "8.7", "8.9", "8.11", "8.13", "10.5", "11.4", "11.5",
     "12.1", "12.3", "12.4", "13.3", "13.4", "15.1", "15.4", "15.5", "17.5", "17.8", "18.4", "18.5", "19.2", "20.1",
@@ -74,9 +79,13 @@ def reported(programs: list[Program], folder: Path) -> set[str]:
     for program in programs:
         write(dict(program.files), folder)
     (folder / "all.c").write_text("".join(f'#include "{program.name}.c"\n' for program in programs))
-    done = subprocess.run([*COMMAND, "all.c"], cwd=folder, capture_output=True, text=True, check=True)
-    assert "misra-c2012-15.5" in done.stderr, "the addon runs"
-    return set(re.findall(r"misra-c2012-([0-9.]+)\]", done.stderr)) - ADVISORY
+    found: set[str] = set()
+    for core in CORES:
+        command = [*COMMAND, "-D__GNUC__=12", *core, "all.c"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+        assert "misra-c2012-15.5" in done.stderr, "the addon runs"
+        found.update(re.findall(r"misra-c2012-([0-9.]+)\]", done.stderr))
+    return found - ADVISORY
 
 
 def deviations(title: str) -> set[str]:

@@ -33,7 +33,9 @@
 #define EDGELING_CONSTANT
 #endif
 
-#if defined(__GNUC__)
+/* Inlined where the compiler optimises: their sizes are known there. Where it does not (__NO_INLINE__), a copy for each
+ * call would only take time and hide them from a debugger. */
+#if defined(__GNUC__) && !defined(__NO_INLINE__)
 #define EDGELING_KERNEL static inline __attribute__((always_inline))
 #else
 #define EDGELING_KERNEL static inline
