@@ -77,7 +77,7 @@ def _moved_cases(dtype: type[Any]) -> Iterator[Case]:
     yield case("broadcast", stored(dtype, 4), shape=(2, 3, 4), exact=True)
 
 
-def constants_case(operation: str, x: Array, *constants: Array, title: str = "", **attributes: int) -> Case:
+def constants_case(operation: str, x: Array, *constants: Array, title: str = "", **attributes: Any) -> Case:
     """A node that reads one variable value."""
     b = GraphBuilder(operation)
     names = [b.constant(array, f"c{i}") for i, array in enumerate(constants)]
@@ -102,12 +102,30 @@ def _int16_cases() -> Iterator[Case]:
         yield constants_case("lookup_int16", x, stored(np.int16, 513))
     bytes_ = np.arange(-128, 128, dtype=np.int8).reshape(4, 64)
     yield constants_case("lookup_int8", bytes_, fine_logistic_table(Affine(0.05, 3)), title="told as int16")
+    yield from _curves_cases(rng)
     tables = integer16.softmax_tables()
     for scale, shape in product((1e-5, 1e-3, 2.4), ((1, 1), (3, 2), (2, 3, 40))):
         x = stored(np.int16, *shape)
         yield constants_case("softmax_int16", x, *tables, **integer16.softmax_numbers(scale))
     yield constants_case("softmax_int16", np.zeros((1, 3000), np.int16), *tables, **integer16.softmax_numbers(1e-3))
     yield from _ends_cases(rng)
+
+
+def _curves_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Sums of tables, of which the first output's are as large as can be."""
+    for rows, shifts, outputs in [(1, (0,), 1), (3, (0, 7, 1, 6), 3), (2, (7, 7), 2)]:
+        x, entries = stored(np.int8, rows, len(shifts)), sum(256 >> shift for shift in shifts)
+        tables, bias = (
+            rng.integers(-127, 128, (outputs, entries), np.int8),
+            rng.integers(-99999, 99999, outputs, np.int32),
+        )
+        multiplier, right_shift = rng.integers(2**30, 2**31, outputs, np.int32), rng.integers(6, 15, outputs, np.int8)
+        tables[0], bias[0] = 127, 2**31 - 1 - LARGEST_ZERO_POINT - 256 * 127 * len(shifts)
+        for zero_point in (LARGEST_ZERO_POINT, -5):
+            numbers = {"zero_point": zero_point, "minimum": -99, "maximum": 100}
+            yield constants_case(
+                "curves_int8", x, tables, bias, multiplier, right_shift, title=str(shifts), shifts=shifts, **numbers
+            )
 
 
 def _ends_cases(rng: np.random.Generator) -> Iterator[Case]:

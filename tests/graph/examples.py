@@ -144,6 +144,11 @@ EXAMPLES: Mapping[str, Example] = {
                            np.array([2, 31], np.int8), zero_point=2**22),
     "softmax_int16": example(t(2, 3, dtype=INT16), *softmax_tables(), multiplier=2**31 - 1, left_shift=14),
     "lookup_int16": example(t(2, 3, dtype=INT16), np.arange(-256, 257, dtype=np.int16) * 127),
+    "curves_int8": example(
+        t(2, 3, dtype=INT8), np.arange(520, dtype=np.int16).astype(np.int8).clip(-127).reshape(2, 260),
+        np.array([0, -9], np.int32), np.array([2**30, 0], np.int32), np.array([0, 31], np.int8), shifts=(0, 7, 7),
+        zero_point=2**22,
+    ),
     "lookup_int8": example(t(2, 3, dtype=INT8), np.arange(256, dtype=np.uint8).view(np.int8)),
 }  # fmt: skip
 

@@ -70,6 +70,12 @@ def _lookup(site: Site) -> str:
     return site.call(site.stored("lookup"), site.size())
 
 
+def _curves(site: Site) -> str:
+    sizes = site.length(0, 0), site.length(0, 1), site.output_length(1)
+    shifts = site.table(f"{site.node.output}_shifts", "int", site.attributes["shifts"])
+    return site.call("curves_s8", *sizes, shifts, *_integers(site, "zero_point", "minimum", "maximum"))
+
+
 def _lookup_wide(site: Site) -> str:
     return site.call("lookup_s8_s16", site.size())
 
@@ -121,6 +127,7 @@ INT8_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
         Call("lookup_s8_s16", _lookup_wide, fits=_gives_int16, parameters=(1,)),
         Call("lookup_s8", _lookup, in_place=(0,), parameters=(1,)),
     ),
+    "curves_int8": Call("curves_s8", _curves, parameters=(1, 2, 3, 4)),
     "dense_int16": Call("dense_s16", _dense("dense_s16"), parameters=(1, 2, 3, 4)),
     "softmax_int16": Call("softmax_s16", _softmax_int16, in_place=(0,), parameters=(1, 2)),
     "lookup_int16": Call("lookup_s16", _lookup, in_place=(0,), parameters=(1,)),

@@ -14,7 +14,7 @@ import numpy as np
 
 from edgeling.codegen.schedule import CURVES, Schedule
 from edgeling.codegen.site import Call, Setting, Site
-from edgeling.graph.types import Array, Node
+from edgeling.graph.types import Array, Node, place_within
 
 _FURTHEST = 1e30  # a kink beyond it is never met
 _PATTERN = ("gather", "multiply", "add", "activation", "concatenate", "dense")
@@ -25,21 +25,31 @@ def with_curves(work: Schedule) -> Schedule:
     for last in work.nodes:
         found = _parts(work, last) if last.operation == "dense" else None
         if found is not None:
-            gather, multiply, add, *_ = found
+            gather, multiply, add, _, concatenate, _ = found
             constants = _constant(work, multiply), _constant(work, add), *last.inputs[1:]
-            attributes = {**last.attributes, "indices": gather.attributes["indices"]}
-            standard = _standardized(work, gather)
+            place = _place(work, concatenate, gather) or 0
+            attributes = {**last.attributes, "indices": tuple(place + i for i in gather.attributes["indices"])}
+            standard = _standardized(work, gather, concatenate)
             gone = (*found, *([standard] if standard else []))
-            x = standard.inputs if standard else gather.inputs
+            x = standard.inputs if standard else concatenate.inputs[1:]
             node = Node(CURVES, (x[0], *constants, *x[1:]), last.outputs, attributes)
             kept = [node if other is last else other for other in work.nodes]
             work = replace(work, nodes=tuple(n for n in kept if all(n is not one for one in gone)))
     return work
 
 
-def _standardized(work: Schedule, gather: Node) -> Node | None:
+def _place(work: Schedule, concatenate: Node, gather: Node) -> int | None:
+    """Where among all columns those begin of which some have curves."""
+    makers = {output: node for node in work.nodes for output in node.outputs}
+    whole, part = (work.roots[value] for value in (concatenate.inputs[1], gather.inputs[0]))
+    return place_within(makers, work.types, whole, part)
+
+
+def _standardized(work: Schedule, gather: Node, concatenate: Node) -> Node | None:
     """Who standardises the columns, if all have curves and nobody else reads them."""
     x = gather.inputs[0]
+    if work.roots[x] != work.roots[concatenate.inputs[1]]:
+        return None
     if len(set(gather.attributes["indices"])) < work.types[x].shape[1]:
         return None
     made = next((n for n in work.nodes if work.roots[x] in n.outputs and n.operation == "standardize"), None)
@@ -61,7 +71,7 @@ def _parts(work: Schedule, last: Node) -> tuple[Node, ...] | None:
             return None
         found, node = [made, *found], made
     gather, multiply, add, activation, concatenate, _ = found
-    same = len(concatenate.inputs) == 2 and work.roots[concatenate.inputs[1]] == work.roots[gather.inputs[0]]
+    same = len(concatenate.inputs) == 2 and _place(work, concatenate, gather) is not None
     known = all(i in work.graph.constants for i in (*map(work.roots.__getitem__, last.inputs[1:]),
                                                     _constant(work, multiply), _constant(work, add)))  # fmt: skip
     hidden = len(gather.attributes["indices"])

@@ -91,6 +91,12 @@ RANGES: Mapping[str, Mapping[str, tuple[float, float]]] = {
         "minimum": (INT8_MIN, INT8_MAX),
         "maximum": (INT8_MIN, INT8_MAX),
     },
+    "curves_int8": {
+        "shifts": (0, 7),
+        "zero_point": (-LARGEST_ZERO_POINT, LARGEST_ZERO_POINT),
+        "minimum": (INT8_MIN, INT8_MAX),
+        "maximum": (INT8_MIN, INT8_MAX),
+    },
     "softmax_int8": {
         "multiplier": (2**30, 2**31 - 1),
         "left_shift": (0, 31),

@@ -84,6 +84,10 @@ def _matmul(graph: Graph, node: Node) -> Cost:
     return Cost(inner * _elements(graph, node.output))
 
 
+def _curves(graph: Graph, node: Node) -> Cost:
+    return Cost(elementary=_elements(graph, node.inputs[0]) * graph.types[node.output].shape[-1])
+
+
 def _scan(_: Graph, node: Node) -> Cost:
     once, length = cost(node.attributes["body"]), int(node.attributes["length"])
     return Cost(once.multiply_accumulates * length, once.elementary * length)
@@ -93,6 +97,6 @@ _BY_WORK: dict[str, CostRule] = {"outputs": _each_output, "inputs": _each_input,
 _OWN: dict[str, CostRule] = {
     **dict.fromkeys(("dense", "dense_int8", "dense_int16"), _dense), "matmul": _matmul, "scan": _scan,
     "conv": _conv, "conv_input_gradient": _conv_input_gradient, "conv_kernel_gradient": _conv_kernel_gradient,
-    "max_pool": _pool, "average_pool": _pool,
+    "max_pool": _pool, "average_pool": _pool, "curves_int8": _curves,
 }  # fmt: skip
 COSTS: dict[str, CostRule] = {name: _OWN.get(name) or _BY_WORK[row.work] for name, row in OPERATIONS.items()}

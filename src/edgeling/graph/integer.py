@@ -13,6 +13,7 @@ Sources: TensorFlow Lite 8-bit quantization specification; tflite-micro ``kernel
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ MAXIMUM_CLASSES = 511
 # Activations that only limit what is stored: between which real values.
 CLAMPS = {"linear": (-np.inf, np.inf), "relu": (0.0, np.inf), "relu6": (0.0, 6.0), "hard_tanh": (-1.0, 1.0)}
 FLOAT32_BITS, LARGEST_EXPONENT = 24, 100
+CURVES_UNIT = 256  # of a sum of tables: bias and multiplier are finer than entries by this
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:
@@ -165,6 +167,30 @@ def dense(
     total = dot(x, weights) + np.asarray(bias, np.int64)
     scaled = multiply_by_quantized_multiplier(total, multiplier, shift)
     return clamp_int8(scaled + output_zero_point, minimum, maximum)
+
+
+def curves(
+    x: ArrayLike,
+    tables: ArrayLike,
+    bias: ArrayLike,
+    multiplier: ArrayLike,
+    right_shift: ArrayLike,
+    *,
+    shifts: Sequence[int],
+    zero_point: int,
+    minimum: int = INT8_MIN,
+    maximum: int = INT8_MAX,
+) -> Int8:
+    """A sum over columns of what is looked up in a table for each, times ``CURVES_UNIT``; the rest as ``dense``.
+
+    x (batch, columns) int8; tables (outputs, entries) int8, one column's ``256 >> shift`` entries after the other's;
+    bias, multiplier, right_shift (outputs,). Returns (batch, outputs).
+    """
+    starts = np.cumsum([0, *(256 >> shift for shift in shifts)])[:-1]
+    places = starts + ((np.asarray(x, np.int64) - INT8_MIN) >> np.asarray(shifts))
+    total = np.asarray(tables, np.int64)[:, places].sum(axis=-1).T * CURVES_UNIT + np.asarray(bias, np.int64)
+    scaled = multiply_by_quantized_multiplier(total, multiplier, -np.asarray(right_shift, np.int64))
+    return clamp_int8(scaled + zero_point, minimum, maximum)
 
 
 def activation_range(

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgeling.errors import GraphError
 from edgeling.graph.fixed_point import INT32_MAX
-from edgeling.graph.integer import FLOAT32_BITS, INT8_MAX, LARGEST_EXPONENT, LARGEST_ZERO_POINT
+from edgeling.graph.integer import CURVES_UNIT, FLOAT32_BITS, INT8_MAX, LARGEST_EXPONENT, LARGEST_ZERO_POINT
 from edgeling.graph.types import LARGEST_FLOAT32, Array, DType, Graph, Node, Quantization, TensorType
 
 MAX_ELEMENTS = 1 << 28  # of one value: a gigabyte; what is larger is no network for an edge, but an attack
@@ -21,6 +21,7 @@ LARGEST_BIAS = 1 << 30  # of a value times one weight; with the product of int16
 LIMITS: Mapping[str, Mapping[int, tuple[int, int]]] = {
     "quantize": {1: (-LARGEST_EXPONENT, LARGEST_EXPONENT), 2: (-LARGEST_ZERO_POINT, LARGEST_ZERO_POINT)},
     "dense_int8": {1: (-INT8_MAX, INT8_MAX), 2: (-INT32_MAX, INT32_MAX), 3: (0, INT32_MAX), 4: (0, 31)},
+    "curves_int8": {1: (-INT8_MAX, INT8_MAX), 2: (-INT32_MAX, INT32_MAX), 3: (0, INT32_MAX), 4: (0, 31)},
     "dense_int16": {1: (-INT8_MAX, INT8_MAX), 2: (-INT32_MAX, INT32_MAX), 3: (0, 2**15 - 1), 4: (2, 31)},
     "softmax_int16": {1: (1, 2**15 - 1), 2: (-(2**15), 2**15 - 1)},
     "scale_quantized": {
@@ -68,15 +69,26 @@ def check_limits(node: Node, graph: Graph) -> None:
     if node.operation in ("dense_int8", "dense_int16"):
         weights, bias = (graph.constants[name].astype(np.int64) for name in node.inputs[1:3])
         if largest_sum(weights, bias, graph.types[node.inputs[0]].dtype) > LARGEST_SUM:
-            raise GraphError(
-                f"the sums of {node.operation} fit int32", received=f"{node.output!r}, whose may not",
-                remedy="coarser weights (edgeling.passes.quantize makes them), or float32",
-            )  # fmt: skip
+            raise _too_large(node)
+    if node.operation == "curves_int8" and largest_curves_sum(node, graph.constants[node.inputs[2]]) > LARGEST_SUM:
+        raise _too_large(node)
     if node.operation == "softmax_int16" and np.any(graph.constants[node.inputs[1]][-2:] < 2):
         raise GraphError(
             "the exponential of softmax_int16 ends near one", received=repr(node.inputs[1]),
             remedy="the table that edgeling.passes.quantize makes",
         )  # fmt: skip
+
+
+def _too_large(node: Node) -> GraphError:
+    return GraphError(
+        f"the sums of {node.operation} fit int32", received=f"{node.output!r}, whose may not",
+        remedy="coarser weights (edgeling.passes.quantize makes them), or float32",
+    )  # fmt: skip
+
+
+def largest_curves_sum(node: Node, bias: Array) -> int:
+    """What the magnitude of a sum of tables can reach."""
+    return int(np.abs(bias.astype(np.int64)).max()) + CURVES_UNIT * INT8_MAX * len(node.attributes["shifts"])
 
 
 def largest_sum(weights: Array, bias: Array, dtype: DType = DType.INT8) -> int:

@@ -283,6 +283,7 @@ MEANINGS: dict[str, Meaning] = {
     "dense_int8": _dense_int8,
     "softmax_int8": lambda a, x: integer.softmax(x, a["multiplier"], a["left_shift"], a["minimum_difference"]),
     "lookup_int8": lambda _, x, table: integer.lookup(x, table),
+    "curves_int8": lambda a, *inputs: integer.curves(*inputs, **a),
     "dense_int16": lambda a, *inputs: integer16.dense(*inputs, **a),
     "softmax_int16": lambda a, *inputs: integer16.softmax(*inputs, **a),
     "lookup_int16": lambda _, x, table: integer16.lookup(x, table),

@@ -259,6 +259,11 @@ INT8 = {
         "TFLite's SOFTMAX over the last axis", 1, {"multiplier": 0, "left_shift": 0, "minimum_difference": 0}
     ),
     "lookup_int8": Operation("(x, table [256], int8 or int16): table[x], the table indexed by x's unsigned byte", 2),
+    "curves_int8": Operation(
+        "(x [n,c], tables [o,e], bias, multiplier, right_shift): 256 times the sum of a table a column, at x + 128 "
+        "shifted to the right, then as dense_int8",
+        5, {"shifts": (0,), "zero_point": 0, "minimum": -128, "maximum": 127},
+    ),
 }  # fmt: skip
 
 _OPERANDS = {"zero_point_a": 0, "zero_point_b": 0}

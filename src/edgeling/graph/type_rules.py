@@ -43,6 +43,7 @@ ELEMENT_TYPES: Mapping[str, tuple[tuple[DType, ...], ...]] = {
     "dense_int8": ((_INT8,), (_INT8,), (_INT32,), (_INT32,), (_INT8,)),
     "softmax_int8": ((_INT8,),),
     "lookup_int8": ((_INT8,), STORED),
+    "curves_int8": ((_INT8,), (_INT8,), (_INT32,), (_INT32,), (_INT8,)),
     "dense_int16": ((_INT16,), (_INT8,), (_INT32,), (_INT16,), (_INT8,)),
     "lookup_int16": ((_INT16,), (_INT16,)),
     "softmax_int16": ((_INT16,), (_INT16,), (_INT16,)),
@@ -340,6 +341,17 @@ def _lookup_int8(types: Types, _: Mapping[str, Any]) -> Types:
     return _like(types[1], types[0].shape)
 
 
+def _curves_int8(types: Types, attributes: Mapping[str, Any]) -> Types:
+    x, tables, *channels = types
+    shifts = attributes["shifts"]
+    fits = len(x.shape) == len(tables.shape) == 2 and x.shape[1] == len(shifts)
+    fits = fits and tables.shape[1] == sum(256 >> shift for shift in shifts)
+    fits = fits and all(c.shape == tables.shape[:1] for c in channels)
+    require(fits, "takes [n,c], [o,e] and three of [o], of each column 256 entries, shifted", types)
+    _clip(types, attributes)
+    return _like(x, (x.shape[0], tables.shape[0]))
+
+
 def _lookup_int16(types: Types, _: Mapping[str, Any]) -> Types:
     fits = all(t.shape == (integer16.TABLE_LENGTH,) for t in types[1:])
     require(fits, f"a table has {integer16.TABLE_LENGTH} entries", types)
@@ -446,6 +458,7 @@ TYPE_RULES: dict[str, TypeRule] = {
     "dense_int8": _dense_int8,
     "softmax_int8": _last_axis(_softmax_int8),
     "lookup_int8": _lookup_int8,
+    "curves_int8": _curves_int8,
     "dense_int16": _dense_int8,
     "lookup_int16": _lookup_int16,
     "softmax_int16": _last_axis(_softmax_int16),

@@ -130,3 +130,20 @@ EMPTY_GRAPH = Graph("empty", (), (), (), {})  # stands where a body is asked for
 def bodies(node: Node) -> dict[str, Graph]:
     """The graphs among a node's attributes, by attribute."""
     return {key: value for key, value in node.attributes.items() if isinstance(value, Graph)}
+
+
+def place_within(makers: Mapping[str, Node], types: Mapping[str, TensorType], whole: str, part: str) -> int | None:
+    """Where in the last axis of ``whole``, put together of others, ``part`` begins; None if it is none of them.
+
+    Args:
+        makers: of each value the node that makes it.
+    """
+    if whole == part:
+        return 0
+    made, start = makers.get(whole), 0
+    for value in made.inputs if made is not None and made.operation == "concatenate" else ():
+        found = place_within(makers, types, value, part)
+        if found is not None:
+            return start + found
+        start += types[value].shape[-1]
+    return None

@@ -28,12 +28,14 @@ class Stored:
         rows: the value for the calibration rows.
         affine: of the whole tensor; None for a feature, which has one a column.
         columns: of a feature, what one step of each column is worth to whoever takes the scales up.
+        offset: of a feature, what the value is where a column stores 0.
     """
 
     name: str
     rows: Array
     affine: Affine | None = None
     columns: Array | float = 1.0
+    offset: Array | float = 0.0
 
     @property
     def step(self) -> float:
@@ -118,6 +120,11 @@ class Context:
             return hidden_scale(values, max(least, least_hidden), self.scheme.dtype)
         return output_scale(np.append(values, 0.0) if self.is_read(value) else values, least, self.scheme.dtype)
 
+    def limits(self, clamp: str, out: Affine) -> dict[str, int]:
+        """``minimum`` and ``maximum`` of what is stored so, behind an activation that is a clamp."""
+        ends = integer.activation_range(clamp, out.scale, out.zero_point, self.scheme.dtype.numpy)
+        return dict(zip(("minimum", "maximum"), ends, strict=True))
+
     def centre(self, value: str, reach: Array) -> float:
         """What of a final value is left to its zero point: the sums of int16, finer than int8's, reach less far."""
         if self.scheme.dtype is not DType.INT16 or not self.is_final(value) or self.is_read(value):
@@ -194,7 +201,8 @@ class Context:
             "zero_point": zero_point.astype(np.int32),
         }
         name = self._quantize(value, absorbed, {**parameters, "missing": missing}, scale)
-        return Stored(name, self._rows[name], columns=scale * absorbed.slope)
+        worth = scale * absorbed.slope
+        return Stored(name, self._rows[name], columns=worth, offset=absorbed.offset - zero_point * worth)
 
     def _quantize(self, value: str, absorbed: Absorbed, parameters: Mapping[str, Array], scale: Array) -> str:
         """A ``quantize`` node, or the one that does the same already."""

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from edgeling.errors import GraphError
@@ -16,12 +19,15 @@ from edgeling.passes.scales import LEAST_HIDDEN_SCALE, quantize_layer
 
 SOFTMAX_TABLES = ("exponential", "reciprocal")
 
+Sums = Callable[[str, Array, str], Stored]
+"""Adds the node of a layer's sums: of a name, of a range to hold, behind a clamp."""
+
 
 def dense(c: Context, node: Node) -> Stored:
     """A dense layer with constant weights."""
     _require_constant(c, node, *node.inputs[1:])
     kernel, bias = (c.array(name) for name in node.inputs[1:])
-    return _product(c, node, kernel, bias, str(node.attributes["function"]))
+    return _product(c, node, kernel, bias)
 
 
 def matmul(c: Context, node: Node) -> Stored:
@@ -31,7 +37,7 @@ def matmul(c: Context, node: Node) -> Stored:
         raise refused(named(node), "it transposes its input, or is a product of many matrices")
     matrix = c.array(node.inputs[1])
     kernel = matrix.T if node.attributes["transpose_b"] else matrix
-    return _product(c, node, kernel, np.zeros(kernel.shape[1]), "linear")
+    return _product(c, node, kernel, np.zeros(kernel.shape[1]))
 
 
 def _require_constant(c: Context, node: Node, *values: str) -> None:
@@ -39,19 +45,24 @@ def _require_constant(c: Context, node: Node, *values: str) -> None:
         raise refused(named(node), "its weights are not constant")
 
 
-def _product(c: Context, node: Node, kernel: Array, bias: Array, function: str) -> Stored:
+def _product(c: Context, node: Node, kernel: Array, bias: Array) -> Stored:
     x = c.columns(node.inputs[0])
     linear = c.float[node.inputs[0]].astype(np.float64) @ kernel + bias
     require_finite(linear, node.output)
+    return activated(c, node, linear, partial(_sums, c, node, x, kernel, linear))
+
+
+def activated(c: Context, node: Node, linear: Array, sums: Sums) -> Stored:
+    """A layer's sums, float64 ``linear`` on the calibration rows, and its activation: a clamp of them, or a table."""
+    function = str(node.attributes.get("function", "linear"))
     if function in integer.CLAMPS:
-        return _sums(c, node, node.output, x, kernel, linear, c.reach(node.output), function)
+        return sums(node.output, c.reach(node.output), function)
     limit = FINE_REACH if c.is_told_finely(node) else c.scheme.saturation.get(function, np.inf)
-    reach = np.clip(linear, -limit, limit)
-    return _lookup(c, node, _sums(c, node, f"{node.output}_linear", x, kernel, linear, reach, "linear"))
+    return _lookup(c, node, sums(f"{node.output}_linear", np.clip(linear, -limit, limit), "linear"))
 
 
 def _sums(
-    c: Context, node: Node, name: str, x: Stored, kernel: Array, linear: Array, reach: Array, clamp: str
+    c: Context, node: Node, x: Stored, kernel: Array, linear: Array, name: str, reach: Array, clamp: str
 ) -> Stored:  # fmt: skip
     """A dense node's sums, and its activation if that is a clamp."""
     centre = c.centre(name, reach)
@@ -69,10 +80,9 @@ def _sums(
         "right_shift": right_shift,
     }
     constants += [c.constant(array, f"{name}_{part}") for part, array in parts.items()]
-    minimum, maximum = integer.activation_range(clamp, out.scale, out.zero_point, c.scheme.dtype.numpy)
     return c.emit(
         c.scheme.operation("dense"), name, out, [x.name, *constants], node.output,
-        zero_point=out.zero_point + carried, minimum=minimum, maximum=maximum,
+        zero_point=out.zero_point + carried, **c.limits(clamp, out),
     )  # fmt: skip
 
 

@@ -17,6 +17,8 @@ What is chosen, and why:
   the zero point of the input, and what rounding in the layers before has shifted.
 - Activations that are no clamp of what is stored (linear, relu, relu6, hard_tanh) are tables: of 256, and of 513 with
   straight lines between them for int16. Where one saturates, what lies beyond is left out of the range of its input.
+- A network that is a sum over columns (``workflow/each_column.py``) is, in int8, a table for each column and output:
+  what a column adds for every value it can have, to half a step.
 - A softmax over more classes than TensorFlow Lite's integers can sum is computed in float, after ``dequantize``.
 - Where rare classes are told apart (``fine``), the table of the last sigmoid holds int16: its entries cost 256 bytes
   more, and a threshold between two of them is one between two logits.
@@ -36,10 +38,11 @@ from numpy.typing import ArrayLike
 
 from edgeling.errors import DataError, GraphError, UnsupportedError
 from edgeling.graph.integer import split_scale
-from edgeling.graph.types import Array, Graph, Node
+from edgeling.graph.types import Array, DType, Graph, Node
 from edgeling.passes.contracts import contract, integers_inside, same_face
 from edgeling.passes.quantization import Context, named, refused, values_on
 from edgeling.passes.quantization_arithmetic import affine_of, tensor
+from edgeling.passes.quantization_curves import ColumnSum, column_sums, curves
 from edgeling.passes.quantization_rules import LAYERS, PREPARATION, RULES
 from edgeling.passes.scales import output_scale
 from edgeling.passes.schemes import SCHEMES
@@ -71,9 +74,21 @@ def quantize(
     context = Context(graph, values_on(graph, _require_rows(graph, calibration_rows)), SCHEMES[precision], fine)
     for name in graph.inputs:
         context.builder.input(name, graph.types[name].shape)
+    sums = column_sums(graph) if context.scheme.dtype is DType.INT8 else {}
+    later = {id(unit) for found in sums.values() for unit in found.units}
     for node in graph.nodes:
-        _quantize_node(context, node)
+        if id(node) not in later:
+            _quantize_sum(context, node, sums[node.output]) if node.output in sums else _quantize_node(context, node)
     return _finish(context)
+
+
+def _quantize_sum(context: Context, node: Node, found: ColumnSum) -> None:
+    """A sum over columns as tables; where it stands behind other layers, node by node."""
+    if (made := curves(context, node, found)) is not None:
+        context.keep(node.output, made)
+        return
+    for unit in (*found.units, node):
+        _quantize_node(context, unit)
 
 
 def _quantize_node(context: Context, node: Node) -> None:
