@@ -245,7 +245,7 @@ def prepare_cases() -> Iterator[Case]:
 def _truth(name: str, shape: tuple[int, int], seed: int) -> Array:
     rng = np.random.default_rng(seed)
     n, k = shape
-    if LOSSES[name].sparse:
+    if LOSSES[name.replace("binary_kl", "kl")].sparse:
         return rng.integers(0, k, (n, 1)).astype(np.float32)
     if "categorical" in name:
         return np.eye(k, dtype=np.float32)[rng.integers(0, k, n)]
@@ -308,8 +308,10 @@ def cross_entropy_cases() -> Iterator[Case]:
         t, d = _truth(name, shape, 1), normal(shape[0], seed=5)
         z = normal(*shape, scale=40.0)  # far beyond what a probability holds
         p = sigmoid(z) if name.startswith("binary") else np.exp(log_softmax(z))
-        yield case("cross_entropy", t, z, p, function=name, label_smoothing=smoothing)
-        yield case("cross_entropy_gradient", d, t, p, function=name, label_smoothing=smoothing)
+        how = {"function": name, "label_smoothing": smoothing, "gamma": 1.5 + smoothing, "q": 0.3}
+        how["apply_class_balancing"] = smoothing > 0
+        yield case("cross_entropy", t, z, p, **how)
+        yield case("cross_entropy_gradient", d, t, p, **how)
     unknown, z = np.array([[7], [1]], np.float32), np.array([[1, 2, 3], [np.nan, 0, 0]], np.float32)
     p = np.exp(log_softmax(z))  # a class that does not exist costs nothing
     yield case("cross_entropy", unknown, z, p, function="sparse_categorical_crossentropy")

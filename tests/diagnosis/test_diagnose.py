@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeling.callbacks import Diagnose
+from edgeling.callbacks import Callback, Diagnose, LearningRateScheduler
+from edgeling.callbacks.rates_used import RatesUsed
 from edgeling.errors import TrainingError
 from edgeling.layers import Activation, Dense, Input
 from edgeling.losses import BinaryCrossentropy
@@ -67,8 +68,7 @@ class OfOnesOwn(LearningRateSchedule):
 
 
 def test_of_a_schedule_that_ends_at_nothing_what_it_has_at_most_is_the_rate() -> None:
-    """As recipes of `train` have it. Of an optimizer that is set to 0, or follows a schedule that no other can be made
-    like, no other rate is tried."""
+    """As recipes of `train` have it, and schedules of one's own. Of an optimizer that is set to 0 no other is tried."""
     found = {}
     for rate in (CosineDecay(0.001, 20), OfOnesOwn(), 0.0):
         set_random_seed(1)
@@ -76,10 +76,55 @@ def test_of_a_schedule_that_ends_at_nothing_what_it_has_at_most_is_the_rate() ->
         _model(Dense(1, activation="sigmoid"), SGD(rate)).fit(X, Y, epochs=10, verbose=0, callbacks=asked)
         found[rate] = [f.name for f in asked.findings]
     led, own, none = found.values()
-    assert led == ["learning_rate_too_small"]
-    assert own
+    assert led == own == ["learning_rate_too_small"]
     assert none
-    assert not [name for name in own + none if "rate" in name]
+    assert not [name for name in none if "rate" in name]
+
+
+class CosineOfOnesOwn(LearningRateSchedule):
+    def __call__(self, step: Any) -> float:
+        return 10.0 * 0.5 * (1 + np.cos(np.pi * min(step / 300, 1.0)))
+
+
+class LowerEachEpoch(Callback):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.model.optimizer.learning_rate = 10.0 * 0.7**epoch
+
+
+WAYS_DOWN: dict[str, tuple[Any, Any]] = {
+    "a schedule": (CosineDecay(10.0, 300), []),
+    "one's own schedule": (CosineOfOnesOwn(), []),
+    "a function of the epoch": (10.0, [LearningRateScheduler(lambda epoch: 10.0 * 0.7**epoch)]),
+    "a callback of one's own": (10.0, [LowerEachEpoch()]),
+}
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("way", WAYS_DOWN)
+def test_a_rate_that_began_far_too_large_is_seen_whoever_lowered_it_since(way: str, first: bool) -> None:
+    rate, lowering = WAYS_DOWN[way]
+    set_random_seed(1)
+    asked = Diagnose(verbose=0)
+    callbacks = [asked, *lowering] if first else [*lowering, asked]
+    _model(Dense(1, activation="sigmoid"), Adam(rate)).fit(X, Y, epochs=30, verbose=0, callbacks=callbacks)
+    assert asked.findings[0].name == "learning_rate_too_large"
+    assert "rate 10 is too large" in asked.findings[0].seen
+
+
+def test_a_way_of_rates_is_gone_again_in_other_steps() -> None:
+    used = RatesUsed()
+    for rates, batches in ((np.float32([4, 3, 2, 1]), 4), (np.float32(0.5), 2), (np.float32(0.5), 2)):
+        used.add(rates, batches)
+    assert used.largest == 4
+    assert [float(used.again(16)(step)) for step in range(17)] == [4, 4, 3, 3, 2, 2, 1, 1] + [0.5] * 9
+    assert [float(used.again(4)(step)) for step in range(4)] == [4, 2, 0.5, 0.5]
+    constant = RatesUsed()
+    constant.add(np.float32(0.25), 10_000)
+    assert constant.again(7) == 0.25
+    long = RatesUsed()
+    long.add(np.arange(1, 1_000_001, dtype=np.float32), 1_000_000)
+    assert long.largest == 1_000_000
+    assert len(long.again(10).values) == 256
 
 
 MISFITS = {

@@ -232,7 +232,8 @@ def test_losses(function: str, options) -> None:
 @pytest.mark.parametrize("function", CROSS_ENTROPIES)
 def test_cross_entropies_of_logits(function: str, smoothing: float) -> None:
     labels = np.random.default_rng(2).integers(0, 3, 6)
-    truth = labels[:, None].astype(float) if function.startswith("sparse") else np.eye(3)[labels]
+    sparse = LOSSES[function.replace("binary_kl", "kl")].sparse
+    truth = labels[:, None].astype(float) if sparse else np.eye(3)[labels]
 
     def build(b, z):
         p = b.add("activation", z, function="sigmoid") if function.startswith("binary") else b.add("softmax", z)

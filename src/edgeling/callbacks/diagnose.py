@@ -12,17 +12,17 @@ from typing import Any, ClassVar
 import numpy as np
 
 from edgeling.callbacks.core import Callback, Logs
+from edgeling.callbacks.rates_used import RatesUsed
 from edgeling.callbacks.retrying import Retries, some_of
 from edgeling.diagnosis import Finding, layers
 from edgeling.diagnosis.fitting_loss import NUMBERS, Output, of_output, of_targets
 from edgeling.diagnosis.relation import some
 from edgeling.diagnosis.skill import Skill, constants_for, decided, labels_of, skill
 from edgeling.diagnosis.verdict import Alteration, Evidence, Look, findings
-from edgeling.errors import EdgelingError, UnsupportedError
+from edgeling.errors import UnsupportedError
 from edgeling.graph import run, run_rows
 from edgeling.graph.types import Array, Graph
 from edgeling.network.network import inference_graph
-from edgeling.optimizers import schedules
 from edgeling.training.engine import TrainingData
 from edgeling.training.graphs import Objective, backward
 
@@ -78,6 +78,7 @@ class Diagnose(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.findings, self._first = (), self.model.get_weights()
+        self._rates = RatesUsed()
         self._losses: list[float] = []
         self._trained: list[float] = []
         self._steps_before = self.model.optimizer.iterations
@@ -86,6 +87,10 @@ class Diagnose(Callback):
         self._trained.append(float((logs or {}).get("loss", np.nan)))
         if logs and "val_loss" in logs:
             self._losses.append(float(logs["val_loss"]))
+
+    def on_rates(self, rates: Array, batches: int) -> None:
+        """Called by ``fit`` with the learning rates of the batches that come next."""
+        self._rates.add(rates, batches)
 
     def on_divergence(self, epoch: int) -> None:
         """Called by ``fit`` when a loss is not finite, before it says so."""
@@ -136,14 +141,13 @@ class _Examined:
         per_epoch = -(-len(self._given.rows.x) // self._given.batch_size)
         asked_for = per_epoch * int(asked.params.get("epochs", 1))  # of one that ended at once, what it was to do
         steps = max(done if self._finite else asked_for, per_epoch)
-        rate = _largest_rate(optimizer, asked._steps_before, steps)
-        retries = Retries(self._model, self._given, held, asked._first, steps, rate, self._skill)
+        retries = Retries(self._model, self._given, held, asked._first, steps, asked._rates, self._skill)
         return Evidence(
             x=self._rows.x, y=truth, classes=self._classes,
             skill=self._skill(self._rows, answers) if self._finite else None, held=at_end,
             best_held=(min(asked._losses), at_end.loss) if at_end and asked._losses else None,
             residuals=self._residuals(truth, answers), chosen=self._chosen(answers),
-            steps=done, rate=rate, usual_rate=_usual_rate(optimizer),
+            steps=done, rate=asked._rates.largest, usual_rate=_usual_rate(optimizer),
             weights=self._model.count_params(), look=cache(self._look),
             retry=cache(retries) if asked.retries else _never,
             losses=asked._trained, held_rows=None if held is None else (held.x, self._truth(held.y)),
@@ -219,17 +223,6 @@ def _texts(name: str, given: Any) -> tuple[str, ...]:
 
 def _size(array: Array) -> float:
     return float(np.sqrt(np.mean(np.square(array, dtype=np.float64))))
-
-
-def _largest_rate(optimizer: Any, first: int, steps: int) -> float:
-    """The learning rate; of a schedule the largest of these steps, of one's own schedule 0: no other is tried."""
-    try:
-        rate = optimizer.get_config().get("learning_rate")
-    except EdgelingError:
-        return 0.0
-    if not isinstance(rate, Mapping):
-        return float(optimizer.learning_rate)
-    return float(np.max(schedules.rates(schedules.get(rate), first, steps)))
 
 
 def _usual_rate(optimizer: Any) -> float:

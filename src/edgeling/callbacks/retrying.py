@@ -4,19 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
+from edgeling.callbacks.rates_used import RatesUsed
 from edgeling.diagnosis.relation import some, standardized
 from edgeling.diagnosis.skill import Skill
 from edgeling.diagnosis.verdict import MORE, SURE, Alteration
 from edgeling.errors import EdgelingError
 from edgeling.graph.types import Array
 from edgeling.layers.registry import TABLE
-from edgeling.optimizers import schedules
 from edgeling.training.engine import TrainingData
 from edgeling.utils import seeds_apart
 
@@ -41,13 +41,13 @@ class Retries:
         held: rows to judge on; None keeps a quarter of those learned from apart.
         first: the weights that the fit began with.
         steps: how many the fit made.
-        rate: the learning rate, of a schedule its largest.
+        rates: those it used.
         skill: ``skill(rows, None, model)``.
     """
 
     def __init__(
         self, model: Any, given: Any, held: TrainingData | None, first: Sequence[Array], steps: int,
-        rate: float, skill: Callable[..., Skill],
+        rates: RatesUsed, skill: Callable[..., Skill],
     ) -> None:  # fmt: skip
         self._model, self._given, self._first, self._skill = model, given, first, skill
         self._rows, self._held = some_of(given.rows, MOST_ROWS), held
@@ -58,7 +58,7 @@ class Retries:
         self._held = self._held or self._rows
         products = 3 * model.count_params() * min(given.batch_size, len(self._rows.x))
         affordable = int(MOST_PRODUCTS / max(products, 1))
-        self._done, self._rate, self._steps = steps, rate, max(1, min(steps, MOST_STEPS, affordable))
+        self._rates, self._steps = rates, max(1, min(steps, MOST_STEPS, affordable))
         self._longest = affordable // steps if self._steps == steps else 0
         self._widest = MOST_WIDER * affordable // self._steps
 
@@ -90,22 +90,14 @@ class Retries:
             return None
         if not (change.fresh or change.rectified or change.wider > 1):
             made.set_weights(self._first)
-        made.compile(self._optimizer(change), self._given.loss)
+        made.compile(self._model.optimizer.like(self._rate(change)), self._given.loss)
         return made
 
-    def _optimizer(self, change: Alteration) -> Any:
-        """Of the same kind. A schedule goes its whole way in the steps of the retry; another rate is a steady one."""
-        config = self._model.optimizer.get_config()
-        rate = config["learning_rate"]
-        if isinstance(rate, Mapping):
-            whole = schedules.get(rate)
-            rate = change.rate * self._rate if change.rate != 1 else _Stretched(whole, self._pace(change))
-        else:
-            rate = rate * change.rate
-        return type(self._model.optimizer).from_config({**config, "learning_rate": rate})
-
-    def _pace(self, change: Alteration) -> float:
-        return self._done / max(1, self._steps * change.epochs)
+    def _rate(self, change: Alteration) -> Any:
+        """Rates that changed go their whole way in the steps of the retry; another rate is a steady one."""
+        if change.rate != 1:
+            return change.rate * self._rates.largest
+        return self._rates.again(self._steps * change.epochs)
 
     def _like(self, config: Mapping[str, Any], described: list[dict[str, Any]]) -> Any:
         """A model of layers described so, its own among them; None where one cannot be made again of its settings."""
@@ -144,17 +136,6 @@ class Retries:
             model.fit(rows.x, y, epochs=epochs, **how)
         if rest:
             model.fit(rows.x, y, epochs=1, steps_per_epoch=rest, **how)
-
-
-@dataclass(frozen=True)
-class _Stretched(schedules.LearningRateSchedule):
-    """Another schedule, its steps gone through so many times as fast."""
-
-    whole: schedules.LearningRateSchedule
-    pace: float
-
-    def __call__(self, step: Any) -> Any:
-        return self.whole(self.pace * step)
 
 
 _USUAL = {"kernel_initializer": "glorot_uniform", "bias_initializer": "zeros"}

@@ -24,6 +24,20 @@ _FOCAL: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 
+_SMOOTH = ("label_smoothing",)
+# Losses of logits: function -> kernel, flags that it is called with, and the attributes it takes.
+_OF_LOGITS: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "binary_crossentropy": ("binary_cross_entropy", (), _SMOOTH),
+    "categorical_crossentropy": ("categorical_cross_entropy", ("0",), _SMOOTH),
+    "sparse_categorical_crossentropy": ("categorical_cross_entropy", ("1",), _SMOOTH),
+    "binary_focal_crossentropy": ("binary_focal_logits", (), _FOCAL["binary_focal_crossentropy"][1][1:]),
+    "categorical_focal_crossentropy": ("categorical_focal_logits", (), _FOCAL["categorical_focal_crossentropy"][1][1:]),
+    "categorical_generalized_cross_entropy": ("generalized_logits", (), ("q",)),
+    "kl_divergence": ("kl_logits", ("0",), ()),
+    "binary_kl_divergence": ("kl_logits", ("1",), ()),
+}
+
+
 def _is_focal(setting: Setting) -> bool:
     return setting.node.attributes["function"] in _FOCAL
 
@@ -55,10 +69,9 @@ def _cross_entropy(kind: str) -> Line:
     """``kind``: "loss" or "gradient"."""
 
     def line(site: Site) -> str:
-        name = "binary" if site.attributes["function"] == "binary_crossentropy" else "categorical"
-        sparse = str(int(site.attributes["function"].startswith("sparse")))
-        options = (*([sparse] if name == "categorical" else []), site.float("label_smoothing"))
-        return site.call(f"{name}_cross_entropy_{kind}", site.length(-1, 0), site.length(-1, 1), *options)
+        name, flags, attributes = _OF_LOGITS[site.attributes["function"]]
+        options = (*flags, *(_number(site, a) for a in attributes))
+        return site.call(f"{name}_{kind}", site.length(-1, 0), site.length(-1, 1), *options)
 
     return line
 
@@ -231,8 +244,14 @@ TRAINING_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
         Call("focal", _focal("gradient"), in_place=(2,), fits=_is_focal),
         Call("loss", _loss("loss_gradient"), in_place=(2,)),
     ),
-    "cross_entropy": Call("cross_entropy", _cross_entropy("loss")),
-    "cross_entropy_gradient": Call("cross_entropy", _cross_entropy("gradient"), in_place=(2,)),
+    "cross_entropy": (
+        Call("focal_logits", _cross_entropy("loss"), fits=_is_focal),
+        Call("cross_entropy", _cross_entropy("loss")),
+    ),
+    "cross_entropy_gradient": (
+        Call("focal_logits", _cross_entropy("gradient"), in_place=(2,), fits=_is_focal),
+        Call("cross_entropy", _cross_entropy("gradient"), in_place=(2,)),
+    ),
     "metric": Call("metric", _metric),
     "penalty": Call("penalty", _penalty("penalty", 0)),
     "penalty_gradient": Call("penalty", _penalty("penalty_gradient", 1), in_place=(1,)),

@@ -15,7 +15,8 @@ import numpy as np
 
 from edgeling.diagnosis import layers, tables
 from edgeling.diagnosis.finding import Finding, ranked
-from edgeling.diagnosis.relation import chance_of_no_relation, explained_by_neighbours
+from edgeling.diagnosis.products import products
+from edgeling.diagnosis.relation import LEAST_ROWS, chance_of_no_relation, columns_of, explained_by_neighbours
 from edgeling.diagnosis.skill import Skill
 from edgeling.graph.types import Array
 
@@ -78,7 +79,7 @@ class Evidence:
         best_held: the least validation loss of the history, and that of the weights there are; None without.
         residuals: [rows, k], truth minus prediction.
         chosen: the class predicted, [rows]; empty of numbers.
-        steps, rate, usual_rate: steps done, the learning rate (0 of a schedule), and the optimizer's usual one.
+        steps, rate, usual_rate: steps done, the largest learning rate they had, and the optimizer's usual one.
         weights: how many numbers were learned.
         look: how the layers stand; asked of runs in doubt only.
         retry: the share of what there is to learn, on rows apart, that training anew with a change brings; None where
@@ -138,8 +139,13 @@ def _in_doubt(e: Evidence) -> bool:
         return True
     if len(e.losses) < FEW and e.skill.share < 1 - CLEARLY:
         return True
-    left = explained_by_neighbours(e.x, e.residuals)
-    return left > (LEFT_OVER if e.skill.share < HALF else HALF)
+    bearable = _bearable(e)
+    return explained_by_neighbours(e.x, e.residuals) > bearable or products(e.x, e.residuals).share > bearable
+
+
+def _bearable(e: Evidence) -> float:
+    """Of what a network leaves, as much as may be told by rows beside or by products of columns."""
+    return LEFT_OVER if e.skill is None or e.skill.share < HALF else HALF
 
 
 def _restless(e: Evidence) -> bool:
@@ -152,7 +158,7 @@ def _restless(e: Evidence) -> bool:
 
 def _explained(e: Evidence) -> Iterator[Finding]:
     learned_elsewhere = e.held is not None and e.held.sure >= SURE
-    if e.skill is not None and not learned_elsewhere and chance_of_no_relation(e.x, e.y, e.classes) > ALPHA:
+    if e.skill is not None and not learned_elsewhere and _unrelated(e):
         yield Finding(
             "shuffled_labels", "error",
             "inputs and targets have nothing to do with each other that a test could see: targets in any other order "
@@ -168,8 +174,31 @@ def _explained(e: Evidence) -> Iterator[Finding]:
             "loss_not_finite", "error", "the loss became NaN or infinite",
             "take a smaller learning rate, clipnorm=1.0 in the optimizer, and check inputs and targets for huge values",
         )  # fmt: skip
+    if not causes and e.skill is not None:
+        yield from _of_products(e)
     if not causes and not learned and e.skill is not None:
         yield from _unexplained(e.skill)
+
+
+def _unrelated(e: Evidence) -> bool:
+    """Whether no test sees a relation between inputs and targets."""
+    if chance_of_no_relation(e.x, e.y, e.classes) <= ALPHA:
+        return False
+    return len(e.x) < LEAST_ROWS or products(e.x, columns_of(e.y, e.classes)).chance() > ALPHA
+
+
+def _of_products(e: Evidence) -> Iterator[Finding]:
+    """A lack of fit that is seen for certain, though no retry was long or large enough to mend it."""
+    left = products(e.x, e.residuals)
+    assert e.skill
+    if (1 - e.skill.share) * left.share > CLEARLY:
+        one, other = (repr(e.column_names[i]) if e.column_names else str(i) for i in left.pair)
+        yield Finding(
+            "network_too_small", "warning",
+            f"the network has not learned how columns {one} and {other} act together: their product tells "
+            f"{left.share:.0%} of what it leaves, on rows that did not choose it",
+            "give it the product as a column of its own, or more hidden units, rows and epochs",
+        )  # fmt: skip
 
 
 def _unexplained(skill: Skill) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from edgeling.graph.sums import row_sum
 from edgeling.graph.types import Array
 
 EPSILON = 1e-7
+TINY = 2.0**-126  # the least normal float32, whose logarithm and powers are finite
 
 
 @dataclass(frozen=True)
@@ -261,7 +262,7 @@ LOSSES: dict[str, LossMeaning] = {
 
 @dataclass(frozen=True)
 class CrossEntropyMeaning:
-    """A cross-entropy of the probabilities that a sigmoid or softmax makes of logits, from both.
+    """A loss of the probabilities that a sigmoid or softmax makes of logits, from both.
 
     The largest probability of a row is at least one over the classes, so its logarithm is exact; every other is as
     far below it as the logits are. So nothing is clipped, and a probability that has become zero still has its loss
@@ -292,6 +293,60 @@ def _categorical_to_logits(t: Array, p: Array, o: Options) -> Array:
     return p * row_sum(t) - t
 
 
+def _binary_focal_of_logits(t: Array, z: Array, p: Array, o: Options) -> Array:
+    t, certain = _smooth_binary(t, o), np.log(np.maximum(p, 1 - p))
+    each = _power(t * (1 - p) + (1 - t) * p, o.gamma) * (np.maximum(z, 0) - t * z - certain)
+    return row_sum(_balance(t, o) * each)[..., 0] / z.shape[-1]
+
+
+def _log_above(p: Array) -> Array:
+    """The logarithm of what is multiplied by itself, so that 0 counts nothing."""
+    return np.log(np.maximum(p, TINY))
+
+
+def _log_rest(p: Array) -> Array:
+    """The logarithm of 1 - p, likewise; near 0 it is -p, which 1 - p has rounded away."""
+    return np.where(p < 0.5, np.log1p(-np.minimum(p, 0.5)), _log_above(1 - p))
+
+
+def _binary_focal_to_logits(t: Array, p: Array, o: Options) -> Array:
+    t = _smooth_binary(t, o)
+    wrong, both = t * (1 - p) + (1 - t) * p, p * (1 - p)
+    entropy = -both * (t * _log_above(p) + (1 - t) * _log_rest(p))
+    steeper = o.gamma * _power(np.maximum(wrong, TINY), o.gamma - 1) * ((1 - 2 * t) * entropy)
+    return _balance(t, o) * (steeper + _power(wrong, o.gamma) * (p - t)) / p.shape[-1]
+
+
+def _log_softmax(z: Array, p: Array) -> Array:
+    return z - np.max(z, axis=-1, keepdims=True) + np.log(np.max(p, axis=-1, keepdims=True))
+
+
+def _categorical_focal_of_logits(t: Array, z: Array, p: Array, o: Options) -> Array:
+    t = _smooth_classes(t, p.shape[-1], o)
+    return -o.alpha * row_sum(t * _power(1 - p, o.gamma) * _log_softmax(z, p))[..., 0]
+
+
+def _categorical_focal_to_logits(t: Array, p: Array, o: Options) -> Array:
+    """With u the derivative by each probability times it: u - p * sum(u), the way through a softmax."""
+    wrong, t = 1 - p, _smooth_classes(t, p.shape[-1], o)
+    steeper = o.gamma * _power(np.maximum(wrong, TINY), o.gamma - 1) * (p * _log_above(p))
+    u = o.alpha * t * (steeper - _power(wrong, o.gamma))
+    return u - p * row_sum(u)
+
+
+def _generalized_to_logits(t: Array, p: Array, o: Options) -> Array:
+    return _power(_chosen(t, p), o.q)[..., None] * (p * row_sum(_one_hot(t, p)) - _one_hot(t, p))
+
+
+def _kl_of_log(t: Array, log_p: Array) -> Array:
+    t = np.clip(t, EPSILON, 1)
+    return row_sum(t * (np.log(t) - log_p))[..., 0]
+
+
+def _log_sigmoid(z: Array, p: Array) -> Array:
+    return np.minimum(z, 0) + np.log(np.maximum(p, 1 - p))
+
+
 CROSS_ENTROPIES: dict[str, CrossEntropyMeaning] = {
     "binary_crossentropy": CrossEntropyMeaning(
         _binary_of_logits, lambda t, p, o: (p - _smooth_binary(t, o)) / p.shape[-1]
@@ -301,7 +356,21 @@ CROSS_ENTROPIES: dict[str, CrossEntropyMeaning] = {
         lambda t, z, p, o: _categorical_of_logits(_one_hot(t, p), z, p, o),
         lambda t, p, o: _categorical_to_logits(_one_hot(t, p), p, o),
     ),
+    "binary_focal_crossentropy": CrossEntropyMeaning(_binary_focal_of_logits, _binary_focal_to_logits),
+    "categorical_focal_crossentropy": CrossEntropyMeaning(_categorical_focal_of_logits, _categorical_focal_to_logits),
+    "categorical_generalized_cross_entropy": CrossEntropyMeaning(
+        lambda t, z, p, o: _generalized(t, p, o), _generalized_to_logits
+    ),
+    "kl_divergence": CrossEntropyMeaning(
+        lambda t, z, p, o: _kl_of_log(t, _log_softmax(z, p)),
+        lambda t, p, o: p * row_sum(np.clip(t, EPSILON, 1)) - np.clip(t, EPSILON, 1),
+    ),
+    "binary_kl_divergence": CrossEntropyMeaning(
+        lambda t, z, p, o: _kl_of_log(t, _log_sigmoid(z, p)),
+        lambda t, p, o: p * np.clip(t, EPSILON, 1) - np.clip(t, EPSILON, 1),
+    ),
 }
+"""By the loss's name; those of sigmoids begin with ``binary``, the others are of a softmax."""
 
 
 def _mean_equal(a: Array, b: Array) -> Array:

@@ -50,7 +50,10 @@ LOSS_ATTRIBUTES: Mapping[str, Attribute] = {
     "apply_class_balancing": False,
     "q": 0.5,
 }
-CROSS_ENTROPY_ATTRIBUTES: Mapping[str, Attribute] = {"function": "binary_crossentropy", "label_smoothing": 0.0}
+CROSS_ENTROPY_ATTRIBUTES: Mapping[str, Attribute] = {
+    "function": "binary_crossentropy",
+    **{key: LOSS_ATTRIBUTES[key] for key in ("label_smoothing", "alpha", "gamma", "apply_class_balancing", "q")},
+}
 ACTIVATION_ATTRIBUTES: Mapping[str, Attribute] = {"function": "linear", "alpha": 0.0}
 
 COMPARISONS = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")

@@ -212,7 +212,7 @@ def _rows(types: Types, attributes: Mapping[str, Any]) -> Types:
     """Of a loss or a metric: (y_true, y_pred) -> one value a row."""
     truth, prediction = types[-2:]
     function = attributes["function"]
-    sparse = LOSSES[function].sparse if function in LOSSES else function == "sparse_categorical_accuracy"
+    sparse = LOSSES[function].sparse if function in LOSSES else str(function).startswith("sparse")
     require(len(prediction.shape) == 2, "the prediction is a matrix", types)
     wanted = (prediction.shape[0], 1) if sparse else prediction.shape
     require(truth.shape == wanted, f"the truth of {function} is {list(wanted)}", types)

@@ -12,6 +12,7 @@ import numpy as np
 
 from edgeling.callbacks import CallbackList, History, TerminateOnNaN
 from edgeling.errors import TrainingError
+from edgeling.graph.types import Array
 from edgeling.models.display import Display
 from edgeling.models.feeding import BatchFeed, RowFeed, Segment
 from edgeling.models.judging import Validation
@@ -140,13 +141,19 @@ class Fit:
         session.push()
         result = session.run_epochs(
             feed.data, batch_size=feed.batch_size, epochs=count, shuffle=feed.shuffle, seed=feed.seed,
-            first_epoch=epoch, learning_rates=np.asarray(self._optimizer.learning_rates(count * feed.steps)),
+            first_epoch=epoch, learning_rates=self._rates(count * feed.steps),
             planned_steps=(self._plan.last_epoch - self._plan.first_epoch) * feed.steps,
             accumulated=self._accumulated(),
         )  # fmt: skip
         self._optimizer.batches += len(result.logs) * feed.steps
         session.pull()
         return result
+
+    def _rates(self, batches: int) -> Array:
+        """The rates of the next batches, or the one that they all have; who wants to know is told."""
+        rates = np.asarray(self._optimizer.learning_rates(batches))
+        self._callbacks.tell("on_rates", rates, batches)
+        return rates
 
     def _accumulated(self) -> int:
         """How many batches of the present step have been seen."""
@@ -194,7 +201,7 @@ class Fit:
         session.push()
         result = session.run_epochs(
             segment.data, batch_size=size, epochs=1, shuffle=False, seed=self._plan.seed, first_epoch=epoch,
-            learning_rates=np.asarray(self._optimizer.learning_rates(segment.batches)), accumulated=self._accumulated(),
+            learning_rates=self._rates(segment.batches), accumulated=self._accumulated(),
         )  # fmt: skip
         session.pull()
         self._optimizer.batches += len(result.logs) * segment.batches

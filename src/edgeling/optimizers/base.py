@@ -269,6 +269,12 @@ class Optimizer(Configurable, NeverCalled):
             **{key: getattr(self, key) for key in self.arguments},
         }
 
+    def like(self, learning_rate: Any) -> Self:
+        """One of the same kind and settings with another rate, that has done no step."""
+        made = copy(self)
+        made._learning_rate, made.batches, made._by_hand = _rate(learning_rate), 0, Steps()
+        return made
+
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Optimizer:
         """The inverse of :meth:`get_config`; what is not supported must be switched off."""

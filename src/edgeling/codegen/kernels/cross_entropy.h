@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cross-entropies of the probabilities that a sigmoid or softmax made of logits, from both, and their gradients.
+/* Cross-entropies and the Kullback-Leibler divergence of the probabilities that a sigmoid or softmax made of logits,
+ * from both, and their gradients.
  *
  * truth, logits, probability, gradient: [rows,columns]; of sparse classes truth is [rows,1], a class number.
  * y, d_rows: [rows]. gradient may be probability. NaN gives NaN.
@@ -11,14 +12,17 @@
 
 #include "loss.h"
 
+EDGELING_KERNEL float edgeling_binary_entropy(float t, float logit, float p) {
+    return (edgeling_maximum(logit, 0.0f) - t * logit) - edgeling_log(edgeling_maximum(p, 1.0f - p));
+}
+
 EDGELING_KERNEL void edgeling_binary_cross_entropy_loss(
     int rows, int columns, float smoothing, const float *EDGELING_RESTRICT truth, const float *EDGELING_RESTRICT logits,
     const float *EDGELING_RESTRICT probability, float *EDGELING_RESTRICT y) {
     for (int row = 0; row < rows; row++) {
         float sum = 0.0f;
         for (int i = row * columns; i < (row + 1) * columns; i++) {
-            const float t = edgeling_smooth_binary(truth[i], smoothing), p = probability[i];
-            sum += (edgeling_maximum(logits[i], 0.0f) - t * logits[i]) - edgeling_log(edgeling_maximum(p, 1.0f - p));
+            sum += edgeling_binary_entropy(edgeling_smooth_binary(truth[i], smoothing), logits[i], probability[i]);
         }
         y[row] = sum / (float)columns;
     }
@@ -62,6 +66,41 @@ EDGELING_KERNEL void edgeling_categorical_cross_entropy_gradient(
         for (int c = 0; c < columns; c++) {
             const float of_class = edgeling_class_truth(sparse, smoothing, columns, t, c);
             gradient[c] = d_rows[row] * (probability[c] * weight - of_class);
+        }
+    }
+}
+
+EDGELING_KERNEL float edgeling_kl_truth(float t) { return edgeling_clip_value(t, EDGELING_EPSILON, 1.0f); }
+
+/* binary: of sigmoids, each by itself; else of a softmax. */
+EDGELING_KERNEL void edgeling_kl_logits_loss(
+    int rows, int columns, int binary, const float *EDGELING_RESTRICT truth, const float *EDGELING_RESTRICT logits,
+    const float *EDGELING_RESTRICT probability, float *EDGELING_RESTRICT y) {
+    for (int row = 0; row < rows; row++, truth += columns, logits += columns, probability += columns) {
+        const float largest = edgeling_largest(columns, logits);
+        const float log_p = edgeling_log(edgeling_largest(columns, probability));
+        float loss = 0.0f;
+        for (int c = 0; c < columns; c++) {
+            const float t = edgeling_kl_truth(truth[c]);
+            const float below = binary ? edgeling_binary_entropy(1.0f, logits[c], probability[c])
+                                       : (largest - logits[c]) - log_p;
+            loss += t * (edgeling_log(t) + below);
+        }
+        y[row] = loss;
+    }
+}
+
+EDGELING_KERNEL void edgeling_kl_logits_gradient(
+    int rows, int columns, int binary, const float *EDGELING_RESTRICT d_rows, const float *EDGELING_RESTRICT truth,
+    const float *probability, float *gradient) {
+    for (int row = 0; row < rows; row++, truth += columns, probability += columns, gradient += columns) {
+        float sum = 0.0f;
+        for (int c = 0; c < columns; c++) {
+            sum += edgeling_kl_truth(truth[c]);
+        }
+        for (int c = 0; c < columns; c++) {
+            const float t = edgeling_kl_truth(truth[c]);
+            gradient[c] = d_rows[row] * (probability[c] * (binary ? t : sum) - t);
         }
     }
 }
