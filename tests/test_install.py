@@ -60,7 +60,7 @@ def test_the_readmes_first_command_brings_the_compiler_and_the_emulators() -> No
     extras = PROJECT["optional-dependencies"]
     assert {"ziglang", "unicorn", "wasmtime", "pyelftools"} <= needed(extras["targets"])
     readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
-    assert '.venv/bin/pip install ".[targets,tables]" && .venv/bin/edgeling demo' in readme
+    assert '.venv/bin/pip install ".[targets]" && .venv/bin/edgeling demo' in readme
 
 
 @pytest.fixture
