@@ -11,6 +11,7 @@ one answer. ``edgeling.build`` measures flash, memory and instructions.
     mobilenet_v2                pictures                     Sandler et al., "MobileNetV2", 2018
     resnet8                     small pictures               MLPerf Tiny; He et al., 2016
     temporal_cnn                windows of sensors           Bai, Kolter, Koltun, 2018
+    gru                         windows of sensors           Cho et al., 2014
     tiny_transformer            windows of sensors           Vaswani et al., 2017
     dense_autoencoder           anomalies in features        MLPerf Tiny
     convolutional_autoencoder   anomalies in pictures
@@ -25,6 +26,7 @@ from typing import Any
 from edgeling.checking import number, whole
 from edgeling.errors import UnsupportedError
 from edgeling.layers import (
+    GRU,
     Activation,
     Add,
     BatchNormalization,
@@ -53,6 +55,7 @@ BUDGETS: Mapping[str, tuple[int, int]] = {
     "mobilenet_v2": (412_770, 10_656_688),
     "resnet8": (78_426, 12_501_632),
     "temporal_cnn": (10_726, 1_278_144),
+    "gru": (4_038, 467_136),
     "tiny_transformer": (11_910, 983_232),
     "dense_autoencoder": (269_992, 264_192),
     "convolutional_autoencoder": (3_141, 501_760),
@@ -172,6 +175,27 @@ def temporal_cnn(
         same = x.row[-1] == filters
         x = Add()([x if same else Conv1D(filters, 1)(x), y])
     return Model(given, _classified(GlobalAveragePooling1D()(x), classes), name=name)
+
+
+def gru(
+    input_shape: Shape = (128, 6), classes: int = 6, units: Sequence[int] = (32,), dropout: float = 0.1,
+    name: str = "gru",
+) -> Model:  # fmt: skip
+    """Gated recurrent units, whose memory on a device does not grow with the steps: [steps, channels] to classes.
+
+    Args:
+        units: of each layer; the last one's mean over the steps is what classes are told by.
+        dropout: the share of its numbers that is left out while it trains.
+
+    Raises:
+        UnsupportedError: no layer, units that are not whole.
+    """
+    given = x = Input(tuple(input_shape))
+    if not units:
+        raise UnsupportedError("there is a layer of units", received="units=()", remedy="units=(32,)")
+    for each in units:
+        x = GRU(each, return_sequences=True)(x)
+    return Model(given, _classified(Dropout(dropout)(GlobalAveragePooling1D()(x)), classes), name=name)
 
 
 def tiny_transformer(

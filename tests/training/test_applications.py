@@ -26,6 +26,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "mobilenet_v2": {"input_shape": (32, 32, 1), "alpha": 0.1},
     "resnet8": {"input_shape": (8, 8, 2), "filters": 4},
     "temporal_cnn": {"input_shape": (16, 3), "filters": 8, "blocks": 2},
+    "gru": {"input_shape": (16, 3), "units": (8,)},
     "tiny_transformer": {"input_shape": (16, 3), "width": 8},
     "dense_autoencoder": {"input_shape": (12,), "hidden": (8,), "code": 3},
     "convolutional_autoencoder": {"input_shape": (8, 12, 1), "code": 2},
@@ -47,7 +48,8 @@ def test_it_takes_what_it_is_said_to_take(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["mlp", "ds_cnn", "temporal_cnn", "tiny_transformer", "dense_autoencoder", "convolutional_autoencoder"]
+    "name",
+    ["mlp", "ds_cnn", "temporal_cnn", "gru", "tiny_transformer", "dense_autoencoder", "convolutional_autoencoder"],
 )
 def test_it_learns(name: str) -> None:
     """Its loss on the rows it learns from falls: of a network whose parts do not meet it would not."""

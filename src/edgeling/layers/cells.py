@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cells of recurrent layers: one step of a sequence, traced as the body of a loop.
 
-What does not depend on the step before is computed for all steps at once, before the loop; what the loop reads of it
-are slices (:class:`StepSequence`).
+While training, what does not depend on the step before is computed for all steps at once, before the loop; what the
+loop reads of it are slices (:class:`StepSequence`). Where nobody trains it is computed in the loop, so that memory does
+not grow with the steps.
 """
 
 from __future__ import annotations
@@ -171,7 +172,11 @@ class Cell(Layer):
         """Say what the loop reads: append to ``steps.sequences`` and ``steps.captured``."""
         tracer = steps.tracer
         self.penalize(tracer)
-        steps.sequences.append(self._projected(steps))
+        if tracer.training:
+            steps.sequences.append(self._projected(steps))
+        else:
+            steps.sequences.append(steps.value)
+            steps.captured += [tracer.value(self.kernel), self.input_bias(tracer)]
         steps.captured += self._recurrent_kernels(tracer)
         if tracer.training and self.recurrent_dropout:
             masks = range(self.gates)
@@ -181,6 +186,11 @@ class Cell(Layer):
     def input_bias(self, tracer: Tracer) -> str:
         """What is added to the products of the inputs."""
         return tracer.value(self.bias) if self.bias else no_bias(tracer, self.gates * self.units)
+
+    def read_step(self, b: GraphBuilder, training: bool, slices: Read, captured: Read) -> str:
+        """``x @ kernel + bias`` of a step, in a loop's body."""
+        x = slices()
+        return x if training else b.add("dense", x, captured(), captured())
 
     def _projected(self, steps: StepSequence) -> str:
         """``x @ kernel + bias`` of all steps. Where states are dropped too, each gate drops features of its own."""
@@ -216,10 +226,12 @@ class Cell(Layer):
         products = [b.add("matmul", states, kernel) for states, kernel in zip(kept, kernels, strict=True)]
         return products[0] if self.gates == 1 else b.add("concatenate", *products)
 
-    def step(
-        self, b: GraphBuilder, states: Sequence[str], training: bool, slices: Read, captured: Read
-    ) -> tuple[str, ...]:  # fmt: skip
-        """The states after a step, in a loop's body; the first is what it gives."""
+    def step(self, b: GraphBuilder, x: str, states: Sequence[str], training: bool, captured: Read) -> tuple[str, ...]:
+        """The states after a step, in a loop's body; the first is what it gives.
+
+        Args:
+            x: what :meth:`read_step` gave.
+        """
         raise NotImplementedError
 
     def both(self) -> dict[str, Any]:
@@ -278,10 +290,8 @@ class SimpleRNNCell(Cell):
             units, activation, "linear", use_bias, kernel_initializer, recurrent_initializer, bias_initializer, **kwargs
         )
 
-    def step(
-        self, b: GraphBuilder, states: Sequence[str], training: bool, slices: Read, captured: Read
-    ) -> tuple[str, ...]:  # fmt: skip
-        total = b.add("add", slices(), self.product_of_state(b, states[0], training, captured))
+    def step(self, b: GraphBuilder, x: str, states: Sequence[str], training: bool, captured: Read) -> tuple[str, ...]:
+        total = b.add("add", x, self.product_of_state(b, states[0], training, captured))
         return (self.activation.trace(b, total),)
 
 
@@ -316,12 +326,10 @@ class LSTMCell(Cell):
         parts = [self.bias_initializer((self.units,)), np.ones(self.units), self.bias_initializer((2 * self.units,))]
         return np.concatenate(parts).astype(np.float32)
 
-    def step(
-        self, b: GraphBuilder, states: Sequence[str], training: bool, slices: Read, captured: Read
-    ) -> tuple[str, ...]:  # fmt: skip
+    def step(self, b: GraphBuilder, x: str, states: Sequence[str], training: bool, captured: Read) -> tuple[str, ...]:
         h, c = states
         product = self.product_of_state(b, h, training, captured)
-        return b.add_many("lstm_gates", slices(), product, c, **self.both())[:2]
+        return b.add_many("lstm_gates", x, product, c, **self.both())[:2]
 
 
 class GRUCell(Cell):
@@ -373,23 +381,18 @@ class GRUCell(Cell):
         b, (kernel,) = tracer.builder, kernels
         return [b.add("slice", kernel, begin=(0, 0), shape=(self.units, 2 * self.units)), columns(b, kernel, 2, 3)]
 
-    def step(
-        self, b: GraphBuilder, states: Sequence[str], training: bool, slices: Read, captured: Read
-    ) -> tuple[str, ...]:  # fmt: skip
+    def step(self, b: GraphBuilder, x: str, states: Sequence[str], training: bool, captured: Read) -> tuple[str, ...]:
         (h,) = states
         if not self.reset_after:
-            return self._reset_before(b, h, training, slices, captured)
+            return self._reset_before(b, x, h, training, captured)
         if training and self.recurrent_dropout:
             product = self.product_of_state(b, h, training, captured)
             product = b.add("add", product, captured())
         else:
             product = b.add("dense", h, captured(), captured())
-        return b.add_many("gru_gates", slices(), product, h, **self.both())[:1]
+        return b.add_many("gru_gates", x, product, h, **self.both())[:1]
 
-    def _reset_before(
-        self, b: GraphBuilder, h: str, training: bool, slices: Read, captured: Read
-    ) -> tuple[str, ...]:  # fmt: skip
-        x = slices()
+    def _reset_before(self, b: GraphBuilder, x: str, h: str, training: bool, captured: Read) -> tuple[str, ...]:
         if training and self.recurrent_dropout:
             kernels = [captured() for _ in range(3)]
             *kept, last = [b.add("multiply", h, captured()) for _ in range(3)]

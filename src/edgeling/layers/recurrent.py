@@ -35,11 +35,12 @@ class RNN(Layer):
         unroll: changes nothing: loops stay loops.
         zero_output_for_mask: give zeros at masked steps, else what was given before.
 
-    A call takes ``initial_state``: a list of values to begin with, zeros if there is none.
+    A call takes ``initial_state``: a list of values to begin with, zeros if there is none; and ``mask``, [rows, steps]:
+    the steps that count are not 0 there. Without it those count that its input's own mask says.
     """
 
     supports_masking = False  # what masks what it gives it says itself
-    takes_arguments = ("initial_state",)
+    takes_arguments = ("initial_state", "mask")
     arguments: ClassVar[tuple[str, ...]] = ("cell", *_SWITCHES)
     ignored = frozenset({"dtype", "time_major", "use_cudnn", "implementation"})
 
@@ -102,7 +103,7 @@ class RNN(Layer):
 
     def output_rows_of(self, rows: Sequence[Shape], arguments: Any = None) -> tuple[Shape, ...]:
         """The output's, then those of the states."""
-        self._require_states(rows[1:])
+        self._require_states(states_told(self.name, rows, arguments))
         states = [(size,) for size in self.cell.state_sizes] if self.return_state else []
         return (self.output_shape_of(rows[0]), *states)
 
@@ -114,19 +115,19 @@ class RNN(Layer):
                 remedy="a value for each state",
             )  # fmt: skip
 
-    def trace(self, tracer: Tracer, x: Any, initial_state: Any = None) -> Any:
+    def trace(self, tracer: Tracer, x: Any, initial_state: Any = None, mask: Any = None) -> Any:
         if isinstance(x, (list, tuple)):
             x, *initial_state = x
-        output, states = self.run(tracer, x, _listed(initial_state))
+        output, states = self.run(tracer, x, _listed(initial_state), counting(tracer, x, mask))
         if self.go_backwards and self.return_sequences:
             output = tracer.builder.add("reverse", output, axis=1)
         mask = tracer.mask_of(x) if self.return_sequences else ""
         tracer.masked(output, mask)
         return [output, *states] if self.return_state else output
 
-    def run(self, tracer: Tracer, x: str, initial: Sequence[str]) -> tuple[str, list[str]]:
+    def run(self, tracer: Tracer, x: str, initial: Sequence[str], mask: str) -> tuple[str, list[str]]:
         """The output, steps in the order of the input's, and the last states."""
-        b, mask = tracer.builder, tracer.mask_of(x)
+        b = tracer.builder
         steps = StepSequence.of(tracer, x)
         if mask and not steps.axis:
             mask = b.add("transpose", mask, permutation=(1, 0))
@@ -172,6 +173,30 @@ class RNN(Layer):
         if "cell" not in cls.arguments or isinstance(config.get("cell"), Configurable):
             return super().from_config(config)
         return super().from_config({**config, "cell": cell_of(config.get("cell"))})
+
+
+def states_told(layer: str, rows: Sequence[Shape], arguments: Any) -> list[Shape]:
+    """The shapes of one row of the states that a call is told to begin with.
+
+    Raises:
+        UnsupportedError: it is told a mask that does not say of each step whether it counts.
+    """
+    places: tuple[Any, ...] = arguments[0] if arguments else ()
+    mask = arguments[1].get("mask", places[2] if len(places) > 2 else None) if arguments else None
+    at = getattr(mask, "index", -1)
+    if mask is not None and (at < 1 or rows[at] != rows[0][:1]):
+        raise UnsupportedError(
+            f"a mask of layer {layer!r} has rows of shape {rows[0][:1]}: a number for each step",
+            received=str(rows[at]) if at > 0 else repr(mask), remedy="Input((steps,)), 1 where a step counts",
+        )  # fmt: skip
+    return [row for place, row in enumerate(rows) if place not in (0, at)]
+
+
+def counting(tracer: Tracer, x: str, mask: Any) -> str:
+    """Which steps count: 1 where the mask that a call is told is not 0, else as the input's own mask says."""
+    if mask is None:
+        return tracer.mask_of(x)
+    return tracer.builder.add("compare", mask, tracer.number(0.0))
 
 
 def _listed(value: Any) -> list[str]:
@@ -226,7 +251,8 @@ class _Loop:
         captured = iter([b.input(f"given_{i}", outer.type_of(v).shape) for i, v in enumerate(self._steps.captured)])
         reading = iter(slices)
         training = self._steps.tracer.training
-        following = self._cell.step(b, states, training, lambda: next(reading), lambda: next(captured))
+        x = self._cell.read_step(b, training, lambda: next(reading), lambda: next(captured))
+        following = self._cell.step(b, x, states, training, lambda: next(captured))
         output = following[0]
         if self._mask:
             counts = b.add("reshape", slices[-1], shape=(self._steps.rows, 1))

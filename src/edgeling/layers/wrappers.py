@@ -11,7 +11,7 @@ from edgeling.configurable import serialize
 from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.layers.base import Layer, Shape
-from edgeling.layers.recurrent import RNN
+from edgeling.layers.recurrent import RNN, counting, states_told
 from edgeling.network.tracing import Tracer
 
 _ALL = 1 << 16  # weights: more than any layer has
@@ -43,7 +43,7 @@ class Bidirectional(Layer):
         backward_layer: the one that goes backwards; a copy of the other with new weights if there is none.
     """
 
-    takes_arguments = ("initial_state",)
+    takes_arguments = ("initial_state", "mask")
     arguments: ClassVar[tuple[str, ...]] = ("layer", "merge_mode", "backward_layer")
 
     def __init__(
@@ -123,21 +123,22 @@ class Bidirectional(Layer):
         """The outputs', then those of the states, the forward layer's first."""
         both = (self.forward_layer, self.backward_layer)
         sizes = [(size,) for each in both for size in each.cell.state_sizes]
-        if len(rows) > 1 and list(rows[1:]) != sizes:
+        told = states_told(self.name, rows, arguments)
+        if told and told != sizes:
             raise UnsupportedError(
-                f"layer {self.name!r} begins with states of shapes {sizes}", received=str(list(rows[1:])),
+                f"layer {self.name!r} begins with states of shapes {sizes}", received=str(told),
                 remedy="a value for each state, the forward layer's first",
             )  # fmt: skip
         return (*self._outputs(rows[0]), *(sizes if self.return_state else ()))
 
-    def trace(self, tracer: Tracer, x: Any, initial_state: Any = None) -> Any:
+    def trace(self, tracer: Tracer, x: Any, initial_state: Any = None, mask: Any = None) -> Any:
         b = tracer.builder
         if isinstance(x, (list, tuple)):
             x, *initial_state = x
         given = list(initial_state or ())
-        half = len(given) // 2
-        one, states = self.forward_layer.run(tracer, x, given[:half])
-        other, more = self.backward_layer.run(tracer, x, given[half:])
+        half, counts = len(given) // 2, counting(tracer, x, mask)
+        one, states = self.forward_layer.run(tracer, x, given[:half], counts)
+        other, more = self.backward_layer.run(tracer, x, given[half:], counts)
         if self.forward_layer.go_backwards and self.return_sequences:  # as in Keras: both in the other order
             one, other = b.add("reverse", one, axis=1), b.add("reverse", other, axis=1)
         outputs = [one, other] if self.merge_mode is None else [self._merged(b, one, other, tracer)]

@@ -3,6 +3,7 @@
 #ifndef EDGELING_MATMUL_LARGE_H
 #define EDGELING_MATMUL_LARGE_H
 
+#include "load_multiple.h"
 #include "matmul.h"
 #include "tile.h"
 
@@ -46,13 +47,55 @@ EDGELING_KERNEL void edgeling_matmul_panels(
     }
 }
 
+#define EDGELING_MATMUL_BLOCK 8 /* neighbouring sums that registers hold where there are no vectors */
+
+/* y [block] = a [k] times as many columns of b [k,n] */
+EDGELING_KERNEL void edgeling_matmul_block(
+    int block, int k, int n, const float *EDGELING_RESTRICT a, const float *EDGELING_RESTRICT b,
+    float *EDGELING_RESTRICT y) {
+    float sum[EDGELING_MATMUL_BLOCK];
+    EDGELING_UNROLL
+    for (int c = 0; c < block; c++) {
+        sum[c] = 0.0f;
+    }
+#ifdef EDGELING_LOADS_MULTIPLE
+    const int is_done = edgeling_add_products(block, k, n, a, b, sum);
+#else
+    const int is_done = 0;
+#endif
+    for (int p = 0; p < k && is_done == 0; p++) {
+        EDGELING_UNROLL
+        for (int c = 0; c < block; c++) {
+            sum[c] += a[p] * b[p * n + c];
+        }
+    }
+    EDGELING_UNROLL
+    for (int c = 0; c < block; c++) {
+        y[c] = sum[c];
+    }
+}
+
+EDGELING_KERNEL void edgeling_matmul_blocks(
+    int m, int k, int n, const float *EDGELING_RESTRICT a, const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT y)
+    {
+    const int whole = n - n % EDGELING_MATMUL_BLOCK;
+    for (int row = 0; row < m; row++) {
+        for (int c = 0; c < whole; c += EDGELING_MATMUL_BLOCK) {
+            edgeling_matmul_block(EDGELING_MATMUL_BLOCK, k, n, a + row * k, b + c, y + row * n + c);
+        }
+        for (int c = whole; c < n; c++) {
+            edgeling_matmul_block(1, k, n, a + row * k, b + c, y + row * n + c);
+        }
+    }
+}
+
 EDGELING_KERNEL void edgeling_matmul_large(
     int m, int k, int n, const float *EDGELING_RESTRICT a, const float *EDGELING_RESTRICT b, float *EDGELING_RESTRICT y)
     {
     if (EDGELING_LANES > 1) {
         edgeling_matmul_straight(m, k, n, k, 1, a, b, y);
     } else {
-        edgeling_matmul(m, k, n, a, b, y);
+        edgeling_matmul_blocks(m, k, n, a, b, y);
     }
 }
 
