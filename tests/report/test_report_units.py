@@ -8,10 +8,10 @@ import math
 import numpy as np
 import pytest
 
+from edgeling.markup import Markup, element, escape
 from edgeling.report import units
 from edgeling.report.charts import typeset
 from edgeling.report.diagrams import confusion
-from edgeling.report.markup import Markup, element, escape
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,11 @@ class History(Callback):
         for key, value in (logs or {}).items():
             self.history.setdefault(key, []).append(value)
 
+    def _repr_html_(self) -> str:
+        from edgeling.notebook.cards import history_card
+
+        return history_card(self.history)
+
     def extend(self, first_epoch: int, logs: Mapping[str, Sequence[float]]) -> None:
         """As ``on_epoch_end`` for several epochs in a row, whose logs come by name: one value an epoch."""
         for key, values in logs.items():

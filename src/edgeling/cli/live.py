@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from edgeling.callbacks import Callback
 from edgeling.cli.terminal import console, one_line, sparkline
+from edgeling.markup import printable
 from edgeling.report import units
-from edgeling.report.markup import printable
 from edgeling.workflow.progress import Progress, Stage
 
 if TYPE_CHECKING:

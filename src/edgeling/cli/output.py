@@ -18,7 +18,7 @@ import typer
 
 from edgeling.errors import PAGE, EdgelingError
 from edgeling.files.strict_json import finite
-from edgeling.report.markup import printable
+from edgeling.markup import printable
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output; all else on standard error.")]
 Seed = Annotated[

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from edgeling.report.markup import printable
+from edgeling.markup import printable
 
 _WIDE = ("\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}", "\N{FULLWIDTH HYPHEN-MINUS}")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\N{FULLWIDTH COMMERCIAL AT}", *_WIDE)

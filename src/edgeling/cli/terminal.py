@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import IO, TYPE_CHECKING, cast
 
-from edgeling.report.markup import printable
+from edgeling.markup import printable
 
 if TYPE_CHECKING:
     from rich.console import Console

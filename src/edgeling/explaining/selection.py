@@ -68,6 +68,17 @@ class ColumnSelection:
     precision: str
     warnings: tuple[str, ...] = ()
 
+    def _repr_html_(self) -> str:
+        from edgeling.notebook.cards import card, figures
+
+        rows = [
+            (f"{len(step.columns)}{' ✓' * (i == self.chosen)}", ", ".join(step.columns),
+             f"{step.mean:.3f} ± {step.std:.3f}", *(f"{n:,}" if n else "" for n in (step.flash_bytes, step.instructions)))
+            for i, step in enumerate(self.steps)
+        ]  # fmt: skip
+        table = figures(("", "columns", self.metric, "flash B", "instructions"), rows, texts=2)
+        return card(f"{self.name}: how few columns suffice for {self.answer}", table, *self.warnings)
+
     @property
     def best(self) -> int:
         """Position of the step with the best mean; of equals the smaller."""

@@ -10,6 +10,8 @@ from typing import Any
 
 from edgeling.checking import number, whole
 from edgeling.errors import UnsupportedError
+from edgeling.notebook.cards import progress_card
+from edgeling.notebook.live import Output, in_notebook
 
 _REFRESH_PER_SECOND = 12
 
@@ -27,11 +29,14 @@ def _short(value: Any) -> str:
 
 
 class Display:
-    """The progress of a fit: a live line on a terminal, else (and with ``verbose=2``) a line an epoch."""
+    """The progress of a fit: a live line on a terminal or in a notebook; else, and with ``verbose=2``, a line each."""
 
     def __init__(self, verbose: int, first_epoch: int, last_epoch: int) -> None:
-        self._last, self._progress = last_epoch, None
-        if verbose == 1 and sys.stdout.isatty():
+        self._last, self._progress, self._output = last_epoch, None, None
+        if verbose == 1 and in_notebook():
+            self._told = f"Epoch {first_epoch:,}/{last_epoch:,}  compiling"
+            self._output, self._share = Output(progress_card(self._told, 0.0)), 0.0
+        elif verbose == 1 and sys.stdout.isatty():
             self._progress = self._live(first_epoch, last_epoch)
 
     def _live(self, first_epoch: int, last_epoch: int) -> Any:
@@ -50,6 +55,10 @@ class Display:
         if self._progress:
             self._progress.update(self._task, completed=epoch + 1, logs=numbers(logs))
             return
+        if self._output:
+            self._told, self._share = f"Epoch {epoch + 1:,}/{self._last:,}  {numbers(logs)}", (epoch + 1) / self._last
+            self._output.show(progress_card(self._told, self._share), last=False)
+            return
         width = len(str(self._last))
         print(f"Epoch {epoch + 1:{width}}/{self._last}  {steps} steps in {_duration(seconds)}  {numbers(logs)}")
 
@@ -57,6 +66,8 @@ class Display:
         """Leave the last state on the screen."""
         if self._progress:
             self._progress.stop()
+        if self._output:
+            self._output.show(progress_card(self._told, self._share))
 
 
 def _duration(seconds: float) -> str:

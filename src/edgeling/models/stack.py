@@ -442,6 +442,11 @@ class Stack(Layer):
         layers = shown_layers(self._layers, layer_range)
         print_summary(self, layers, print_fn, line_length, positions, show_trainable)
 
+    def _repr_html_(self) -> str:
+        from edgeling.models.shown import model_card
+
+        return model_card(self)
+
     def get_config(self) -> dict[str, Any]:
         """Keras's configuration, as its model files hold it."""
         described = [{**in_model_files(x), **_build_config(x)} for x in self.chain]

@@ -13,8 +13,8 @@ import numpy as np
 
 from edgeling.data.probabilities import Curve
 from edgeling.graph.types import Array
+from edgeling.markup import Markup, element, join
 from edgeling.report import units
-from edgeling.report.markup import Markup, element, join
 from edgeling.report.scales import Scale, covering, histogram, linear, logarithmic, tick_text
 
 WIDTH, HEIGHT = 440, 260

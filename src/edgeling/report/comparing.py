@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgeling.markup import Markup, element, join
 from edgeling.report import units
 from edgeling.report.charts import drawing
 from edgeling.report.diagrams import NAME_WIDTH, ROW, WIDTH, row_name, whisker_bar
-from edgeling.report.markup import Markup, element, join
 from edgeling.report.parts import figure, pair, paragraph, plural, section, table
 
 

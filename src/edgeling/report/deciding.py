@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from edgeling.data.probabilities import Calibration
 from edgeling.data.scores import ClassScore
+from edgeling.markup import Markup, element
 from edgeling.report import charts, units
 from edgeling.report.content import Content, Evaluation
-from edgeling.report.markup import Markup, element
 from edgeling.report.parts import figure, listing, pair, paragraph, section, table
 
 _SHOWN = ("balanced_accuracy", "f1_macro", "accuracy", "roc_auc", "average_precision", "log_loss",

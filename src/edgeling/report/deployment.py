@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+from edgeling.markup import Markup, element
 from edgeling.report import diagrams, units
 from edgeling.report.charts import typeset
 from edgeling.report.content import Content, Deployment, LayerSummary, NetworkSummary
-from edgeling.report.markup import Markup, element
 from edgeling.report.parts import figure, pair, paragraph, plural, section, table
 
 

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+from edgeling.markup import Markup, element
 from edgeling.report.content import Content
-from edgeling.report.markup import Markup, element
 from edgeling.report.parts import section, strong
 
 _MARKS = {"error": "Wrong", "warning": "Could be better", "hint": "Worth knowing"}

@@ -10,9 +10,9 @@ import numpy as np
 
 from edgeling.explaining import PermutationImportance
 from edgeling.graph.types import Array
+from edgeling.markup import Markup, element, join
 from edgeling.report import units
 from edgeling.report.charts import drawing, text, typeset
-from edgeling.report.markup import Markup, element, join
 
 WIDTH = 440
 NAME_WIDTH, NAME_LENGTH = 128, 19

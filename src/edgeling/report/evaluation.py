@@ -9,9 +9,9 @@ import numpy as np
 
 from edgeling.data.probabilities import Calibration, Curve
 from edgeling.data.scores import ClassScore
+from edgeling.markup import Markup, element
 from edgeling.report import charts, diagrams, units
 from edgeling.report.content import Content, Evaluation
-from edgeling.report.markup import Markup, element
 from edgeling.report.parts import figure, listing, pair, paragraph, plural, section, table
 
 MAX_MATRIX_CLASSES = 60

@@ -7,9 +7,9 @@ import numpy as np
 
 from edgeling.explaining.findings import Change, ColumnCurve, ColumnFindings, RowFindings
 from edgeling.graph.types import Array
+from edgeling.markup import Markup, element, join
 from edgeling.report import charts, pushes, units
 from edgeling.report.content import Content
-from edgeling.report.markup import Markup, element, join
 from edgeling.report.parts import figure, listing, pair, paragraph, plural, section, table
 
 MOST_LINES, MOST_BARS, MOST_PAIRS, MOST_THIN = 6, 12, 5, 30

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edgeling.markup import Markup, element, join
 from edgeling.report import units
 from edgeling.report.charts import typeset
 from edgeling.report.content import Content, Deployment
-from edgeling.report.markup import Markup, element, join
 from edgeling.report.parts import listing, paragraph, plural, strong
 
 _SIGNS = {

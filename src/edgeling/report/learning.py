@@ -9,9 +9,9 @@ import numpy as np
 
 from edgeling.explaining import PermutationImportance
 from edgeling.graph.types import Array
+from edgeling.markup import Markup, element, join
 from edgeling.report import charts, diagrams, units
 from edgeling.report.content import ColumnSummary, Content, DataSummary, TrainingSummary
-from edgeling.report.markup import Markup, element, join
 from edgeling.report.parts import figure, listing, pair, paragraph, plural, section, table
 
 MAX_CLASS_BARS = 30

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from importlib import resources
 
+from edgeling.markup import Markup, element, join
 from edgeling.report import deciding, deployment, diagnosing, evaluation, explaining, learning, selecting
 from edgeling.report.comparing import comparison_section
 from edgeling.report.content import Content
 from edgeling.report.headline import headline
-from edgeling.report.markup import Markup, element, join
 from edgeling.report.tuning import search_section
 
 
@@ -35,6 +35,17 @@ def render(content: Content) -> str:
         "body", headline(content), element("main", *(build(content) for build in sections)), _footer(content)
     )
     return f"<!DOCTYPE html>\n{element('html', _head(content), body, lang='en')}\n"
+
+
+class Report(Content):
+    """A content that a notebook shows as its page."""
+
+    def _repr_html_(self) -> str:
+        style = "width:100%;height:36em;border:1px solid rgba(128,128,128,0.4)"
+        return element("iframe", srcdoc=render(self), sandbox="", style=style, title=f"{self.name}: report")
+
+    def __repr__(self) -> str:
+        return f"<report on {self.name}: a page in a notebook>"
 
 
 def _comparison(content: Content) -> Markup | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from edgeling.report.markup import Markup, element
+from edgeling.markup import Markup, element
 
 Cell = str | Markup | None
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from edgeling.explaining.findings import RowFindings
 from edgeling.graph.types import Array
+from edgeling.markup import Markup, element, join
 from edgeling.report import units
 from edgeling.report.charts import drawing, text, typeset
-from edgeling.report.markup import Markup, element, join
 
 WIDTH, NAMES, FIGURES, ROW = 440, 176, 62, 26
 MOST_STEPS = 12

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from edgeling.explaining.selection import ColumnSelection
+from edgeling.markup import Markup, element, join
 from edgeling.report import charts, units
 from edgeling.report.content import Content
-from edgeling.report.markup import Markup, element, join
 from edgeling.report.parts import figure, listing, paragraph, plural, section, strong, table
 
 

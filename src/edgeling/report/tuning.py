@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from edgeling.markup import Markup, join
 from edgeling.report import units
 from edgeling.report.charts import front_chart
-from edgeling.report.markup import Markup, join
 from edgeling.report.parts import figure, pair, paragraph, plural, section, strong, table
 
 

@@ -89,6 +89,11 @@ class Proof(OnTarget):
     compiler: str = ""
     compiler_flags: str = ""
 
+    def _repr_html_(self) -> str:
+        from edgeling.toolchain.shown import proof_card
+
+        return proof_card(type(self).__name__, self)
+
 
 def prove(
     program: Program,

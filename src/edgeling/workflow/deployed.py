@@ -37,6 +37,11 @@ class DeployedGraph:
     details: Mapping[str, Any] = field(default_factory=dict)
     shipped: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
 
+    def _repr_html_(self) -> str:
+        from edgeling.workflow.shown import deployed_card
+
+        return deployed_card(self)
+
     @property
     def name(self) -> str:
         """The program's name, a C identifier."""

@@ -51,6 +51,11 @@ class Predictions:
     reasons: Array = field(default_factory=lambda: np.empty(0, object))
     strange: Mapping[str, Strange] = field(default_factory=dict)
 
+    def _repr_html_(self) -> str:
+        from edgeling.workflow.shown import predictions_card
+
+        return predictions_card(self)
+
     @property
     def unanswered(self) -> Array:
         """int [n]: which rows have no answer."""
@@ -79,6 +84,11 @@ class Explanation:
     rows: int
     metrics: Mapping[str, Any]
     importance: PermutationImportance
+
+    def _repr_html_(self) -> str:
+        from edgeling.workflow.shown import explanation_card
+
+        return explanation_card(self)
 
 
 def _require_answerable(reasons: Array) -> None:
@@ -110,6 +120,11 @@ class Pipeline:
     model_config: Mapping[str, Any] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     shipped: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
+
+    def _repr_html_(self) -> str:
+        from edgeling.workflow.shown import pipeline_card
+
+        return pipeline_card(self)
 
     @property
     def name(self) -> str:

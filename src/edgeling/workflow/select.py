@@ -32,6 +32,7 @@ from edgeling.toolchain.tools import require_tools
 from edgeling.workflow.deploy import PROOF_ROWS, deployable, identifier
 from edgeling.workflow.division import Division, asked_roles, divided
 from edgeling.workflow.fitting import fit_network
+from edgeling.workflow.notebook_progress import usual_progress
 from edgeling.workflow.pipeline import interface_for, shares, whole_graph
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
@@ -95,7 +96,7 @@ def select(
     )  # fmt: skip
     name = identifier(table_stem(data) if isinstance(data, str | PurePath) else "model")
     how = Reading(**reading)  # type: ignore[arg-type]
-    return _select(data, target, name, settings, how, chip, precision, splits, progress or Progress())
+    return _select(data, target, name, settings, how, chip, precision, splits, progress or usual_progress())
 
 
 def _select(

@@ -33,6 +33,7 @@ from edgeling.workflow.division import Division, asked_roles, divided, judged
 from edgeling.workflow.findings import column_findings
 from edgeling.workflow.fitting import Fitted
 from edgeling.workflow.learn import Learned, learn
+from edgeling.workflow.notebook_progress import usual_progress
 from edgeling.workflow.pipeline import Pipeline, interface_for, main_metric, whole_graph
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
@@ -78,6 +79,11 @@ class Trained:
     uncorrected: Array | None = None
     findings: tuple[Finding, ...] = ()
     search: SearchSummary | None = None
+
+    def _repr_html_(self) -> str:
+        from edgeling.workflow.shown import trained_card
+
+        return trained_card(self)
 
     @property
     def fitted(self) -> Fitted:
@@ -134,7 +140,7 @@ def train(
         data: a file by its path, a pandas or polars DataFrame, a dict of columns, or an array [rows, columns].
         target: the name of the column to predict; or its values, one a row.
         name: of the program; by default the file's.
-        progress: is told of every stage.
+        progress: is told of every stage; by default a notebook shows them, and elsewhere nobody is told.
         keep_interrupted: after Ctrl-C while training, go on with the best network so far, if there is one.
         reading: how a file is written, where that cannot be told from it: encoding, separator, comment, decimal,
             missing, day_first, sheet (see ``edgeling.data.Reading``).
@@ -157,7 +163,7 @@ def train(
     settings = Settings(**{field.name: given[field.name] for field in fields(Settings)})
     how = Reading(**reading)  # type: ignore[arg-type]
     provable(settings.targets)  # before anything takes time
-    return _train(data, target, name, settings, how, progress or Progress(), keep_interrupted)
+    return _train(data, target, name, settings, how, progress or usual_progress(), keep_interrupted)
 
 
 def _train(

@@ -21,6 +21,7 @@ from edgeling.workflow.balancing import require_classes
 from edgeling.workflow.deploy import AUTO, identifier
 from edgeling.workflow.division import Division, asked_roles, divided
 from edgeling.workflow.learn import balanced_problem
+from edgeling.workflow.notebook_progress import usual_progress
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
 from edgeling.workflow.recipes import hidden_sizes
@@ -85,6 +86,11 @@ class Tuned:
     interrupted: bool
     journal: Path | None
 
+    def _repr_html_(self) -> str:
+        from edgeling.workflow.shown import tuned_card
+
+        return tuned_card(self)
+
     @property
     def summary(self) -> SearchSummary:
         """For people and the report."""
@@ -141,7 +147,7 @@ def tune(
         targets, flash_bytes, ram_bytes, instructions, trials, seconds, sampler, workers, ray, journal, restart, metric
     )
     require_tools(options.chip)
-    return _tune(data, target, name, options, dict(how), progress or Progress(), keep_interrupted)
+    return _tune(data, target, name, options, dict(how), progress or usual_progress(), keep_interrupted)
 
 
 def _tune(
