@@ -72,8 +72,11 @@ class ColumnSelection:
         from edgeling.notebook.cards import card, figures
 
         rows = [
-            (f"{len(step.columns)}{' ✓' * (i == self.chosen)}", ", ".join(step.columns),
-             f"{step.mean:.3f} ± {step.std:.3f}", *(f"{n:,}" if n else "" for n in (step.flash_bytes, step.instructions)))
+            (
+                f"{len(step.columns)}{' ✓' * (i == self.chosen)}", ", ".join(step.columns),
+                f"{step.mean:.3f} ± {step.std:.3f}",
+                *(f"{n:,}" if n else "" for n in (step.flash_bytes, step.instructions)),
+            )
             for i, step in enumerate(self.steps)
         ]  # fmt: skip
         table = figures(("", "columns", self.metric, "flash B", "instructions"), rows, texts=2)

@@ -11,7 +11,7 @@ from typing import Any
 from edgeling.checking import number, whole
 from edgeling.errors import UnsupportedError
 from edgeling.notebook.cards import progress_card
-from edgeling.notebook.live import Output, in_notebook
+from edgeling.notebook.live import LiveOutput, in_notebook
 
 _REFRESH_PER_SECOND = 12
 
@@ -35,7 +35,7 @@ class Display:
         self._last, self._progress, self._output = last_epoch, None, None
         if verbose == 1 and in_notebook():
             self._told = f"Epoch {first_epoch:,}/{last_epoch:,}  compiling"
-            self._output, self._share = Output(progress_card(self._told, 0.0)), 0.0
+            self._output, self._share = LiveOutput(progress_card(self._told, 0.0)), 0.0
         elif verbose == 1 and sys.stdout.isatty():
             self._progress = self._live(first_epoch, last_epoch)
 

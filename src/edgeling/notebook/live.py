@@ -18,7 +18,7 @@ def in_notebook() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-class Output:
+class LiveOutput:
     """An output that is shown once and then replaced.
 
     Args:

@@ -37,7 +37,7 @@ def render(content: Content) -> str:
     return f"<!DOCTYPE html>\n{element('html', _head(content), body, lang='en')}\n"
 
 
-class Report(Content):
+class ReportPage(Content):
     """A content that a notebook shows as its page."""
 
     def _repr_html_(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Unpack
 from edgeling import __version__
 from edgeling.data import Reading, ReadingOptions, Table
 from edgeling.report.content import Content, DataSummary, Reproduction
-from edgeling.report.page import Report
+from edgeling.report.page import ReportPage
 from edgeling.workflow.findings import column_findings, explain_row
 from edgeling.workflow.pipeline import Pipeline
 from edgeling.workflow.store import load_pipeline
@@ -59,7 +59,7 @@ def explain(
     )  # fmt: skip
     target = pipeline.preparation.target
     parts = {} if found and target.name not in read else _judged(pipeline, read, source, seed)
-    content = Report(
+    content = ReportPage(
         pipeline.name, target.task, target.name, reproduction=Reproduction(command, seed, __version__), row=found,
         **{name: part for name, part in parts.items() if name != "plain"},
     )  # fmt: skip

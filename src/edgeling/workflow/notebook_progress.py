@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgeling.callbacks import Callback
 from edgeling.notebook.cards import card, figures, paragraph
-from edgeling.notebook.live import Output, in_notebook
+from edgeling.notebook.live import LiveOutput, in_notebook
 from edgeling.report import units
 from edgeling.workflow.progress import Progress, SearchLine, Stage
 
@@ -29,7 +29,7 @@ class NotebookProgress(Progress):
     def __init__(self) -> None:
         self._lines: list[tuple[str, str, str, str]] = []
         self._notes: list[str] = []
-        self._output = Output(self._html(("", "beginning", "", "")))
+        self._output = LiveOutput(self._html(("", "beginning", "", "")))
 
     @contextmanager
     def stage(self, title: str) -> Iterator[Stage]:
