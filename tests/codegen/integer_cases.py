@@ -11,7 +11,7 @@ import numpy as np
 
 from edgeling.graph import integer16
 from edgeling.graph.builder import GraphBuilder
-from edgeling.graph.integer import LARGEST_ZERO_POINT
+from edgeling.graph.integer import LARGEST_ZERO_POINT, softmax_multiplier
 from edgeling.graph.integer_tables import Affine, fine_logistic_table
 from edgeling.graph.types import Array, DType
 from tests.codegen.harness import Case, case
@@ -102,6 +102,9 @@ def _int16_cases() -> Iterator[Case]:
         yield constants_case("lookup_int16", x, stored(np.int16, 513))
     bytes_ = np.arange(-128, 128, dtype=np.int8).reshape(4, 64)
     yield constants_case("lookup_int8", bytes_, fine_logistic_table(Affine(0.05, 3)), title="told as int16")
+    for scale, shape in product((0.004, 0.1, 1.0), ((1, 1), (3, 2), (2, 3, 40))):
+        numbers = dict(zip(("multiplier", "left_shift", "minimum_difference"), softmax_multiplier(scale), strict=True))
+        yield constants_case("softmax_int8", stored(np.int8, *shape), **numbers, fine=True)
     yield from _curves_cases(rng)
     tables = integer16.softmax_tables()
     for scale, shape in product((1e-5, 1e-3, 2.4), ((1, 1), (3, 2), (2, 3, 40))):

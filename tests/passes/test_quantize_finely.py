@@ -16,6 +16,7 @@ from edgeling.passes.integer_ends import integer_ends
 from edgeling.passes.quantize import quantize
 from edgeling.targets import get
 from edgeling.workflow.deploy import deployable
+from tests.support.tflite_reference import Operator, Tensor, run_operator
 
 RNG = np.random.default_rng(3)
 ROWS = RNG.normal(size=(400, 5)).astype(np.float32)
@@ -30,6 +31,17 @@ def rare(bias: float = -7.0) -> Graph:
     )  # fmt: skip
     last = b.constant(rng.normal(0, 0.7, (8, 1))), b.constant(np.array([bias]))
     return optimize(b.build([b.add("dense", hidden, *last, function="sigmoid", alpha=0.0)]))
+
+
+def rare_of_three(biases: tuple[float, ...] = (0.0, -1.0, -6.5)) -> Graph:
+    """Three classes, the last of them of about one row in five hundred."""
+    b, rng = GraphBuilder("rare_of_three"), np.random.default_rng(5)
+    hidden = b.add(
+        "dense", b.input("x", (1, 5)), b.constant(rng.normal(0, 0.5, (5, 8))), b.constant(np.zeros(8)),
+        function="relu", alpha=0.0,
+    )  # fmt: skip
+    last = b.constant(rng.normal(0, 0.7, (8, 3))), b.constant(np.array(biases))
+    return optimize(b.build([b.add("softmax", b.add("dense", hidden, *last, function="linear", alpha=0.0))]))
 
 
 def told(graph: Graph, rows: np.ndarray = ROWS) -> np.ndarray:
@@ -68,12 +80,43 @@ def test_a_threshold_orders_rows_as_the_stored_logits_do() -> None:
         np.testing.assert_array_equal(answers > between, stored > logit)
 
 
+def test_a_rare_class_of_three_is_told_as_finely_as_logits_are() -> None:
+    graph = rare_of_three()
+    coarse, fine, exact = (
+        run_rows(each, ROWS)[0] for each in (quantize(graph, ROWS), quantize(graph, ROWS, fine=True), graph)
+    )
+    assert len(np.unique(fine[:, 2])) > 4 * len(np.unique(coarse[:, 2]))
+    halves = (fine, 2.0**-17), (coarse, 2.0**-9)  # of a step, for what is told as 0
+    error = [np.abs(np.log(np.maximum(each[:, 2], half) / exact[:, 2])).mean() for each, half in halves]
+    assert error[0] < error[1] / 2
+    assert np.abs(fine.sum(axis=1) - 1).max() <= 3 / 2**16  # each rounded, or held below 1
+
+
+def test_the_bits_are_those_of_tensorflow_lites_softmax_to_int16() -> None:
+    fine = quantize(rare_of_three(), ROWS, fine=True)
+    (node,) = (node for node in fine.nodes if node.operation == "softmax_int8")
+    stored = [run_rows(replace(fine, outputs=(name,)), ROWS)[0] for name in (node.inputs[0], node.output)]
+    kinds = [fine.types[name].quantization for name in (node.inputs[0], node.output)]
+    x, y = (
+        Tensor(array.shape, str(array.dtype), kind.scale, kind.zero_point[0])
+        for array, kind in zip(stored, kinds, strict=True)
+        if kind is not None
+    )
+    expected = run_operator(Operator("SOFTMAX", "SoftmaxOptions", {"beta": 1.0}), [x], y, stored[0])
+    np.testing.assert_array_equal(stored[1], expected)
+
+
 @pytest.mark.parametrize("precision", ["int8", "int16x8"])
 def test_only_int8_is_told_finer(precision: str) -> None:
     plain, fine = (quantize(rare(), ROWS, precision, fine=asked) for asked in (False, True))
     (end,) = (node for node in fine.nodes if node.operation == "dequantize")
     assert fine.types[end.inputs[0]].dtype is DType.INT16
     assert (plain.types == fine.types) == (precision == "int16x8")
+
+
+def test_buffers_of_int8_hold_a_softmax_of_theirs() -> None:
+    ends = [integer_ends(quantize(rare_of_three(), ROWS, fine=asked)) for asked in (False, True)]
+    assert [graph.types[graph.outputs[0]] for graph in ends] == [ends[0].types[ends[0].outputs[0]]] * 2
 
 
 def test_buffers_of_int8_hold_what_they_hold_anyway() -> None:
@@ -87,10 +130,17 @@ def test_buffers_of_int8_hold_what_they_hold_anyway() -> None:
     assert np.abs(steps).max() <= 0.5
 
 
+DECIDED = {
+    "two classes": (rare, Interface(decision="threshold", threshold=0.004)),
+    "three classes": (rare_of_three, Interface(decision="largest", counts=(1, 2, 400))),
+}
+
+
 @pytest.mark.parametrize("target", ["cortex-m0plus", "cortex-m4", "wasm32"])
-def test_the_c_has_the_interpreters_bits(target: str) -> None:
-    interface = Interface(decision="threshold", threshold=0.004)
-    made = deployable("rare", rare(), ROWS[:40], ROWS, ("int8",), interface)
+@pytest.mark.parametrize("classes", DECIDED)
+def test_the_c_has_the_interpreters_bits(classes: str, target: str) -> None:
+    graph, interface = DECIDED[classes]
+    made = deployable("rare", graph(), ROWS[:40], ROWS, ("int8",), interface)
     proof = made.prove("int8", get(target))
     assert proof.matches
     assert len(np.unique(told(made.graphs["int8"], ROWS))) > 20

@@ -51,9 +51,15 @@ def _dense(name: str) -> Line:
     return line
 
 
+_SOFTMAX = ("multiplier", "left_shift", "minimum_difference")
+
+
 def _softmax(site: Site) -> str:
-    numbers = _integers(site, "multiplier", "left_shift", "minimum_difference")
-    return site.call("softmax_s8", site.rows(), site.length(0, -1), *numbers)
+    return site.call("softmax_s8", site.rows(), site.length(0, -1), *_integers(site, *_SOFTMAX))
+
+
+def _softmax_wide(site: Site) -> str:
+    return site.call("softmax_s8_s16", site.rows(), site.length(0, -1), *_integers(site, *_SOFTMAX))
 
 
 def _softmax_table(site: Site) -> str:
@@ -120,6 +126,7 @@ INT8_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
         Call("dense_s8", _dense("dense_s8"), parameters=(1, 2, 3, 4)),
     ),
     "softmax_int8": (
+        Call("softmax_s8_s16", _softmax_wide, fits=_gives_int16),
         Call("softmax_s8_table", _softmax_table, in_place=(0,), fits=takes_exponentials, pack=exponentials),
         Call("softmax_s8", _softmax, in_place=(0,)),
     ),

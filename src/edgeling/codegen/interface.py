@@ -84,8 +84,8 @@ class Interface:
 
     @property
     def decides_finely(self) -> bool:
-        """Whether a threshold tells a rare class from a common one, for which steps of 1/256 are coarse."""
-        return self.decision == "threshold" and self.threshold != THRESHOLD
+        """Whether a threshold, or what classes count, tells rare from common, for which steps of 1/256 are coarse."""
+        return bool(self.counts) or (self.decision == "threshold" and self.threshold != THRESHOLD)
 
     @property
     def initializer(self) -> str:

@@ -225,8 +225,11 @@ def softmax_multiplier(scale: float, beta: float = 1.0) -> tuple[int, int, int]:
     return multiplier, shift, -int(31.0 * 2.0**26 / 2.0**shift)
 
 
-def softmax(x: ArrayLike, multiplier: int, shift: int, minimum_difference: int) -> Int8:
+def softmax(
+    x: ArrayLike, multiplier: int, shift: int, minimum_difference: int, *, fine: bool = False
+) -> NDArray[Any]:  # fmt: skip
     """int8 to int8 along the last axis, output scale 1/256 and zero point -128; the rest from ``softmax_multiplier``.
+    Told finely, to int16: scale 1/65536 and zero point -32768.
 
     At most ``MAXIMUM_CLASSES`` values a row: above, the reference kernels stop on a sum they cannot hold.
     """
@@ -238,6 +241,9 @@ def softmax(x: ArrayLike, multiplier: int, shift: int, minimum_difference: int) 
     total = fixed_point.divide_by_power_of_two(exponential, 12).sum(axis=-1, keepdims=True)
     reciprocal, bits = fixed_point.reciprocal_of_sum(total)
     product = fixed_point.multiply_high(reciprocal, exponential)
+    if fine:
+        steps = fixed_point.divide_by_power_of_two(product, bits + 15) - 2**15
+        return np.clip(steps, -(2**15), 2**15 - 1).astype(np.int16)
     return clamp_int8(fixed_point.divide_by_power_of_two(product, bits + 23) + LOGISTIC_ZERO_POINT)
 
 

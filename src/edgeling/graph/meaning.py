@@ -281,7 +281,9 @@ MEANINGS: dict[str, Meaning] = {
     "quantize": _quantize,
     "dequantize": lambda a, x: integer.dequantize(x, a["scale"], a["zero_point"]),
     "dense_int8": _dense_int8,
-    "softmax_int8": lambda a, x: integer.softmax(x, a["multiplier"], a["left_shift"], a["minimum_difference"]),
+    "softmax_int8": lambda a, x: integer.softmax(
+        x, a["multiplier"], a["left_shift"], a["minimum_difference"], fine=a["fine"]
+    ),
     "lookup_int8": lambda _, x, table: integer.lookup(x, table),
     "curves_int8": lambda a, *inputs: integer.curves(*inputs, **a),
     "dense_int16": lambda a, *inputs: integer16.dense(*inputs, **a),

@@ -259,7 +259,8 @@ INT8 = {
         5, {"zero_point": 0, "minimum": -128, "maximum": 127},
     ),
     "softmax_int8": Operation(
-        "TFLite's SOFTMAX over the last axis", 1, {"multiplier": 0, "left_shift": 0, "minimum_difference": 0}
+        "TFLite's SOFTMAX over the last axis; fine: to int16, in steps of 2^-16", 1,
+        {"multiplier": 0, "left_shift": 0, "minimum_difference": 0, "fine": False},
     ),
     "lookup_int8": Operation("(x, table [256], int8 or int16): table[x], the table indexed by x's unsigned byte", 2),
     "curves_int8": Operation(

@@ -333,7 +333,7 @@ def _softmax_int8(types: Types, attributes: Mapping[str, Any]) -> Types:
     require(types[0].shape[-1] <= most, f"takes at most {most} classes", types)
     shifted = attributes["minimum_difference"] << attributes["left_shift"]
     require(shifted >= -(31 << 26), "minimum_difference, shifted, lies between -31 * 2**26 and 0", types)
-    return _int8(types[0].shape)
+    return (TensorType(types[0].shape, DType.INT16),) if attributes["fine"] else _int8(types[0].shape)
 
 
 def _lookup_int8(types: Types, _: Mapping[str, Any]) -> Types:

@@ -40,19 +40,19 @@ def integer_ends(graph: Graph) -> Graph:
 
 
 def _with_int8_answer(graph: Graph) -> Graph:
-    """Where a table tells probabilities finely, in int16, one of int8 in steps of 1/256, which is what buffers hold."""
+    """Where probabilities are told finely, in int16, in steps of 1/256 instead, which is what buffers hold."""
     (y,) = graph.outputs
     if graph.types[y].dtype is not DType.INT16:
         return graph
     last = next(node for node in graph.nodes if node.output == y)
+    stored = TensorType(graph.types[y].shape, DType.INT8, Affine(LOGISTIC_SCALE, LOGISTIC_ZERO_POINT).quantization)
+    if last.operation == "softmax_int8":
+        coarser = replace(last, attributes={**last.attributes, "fine": False})
+        nodes = tuple(coarser if node is last else node for node in graph.nodes)
+        return replace(graph, nodes=nodes, types={**graph.types, y: stored})
     fine = graph.constants[last.inputs[1]].astype(np.int32) - FINE_LOGISTIC.zero_point
     coarse = np.clip((fine + 128) // 256 + LOGISTIC_ZERO_POINT, -128, 127).astype(np.int8)
-    stored = Affine(LOGISTIC_SCALE, LOGISTIC_ZERO_POINT).quantization
-    types = {
-        **graph.types,
-        y: TensorType(graph.types[y].shape, DType.INT8, stored),
-        last.inputs[1]: TensorType(coarse.shape, DType.INT8),
-    }
+    types = {**graph.types, y: stored, last.inputs[1]: TensorType(coarse.shape, DType.INT8)}
     return replace(graph, types=types, constants={**graph.constants, last.inputs[1]: coarse})
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph import integer
 from edgeling.graph.builder import GraphBuilder
-from edgeling.graph.integer_tables import Affine
+from edgeling.graph.integer_tables import FINE_REACH, Affine
 from edgeling.graph.interpreter import run_rows
 from edgeling.graph.types import Array, Attribute, DType, Graph, Node, Quantization, TensorType
 from edgeling.passes.absorb import Absorbed, Absorber
@@ -53,7 +53,7 @@ class Context:
         graph: the float graph.
         float: its values on the calibration rows, by name, and its constants.
         scheme: of the precision.
-        fine: what a sigmoid answers is told in steps of 2^-16, whatever the scheme.
+        fine: what a sigmoid or softmax answers is told in steps of 2^-16, whatever the scheme.
         builder: of the integer graph.
     """
 
@@ -84,9 +84,10 @@ class Context:
         return value in self._finals
 
     def is_told_finely(self, node: Node) -> bool:
-        """Whether a node is the answering sigmoid of an int8 network that tells probabilities finely."""
+        """Whether a node is the answering sigmoid or softmax of an int8 network that tells probabilities finely."""
         answers = self.is_final(node.output) and not self.is_read(node.output)
-        return self.fine and self.scheme.dtype is DType.INT8 and answers and node.attributes["function"] == "sigmoid"
+        kind = node.operation == "softmax" or node.attributes.get("function") == "sigmoid"
+        return self.fine and self.scheme.dtype is DType.INT8 and answers and kind
 
     def is_read(self, value: str) -> bool:
         """Whether integer arithmetic goes on from a value."""
@@ -108,9 +109,11 @@ class Context:
     def reach(self, value: str) -> Array:
         """What the range of a value has to hold: for softmax, nothing that is far below the maximum."""
         y = self.float[value]
-        readers = {node.operation for node in self.graph.nodes if value in node.inputs}
-        alone = readers == {"softmax"} and value not in self.graph.outputs
-        return np.maximum(y, y.max(axis=-1, keepdims=True) - self.scheme.softmax_reach) if alone else y
+        readers = [node for node in self.graph.nodes if value in node.inputs]
+        if {node.operation for node in readers} != {"softmax"} or value in self.graph.outputs:
+            return y
+        reach = FINE_REACH if any(map(self.is_told_finely, readers)) else self.scheme.softmax_reach
+        return np.maximum(y, y.max(axis=-1, keepdims=True) - reach)
 
     def choose(self, value: str, least: float, least_hidden: float = 0.0, reach: Array | None = None) -> Affine:
         """How a value is stored: no finer than ``least``, nor ``least_hidden`` where it stays in the graph."""

@@ -127,5 +127,7 @@ def softmax(c: Context, node: Node) -> Stored:
     except GraphError as error:
         raise refused(named(node), f"{error.rule}, received {error.received}") from None
     names = [c.constant(table, f"{node.output}_{part}") for table, part in zip(tables, SOFTMAX_TABLES, strict=False)]
+    if c.is_told_finely(node):
+        return c.emit("softmax_int8", node.output, FINE_LOGISTIC, [x.name], "", DType.INT16, **numbers, fine=True)
     fixed = c.scheme.fixed["softmax"]
     return c.emit(c.scheme.operation("softmax"), node.output, fixed, [x.name, *names], **numbers)

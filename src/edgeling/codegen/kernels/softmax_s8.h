@@ -61,6 +61,11 @@ EDGELING_SHARED int32_t edgeling_softmax_exp(
     return rescaled == 0 ? INT32_MAX : edgeling_exp_below_zero(rescaled);
 }
 
+/* The sum's leading one goes to bit 31; what stands below it is the a of 1 / (1 + a). */
+static inline int32_t edgeling_softmax_reciprocal(int32_t sum, int32_t zeros) {
+    return edgeling_one_over_one_plus((int32_t)(((uint32_t)sum << (uint32_t)zeros) - 0x80000000u));
+}
+
 static inline void edgeling_softmax_s8(
     int rows, int classes, int32_t multiplier, int32_t left_shift, int32_t minimum_difference, const int8_t *x,
     int8_t *y) {
@@ -77,9 +82,8 @@ static inline void edgeling_softmax_s8(
                 kept[c] = e;
             }
         }
-        /* The sum's leading one goes to bit 31; what stands below it is the a of 1 / (1 + a). */
         zeros = edgeling_leading_zeros((uint32_t)sum);
-        reciprocal = edgeling_one_over_one_plus((int32_t)(((uint32_t)sum << (uint32_t)zeros) - 0x80000000u));
+        reciprocal = edgeling_softmax_reciprocal(sum, zeros);
         for (int c = 0; c < classes; c++) {
             const int32_t e =
                 c < EDGELING_SOFTMAX_KEPT
