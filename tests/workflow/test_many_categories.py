@@ -29,7 +29,7 @@ def data() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def trained(data: dict[str, np.ndarray]) -> Trained:
-    return train(data, "y", targets=["native", "cortex-m4"])
+    return train(data, "y", targets=["native", "cortex-m4"], recipe="plain")
 
 
 def test_it_learns_what_one_hot_regression_learns(data: dict[str, np.ndarray], trained: Trained) -> None:
@@ -79,5 +79,6 @@ def test_an_artifact_answers_alike_and_a_category_never_seen_counts_as_none(trai
 
 
 def test_the_steps_may_be_chosen(data: dict[str, np.ndarray]) -> None:
-    few = train(data, "y", targets=["native"], batch_size=64, learning_rate=0.01, epochs=1, importance=False)
+    how = {"recipe": "plain", "targets": ["native"], "importance": False}
+    few = train(data, "y", batch_size=64, learning_rate=0.01, epochs=1, **how)
     assert (few.settings.batch_size, few.settings.learning_rate) == (64, 0.01)

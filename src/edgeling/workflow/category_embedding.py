@@ -13,41 +13,47 @@ from edgeling.network.tracing import Tracer
 from edgeling.regularizers import L2
 
 WIDTH = 4  # numbers learned for each category
-PENALTY = 1e-5  # of the sum of their squares, in the loss: what few rows say is not believed at once
 
 
 class CategoryEmbedding(Layer):
-    """The last columns of a row are codes of categories; each is replaced by ``WIDTH`` learned numbers.
+    """The last columns of a row are codes of categories; each is replaced by ``width`` learned numbers.
 
     A code outside, of a category never seen or of a missing cell, is replaced by zeros. Rows [n, columns] become
-    [n, columns - k + k * WIDTH], for k columns of codes.
+    [n, columns - k + k * width], for k columns of codes.
 
     Args:
         sizes: how many categories each of those columns has.
+        penalty: of the sum of the numbers' squares, in the loss: what few rows say is not believed at once.
     """
 
-    arguments = ("sizes",)
+    arguments = ("sizes", "width", "penalty")
 
-    def __init__(self, sizes: Sequence[int], **kwargs: Any) -> None:
+    def __init__(self, sizes: Sequence[int], width: int = WIDTH, penalty: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.sizes = tuple(sizes)
-        self.embeddings_regularizer = L2(PENALTY)
+        self.sizes, self.width, self.penalty = tuple(sizes), int(width), float(penalty)
+        self.embeddings_regularizer = L2(self.penalty)
 
     def weight_shapes(self, row: Shape) -> list[Shape]:
-        return [(sum(self.sizes), WIDTH)]
+        return [(sum(self.sizes), self.width)]
 
     def make(self, row: Shape) -> None:
         (shape,) = self.weight_shapes(row)
         self.embeddings = self.keep("embeddings", RandomUniform()(shape))  # as Keras's Embedding begins
 
     def output_shape_of(self, row: Shape) -> Shape:
-        return (row[0] + len(self.sizes) * (WIDTH - 1),)
+        return (row[0] + len(self.sizes) * (self.width - 1),)
 
     def trace(self, tracer: Tracer, x: str) -> str:
         self.penalize(tracer)
         b, columns = tracer.builder, tracer.builder.type_of(x).shape[1]
         first = columns - len(self.sizes)
         codes = b.add("gather", x, indices=tuple(range(first, columns)))
-        starts = tuple(accumulate(self.sizes, initial=0))[:-1]
-        learned = b.add("embedding", codes, tracer.value(self.embeddings), starts=starts, sizes=self.sizes)
+        learned = b.add(
+            "embedding", codes, tracer.value(self.embeddings), starts=starts_of(self.sizes), sizes=self.sizes
+        )
         return b.add("concatenate", b.add("gather", x, indices=tuple(range(first))), learned) if first else learned
+
+
+def starts_of(sizes: Sequence[int]) -> tuple[int, ...]:
+    """Where each column's categories begin among all."""
+    return tuple(accumulate(sizes, initial=0))[:-1]

@@ -8,9 +8,7 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Literal
 
-from edgeling import targets
 from edgeling.callbacks import Callback, EarlyStopping
-from edgeling.errors import TargetError
 from edgeling.graph.types import Array
 from edgeling.models import Model
 from edgeling.utils import set_random_seed
@@ -18,7 +16,7 @@ from edgeling.workflow.committee import together
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
 from edgeling.workflow.recipes import Recipe, network_for
-from edgeling.workflow.settings import Settings
+from edgeling.workflow.room import require_room
 
 StoppedBy = Literal["patience", "epochs", "interrupt"]
 
@@ -66,7 +64,7 @@ def fit_network(
     set_random_seed(settings.seed)
     rows, taught = problem.learned(train), problem.teacher is not None
     network = network_for(problem.preparation, settings, len(rows.x), recipe)
-    _require_room(network.count_params(), settings)
+    require_room(network.count_params(), settings)
     recipe.begin(network, problem, train, rows.x)
     held = None
     if len(validation):
@@ -134,7 +132,7 @@ def fit_several(
     members = [first or fit_again(problem, recipe, rows, epochs)]
     if seeds == 1:
         return members[0]
-    _require_room(seeds * members[0].count_params(), problem.settings)
+    require_room(seeds * members[0].count_params(), problem.settings)
     members += [fit_again(problem, recipe, rows, epochs, member) for member in range(1, seeds)]
     return together(members, problem.preparation, skips=recipe.skips)
 
@@ -165,28 +163,3 @@ class _InTheTargetsUnit(Callback):
                 logs[name] *= self._scale
                 if not self._scale:
                     del logs[name]
-
-
-def _require_room(weights: int, settings: Settings) -> None:
-    """Weights that alone exceed a target's flash are found out before training, not after.
-
-    Whether the rest fits too, the linker says.
-    """
-    chip = too_large(weights, settings)
-    if chip is not None:
-        raise TargetError(
-            f"a program must fit {chip.name} ({chip.flash_bytes:,} bytes flash)",
-            received=f"a network whose weights alone take {weights * _weight_bytes(settings):,} bytes",
-            remedy="fewer units (hidden, --hidden), int8, which takes a quarter (precision, --precision), "
-            "or another chip (targets, --for)",
-        )
-
-
-def too_large(weights: int, settings: Settings) -> targets.Target | None:
-    """The first target whose flash so many weights alone exceed; None where they fit all."""
-    taken = weights * _weight_bytes(settings)
-    return next((chip for chip in map(targets.get, settings.targets) if 0 < chip.flash_bytes < taken), None)
-
-
-def _weight_bytes(settings: Settings) -> int:
-    return 1 if settings.precision in ("int8", "int16x8") else 4

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class Problem:
     settings: Settings
     straight: Problem | None = None
     teacher: Teacher | None = None
-    references: dict[tuple[bytes, float], tuple[Array, Array]] = field(default_factory=dict, init=False)
+    references: dict[tuple[bytes, float], Any] = field(default_factory=dict, init=False)
 
     @classmethod
     def of(cls, checked: TableCheck, preparation: Preparation, settings: Settings) -> Problem:

@@ -41,6 +41,7 @@ class Recipe:
         clips: columns are clipped smoothly first; see :class:`SmoothClip`.
         bends: a target of numbers that is far from symmetric is learned through a power or a logarithm.
         additive: the network is a sum over columns; see :class:`EachColumn`.
+        doubt: how many rows' worth of belief there is that a category of many is as any other.
         alone: it learns from the table itself even where there is a teacher.
         skips: columns go to the last layer as well, by the side of what is hidden (as in He et al., 2015), and training
             begins at the linear reference: what is hidden counts nothing yet.
@@ -60,6 +61,7 @@ class Recipe:
     clips: bool = False
     bends: bool = False
     additive: bool = False
+    doubt: float = 100.0
     alone: bool = False
     skips: bool = False
 
@@ -97,10 +99,7 @@ class Recipe:
         if self.clips:
             next(layer for layer in network.layers if isinstance(layer, SmoothClip)).fit(x)
         if self.skips:
-            last = network.layers[-1]
-            kernel, bias = reference_weights(problem, rows)
-            hidden = np.zeros((last.get_weights()[0].shape[0] - len(kernel), len(bias)), np.float32)
-            last.set_weights([np.concatenate([hidden, kernel]), bias])
+            begin_linear(network, problem, rows)
 
     def truth(self, y: Array, classes: int, *, taught: bool = False) -> Array:
         """What is to be answered: where labels are smoothed or taught and there are several, a share of each class."""
@@ -149,8 +148,14 @@ WIDE = _lasting(_WIDE, 64)
 """Of rare classes the second that is tried: in which order rows come is told better by more units."""
 ANNEALED = tuple(_lasting(_ANNEALED, epochs) for epochs in (8, 24, 64))
 """What ``tune`` searches, beside the plain one."""
-# A category is in few rows.
-EMBEDDING = replace(PLAIN, batch_size=256, learning_rate=0.002)
+# A category is in few rows, and how much these say of it differs from table to table.
+EMBEDDING = (
+    replace(PLAIN, batch_size=256, learning_rate=0.002, doubt=100.0),
+    replace(_lasting(_SMOOTHED, 64), batch_size=256, doubt=300.0),
+    replace(_lasting(_RESIDUAL, 24), batch_size=256, learning_rate=0.005, doubt=30.0),
+    replace(_lasting(_ANNEALED, 24), batch_size=256, learning_rate=0.005, doubt=1000.0),
+)
+"""Of columns of many categories."""
 # So is a rare class, which is in few batches of 16.
 RARE = replace(PLAIN, batch_size=128, learning_rate=0.005)
 
@@ -209,7 +214,8 @@ def recipes_for(problem: Problem, *, skewed: bool = False) -> tuple[Recipe, ...]
 def _recipes_for(problem: Problem, skewed: bool) -> tuple[Recipe, ...]:
     asked = problem.settings.recipe
     if problem.preparation.embedded:
-        return (replace(EMBEDDING, name=asked, additive=True) if asked == ADDITIVE else EMBEDDING,)
+        additive = replace(EMBEDDING[0], name=asked, additive=True)
+        return (additive,) if asked == ADDITIVE else tuple(e for e in EMBEDDING if e.name == asked) or EMBEDDING
     if skewed and asked == AUTO:
         return (PLAIN, *(recipe for pair in zip(BENT, RECIPES[1:5], strict=True) for recipe in pair), *RECIPES[5:])
     rare = problem.settings.minds_rare_classes
@@ -228,6 +234,26 @@ def settled(settings: Settings, recipe: Recipe) -> Settings:
     )
 
 
+def begin_linear(network: Model, problem: Problem, rows: Array) -> None:
+    """Make a network whose last layer sees the columns answer as the reference does.
+
+    Args:
+        rows: positions of those it learns from.
+    """
+    last, found = network.layers[-1], reference_weights(problem, rows)
+    kernel, outputs, embedded = found.kernel, len(found.bias), len(problem.preparation.embedded)
+    if embedded:
+        each = np.zeros((embedded, WIDTH, outputs), np.float32)
+        if len(found.effects) and outputs <= WIDTH:
+            table = next(layer for layer in network.layers if isinstance(layer, CategoryEmbedding))
+            (learned,) = table.get_weights()
+            table.set_weights([np.concatenate([found.effects, learned[:, outputs:]], axis=1)])
+            each[:, :outputs] = np.eye(outputs)
+        kernel = np.concatenate([kernel[: len(kernel) - embedded], each.reshape(-1, outputs)])
+    hidden = np.zeros((last.get_weights()[0].shape[0] - len(kernel), outputs), np.float32)
+    last.set_weights([np.concatenate([hidden, kernel]), found.bias])
+
+
 def network_for(preparation: Preparation, settings: Settings, rows: int, recipe: Recipe = PLAIN) -> Model:
     """The network that these settings ask for, compiled, its weights drawn from the global seed.
 
@@ -242,7 +268,8 @@ def network_for(preparation: Preparation, settings: Settings, rows: int, recipe:
     if recipe.additive:
         layers = [EachColumn(numbers_of_each(preparation), *(settings.hidden or ())[:1])]
     if preparation.embedded:
-        layers.insert(0, CategoryEmbedding([len(feature.categories) for _, feature in preparation.embedded]))
+        sizes = [len(feature.categories) for _, feature in preparation.embedded]
+        layers.insert(0, CategoryEmbedding(sizes, penalty=recipe.doubt / (2 * max(rows, 1))))
     if recipe.clips:
         layers.insert(0, SmoothClip())
     model = _model(Input((preparation.prepared_size,)), layers, last_layer(preparation), recipe.skips)
@@ -259,10 +286,11 @@ def _model(columns: Any, layers: Sequence[Layer], last: Layer, skips: bool) -> M
     """Layers one after another; the last also sees the columns, if it ``skips``."""
     if not skips:
         return Sequential([columns, *layers, last])
-    value = columns
+    value = seen = columns
     for layer in layers:
         value = layer(value)
-    return Model(columns, last(Concatenate()([value, columns]) if layers else columns))
+        seen = value if isinstance(layer, CategoryEmbedding) else seen
+    return Model(columns, last(seen if value is seen else Concatenate()([value, seen])))
 
 
 def numbers_of_each(preparation: Preparation) -> tuple[int, ...]:

@@ -8,13 +8,17 @@ tells without fitting again; of logistic regression by whoever calls, on rows le
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from edgeling.graph.types import Array
 from edgeling.layers import Input
 from edgeling.models import Sequential
+from edgeling.workflow.category_embedding import CategoryEmbedding
+from edgeling.workflow.design import Design, ridge_of
 from edgeling.workflow.problem import LOSSES, Problem, last_layer
+from edgeling.workflow.room import too_large
 
 RIDGE_STRENGTHS = tuple(10.0**k for k in np.arange(-3, 5.5, 0.5))
 LOGISTIC_STRENGTHS = (100.0, 10.0, 1.0, 0.1, 0.01)
@@ -67,8 +71,9 @@ def _left_out_errors(left: Array, sizes: Array, along: Array, y: Array, strength
 
 
 def logistic(
-    x: Array, codes: Array, classes: int, strength: float, weights: Array | None = None, start: Array | None = None
-) -> Array:
+    x: Array | Design, codes: Array, classes: int, strength: float, weights: Array | None = None,
+    start: Array | None = None,
+) -> Array:  # fmt: skip
     """Multinomial logistic regression: [columns + 1, classes], the bias last; of two classes [columns + 1, 1].
 
     Args:
@@ -78,18 +83,18 @@ def logistic(
         weights: what each row counts, [rows].
         start: an answer near by.
     """
-    wide = np.column_stack([np.asarray(x, np.float64), np.ones(len(x))])
+    wide = x if isinstance(x, Design) else Design.of(x)
     outputs = 1 if classes == 2 else classes
     truth = codes[:, None] == (np.array([1]) if classes == 2 else np.arange(classes))
-    counts = np.ones(len(x)) if weights is None else np.asarray(weights, np.float64)
-    shape = wide.shape[1], outputs
+    counts = np.ones(len(codes)) if weights is None else np.asarray(weights, np.float64)
+    shape = wide.weights, outputs
     held = np.full(shape, strength)
     held[-1] = 0
 
     def loss(flat: Array) -> tuple[float, Array]:
         w = flat.reshape(shape)
-        losses, shares = _losses(wide @ w, truth)
-        slope = wide.T @ ((shares - truth) * counts[:, None]) + held * w
+        losses, shares = _losses(wide.times(w), truth)
+        slope = wide.back((shares - truth) * counts[:, None]) + held * w
         return float(counts @ losses + 0.5 * np.sum(held * w * w)), slope.ravel()
 
     begin = np.zeros(shape) if start is None else start
@@ -163,30 +168,71 @@ def reference(problem: Problem, rows: Array, strength: float | None = None) -> S
 
 def references(problem: Problem, rows: Array, strengths: Sequence[float]) -> list[Sequential]:
     """As :func:`reference`, one of each strength; those near each other in strength are best asked for in order."""
-    columns = problem.x.shape[1] - len(problem.preparation.embedded)
-    x, y = problem.x[rows, :columns], problem.y[rows]
-    if not problem.classes:
+    sizes = category_sizes(problem)
+    x, y = problem.x[rows, : problem.x.shape[1] - len(problem.preparation.embedded) + len(sizes)], problem.y[rows]
+    if not problem.classes and not sizes:
         return [_linear(problem, rows, USUAL_STRENGTH, *ridge(x, y))] * len(strengths)
+    design = Design.of(x, sizes)
     weights = problem.counted(rows)[y] if problem.balances else None
     found: list[Array] = []
     for strength in strengths:
-        found.append(logistic(x, y, problem.classes, strength, weights, found[-1] if found else None))
+        start = found[-1] if found else None
+        found.append(
+            logistic(design, y, problem.classes, strength, weights, start) if problem.classes
+            else ridge_of(design, y, strength)
+        )  # fmt: skip
     return [_linear(problem, rows, s, w[:-1], w[-1]) for s, w in zip(strengths, found, strict=True)]
 
 
-def reference_weights(problem: Problem, rows: Array) -> tuple[Array, Array]:
-    """Kernel float32 [columns, outputs] and bias [outputs] of the reference of the usual strength, found once."""
+def strengths_of(problem: Problem) -> tuple[float, ...]:
+    """Those worth trying: ridge chooses its own, where no column has many categories."""
+    return LOGISTIC_STRENGTHS if problem.classes or category_sizes(problem) else (USUAL_STRENGTH,)
+
+
+def category_sizes(problem: Problem) -> tuple[int, ...]:
+    """Of columns of many categories; none where a number for each and every output exceeds a target's flash."""
+    sizes = tuple(len(feature.categories) for _, feature in problem.preparation.embedded)
+    outputs = problem.classes if problem.classes > 2 else 1
+    return () if too_large(sum(sizes) * outputs, problem.settings) else sizes
+
+
+@dataclass(frozen=True, eq=False)
+class LinearWeights:
+    """Of the reference.
+
+    Attributes:
+        kernel: float32 [columns, outputs]; of codes zero.
+        bias: float32 [outputs].
+        effects: float32 [categories, outputs] of the columns of many.
+    """
+
+    kernel: Array
+    bias: Array
+    effects: Array
+
+
+def reference_weights(problem: Problem, rows: Array) -> LinearWeights:
+    """Those of the usual strength, found once."""
     key = rows.tobytes(), USUAL_STRENGTH
     if key not in problem.references:
         reference(problem, rows)
-    return problem.references[key]
+    found: LinearWeights = problem.references[key]
+    return found
 
 
 def _linear(problem: Problem, rows: Array, strength: float, kernel: Array, bias: Array) -> Sequential:
-    whole = np.zeros((problem.x.shape[1], kernel.shape[1]), np.float32)
-    whole[: len(kernel)] = kernel
-    found = problem.references[rows.tobytes(), strength] = whole, bias.astype(np.float32)
-    network = Sequential([Input((problem.x.shape[1],)), last_layer(problem.preparation)])
-    network.set_weights(found)
+    columns, codes = problem.x.shape[1], len(problem.preparation.embedded)
+    whole = np.zeros((columns, kernel.shape[1]), np.float32)
+    whole[: columns - codes] = kernel[: columns - codes]
+    found = LinearWeights(whole, bias.astype(np.float32), kernel[columns - codes :].astype(np.float32))
+    problem.references[rows.tobytes(), strength] = found
+    sizes, outputs = category_sizes(problem), kernel.shape[1]
+    layers = [CategoryEmbedding(sizes, outputs)] if sizes else []
+    network = Sequential([Input((columns,)), *layers, last_layer(problem.preparation)])
+    if sizes:
+        each = np.tile(np.eye(outputs, dtype=np.float32), (codes, 1))  # a category tells what it adds to each output
+        network.set_weights([found.effects, np.concatenate([whole[: columns - codes], each]), found.bias])
+    else:
+        network.set_weights([whole, found.bias])
     network.compile(loss=LOSSES[problem.preparation.target.task], metrics=["accuracy"] if problem.classes else ["mae"])
     return network

@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgeling.graph.types import Array
-from edgeling.workflow.fitting import fit_several, too_large
+from edgeling.workflow.fitting import fit_several
 from edgeling.workflow.folds import Fold
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.reference import is_ahead
+from edgeling.workflow.room import too_large
 from edgeling.workflow.selection import Candidate, judged_by, left_out_answers, predicted_ns
 from edgeling.workflow.settings import AUTO, Settings
 
@@ -22,6 +23,8 @@ def seeds_worth(problem: Problem, single: Candidate, cut: Sequence[Fold], left_n
     settings, recipe = problem.settings, single.recipe
     if recipe is None or single.fitted is None or recipe.additive or not single.network.layers[:-1]:
         return 1
+    if recipe.skips and problem.preparation.embedded:
+        return 1  # what their last layers see of categories differs
     if isinstance(settings.seeds, int):
         return settings.seeds
     if settings.recipe != AUTO or settings.hidden is not None:

@@ -16,13 +16,14 @@ from edgeling.graph.types import Array
 from edgeling.models import Model
 from edgeling.network.network import inference_graph
 from edgeling.workflow.balancing import outputs_of, told_logits
+from edgeling.workflow.category_embedding import WIDTH
 from edgeling.workflow.diagnosing import Later, later_diagnosis
 from edgeling.workflow.fitting import Fitted, fit_again, fit_network
 from edgeling.workflow.folds import FOLDS, Fold
 from edgeling.workflow.problem import Problem
 from edgeling.workflow.progress import Progress
 from edgeling.workflow.recipes import Recipe, Variants, network_for
-from edgeling.workflow.reference import LOGISTIC_STRENGTHS, USUAL_STRENGTH, is_ahead, references
+from edgeling.workflow.reference import USUAL_STRENGTH, is_ahead, references, strengths_of
 from edgeling.workflow.settings import AUTO, LINEAR, Settings
 from edgeling.workflow.teacher import SYNTHETIC_SHARE
 
@@ -34,6 +35,7 @@ NARROW = 225  # columns as networks see them; of wider tables all else takes lon
 LEAST_SHARE = 0.375  # of the budget, of a table that is very wide
 SEEDS_WORTH = 1.5  # times what recipes are worth are recipes and seeds together, within the same bounds
 STEP_NS, PRODUCT_NS = 4e3, 0.1  # what a step takes at the least, and more for each row and weight: forward and back
+UPDATE_NS = 2.0  # of a number that is learned of a category: it is updated in each step, and in no product
 EPOCH_NS, COMPILE_NS = 7e4, 1e8  # of an epoch that is watched; of a structure that is new
 _LEAST_SHARE = 1e-7  # a probability of less is taken for this much, as Keras's crossentropy does
 
@@ -168,7 +170,9 @@ def predicted_ns(problem: Problem, recipe: Recipe, first: Fitted, rows: int) -> 
     rows *= 1 + SYNTHETIC_SHARE if problem.teacher and not recipe.alone else 1
     batch = min(settings.batch_size or recipe.batch_size, rows)
     weights = network_for(problem.preparation, settings, rows, recipe).count_params()
-    return _epochs(recipe, first, settings) * -(-rows // batch) * (STEP_NS + batch * weights * PRODUCT_NS)
+    looked_up = WIDTH * sum(len(feature.categories) for _, feature in problem.preparation.embedded)
+    step_ns = STEP_NS + batch * (weights - looked_up) * PRODUCT_NS + looked_up * UPDATE_NS
+    return _epochs(recipe, first, settings) * -(-rows // batch) * step_ns
 
 
 def compare(
@@ -218,7 +222,7 @@ def judged(
 def _reference(problem: Problem, cut: Sequence[Fold], rows: Array) -> Candidate:
     """The linear reference, of the usual strength unless another is better on the rows left out by more than chance."""
     found = {}
-    strengths = LOGISTIC_STRENGTHS if problem.classes else (USUAL_STRENGTH,)
+    strengths = strengths_of(problem)
     of_folds = [references(problem, train, strengths) for train, _ in cut]
     for strength, *networks in zip(strengths, *of_folds, strict=True):
         judged = left_out_answers(problem, cut, rows, networks)
