@@ -16,7 +16,7 @@ import numpy as np
 from edgeling.codegen.calls import call_of
 from edgeling.codegen.curves import with_curves
 from edgeling.codegen.dimensions import Dimensions
-from edgeling.codegen.fusing import with_outputs_in_steps, with_products_in_updates
+from edgeling.codegen.fusing import with_gradients_in_updates, with_outputs_in_steps, with_products_in_updates
 from edgeling.codegen.layout import Tables
 from edgeling.codegen.loops import Loop, LoopText, RowPointers
 from edgeling.codegen.memory import MemoryPlan, Scratch, plan
@@ -101,7 +101,7 @@ def planned(
     """
     work = with_curves(schedule(graph))
     if target is None or not target.has_vectors:  # which make tiles of gradients faster than they are stored
-        work = with_outputs_in_steps(with_products_in_updates(work))
+        work = with_gradients_in_updates(with_outputs_in_steps(with_products_in_updates(work)))
     calls, followers = _chosen(work, target, finite, unchanged), _NOBODY
     if target is not None and target.threads > 1:
         work, followers = followed(work, [_is_parallel(calls.get(at)) for at in range(len(work.nodes))])

@@ -113,7 +113,7 @@ def _complement(site: Site, attribute: str) -> str:
 
 def _numbers(site: Site, attributes: Sequence[str]) -> Iterator[str]:
     """A leading ``-`` asks for one minus the attribute."""
-    return (_complement(site, a[1:]) if a.startswith("-") else site.float(a) for a in attributes)
+    return (_complement(site, a[1:]) if a.startswith("-") else _number(site, a) for a in attributes)
 
 
 def _update(name: str, *attributes: str) -> Line:
@@ -164,6 +164,26 @@ def _scalar(name: str, *attributes: str) -> Call:
 # Names that no value of a graph has (names.py).
 _ROW, _COLUMN, _PLACE = "edgeling_row", "edgeling_column", "edgeling_place"
 _ELEMENT, _ELEMENTS = "edgeling_gradient", "edgeling_gradients"
+
+
+# Rules with kernels that go over a layer's weights once (layer_step.h), and what those take beside arrays.
+_LAYER_RULES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "sgd_update": ("sgd", ()),
+    "momentum_update": ("momentum", ("momentum", "nesterov")),
+    "adam_update": ("adam", ("-beta_1", "-beta_2", "epsilon")),
+}
+
+
+def _has_layer_kernel(setting: Setting) -> bool:
+    return setting.node.attributes["rule"] in _LAYER_RULES
+
+
+def _layer_step(site: Site) -> str:
+    """An update whose gradient is the outer product of a row and its gradient; its last output, if there is one more
+    than it moves, is the gradient of the row."""
+    name, attributes = _LAYER_RULES[site.attributes["rule"]]
+    sizes, wanted = (site.length(0, 0), site.length(0, 1)), [] if site.attributes["gives_gradient"] else ["0"]
+    return f"edgeling_{name}_layer({', '.join((*sizes, *_numbers(site, attributes), *site.x, *site.y, *wanted))});"
 
 
 def _product_update(site: Site) -> str:
@@ -279,6 +299,7 @@ TRAINING_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "nadam_product": _scalar("nadam_product", "beta_1"),
     "norm": Call("update", _norm),
     PRODUCT_UPDATE: (
+        Call("layer_step", _layer_step, _KEPT, fits=_has_layer_kernel),
         Call("update_more", _product_update, _KEPT, fits=_is_in_more),
         Call("update", _product_update, _KEPT),
     ),

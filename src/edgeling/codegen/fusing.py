@@ -23,6 +23,8 @@ MEANS = frozenset(
     """mean_squared_error mean_absolute_error huber log_cosh mean_squared_logarithmic_error binary_crossentropy
     mean_absolute_percentage_error hinge squared_hinge poisson""".split()  # noqa: SIM905
 )
+# Updates whose kernels give the gradient of what a layer reads as well (layer_step.h).
+BY_LAYERS = frozenset({"sgd_update", "momentum_update", "adam_update"})
 LEAST_OUTPUTS = 64  # so few are stored and gone through faster all at once
 
 
@@ -54,13 +56,52 @@ def _with_product(work: Schedule, node: Node, products: Mapping[str, Node]) -> N
     if product is None:
         return node
     inputs = (node.inputs[0], *product.inputs, *node.inputs[2:])
-    return Node(PRODUCT_UPDATE, inputs, node.outputs, {**node.attributes, "rule": node.operation})
+    return Node(PRODUCT_UPDATE, inputs, node.outputs, {**node.attributes, "rule": node.operation, "gives_gradient": False})
 
 
 def _is_outer_product(work: Schedule, node: Node) -> bool:
     if node.operation != "matmul" or node.attributes["transpose_b"] or not node.attributes["transpose_a"]:
         return False
     return len(work.types[node.output].shape) == 2 and work.types[node.inputs[0]].shape[0] == 1
+
+
+def with_gradients_in_updates(work: Schedule) -> Schedule:
+    """The schedule in which a layer's weights are read once for their update and for the gradient of what it reads.
+
+    The update gives that gradient as its last output. Requires :func:`with_products_in_updates`.
+    """
+    for update in work.nodes:
+        gradient = _gradient_beside(work, update)
+        if gradient is not None:
+            both = replace(
+                update, outputs=(*update.outputs, gradient.output),
+                attributes={**update.attributes, "gives_gradient": True},
+            )  # fmt: skip
+            nodes = (both if node is update else node for node in work.nodes if node is not gradient)
+            work = replace(work, nodes=tuple(nodes))
+    return work
+
+
+def _gradient_beside(work: Schedule, update: Node) -> Node | None:
+    """The gradient of what a layer reads, if it can be made where the layer is updated."""
+    if update.operation != PRODUCT_UPDATE or update.attributes["rule"] not in BY_LAYERS:
+        return None
+    kernel, _, dy = (work.roots[i] for i in update.inputs[:3])
+    at = next(i for i, node in enumerate(work.nodes) if node is update)
+    for before, node in enumerate(work.nodes[:at]):
+        if _is_product_with(work, node, dy, kernel):
+            return None if any(_reads(work, n, node.output) for n in work.nodes[before:at]) else node
+    return None
+
+
+def _is_product_with(work: Schedule, node: Node, dy: str, kernel: str) -> bool:
+    if node.operation != "matmul" or node.attributes["transpose_a"] or not node.attributes["transpose_b"]:
+        return False
+    return [work.roots[i] for i in node.inputs] == [dy, kernel]
+
+
+def _reads(work: Schedule, node: Node, value: str) -> bool:
+    return any(work.roots[i] == value for i in node.inputs)
 
 
 def with_outputs_in_steps(work: Schedule) -> Schedule:
@@ -117,4 +158,4 @@ def _output_step(work: Schedule, loss: Node) -> tuple[list[Node], Node, Node] | 
 
 def _readers(work: Schedule, value: str) -> set[int]:
     """Who reads a value, by identity."""
-    return {id(n) for n in work.nodes if any(work.roots[i] == value for i in n.inputs)}
+    return {id(n) for n in work.nodes if _reads(work, n, value)}

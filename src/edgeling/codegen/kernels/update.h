@@ -9,12 +9,19 @@
 
 #include "elementary.h"
 #include "reduce.h"
+#include "update_row.h"
 
 #define EDGELING_NADAM_DECAY 0.96f
 #define EDGELING_SMALLEST_POWER 1e-30f
 
 EDGELING_KERNEL void edgeling_sgd_update(int size, const float *w, const float *g, const float *lr, float *new_w) {
     const float rate = *lr;
+#ifdef EDGELING_UPDATES_MULTIPLE
+    if (new_w == w) {
+        (void)edgeling_sgd_row(size, 0, rate, g, new_w);
+        return;
+    }
+#endif
     EDGELING_INDEPENDENT
     for (int i = 0; i < size; i++) {
         new_w[i] = w[i] - rate * g[i];
@@ -25,6 +32,12 @@ EDGELING_KERNEL void edgeling_momentum_update(
     int size, float momentum, int nesterov, const float *w, const float *g, const float *m, const float *lr,
     float *new_w, float *new_m) {
     const float rate = *lr;
+#ifdef EDGELING_UPDATES_MULTIPLE
+    if (new_w == w && new_m == m) {
+        (void)edgeling_momentum_row(size, 0, momentum, nesterov, rate, g, new_w, new_m);
+        return;
+    }
+#endif
     EDGELING_INDEPENDENT
     for (int i = 0; i < size; i++) {
         const float step = rate * g[i];
@@ -76,6 +89,12 @@ EDGELING_KERNEL void edgeling_adam_update(
     int size, float rest_beta_1, float rest_beta_2, float epsilon, const float *w, const float *g, const float *m,
     const float *v, const float *alpha, float *new_w, float *new_m, float *new_v) {
     const float rate = *alpha;
+#ifdef EDGELING_UPDATES_MULTIPLE
+    if (new_w == w && new_m == m && new_v == v) {
+        (void)edgeling_adam_row(size, 0, rest_beta_1, rest_beta_2, epsilon, rate, 1.0f, g, new_w, new_m, new_v);
+        return;
+    }
+#endif
     EDGELING_INDEPENDENT
     for (int i = 0; i < size; i++) {
         const float gradient = g[i], weight = w[i];
