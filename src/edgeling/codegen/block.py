@@ -16,7 +16,12 @@ import numpy as np
 from edgeling.codegen.calls import call_of
 from edgeling.codegen.curves import with_curves
 from edgeling.codegen.dimensions import Dimensions
-from edgeling.codegen.fusing import with_gradients_in_updates, with_outputs_in_steps, with_products_in_updates
+from edgeling.codegen.fusing import (
+    with_gradients_in_updates,
+    with_numbers_first,
+    with_outputs_in_steps,
+    with_products_in_updates,
+)
 from edgeling.codegen.layout import Tables
 from edgeling.codegen.loops import Loop, LoopText, RowPointers
 from edgeling.codegen.memory import MemoryPlan, Scratch, plan
@@ -99,9 +104,10 @@ def planned(
         finite: values known to hold neither NaN nor infinity.
         unchanged: inputs that are the same at each step of the loop whose body the graph is.
     """
-    work = with_curves(schedule(graph))
-    if target is None or not target.has_vectors:  # which make tiles of gradients faster than they are stored
-        work = with_gradients_in_updates(with_outputs_in_steps(with_products_in_updates(work)))
+    is_small = target is None or not target.has_vectors  # those make tiles of gradients faster than they are stored
+    work = with_curves(schedule(with_numbers_first(graph) if is_small and graph.updates else graph))
+    if is_small:
+        work = with_outputs_in_steps(with_gradients_in_updates(with_products_in_updates(work)))
     calls, followers = _chosen(work, target, finite, unchanged), _NOBODY
     if target is not None and target.threads > 1:
         work, followers = followed(work, [_is_parallel(calls.get(at)) for at in range(len(work.nodes))])

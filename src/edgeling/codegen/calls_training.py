@@ -205,41 +205,76 @@ def _product_update(site: Site) -> str:
 
 def _output_step(site: Site) -> str:
     """A few outputs at a time: what they are, their loss's gradient, and the update of what they are made with."""
+    outputs, lines, first = site.input_types[3].shape[1], list[str](), 0
+    for block in (8, 4, 2, 1):  # that dense.h has sums of
+        end = outputs - (outputs - first) % block
+        lines += _outputs_from(site, first, end, block) if end > first else []
+        first = end
+    return "\n".join(lines)
+
+
+def _outputs_from(site: Site, first: int, end: int, block: int) -> list[str]:
+    """Blocks of outputs."""
     x, truth, d_row, kernel, *others = site.x
-    slots = len(site.y) // 2 - 1
+    *made, dx = site.y if site.attributes["gives_gradient"] else (*site.y, "")
+    slots = len(made) // 2 - 1
     rows, columns = site.length(0, 1), site.length(3, 1)
     bias, scalars = others[slots], others[2 * slots + 1 :]
-    block = next(size for size in (8, 4, 2, 1) if site.input_types[3].shape[1] % size == 0)
     loss = replace(site, node=Node("loss_gradient", (), (), site.attributes["loss"]))
     options = loss.function(), loss.flag("from_logits"), loss.float("label_smoothing"), loss.float("delta")
     pointers = d_row, f"{truth} + {_COLUMN}", x, f"{kernel} + {_COLUMN}", f"{bias} + {_COLUMN}", _ELEMENTS
-    at, first = f"{_ROW} * {columns} + {_COLUMN} + {_PLACE}", f"{_COLUMN} + {_PLACE}"
+    at = f"{_ROW} * {columns} + {_COLUMN}"
     of_kernel = kernel, *others[:slots]
     of_bias = bias, *others[slots + 1 : 2 * slots + 1]
-    return "\n".join([
-        f"for (int {_COLUMN} = 0; {_COLUMN} < {columns}; {_COLUMN} += {block}) {{",
+    if _has_layer_kernel(site) and list(of_kernel) == made[: slots + 1]:
+        step = _row_step(site, str(block), of_kernel, scalars[0], at, x, dx)
+    else:
+        step = _elements_step(site, str(block), of_kernel, made[: slots + 1], scalars, at, x)
+    return [
+        f"for (int {_COLUMN} = {first}; {_COLUMN} < {end}; {_COLUMN} += {block}) {{",
         f"    float {_ELEMENTS}[{block}];",
         f"    edgeling_output_gradients({', '.join((str(block), rows, columns, *options, *pointers))});",
         f"    for (int {_ROW} = 0; {_ROW} < {rows}; {_ROW}++) {{",
-        f"        for (int {_PLACE} = 0; {_PLACE} < {block}; {_PLACE}++) {{",
-        f"            const float {_ELEMENT} = {x}[{_ROW}] * {_ELEMENTS}[{_PLACE}];",
-        f"            {_element_update(site, of_kernel, site.y[: slots + 1], scalars, at, _ELEMENT)}",
-        "        }",
+        *(f"        {line}" for line in step),
         "    }",
-        f"    for (int {_PLACE} = 0; {_PLACE} < {block}; {_PLACE}++) {{",
-        f"        {_element_update(site, of_bias, site.y[slots + 1 :], scalars, first, f'{_ELEMENTS}[{_PLACE}]')}",
-        "    }",
+        f"    {_element_update(site, of_bias, made[slots + 1 :], scalars, _COLUMN, f'{_ELEMENTS}[0]', str(block))}",
         "}",
-    ])  # fmt: skip
+    ]
+
+
+def _row_step(site: Site, block: str, held: Sequence[str], rate: str, at: str, x: str, dx: str) -> list[str]:
+    """Neighbouring weights of a row; with ``dx``, its gradient is begun, or added to."""
+    name, attributes = _LAYER_RULES[site.attributes["rule"]]
+    scale = [f"*{rate}", f"{x}[{_ROW}]"] if name == "adam" else [f"*{rate} * {x}[{_ROW}]"]
+    arrays = (f"&{pointer}[{at}]" for pointer in held)
+    arguments = block, str(int(bool(dx))), *_numbers(site, attributes), *scale, _ELEMENTS, *arrays
+    call = f"edgeling_{name}_row({', '.join(arguments)});"
+    if not dx:
+        return [f"(void){call}"]
+    sum_so_far = f"{_COLUMN} == 0 ? {_ELEMENT} : {dx}[{_ROW}] + {_ELEMENT}"
+    return [f"const float {_ELEMENT} = {call}", f"{dx}[{_ROW}] = {sum_so_far};"]
+
+
+def _elements_step(
+    site: Site, block: str, held: Sequence[str], made: Sequence[str], scalars: Sequence[str], at: str, x: str
+) -> list[str]:
+    """The same, one by one."""
+    return [
+        f"for (int {_PLACE} = 0; {_PLACE} < {block}; {_PLACE}++) {{",
+        f"    const float {_ELEMENT} = {x}[{_ROW}] * {_ELEMENTS}[{_PLACE}];",
+        f"    {_element_update(site, held, made, scalars, f'{at} + {_PLACE}', _ELEMENT)}",
+        "}",
+    ]
 
 
 def _element_update(
-    site: Site, held: Sequence[str], made: Sequence[str], scalars: Sequence[str], at: str, gradient: str
-) -> str:
-    """The update of one element of a weight and its slots."""
+    site: Site, held: Sequence[str], made: Sequence[str], scalars: Sequence[str], at: str, gradient: str,
+    elements: str = "1",
+) -> str:  # fmt: skip
+    """The update of one element, or of several neighbouring ones, of a weight and its slots."""
     weight, *slots = (f"&{pointer}[{at}]" for pointer in held)
     inner = replace(
-        site, node=Node(site.attributes["rule"], (), (), site.attributes), elements="1",
+        site, node=Node(site.attributes["rule"], (), (), site.attributes), elements=elements,
         x=(weight, f"&{gradient}", *slots, *scalars), y=tuple(f"&{pointer}[{at}]" for pointer in made),
     )  # fmt: skip
     return _rule_row(site.attributes["rule"]).line(inner)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from edgeling.codegen.schedule import OUTPUT_STEP, PRODUCT_UPDATE, Schedule
-from edgeling.graph.types import Node
+from edgeling.graph.types import Graph, Node
 
 # Optimizer updates of which each element depends on the same element of weight, gradient and slots, and on scalars.
 BY_ELEMENTS = frozenset(
@@ -26,6 +26,21 @@ MEANS = frozenset(
 # Updates whose kernels give the gradient of what a layer reads as well (layer_step.h).
 BY_LAYERS = frozenset({"sgd_update", "momentum_update", "adam_update"})
 LEAST_OUTPUTS = 64  # so few are stored and gone through faster all at once
+
+
+def with_numbers_first(graph: Graph) -> Graph:
+    """The graph with the nodes in front that make single numbers of nothing but such: what an optimizer counts.
+
+    Else an update waits for its learning rate until all gradients are there, and so do they for it.
+    """
+    known = {name for name in (*graph.inputs, *graph.variables, *graph.constants) if graph.types[name].size == 1}
+    numbers = list[Node]()
+    for node in graph.nodes:
+        if known.issuperset(node.inputs) and all(graph.types[o].size == 1 for o in node.outputs):
+            numbers.append(node)
+            known.update(node.outputs)
+    others = tuple(node for node in graph.nodes if all(node is not one for one in numbers))
+    return replace(graph, nodes=(*numbers, *others)) if numbers else graph
 
 
 def with_products_in_updates(work: Schedule) -> Schedule:
@@ -56,7 +71,9 @@ def _with_product(work: Schedule, node: Node, products: Mapping[str, Node]) -> N
     if product is None:
         return node
     inputs = (node.inputs[0], *product.inputs, *node.inputs[2:])
-    return Node(PRODUCT_UPDATE, inputs, node.outputs, {**node.attributes, "rule": node.operation, "gives_gradient": False})
+    return Node(
+        PRODUCT_UPDATE, inputs, node.outputs, {**node.attributes, "rule": node.operation, "gives_gradient": False}
+    )
 
 
 def _is_outer_product(work: Schedule, node: Node) -> bool:
@@ -86,8 +103,10 @@ def _gradient_beside(work: Schedule, update: Node) -> Node | None:
     """The gradient of what a layer reads, if it can be made where the layer is updated."""
     if update.operation != PRODUCT_UPDATE or update.attributes["rule"] not in BY_LAYERS:
         return None
+    if work.types[update.inputs[1]].size == 1 and work.roots[update.inputs[-1]] not in work.graph.inputs:
+        return None  # the gradient, one number, could lie where the rate is read
     kernel, _, dy = (work.roots[i] for i in update.inputs[:3])
-    at = next(i for i, node in enumerate(work.nodes) if node is update)
+    at = _place(work, update)
     for before, node in enumerate(work.nodes[:at]):
         if _is_product_with(work, node, dy, kernel):
             return None if any(_reads(work, n, node.output) for n in work.nodes[before:at]) else node
@@ -100,6 +119,10 @@ def _is_product_with(work: Schedule, node: Node, dy: str, kernel: str) -> bool:
     return [work.roots[i] for i in node.inputs] == [dy, kernel]
 
 
+def _place(work: Schedule, node: Node) -> int:
+    return next(at for at, other in enumerate(work.nodes) if other is node)
+
+
 def _reads(work: Schedule, node: Node, value: str) -> bool:
     return any(work.roots[i] == value for i in node.inputs)
 
@@ -107,8 +130,8 @@ def _reads(work: Schedule, node: Node, value: str) -> bool:
 def with_outputs_in_steps(work: Schedule) -> Schedule:
     """The schedule in which outputs, their loss's gradient and the update of the layer that makes them are one call.
 
-    It is for a linear layer behind which nothing but the loss reads its outputs, and before which nothing learns.
-    Requires :func:`with_products_in_updates`.
+    It is for a linear layer behind which nothing but the loss reads its outputs. If layers before it learn too, the
+    gradient of what it reads is added up as it goes. Requires :func:`with_gradients_in_updates`.
     """
     for loss in work.nodes:
         step = _output_step(work, loss) if loss.operation == "loss_gradient" else None
@@ -144,15 +167,17 @@ def _output_step(work: Schedule, loss: Node) -> tuple[list[Node], Node, Node] | 
         or any(_readers(work, v) != {*map(id, r)} for v, r in readers.items())
     ):
         return None
-    slots = len(kernel.outputs) - 1
+    both = [n for n in work.nodes if n is kernel or n is bias]
+    beside = kernel.outputs[-1:] if kernel.attributes["gives_gradient"] else ()
+    if beside and any(_reads(work, n, beside[0]) for n in work.nodes[: _place(work, both[1])]):
+        return None
+    slots = len(bias.outputs) - 1
     inputs = (
         layer.inputs[0], *loss.inputs[1::-1], kernel.inputs[0], *kernel.inputs[3 : 3 + slots],
         bias.inputs[0], *bias.inputs[2 : 2 + slots], *kernel.inputs[3 + slots :],
     )  # fmt: skip
-    node = Node(
-        OUTPUT_STEP, inputs, (*kernel.outputs, *bias.outputs), {**kernel.attributes, "loss": dict(loss.attributes)}
-    )
-    both = [n for n in work.nodes if n is kernel or n is bias]
+    outputs = (*kernel.outputs[: slots + 1], *bias.outputs, *beside)
+    node = Node(OUTPUT_STEP, inputs, outputs, {**kernel.attributes, "loss": dict(loss.attributes)})
     return [layer, loss, both[0]], both[1], node
 
 
