@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from edgeling.codegen.schedule import Schedule
 from edgeling.graph.types import DType, TensorType
@@ -35,9 +36,13 @@ class Interval:
         Floats never share with integers, nor integers of two sizes, alive or not: C's aliasing rules let a compiler
         exchange such accesses. Bytes are free to lie anywhere.
         """
-        words = (self.dtypes | other.dtypes) - {DType.INT8}
-        mixed = len({(dtype is DType.FLOAT32, dtype.bytes) for dtype in words}) > 1
-        return (self.start <= other.end and other.start <= self.end) or mixed
+        together = self.start <= other.end and other.start <= self.end
+        return together or _are_mixed(self.dtypes | other.dtypes)
+
+
+@cache
+def _are_mixed(dtypes: frozenset[DType]) -> bool:
+    return len({(dtype is DType.FLOAT32, dtype.bytes) for dtype in dtypes - {DType.INT8}}) > 1
 
 
 @dataclass(frozen=True)
