@@ -17,6 +17,7 @@ from edgeling.errors import UnsupportedError
 from edgeling.graph.cost import cost
 from edgeling.graph.types import Array, Graph, TensorType
 from edgeling.passes import optimize
+from edgeling.targets import Target
 from edgeling.toolchain.native import THIS_MACHINE, NativeProgram, load
 from edgeling.toolchain.threads import thread_count
 from edgeling.training.loop import (
@@ -32,6 +33,7 @@ from edgeling.training.loop import (
     loop_units,
     prediction_size,
 )
+from edgeling.training.stored import stored_program
 
 _SLICE_SECONDS = 0.05  # how long C may run before Python looks for Ctrl-C
 _FIRST_SLICE_STEPS = 2000
@@ -245,7 +247,9 @@ class Engine:
         self._products = {name: cost(graph).multiply_accumulates for name, graph in graphs.items()}
         self._calls = len(graphs["train"].nodes) if sizes else 0
         self._is_specialised = self._pays(self._calls, steps)
-        program = self._program(graphs, *(sizes or (0, 0)))
+        target = replace(THIS_MACHINE, threads=self._threads)
+        told = repr((self._name, list(graphs), sizes, self._is_specialised, target))
+        program = stored_program(told, graphs.values(), lambda: self._program(graphs, target, *(sizes or (0, 0))))
         self._native = load(program, loop_files(program), loop_units(), linked=not self._is_specialised)
         self._clones: list[NativeProgram] = []
         self._sizes = sizes
@@ -268,9 +272,8 @@ class Engine:
             return sizes[0] == self._sizes[0] or sizes[0] < self._sizes[0] == self._room
         return sizes[0] == self._sizes[0] and sizes[1] in (0, self._sizes[1])
 
-    def _program(self, graphs: dict[str, Graph], batch_size: int, rest: int) -> Program:
+    def _program(self, graphs: dict[str, Graph], target: Target, batch_size: int, rest: int) -> Program:
         """C for these graphs: each for any number of rows, or beside it another one for what is left over."""
-        target = replace(THIS_MACHINE, threads=self._threads)
         trained = batch_size + 1 if batch_size and not self._is_specialised else 0
         more = self._graphs(trained, EVALUATED_TOGETHER + 1)
         program = generate(graphs, self._name, target=target, more_rows=more)
