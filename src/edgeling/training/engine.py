@@ -17,7 +17,6 @@ from edgeling.errors import UnsupportedError
 from edgeling.graph.cost import cost
 from edgeling.graph.types import Array, Graph, TensorType
 from edgeling.passes import optimize
-from edgeling.targets import Target
 from edgeling.toolchain.native import THIS_MACHINE, NativeProgram, load
 from edgeling.toolchain.threads import thread_count
 from edgeling.training.loop import (
@@ -247,9 +246,8 @@ class Engine:
         self._products = {name: cost(graph).multiply_accumulates for name, graph in graphs.items()}
         self._calls = len(graphs["train"].nodes) if sizes else 0
         self._is_specialised = self._pays(self._calls, steps)
-        target = replace(THIS_MACHINE, threads=self._threads)
-        told = repr((self._name, list(graphs), sizes, self._is_specialised, target))
-        program = stored_program(told, graphs.values(), lambda: self._program(graphs, target, *(sizes or (0, 0))))
+        told = repr((self._name, list(graphs), sizes, self._is_specialised, THIS_MACHINE, self._threads))
+        program = stored_program(told, graphs.values(), lambda: self._program(graphs, *(sizes or (0, 0))))
         self._native = load(program, loop_files(program), loop_units(), linked=not self._is_specialised)
         self._clones: list[NativeProgram] = []
         self._sizes = sizes
@@ -272,8 +270,9 @@ class Engine:
             return sizes[0] == self._sizes[0] or sizes[0] < self._sizes[0] == self._room
         return sizes[0] == self._sizes[0] and sizes[1] in (0, self._sizes[1])
 
-    def _program(self, graphs: dict[str, Graph], target: Target, batch_size: int, rest: int) -> Program:
+    def _program(self, graphs: dict[str, Graph], batch_size: int, rest: int) -> Program:
         """C for these graphs: each for any number of rows, or beside it another one for what is left over."""
+        target = replace(THIS_MACHINE, threads=self._threads)
         trained = batch_size + 1 if batch_size and not self._is_specialised else 0
         more = self._graphs(trained, EVALUATED_TOGETHER + 1)
         program = generate(graphs, self._name, target=target, more_rows=more)
