@@ -17,7 +17,11 @@ import pytest
 from edgeling.data import IRIS
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+CHINESE = {ROOT / "README.zh.md": ROOT / "README.md"}
+CHINESE |= {
+    page: ROOT / "docs" / page.relative_to(ROOT / "docs" / "zh") for page in (ROOT / "docs" / "zh").rglob("*.md")
+}
+PAGES = [ROOT / "README.md", *sorted({*(ROOT / "docs").rglob("*.md")} - CHINESE.keys())]
 BLOCK = re.compile(r"^(<!-- [^\n]* -->\n)?```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SKIP = re.compile(r"not run: (.+?) -->")
 
@@ -86,7 +90,18 @@ def test_a_page_does_what_it_says(page: Path, folder: Path) -> None:
         assert not told or [line for line in printed.splitlines() if line] == [line for line in told if line]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize("page", sorted(CHINESE), ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_chinese_page_has_the_code_of_the_english_one(page: Path) -> None:
+    """So that what runs there runs here; each has its tables and headings too, and leads to the other."""
+    english, chinese = CHINESE[page].read_text("utf-8"), page.read_text("utf-8")
+    assert blocks(page) == blocks(CHINESE[page])
+    assert BLOCK.findall(chinese) == BLOCK.findall(english)
+    heads = re.compile(r"^(#+ )", re.MULTILINE)
+    assert heads.findall(BLOCK.sub("", chinese)) == heads.findall(BLOCK.sub("", english))
+    assert "[English](" in chinese
+
+
+@pytest.mark.parametrize("page", [*PAGES, *sorted(CHINESE)], ids=lambda p: str(p.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     text = page.read_text("utf-8")
     for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", text):
