@@ -26,7 +26,8 @@ PROGRAMS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     **{
         name: ("series", (name,)) for name in ("BasicMotions", "GunPoint", "ItalyPowerDemand", "JapaneseVowels")
     },
-    "exercises, by recording": ("exercises", ()),
+    "exercises, by recording": ("exercises", ("convolutions",)),
+    "exercises, by recording, GRU": ("exercises", ("gru",)),
     "shuttle, ROC AUC": ("anomalies", ()),
 }  # fmt: skip
 HEAD = (

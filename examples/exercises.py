@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which exercise somebody does, from two seconds of an accelerometer, by a convolutional network on the samples.
+"""Which exercise somebody does, from two seconds of an accelerometer: by convolutions, or by a GRU.
 
 Beside it a random forest on each window's statistics. Both are judged by recordings that they never saw (four divisions
 of `gestures/exercises.parquet`, in the folder that EDGELING_SHARED names). The network of the last division is built
-for a Cortex-M4 and proven there. Run it: python examples/exercises.py
+for a Cortex-M4 and proven there. Run it: python examples/exercises.py [convolutions | gru]
 """
 
 from __future__ import annotations
@@ -16,16 +16,20 @@ import numpy as np
 
 import edgeling
 from edgeling.layers import (
+    GRU,
     BatchNormalization,
     Conv1D,
     Dense,
     Dropout,
     GaussianNoise,
     GlobalAveragePooling1D,
+    GlobalMaxPooling1D,
     Input,
+    Layer,
     MaxPooling1D,
     Normalization,
     ReLU,
+    Reshape,
 )
 from edgeling.models import Model, Sequential
 from edgeling.optimizers import Adam
@@ -34,6 +38,8 @@ from edgeling.utils import set_random_seed
 
 WINDOW, HOP = 200, 50  # samples, at 100 Hz
 EPOCHS, BATCH, SPLITS, SEED = 60, 32, 4, 0
+TOGETHER = 5  # samples that a step of the GRU sees: 20 steps a second
+KINDS = ("convolutions", "gru")
 NEEDS = ("sklearn", "polars")
 
 
@@ -59,25 +65,42 @@ def statistics(x: np.ndarray) -> np.ndarray:
     return np.concatenate([x.mean(1), x.std(1), x.min(1), x.max(1), changes], axis=1)
 
 
-def network(x: np.ndarray, classes: int) -> Model:
-    layers = [Input(x.shape[1:]), Normalization(mean=x.mean((0, 1)), variance=x.var((0, 1))), GaussianNoise(0.1)]
+def convolutions() -> list[Layer]:
+    """Of samples to features of the window."""
+    layers: list[Layer] = [GaussianNoise(0.1)]
     for channels, steps in ((16, 7), (24, 5), (24, 5)):
         layers += [Conv1D(channels, steps, use_bias=False), BatchNormalization(), ReLU(), MaxPooling1D(2)]
-    model = Sequential([*layers, GlobalAveragePooling1D(), Dropout(0.3), Dense(classes, activation="softmax")])
+    return [*layers, GlobalAveragePooling1D(), Dropout(0.3)]
+
+
+def gru() -> list[Layer]:
+    """Likewise: of each number its largest over the steps."""
+    steps = Reshape((WINDOW // TOGETHER, 3 * TOGETHER))
+    loop = [Dense(16, activation="tanh"), GRU(32, return_sequences=True)]
+    return [GaussianNoise(0.3), steps, *loop, GlobalMaxPooling1D(), Dropout(0.5)]
+
+
+def network(x: np.ndarray, classes: int, kind: str) -> Model:
+    """One of :data:`KINDS`, compiled."""
+    begin = [Input(x.shape[1:]), Normalization(mean=x.mean((0, 1)), variance=x.var((0, 1)))]
+    layers = gru() if kind == "gru" else convolutions()
+    model = Sequential([*begin, *layers, Dense(classes, activation="softmax")])
     rate = CosineDecay(5e-3, EPOCHS * -(-len(x) // BATCH))
     model.compile(Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
-def main() -> dict[str, float]:
+def main(kind: str = "convolutions") -> dict[str, float]:
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.model_selection import StratifiedGroupKFold
 
+    if kind not in KINDS:
+        sys.exit(f"name one of {', '.join(KINDS)}; received {kind}")
     x, y, recordings = windows()
     ours, theirs = [], []
     for fit, rest in StratifiedGroupKFold(SPLITS, shuffle=True, random_state=0).split(x, y, recordings):
         set_random_seed(SEED)
-        model = network(x[fit], int(y.max()) + 1)
+        model = network(x[fit], int(y.max()) + 1, kind)
         model.fit(x[fit], y[fit], batch_size=BATCH, epochs=EPOCHS, verbose=0)
         forest = RandomForestClassifier(300, random_state=SEED).fit(statistics(x[fit]), y[fit])
         ours.append(model.evaluate(x[rest], y[rest], verbose=0)[1])
@@ -94,4 +117,4 @@ def main() -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if main()["verified"] else 1)
+    sys.exit(0 if main(*sys.argv[1:2])["verified"] else 1)
