@@ -168,7 +168,6 @@ def test_dropped_features_are_the_same_at_each_step() -> None:
 BAD = [
     (lambda: layers.LSTM(0), "units is a whole number"),
     (lambda: layers.LSTM(4, time_major=True), "rows come first"),
-    (lambda: layers.LSTM(4, stateful=True), "with its own state"),
     (lambda: layers.LSTM(4, dropout=1.0), "a dropout rate"),
     (lambda: layers.LSTM(4, kernel_constraint="max_norm"), "kernel_constraint"),
     (lambda: layers.GRU(4, activation="softmax"), "activation of a recurrent cell"),

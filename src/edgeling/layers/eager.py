@@ -47,11 +47,16 @@ def call(
     """
     builder = GraphBuilder("call")
     values = [builder.input(f"x_{i}", array.shape) for i, array in enumerate(x)]
-    graph = builder.build(trace(Tracer(builder, names, training=training), *values))
+    tracer = Tracer(builder, names, training=training, keeping=True)
+    graph = builder.build(trace(tracer, *values))
     given: dict[str, Array] = dict(zip(values, x, strict=True))
     given["seed"] = np.asarray(next_seed() if "seed" in graph.inputs else 0)
-    steps = {"step": np.uint32(step)} if "step" in graph.variables else {}
-    done = run(graph, given, steps)
+    held: dict[str, Any] = {"step": np.uint32(step)} if "step" in graph.variables else {}
+    for name, (owner, place) in tracer.kept.items():
+        held[name] = owner.state_of(place, graph.types[name].shape)
+    done = run(graph, given, held)
+    for name, (owner, place) in tracer.kept.items():
+        owner.states[place] = done.variables[name]
     moved = {name for name, _ in graph.updates}
     for weight, name in names.items():
         if name in moved:

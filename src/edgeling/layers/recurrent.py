@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from edgeling.configurable import Configurable, serialize, snake_case
-from edgeling.errors import UnsupportedError
+from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph import GraphBuilder
+from edgeling.graph.types import Array
 from edgeling.layers import cells as cell_classes
 from edgeling.layers.base import Layer, Shape
 from edgeling.layers.cells import Cell, GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells, StepSequence, require_cell
@@ -31,7 +32,9 @@ class RNN(Layer):
         return_sequences: give what the cell gives at each step, [steps, units]; else the last, [units].
         return_state: give the states after the last step too, as further outputs.
         go_backwards: begin with the last step; what is given first is then of that one.
-        stateful: refused.
+        stateful: begin where the batch before ended, row by row, until :meth:`reset_states`: of arrays it is called
+            with, of the batches of a fit, of one row after another where a model predicts; on a device from call to
+            call, until ``NAME_init``.
         unroll: changes nothing: loops stay loops.
         zero_output_for_mask: give zeros at masked steps, else what was given before.
 
@@ -56,13 +59,45 @@ class RNN(Layer):
         self.cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
         require_cell(self.cell)
         self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
-        self.go_backwards, self.stateful, self.unroll = bool(go_backwards), False, bool(unroll)
+        self.go_backwards, self.stateful, self.unroll = bool(go_backwards), bool(stateful), bool(unroll)
         self.zero_output_for_mask = bool(zero_output_for_mask)
-        if stateful:
+        self.states: dict[int, Array] = {}
+
+    def reset_states(self, states: Any = None) -> None:
+        """Begin anew: with zeros, or with an array [rows, units] for each state.
+
+        Raises:
+            UnsupportedError: the layer keeps none, or these are of other shapes.
+        """
+        if not self.stateful:
             raise UnsupportedError(
-                "a layer begins with its own state or with one it is given", received=f"stateful=True of {self.name!r}",
-                remedy="return_state=True, and initial_state of the next call",
+                "a layer that keeps states has them reset", received=f"stateful=False of {self.name!r}",
+                remedy="stateful=True",
             )  # fmt: skip
+        given = [np.asarray(state, np.float32) for state in ([] if states is None else states)]
+        sizes = self.cell.state_sizes
+        if given and [state.shape[1:] for state in given] != [(size,) for size in sizes]:
+            raise UnsupportedError(
+                f"states of layer {self.name!r} have shapes {[(None, size) for size in sizes]}",
+                received=str([state.shape for state in given]), remedy="an array for each state",
+            )  # fmt: skip
+        self.states = dict(enumerate(given))
+
+    reset_state = reset_states
+
+    def state_of(self, place: int, shape: Shape) -> Array:
+        """A state it goes on with; zeros after it was reset.
+
+        Raises:
+            DataError: it is one of another number of rows.
+        """
+        state = self.states.get(place)
+        if state is not None and state.shape != shape:
+            raise DataError(
+                f"layer {self.name!r} keeps states of {state.shape[0]} rows", received=f"{shape[0]} rows",
+                remedy="reset_states() before it",
+            )  # fmt: skip
+        return np.zeros(shape, np.float32) if state is None else state
 
     @property
     def cells(self) -> list[Cell]:
@@ -131,13 +166,16 @@ class RNN(Layer):
         steps = StepSequence.of(tracer, x)
         if mask and not steps.axis:
             mask = b.add("transpose", mask, permutation=(1, 0))
-        given = iter(initial or self._first(tracer, steps.rows))
+        kept = self._kept(tracer, steps.rows)
+        given = iter(initial or kept or self._first(tracer, steps.rows))
         found: list[str] = []
         for place, cell in enumerate(self.cells):
             is_last = place == len(self.cells) - 1
             loop = _Loop(cell, steps, mask, self.go_backwards, self.return_sequences or not is_last)
             states, stacked = loop.append([next(given) for _ in cell.state_sizes], self.zero_output_for_mask)
             steps, found = StepSequence(tracer, steps.axis, stacked), [*found, *states]
+        for name, state in zip(kept, found, strict=False):
+            b.update(name, state)
         last = found[-len(self.cells[-1].state_sizes)]
         if not self.return_sequences:
             return self._last_output(tracer, steps.axis, last, mask), found
@@ -153,6 +191,12 @@ class RNN(Layer):
         begin, shape = ((at, 0), (1, rows)) if axis == 0 else ((0, at), (rows, 1))
         counts = b.add("reshape", b.add("slice", mask, begin=begin, shape=shape), shape=(rows, 1))
         return b.add("select", counts, last, tracer.number(0.0))
+
+    def _kept(self, tracer: Tracer, rows: int) -> list[str]:
+        """The states that live on, of a layer that keeps them where that is asked for."""
+        if not (self.stateful and tracer.keeping):
+            return []
+        return [tracer.state(self, place, (rows, size)) for place, size in enumerate(self.cell.state_sizes)]
 
     def _first(self, tracer: Tracer, rows: int) -> list[str]:
         """What the loop begins with."""

@@ -20,6 +20,7 @@ from edgeling.models import saving
 from edgeling.models.arguments import batch_size_of, verbosity
 from edgeling.models.feeding import feed_of
 from edgeling.models.prediction import Followed, not_ready
+from edgeling.models.stateful import require_one_row, stateful_layers
 from edgeling.models.trained import Trainable
 from edgeling.network.arrays import Rows, Several, joined, parts_of
 from edgeling.network.weights import Weight
@@ -77,12 +78,18 @@ class Model(Trainable):
             parts: Iterable[Any] = (batch[0] for batch in batches.batches(steps))
         else:
             floats = self._inputs_of(x, finite=False)[: None if steps is None else steps * size]
+            require_one_row(self, size, len(floats))
             size = size * self._per_call() if callbacks is not None else len(floats)
             parts = (floats[i : i + size] for i in range(0, len(floats), size))
         made = self._predict(parts, CallbackList(callbacks, self))
         return self.forms[1].filled(parts_of(made)) if isinstance(made, Several) else made
 
     predict_on_batch = predict
+
+    def reset_states(self) -> None:
+        """Have the layers that keep states (``stateful=True``) begin anew."""
+        for layer in stateful_layers(self):
+            layer.reset_states()
 
     def __call__(self, x: Any, training: bool = False) -> Any:  # type: ignore[override]
         """As :meth:`predict`; while ``training`` dropout drops, and statistics are the batch's own and move.

@@ -9,7 +9,7 @@ from typing import Any
 from edgeling.graph.types import Array, Graph
 from edgeling.models.session import NAME, lend
 from edgeling.network.arrays import Rows, parts_of, side_by_side
-from edgeling.network.network import Network, inference_graph
+from edgeling.network.network import Network, inference_graph, kept_states
 from edgeling.network.weights import Weight
 from edgeling.passes import optimize
 from edgeling.toolchain.direct import Answer
@@ -56,11 +56,16 @@ class Followed:
         self.signature, self.seen = signature, -1
         shared = lend(("predict", signature), lambda: _Shared(optimize(inference_graph(network, frozen=False))))
         self._predictor = Predictor(shared.graph, shared.program)
+        self._states = kept_states(network) if shared.graph.updates else {}
         self.direct: Answer = not_ready
 
     def rows(self, x: Rows) -> Rows:
         """Predictions of float32 rows [rows, ...], or of several."""
+        for name, (layer, place) in self._states.items():
+            self._predictor.set_variable(name, layer.state_of(place, self._predictor.variable(name).shape))
         answers: Rows = side_by_side(self._predictor.answers(*(part for part in parts_of(x) if part is not None)))
+        for name, (layer, place) in self._states.items():
+            layer.states[place] = self._predictor.variable(name)
         self.direct = self._predictor.direct(len(x), Weight.changes) or not_ready
         return answers
 

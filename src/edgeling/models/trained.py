@@ -35,6 +35,7 @@ from edgeling.models.misfits import tell_of_targets
 from edgeling.models.reporting import Report
 from edgeling.models.session import Lent, Session, Traced, described, for_evaluation, for_training, lend
 from edgeling.models.several import AnyReport, SeveralReport, compiled_parts, is_plain, packed
+from edgeling.models.stateful import lend_states, require_no_states, require_whole_batches, take_states
 from edgeling.network.arrays import Rows, Several, side_by_side
 from edgeling.network.network import inference_graph
 from edgeling.network.weights import Weight
@@ -147,10 +148,15 @@ class Trainable(Compiled):
         if self._is_plain():
             self._told_misfits = tell_of_targets(self, loss, example.y, self._told_misfits)
         hooks.tell("set_rows", FitRows(example, judged[0], size, report.objective(example.y), loss))
+        require_whole_batches(self, size, len(example.x) if isinstance(feed, RowFeed) else size)
+        lend_states(self, self._optimizer_state, size)
         sessions(size)
         plan = replace(plan, validation=self._judged(report, hooks, *judged))
         display = Display(verbose, plan.first_epoch, plan.last_epoch) if verbose else None
-        Fit(self, optimizer, sessions, report, feed, plan, hooks, history, display).run()
+        try:
+            Fit(self, optimizer, sessions, report, feed, plan, hooks, history, display).run()
+        finally:
+            take_states(self, self._optimizer_state)
         return history
 
     def _sessions(
@@ -322,6 +328,7 @@ class Trainable(Compiled):
         return self._optimizer_state
 
     def _evaluator(self, objective: Objective) -> Lent:
+        require_no_states(self)
         signature = self._signature(objective)
         if self._fitted and self._fitted[0] == (get_ident(), signature):  # another thread may be at its own
             return self._fitted[1]

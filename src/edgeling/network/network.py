@@ -113,9 +113,16 @@ def inference_graph(
     network = model if isinstance(model, Network) else model.network(readable=True)
     builder = GraphBuilder(network.name)
     given = [builder.input(name, (1, *row)) for name, row in network.inputs.items()]
-    outputs = network.answer(Tracer(builder, network.names, frozen=frozen), given)
+    outputs = network.answer(Tracer(builder, network.names, frozen=frozen, keeping=True), given)
     builder.describe(**(metadata or {}))
     return builder.build(outputs if len(outputs) == 1 else _named(builder, network, outputs))
+
+
+def kept_states(network: Network) -> dict[str, tuple[Any, int]]:
+    """By the name of a variable of the inference graph: whose state lives on in it, and which of its states."""
+    tracer = Tracer(GraphBuilder(network.name), {}, lazily=True, keeping=True)
+    network.answer(tracer, [tracer.builder.input(name, (1, *row)) for name, row in network.inputs.items()])
+    return tracer.kept
 
 
 def _named(builder: GraphBuilder, network: Network, outputs: Sequence[str]) -> list[str]:

@@ -12,6 +12,9 @@ import numpy as np
 from edgeling.graph import DType, GraphBuilder
 from edgeling.network.weights import Weight
 
+KEPT = "kept_state_"
+"""What names of variables begin with that hold states of layers."""
+
 
 class Traceable(Protocol):
     """What tracing asks of a layer."""
@@ -47,14 +50,18 @@ class Tracer:
         frozen: weights become constants; otherwise variables.
         share: the value that holds one over the number of rows, where that is known only when the graph runs.
         lazily: weights become constants when they are first read: of a graph that nobody runs.
+        keeping: states of layers that keep them go on from run to run, as variables; else each run begins anew.
+
+    Attributes:
+        kept: by the variable's name, whose state it is, and which of them.
     """
 
     def __init__(
         self, builder: GraphBuilder, names: Mapping[Weight, str], *, training: bool = False, frozen: bool = False,
-        share: str = "", lazily: bool = False,
+        share: str = "", lazily: bool = False, keeping: bool = False,
     ) -> None:  # fmt: skip
         self.builder, self.names, self.training, self._share = builder, dict(names), training, share
-        self._lazily = lazily
+        self._lazily, self.keeping, self.kept = lazily, keeping, dict[str, tuple[Any, int]]()
         declare = builder.constant if frozen else builder.variable
         for weight, name in names.items():
             declare(weight.value, name)
@@ -131,6 +138,15 @@ class Tracer:
     def update(self, weight: Weight, value: str) -> None:
         """Say what a weight that no gradient moves becomes after the step."""
         self.builder.update(self.value(weight), value)
+
+    def state(self, owner: Any, place: int, shape: Sequence[int]) -> str:
+        """The variable that one of a layer's states lives on in, zeros at first; the layer says what it becomes.
+
+        Its name tells no layer, so that networks of one structure share their code.
+        """
+        name = self.builder.variable(np.zeros(shape, np.float32), f"{KEPT}{len(self.kept)}")
+        self.kept[name] = owner, place
+        return name
 
     def mask(self, shape: Sequence[int], rate: float, seed: int | None = None) -> str:
         """Dropout's mask: 0, or 1 / (1 - rate)."""

@@ -88,6 +88,12 @@ class Predictor:
             for program in filter(None, self._programs.values()):
                 program.variable(name, self._graph.types[name])[...] = array
 
+    def variable(self, name: str) -> Array:
+        """What a variable holds: of a graph that keeps state, after the last row that was answered."""
+        one = self._programs.get(1)
+        held = one.variable(name, self._graph.types[name]) if one else self._variables[name]
+        return np.array(held).reshape(self._graph.types[name].shape)
+
     def __call__(self, rows: Array) -> Array:
         return self.answers(rows)[0]
 

@@ -165,7 +165,8 @@ def _score(
     sample_weight = builder.input("sample_weight", (batch,)) if weighted else ""
     for scalar in scalars:
         builder.input(scalar, ())
-    tracer = Tracer(builder, network.names, training=training, share=SHARE if SHARE in scalars else "")
+    share = SHARE if SHARE in scalars else ""
+    tracer = Tracer(builder, network.names, training=training, share=share, keeping=training)
     predictions = network.answer(tracer, x)
     if objective.outputs:
         return _several(tracer, objective, predictions, y, sample_weight)
