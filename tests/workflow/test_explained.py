@@ -13,6 +13,7 @@ import pytest
 
 import edgeling
 from edgeling.errors import UnsupportedError
+from edgeling.explaining.scores import before_last_activation
 from edgeling.explaining.shapley import exact_row
 from edgeling.graph import GraphBuilder, run_rows
 from edgeling.layers import Dense
@@ -38,10 +39,10 @@ def deployed(units=(5, 3)):
     return replace(made, interface=told)
 
 
-def proven(units, precision, method, target, background=X[20:22]):
+def proven(units, precision, method, target, background=X[20:22], model_output="probability"):
     plain = deployed(units).for_target(get(target))
     chip = get(target)
-    explaining = with_explanation(plain, precision, method, background)
+    explaining = with_explanation(plain, precision, method, background, model_output=model_output)
     return prove_explanation(explaining, precision, chip, plain.prove(precision, chip)), explaining
 
 
@@ -65,6 +66,32 @@ def test_a_chip_explains_what_the_graph_means_and_it_adds_up(units, precision, m
     if target != "native":
         assert found.flash_bytes > found.added_flash_bytes > 0
         assert found.instructions > 0
+
+
+@pytest.mark.parametrize(
+    ("units", "precision", "method"),
+    [((5, 1), "float32", "gradient"), ((5, 3), "float32", "integrated"), ((5, 1), "int8", "shapley")],
+)
+def test_scores_are_explained_where_they_are_asked_about(units, precision, method):
+    found, explaining = proven(units, precision, method, "cortex-m4", model_output="raw")
+    assert found.matches
+    assert found.completeness is None or found.completeness <= COMPLETE
+    assert "the score, what" in explaining.program(precision).files["net.h"]
+    answering = explaining.graphs[precision if method == "shapley" else "float32"]
+    told = run_rows(before_last_activation(answering), X[20:22])[0].astype(np.float64).mean(axis=0)
+    exact = np.asarray(found.base) if method != "gradient" else told
+    np.testing.assert_array_equal(exact, told.astype(np.float32))
+
+
+@pytest.mark.parametrize("units", [(5, 3), (5, 1)])
+def test_integrated_gradients_of_integers_add_up_to_what_the_integers_answer(units):
+    made = with_explanation(deployed(units), "int8", "integrated", X[20:22])
+    answers = run_rows(made.graphs["int8"], X[:9])[0].astype(np.float64)
+    base = run_rows(made.graphs["int8"], X[20:22])[0].astype(np.float64).mean(axis=0)
+    of = np.eye(units[-1], dtype=np.float32)[np.zeros(9, int)]
+    found = made.explanation.attributions(X[:9], of if units[-1] > 1 else None).astype(np.float64)
+    room = 2**8 * np.finfo(np.float32).eps  # some dozen sums, of parts that are below one
+    assert np.all(np.abs(found.sum(axis=1) - (answers - base)[:, 0]) <= room)
 
 
 def test_integers_explain_themselves_to_the_bit_of_what_they_answer():
@@ -181,6 +208,8 @@ def test_what_cannot_be_is_refused():
         with_explanation(made, "float32", "guess", X[:1])
     with pytest.raises(UnsupportedError, match="from 0 to the 4 columns"):
         with_explanation(made, "float32", "gradient", X[:1], 5)
+    with pytest.raises(UnsupportedError, match="probability or what"):
+        with_explanation(made, "float32", "gradient", X[:1], model_output="odds")
     only = replace(made, graphs={"int8": made.graphs["int8"]})
     with pytest.raises(UnsupportedError, match="in float32"):
         with_explanation(only, "int8", "gradient", X[:1])

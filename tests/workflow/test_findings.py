@@ -10,7 +10,7 @@ import pytest
 
 import edgeling
 from edgeling.data import IRIS
-from edgeling.errors import ArtifactError, DataError
+from edgeling.errors import ArtifactError, DataError, UnsupportedError
 from edgeling.explaining.findings import rank_correlation
 from edgeling.report.page import render
 from edgeling.workflow.explain import explain
@@ -60,6 +60,36 @@ def test_a_class_is_explained_and_every_other_too(flowers):
     other = explain_row(pipeline, table, 101, label="setosa")
     np.testing.assert_array_equal(other.values, found.by_class["setosa"])
     assert other.explained == "probability of setosa"
+
+
+@pytest.mark.parametrize("row", [1, 101])
+def test_scores_are_those_whose_softmax_was_answered(flowers, row):
+    pipeline = flowers.pipeline
+    table = pipeline.read(IRIS)
+    found = explain_row(pipeline, table, row, model_output="raw")
+    assert (found.explained, found.percent) == (f"score of {found.answer}", False)
+    adds_up(found)
+    usual = explain_row(pipeline, table, row)
+    assert usual.changes == found.changes
+    score = {name: found.by_class[name].sum() for name in found.by_class}
+    assert max(score, key=score.get) == found.answer
+    with pytest.raises(UnsupportedError, match="model_output"):
+        explain_row(pipeline, table, row, model_output="odds")
+
+
+def test_log_odds_are_of_either_class(tmp_path):
+    """Against the logarithms of what is answered, in float32, where that is far from 0 and 1."""
+    data = houses()
+    data["dear"] = np.where(np.nan_to_num(data.pop("price")) > 250_000, "yes", "no")
+    pipeline = edgeling.train(data, "dear", targets=(), epochs=20, precision="float32", importance=False).pipeline
+    table = pipeline.read(data)
+    for label, sign in (("yes", 1), ("no", -1)):
+        found = explain_row(pipeline, table, 3, label=label, model_output="raw")
+        p = float(pipeline.answers(pipeline.preparation.transform(table))[2, 0])
+        room = 2**7 * np.finfo(np.float32).eps * (1 / (p * (1 - p)) + abs(found.value))
+        assert abs(found.value - sign * np.log(p / (1 - p))) <= room
+        assert found.explained == f"log-odds of {label}"
+        adds_up(found)
 
 
 def test_integrated_gradients_of_the_same_rows_add_up_to_the_same(flowers):

@@ -11,6 +11,7 @@ import typer
 from edgeling.cli.explaining import (
     Background,
     Explain,
+    ModelOutput,
     Reasons,
     explanation_json,
     require_explain,
@@ -32,6 +33,7 @@ from edgeling.cli.sizes import Flash, Ram, size_bytes
 
 if TYPE_CHECKING:
     from edgeling.toolchain.prove import Proof
+    from edgeling.workflow.build import Build
 
 TOO_LARGE = 3  # the exit code of what was done for a chip that has not the memory
 
@@ -80,6 +82,7 @@ def build(
     explain: Explain = "",
     reasons: Reasons = None,
     background: Background = None,
+    model_output: ModelOutput = "probability",
     force: Annotated[bool, typer.Option(help="Replace files in the folder that are edited or somebody's own.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -98,24 +101,28 @@ def build(
         if io not in ("float32", "int8"):
             raise typer.BadParameter(f"{io!r} is not one of float32, int8", param_hint="--io")
         require_learn(learn, optimizer=optimizer, loss=loss, adapt=adapt, remember=remember)
-        require_explain(explain, reasons, background)
+        require_explain(explain, reasons, background, model_output)
         rows = rows_of(opened(artifact), calibration, reading) if calibration else None
         compared = rows_of(opened(artifact), background, reading) if background else None
         built = build_c(
             artifact, target, out=out, precision=precision, name=name, calibration_data=rows, io=io, selftest=selftest,
             force=force, compiler=compiler, flash_bytes=size_bytes("flash", flash), ram_bytes=size_bytes("ram", ram),
             learn=learn, optimizer=optimizer, loss=loss, adapt=adapt, remember=remember, explain=explain,
-            reasons=reasons, background=compared,
+            reasons=reasons, background=compared, model_output=model_output,
         )  # fmt: skip
-        for path in built.kept:
-            say(f"Left: {out / path}, of an earlier build, for it was edited since")
-        show_proof(built.target, built.precision, built)
-        show_learning(built.learning)
-        show_explanation(built.explanation)
+        _show(built, out)
         if as_json:
             more = {**learning_json(built.learning), **explanation_json(built.explanation)}
             print_json({**_told(built), "artifact": out, "targets": {built.target: figures(built)}, **more})
         raise_exit(built)
+
+
+def _show(built: Build, out: Path) -> None:
+    for path in built.kept:
+        say(f"Left: {out / path}, of an earlier build, for it was edited since")
+    show_proof(built.target, built.precision, built)
+    show_learning(built.learning)
+    show_explanation(built.explanation)
 
 
 def _told(built: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from edgeling.cli.explaining import ModelOutput, require_model_output
 from edgeling.cli.output import Json, Seed, print_json, reported, say
 from edgeling.cli.reading import Table, reads_tables
 
@@ -34,6 +35,7 @@ def explain(
     label: ClassName = "",
     change: Change = "",
     reach: Reach = "",
+    model_output: ModelOutput = "probability",
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
     seed: Seed = 0,
     as_json: Json = False,
@@ -53,11 +55,14 @@ def explain(
         from edgeling.workflow.explain import explain as explain_table
         from edgeling.workflow.files import written_whole
 
-        if (label or change or reach) and row is None:
-            raise typer.BadParameter("--class, --change and --reach are about a row", param_hint="--row")
+        require_model_output(model_output)
+        if (label or change or reach or model_output != "probability") and row is None:
+            raise typer.BadParameter(
+                "--class, --change, --reach and --model-output are about a row", param_hint="--row"
+            )
         names = tuple(name.strip() for name in change.split(",") if name.strip())
         content, results = explain_table(
-            artifact, table, seed, row=row, label=label, change=names, reach=reach, **reading
+            artifact, table, seed, row=row, label=label, change=names, reach=reach, model_output=model_output, **reading
         )
         with written_whole(out) as file:
             file.write(render(content))

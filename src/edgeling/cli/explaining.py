@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from edgeling.workflow.explained import ExplanationProof
 
-_METHODS = ("gradient", "integrated", "shapley")
+_METHODS, _OUTPUTS = ("gradient", "integrated", "shapley"), ("probability", "raw")
 Explain = Annotated[
     str,
     typer.Option(
@@ -29,12 +29,30 @@ Background = Annotated[
 ]
 
 
-def require_explain(explain: str, reasons: int | None, background: Path | None) -> None:
+ModelOutput = Annotated[
+    str,
+    typer.Option(
+        help="What is explained: the probability, or the score that a sigmoid or softmax makes it of (log-odds).",
+        metavar="|".join(_OUTPUTS),
+    ),
+]
+
+
+def require_model_output(model_output: str) -> None:
+    """Wrong usage where it is none."""
+    if model_output not in _OUTPUTS:
+        raise typer.BadParameter(f"{model_output!r} is not one of {', '.join(_OUTPUTS)}", param_hint="--model-output")
+
+
+def require_explain(explain: str, reasons: int | None, background: Path | None, model_output: str) -> None:
     """Wrong usage where a method is none, or options about it stand without it."""
     if explain and explain not in _METHODS:
         raise typer.BadParameter(f"{explain!r} is not one of {', '.join(_METHODS)}", param_hint="--explain")
-    if not explain and (reasons is not None or background):
-        raise typer.BadParameter("--reasons and --background are about explanations", param_hint="--explain")
+    require_model_output(model_output)
+    if not explain and (reasons is not None or background or model_output != "probability"):
+        raise typer.BadParameter(
+            "--reasons, --background and --model-output are about explanations", param_hint="--explain"
+        )
 
 
 def show_explanation(found: ExplanationProof | None) -> None:

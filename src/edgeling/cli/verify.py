@@ -19,7 +19,14 @@ from edgeling.cli.build import (
     rows_of,
     show_proof,
 )
-from edgeling.cli.explaining import Background, Explain, explanation_json, require_explain, show_explanation
+from edgeling.cli.explaining import (
+    Background,
+    Explain,
+    ModelOutput,
+    explanation_json,
+    require_explain,
+    show_explanation,
+)
 from edgeling.cli.learning import (
     Adapt,
     Learn,
@@ -53,6 +60,7 @@ def verify(
     compiler: CompilerName = "",
     explain: Explain = "",
     background: Background = None,
+    model_output: ModelOutput = "probability",
     strict: Strict = False,
     learn: Learn = "",
     optimizer: OptimizerOption = "sgd",
@@ -79,27 +87,31 @@ def verify(
         from edgeling.workflow.build import opened
         from edgeling.workflow.build import verify as verify_c
 
-        others = {"optimizer": optimizer, "loss": loss, "adapt": adapt, "remember": remember}
+        others: dict[str, Any] = {"optimizer": optimizer, "loss": loss, "adapt": adapt, "remember": remember}
         require_learn(learn, **others, learning_rate=learning_rate)
-        require_explain(explain, None, background)
+        require_explain(explain, None, background, model_output)
         source = opened(artifact)
         rows, truths = lessons_of(source, data, reading) if learn and data else (None, None)
         if data and not learn:
             rows = rows_of(source, data, reading, strict)
         proof = verify_c(
-            source, target, precision=precision, rows=rows, truths=truths, learn=learn, optimizer=optimizer, loss=loss,
-            adapt=adapt, remember=remember, learning_rate=learning_rate,
+            source, target, precision=precision, rows=rows, truths=truths, learn=learn, **others,
+            learning_rate=learning_rate, model_output=model_output,
             calibration_data=rows_of(source, calibration, reading) if calibration else None,
             flash_bytes=size_bytes("flash", flash), ram_bytes=size_bytes("ram", ram), compiler=compiler,
             explain=explain, background=rows_of(source, background, reading) if background else None,
         )  # fmt: skip
-        show_proof(target, proof.precision, proof)
-        show_learning(proof.learning)
-        show_explanation(proof.explanation)
-        _tell(artifact, proof)
+        _show(artifact, proof, target)
         if as_json:
             print_json({"artifact": artifact, **_told(proof, target)})
         raise_exit(proof)
+
+
+def _show(artifact: Path, proof: Verification, target: str) -> None:
+    show_proof(target, proof.precision, proof)
+    show_learning(proof.learning)
+    show_explanation(proof.explanation)
+    _tell(artifact, proof)
 
 
 def _told(proof: Verification, target: str) -> dict[str, Any]:

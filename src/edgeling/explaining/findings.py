@@ -50,6 +50,8 @@ class RowFindings:
         background_rows: how many rows were compared with.
         changes: the nearest changes of the answer, nearest first.
         wanted: what the changes lead to, as a sentence's end: "another class", "virginica", "at least 200".
+        percent: whether the figures are probabilities.
+        model_output: "probability", or "raw": the figures are of scores.
     """
 
     row: int
@@ -68,6 +70,7 @@ class RowFindings:
     changes: tuple[Change, ...] = ()
     wanted: str = "another answer"
     percent: bool = False
+    model_output: str = "probability"
 
     @property
     def ranking(self) -> tuple[int, ...]:
@@ -85,6 +88,7 @@ class RowFindings:
             "given": dict(zip(self.names, self.given, strict=True)),
             "answer": self.answer,
             "explained": self.explained,
+            "model_output": self.model_output,
             "base": self.base,
             "value": self.value,
             "shapley": named(self.values),

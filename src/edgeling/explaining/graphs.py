@@ -48,6 +48,7 @@ class ExplanationGraph:
             the class asked about, or 1 and -1 for two to compare); gives the attributions [1, columns].
         method: how.
         base: float32 [1, outputs], the answers that attributions start from.
+        explained: the graph whose answers attributions add up to.
         steps: of the loop, 0 where there is none.
         rows: of the background, or one baseline.
     """
@@ -55,6 +56,7 @@ class ExplanationGraph:
     graph: Graph
     method: Method
     base: Array
+    explained: Graph
     steps: int
     rows: int
 
@@ -68,8 +70,9 @@ class ExplanationGraph:
 
 
 def explanation_graph(
-    graph: Graph, method: Method, background: Array, steps: int = STEPS, *, complete: bool = True
-) -> ExplanationGraph:
+    graph: Graph, method: Method, background: Array, steps: int = STEPS, *, complete: bool = True,
+    answering: Graph | None = None,
+) -> ExplanationGraph:  # fmt: skip
     """The graph that explains a network of one input [1, columns] and one output [1, outputs].
 
     Args:
@@ -80,6 +83,7 @@ def explanation_graph(
         complete: whether what so many steps leave over of the difference of the answers is shared out among what the
             columns have become, each by the size of its part. Derivatives jump at the kinks of relu, so what is left
             over falls with the number of steps only; shared out, parts add up.
+        answering: the integer form of ``graph``, to whose answers parts of ``integrated`` are to add up.
 
     Raises:
         UnsupportedError: a network that is not of that kind, or has no derivative; too many columns for ``shapley``.
@@ -98,15 +102,17 @@ def explanation_graph(
             f"exact Shapley values are for up to {MOST_EXACT} columns, whose subsets can all be asked",
             received=f"{columns} columns", remedy="'integrated' or 'gradient', which take one run or a few",
         )  # fmt: skip
-    made = _Maker(graph, cut, columns).make(method, prepared, steps, complete)
-    answers = run_rows(cut.body, prepared)[0].astype(np.float64).mean(axis=0, keepdims=True)
+    answering = answering if answering is not None and method == "integrated" else graph
+    usual = run_rows(cut.body, prepared)[0] if method == "gradient" else run_rows(answering, background)[0]
+    made = _Maker(graph, cut, columns, answering, usual).make(method, prepared, steps, complete)
+    answers = usual.astype(np.float64).mean(axis=0, keepdims=True)
     count = {"gradient": 0, "integrated": steps, "shapley": 2**columns}[method]
-    return ExplanationGraph(made, method, answers.astype(np.float32), count, len(prepared))
+    return ExplanationGraph(made, method, answers.astype(np.float32), answering, count, len(prepared))
 
 
 class _Maker:
-    def __init__(self, graph: Graph, cut: CutColumns, columns: int) -> None:
-        self._cut, self._columns = cut, columns
+    def __init__(self, graph: Graph, cut: CutColumns, columns: int, answering: Graph, usual: Array) -> None:
+        self._cut, self._columns, self._answering, self._usual = cut, columns, answering, usual
         self._outputs = cut.body.types[cut.body.outputs[0]].shape[-1]
         self._b = GraphBuilder(f"{graph.name}_explain")
         self._x = self._b.input(graph.inputs[0], graph.types[graph.inputs[0]].shape)
@@ -141,8 +147,8 @@ class _Maker:
 
     def _from_each(self, seen: str, background: Array, steps: int, complete: bool) -> str:
         """The mean over baselines of what is integrated from each."""
-        (answer,) = self._b.inline(self._cut.body, seen) if complete else ("",)
-        usual = run_rows(self._cut.body, background)[0]
+        (answer,) = self._b.inline(self._answering, self._x) if complete else ("",)
+        usual = self._usual
         width, outputs = background.shape[1], self._outputs
         if len(background) == 1:
             ends = (answer, self._b.constant(usual, "usual")) if complete else ()

@@ -41,11 +41,19 @@ BUFFERS = ("float32", "int8")  # what a caller may hold
 
 @dataclass(frozen=True, eq=False)
 class Explaining:
-    """How a program is to explain itself: see :func:`build`."""
+    """How a program is to explain itself.
+
+    Attributes:
+        method: ``"gradient"``, ``"integrated"`` or ``"shapley"`` (up to 12 columns).
+        reasons: how many columns ``NAME_reasons`` names; None: two; 0: there is no such function.
+        background: [rows, n] inputs to compare with (up to 8 stand in flash); None: averages that the artifact tells.
+        model_output: ``"probability"``, or ``"raw"``: the score before the last sigmoid or softmax (log-odds, logits).
+    """
 
     method: str
     reasons: int | None
     background: Any
+    model_output: str = "probability"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +102,8 @@ def build(
     source: Source, target: str = "cortex-m4", *, out: str | Path | None = None, precision: str = "auto",
     name: str = "", calibration_data: Any = None, io: str = "float32", selftest: bool = False,
     flash_bytes: int | None = None, ram_bytes: int | None = None, force: bool = False, compiler: str = "",
-    explain: str = "", reasons: int | None = None, background: Any = None, learn: str | int = "",
-    preprocessing: Any = None, **how: Unpack[LearningOptions],
+    explain: str = "", reasons: int | None = None, background: Any = None, model_output: str = "probability",
+    learn: str | int = "", preprocessing: Any = None, **how: Unpack[LearningOptions],
 ) -> Build:  # fmt: skip
     """Compile a model to C99 for a target, measure the binary, and write the sources.
 
@@ -125,9 +133,8 @@ def build(
         learn, how: ``"last"``, ``"all"`` or how many layers, counted from the answer, go on learning on the
             device, in float, an integer network too; and ``optimizer``, ``loss``, ``adapt``, ``remember``, see
             :class:`edgeling.workflow.learning.Learning`. Empty: none does.
-        explain, reasons, background: ``"gradient"``, ``"integrated"`` or ``"shapley"`` (up to 12 columns): the C gains
-            ``NAME_explain``; how many columns ``NAME_reasons`` names (two; 0: no such function); [rows, n] inputs to
-            compare with (up to 8 stand in flash), by default averages that the artifact tells.
+        explain, reasons, background, model_output: the C gains ``NAME_explain``, see
+            :class:`edgeling.workflow.build.Explaining`.
 
     Raises:
         TargetError: no such target, or a compiler named for one that is no Arm core.
@@ -146,7 +153,7 @@ def build(
         model = as_learning(source, Learning(layers=learn, **how), precision, name, calibration_data)
         proof = _learned_proof(model, proven_on(chip))
         return _written(model.program(chip), proof, model.precision, chip, io, out, force)
-    asked = Explaining(explain, reasons, background) if explain else None
+    asked = Explaining(explain, reasons, background, model_output) if explain else None
     return _written(
         *_proven(source, chip, precision, name, calibration_data, io, selftest, asked), chip, io, out, force
     )
@@ -187,7 +194,7 @@ def _written(
 def _explaining(deployed: Deployable, found: Found, precision: str, asked: Explaining) -> Deployable:
     columns = sum(deployed.graphs[precision].types[x].size for x in deployed.graphs[precision].inputs)
     rows = background_of(found, asked.background, columns)
-    return with_explanation(deployed, precision, asked.method, rows, asked.reasons)
+    return with_explanation(deployed, precision, asked.method, rows, asked.reasons, asked.model_output)
 
 
 def _require_plain(io: str, selftest: bool, explain: str, what: str) -> None:
@@ -242,6 +249,7 @@ def verify(
     learning_rate: float | None = None,
     explain: str = "",
     background: Any = None,
+    model_output: str = "probability",
     preprocessing: Any = None,
     **how: Unpack[LearningOptions],
 ) -> Verification:
@@ -258,7 +266,7 @@ def verify(
         truths: what is learned of ``rows``, one each: numbers of classes, or of each output; by default both are made
             up.
         learning_rate: of each step; by default the optimizer's.
-        explain, background: as for :func:`build`: rows are explained too.
+        explain, background, model_output: as for :func:`build`: rows are explained too.
         preprocessing: as for :func:`build`.
 
     Returns:
@@ -280,7 +288,8 @@ def verify(
     proof = _verified(found, deployed, precision, chip, rows)
     if not explain:
         return proof
-    explaining = _explaining(deployed.for_target(chip), found, precision, Explaining(explain, None, background))
+    asked = Explaining(explain, None, background, model_output)
+    explaining = _explaining(deployed.for_target(chip), found, precision, asked)
     if rows is not None:
         explaining = replace(explaining, rows=rows_of_ports(deployed.graphs[precision], rows))
     return _explained(proof, prove_explanation(explaining, precision, chip, proof), precision)

@@ -20,7 +20,8 @@ from edgeling.workflow.summary import evaluation
 
 def explain(
     artifact: str | Path | Pipeline, table: Any, seed: int = 0, *, row: int | None = None, label: str = "",
-    change: Sequence[str] | str = (), reach: str = "", **reading: Unpack[ReadingOptions],
+    change: Sequence[str] | str = (), reach: str = "", model_output: str = "probability",
+    **reading: Unpack[ReadingOptions],
 ) -> tuple[Content, dict[str, Any]]:  # fmt: skip
     """Score a pipeline on a table with known answers, measure which columns matter and how, and explain a row.
 
@@ -36,6 +37,8 @@ def explain(
         label: the class whose probability is explained; by default the one answered.
         change: one or two columns that may be changed for another answer; by default any.
         reach: the answer to reach by a change: a class, or a number.
+        model_output: what of the row is explained: ``"probability"``, or ``"raw"``: the score that the last sigmoid or
+            softmax makes it of (of two classes the log-odds), which does not saturate. Numbers have no such score.
         reading: how a file is written, as :func:`edgeling.train` takes it.
 
     Returns:
@@ -43,6 +46,7 @@ def explain(
         ``dependence``, ``interactions``, ``precisions``; ``row``).
 
     Raises:
+        UnsupportedError: another ``model_output``.
         ArtifactError: the folder cannot be read.
         DataError: the table cannot, or lacks the target or a column; there is no such row, class or column.
     """
@@ -51,11 +55,12 @@ def explain(
     folder = pipeline.name if isinstance(artifact, Pipeline) else str(artifact)
     source = str(table) if isinstance(table, str | PurePath) else "a table"
     changed = (change,) if isinstance(change, str) else tuple(change)
-    options = {"row": row, "class": label, "change": ",".join(changed), "reach": reach}
+    options = {"row": row, "class": label, "change": ",".join(changed), "reach": reach,
+               "model-output": model_output if model_output != "probability" else ""}  # fmt: skip
     words = [word for name, value in options.items() if value for word in (f"--{name}", str(value))]
     command = shlex.join(["edgeling", "explain", folder, source, *words, "--seed", str(seed)])
     found = None if row is None else explain_row(
-        pipeline, read, row, label=label, change=changed, reach=reach, seed=seed
+        pipeline, read, row, label=label, change=changed, reach=reach, seed=seed, model_output=model_output
     )  # fmt: skip
     target = pipeline.preparation.target
     parts = {} if found and target.name not in read else _judged(pipeline, read, source, seed)

@@ -17,7 +17,8 @@ from edgeling.codegen.program import Program
 from edgeling.codegen.reasons import SUFFIX as REASONS_SUFFIX
 from edgeling.errors import UnsupportedError
 from edgeling.explaining.graphs import METHODS, ExplanationGraph, Method, explanation_graph
-from edgeling.graph import Graph
+from edgeling.explaining.scores import explained_graph
+from edgeling.graph import Graph, run_rows
 from edgeling.graph.cost import cost
 from edgeling.graph.types import Array
 from edgeling.targets import Target
@@ -75,12 +76,14 @@ class ExplanationProof:
 
 
 def with_explanation(
-    deployed: Deployable, precision: str, method: str, background: Array, reasons: int | None = None
-) -> Deployable:
+    deployed: Deployable, precision: str, method: str, background: Array, reasons: int | None = None,
+    model_output: str = "probability",
+) -> Deployable:  # fmt: skip
     """The network with ``NAME_explain`` and, unless ``reasons`` is 0, ``NAME_reasons``.
 
     Args:
         background: float32 [rows, columns] to compare with.
+        model_output: what is explained, the answer or with ``"raw"`` the score before its sigmoid or softmax.
         reasons: how many columns are named; None: two, of one column one.
 
     Raises:
@@ -91,10 +94,11 @@ def with_explanation(
             f"explain is {', '.join(METHODS)}", received=repr(method), remedy=f"explain={METHODS[0]!r}"
         )
     chosen: Method = method
-    graph = deployed.graphs[_explained(deployed, precision, chosen)]
+    graph = explained_graph(deployed.graphs[_explained(deployed, precision, chosen)], model_output)
     rows = _compared(background, chosen)
     if chosen == "integrated":
-        made = _of_enough_steps(graph, rows, deployed.rows[0], deployed.name)
+        answering = explained_graph(deployed.graphs[precision], model_output)
+        made = _of_enough_steps(graph, answering, rows, deployed.rows[0], deployed.name)
     else:
         made = explanation_graph(graph, chosen, rows)
     columns = graph.types[graph.inputs[0]].shape[1]
@@ -109,7 +113,7 @@ def with_explanation(
         raise UnsupportedError(
             f"reasons is a whole number from 0 to the {columns} columns", received=repr(reasons), remedy="reasons=3"
         )
-    told = replace(made.graph, metadata={**made.graph.metadata, "description": _description(made)})
+    told = replace(made.graph, metadata={**made.graph.metadata, "description": _description(made, model_output)})
     interface = replace(deployed.interface or Interface(), reasons=count)
     return replace(deployed, explanation=replace(made, graph=told), interface=interface, programs={})
 
@@ -133,7 +137,7 @@ def _compared(background: Array, method: Method) -> Array:
     return rows[np.linspace(0, len(rows) - 1, MOST_BACKGROUND).astype(int)]
 
 
-def _of_enough_steps(graph: Graph, background: Array, rows: Array, name: str) -> ExplanationGraph:
+def _of_enough_steps(graph: Graph, answering: Graph, background: Array, rows: Array, name: str) -> ExplanationGraph:
     """Integrated gradients in as many steps as leave little over on these rows."""
     rows = rows[np.isfinite(rows).all(axis=1)][:32]
     answers = Predictor(graph, partial(compiled, graph, name))(rows)
@@ -145,10 +149,11 @@ def _of_enough_steps(graph: Graph, background: Array, rows: Array, name: str) ->
         if _incomplete(rough, found, answers, of) <= LEFT_OVER * _size(answers):
             break
         steps *= 2
-    return explanation_graph(graph, "integrated", background, steps)
+    return explanation_graph(graph, "integrated", background, steps, answering=answering)
 
 
-def _description(made: ExplanationGraph) -> str:
+def _description(made: ExplanationGraph, model_output: str) -> str:
+    answer, of = ("score", ", what the last sigmoid or softmax is of") if model_output == "raw" else ("answer", "")
     what = {
         "gradient": "the derivative times how far it is from a mean row",
         "integrated": f"integrated gradients in {made.steps} steps from each of {made.rows} rows",
@@ -156,8 +161,8 @@ def _description(made: ExplanationGraph) -> str:
     }[made.method]
     whose = "; of says how much of each output (1 for a class, 0 for others)" if made.base.shape[1] > 1 else ""
     base = ", ".join(f"{value:.6g}" for value in made.base[0])
-    start = "" if made.method == "gradient" else f" They add up to the answer less {base}."
-    return f"What each column adds to the answer: {what}{whose}.{start}"
+    start = "" if made.method == "gradient" else f" They add up to the {answer} less {base}."
+    return f"What each column adds to the {answer}{of}: {what}{whose}.{start}"
 
 
 def _given(made: ExplanationGraph, rows: Array, answers: Array) -> tuple[tuple[Array, ...], Array]:
@@ -187,7 +192,7 @@ def prove_explanation(deployed: Deployable, precision: str, chip: Target, infere
     made, program = deployed.explanation, deployed.program(precision)
     assert made is not None
     rows = _emulated(deployed.rows[0][deployed.answerable(deployed.rows)], made.graph, chip)
-    answers = deployed.answers(_explained(deployed, precision, made.method), rows)[0]
+    answers = run_rows(made.explained, rows)[0]
     given, of = _given(made, rows, answers)
     expected = made.attributions(rows, of)
     largest = float(np.max(np.abs(expected), initial=0))

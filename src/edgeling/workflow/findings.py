@@ -30,7 +30,7 @@ from edgeling.explaining.findings import (
     rank_correlation,
 )
 from edgeling.explaining.graphs import explanation_graph
-from edgeling.explaining.scores import before_last_activation
+from edgeling.explaining.scores import before_last_activation, explained_graph, require_model_output
 from edgeling.explaining.shapley import sampled_row, shapley
 from edgeling.graph.types import Array
 from edgeling.toolchain.predictor import Predictor, compiled
@@ -67,7 +67,7 @@ def some_rows(raw: Array, most: int) -> Array:
 
 def explain_row(
     pipeline: Pipeline, table: Table, row: int, *, label: str = "", change: Sequence[str] = (), reach: str = "",
-    seed: int = 0,
+    seed: int = 0, model_output: str = "probability",
 ) -> RowFindings:  # fmt: skip
     """Why a row of a table is answered as it is.
 
@@ -77,10 +77,12 @@ def explain_row(
         label: the class whose probability is explained; by default the one answered.
         change: one or two columns that may be changed for another answer; by default any.
         reach: the answer to reach: a class, or for a number what it is to be at the least (if it is lower) or most.
+        model_output: what is explained: ``"probability"``, or ``"raw"``, the score it is made of.
 
     Raises:
         DataError: no such row, column or class, or a row that cannot be answered.
     """
+    require_model_output(model_output)
     table, reasons = answerable(pipeline.preparation, table)
     _require_row(table, row, reasons)
     raw = pipeline.preparation.transform(table.take(reasons == ""))
@@ -92,8 +94,9 @@ def explain_row(
         raise DataError(
             "what is explained is an answer", received=f"row {row}, whose answer is not a number", remedy="another row"
         )
-    found = shapley(predict, x[None], background, seed)
-    integrated, why_not = _integrated(pipeline, x, background, place)
+    explained = _scored(pipeline) if model_output == "raw" else predict
+    found = shapley(explained, x[None], background, seed)
+    integrated, why_not = _integrated(pipeline, x, background, place, model_output)
     wanted, sentence = _wanted(pipeline, answer, reach)
     changes = counterfactual(predict, x, _ranges(pipeline, raw, change), wanted)[:MOST_CHANGES]
     return RowFindings(
@@ -101,9 +104,9 @@ def explain_row(
         names=pipeline.preparation.names,
         given=_texts(pipeline, x),
         answer=_answer_text(pipeline, answer),
-        explained=f"probability of {pipeline.labels[place]}" if pipeline.labels else pipeline.preparation.target.name,
+        explained=_explained(pipeline, place, model_output),
         base=float(found.base[place]),
-        value=float(answer[place]),
+        value=float(found.answers[0, place]),
         values=found.values[0, :, place],
         by_class={name: found.values[0, :, i] for i, name in enumerate(pipeline.labels)},
         standard_errors=None if found.standard_errors is None else found.standard_errors[0, :, place],
@@ -112,8 +115,30 @@ def explain_row(
         background_rows=len(background),
         changes=tuple(_told_change(pipeline, x, each) for each in changes),
         wanted=sentence,
-        percent=bool(pipeline.labels),
+        percent=bool(pipeline.labels) and model_output != "raw",
+        model_output=model_output,
     )
+
+
+def _scored(pipeline: Pipeline) -> Callable[[Array], Array]:
+    """From raw rows to the score of every class [rows, classes] (of two the log-odds of each), or numbers [rows, 1], in
+    double precision, of the program that is deployed."""
+    graph = before_last_activation(pipeline.deployable.graphs[pipeline.precision])
+    scores = Predictor(graph, partial(compiled, graph, pipeline.name))
+
+    def predict(raw: Array) -> Array:
+        found = scores(np.ascontiguousarray(raw, np.float32)).astype(np.float64)
+        return np.concatenate([-found, found], axis=1) if len(pipeline.labels) == 2 else found
+
+    return predict
+
+
+def _explained(pipeline: Pipeline, place: int, model_output: str) -> str:
+    """What figures are of, in words."""
+    if not pipeline.labels:
+        return pipeline.preparation.target.name
+    score = "log-odds" if len(pipeline.labels) == 2 else "score"
+    return f"{score if model_output == 'raw' else 'probability'} of {pipeline.labels[place]}"
 
 
 def _require_row(table: Table, row: int, reasons: Array) -> None:
@@ -157,7 +182,9 @@ def _answer_text(pipeline: Pipeline, answer: Array) -> str:
     return pipeline.labels[_chosen(pipeline, answer)] if pipeline.labels else f"{answer[0]:.6g}"
 
 
-def _integrated(pipeline: Pipeline, x: Array, background: Array, place: int) -> tuple[Array | None, str]:
+def _integrated(
+    pipeline: Pipeline, x: Array, background: Array, place: int, model_output: str
+) -> tuple[Array | None, str]:
     """Integrated gradients of the float32 network."""
     graph = pipeline.deployable.graphs.get("float32")
     if graph is None:
@@ -166,7 +193,7 @@ def _integrated(pipeline: Pipeline, x: Array, background: Array, place: int) -> 
     sign = -1.0 if len(pipeline.labels) == 2 and place == 0 else 1.0
     of = np.eye(outputs, dtype=np.float32)[[place if outputs > 1 else 0]]
     try:
-        made = explanation_graph(graph, "integrated", background, STEPS)
+        made = explanation_graph(explained_graph(graph, model_output), "integrated", background, STEPS)
     except EdgelingError as error:
         return None, error.message
     (found,) = Predictor(made.graph, partial(compiled, made.graph, pipeline.name)).answers(
