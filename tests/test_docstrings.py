@@ -80,9 +80,3 @@ def test_public_methods_are_documented() -> None:
         if isinstance(found, FunctionType) and not method.startswith(("_", "on_")) and not inspect.getdoc(found)
     ]
     assert bare == []
-
-
-def test_the_page_explains_nothing_that_is_gone() -> None:
-    known = {p for value in PUBLIC.values() for p in inspect.signature(value).parameters}
-    coming = {name for name in EXPLAINED if name.endswith("_constraint") or name.startswith(("use_ema", "ema_"))}
-    assert EXPLAINED - known - coming - {"others", "delta", "gamma", "maximum", "loss_scale_factor"} == set()

@@ -209,6 +209,9 @@ def tiny_transformer(
         heads: how many ways of looking at other steps each block has.
         blocks: how many there are.
         dropout: the share of values that is left out while it trains.
+
+    Raises:
+        UnsupportedError: the heads do not divide the width.
     """
     if whole("width", width) % whole("heads", heads):
         raise UnsupportedError(
@@ -233,6 +236,9 @@ def dense_autoencoder(
     Args:
         hidden: units on the way to the code; on the way back in the other order.
         code: how many numbers a row is pressed into.
+
+    Raises:
+        UnsupportedError: rows of several dimensions.
     """
     if len(input_shape) != 1:
         raise UnsupportedError(
@@ -257,6 +263,9 @@ def convolutional_autoencoder(
         input_shape: [height, width, channels], whose sides can be halved as often as there are filters.
         filters: channels of each convolution; on the way back in the other order.
         code: channels of the smallest picture.
+
+    Raises:
+        UnsupportedError: pictures whose sides cannot be halved so often.
     """
     halved = 2 ** len(filters)
     if len(input_shape) != 3 or any(side % halved for side in input_shape[:2]):

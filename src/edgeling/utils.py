@@ -45,6 +45,9 @@ def set_random_seed(seed: int) -> None:
 
     Args:
         seed: 0 to 2**32 - 1.
+
+    Raises:
+        DataError: it is none of these.
     """
     global _seeds
     if not 0 <= seed < 2**32:

@@ -137,7 +137,11 @@ def binary_accuracy(y_true: ArrayLike, y_pred: ArrayLike, threshold: float = 0.5
 
 
 def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
-    """1 or 0 for each row: one-hot [n, k] and [n, k] -> [n]."""
+    """1 or 0 for each row: one-hot [n, k] and [n, k] -> [n].
+
+    Raises:
+        DataError: ``y_pred`` has no column for each class.
+    """
     if np.ndim(y_pred) < 2:
         raise DataError(
             "y_pred has one column a class", received=f"shape {np.shape(y_pred)}",
