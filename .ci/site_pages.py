@@ -74,9 +74,8 @@ def reference() -> dict[str, str]:
 
     functions = "\n\n".join(f"::: {home}.{name}" for name, home in edgeling._FUNCTIONS.items() if ".workflow." in home)
     listed = "\n".join(f"- [edgeling.{name}]({name}.md)" for name in MODULES)
-    pages = {
-        "reference/index.md": f"# The Python interface\n\n[What arguments mean](../arguments.md) that many have.\n\n{listed}\n\n{functions}\n"
-    }
+    said = "What arguments mean that many have is said [on one page](../arguments.md)."
+    pages = {"reference/index.md": f"# The Python interface\n\n{said}\n\n{listed}\n\n{functions}\n"}
     for name in MODULES:
         pages[f"reference/{name}.md"] = f"# edgeling.{name}\n\n::: edgeling.{name}\n    options: {OPTIONS}\n"
     return pages

@@ -62,9 +62,11 @@ def rounds(work: Schedule, shared: Sequence[bool], followers: Sequence[int] = ()
     made, read, is_open = set[str](), set[str](), False
     makers = {value: variable for variable, value in work.updates.items()}
     for at, (node, is_shared) in enumerate(zip(work.nodes, shared, strict=True)):
+        # Roots, not values: a reshape is another name for the same memory, and reading it reads that.
         inputs = {work.roots[value] for value in node.inputs}
         overwritten = {makers[value] for value in node.outputs if value in makers}
         alone = node.operation in _ALONE
+        # What is read after it was made here must wait, and so must what overwrites something still being read.
         if at not in followers and (not is_open or alone or inputs & made or overwritten & read):
             found.append(found[-1] + 1 if found else 0)
             made, read, is_open = set(), set(), is_shared and not alone

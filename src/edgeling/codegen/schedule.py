@@ -79,6 +79,7 @@ class _Builder:
     def _copy(self, source: str, name: str) -> str:
         copy = unused(f"{name}_copy", self.types)
         self.types[copy], self.roots[copy] = self.types[source], copy
+        # Directly behind what makes it, so that the original need not live on; of a variable before it changes.
         at = next((i + 1 for i, node in enumerate(self.nodes) if source in node.outputs), 0)
         self.nodes.insert(at, Node(COPY, (source,), (copy,)))
         return copy
@@ -89,6 +90,7 @@ def _ordered(nodes: list[Node], roots: Mapping[str, str], updates: Mapping[str, 
     for index in range(len(nodes)):
         if index not in queue.waiting:
             queue.emit(index)
+    # Left over are updates that wait for one another, as of two variables that exchange their contents.
     for index in sorted(queue.waiting):
         queue.emit(index)
     return [nodes[index] for index in queue.order]
@@ -120,6 +122,7 @@ class _Queue:
     def _append(self, index: int) -> None:
         if index in self._emitted:
             return
+        # A node that waits is emitted all the same where another reads what it makes.
         for maker in sorted(self._makers(index) - self._emitted):
             self._append(maker)
         self.waiting.discard(index)

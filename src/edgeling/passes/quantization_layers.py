@@ -57,6 +57,7 @@ def activated(c: Context, node: Node, linear: Array, sums: Sums) -> Stored:
     function = str(node.attributes.get("function", "linear"))
     if function in integer.CLAMPS:
         return sums(node.output, c.reach(node.output), function)
+    # Beyond it the activation no longer changes by a step, so that the table's 256 places are kept for what does.
     limit = FINE_REACH if c.is_told_finely(node) else c.scheme.saturation.get(function, np.inf)
     return _lookup(c, node, sums(f"{node.output}_linear", np.clip(linear, -limit, limit), "linear"))
 
@@ -68,6 +69,7 @@ def _sums(
     centre = c.centre(name, reach)
     scale, weights, bias = quantize_layer(kernel * np.reshape(x.columns, (-1, 1)), x.step, x.rows, linear - centre)
     out = c.choose(name, c.scheme.steps * x.step * float(scale.max()), LEAST_HIDDEN_SCALE, reach)
+    # Sums far from 0 are made around their centre: a large bias would make the scale of the weights coarse.
     carried = round(centre / out.scale)  # by the output's zero point
     bias += np.rint((centre - carried * out.scale) / (x.step * scale)).astype(np.int64)
     _require_fits(c, node, weights, bias)

@@ -24,6 +24,7 @@ def hidden_scale(values: Array, least: float, dtype: DType = DType.INT8) -> Affi
     """
     if dtype is DType.INT16:
         return _symmetric(float(np.abs(values).max()), least)
+    # 0 is to be stored exactly: padding, and what a rectifier cuts off, are zeros.
     low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
     scale = max((high - low) / _steps(dtype), least) or 1.0
     return _centred(low, high, float(np.float32(scale)))
@@ -53,6 +54,7 @@ def far_centre(values: Array) -> float:
 
 def _short(scale: float, reach: float) -> float:
     """The scale rounded up to so few bits that its products up to ``reach`` are exact in float32."""
+    # A product has the bits of both factors together; a float32 holds 24 of them, one is left for rounding up.
     bits = FLOAT32_BITS - 1 - int(np.ceil(np.log2(reach)))
     fraction, exponent = np.frexp(scale)
     return float(np.ldexp(np.ceil(fraction * 2.0**bits), int(exponent) - bits))
@@ -90,6 +92,7 @@ def column_scales(columns: Array, slope: Array, dtype: DType = DType.INT8) -> tu
     span, middle = high - low, np.abs(low + high) / 2
     unit = 2 / np.where(slope == 0, 1, np.abs(slope))
     bits = np.floor(np.log2((_steps(dtype) - 1) / np.where(span == 0, unit, span)))
+    # A zero point beyond what a float32 counts exactly would move values; the middle may be 0, which bounds nothing.
     with np.errstate(divide="ignore"):
         bits = np.minimum(bits, np.floor(np.log2(LARGEST_ZERO_POINT / middle)))
     bits = np.clip(bits, -LARGEST_FRACTION_BITS, LARGEST_FRACTION_BITS).astype(np.int64)
@@ -111,9 +114,11 @@ def quantize_layer(kernel: Array, step: float, x: Array, linear: Array) -> tuple
     """
     largest = np.maximum(np.abs(kernel).max(axis=0) / INT8_MAX, np.abs(linear).max(axis=0) / step / LARGEST_BIAS)
     if x.dtype == np.int16:
+        # Inputs reach 2**15, so that weights that sum up to 2**15 keep any sum below half of int32; the rest is bias.
         largest = np.maximum(largest, np.abs(kernel).sum(axis=0) / LARGEST_INT16_WEIGHTS)
     scale = np.where(largest == 0, 1.0, largest).astype(np.float32).astype(np.float64)
     weights = np.clip(np.rint(kernel / scale), -INT8_MAX, INT8_MAX).astype(np.int8).T
+    # Not the rounded float bias: the mean of what rounding weights and earlier layers shifted is taken back here.
     bias = np.rint((linear / (step * scale) - dot(x, weights)).mean(axis=0))
     return scale, np.ascontiguousarray(weights), bias.astype(np.int64)
 

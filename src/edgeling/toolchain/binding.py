@@ -38,6 +38,7 @@ class _Api(ctypes.Structure):
         "PyErr_Format",
         "PyObject_CallFunctionObjArgs",
     )
+    # Their addresses are handed over as numbers, without a reference: they live as long as the interpreter.
     _objects_ = (TypeError, ValueError, None)
     _fields_ = [(f"slot{i}", ctypes.c_void_p) for i in range(len(_functions) + len(_objects_))]
 
@@ -124,6 +125,7 @@ def _builtin(
 ) -> Callable[..., None]:
     name = entry.function.encode()
     ports = _ports(entry)
+    # Numbers keep nothing alive: what they point to goes into the callable's owner, below.
     addresses = (memory.ctypes.data for memory in owned)
     binding = _Binding(run, *addresses, name, len(ports), ctypes.addressof(ports), takes_rows)
     method = MethodDef(name, address(bridge.edgeling_call), _METH_FASTCALL, None)
@@ -154,10 +156,12 @@ def _port(port: Port, *, is_output: bool) -> _Port:
 
 
 def _ctypes_call(entry: EntryPoint, run: int, owned: Owned, takes_rows: bool, keep: object) -> Callable[..., None]:
+    # PYFUNCTYPE keeps the global lock, as the bridge does: weights and arena are nobody else's during a call.
     function = ctypes.PYFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_size_t, ctypes.c_void_p)(run)
     ports = [(port, False) for port in entry.inputs] + [(port, True) for port in entry.outputs]
     pointers = (ctypes.c_void_p * len(ports))()
     addresses, pointers_address = [memory.ctypes.data for memory in owned], ctypes.addressof(pointers)
+    # The closure holds the function, and the function what its addresses lead to.
     function.keep = (owned, keep)  # type: ignore[attr-defined]
 
     def call(*arrays: NDArray[Any]) -> None:

@@ -92,6 +92,7 @@ def direct(
     bridge = binding.glue()
     if bridge is None or not _is_known_layout():
         return None
+    # These arrays are read by C later: `builtin` keeps each of them for as long as the function lives.
     described = (_Step * len(steps))(*map(_step, steps))
     lengths, out_lengths = ((ctypes.c_ssize_t * len(s))(*s) for s in (shape, out_shape))
     float32 = np.dtype(np.float32)
@@ -116,6 +117,7 @@ def _empty() -> int:
     """The address of ``PyArray_Empty``: NumPy's table of functions for extensions has kept its order since 1.0."""
     pointer = ctypes.pythonapi["PyCapsule_GetPointer"]
     pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_void_p]
+    # NumPy's capsule has no name: None is NULL here.
     table = pointer(import_module("numpy._core._multiarray_umath")._ARRAY_API, None)
     return ctypes.c_void_p.from_address(table + _EMPTY * ctypes.sizeof(ctypes.c_void_p)).value or 0
 
@@ -125,6 +127,7 @@ def _is_known_layout() -> bool:
     if sys.implementation.name != "cpython":
         return False
     array = np.zeros((2, 3), np.float32)
+    # In CPython `id` is an object's address. What C will read is compared once with what NumPy says of an array.
     head = _Array.from_address(id(array))
     read = head.type, head.data, head.dimensions, head.dtype, head.flags
     if read != (id(np.ndarray), array.ctypes.data, array.ndim, id(array.dtype), array.flags.num):
