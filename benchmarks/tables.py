@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 SPLITS = 5
 TEST_SHARE = 0.2
+DRAWS = 100
 
 
 @dataclass(frozen=True)
@@ -205,6 +206,14 @@ def calibration_error(parts: Sequence[list[list[float]]]) -> float:
     return float(calibration(came > 0.5, told).expected_error)
 
 
+def chance_error(parts: Sequence[list[list[float]]]) -> float:
+    """What that error would be on average if every probability told were true: what so few rows make of it."""
+    dice = np.random.default_rng(0)
+    told = np.concatenate([np.array(part[0]) for part in parts])
+    drawn = [[told.tolist(), (dice.random(len(told)) < told).astype(float).tolist()] for _ in range(DRAWS)]
+    return float(np.mean([calibration_error([each]) for each in drawn]))
+
+
 def outcomes(name: str, kept: Kept) -> dict[str, list[dict[str, Any]]]:
     """Of one table, by contender: what it made of each division."""
     source = sources()[name]
@@ -247,7 +256,7 @@ def main() -> None:
     parser.add_argument("tables", nargs="*", default=list(sources()), metavar="NAME")
     asked = parser.parse_args()
     who = (OURS, *PEERS)
-    print(f"| table | {' | '.join(who)} | calibration error, before and after | deployed |")
+    print(f"| table | {' | '.join(who)} | calibration error, before and after; of truth | deployed |")
     print("|---" * (len(who) + 3) + "|")
     kept, means = Kept(asked.keep), []
     for name in asked.tables:
@@ -257,8 +266,9 @@ def main() -> None:
         told = " | ".join(f"{np.mean(scores[each]):.2f} ± {np.std(scores[each]):.2f}" for each in who)
         mine = found[OURS]
         errors = [calibration_error([one[when] for one in mine]) for when in ("before", "after") if when in mine[0]]
+        chance = f"; {chance_error([one['after'] for one in mine]):.3f}" if errors else ""
         deployed = ", ".join(sorted({one["deployed"] for one in mine}))
-        print(f"| {name} | {told} | {', '.join(f'{error:.3f}' for error in errors)} | {deployed} |", flush=True)
+        print(f"| {name} | {told} | {', '.join(f'{error:.3f}' for error in errors)}{chance} | {deployed} |", flush=True)
     print(f"| mean | {' | '.join(f'{mean:.2f}' for mean in np.mean(means, axis=0))} | | |")
 
 

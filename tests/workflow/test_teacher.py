@@ -123,3 +123,36 @@ def test_teachers_that_are_none_are_refused() -> None:
     half.classes_ = np.array(["mid", "low", "no"])
     with pytest.raises(DataError, match="'high'"):
         run(TABLE, teacher=half, epochs=1)
+
+
+@pytest.mark.parametrize("kind", ["text", "category", "numbers"])
+@pytest.mark.parametrize("classes", [True, False])
+def test_an_estimator_of_a_frame_is_asked_by_the_categories_it_knows(kind: str, classes: bool) -> None:
+    import pandas as pd
+    from sklearn.compose import make_column_transformer
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    place = np.array(["north", "south", "west"])[RNG.integers(0, 3, ROWS)]
+    score = np.where(place == "west", 3 * A, -3 * A)
+    y = np.where(score > 0, "up", "down") if classes else score
+    frame = pd.DataFrame({"place": place, "a": A})
+    trees = HistGradientBoostingClassifier if classes else HistGradientBoostingRegressor
+    seen = frame.astype({"place": "category"}) if kind == "category" else frame.copy()
+    if kind == "numbers":
+        seen["place"] = np.unique(place, return_inverse=True)[1]
+    estimator = trees(max_iter=20, categorical_features="from_dtype") if kind == "category" else trees(max_iter=20)
+    if kind == "text":
+        estimator = make_pipeline(make_column_transformer((OneHotEncoder(sparse_output=False), ["place"]),
+                                                          remainder="passthrough"), estimator)  # fmt: skip
+    estimator.fit(seen, y)
+    checked = check(from_data(frame.assign(y=y)), "y")
+    preparation = Preparation.fit(checked, np.arange(ROWS))
+    problem = Problem.of(checked, preparation, Settings(teacher=estimator))
+    _, told = problem.learned(np.arange(ROWS)).parts
+    theirs = estimator.predict_proba(seen)[:, 1:] if classes else preparation.target.encoded(estimator.predict(seen))
+    mixed = (1 - TRUTH) * np.reshape(theirs, (-1, 1)) + TRUTH * problem.y[:, None]
+    np.testing.assert_allclose(
+        told[:ROWS], mixed, rtol=0, atol=16 * np.finfo(np.float32).eps * (1 + np.abs(mixed).max())
+    )

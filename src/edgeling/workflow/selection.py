@@ -277,9 +277,14 @@ def chosen_of(found: Mapping[str, Candidate], settings: Settings, truth: Array) 
 
 
 def _tells_more(best: Candidate, linear: Candidate, truth: Array, tried: int) -> bool:
-    """Whether a network's probabilities, once corrected, are truer than the reference's by more than chance: where
-    classes overlap, many more rows tell of that than of which class is the likeliest."""
-    if best.logits is None or linear.logits is None or linear.scores.all():  # never wrong: nothing overlaps
+    """Whether a network is ahead of the reference by more than chance in what more rows tell of than of the score.
+
+    Of classes, where they overlap, that is how true probabilities are, once corrected; of numbers, whose squared errors
+    are a few rows' where tails are long, how large errors are.
+    """
+    if linear.logits is None:
+        return is_ahead(np.sqrt(linear.losses) - np.sqrt(best.losses), tried)
+    if best.logits is None or linear.scores.all():  # never wrong: nothing overlaps
         return False
     if not np.isfinite(best.logits).all() or not np.isfinite(linear.logits).all():
         return False

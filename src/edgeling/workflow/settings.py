@@ -71,9 +71,9 @@ class Settings:
         recipe: how a network is made and trained: "plain", or "auto", which compares several, and a linear reference,
             on rows left out; the reference is deployed where no network is better. "linear" deploys it in any case.
         teacher: what a network learns to answer like: the name of an estimator of scikit-learn's, which is fitted
-            here, or one that is fitted already and takes the table's columns as numbers. Rows made up beside the
-            table's let it tell more. Such a network is deployed where it is better than those that learn without a
-            teacher, and than the linear reference.
+            here, or one that is fitted already: to a frame of the table's columns, or to these as numbers. Rows made
+            up beside the table's let it tell more. Such a network is deployed where it is better than those that learn
+            without a teacher, and than the linear reference.
         seeds: how many networks that differ in their seed alone answer as one, the mean of them; "auto" tries four of
             the best recipe, where there is time and they fit the targets, and takes them where rows left out are
             answered better by more than chance. Who names a recipe or hidden layers gets one unless told.

@@ -9,6 +9,7 @@ in which some cells are another row's, let it tell more than the table does (as 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,7 +64,7 @@ class Teacher:
     """An estimator, and what it is asked with.
 
     Attributes:
-        estimator: a name, or a fitted estimator that takes the table's columns as numbers, in their order.
+        estimator: a name, or a fitted estimator: of a frame with the table's columns, or of these as numbers in order.
         raw: float32 [rows, raw columns] of the whole table.
         taught: what was fitted, by the rows it was fitted to.
     """
@@ -116,7 +117,11 @@ class Teacher:
     def _told(self, rows: Array, x: Array, y: Array, wide: Array, raw: Array) -> Array:
         if self.is_fitted_here:
             return self.answers(rows, x, y, wide)
-        return self._asked(self.estimator, _in_columns(self.estimator, raw, self.preparation))
+        *others, last = _in_columns(self.estimator, raw, self.preparation)
+        for each in others:
+            with suppress(DataError):
+                return self._asked(self.estimator, each)
+        return self._asked(self.estimator, last)
 
     def _asked(self, fitted: Any, asked: Any) -> Array:
         """The teacher's answers, float32 [n, outputs]."""
@@ -148,20 +153,29 @@ class Teacher:
         return np.asarray(y, np.float32).reshape(-1, 1)
 
 
-def _in_columns(fitted: Any, raw: Array, preparation: Preparation) -> Any:
-    """Rows as a fitted estimator knows them: by name in a frame, if it has learned names."""
+def _in_columns(fitted: Any, raw: Array, preparation: Preparation) -> list[Any]:
+    """Rows as a fitted estimator may know them: one that has learned names, by name in a frame.
+
+    Categories there are texts, as objects or of the type made for them, or else numbers.
+    """
     if not hasattr(fitted, "feature_names_in_"):
-        return raw
+        return [raw]
     import pandas as pd  # type: ignore[import-untyped]
 
     frame = pd.DataFrame(raw, columns=list(preparation.names))
     lacking = [name for name in fitted.feature_names_in_ if name not in frame.columns]
     if lacking:
-        raise DataError(
-            "the teacher's columns are in the table", received=f"none named {lacking[0]!r}",
-            remedy="a teacher fitted on this table's columns",
-        )  # fmt: skip
-    return frame[list(fitted.feature_names_in_)]
+        raise DataError("the teacher's columns are in the table", received=f"none named {lacking[0]!r}")
+    texts = {}
+    for i, feature in preparation.categorical:
+        words = np.array([*feature.categories, np.nan], object)
+        known = (raw[:, i] >= 0) & (raw[:, i] < len(feature.categories))
+        texts[feature.name] = words[np.where(known, raw[:, i], len(feature.categories)).astype(np.int64)]
+    own = list(fitted.feature_names_in_)
+    if not texts:
+        return [frame[own]]
+    told = frame.assign(**texts)
+    return [told[own], told.astype(dict.fromkeys(texts, "category"))[own], frame[own]]
 
 
 def _places(classes: Any, labels: tuple[str, ...], named: bool) -> list[int]:
