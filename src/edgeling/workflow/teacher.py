@@ -165,7 +165,10 @@ def _in_columns(fitted: Any, raw: Array, preparation: Preparation) -> list[Any]:
     frame = pd.DataFrame(raw, columns=list(preparation.names))
     lacking = [name for name in fitted.feature_names_in_ if name not in frame.columns]
     if lacking:
-        raise DataError("the teacher's columns are in the table", received=f"none named {lacking[0]!r}")
+        raise DataError(
+            "the teacher's columns are in the table", received=f"none named {lacking[0]!r}",
+            remedy="a teacher fitted on this table's columns",
+        )  # fmt: skip
     texts = {}
     for i, feature in preparation.categorical:
         words = np.array([*feature.categories, np.nan], object)
