@@ -47,6 +47,8 @@ ESTIMATORS = [
     (linear_model.LogisticRegressionCV(cv=2, Cs=2, l1_ratios=(0.0,), use_legacy_attributes=False), FOUR),
     (linear_model.LinearRegression(), NUMBER), (linear_model.Ridge(), np.stack([NUMBER, -NUMBER], axis=1)),
     (linear_model.Lasso(0.1), NUMBER), (linear_model.HuberRegressor(), NUMBER),
+    (linear_model.SGDClassifier(loss="log_loss", random_state=0), TWO),
+    (linear_model.PoissonRegressor(), np.abs(NUMBER)), (linear_model.GammaRegressor(), np.abs(NUMBER) + 1),
 ]  # fmt: skip
 
 
@@ -164,6 +166,7 @@ class Own(preprocessing.StandardScaler):
         ([preprocessing.QuantileTransformer(n_quantiles=9), linear_model.Ridge()], "QuantileTransformer"),
         ([Own(), linear_model.Ridge()], "Own"),
         ([linear_model.RidgeClassifier()], "RidgeClassifier"),
+        ([linear_model.SGDClassifier()], "log_loss"),
         ([preprocessing.FunctionTransformer(np.abs), linear_model.Ridge()], "func="),
         ([SimpleImputer(add_indicator=True), linear_model.Ridge()], "add_indicator"),
         ([SimpleImputer(missing_values=0), linear_model.Ridge()], "missing_values"),

@@ -11,7 +11,7 @@ import numpy as np
 
 from edgeling.errors import UnsupportedError
 from edgeling.formats.scikit_learn.columns import KnownColumn, Raw, State
-from edgeling.formats.scikit_learn.transformers import TRANSFORMERS, rule_of, transformed
+from edgeling.formats.scikit_learn.transformers import TRANSFORMERS, refuse, rule_of, transformed
 from edgeling.graph import Graph, GraphBuilder
 from edgeling.graph.types import Array
 from edgeling.network.network import inference_graph
@@ -159,10 +159,22 @@ def _linear(state: State, it: Any) -> Answer:
     return _dense(state, kernel.T, np.atleast_1d(it.intercept_), "linear").value, ""
 
 
+def _log_linear(state: State, it: Any) -> Answer:
+    """Numbers above zero, whose logarithm is linear: McCullagh and Nelder, Generalized Linear Models, 1989."""
+    return _dense(state, np.atleast_2d(it.coef_).T, np.atleast_1d(it.intercept_), "exponential").value, ""
+
+
+def _descended(state: State, it: Any) -> Answer:
+    """SGDClassifier, which tells probabilities where its loss is the logistic one."""
+    if it.loss != "log_loss":
+        refuse(it, "loss", "SGDClassifier(loss='log_loss')")
+    return _logistic(state, it)
+
+
 def _logistic(state: State, it: Any) -> Answer:
     if len(it.classes_) == 2:
         return _dense(state, it.coef_.T, it.intercept_, "sigmoid").value, "threshold"
-    one_by_one = getattr(it, "multi_class", "") == "ovr" or getattr(it, "solver", "") == "liblinear"
+    one_by_one = getattr(it, "multi_class", "") == "ovr" or getattr(it, "solver", "liblinear") == "liblinear"
     if one_by_one:
         raise UnsupportedError(
             "logistic regression of several classes is multinomial", received="one class against the rest",
@@ -193,6 +205,9 @@ ESTIMATORS: Mapping[str, Callable[[State, Any], Answer]] = {
     "MLPRegressor": _perceptron,
     "LogisticRegression": _logistic,
     "LogisticRegressionCV": _logistic,
+    "SGDClassifier": _descended,
+    "GammaRegressor": _log_linear,
+    "PoissonRegressor": _log_linear,
     "EdgelingClassifier": _edgeling,
     "EdgelingRegressor": _edgeling,
     **dict.fromkeys(_LINEAR, _linear),

@@ -31,10 +31,12 @@ def rule_of(table: Mapping[str, Callable[..., Any]], part: Any, what: str) -> Ca
     kind = type(part)
     if kind.__name__ in table and kind.__module__.split(".")[0] in ("sklearn", "edgeling"):
         return table[kind.__name__]
+    article = "an" if what[0] in "aeiou" else "a"
     raise UnsupportedError(
-        f"a {what} that becomes C is one of {', '.join(sorted(table))}", received=f"{kind.__module__}.{kind.__name__}",
+        f"{article} {what} that becomes C is one of {', '.join(sorted(table))}",
+        received=f"{kind.__module__}.{kind.__name__}",
         remedy="one of these, or a network trained on what it gives (edgeling.build(network))",
-    )  # fmt: skip
+    )
 
 
 def refuse(part: Any, argument: str, remedy: str) -> None:
