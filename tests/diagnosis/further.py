@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeling.initializers import Constant
+from edgeling.initializers import Constant, RandomNormal
 from edgeling.layers import BatchNormalization, Dropout, Layer
 from edgeling.network.tracing import Tracer
 from edgeling.optimizers import SGD, Adam, RMSprop
@@ -116,6 +116,16 @@ FURTHER_FAULTS: dict[str, tuple[str, Run]] = {
         Run(of_sklearn("make_classification", n_samples=150, n_features=30, n_informative=3, flip_y=0.4,
                        random_state=3),
             (300,), optimizer=lambda: Adam(0.01), epochs=150, fit={"validation_split": 0.4}),
+    ),
+    "seven layers without a bend, of large weights": (
+        "exploding_gradients",
+        Run(counts, (40,) * 7, (1, "linear"), "mse", epochs=10, activation="linear",
+            layer={"kernel_initializer": RandomNormal(stddev=3.0)}),
+    ),
+    "digits in another order, learned by heart": (
+        "shuffled_labels",
+        Run(mapped(of_sklearn("load_digits"), lambda x, y: (x, np.random.default_rng(5).permutation(y))), (32,),
+            (10, "softmax"), SPARSE, epochs=15, fit=HELD),
     ),
     "margins of what is between 0 and 1": (
         "loss_does_not_fit", Run(mapped(classes, lambda x, y: (x, 2 * y - 1)), loss="hinge", epochs=2),

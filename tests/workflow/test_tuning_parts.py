@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import edgeling
 from edgeling import targets
 from edgeling.data import IRIS, Preparation, read_table
 from edgeling.errors import ArtifactError, TargetError, UnsupportedError
@@ -38,6 +39,7 @@ from tests.support.close import DOUBLE, require_close
 from tests.support.rounding import training_bounds
 
 SPACE = SearchSpace(WIDTHS[:8], (8, 16), ("float32", "int8"))
+LITTLE = 32  # bytes: constants of other values are loaded otherwise
 TINY = Choice((3,), "tanh", 0.03, 8, 0.25, "float32")
 
 
@@ -142,6 +144,21 @@ def test_what_was_measured_is_told_as_measured_and_ram_is_known_before() -> None
     assert guess.flash_bytes > costs(small).flash_bytes
     assert guess.instructions > costs(small).instructions
     assert costs.error() is not None
+
+
+def test_scaling_that_a_trained_layer_cannot_take_up_is_part_of_the_estimate() -> None:
+    """Of Iris's linear network weights grow to 4, and columns lie seven deviations from 0: one float32 for both rounds
+    too much. A program that was built from drawn weights is half as large, and its limit is not kept."""
+    none = Choice((), "relu", 0.01, 8, 0.0, "float32")
+    costs = Costs(folds(), targets.get("cortex-m4"))
+    costs.measure([none])
+    trained = edgeling.train(
+        read_table(IRIS), "species", hidden=(), recipe="plain", targets=("cortex-m4",), precision="float32",
+        importance=False,
+    )  # fmt: skip
+    proof = trained.proofs["float32"]["cortex-m4"]
+    assert costs(none).ram_bytes == proof.ram_bytes
+    assert costs(none).flash_bytes >= proof.flash_bytes - LITTLE
 
 
 def test_a_budget_is_exceeded_by_its_worst_limit() -> None:

@@ -108,10 +108,10 @@ def of_units(now: Sequence[Activated], began: Sequence[Activated]) -> Iterator[F
 
 def of_signals(began: Sequence[Activated], gradients: Mapping[str, float], x: Array) -> Iterator[Finding]:
     """Signals and gradients that vanish or explode between the ends, in the network that training began with."""
-    if len(began) < 2:
+    if len(gradients) < 2:
         return
     size = float(np.sqrt(np.mean(np.square(np.asarray(x, np.float64)))))
-    first, last = began[0], began[-1]
+    last = began[-1]
     grown = last.before / size if size else 1.0
     found = [value for value in gradients.values() if np.isfinite(value)]
     ratio = found[0] / found[-1] if len(found) > 1 and found[-1] > 0 else 1.0
@@ -127,9 +127,14 @@ def of_signals(began: Sequence[Activated], gradients: Mapping[str, float], x: Ar
         yield Finding(
             "vanishing_gradients", "error",
             f"gradients vanish: those of the first layer are {ratio:.1g} of those of the last, "
-            f"behind {len(began) - 1} activations of {first.function}{_each(gradients)}",
+            f"behind {_between(began, gradients)}{_each(gradients)}",
             "use relu in hidden layers, fewer of them, kernel_initializer='he_normal', or BatchNormalization() between",
         )  # fmt: skip
+
+
+def _between(began: Sequence[Activated], gradients: Mapping[str, float]) -> str:
+    bent = len(began) - 1
+    return f"{bent} activations of {began[0].function}" if bent else f"{len(gradients) - 1} layers without a bend"
 
 
 def _each(gradients: Mapping[str, float]) -> str:

@@ -129,6 +129,8 @@ def _found(e: Evidence) -> Iterator[Finding]:
     yield from _overfitting(e)
     if _in_doubt(e):
         yield from _explained(e)
+    elif e.held is not None and e.held.sure < SURE and _unrelated(e):  # learned by heart, and nothing else
+        yield _shuffled()
 
 
 def _in_doubt(e: Evidence) -> bool:
@@ -159,12 +161,7 @@ def _restless(e: Evidence) -> bool:
 def _explained(e: Evidence) -> Iterator[Finding]:
     learned_elsewhere = e.held is not None and e.held.sure >= SURE
     if e.skill is not None and not learned_elsewhere and _unrelated(e):
-        yield Finding(
-            "shuffled_labels", "error",
-            "inputs and targets have nothing to do with each other that a test could see: targets in any other order "
-            "would go with these rows as well, so labels look shuffled",
-            "check that rows and targets are joined in the right order, then that the columns can know the answer",
-        )  # fmt: skip
+        yield _shuffled()
         return
     causes = list(_cause(e))
     yield from causes
@@ -178,6 +175,15 @@ def _explained(e: Evidence) -> Iterator[Finding]:
         yield from _of_products(e)
     if not causes and not learned and e.skill is not None:
         yield from _unexplained(e.skill)
+
+
+def _shuffled() -> Finding:
+    return Finding(
+        "shuffled_labels", "error",
+        "inputs and targets have nothing to do with each other that a test could see: targets in any other order "
+        "would go with these rows as well, so labels look shuffled",
+        "check that rows and targets are joined in the right order, then that the columns can know the answer",
+    )  # fmt: skip
 
 
 def _unrelated(e: Evidence) -> bool:

@@ -18,6 +18,8 @@ import numpy as np
 
 from edgeling.graph.cost import cost
 from edgeling.graph.types import Array
+from edgeling.layers import Dense
+from edgeling.models import Model
 from edgeling.targets import Target
 from edgeling.toolchain.prove import Proof
 from edgeling.workflow.deploy import Deployable
@@ -38,6 +40,9 @@ _SLOPES: Mapping[tuple[str, bool], tuple[tuple[float, ...], tuple[float, ...]]] 
     ("wasm32", False): ((15, 0, 0, 0), (0, 16, 340, 25)),
 }
 _UNSURE = 0.5  # how far slopes may be from those: a standard deviation, as a share; the least is one unit's
+_GROWN, _GROWN_ALONE = 2.0, 8.0
+"""Times that learning makes weights of the columns larger than they are drawn: behind no hidden layer they grow with
+every row that is told apart."""
 _ROUGHNESS = 0.08  # how far programs lie from a line, as a share: unrolling comes and goes
 
 
@@ -139,14 +144,14 @@ class Costs:
 
     def _program(self, choice: Choice) -> Deployable:
         """A network of these sizes, not trained, in C for the target."""
-        model, rows = sized(self._folds, choice), np.arange(min(CALIBRATION_ROWS, len(self._folds.y)))
+        model, rows = _grown(self._folds, choice), np.arange(min(CALIBRATION_ROWS, len(self._folds.y)))
         found = deployed(self._folds, model, rows, choice.precision).for_target(self._target)
         found.program(choice.precision)
         return found.for_emulation(choice.precision, self._target)
 
     def _sketch(self, choice: Choice) -> _Sketch:
         if choice.structure not in self._sketches:
-            model, rows = sized(self._folds, choice), np.arange(min(CALIBRATION_ROWS, len(self._folds.y)))
+            model, rows = _grown(self._folds, choice), np.arange(min(CALIBRATION_ROWS, len(self._folds.y)))
             found = deployed(self._folds, model, rows[:8], choice.precision).for_target(self._target)
             program, products = found.program(choice.precision), cost(found.graphs[choice.precision])
             curved = sum(choice.hidden) if choice.activation != "relu" else 0
@@ -182,6 +187,19 @@ class Costs:
         if column == 0:
             return sketch.features, found.instructions, found.instructions
         return sketch.features, found.flash_bytes, found.flash_bytes - sketch.constant_bytes
+
+
+def _grown(folds: Folds, choice: Choice) -> Model:
+    """A network of the choice's size, weights of the columns about as large as learning makes them.
+
+    Whether the first layer can take up the scaling of columns without rounding too much, or that stays a step of its
+    own, depends on them.
+    """
+    model = sized(folds, choice)
+    first = next(layer for layer in model.layers if isinstance(layer, Dense))
+    kernel, *others = first.get_weights()
+    first.set_weights([kernel * (_GROWN if choice.hidden else _GROWN_ALONE), *others])
+    return model
 
 
 def _of(proof: Proof) -> ChipCost:
