@@ -23,6 +23,8 @@ from edgeling.toolchain import emulator, firmware
 from edgeling.workflow.deploy import deployable
 from edgeling.workflow.explained import COMPLETE, prove_explanation, with_explanation
 from tests.explaining.test_first_layer import network, rows
+from tests.support import avr
+from tests.support.rounding import row_bounds
 
 X = rows()
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Wshadow",
@@ -81,6 +83,20 @@ def test_scores_are_explained_where_they_are_asked_about(units, precision, metho
     told = run_rows(before_last_activation(answering), X[20:22])[0].astype(np.float64).mean(axis=0)
     exact = np.asarray(found.base) if method != "gradient" else told
     np.testing.assert_array_equal(exact, told.astype(np.float32))
+
+
+@pytest.mark.parametrize(("precision", "method"), [("float32", "integrated"), ("int8", "shapley")])
+def test_an_avr_explains_it_too_and_keeps_constants_in_flash(precision, method, tmp_path):
+    avr.require()
+    made = with_explanation(deployed((5, 3)), precision, method, X[20:22], model_output="raw")
+    program, of = made.program(precision), np.eye(3, dtype=np.float32)
+    explain = next(entry for entry in program.entries if entry.function == "net_explain")
+    avr.write(program, tmp_path, avr.driver(program, [(explain, [list(pair) for pair in zip(X, of, strict=False)])]))
+    ran = avr.run(avr.build(tmp_path, "net", "atmega2560", ("avr-gcc", "-std=c99")), "atmega2560")
+    found = np.frombuffer(ran, np.float32).reshape(3, 4)
+    (bound,) = row_bounds(made.explanation.graph, X[:3], of)
+    bound.require(found.reshape(bound.exact.shape))
+    assert avr.sizes(tmp_path / "model.o")[1:] == (0, 0)
 
 
 @pytest.mark.parametrize("units", [(5, 3), (5, 1)])

@@ -127,8 +127,9 @@ class _Maker:
         elif method == "integrated":
             total = self._by_column(self._from_each(seen, prepared, steps, complete))
         else:
+            slope = self._gradient(seen)  # before the other factor: what it needed of the way back is free then
             away = self._b.add("subtract", seen, self._b.constant(prepared, "baseline"))
-            total = self._by_column(self._b.add("multiply", self._gradient(seen), away))
+            total = self._by_column(self._b.add("multiply", slope, away))
         return optimize(_named(self._b, total))
 
     def _by_column(self, value: str) -> str:

@@ -12,7 +12,7 @@ from edgeling.report import charts, pushes, units
 from edgeling.report.content import Content
 from edgeling.report.parts import figure, listing, pair, paragraph, plural, section, table
 
-MOST_LINES, MOST_BARS, MOST_PAIRS, MOST_THIN = 6, 12, 5, 30
+MOST_LINES, MOST_BARS, MOST_PAIRS, MOST_THIN, MOST_THIN_OF_SEVERAL = 6, 12, 5, 30, 15
 
 
 def row_section(content: Content) -> Markup | None:
@@ -116,12 +116,13 @@ def _curve_figure(place: int, curve: ColumnCurve, found: ColumnFindings) -> Mark
         more = f" {plural(rest, 'more value')} not drawn." if rest > 0 else ""
         return figure(bars, f"{curve.name}: mean {_of(name, found)} for each value.{more}")
     lines = _lines(mean, which, found)
-    thin = curves[:MOST_THIN, :, which] if len(lines) == 1 else np.empty((0, len(curve.points)))
+    thin = curves[: MOST_THIN if len(lines) == 1 else MOST_THIN_OF_SEVERAL, :, which]
     label = units.shorten(f"{curve.name}, {curve.axis}" if curve.axis else curve.name, 60)
     grid = np.asarray(curve.dependence.grid, np.float64)
     drawing = charts.dependence_chart(key, title, grid, label, lines, thin, percent=found.percent)
     what = "probability" if found.percent else found.unit
-    return figure(drawing, f"{curve.name}: {what + ' of each class' if len(lines) > 1 else _of(name, found)}.")
+    several = f"{what} of each class{'' if found.exact else f'; thin: of {name}, for single rows'}"
+    return figure(drawing, f"{curve.name}: {several if len(lines) > 1 else _of(name, found)}.")
 
 
 def _of(name: str, found: ColumnFindings) -> str:
