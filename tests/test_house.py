@@ -46,10 +46,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     KERAS: {"notebook", "files", "graph", "passes", "codegen", "toolchain", "network", "training", "diagnosis"},
     "sklearn": {"graph", KERAS},
     "formats": {"files", "system", "graph", "network", KERAS},
+    "packages": {"graph", "targets", "codegen", "toolchain", "data"},
     "workflow": {
         "markup", "notebook",
         "files", "system", "graph", "passes", "targets", "codegen", "toolchain", "artifact", "data", "explaining",
-        "report", "network", "training", "formats", "diagnosis", KERAS,
+        "report", "network", "training", "formats", "diagnosis", "packages", KERAS,
     },
 }  # fmt: skip
 ANYTHING = {"cli", "", "__main__"}  # the command line, and the package's own front doors

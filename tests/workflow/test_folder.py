@@ -95,6 +95,7 @@ def test_a_forged_manifest_removes_nothing_outside(tmp_path, path) -> None:
 def test_a_build_killed_at_any_rename_can_be_done_again(folder, monkeypatch) -> None:
     """What lies there afterwards is one or the other build's, file by file, and known to the manifest."""
     replace, renames = folders.os.replace, 0
+    (folder / "app.c").write_text("mine")  # so that it is not exchanged as a whole
 
     class KilledError(BaseException):
         pass
@@ -113,10 +114,42 @@ def test_a_build_killed_at_any_rename_can_be_done_again(folder, monkeypatch) -> 
         with suppress(KilledError):
             write_build(folder, SECOND if killed_at % 2 else FIRST, {})
         for path, text in found(folder).items():
-            assert text in {FIRST.get(path), SECOND.get(path)}
+            assert text in {FIRST.get(path), SECOND.get(path), "mine"}
         monkeypatch.setattr(folders.os, "replace", replace)
         assert write_build(folder, SECOND if killed_at % 2 else FIRST, {}) == []
-        assert found(folder) == (SECOND if killed_at % 2 else FIRST)
+        assert found(folder) == {**(SECOND if killed_at % 2 else FIRST), "app.c": "mine"}
+
+
+def test_a_folder_of_nothing_but_a_build_is_exchanged_in_one_step(folder, monkeypatch) -> None:
+    """Whoever looks at it sees one build or the other; where something of a person's comes in between, it stays."""
+    if not folders.exchange.__globals__["_function"]():
+        pytest.skip("this system exchanges no names")
+    seen, swap = list[dict[str, str]](), folders.exchange
+
+    def watched(new: Path, old: Path) -> bool:
+        seen.append(found(folder))
+        done = swap(new, old)
+        seen.append(found(folder))
+        return done
+
+    monkeypatch.setattr(folders, "exchange", watched)
+    assert write_build(folder, SECOND, {}) == []
+    assert seen == [FIRST, SECOND]
+    assert [p.name for p in folder.parent.iterdir()] == ["out"]
+
+    def late(new: Path, old: Path) -> bool:
+        (folder / "app.c").write_text("mine")
+        return swap(new, old)
+
+    monkeypatch.setattr(folders, "exchange", late)
+    write_build(folder, FIRST, {})
+    assert found(folder) == {**FIRST, "app.c": "mine"}
+
+
+def test_a_folder_that_somebody_stands_in_is_not_exchanged(folder, monkeypatch) -> None:
+    monkeypatch.chdir(folder)
+    write_build(Path("."), SECOND, {})
+    assert found(Path.cwd()) == SECOND
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from edgeling.toolchain.prove import Proof
     from edgeling.workflow.build import Build
 
+PACKAGES = ("c", "arduino", "platformio", "esp-idf", "zephyr", "cmake", "web", "linux")
+_USUAL_TARGETS = "cortex-m4; wasm32 for the web, native for linux"
 TOO_LARGE = 3  # the exit code of what was done for a chip that has not the memory
 
 Artifact = Annotated[Path, typer.Argument(help="An .edgeling folder, or a .keras or .h5 file.")]
@@ -45,6 +48,13 @@ Precision = Annotated[
     ),
 ]
 For = Annotated[str, typer.Option("--for", help="The target; edgeling targets lists them.")]
+BuildFor = Annotated[
+    str, typer.Option("--for", help="The target; edgeling targets lists them.", show_default=_USUAL_TARGETS)
+]
+PackageName = Annotated[str, typer.Option("--as", help="Sources, or a package for a tool.", metavar="|".join(PACKAGES))]
+Folder = Annotated[Path | None, typer.Option(help="The folder.", show_default="firmware; of a package NAME-PACKAGE")]
+Io = Annotated[str, typer.Option(help="float32, or int8: what the caller's buffers hold.")]
+SelfTest = Annotated[bool, typer.Option(help="Write NAME_selftest too, with inputs and answers in flash.")]
 Calibration = Annotated[
     Path | None,
     typer.Option(help="A table whose rows decide the scales of integers: the model's columns, no others."),
@@ -64,13 +74,14 @@ CompilerName = Annotated[
 def build(
     artifact: Artifact,
     reading: dict[str, Any],
-    target: For = "cortex-m4",
-    out: Annotated[Path, typer.Option(help="The folder for the C.")] = Path("firmware"),
+    target: BuildFor = "",
+    package: PackageName = "c",
+    out: Folder = None,
     precision: Precision = "auto",
     name: Annotated[str, typer.Option(help="What files and functions are called; by default as the artifact.")] = "",
     calibration: Calibration = None,
-    io: Annotated[str, typer.Option(help="float32, or int8: what the caller's buffers hold.")] = "float32",
-    selftest: Annotated[bool, typer.Option(help="Write NAME_selftest too, with inputs and answers in flash.")] = False,
+    io: Io = "float32",
+    selftest: SelfTest = False,
     flash: Flash = "",
     ram: Ram = "",
     compiler: CompilerName = "",
@@ -88,27 +99,32 @@ def build(
 ) -> None:
     """Write the C99 of a trained network, with an example, and measure the binary on the target.
 
+    With --as it becomes a package: a library of Arduino, PlatformIO, ESP-IDF, Zephyr or CMake, a page of the web that
+    answers while one types, or a command for Linux that answers lines of JSON.
+
     Exits 3 if the target has not the memory; the C is written all the same. With --learn it can learn on the device,
     and does so on the target: its weights are compared with those that the same rows give here. With --explain it
     tells on the device what each column adds to an answer, which is compared and measured likewise.
 
     Example: edgeling build flowers.edgeling --for cortex-m4 --out firmware/
+    Example: edgeling build flowers.edgeling --as arduino
     """
     with reported(as_json):
         from edgeling.workflow.build import build as build_c
         from edgeling.workflow.build import opened
 
-        if io not in ("float32", "int8"):
-            raise typer.BadParameter(f"{io!r} is not one of float32, int8", param_hint="--io")
+        _require_one_of("--as", package, PACKAGES)
+        _require_one_of("--io", io, ("float32", "int8"))
         require_learn(learn, optimizer=optimizer, loss=loss, adapt=adapt, remember=remember)
         require_explain(explain, reasons, background, model_output)
-        rows = rows_of(opened(artifact), calibration, reading) if calibration else None
-        compared = rows_of(opened(artifact), background, reading) if background else None
+        rows, compared = (rows_of(opened(artifact), x, reading) if x else None for x in (calibration, background))
+        out = out or _folder(artifact, name, package)
         built = build_c(
-            artifact, target, out=out, precision=precision, name=name, calibration_data=rows, io=io, selftest=selftest,
-            force=force, compiler=compiler, flash_bytes=size_bytes("flash", flash), ram_bytes=size_bytes("ram", ram),
-            learn=learn, optimizer=optimizer, loss=loss, adapt=adapt, remember=remember, explain=explain,
-            reasons=reasons, background=compared, model_output=model_output,
+            artifact, target, package=package, out=out, precision=precision, name=name, calibration_data=rows, io=io,
+            selftest=selftest, force=force, compiler=compiler, flash_bytes=size_bytes("flash", flash),
+            ram_bytes=size_bytes("ram", ram), learn=learn, optimizer=optimizer, loss=loss, adapt=adapt,
+            remember=remember, explain=explain, reasons=reasons, background=compared,
+            model_output=model_output,
         )  # fmt: skip
         _show(built, out)
         if as_json:
@@ -117,17 +133,32 @@ def build(
         raise_exit(built)
 
 
+def _require_one_of(option: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise typer.BadParameter(f"{value!r} is not one of {', '.join(allowed)}", param_hint=option)
+
+
 def _show(built: Build, out: Path) -> None:
     for path in built.kept:
         say(f"Left: {out / path}, of an earlier build, for it was edited since")
     show_proof(built.target, built.precision, built)
     show_learning(built.learning)
     show_explanation(built.explanation)
+    if built.package != "c":
+        say(f"Written to {out}; README.md says how to use it")
 
 
 def _told(built: Any) -> dict[str, Any]:
-    said = ("name", "precision", "io", "model_hash", "kept")
+    said = ("name", "package", "precision", "io", "model_hash", "kept")
     return {**{key: getattr(built, key) for key in said}, "files": sorted(built.files)}
+
+
+def _folder(artifact: Path, name: str, package: str) -> Path:
+    from edgeling.packages.names import legal_name
+    from edgeling.workflow.deploy import identifier
+
+    title = name or artifact.expanduser().resolve().stem
+    return Path("firmware" if package == "c" else f"{legal_name(identifier(title))}-{package}")
 
 
 def show_proof(target: str, precision: str, proof: Proof) -> None:

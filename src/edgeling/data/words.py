@@ -14,7 +14,7 @@ MISSING = frozenset(
 )  # fmt: skip
 """Cells that mean "not known": the usual ones of spreadsheets, R, pandas, SQL and the UCI repository."""
 
-_FOLDED = frozenset({"nan", "null", "nil", "n/a", "#n/a", "<na>", "nat"})  # in capitals or not
+FOLDED = frozenset({"nan", "null", "nil", "n/a", "#n/a", "<na>", "nat"})  # in capitals or not
 AMONG_NUMBERS = frozenset({".", "..", "--", "\N{EN DASH}", "\N{EM DASH}"})
 """What SAS, Stata, the World Bank and typists write for a missing number; elsewhere these may be categories."""
 
@@ -28,7 +28,7 @@ TRUTH = {word: bool(i) for pair in _PAIRS for i, word in enumerate(pair)}
 
 def is_missing(word: str, extra: Collection[str] = ()) -> bool:
     """Whether a cell, without spaces around it, means "not known"."""
-    return word in MISSING or word in extra or (len(word) <= 4 and word.lower() in _FOLDED)
+    return word in MISSING or word in extra or (len(word) <= 4 and word.lower() in FOLDED)
 
 
 def missing_words(words: Sequence[str], extra: Collection[str] = ()) -> frozenset[str]:

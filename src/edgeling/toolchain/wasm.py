@@ -48,15 +48,17 @@ class WasmModule:
     path: Path
 
 
-def build(program: Program, target: Target | None = None, entry_name: str | None = None) -> WasmModule:
-    """Compiles and links the program with one entry point exported.
+def build(
+    program: Program, target: Target | None = None, entry_name: str | None = None, more: Sequence[str] = ()
+) -> WasmModule:
+    """Compiles and links the program with one entry point exported, and ``more`` functions of it.
 
     Raises:
         CompilerNotFoundError: the ``ziglang`` package is not installed.
         ToolchainError: it does not compile or link; the message carries the compiler's first lines.
     """
     entry, target = entry_named(program, entry_name), target or get("wasm32")
-    options = _link_options(program, entry)
+    options = _link_options(program, entry, more)
 
     def make(workspace: Path, result: Path) -> None:
         objects = cross.compile_objects(target, program.files, [f"{program.name}.c"], workspace)
@@ -166,8 +168,8 @@ class WasmInstance:
         return STACK_BYTES - unused_stack_bytes(self._memory.read(self._store, 0, STACK_BYTES)) // 16 * 16
 
 
-def _link_options(program: Program, entry: EntryPoint) -> list[str]:
-    exported = dict.fromkeys([entry.function, *program.main_functions, *filter(None, [program.initializer])])
+def _link_options(program: Program, entry: EntryPoint, more: Sequence[str]) -> list[str]:
+    exported = dict.fromkeys([entry.function, *more, *program.main_functions, *filter(None, [program.initializer])])
     stack = ["--stack-first", "-z", f"stack-size={STACK_BYTES}"]
     return ["--no-entry", "--strip-all", *stack, *(f"--export={name}" for name in exported)]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Unpack
 
 from edgeling import targets
+from edgeling.codegen.interface import Interface
 from edgeling.codegen.program import Program
 from edgeling.errors import UnsupportedError
 from edgeling.formats.keras_file import load_keras
@@ -16,6 +17,8 @@ from edgeling.formats.live_keras import from_keras, is_keras_model
 from edgeling.graph import Graph
 from edgeling.models import Model
 from edgeling.network.network import inference_graph
+from edgeling.packages.kinds import package_kind
+from edgeling.packages.names import legal_name
 from edgeling.passes.quantize import quantize
 from edgeling.targets import Target
 from edgeling.toolchain.prove import Proof
@@ -27,6 +30,7 @@ from edgeling.workflow.estimators import behind, is_estimator, of_estimator
 from edgeling.workflow.explained import ExplanationProof, background_of, prove_explanation, with_explanation
 from edgeling.workflow.folder import write_build
 from edgeling.workflow.learning import Learning, LearningModel, LearningOptions, learning_model
+from edgeling.workflow.packaging import packed
 from edgeling.workflow.pipeline import Pipeline
 from edgeling.workflow.ports import normal_rows, rows_of_ports
 from edgeling.workflow.provable import proven_on
@@ -56,6 +60,16 @@ class Explaining:
     model_output: str = "probability"
 
 
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A program, the graph it runs, and what it tells of itself."""
+
+    program: Program
+    graph: Graph
+    interface: Interface | None
+    precision: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Verification(Proof):
     """What a program did on a target.
@@ -83,6 +97,7 @@ class Build(Verification):
 
     Attributes:
         name: the program's: what its files are called, and what every name in them begins with.
+        package: what for: ``"c"``, ``"arduino"``...
         io: the element type of the caller's buffers.
         model_hash: SHA-256 of graph and weights, as the header says it.
         folder: where the C is; None if it was not written.
@@ -91,6 +106,7 @@ class Build(Verification):
     """
 
     name: str
+    package: str
     io: str
     model_hash: str
     folder: Path | None
@@ -99,7 +115,7 @@ class Build(Verification):
 
 
 def build(
-    source: Source, target: str = "cortex-m4", *, out: str | Path | None = None, precision: str = "auto",
+    source: Source, target: str = "", *, package: str = "c", out: str | Path | None = None, precision: str = "auto",
     name: str = "", calibration_data: Any = None, io: str = "float32", selftest: bool = False,
     flash_bytes: int | None = None, ram_bytes: int | None = None, force: bool = False, compiler: str = "",
     explain: str = "", reasons: int | None = None, background: Any = None, model_output: str = "probability",
@@ -114,55 +130,69 @@ def build(
     Args:
         source: a ``Model``, a live Keras model, a loaded artifact, a graph, a fitted estimator or pipeline of
             scikit-learn's, or the path of an ``.edgeling`` folder or a ``.keras`` or ``.h5`` file.
-        target: one of ``edgeling targets``.
+        target: one of ``edgeling targets``; by default ``"cortex-m4"``, for web ``"wasm32"``, for linux ``"native"``.
+        package: ``"c"``: sources and an example; or ``"arduino"``, ``"platformio"``, ``"esp-idf"``, ``"zephyr"``,
+            ``"cmake"``, ``"web"`` (a page that answers while one types), ``"linux"`` (a command): docs/packages.md.
         out: folder for the C, created if need be; None writes nothing. Files of an earlier build there are replaced or
-            removed, unless somebody edited them.
+            removed, unless somebody edited them. A folder with nothing else in it is exchanged in one step.
         precision: ``"float32"``, ``"int8"``, ``"int16x8"`` (int16 between layers), or ``"auto"``: int8 where ``io`` or
             ``calibration_data`` ask for it, else what the artifact was trained for, else float32.
         name: of the program; by default the path's, the pipeline's or the model's own.
-        calibration_data: [rows, n] inputs whose ranges decide the scales of integers; by default the rows last fitted.
-            Of several inputs such an array for each: a mapping by their names, or a tuple.
+        calibration_data: [rows, n] inputs whose ranges decide the scales of integers (of several inputs a mapping or
+            tuple of such arrays); by default the rows last fitted.
         io: ``"float32"``, or ``"int8"``: the caller's buffers hold int8, as the header says.
         selftest: also write ``NAME_selftest``, with inputs and answers in flash.
         flash_bytes, ram_bytes: of the chip, instead of the target's own.
-        compiler: the command of the C compiler that measures, for an Arm target: ``"arm-none-eabi-gcc -Os"``; by
-            default that of ``EDGELING_CC_ARM``, else the one that comes with the package.
+        compiler: the command of the C compiler that measures, for an Arm target (``"arm-none-eabi-gcc -Os"``); by
+            default that of ``EDGELING_CC_ARM``, else ziglang's.
         force: replace files in ``out`` even if they are not an earlier build's, or were edited since.
-        preprocessing: a fitted transformer of scikit-learn's (a scaler, a pipeline...) that the model was trained
-            behind: the C takes what that takes.
-        learn, how: ``"last"``, ``"all"`` or how many layers, counted from the answer, go on learning on the
-            device, in float, an integer network too; and ``optimizer``, ``loss``, ``adapt``, ``remember``, see
-            :class:`edgeling.workflow.learning.Learning`. Empty: none does.
+        preprocessing: a fitted transformer of scikit-learn's that the model was trained behind: the C takes its input.
+        learn, how: ``"last"``, ``"all"`` or how many layers, counted from the answer, go on learning on the device, in
+            float; and ``optimizer``, ``loss``, ``adapt``, ``remember``: :class:`edgeling.workflow.learning.Learning`.
         explain, reasons, background, model_output: the C gains ``NAME_explain``, see
             :class:`edgeling.workflow.build.Explaining`.
 
     Raises:
-        TargetError: no such target, or a compiler named for one that is no Arm core.
-        CompilerNotFoundError: there is no compiler of that name.
-        UnsupportedError: integers without rows to calibrate on, or a layer that cannot be deployed.
+        TargetError, CompilerNotFoundError: no such target or compiler, or a compiler for what is no Arm core.
+        UnsupportedError: integers without rows to calibrate on, a layer that cannot be deployed, what a package refuses
         ToolchainError: it does not compile.
         EdgelingError: ``out`` cannot be written, or holds files of the same names that no build wrote.
 
     Example:
         >>> build(model, target="cortex-m4", out="firmware").flash_bytes  # doctest: +SKIP
     """
-    chip = targets.get(target).with_memory(flash_bytes, ram_bytes).with_compiler(compiler)
-    source = prepared(source, preprocessing)
+    kind, buffers = package_kind(package), io if io != "float32" else ""
+    chip = targets.get(target or kind.target).with_memory(flash_bytes, ram_bytes).with_compiler(compiler)
+    kind.require(chip, io=buffers, selftest=selftest, learn=learn, reasons="0" if explain and reasons == 0 else "")
+    found, title = _named(prepared(source, preprocessing), name)
     if learn:
         _require_plain(io, selftest, explain, "learns on the device")
-        model = as_learning(source, Learning(layers=learn, **how), precision, name, calibration_data)
-        proof = _learned_proof(model, proven_on(chip))
-        return _written(model.program(chip), proof, model.precision, chip, io, out, force)
-    asked = Explaining(explain, reasons, background, model_output) if explain else None
-    return _written(
-        *_proven(source, chip, precision, name, calibration_data, io, selftest, asked), chip, io, out, force
-    )
+        made, proof = _learning(found, chip, precision, title, calibration_data, Learning(layers=learn, **how))
+    else:
+        asked = Explaining(explain, reasons, background, model_output) if explain else None
+        made, proof = _proven(found, chip, precision, title, calibration_data, io, selftest, asked)
+    files = packed(kind, made.program, made.graph, made.interface or Interface(), found, made.precision, chip, proof)
+    return _written(made, files, proof, chip, package, io, out, force)
+
+
+def _named(source: Source, name: str) -> tuple[Found, str]:
+    """What is built, and the program's name: one that is none of a platform's own."""
+    found, title = opened(source), name or (_stem(source) if isinstance(source, str | Path) else "")
+    return found, legal_name(identifier(title or found.name))
+
+
+def _learning(
+    found: Found, chip: Target, precision: str, name: str, calibration_data: Any, how: Learning
+) -> tuple[Made, Proof]:
+    model = as_learning(found, how, precision, name, calibration_data)
+    made = Made(model.program(chip), model.learner.run, model.deployed.interface, model.precision)
+    return made, _learned_proof(model, proven_on(chip))
 
 
 def _proven(
     source: Source, chip: Target, precision: str, name: str, calibration_data: Any, io: str, selftest: bool,
     asked: Explaining | None,
-) -> tuple[Program, Proof, str]:  # fmt: skip
+) -> tuple[Made, Proof]:  # fmt: skip
     if asked:
         _require_plain(io, selftest, "", "explains itself")
     deployed, precision = _with_ends(source, precision, name, calibration_data, io, selftest, asked is not None)
@@ -171,7 +201,7 @@ def _proven(
     if asked:
         deployed = _explaining(deployed, opened(source), precision, asked)
         proof = _explained(proof, prove_explanation(deployed, precision, place, proof), precision)
-    return deployed.program(precision), proof, precision
+    return Made(deployed.program(precision), deployed.graphs[precision], deployed.interface, precision), proof
 
 
 def _explained(proof: Proof, explanation: ExplanationProof, precision: str) -> Verification:
@@ -181,13 +211,14 @@ def _explained(proof: Proof, explanation: ExplanationProof, precision: str) -> V
 
 
 def _written(
-    program: Program, proof: Proof, precision: str, chip: Target, io: str, out: str | Path | None, force: bool
-) -> Build:
-    about = {"name": program.name, "precision": precision, "io": io, "model_hash": program.model_hash}
-    folder, files = Path(out).expanduser() if out is not None else None, program.files_and_examples
+    made: Made, files: Mapping[str, str], proof: Proof, chip: Target, package: str, io: str, out: str | Path | None,
+    force: bool,
+) -> Build:  # fmt: skip
+    told = {"name": made.program.name, "package": package, "precision": made.precision, "io": io}
+    about, folder = {**told, "model_hash": made.program.model_hash}, Path(out).expanduser() if out is not None else None
     explanation = getattr(proof, "explanation", None)
-    told = {} if explanation is None else {"explain": asdict(explanation)}
-    kept = write_build(folder, files, {**about, "target": chip.name, **told}, force=force) if folder else []
+    explains = {} if explanation is None else {"explain": asdict(explanation)}
+    kept = write_build(folder, files, {**about, "target": chip.name, **explains}, force=force) if folder else []
     return Build(**{**vars(proof), **about}, folder=folder, files=files, kept=tuple(kept))
 
 
@@ -217,7 +248,7 @@ def as_learning(
     """
     found = opened(source)
     how.count()  # before anything is compiled
-    title = name or (Path(source).expanduser().resolve().stem if isinstance(source, str | Path) else "")
+    title = name or (_stem(source) if isinstance(source, str | Path) else "")
     deployed, precision = as_deployable(found, precision, title, calibration_data, also_float32=True)
     return learning_model(deployed, precision, how, found.preparation if isinstance(found, Pipeline) else None)
 
@@ -382,8 +413,12 @@ def prepared(source: Source, preprocessing: Any = None) -> Source:
             remedy="leave preprocessing out",
         )  # fmt: skip
     deployed = behind(preprocessing, graph_of(found))
-    title = Path(source).expanduser().resolve().stem if isinstance(source, str | Path) else deployed.name
+    title = _stem(source) if isinstance(source, str | Path) else deployed.name
     return replace(deployed, deployable=deployed.deployable.named(identifier(title)))
+
+
+def _stem(source: str | Path) -> str:
+    return Path(source).expanduser().resolve().stem
 
 
 def graph_of(found: DeployedGraph | Model | Graph) -> Graph:
@@ -405,7 +440,7 @@ def as_deployable(
         raise UnsupportedError(
             f"a precision is auto, {' or '.join(PRECISIONS)}", received=repr(precision), remedy="precision='auto'"
         )
-    title = name or (Path(source).expanduser().resolve().stem if isinstance(source, str | Path) else "")
+    title = name or (_stem(source) if isinstance(source, str | Path) else "")
     found = opened(source)
     usual = found.precision if isinstance(found, Pipeline | DeployedGraph) else "float32"
     auto = "int8" if calibration_data is not None else usual

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The folder of a build: what Edgeling wrote there may be replaced; what a person wrote or edited stays.
 
-``edgeling-build.json`` lists every file with its SHA-256. A file that is listed and unchanged belongs to the build.
+``edgeling-build.json`` lists every file with its SHA-256. A file that is listed and unchanged belongs to the build. A
+folder with nothing else in it is exchanged in one step; else each file is renamed into its place, the manifest first.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from typing import Any
 
 from edgeling import __version__
 from edgeling.errors import EdgelingError
+from edgeling.files.whole import sync_all, sync_folder, write_new
+from edgeling.system.exchange import exchange
+from edgeling.system.interrupts import interrupts_held
 from edgeling.system.workshop import sweep, workshop
 
 MANIFEST = "edgeling-build.json"
@@ -42,12 +46,14 @@ def write_build(folder: Path, files: Mapping[str, str], about: Mapping[str, Any]
         earlier = _read(folder)
         if not force:
             _require_ours(folder, files, earlier)
+        hashes = {path: {_hash(text.encode())} for path, text in files.items()}
+        if _exchanged(folder, {**files, MANIFEST: _manifest(about, hashes)}, earlier):
+            return []
         folder.mkdir(parents=True, exist_ok=True)
-        new = {path: {_hash(text.encode())} for path, text in files.items()}
-        both = {path: earlier.get(path, set()) | new.get(path, set()) for path in {*earlier, *new}}
+        both = {path: earlier.get(path, set()) | hashes.get(path, set()) for path in {*earlier, *hashes}}
         _replace_all(folder, {**files, MANIFEST: _manifest(about, both)})
-        kept = _sweep(folder, {path: hashes for path, hashes in earlier.items() if path not in files})
-        _replace_all(folder, {MANIFEST: _manifest(about, new)})
+        kept = _sweep(folder, {path: known for path, known in earlier.items() if path not in files})
+        _replace_all(folder, {MANIFEST: _manifest(about, hashes)})
     except OSError as error:
         if made:
             shutil.rmtree(folder, ignore_errors=True)
@@ -88,13 +94,66 @@ def _require_ours(folder: Path, files: Mapping[str, str], earlier: Hashes) -> No
         )
 
 
+def _exchanged(folder: Path, files: Mapping[str, str], earlier: Hashes) -> bool:
+    """The whole folder in one step, where it is not there yet or holds nothing but an earlier build."""
+    folder = folder.absolute()
+    if os.path.lexists(folder) and not _holds_only(folder, earlier):
+        return False
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        sweep(folder.parent, folder.name)
+        with interrupts_held(), workshop(folder.parent, folder.name) as shop:
+            new = shop / "new"
+            _write_synced(new, files)
+            done = _put(new, folder, earlier)
+    except PermissionError:  # the folder may be written, and the one around it not
+        return False
+    sync_folder(folder.parent)
+    return done
+
+
+def _put(new: Path, folder: Path, earlier: Hashes) -> bool:
+    """Under the folder's name; what came out of there must be fit to be thrown away."""
+    if not os.path.lexists(folder):
+        os.rename(new, folder)
+        return True
+    if not exchange(new, folder):
+        return False
+    if not _holds_only(new, earlier):  # somebody put something there a moment ago
+        exchange(new, folder)
+        return False
+    return True
+
+
+def _holds_only(folder: Path, earlier: Hashes) -> bool:
+    """Whether nothing of a person's is in it, nor anybody's shell."""
+    if folder.is_symlink() or not folder.is_dir() or Path.cwd().is_relative_to(folder.resolve()):
+        return False
+    folders = {parent.as_posix() for path in earlier for parent in PurePosixPath(path).parents}
+    for place in folder.rglob("*"):
+        path = place.relative_to(folder).as_posix()
+        if place.is_symlink() or (path not in folders if place.is_dir() else not _is_listed(place, path, earlier)):
+            return False
+    return True
+
+
+def _is_listed(place: Path, path: str, earlier: Hashes) -> bool:
+    return (path == MANIFEST and bool(earlier)) or _hash_of(place) in earlier.get(path, ())
+
+
+def _write_synced(folder: Path, files: Mapping[str, str]) -> None:
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        write_new(folder / path, text.encode("utf-8", "replace"))
+    parents = {folder / parent for path in files for parent in PurePosixPath(path).parents}
+    sync_all((folder / path for path in files), parents)
+
+
 def _replace_all(folder: Path, files: Mapping[str, str]) -> None:
     """Write all files next to their places first, then rename each: no file is ever half-written."""
     sweep(folder, "edgeling")
     with workshop(folder, "edgeling") as staging:
-        for path, text in files.items():
-            (staging / path).parent.mkdir(parents=True, exist_ok=True)
-            (staging / path).write_text(text, encoding="utf-8", newline="\n")
+        _write_synced(staging, files)
         # The manifest first: whatever happens in between, it lists what lies there.
         for path in sorted(files, key=lambda path: path != MANIFEST):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
