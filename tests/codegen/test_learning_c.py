@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from tests.support import avr
 
 RATE = np.float32(0.05)
 WIDE = dense_network("wide", (3, 70), ("linear",), softmax=False)
+DEEP = dense_network("frozen", (6, 20, 60, 3), ("relu", "relu", "linear"), softmax=True)
 COMPILERS = {
     "gcc": ["gcc", *WARNINGS, *STRICTER, "-O2"],
     "clang": [sys.executable, "-m", "ziglang", "cc", *WARNINGS, "-O2"],
@@ -46,6 +48,7 @@ def variants() -> dict[str, tuple[Learner, Program]]:
         "guarded": learner(iris, weights_of(iris, None), Goal(SPARSE, 3), optimizers.Adam(), columns).remembering(3),
         "integers": learner(mixed, weights_of(mixed, 1), Goal(SPARSE, 3), optimizers.SGD(), columns),
         "two_classes": learner(diabetes, weights_of(diabetes, None), Goal(BINARY, 2), momentum),
+        "frozen": learner(DEEP, weights_of(DEEP, 1), Goal(SPARSE, 3), momentum),
         "wide": learner(WIDE, weights_of(WIDE, 1), Goal(SQUARED), optimizers.Adam()),
         "huber": learner(WIDE, weights_of(WIDE, 1), Goal("huber"), optimizers.Lion()).remembering(2),
     }
@@ -76,9 +79,10 @@ def test_the_programs_go_into_one_unit(tmp_path) -> None:
     subprocess.run(["gcc", *WARNINGS, "-O1", "-c", "all.c"], cwd=tmp_path, check=True)
 
 
-@pytest.mark.parametrize("name", ["integers", "two_classes"])
+@pytest.mark.parametrize("name", ["integers", "two_classes", "frozen"])
 def test_an_avr_learns_too(name, tmp_path) -> None:
-    """Three steps in software floats, then the answers of what was learned."""
+    """Three steps in software floats, then the answers of what was learned. Of constants, weights that learning begins
+    with among them, next to none are copied to RAM."""
     avr.require()
     chosen, program = variants()[name]
     dice, graph = np.random.default_rng(1), chosen.learn
@@ -91,7 +95,11 @@ def test_an_avr_learns_too(name, tmp_path) -> None:
     calls = [(entries[f"{name}_learn"], lessons), (entries[f"{name}_run"], asked)]
     text = avr.driver(program, calls).replace("    start();", f"    {name}_reset(&weights);\n    start();")
     avr.write(program, tmp_path, text)
-    said = avr.run(avr.build(tmp_path, name, "atmega2560"), "atmega2560")
+    firmware = avr.build(tmp_path, name, "atmega2560")
+    sizes = subprocess.run(["avr-size", "-A", "model.o"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    in_ram = re.findall(r"^\.(?:data|rodata)\S*\s+(\d+)", sizes.stdout, re.MULTILINE)
+    assert sum(map(int, in_ram)) <= 64
+    said = avr.run(firmware, "atmega2560")
     held = dict(graph.variables)
     for lesson in lessons:
         held = run(graph, lesson, held).variables

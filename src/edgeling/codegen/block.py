@@ -283,12 +283,16 @@ class BlockWriter:
         call, node = chosen.call, chosen.setting.node
         packed = call.pack(chosen.setting)
         known = chosen.setting.constants if packed else {}
-        x = [self._expression(value, i in call.parameters) for i, value in enumerate(node.inputs) if i not in known]
+        constant = (self._work.roots[node.inputs[i]] in self._work.graph.constants for i in call.parameters)
+        held = self._tables.parameters_in_flash and call.may_be_held and not all(constant)
+        in_flash = () if held else call.parameters
+        x = [self._expression(value, i in in_flash) for i, value in enumerate(node.inputs) if i not in known]
         x += [self._tables.constant(f"{node.output}_{name}", table, True) for name, table in packed.items()]
         y = tuple(map(self._expression, node.outputs))
         self.headers.add(call.header)
         return Site(**vars(chosen.setting), x=tuple(x), y=y, packed=packed, dimensions=self._dimensions,
-                    table=self._tables.table, scratch=scratch, task=self._task, after=after, kept=kept)  # fmt: skip
+                    table=self._tables.table, scratch=scratch, task=self._task, after=after, kept=kept,
+                    held=held)  # fmt: skip
 
     def _task(self, statement: str) -> str:
         self.headers.add("parallel")

@@ -166,7 +166,7 @@ FLOAT_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
         BY_MOMENTS,
         Call("prepare", _by_column("batch_normalization", "epsilon"), in_place=(0,), parameters=(1, 2, 3, 4)),
     ),
-    "impute": Call("prepare", _by_column("impute"), in_place=(0,), parameters=(1,)),
+    "impute": Call("prepare", _by_column("impute"), in_place=(0,), parameters=(1,), may_be_held=True),
     "standardize": Call("prepare", _by_column("standardize"), in_place=(0,), parameters=(1, 2)),
     "gather": (*stored_calls("move", _gather), Call("prepare", _gather)),
     "scatter": Call("prepare", _scatter),
@@ -198,6 +198,11 @@ def call_of(setting: Setting) -> Call:
             remedy="write a row for it in the table of calls (docs/architecture.md)",
         )  # fmt: skip
     return next(call for call in CALLS[operation] if call.fits(setting))
+
+
+def may_be_held(node: Node) -> bool:
+    """Whether the portable kernel of a node is there for parameters in RAM too, beside others in flash."""
+    return node.operation not in NO_CALL and CALLS[node.operation][-1].may_be_held
 
 
 def parameters_of(node: Node) -> tuple[int, ...]:

@@ -191,8 +191,8 @@ DENSE_CALLS = (
     Call("gemm_parallel", _dense_gemm_parallel, fits=_is_shared, scratch_floats=_shared_panel_floats),
     Call("dense_gemm", _dense_kept, fits=_has_kept_panels, before=_keep, kept_floats=_kept_floats),
     Call("dense_gemm", _dense_gemm, fits=_has_panels, scratch_floats=_panel_floats),
-    Call("dense_large", _dense("dense_large"), parameters=(1, 2), fits=_is_large),
-    Call("dense", _dense("dense"), parameters=(1, 2)),
+    Call("dense_large", _dense("dense_large"), parameters=(1, 2), fits=_is_large, may_be_held=True),
+    Call("dense", _dense("dense"), parameters=(1, 2), may_be_held=True),
 )
 MATMUL_CALLS = (
     Call("gemm_each", _matmul_gemm_each, fits=_are_shared, scratch_floats=_shared_panel_floats),

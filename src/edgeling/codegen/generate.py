@@ -12,7 +12,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from edgeling.codegen.calls import parameters_of
+from edgeling.codegen.calls import may_be_held, parameters_of
 from edgeling.codegen.example import example_files, with_reasons
 from edgeling.codegen.extras import Extra, extras
 from edgeling.codegen.facts import LEARNING_RESERVED, RESERVED
@@ -26,10 +26,10 @@ from edgeling.codegen.names import Names, identifier
 from edgeling.codegen.program import EntryPoint, Pack, Program
 from edgeling.codegen.reasons import SUFFIX as REASONS
 from edgeling.codegen.reasons import reasons_extra
-from edgeling.codegen.text import initializer
+from edgeling.codegen.text import initializer, literal
 from edgeling.errors import GraphError
 from edgeling.graph.fingerprint import fingerprint
-from edgeling.graph.types import Graph, bodies
+from edgeling.graph.types import DType, Graph, bodies
 from edgeling.targets import Target
 
 RUN, EXPLAIN = "run", "explain"
@@ -84,7 +84,8 @@ def generate(
     entries = {RUN: graphs} if isinstance(graphs, Graph) else dict(graphs)
     members = weight_members(entries.values())
     learning = interface.learning if interface else None
-    tables = Tables(Names(), name, all(map(_reads_constants_only, entries.values())), learning is not None)
+    in_flash = all(_reads_constants_only(graph, beside=learning is not None) for graph in entries.values())
+    tables = Tables(Names(), name, in_flash, learning is not None)
     for suffix in {*_reserved(interface), *entries}:
         tables.names.take(f"{name}_{suffix}")
     functions = {
@@ -150,10 +151,17 @@ def _anywhere(text: str) -> str:
     return re.sub(r"(?<=arena->words)\[\d+\]|/\*.*?\*/|\s+", "", text)
 
 
-def _reads_constants_only(graph: Graph) -> bool:
-    """Whether every parameter of every kernel is a constant, in bodies too."""
-    here = all(node.inputs[i] in graph.constants for node in graph.nodes for i in parameters_of(node))
-    return here and all(_reads_constants_only(body) for node in graph.nodes for body in bodies(node).values())
+def _reads_constants_only(graph: Graph, beside: bool) -> bool:
+    """Whether every parameter of every kernel is a constant, in bodies too.
+
+    Args:
+        beside: kernels that are there for both do not count.
+    """
+    here = all(
+        (beside and may_be_held(node)) or all(node.inputs[i] in graph.constants for i in parameters_of(node))
+        for node in graph.nodes
+    )
+    return here and all(_reads_constants_only(body, False) for node in graph.nodes for body in bodies(node).values())
 
 
 def _program(
@@ -168,9 +176,10 @@ def _program(
     more: Sequence[Extra],
 ) -> Program:
     weights_bytes = sum(words_of(m.type) for m in members.values()) * WORD_BYTES
-    init = _init(name, members, initializer) if initializer else ""
+    init = _init(name, members, initializer, tables.parameters_in_flash) if initializer else ""
     memory = Memory(members, weights_bytes, arena_bytes, tables.bytes)
     headers = set().union(*(f.headers for f in functions.values()), *(extra.headers for extra in more))
+    headers |= {"flash"} if "edgeling_read_float" in init else set()
     bodies = [init, *(f.body for f in functions.values()), *(extra.definition for extra in more)]
     texts = {
         f"{name}.h": header(name, graphs, functions, memory, initializer, interface, more),
@@ -203,15 +212,20 @@ def _source(name: str, headers: Iterable[str], tables: Tables, bodies: Sequence[
     return "\n".join(part for part in (f'#include "{name}.h"\n', place, includes + check, tables.text, *bodies) if part)
 
 
-def _init(name: str, members: Mapping[str, Member], suffix: str) -> str:
-    tables = {m.c_name: initializer(m.initial, "    ") for m in members.values() if np.any(m.initial)}
-    lines = [
-        f"    static const {m.type.dtype.c_name} {m.c_name}[{m.type.size}] EDGELING_CONSTANT = {tables[m.c_name]};\n"
-        for m in members.values()
-        if m.c_name in tables
-    ]
+def _init(name: str, members: Mapping[str, Member], suffix: str, in_flash: bool) -> str:
+    lines, values = list[str](), dict[str, str]()
     for m in members.values():
-        value = f"{m.c_name}[i]" if m.c_name in tables else "0"
+        first = m.initial.flat[0] if m.initial.size else 0
+        read = in_flash and m.type.dtype is DType.FLOAT32
+        if np.all(m.initial == first):
+            values[m.c_name] = literal(first, m.type.dtype) if first else "0"
+            continue
+        place = "EDGELING_FLASH" if read else "EDGELING_CONSTANT"
+        head = f"static const {m.type.dtype.c_name} {m.c_name}[{m.type.size}] {place}"
+        lines.append(f"    {head} = {initializer(m.initial, '    ')};\n")
+        values[m.c_name] = f"edgeling_read_float({m.c_name} + i)" if read else f"{m.c_name}[i]"
+    for m in members.values():
+        value = values[m.c_name]
         lines.append(
             f"    for (int i = 0; i < {m.type.size}; i++) {{\n        weights->{m.c_name}[i] = {value};\n    }}\n"
         )

@@ -60,6 +60,7 @@ class Site(Setting):
         scratch: C expression (a pointer) of the scratch it asked for.
         kept: C expression (a pointer) of what it keeps from step to step.
         elements: how many elements are meant, if not all of the first output.
+        held: whether its parameters lie in RAM, in a program whose other kernels' stay in flash.
         task: ``task(statement)`` adds a function to the file that does it for the elements ``[first, first + count)``
             of ``arrays``, and gives its name.
         after: what a kernel that takes it does with elements of its output at once: see :meth:`parts`.
@@ -76,6 +77,7 @@ class Site(Setting):
     after: str = "0, 0"
     kept: str = ""
     elements: str = ""
+    held: bool = False
 
     @property
     def attributes(self) -> Mapping[str, Any]:
@@ -121,8 +123,8 @@ class Site(Setting):
         return stored_kernel(kernel, self.input_types[0].dtype)
 
     def call(self, function: str, *arguments: str) -> str:
-        """``edgeling_FUNCTION(arguments..., inputs..., outputs...);``"""
-        return f"edgeling_{function}({', '.join((*arguments, *self.x, *self.y))});"
+        """``edgeling_FUNCTION(arguments..., inputs..., outputs...);``; of held parameters ``FUNCTION_held``."""
+        return f"edgeling_{function}{'_held' if self.held else ''}({', '.join((*arguments, *self.x, *self.y))});"
 
     def by_elements(self, function: str, *arguments: str, pointers: Sequence[str] = ()) -> str:
         """``edgeling_FUNCTION(size, arguments..., pointers...);``, shared by threads where that pays.
@@ -198,6 +200,7 @@ class Call:
             their elements before it writes the same element of any output.
         parameters: inputs the kernel reads with ``edgeling_read_*``, so that constants may stay in flash
             (``kernels/flash.h``).
+        may_be_held: whether there is one more of it, whose parameters lie in RAM.
         fits: whether it is right for a setting.
         scratch_floats: how much memory it needs while it runs.
         pack: the tables it reads in place of all its constant inputs, by name; none: it reads the constants.
@@ -215,6 +218,7 @@ class Call:
     pack: Callable[[Setting], Mapping[str, Array]] = _no_tables
     before: Line | None = None
     kept_floats: Callable[[Setting], int] = _nothing
+    may_be_held: bool = False
 
 
 def stored_calls(header: str, line: Line, **others: Any) -> tuple[Call, ...]:

@@ -273,7 +273,5 @@ class _Following:
 
     def _known(self, b: GraphBuilder) -> str:
         """1 where a column is followed and its value is there, else 0."""
-        ones, zeros = (b.constant(number * np.ones_like(self._followed), "number") for number in (1, 0))
-        missing = b.add("subtract", b.add("impute", self._x, ones), b.add("impute", self._x, zeros))
-        followed = b.constant(self._followed, "followed")
-        return b.add("subtract", followed, b.add("multiply", followed, missing))
+        there = b.add("compare", self._x, self._x, function="equal")  # which NaN is not
+        return b.add("multiply", b.constant(self._followed, "followed"), there)

@@ -25,12 +25,12 @@ EDGELING_KERNEL void edgeling_conv_block(
         if (together) {
             const int terms = (right.last - right.first) * inputs;
             edgeling_dense_sums(
-                block, terms, w.outputs, x + edgeling_pixel(w, down, right, row, right.first),
+                0, block, terms, w.outputs, x + edgeling_pixel(w, down, right, row, right.first),
                 kernel + (row * w.columns + right.first) * inputs * w.outputs, sum);
         } else {
             for (int column = right.first; column < right.last; column++) {
                 edgeling_dense_sums(
-                    block, inputs, w.outputs, x + edgeling_pixel(w, down, right, row, column),
+                    0, block, inputs, w.outputs, x + edgeling_pixel(w, down, right, row, column),
                     kernel + (row * w.columns + column) * inputs * w.outputs, sum);
             }
         }

@@ -41,14 +41,14 @@ EDGELING_KERNEL void edgeling_dense_streamed(
     const float *EDGELING_RESTRICT bias, float *EDGELING_RESTRICT y) {
     const int columns = outputs - outputs % EDGELING_LANES;
     const edgeling_strides s = {inputs, inputs, 1, outputs, 0, outputs};
-    int p = 0;
+    const int whole = inputs - inputs % EDGELING_STREAMED_TERMS;
     for (int c = 0; c < columns; c++) {
         y[c] = bias[c];
     }
-    for (; p + EDGELING_STREAMED_TERMS <= inputs; p += EDGELING_STREAMED_TERMS) {
+    for (int p = 0; p < whole; p += EDGELING_STREAMED_TERMS) {
         edgeling_add_terms(EDGELING_STREAMED_TERMS, columns, outputs, x + p, kernel + p * outputs, y);
     }
-    for (; p < inputs; p++) {
+    for (int p = whole; p < inputs; p++) {
         edgeling_add_terms(1, columns, outputs, x + p, kernel + p * outputs, y);
     }
     if (columns < outputs) {
@@ -68,12 +68,25 @@ EDGELING_KERNEL void edgeling_dense_large(
     edgeling_activation(rows * outputs, function, alpha, y, y);
 }
 
+/* Cores with vectors read their parameters as any other memory. */
+EDGELING_KERNEL void edgeling_dense_large_held(
+    int rows, int inputs, int outputs, int function, float alpha, const float *EDGELING_RESTRICT x,
+    const float *EDGELING_RESTRICT kernel, const float *EDGELING_RESTRICT bias, float *EDGELING_RESTRICT y) {
+    edgeling_dense_large(rows, inputs, outputs, function, alpha, x, kernel, bias, y);
+}
+
 #else
 
 EDGELING_KERNEL void edgeling_dense_large(
     int rows, int inputs, int outputs, int function, float alpha, const float *EDGELING_RESTRICT x,
     const float *EDGELING_RESTRICT kernel, const float *EDGELING_RESTRICT bias, float *EDGELING_RESTRICT y) {
     edgeling_dense(rows, inputs, outputs, function, alpha, x, kernel, bias, y);
+}
+
+EDGELING_KERNEL void edgeling_dense_large_held(
+    int rows, int inputs, int outputs, int function, float alpha, const float *EDGELING_RESTRICT x,
+    const float *EDGELING_RESTRICT kernel, const float *EDGELING_RESTRICT bias, float *EDGELING_RESTRICT y) {
+    edgeling_dense_held(rows, inputs, outputs, function, alpha, x, kernel, bias, y);
 }
 
 #endif

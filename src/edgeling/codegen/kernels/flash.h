@@ -5,7 +5,8 @@
  * EDGELING_FLASH. On an AVR that is PROGMEM and its loads, from the first 64 KiB of flash; elsewhere plain memory.
  * For another chip of this kind, define EDGELING_FLASH and the five EDGELING_READ_* where you compile.
  *
- * A program that reads parameters from its state, as training does, defines EDGELING_PARAMETERS_IN_RAM.
+ * A program that reads parameters from its state, as training does, defines EDGELING_PARAMETERS_IN_RAM. One that learns
+ * has both: kernels whose name ends in `_held` are those whose parameters lie in RAM, where the others' stay in flash.
  */
 #ifndef EDGELING_FLASH_H
 #define EDGELING_FLASH_H
@@ -43,6 +44,7 @@
 #endif
 
 EDGELING_KERNEL float edgeling_read_float(const float *p) { return EDGELING_READ_FLOAT(p); }
+EDGELING_KERNEL float edgeling_parameter(int held, const float *p) { return held != 0 ? *p : edgeling_read_float(p); }
 EDGELING_KERNEL int32_t edgeling_read_int32(const int32_t *p) { return EDGELING_READ_INT32(p); }
 EDGELING_KERNEL int16_t edgeling_read_int16(const int16_t *p) { return EDGELING_READ_INT16(p); }
 EDGELING_KERNEL int8_t edgeling_read_int8(const int8_t *p) { return EDGELING_READ_INT8(p); }

@@ -16,7 +16,7 @@ EDGELING_KERNEL void edgeling_output_gradients(
     int block, int inputs, int outputs, int function, int from_logits, float smoothing, float delta, const float *d_row,
     const float *truth, const float *x, const float *kernel, const float *bias, float *gradient) {
     const float share = 1.0f / (float)outputs;
-    edgeling_dense_block(block, inputs, outputs, EDGELING_LINEAR, 0.0f, x, kernel, bias, gradient);
+    edgeling_dense_block(1, block, inputs, outputs, EDGELING_LINEAR, 0.0f, x, kernel, bias, gradient);
     for (int o = 0; o < block; o++) {
         const float derivative =
             edgeling_loss_derivative(function, from_logits, smoothing, delta, truth[o], gradient[o]);

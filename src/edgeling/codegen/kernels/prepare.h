@@ -19,6 +19,16 @@ EDGELING_KERNEL void edgeling_impute(int rows, int columns, const float *x, cons
     }
 }
 
+/* The same, of a fill that lies in RAM. */
+EDGELING_KERNEL void edgeling_impute_held(int rows, int columns, const float *x, const float *fill, float *y) {
+    for (int row = 0; row < rows; row++) {
+        for (int c = 0; c < columns; c++) {
+            const float value = x[row * columns + c];
+            y[row * columns + c] = edgeling_is_nan(value) ? fill[c] : value;
+        }
+    }
+}
+
 /* y = (x - mean) / scale */
 EDGELING_KERNEL void edgeling_standardize(
     int rows, int columns, const float *x, const float *mean, const float *scale, float *y) {
