@@ -317,7 +317,7 @@ def _require_plain(graph: Graph) -> None:
         received = f"{ports[0]} inputs, {ports[1]} outputs, {len(graph.variables)} variables"
         raise UnsupportedError(
             "a network that learns on a device has one input of floats, one row of outputs, and keeps no state",
-            received=received, remedy="train one on a table: edgeling train",
+            received=received, remedy="one Input of all columns, which the network cuts (x[:, :3]), and one output",
         )  # fmt: skip
 
 
