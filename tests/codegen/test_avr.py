@@ -19,7 +19,7 @@ from tests.codegen.test_flags import network
 from tests.support import avr
 
 SMALL_CHIP, LARGE_CHIP = "atmega328p", "atmega2560"
-CASES_A_FIRMWARE, VARIABLES_BYTES, VALUE_BYTES = 60, 2500, 700  # of 8 KiB of RAM, 256 KiB of flash
+CASES_A_FIRMWARE, HELD_BYTES, VALUE_BYTES = 60, 4000, 700  # of 8 KiB of RAM, 256 KiB of flash
 NETWORKS = {**TUTORIALS, "prepared": network()}
 
 
@@ -65,8 +65,9 @@ def groups() -> tuple[tuple[Case, ...], ...]:
     """The first case of every operation with every set of attributes, a firmware's share at a time."""
     made: list[list[Case]] = [[]]
     for item in filter(fits, samples()):
-        variables = sum(array.nbytes for case in (*made[-1], item) for array in case.graph.variables.values())
-        if variables > VARIABLES_BYTES or len(made[-1]) == CASES_A_FIRMWARE:
+        graphs = (case.graph for case in (*made[-1], item))
+        held = (array for graph in graphs for array in (*graph.variables.values(), *graph.constants.values()))
+        if sum(array.nbytes for array in held) > HELD_BYTES or len(made[-1]) == CASES_A_FIRMWARE:
             made.append([])
         made[-1].append(item)
     return tuple(map(tuple, made))

@@ -10,8 +10,7 @@
 #include "update_multiple.h"
 
 /* scale: rate x */
-EDGELING_KERNEL float edgeling_sgd_row(
-    int size, int wanted, float scale, const float *d, float *w) {
+EDGELING_KERNEL float edgeling_sgd_row(int size, int wanted, float scale, const float *d, float *w) {
     float sum = 0.0f;
 #ifdef EDGELING_UPDATES_MULTIPLE
     EDGELING_ROLLED
@@ -36,8 +35,7 @@ EDGELING_KERNEL float edgeling_sgd_row(
 }
 
 EDGELING_KERNEL float edgeling_momentum_row(
-    int size, int wanted, float momentum, int nesterov, float scale, const float *d,
-    float *w, float *m) {
+    int size, int wanted, float momentum, int nesterov, float scale, const float *d, float *w, float *m) {
     float sum = 0.0f;
 #ifdef EDGELING_UPDATES_MULTIPLE
     if (nesterov == 0) {
@@ -66,9 +64,8 @@ EDGELING_KERNEL float edgeling_momentum_row(
 }
 
 EDGELING_KERNEL float edgeling_adam_row(
-    int size, int wanted, float rest_beta_1, float rest_beta_2, float epsilon, float rate, float x,
-    const float *d, float *w, float *m,
-    float *v) {
+    int size, int wanted, float rest_beta_1, float rest_beta_2, float epsilon, float rate, float x, const float *d,
+    float *w, float *m, float *v) {
     float sum = 0.0f;
 #ifdef EDGELING_UPDATES_MULTIPLE
     EDGELING_ROLLED
