@@ -327,7 +327,7 @@ def _unit(preparation: Preparation | None) -> tuple[float, float]:
     if preparation.target.curve is not None:
         raise UnsupportedError(
             "a network that learns on a device answers in proportion to its target",
-            received="one that learned a logarithm of it",
+            received="one that learned it through a transform",
             remedy="train with recipe='smoothed-64' (--recipe smoothed-64)",
         )  # fmt: skip
     return float(preparation.target.mean), float(preparation.target.scale)
