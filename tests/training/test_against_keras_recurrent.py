@@ -106,6 +106,17 @@ def test_a_recurrent_layer_at_each_step_of_a_longer_sequence() -> None:
     require_same(L.Masking(), L.TimeDistributed(L.LSTM(2)), x=x)
 
 
+def test_statistics_at_each_step_are_that_steps_and_move_in_turns() -> None:
+    keras.utils.set_random_seed(6)
+    model = keras.Sequential([L.Input((3, 2)), L.TimeDistributed(L.BatchNormalization(momentum=0.7)), L.Flatten(),
+                              L.Dense(2)])  # fmt: skip
+    ours, x = twin(model), 3 + sequences(3, 2)
+    compile_both(model, ours, keras.optimizers.SGD(0.1), "mse", run_eagerly=False)
+    for seed in range(2):
+        assert_same_step(model, ours, x, np.random.default_rng(seed).normal(size=(ROWS, 2)))
+    require_same_answers(ours, model, x)
+
+
 @pytest.mark.parametrize("in_both", [False, True])
 def test_a_mask_that_is_handed_over(in_both: bool, tmp_path: Path) -> None:
     """As an array, and as an input; it goes through files of either side."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
+from math import prod
 from typing import Any, ClassVar
 
 from edgeling.configurable import serialize
@@ -174,7 +175,8 @@ class TimeDistributed(Layer):
     """A layer at each step: [steps, ...] to [steps, ...], with the same weights.
 
     Args:
-        layer: what is done at each step. All steps of all rows are its rows.
+        layer: what is done at each step. All steps of all rows are its rows, but while one that keeps statistics is
+            trained, whose steps come in turns.
     """
 
     supports_masking = True
@@ -208,11 +210,7 @@ class TimeDistributed(Layer):
 
     def trace(self, tracer: Tracer, x: str) -> str:
         if tracer.training and any(not weight.trainable for weight in self.layer.weights):
-            raise UnsupportedError(
-                "a layer at each step learns from gradients alone",
-                received=f"{type(self.layer).__name__}, whose statistics move at each step, in {self.name!r}",
-                remedy=f"{type(self.layer).__name__} without TimeDistributed",
-            )  # fmt: skip
+            return self._in_turns(tracer, x)
         b, mask = tracer.builder, tracer.mask_of(x)
         rows, steps, *each = b.type_of(x).shape
         step = b.add("reshape", x, shape=(rows * steps, *each))
@@ -221,6 +219,25 @@ class TimeDistributed(Layer):
             tracer.masked(step, b.add("reshape", mask, shape=(rows * steps, *lengths[2:])))
         (y,) = tracer.through(self.layer, [step])
         return b.add("reshape", y, shape=(rows, steps, *b.type_of(y).shape[1:]))
+
+    def _in_turns(self, tracer: Tracer, x: str) -> str:
+        """Of a layer that keeps statistics, which are those of each step: they move at one step after another."""
+        b = tracer.builder
+        rows, steps, *each = b.type_of(x).shape
+        if tracer.mask_of(x):
+            raise UnsupportedError(
+                "a layer at each step keeps statistics of steps that all count",
+                received=f"{type(self.layer).__name__} in {self.name!r}, on masked steps",
+                remedy=f"{type(self.layer).__name__} without TimeDistributed",
+            )  # fmt: skip
+        made = []
+        with tracer.in_turns():
+            for step in range(steps):
+                part = b.add("slice", x, begin=(0, step, *(0 for _ in each)), shape=(rows, 1, *each))
+                (y,) = tracer.through(self.layer, [b.add("reshape", part, shape=(rows, *each))])
+                row = b.type_of(y).shape[1:]
+                made.append(b.add("reshape", y, shape=(rows, prod(row))))
+        return b.add("reshape", b.add("concatenate", *made), shape=(rows, steps, *row))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "layer": serialize(self.layer)}

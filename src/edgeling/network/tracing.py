@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import reduce
 from typing import Any, Protocol
 
@@ -71,6 +72,7 @@ class Tracer:
         self._seed = self._step = ""
         self._drawn = 0
         self._masks: dict[str, str] = {}
+        self._moved: dict[Weight, str] | None = None  # in turns: by weight, the value that holds it before them
 
     def through(self, layer: Traceable, given: Sequence[str], arguments: Any = None) -> tuple[str, ...]:
         """What a layer makes of values, with the masks that go with it.
@@ -137,7 +139,24 @@ class Tracer:
 
     def update(self, weight: Weight, value: str) -> None:
         """Say what a weight that no gradient moves becomes after the step."""
-        self.builder.update(self.value(weight), value)
+        if self._moved is None:
+            self.builder.update(self.value(weight), value)
+        else:
+            self._moved.setdefault(weight, self.value(weight))
+            self.names[weight] = value
+
+    @contextmanager
+    def in_turns(self) -> Iterator[None]:
+        """While it lasts, a weight that no gradient moves is moved by one call after another: each sees what the one
+        before it left."""
+        self._moved = {}
+        try:
+            yield
+            for weight, first in self._moved.items():
+                self.builder.update(first, self.names[weight])
+        finally:
+            self.names.update(self._moved)
+            self._moved = None
 
     def state(self, owner: Any, place: int, shape: Sequence[int]) -> str:
         """The variable that one of a layer's states lives on in, zeros at first; the layer says what it becomes.
