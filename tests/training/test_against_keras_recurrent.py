@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 keras = pytest.importorskip("keras")
 
+import edgeling.ops  # noqa: E402
 from edgeling import layers  # noqa: E402
 from edgeling.errors import UnsupportedError  # noqa: E402
 from edgeling.models import Sequential, load_model  # noqa: E402
@@ -204,3 +205,61 @@ def test_sequences_longer_than_it_is_built_for_are_refused_with_both_shapes() ->
     model = Sequential([layers.Input((STEPS, FEATURES)), layers.LSTM(2)])
     with pytest.raises(Exception, match=r"\(4, 3\).*\(5, 9, 3\)"):
         model.predict(np.zeros((ROWS, 9, FEATURES)))
+
+
+def leaky(kit: Any, share: float) -> Any:
+    """A cell of one's own: two states, and an output that is neither."""
+
+    class Leaky(kit.layers.Layer):  # type: ignore[misc]
+        def __init__(self, units: int) -> None:
+            super().__init__()
+            self.units, self.state_size, self.output_size = units, [units, 1], units + 1
+
+        def build(self, shape: Any) -> None:
+            self.kernel = self.add_weight(shape=(shape[-1], self.units), initializer="glorot_uniform", name="kernel")
+            self.back = self.add_weight(shape=(self.units, self.units), initializer="orthogonal", name="back")
+
+        def call(self, inputs: Any, states: Any) -> Any:
+            h, total = states
+            new = kit.ops.tanh(inputs @ self.kernel + h @ self.back) * share + h * (1 - share)
+            total = total + kit.ops.mean(new, axis=-1, keepdims=True)
+            return kit.ops.concatenate([2.0 * new, total], axis=-1), [new, total]
+
+    return Leaky(3)
+
+
+def test_a_cell_of_ones_own() -> None:
+    for share, sequences_too in ((0.5, False), (0.25, True)):  # another class of the same name is another cell
+        made = []
+        for kit in (keras, edgeling):
+            loop = kit.layers.RNN(leaky(kit, share), return_sequences=sequences_too)
+            ends = [kit.layers.Flatten(), kit.layers.Dense(2)]
+            made.append(kit.models.Sequential([kit.layers.Input((STEPS, FEATURES)), loop, *ends]))
+        (theirs, ours), x = made, sequences()
+        ours.set_weights(theirs.get_weights())
+        require_same_answers(ours, theirs, x)
+    compile_both(theirs, ours, keras.optimizers.SGD(0.1), "mse", run_eagerly=False)
+    assert_same_step(theirs, ours, x, np.random.default_rng(1).normal(size=(ROWS, 2)))
+
+
+def test_a_cell_of_ones_own_says_what_it_cannot_be() -> None:
+    class Wrong(layers.Layer):
+        state_size = 3
+
+        def call(self, inputs: Any, states: Any) -> Any:
+            return edgeling.ops.concatenate([states[0], inputs]), states
+
+    class Begins(Wrong):
+        def get_initial_state(self, batch_size: Any = None) -> Any:
+            return None
+
+    class Draws(Wrong):
+        def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
+            return layers.Dropout(0.5, name="drops")(states[0]), states
+
+    with pytest.raises(UnsupportedError, match="gives .output, states. of rows 3"):
+        layers.RNN(Wrong()).build((None, STEPS, FEATURES))
+    with pytest.raises(UnsupportedError, match="begin with zeros"):
+        layers.RNN(Begins())
+    with pytest.raises(UnsupportedError, match="draws nothing"):
+        layers.RNN(Draws())(sequences(), training=True)

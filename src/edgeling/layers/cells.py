@@ -81,6 +81,7 @@ class Cell(Layer):
         state_sizes: how many numbers each of its states has.
     """
 
+    gives_state: ClassVar[bool] = True  # its first state is what it gives
     gates: ClassVar[int] = 1
     has_recurrent_activation: ClassVar[bool] = True
     shared: ClassVar[tuple[str, ...]] = (
@@ -466,5 +467,5 @@ def require_cell(cell: Any) -> None:
     if not isinstance(cell, (Cell, StackedRNNCells)):
         raise UnsupportedError(
             "a recurrent layer is made of cells", received=type(cell).__name__,
-            remedy="SimpleRNNCell, LSTMCell, GRUCell, or StackedRNNCells of them",
+            remedy="SimpleRNNCell, LSTMCell, GRUCell, StackedRNNCells of them, or a layer of one's own with state_size",
         )  # fmt: skip

@@ -19,6 +19,7 @@ from edgeling.graph.types import Array
 from edgeling.layers import cells as cell_classes
 from edgeling.layers.base import Layer, Shape
 from edgeling.layers.cells import Cell, GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells, StepSequence, require_cell
+from edgeling.layers.written_cells import WrittenCell, is_written_cell
 from edgeling.network.tracing import Tracer
 
 _SWITCHES = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
@@ -57,7 +58,10 @@ class RNN(Layer):
             )
         super().__init__(**kwargs)
         self.cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
-        require_cell(self.cell)
+        if is_written_cell(cell):
+            self.cell = WrittenCell(cell)
+        else:
+            require_cell(self.cell)
         self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
         self.go_backwards, self.stateful, self.unroll = bool(go_backwards), bool(stateful), bool(unroll)
         self.zero_output_for_mask = bool(zero_output_for_mask)
@@ -172,11 +176,11 @@ class RNN(Layer):
         for place, cell in enumerate(self.cells):
             is_last = place == len(self.cells) - 1
             loop = _Loop(cell, steps, mask, self.go_backwards, self.return_sequences or not is_last)
-            states, stacked = loop.append([next(given) for _ in cell.state_sizes], self.zero_output_for_mask)
+            begun = [next(given) for _ in cell.state_sizes]
+            states, last, stacked = loop.append(begun, self.zero_output_for_mask)
             steps, found = StepSequence(tracer, steps.axis, stacked), [*found, *states]
         for name, state in zip(kept, found, strict=False):
             b.update(name, state)
-        last = found[-len(self.cells[-1].state_sizes)]
         if not self.return_sequences:
             return self._last_output(tracer, steps.axis, last, mask), found
         return (b.add("transpose", stacked, permutation=(1, 0, 2)) if not steps.axis else stacked), found
@@ -210,7 +214,8 @@ class RNN(Layer):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        return {**config, "cell": serialize(self.cell)} if "cell" in config else config
+        within = self.cell.cell if isinstance(self.cell, WrittenCell) else self.cell
+        return {**config, "cell": serialize(within)} if "cell" in config else config
 
     @classmethod
     def from_config(cls, config: Any) -> Any:
@@ -271,9 +276,13 @@ class _Loop:
         self._cell, self._steps, self._mask, self._backwards, self._stacks = cell, steps, mask, backwards, stacks
         cell.prepare_steps(steps)
 
-    def append(self, initial: Sequence[str], zeros: bool) -> tuple[list[str], str]:
-        """Add the loop; give the last states, and what it gave at each step if that is asked for."""
+    def append(self, initial: Sequence[str], zeros: bool) -> tuple[list[str], str, str]:
+        """Add the loop; give the last states, what it gave last, and at each step if that is asked for."""
         steps, outer = self._steps, self._steps.tracer.builder
+        states = len(initial)
+        if not self._cell.gives_state:  # what it gave is carried on too
+            first = np.zeros((steps.rows, self._cell.output_size), np.float32)
+            initial = [*initial, outer.constant(first, "first_output")]
         sequences = [*steps.sequences, *([self._mask] if self._mask else [])]
         body = self._body(initial, sequences, zeros)
         axes = (steps.axis,) * (len(sequences) + self._stacks)
@@ -282,7 +291,8 @@ class _Loop:
             length=outer.type_of(steps.value).shape[steps.axis], carried=len(initial), axes=axes,
             reverse=self._backwards,
         )  # fmt: skip
-        return list(made[: len(initial)]), made[-1] if self._stacks else ""
+        last = made[0] if self._cell.gives_state else made[states]
+        return list(made[:states]), last, made[-1] if self._stacks else ""
 
     def _body(self, initial: Sequence[str], sequences: Sequence[str], zeros: bool) -> Any:
         outer, axis = self._steps.tracer.builder, self._steps.axis
@@ -296,12 +306,14 @@ class _Loop:
         reading = iter(slices)
         training = self._steps.tracer.training
         x = self._cell.read_step(b, training, lambda: next(reading), lambda: next(captured))
-        following = self._cell.step(b, x, states, training, lambda: next(captured))
-        output = following[0]
+        own = states if self._cell.gives_state else states[:-1]
+        following = self._cell.step(b, x, own, training, lambda: next(captured))
+        given = 0 if self._cell.gives_state else -1
+        output = following[given]
         if self._mask:
             counts = b.add("reshape", slices[-1], shape=(self._steps.rows, 1))
             following = tuple(b.add("select", counts, new, old) for new, old in zip(following, states, strict=True))
-            output = b.add("select", counts, output, b.constant(0.0)) if zeros and self._stacks else following[0]
+            output = b.add("select", counts, output, b.constant(0.0)) if zeros and self._stacks else following[given]
         return b.build([*following, *([output] if self._stacks else [])])
 
 

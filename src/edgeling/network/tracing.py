@@ -185,6 +185,11 @@ class Tracer:
         self._drawn += 1
         return self.builder.add(operation, source, self._step, stream=self._drawn - 1, **attributes)
 
+    @property
+    def has_drawn(self) -> bool:
+        """Whether anything is drawn at random."""
+        return self._drawn > 0
+
     def _count_steps(self) -> str:
         step = self.builder.variable(np.uint32(0), "step")
         self.builder.update(step, self.builder.add("count", step, name="step_next"))
