@@ -257,7 +257,7 @@ def test_a_cell_of_ones_own_says_what_it_cannot_be() -> None:
         def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
             return layers.Dropout(0.5, name="drops")(states[0]), states
 
-    with pytest.raises(UnsupportedError, match="gives .output, states. of rows 3"):
+    with pytest.raises(UnsupportedError, match=r"gives .output, states. of rows 3"):
         layers.RNN(Wrong()).build((None, STEPS, FEATURES))
     with pytest.raises(UnsupportedError, match="begin with zeros"):
         layers.RNN(Begins())
