@@ -11,7 +11,7 @@ It runs the entry on ``rows`` consecutive rows of every port.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache as memoize
@@ -27,7 +27,7 @@ from edgeling.toolchain.compilers import (
     run,
     write_sources,
 )
-from edgeling.toolchain.linked import Specialised, linked
+from edgeling.toolchain.linked import Specialised, kernels, linked
 from edgeling.toolchain.processor import architecture_flag, cpu_identity
 
 PLAIN = ("-O2",)
@@ -39,6 +39,7 @@ _IN_VECTORS = frozenset(
     """gemm dense_gemm gemm_parallel conv_direct conv_direct_input conv_direct_kernel depthwise
     depthwise_kernel windows_parallel normalize_batch normalize_batch_parallel""".split()  # noqa: SIM905
 )
+_PRODUCTS = ("gemm", "gemm_parallel")
 _UNIT = "edgeling_rows.c"
 _LIBRARY = "program.dll" if sys.platform == "win32" else "program.so"
 
@@ -74,7 +75,17 @@ def compile_linked(program: Program, extra_files: Mapping[str, str] | None = Non
     """As :func:`compile_program`, with kernels that were compiled once a machine: ready in hundredths of a second."""
     extra = extra_files or {}
     files, called = linked({**program.files, **extra, _UNIT: _source(program, extra)})
-    return _compile(files, f"compiling {program.name}", ("-O1",), _objects([*map(_kernel, called), *units]))
+    return _compile(files, f"compiling {program.name}", ("-O1",), _objects([*_kernels(called), *units]))
+
+
+def _kernels(called: Iterable[Specialised]) -> Iterator[Unit]:
+    """An object for each; one for all products of matrices, whose code is the same."""
+    called = list(called)
+    if any(call.kernel.header in _PRODUCTS for call in called):
+        every = [Specialised(kernel, ()) for kernel in kernels().values() if kernel.header in _PRODUCTS]
+        files = {**kernel_files(_PRODUCTS), "products.c": "".join(sorted(each.unit for each in every))}
+        yield Unit("products.c", files, PLAIN)
+    yield from (_kernel(call) for call in called if call.kernel.header not in _PRODUCTS)
 
 
 def _kernel(call: Specialised) -> Unit:
