@@ -240,13 +240,24 @@ def _cause(e: Evidence) -> Iterator[Finding]:
         yield seen[0]
         return
     own = max(e.retry(Alteration()) or 0.0, _known_share(e) if learned else 0.0)
-    helping = _helping(own, [(e.retry(cause.alteration) or 0.0, cause) for cause in candidates])
+    helping = _helping(own, list(_tried(e, candidates, own)))
     if not helping or (learned and helping[0][1].takes_time):
         return
     same = [(share, cause.said) for share, cause in helping if cause.said.name == helping[0][1].said.name]
     share, said = max(same, key=lambda each: each[0])
     figure = f"; changed so, a retry learns {_share(share)} of what there is, where this run learned {_share(own)}"
     yield replace(said, seen=said.seen + figure)
+
+
+def _tried(e: Evidence, candidates: Sequence[_Cause], own: float) -> Iterator[tuple[float, _Cause]]:
+    """What each remedy brings; where some more units bring nothing, many more are not asked."""
+    in_vain = False
+    for cause in candidates:
+        widens = cause.alteration.wider > 1
+        if not (widens and in_vain):
+            share = e.retry(cause.alteration) or 0.0
+            in_vain = widens and share <= own
+            yield share, cause
 
 
 def _helping(own: float, tried: Sequence[tuple[float, _Cause]]) -> list[tuple[float, _Cause]]:

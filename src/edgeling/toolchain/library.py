@@ -11,7 +11,7 @@ It runs the entry on ``rows`` consecutive rows of every port.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache as memoize
@@ -40,6 +40,12 @@ _IN_VECTORS = frozenset(
     depthwise_kernel windows_parallel normalize_batch normalize_batch_parallel""".split()  # noqa: SIM905
 )
 _PRODUCTS = ("gemm", "gemm_parallel")
+_USUAL = (  # what most networks train with: to start a compiler for each would take longer than to compile them
+    "adam_alpha", "adam_update", "power_step", "decay", "sum", "broadcast EDGELING_SCALAR",
+    "multiply EDGELING_FULL EDGELING_FULL", "activation EDGELING_RELU", "activation_gradient EDGELING_RELU",
+    "activation EDGELING_SIGMOID", "binary_cross_entropy_loss", "binary_cross_entropy_gradient",
+    "metric EDGELING_BINARY_ACCURACY",
+)  # fmt: skip
 _UNIT = "edgeling_rows.c"
 _LIBRARY = "program.dll" if sys.platform == "win32" else "program.so"
 
@@ -78,14 +84,24 @@ def compile_linked(program: Program, extra_files: Mapping[str, str] | None = Non
     return _compile(files, f"compiling {program.name}", ("-O1",), _objects([*_kernels(called), *units]))
 
 
-def _kernels(called: Iterable[Specialised]) -> Iterator[Unit]:
-    """An object for each; one for all products of matrices, whose code is the same."""
-    called = list(called)
-    if any(call.kernel.header in _PRODUCTS for call in called):
-        every = [Specialised(kernel, ()) for kernel in kernels().values() if kernel.header in _PRODUCTS]
-        files = {**kernel_files(_PRODUCTS), "products.c": "".join(sorted(each.unit for each in every))}
-        yield Unit("products.c", files, PLAIN)
-    yield from (_kernel(call) for call in called if call.kernel.header not in _PRODUCTS)
+def _kernels(called: Sequence[Specialised]) -> Iterator[Unit]:
+    """An object for each, but one for all products of matrices, whose code is the same, and for what most steps call."""
+    alone = list(called)
+    for name, (members, flags) in _together().items():
+        if not members.isdisjoint(called):
+            files = kernel_files({each.kernel.header for each in members})
+            text = "".join(sorted(each.unit for each in members))
+            yield Unit(name, {**files, name: text}, flags)
+            alone = [each for each in alone if each not in members]
+    yield from map(_kernel, alone)
+
+
+@memoize
+def _together() -> Mapping[str, tuple[frozenset[Specialised], tuple[str, ...]]]:
+    """Kernels that are compiled as one object, by the name of its source, and what flags they have."""
+    products = frozenset(Specialised(each, ()) for each in kernels().values() if each.header in _PRODUCTS)
+    usual = frozenset(Specialised(kernels()[name], tuple(words)) for name, *words in map(str.split, _USUAL))
+    return {"products.c": (products, PLAIN), "usual.c": (usual, ())}
 
 
 def _kernel(call: Specialised) -> Unit:
