@@ -112,4 +112,4 @@ def test_an_error_of_training_tells_its_cause() -> None:
     asked, error = network_diagnosis(("a", "b")), TrainingError("the loss stays finite", received="NaN", remedy="x")
     assert explained(error, asked) is error
     asked.findings = (Finding("learning_rate_too_large", "error", "the rate 3 is too large", "take 0.01"),)
-    assert str(explained(error, asked)).endswith("received NaN; the rate 3 is too large. Try: take 0.01")
+    assert "received NaN; the rate 3 is too large. Try: take 0.01" in str(explained(error, asked))

@@ -81,17 +81,19 @@ def compile_linked(program: Program, extra_files: Mapping[str, str] | None = Non
     """As :func:`compile_program`, with kernels that were compiled once a machine: ready in hundredths of a second."""
     extra = extra_files or {}
     files, called = linked({**program.files, **extra, _UNIT: _source(program, extra)})
-    return _compile(files, f"compiling {program.name}", ("-O1",), _objects([*_kernels(called), *units]))
+    needed = {unit.name: unit for unit in (*_kernels(called), *units)}
+    return _compile(files, f"compiling {program.name}", ("-O1",), _objects(list(needed.values())))
 
 
 def _kernels(called: Sequence[Specialised]) -> Iterator[Unit]:
-    """An object for each, but one for all products of matrices, whose code is the same, and for what most steps call."""
+    """An object for each, but one for all products of matrices, which share code, and one for what most steps call."""
     alone = list(called)
     for name, (members, flags) in _together().items():
         if not members.isdisjoint(called):
             files = kernel_files({each.kernel.header for each in members})
             text = "".join(sorted(each.unit for each in members))
             yield Unit(name, {**files, name: text}, flags)
+            yield threads_unit()  # products of matrices call it
             alone = [each for each in alone if each not in members]
     yield from map(_kernel, alone)
 
