@@ -74,6 +74,9 @@ def _table(rows: int = 300) -> dict[str, Any]:
     return {**{f"c{i}": x[:, i] for i in range(3)}, "answer": list(answer)}
 
 
+PLAIN: dict[str, Any] = {"hidden": (6,), "refit": False}
+
+
 def _train(table: dict[str, Any], **how: Any) -> edgeling.workflow.train.Trained:
     return edgeling.train(table, "answer", recipe="plain", targets=("native",), importance=False, **how)
 
@@ -106,6 +109,17 @@ def test_train_tells_copies_drift_and_a_rate() -> None:
     late = {**table, "when": np.arange(300.0), "c2": table["c2"] + np.linspace(0, 4, 300)}
     assert [f.name for f in _train(late, split="time:when").findings] == ["drift"]
     assert _train(table, learning_rate=1e-6, epochs=60).findings[0].name == "learning_rate_too_small"
+
+
+def test_a_rare_class_is_judged_by_the_decision_that_was_asked_for() -> None:
+    """At one half it is hardly found; with a threshold of its share it is, and there is nothing to complain of."""
+    dice = np.random.default_rng(4)
+    x = dice.normal(size=(2500, 3))
+    answer = np.where(x[:, 0] + x[:, 1] + dice.logistic(size=2500) > 4.5, "yes", "no")
+    table = {**{f"c{i}": x[:, i] for i in range(3)}, "answer": list(answer)}
+    at_half, asked = (_train(table, positive="yes", epochs=15, threshold=t, **PLAIN) for t in (None, "auto"))
+    assert [f.name for f in at_half.findings] == ["class_imbalance"]
+    assert "class_imbalance" not in [f.name for f in asked.findings]
 
 
 def test_an_error_of_training_tells_its_cause() -> None:

@@ -116,7 +116,8 @@ def _findings(findings: Sequence[Finding]) -> Table:
     table = Table.grid(padding=(0, 1, 0, 0))
     for finding in findings:
         mark, style = _JUDGED["bad" if finding.severity == "error" else "open"]
-        said = f"{one_line(finding.seen)}. ", (f"{one_line(finding.advice)}.", "bold")
+        seen, advice = map(one_line, finding.sentences)
+        said = f"{seen} ", (advice, "bold")
         table.add_row(Text(mark, style), Text.assemble(*said))
     return table
 

@@ -40,7 +40,12 @@ class Finding:
         assert self.name in ORDER, self.name
 
     def __str__(self) -> str:
-        return ". ".join(_begun(sentence) for sentence in (self.seen, self.advice)) + "."
+        return " ".join(self.sentences)
+
+    @property
+    def sentences(self) -> tuple[str, str]:
+        """What was seen, and what to do, as people write sentences."""
+        return f"{_begun(self.seen)}.", f"{_begun(self.advice)}."
 
     def to_json(self) -> dict[str, str]:
         """Plain values."""

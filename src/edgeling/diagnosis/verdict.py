@@ -126,10 +126,11 @@ def _found(e: Evidence) -> Iterator[Finding]:
     yield from tables.giving_away(dict(zip(map(str, names), columns.T, strict=True)), e.y, e.classes)
     if e.classes and len(e.chosen):
         yield from tables.imbalance(e.y.astype(int), e.chosen, e.classes, e.class_names)
-    yield from _overfitting(e)
+    by_heart = list(_overfitting(e))
+    yield from by_heart
     if _in_doubt(e):
         yield from _explained(e)
-    elif e.held is not None and e.held.sure < SURE and _unrelated(e):  # learned by heart, and nothing else
+    elif by_heart and e.held is not None and e.held.sure < SURE and _unrelated(e):  # and nothing else was learned
         yield _shuffled()
 
 

@@ -58,6 +58,12 @@ class Answering:
         return self.correction.probabilities(self.unseen.logits)
 
     @property
+    def chosen(self) -> Array:
+        """The classes that they are taken for, int64 [rows]."""
+        after = self.after
+        return self.decision.choose(after[:, 1:] if after.shape[1] == 2 else after)
+
+    @property
     def correction_sentence(self) -> str:
         """What is done to the logits, for people."""
         if self.unseen is None:

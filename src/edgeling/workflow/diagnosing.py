@@ -12,6 +12,7 @@ from edgeling.data import Column, Preparation
 from edgeling.diagnosis import Finding, ranked, tables
 from edgeling.errors import TrainingError
 from edgeling.graph.types import Array
+from edgeling.workflow.answering import Answering
 from edgeling.workflow.division import Division
 from edgeling.workflow.settings import Settings
 
@@ -53,14 +54,19 @@ def explained(error: TrainingError, asked: Diagnose) -> TrainingError:
 
 
 def run_findings(
-    division: Division, preparation: Preparation, settings: Settings, of_network: Sequence[Finding]
+    division: Division, preparation: Preparation, settings: Settings, of_network: Sequence[Finding], behind: Answering
 ) -> tuple[Finding, ...]:
     """Everything that is wrong, the worst cause first.
 
     Args:
-        of_network: what was found of the fit.
+        of_network: what was found of the fit, which is judged by the likelier class.
+        behind: whose decision counts in its place, where one was asked for.
     """
-    kept = [finding for finding in of_network if finding.name not in _OF_ARRAYS]
+    told_otherwise = {*_OF_ARRAYS, *(["class_imbalance"] if behind.chosen_by else [])}
+    kept = [finding for finding in of_network if finding.name not in told_otherwise]
+    if behind.chosen_by and behind.unseen is not None:
+        labels = division.check.labels
+        kept += tables.imbalance(behind.unseen.truth, behind.chosen, len(labels), labels)
     later = settings.division[0] == "time" or settings.test is not None  # rows that may be of another time
     with np.errstate(all="ignore"):
         return ranked([*_of_table(division, preparation, later), *kept])

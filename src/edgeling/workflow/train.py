@@ -205,7 +205,7 @@ def _train(
     told = _uncorrected(inference_graph(fitted.network), preparation, held_out[0]) if pipeline.labels else None
     return Trained(
         source, settings, division, pipeline, learned, behind, scores, importance, proofs, held_out, notes, told,
-        run_findings(division, preparation, settings, learned.findings),
+        run_findings(division, preparation, settings, learned.findings, behind),
     )  # fmt: skip
 
 
