@@ -26,7 +26,7 @@ _FUNCTIONS = {
     "verify": "edgeling.workflow.build",
 }
 _MODULES = (
-    "activations", "callbacks", "initializers", "layers", "losses", "metrics", "models", "optimizers",
+    "activations", "callbacks", "constraints", "initializers", "layers", "losses", "metrics", "models", "optimizers",
     "regularizers", "targets", "utils",
 )  # fmt: skip
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from re import sub
 from typing import Any, ClassVar, Self, TypeVar
@@ -58,6 +60,8 @@ class Configurable:
         Raises:
             UnsupportedError: a setting that is switched on and not supported.
         """
+        if not is_ours(cls):
+            return cls(**config)
         known = _parameters(cls)  # type: ignore[arg-type]
         kept = {k: v for k, v in config.items() if k in known}
         for key in config.keys() - kept.keys() - cls.ignored:
@@ -162,6 +166,39 @@ def is_ours(kind: type) -> bool:
     return kind.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
+_custom_objects: ContextVar[Mapping[str, Any]] = ContextVar("custom_objects", default={})  # noqa: B039 - never changed
+
+
+@contextmanager
+def custom_object_scope(objects: Mapping[str, Any] | None) -> Iterator[None]:
+    """While it lasts, descriptions in files may name these classes and functions of one's own.
+
+    Args:
+        objects: by the names that files have for them; ``"Package>Name"`` of what was registered for one.
+    """
+    before = _custom_objects.set({**_custom_objects.get(), **(objects or {})})
+    try:
+        yield
+    finally:
+        _custom_objects.reset(before)
+
+
+def custom_object(described: Any) -> Any:
+    """The class or function of one's own that a name or a description stands for; None if it stands for none."""
+    known = _custom_objects.get()
+    if isinstance(described, str):
+        return known.get(described)
+    if not known or not isinstance(described, Mapping):
+        return None
+    names = [described.get("registered_name"), described.get("class_name")]
+    if described.get("class_name") == "function":
+        names = [described.get("config")]
+    elif str(described.get("module")).partition(".")[0] == "keras" and names[0] in (None, names[1]):
+        return None  # Keras's own
+    short = [str(name).rpartition(">")[2] for name in names if name]
+    return next((known[name] for name in [*names, *short] if isinstance(name, str) and name in known), None)
+
+
 def refuse_custom(value: Any) -> None:
     """Raise if anything described comes from outside Keras, or is code: its name may be that of something known.
 
@@ -176,6 +213,8 @@ def refuse_custom(value: Any) -> None:
 
 
 def _refuse_custom_object(value: Mapping[str, Any]) -> None:
+    if custom_object(value) is not None:
+        return
     kind, module, registered = value.get("class_name"), value.get("module"), value.get("registered_name")
     outside = "module" in value and str(module).split(".")[0] not in ("keras", "builtins")
     if kind == "__lambda__" or outside or (isinstance(registered, str) and ">" in registered):
@@ -183,7 +222,7 @@ def _refuse_custom_object(value: Mapping[str, Any]) -> None:
         raise UnsupportedError(
             "custom objects are not loaded: code in a model file is never run",
             received=f"{name!r} of {module or registered!r}",
-            remedy="replace it with one of Keras's own layers or functions",
+            remedy="load_model(path, custom_objects={name: the class or function}), or one of Keras's own",
         )
 
 
@@ -249,11 +288,14 @@ def resolve(kind: str, base: type[Kind], table: Mapping[str, type[Kind]], identi
         return identifier()
     if isinstance(identifier, Mapping):
         refuse_custom(identifier)
+        own: Any = custom_object(identifier)
         if not isinstance(identifier.get("config", {}), Mapping):
             raise UnsupportedError(
                 f"the configuration of a {kind} is a mapping", received=repr(identifier["config"]),
                 remedy="save the model again with Keras",
             )  # fmt: skip
+        if isinstance(own, type) and issubclass(own, base):
+            return own.from_config(identifier.get("config", {}))  # type: ignore[attr-defined]
         found: Any = find(kind, table, identifier.get("class_name"))
         return found.from_config(identifier.get("config", {}))
     build: Callable[[], Kind] = find(kind, table, identifier)

@@ -7,17 +7,21 @@ Formulas are those of a row; ``mean`` and ``sum`` go over its columns. Probabili
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from importlib import import_module
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from edgeling.checking import require_float32
-from edgeling.configurable import Configurable, find, refuse, resolve, snake_case, table_of
+from edgeling.configurable import Configurable, find, is_ours, refuse, resolve, snake_case, table_of
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.graph.losses import LOSSES, Options
 from edgeling.graph.types import Array
+from edgeling.layers.traced import TracedValue, present, traced
+from edgeling.network.tracing import Tracer
 
 _OPTIONS = tuple(field.name for field in fields(Options))
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None)
@@ -50,6 +54,7 @@ class Loss(Configurable):
     sparse: ClassVar[bool] = False
     signed: ClassVar[bool] = False
     aligns: ClassVar[bool] = True
+    mixes_rows = False  # no annotation: it is no argument
 
     name: str | None = field(default=None, kw_only=True)
     reduction: str | None = field(default="sum_over_batch_size", kw_only=True)
@@ -70,6 +75,12 @@ class Loss(Configurable):
             raise UnsupportedError("a loss goes over the last axis", received=f"axis={axis!r}", remedy="axis=-1")
 
     @property
+    def is_written(self) -> bool:
+        """Whether somebody else's Python says what it computes."""
+        owner = next(kind for kind in type(self).__mro__ if "call" in vars(kind))
+        return "call" in vars(self) or not is_ours(owner)
+
+    @property
     def function(self) -> str:
         """The function's name in the graph."""
         return snake_case(type(self).__name__)
@@ -83,14 +94,26 @@ class Loss(Configurable):
         """Append the loss to a graph: [n, k] and [n, k] (sparse: [n, 1] and [n, k]) -> [n]."""
         return builder.add("loss", y_true, y_pred, name="loss_rows", function=self.function, **self.options)
 
+    def traced(self, tracer: Tracer, y_true: str, y_pred: str, weighted: bool) -> str:
+        """As :meth:`trace`, for whoever needs more of the graph that is being written.
+
+        Args:
+            weighted: rows have weights.
+        """
+        return self.trace(tracer.builder, y_true, y_pred)
+
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
         """The loss of a batch of rows, [n, k] each: one number, or with ``reduction=None`` one a row."""
+        if present() is not None:
+            return _traced_reduced(self.call(y_true, y_pred), sample_weight, self.reduction)
         if type(self).call is not Loss.call:  # takes arrays, as everywhere in Keras
             y_true, y_pred = np.asarray(y_true, np.float32), np.asarray(y_pred, np.float32)
         return reduced(np.asarray(self.call(y_true, y_pred)), sample_weight, self.reduction)
 
     def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
-        """What a call reduces: the loss of each row. A subclass of one's own overrides it, and is called by itself."""
+        """What a call reduces: the loss of each row. A subclass of one's own overrides it, with :mod:`edgeling.ops`."""
+        if present() is not None:
+            return self.rows(y_true, y_pred)
         truth, prediction = np.asarray(y_true, np.float32), np.asarray(y_pred, np.float32)
         return self.rows(*same_rank(truth, prediction))
 
@@ -102,6 +125,9 @@ class Loss(Configurable):
         """
 
     def get_config(self) -> dict[str, Any]:
+        """Keras's; a class of one's own adds its arguments."""
+        if not is_ours(type(self)):
+            return {"name": self.name, "reduction": self.reduction}
         return {key: value for key, value in super().get_config().items() if key != "dtype"}
 
     def rows(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
@@ -110,6 +136,8 @@ class Loss(Configurable):
         Raises:
             DataError: shapes that do not go together.
         """
+        if present() is not None:
+            return _traced_rows(self, y_true, y_pred)
         truth, prediction = np.asarray(y_true, np.float32), np.asarray(y_pred, np.float32)
         if self.sparse:
             truth = class_numbers(truth, prediction)
@@ -120,6 +148,34 @@ class Loss(Configurable):
         if self.signed and np.isin(truth, (0, 1)).all():
             truth = 2 * truth - 1
         return LOSSES[self.function].value(truth, prediction, Options(**self.options))
+
+
+def _traced_rows(loss: Loss, y_true: Any, y_pred: Any) -> Any:
+    """The loss of each row of traced values: what somebody's own loss is made of."""
+    tracer = present()
+    assert tracer is not None
+    truth, prediction = traced(y_true, tracer), traced(y_pred, tracer)
+    *heads, width = prediction.lengths or (1,)
+    wanted = (prod(heads), 1 if loss.sparse else width)
+    if prod(truth.lengths) != prod(wanted):
+        raise DataError("y_true and y_pred have one shape", received=f"{truth.shape} and {prediction.shape}")
+    names = [
+        tracer.builder.add("reshape", one.name, shape=shape)
+        for one, shape in ((truth, wanted), (prediction, (prod(heads), width)))
+    ]
+    rows = tracer.builder.add("reshape", loss.trace(tracer.builder, *names), shape=tuple(heads))
+    return TracedValue(tracer, rows, prediction.per_row)
+
+
+def _traced_reduced(values: Any, sample_weight: Any, reduction: str | None) -> Any:
+    """Traced values of rows, weighted and made one as a reduction says."""
+    ops: Any = import_module("edgeling.ops")
+    weighted = values if sample_weight is None else values * sample_weight
+    if reduction in _EACH_ROW:
+        return weighted
+    if reduction == "mean_with_sample_weight" and sample_weight is not None:
+        return ops.sum(weighted) / ops.sum(sample_weight)
+    return ops.sum(weighted) if reduction == "sum" else ops.mean(weighted)
 
 
 def class_numbers(truth: Array, prediction: Array) -> Array:
@@ -288,6 +344,8 @@ class CategoricalGeneralizedCrossEntropy(Loss):
             )  # fmt: skip
 
     def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
+        if present() is not None:
+            return super().call(y_true, y_pred)
         self.require_form(np.ndim(y_true))
         labels, classes = np.asarray(y_true), np.shape(y_pred)[-1]
         if not ((labels >= 0) & (labels < classes)).all():
@@ -399,7 +457,7 @@ def get(identifier: Any, width: int | None = None, target_width: int | None = No
         target_width: columns of the targets, likewise.
 
     Raises:
-        UnsupportedError: no such loss, or a Python function (there is no C for it).
+        UnsupportedError: no such loss.
     """
     if identifier in ("crossentropy", "ce"):
         if width == 1:
@@ -407,12 +465,18 @@ def get(identifier: Any, width: int | None = None, target_width: int | None = No
         return SparseCategoricalCrossentropy() if target_width == 1 else CategoricalCrossentropy()
     if isinstance(identifier, LossFunction):
         return identifier.loss_class()
+    written: Any = import_module("edgeling.written_losses")
     if not isinstance(identifier, (str, dict, Loss, type)):
-        find("loss", TABLE, identifier)
+        if not callable(identifier):
+            find("loss", TABLE, identifier)
+        found: Loss = written.of_function(identifier)
+        return found
     found = resolve("loss", Loss, TABLE, identifier)
-    if "call" in vars(found) or (type(found) not in CLASSES and type(found).trace is Loss.trace):
+    if found.is_written and not isinstance(found, written.WrittenLoss):
+        return written.of_class(found)
+    if type(found) not in CLASSES and type(found).trace is Loss.trace and not found.is_written:
         raise UnsupportedError(
-            "a loss of one's own in Python is called by itself, not trained with: it has no gradient",
-            received=type(found).__name__, remedy=f"one of {sorted(c.__name__ for c in CLASSES)}",
+            "a loss of one's own says what it computes", received=f"{type(found).__name__} without call()",
+            remedy="call(self, y_true, y_pred), which computes with edgeling.ops",
         )  # fmt: skip
     return found

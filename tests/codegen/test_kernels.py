@@ -94,6 +94,8 @@ def recurrent_cases() -> Iterator[Case]:
 def elementwise_cases() -> Iterator[Case]:
     for shape in SHAPES:
         yield case("square", normal(*shape), exact=True)
+        yield case("stop_gradient", normal(*shape), exact=True)
+        yield case("logarithm", positive(*shape))
         yield case("reciprocal_sqrt", positive(*shape), epsilon=1e-3)
         yield case("clip", normal(*shape), minimum=-0.5, maximum=0.75, exact=True)
     yield case("clip", EXTREME, minimum=-1.0, maximum=1.0, exact=True)

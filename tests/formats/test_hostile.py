@@ -164,7 +164,7 @@ REFUSED: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "registered layer": (lambda c: layer(c, "first").update(registered_name="Custom>Mine"), "custom objects"),
     "other module": (lambda c: layer(c, "first").update(module="os", class_name="system"), "custom objects"),
     "unknown layer": (lambda c: layer(c, "first").update(class_name="LSTM"), "LSTM"),
-    "constraint": (lambda c: layer(c, "first")["config"].update(kernel_constraint={"a": 1}), "kernel_constraint"),
+    "constraint": (lambda c: layer(c, "first")["config"].update(kernel_constraint={"a": 1}), "constraint"),
     "mixed precision": (lambda c: layer(c, "first")["config"].update(dtype="mixed_float16"), "float32"),
     "own activation": (lambda c: layer(c, "first")["config"].update(activation="my_relu"), "my_relu"),
     "layer as activation": (

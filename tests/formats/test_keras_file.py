@@ -151,7 +151,7 @@ def test_saving_and_loading_through_the_model(tmp_path: Path) -> None:
     assert back.get_config() == model.get_config()
     assert load_model(tmp_path / "m.keras", compile=False).optimizer is None
     with pytest.raises(UnsupportedError, match="custom_objects"):
-        load_model(tmp_path / "m.keras", custom_objects={"Mine": object})
+        load_model(tmp_path / "m.keras", custom_objects={"Mine": "object"})
     with pytest.raises(UnsupportedError, match=r"\.keras"):
         model.save(tmp_path / "m.h5")
 
@@ -169,15 +169,10 @@ class Halving(optimizers.schedules.LearningRateSchedule):
         return 0.1 / (1 + np.asarray(step))
 
 
-class Doubled(layers.Dense):
-    """A layer that no file knows."""
-
-
-@pytest.mark.parametrize(("layer", "rate", "words"), [(layers.Dense, Halving(), "Halving"), (Doubled, 0.1, "Doubled")])
-def test_classes_of_ones_own_cannot_be_written(tmp_path: Path, layer: Any, rate: Any, words: str) -> None:
-    model = Sequential([layers.Input((2,)), layer(1)])
-    model.compile(optimizers.SGD(rate), "mse")
-    with pytest.raises(UnsupportedError, match=words):
+def test_schedules_of_ones_own_cannot_be_written(tmp_path: Path) -> None:
+    model = Sequential([layers.Input((2,)), layers.Dense(1)])
+    model.compile(optimizers.SGD(Halving()), "mse")
+    with pytest.raises(UnsupportedError, match="Halving"):
         save_keras(model, tmp_path / "m.keras")
     assert list(tmp_path.iterdir()) == []
 

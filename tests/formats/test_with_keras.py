@@ -275,7 +275,6 @@ REFUSED = {
     "own function": (lambda: sequential(L.Dense(3, activation=my_relu)), "my_relu"),
     "lambda as activation": (lambda: sequential(L.Dense(3, activation=lambda x: x)), "never run"),
     "layer as activation": (lambda: sequential(L.Dense(3, activation=L.LeakyReLU())), "LeakyReLU as activation"),
-    "constraint": (lambda: sequential(L.Dense(3, kernel_constraint="non_neg")), "kernel_constraint"),
     "mixed precision": (lambda: sequential(L.Dense(3, dtype="mixed_float16")), "float32"),
     "recurrent over images": (lambda: sequential(L.ConvLSTM1D(3, 2), shape=(5, 4, 2)), "ConvLSTM1D"),
     "channels first": (lambda: sequential(L.MaxPooling1D(data_format="channels_first"), shape=(5, 2)), "come last"),

@@ -75,6 +75,7 @@ def test_matmul(transpose_a: bool, transpose_b: bool) -> None:
     ("operation", "attributes"),
     [
         ("square", {}),
+        ("logarithm", {}),
         ("reciprocal_sqrt", {"epsilon": 0.1}),
         ("softmax", {}),
         ("log_softmax", {}),
@@ -95,6 +96,15 @@ def test_matmul(transpose_a: bool, transpose_b: bool) -> None:
 )
 def test_unary(operation: str, attributes) -> None:
     check_gradients(lambda b, x: b.add(operation, x, **attributes), [(3, 4)], positive=True)
+
+
+def test_a_stopped_gradient_is_that_of_a_constant() -> None:
+    b = GraphBuilder("stopped")
+    x = b.input("x", (3,))
+    total = b.add("sum", b.add("multiply", x, b.add("stop_gradient", b.add("square", x))), axes=(0,))
+    loss = b.add("reshape", total, shape=())
+    given = np.float32([1, -2, 3])
+    np.testing.assert_array_equal(run(differentiate(b.build([loss]), loss, ["x"]), {"x": given}).outputs[1], given**2)
 
 
 @pytest.mark.parametrize("function", ["linear", "relu", "relu6"])

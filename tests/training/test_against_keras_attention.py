@@ -184,7 +184,6 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: layers.Attention(dropout=1.0), "a dropout rate"),
     (lambda: layers.MultiHeadAttention(0, 3), "num_heads is a whole number"),
     (lambda: layers.MultiHeadAttention(2, 3, flash_attention=True), "flash_attention"),
-    (lambda: layers.MultiHeadAttention(2, 3, kernel_constraint="max_norm"), "kernel_constraint"),
     (lambda: layers.MultiHeadAttention(2, 3, attention_axes=3)(X, X), "axis names axes"),
     (lambda: layers.MultiHeadAttention(2, 3)(X, X, layers.Input((5, 3))), "shapes that meet"),
     (lambda: layers.MultiHeadAttention(2, 3)(X), "a query and a value"),

@@ -181,7 +181,6 @@ BAD = [
     (lambda: layers.LSTM(0), "units is a whole number"),
     (lambda: layers.LSTM(4, time_major=True), "rows come first"),
     (lambda: layers.LSTM(4, dropout=1.0), "a dropout rate"),
-    (lambda: layers.LSTM(4, kernel_constraint="max_norm"), "kernel_constraint"),
     (lambda: layers.GRU(4, activation="softmax"), "activation of a recurrent cell"),
     (lambda: layers.LSTM(4).build((None, 8)), "takes rows of shape .steps, features."),
     (lambda: layers.RNN(layers.Dense(3)), "made of cells"),

@@ -107,7 +107,7 @@ BAD = [
     (lambda: layers.Conv2D(4, 3, data_format="channels_first"), "channels come last"),
     (lambda: layers.Conv2D(5, 3, groups=2), "groups divide the filters"),
     (lambda: layers.Conv2D(4, 3, groups=2).build((None, 8, 8, 3)), "groups divide the channels"),
-    (lambda: layers.Conv2D(4, 3, kernel_constraint="max_norm"), "kernel_constraint"),
+    (lambda: layers.Conv2D(4, 3, lora_rank=2), "lora_rank"),
     (lambda: layers.Cropping1D(3).build((None, 6, 2)), "something is left"),
     (lambda: layers.Permute((1, 1)), "each axis once"),
     (lambda: layers.MaxPooling1D(9).build((None, 6, 2)), "fits its rows"),

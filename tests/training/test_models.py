@@ -296,8 +296,8 @@ def test_layers_are_taken_off_and_found() -> None:
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
-    "activity regularizer": (lambda: Dense(2, activity_regularizer="l2"), "activity_regularizer"),
-    "constraint": (lambda: Dense(2, kernel_constraint="max_norm"), "kernel_constraint"),
+    "activity regularizer": (lambda: Dense(2, activity_regularizer="l3"), "regularizer.*'l3'"),
+    "constraint": (lambda: Dense(2, kernel_constraint="least_norm"), "constraint.*'least_norm'"),
     "units": (lambda: Dense(0), "units"),
     "activation": (lambda: Dense(2, activation="nope"), "'nope'.*relu"),
     "initializer": (lambda: Dense(2, kernel_initializer="stft"), "initializer.*'stft'"),
@@ -318,11 +318,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "called layer": (lambda: Dense(2)({"x": X}), "one array"),
     "same names": (lambda: Sequential([Dense(2, name="a"), Dense(2, name="a")]), "different names"),
     "loss": (lambda: losses.get("dice"), "'dice'"),
-    "loss function": (lambda: losses.get(lambda t, p: 0), "lambda"),
+    "loss of no kind": (lambda: losses.get(3), "'MeanSquaredError'"),
     "reduction": (lambda: losses.MeanSquaredError(reduction="product"), "reduction"),
     "metric": (lambda: metrics.get("perplexity", 1, False), "'perplexity'"),
     "optimizer": (lambda: optimizers.get("muon"), "'muon'"),
-    "ema": (lambda: optimizers.Adam(use_ema=True), "use_ema"),
+    "loss scaling": (lambda: optimizers.Adam(loss_scale_factor=2.0), "loss_scale_factor"),
     "layer in a file": (lambda: layers.get({"class_name": "Conv3D", "config": {}}), "'Conv3D'"),
     "setting in a file": (lambda: layers.get({"class_name": "Dense", "config": {"units": 2, "lora_rank": 4}}), "lora"),
     "schedule": (lambda: schedules.get({"class_name": "Mine", "config": {}}), "Mine"),

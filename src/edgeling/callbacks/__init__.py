@@ -19,10 +19,11 @@ from edgeling.callbacks.core import (
     TerminateOnNaN,
 )
 from edgeling.callbacks.diagnose import Diagnose
+from edgeling.callbacks.swapping import SwapEMAWeights
 from edgeling.callbacks.tensorboard import TensorBoard
 
 __all__ = [
     "BackupAndRestore", "CSVLogger", "Callback", "CallbackList", "Diagnose", "EarlyStopping", "History",
-    "LambdaCallback", "LearningRateScheduler", "ModelCheckpoint", "Monitor", "ReduceLROnPlateau", "TensorBoard",
-    "TerminateOnNaN",
+    "LambdaCallback", "LearningRateScheduler", "ModelCheckpoint", "Monitor", "ReduceLROnPlateau", "SwapEMAWeights",
+    "TensorBoard", "TerminateOnNaN",
 ]  # fmt: skip

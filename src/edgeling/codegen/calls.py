@@ -139,6 +139,8 @@ FLOAT_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "select": Call("compare", lambda site: binary_call(site, "select"), in_place=(0, 1, 2)),
     "larger_gradient": Call("elementwise", _elementwise("larger_gradient"), in_place=(0, 1, 2)),
     "square": Call("elementwise", _elementwise("square"), in_place=(0,)),
+    "logarithm": Call("power", _elementwise("logarithm"), in_place=(0,)),
+    "stop_gradient": Call("copy", _copy),
     "reciprocal_sqrt": Call("elementwise", _elementwise("reciprocal_sqrt", "epsilon"), in_place=(0,)),
     "clip": Call("elementwise", _elementwise("clip", "minimum", "maximum"), in_place=(0,)),
     "broadcast": (

@@ -12,7 +12,7 @@ from typing import Any
 
 from edgeling import losses, metrics, optimizers
 from edgeling.checking import whole
-from edgeling.configurable import refuse_custom
+from edgeling.configurable import custom_object, refuse_custom
 from edgeling.errors import EdgelingError, UnsupportedError
 from edgeling.formats.archive import distrust
 from edgeling.models import Model
@@ -155,7 +155,10 @@ def _loss(given: Any) -> Any:
         reduction = settings.get("reduction", "sum_over_batch_size")
         kept = {key: value for key, value in settings.items() if key != "fn"}
         loss = {**loss, "config": {**kept, "reduction": "sum_over_batch_size" if reduction == "auto" else reduction}}
+    if isinstance(loss, str) and custom_object(loss) is not None:
+        return custom_object(loss)
     found = losses.get(loss)  # "crossentropy" depends on the model's width and stays a name
+    found = getattr(found, "owner", found)  # of a loss of one's own the object itself
     return found if isinstance(loss, Mapping) else loss
 
 
@@ -166,6 +169,8 @@ def _metric(given: Any) -> Any:
     if isinstance(metric, Mapping) and metric.get("class_name") == "MeanMetricWrapper":
         settings = {key: value for key, value in metric["config"].items() if key != "fn"}
         return metrics.MeanMetricWrapper(_named_function("metric", metric["config"].get("fn")), **settings)
+    if isinstance(metric, str) and custom_object(metric) is not None:
+        return custom_object(metric)
     found = metrics.get(metric, 1)
     return found if isinstance(metric, Mapping) else metric
 
@@ -183,6 +188,8 @@ def _function(what: str, given: Any) -> Any:
 def _named_function(what: str, given: Any) -> Any:
     refuse_custom(given)
     name = str(given.get("config") if isinstance(given, Mapping) else given)
+    if custom_object(name) is not None:
+        return custom_object(name)
     known: Mapping[str, Any] = losses.FUNCTIONS if what == "loss" else metrics.FUNCTIONS
     if name not in known:
         raise UnsupportedError(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edgeling import __version__
+from edgeling.configurable import Configurable, custom_object_scope, is_ours
 from edgeling.errors import UnsupportedError
 from edgeling.files.whole import write_file
 from edgeling.formats import hdf5
@@ -24,6 +25,8 @@ from edgeling.formats.compiling import compile_model, from_keras_2, require_supp
 from edgeling.formats.description import Description, describe, parse_json
 from edgeling.formats.optimizer_state import state_arrays, take_over
 from edgeling.graph.types import Array
+from edgeling.layers import Layer
+from edgeling.layers.symbolic import leaves_of
 from edgeling.models import Model, Sequential
 from edgeling.models.describing import in_model_files
 
@@ -67,8 +70,9 @@ def save_keras(model: Model, path: str | Path) -> None:
             received="a model that is not built",
             remedy="begin with Input((features,)), or fit it",
         )
-    config = _config(model)
-    _require_readable(config)
+    with custom_object_scope(own_objects(model)):
+        config = _config(model)
+        _require_readable(config)
     members = {
         METADATA: _json({"keras_version": _KERAS_VERSION, "date_saved": _now(), "written_by": _writer()}),
         CONFIG: _json(config),
@@ -78,9 +82,15 @@ def save_keras(model: Model, path: str | Path) -> None:
 
 
 def _require_readable(config: dict[str, Any]) -> None:
-    """A class of one's own could be written, but would be read by nobody."""
+    """What nobody could read again is not written; classes and functions of one's own are read with custom_objects."""
     for layer in describe(config).plain:
-        layer_of(layer)
+        try:
+            layer_of(layer)
+        except TypeError as error:
+            raise UnsupportedError(
+                "a class of one's own gives its constructor's arguments", received=f"{layer['class_name']}: {error}",
+                remedy="get_config(self), with super().get_config() and the arguments by name",
+            ) from None  # fmt: skip
     require_supported(config["compile_config"])
 
 
@@ -91,6 +101,16 @@ def _json(value: Any, **how: Any) -> bytes:
         raise UnsupportedError(
             "a model file holds plain finite values", received=str(error), remedy="give the layers numbers and names"
         ) from error
+
+
+def own_objects(model: Model) -> dict[str, Any]:
+    """Classes and functions of one's own that a model is made of, by the names that files have for them."""
+    told = [model.loss, *model.metrics_told]
+    held = [*model.chain, *(part for part in told if part is not None)]
+    found = [one for one in leaves_of(held) if not isinstance(one, str)]
+    found += [layer for one in found if isinstance(one, Layer) for layer in one.layers_within()]
+    owners = [type(one) if isinstance(one, Configurable) else one for one in found]
+    return {one.__name__: one for one in owners if callable(one) and not is_ours(one)}
 
 
 def _now() -> str:
@@ -117,8 +137,9 @@ def to_json(model: Model, **how: Any) -> str:
     Raises:
         UnsupportedError: it holds classes of one's own.
     """
-    config = _config(model)
-    _require_readable(config)
+    with custom_object_scope(own_objects(model)):
+        config = _config(model)
+        _require_readable(config)
     return _json(config, **how).decode()
 
 
@@ -192,8 +213,9 @@ def divided(key: str, parts: Parts, weights: Sequence[_Stored]) -> list[tuple[st
     if not parts:
         return [(key, weights)]
     ends = [sum(count for _, count in parts[: at + 1]) for at in range(len(parts))]
-    held = ((f"{key}/{part}", weights[end - count : end]) for (part, count), end in zip(parts, ends, strict=True))
-    return [(key, ()), *held]
+    paths = [f"{key}/{part}".rstrip("/") for part, _ in parts]
+    held = [(path, weights[end - n : end]) for path, (_, n), end in zip(paths, parts, ends, strict=True)]
+    return held if parts[0][0] == "" else [(key, ()), *held]
 
 
 def arrays_of(held: hdf5.Contents, key: str, parts: Parts, shapes: Sequence[Shape], name: str) -> list[Array]:

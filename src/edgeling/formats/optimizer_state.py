@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an optimizer remembers between steps, in the order in which Keras's files hold it.
 
-Keras keeps ``iteration`` (of batches), ``learning_rate`` (unless it follows a schedule), what adds up gradients, if
-several batches are a step, then the slots of all trainable weights.
+Keras keeps ``iteration`` (of batches), ``learning_rate`` (unless it follows a schedule), the weights' moving averages,
+if there are any, what adds up gradients, if several batches are a step, then the slots of all trainable weights.
 Powers such as ``beta_1 ** t``, which Edgeling carries along, follow from the iteration.
 """
 
@@ -19,6 +19,7 @@ from edgeling.graph.types import Array
 from edgeling.graph.updates import NADAM_DECAY, SMALLEST_POWER
 from edgeling.models import Model
 from edgeling.optimizers import Optimizer
+from edgeling.optimizers.averaging import average
 from edgeling.optimizers.base import accumulator
 
 _MOMENTS = (("momentum", "velocity"), ("velocity_hat",))
@@ -57,7 +58,8 @@ def layout(model: Model, optimizer: Optimizer) -> list[tuple[str, Shape, float]]
     ]
     adding = optimizer.gradient_accumulation_steps
     sums = [(accumulator(weight), shapes[weight], 0.0) for weight in network.trainable() if adding]
-    return [*sums, *slots, *([(_PRODUCT, (), 1.0)] if type(optimizer).__name__ == "Nadam" else [])]
+    averages = [(average(weight), shapes[weight], 0.0) for weight in network.trainable() if optimizer.averaging]
+    return [*averages, *sums, *slots, *([(_PRODUCT, (), 1.0)] if type(optimizer).__name__ == "Nadam" else [])]
 
 
 def _entry(optimizer: Optimizer, weight: str, shape: Shape, name: str) -> list[tuple[str, Shape, float]]:
@@ -116,6 +118,8 @@ def _powers(optimizer: Optimizer) -> dict[str, Array]:
         bases["decay_power"] = NADAM_DECAY
     counted = {"time": np.asarray(optimizer.iterations, np.float32)} if kind == "Adafactor" else {}
     powers = {name: base**optimizer.iterations for name, base in bases.items()}
+    if optimizer.averaging:
+        counted |= {k: np.asarray(v, np.float32) for k, v in optimizer.averaging.scalars(optimizer.iterations).items()}
     return counted | {name: np.asarray(0 if p < SMALLEST_POWER else p, np.float32) for name, p in powers.items()}
 
 

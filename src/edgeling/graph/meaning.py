@@ -225,6 +225,8 @@ MEANINGS: dict[str, Meaning] = {
     "select": lambda _, condition, x, y: np.where(condition != 0, x, y),
     "larger_gradient": _larger_gradient,
     "square": lambda _, x: x * x,
+    "logarithm": lambda _, x: np.log(x),
+    "stop_gradient": lambda _, x: x,
     "reciprocal_sqrt": lambda a, x: 1 / np.sqrt(x + a["epsilon"]),
     "clip": lambda a, x: np.clip(x, a["minimum"], a["maximum"]),
     "activation": _activation,

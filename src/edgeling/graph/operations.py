@@ -68,6 +68,8 @@ ELEMENTWISE = {
     "compare": Operation("1 where a FUNCTION b, else 0 (NumPy broadcasting)", 2, {"function": "not_equal"}),
     "select": Operation("(condition, a, b): a where condition is not 0, else b (NumPy broadcasting)", 3),
     "square": Operation("x * x", 1),
+    "logarithm": Operation("the natural logarithm of x: -infinity of 0, NaN below", 1),
+    "stop_gradient": Operation("x, through which no gradient goes", 1, work="none"),
     "reciprocal_sqrt": Operation("1 / sqrt(x + epsilon)", 1, {"epsilon": 0.0}),
     "clip": Operation("x limited to [minimum, maximum]", 1, {"minimum": 0.0, "maximum": 0.0}),
     "activation": Operation("an activation function; alpha is its slope or scale", 1, ACTIVATION_ATTRIBUTES),

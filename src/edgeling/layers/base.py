@@ -4,20 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 
-from edgeling import activations, initializers, regularizers
+from edgeling import activations, constraints, initializers, regularizers
 from edgeling.activations import ActivationFunction
 from edgeling.checking import require_float32, whole
-from edgeling.configurable import Configurable, NeverCalled, automatic_name, refuse, serialize
+from edgeling.configurable import Configurable, NeverCalled, automatic_name, is_ours, refuse, serialize
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.layers import written
 from edgeling.layers.eager import call, refuse_symbols
+from edgeling.layers.shapes import Shape, declared_row, row_of, size
 from edgeling.layers.symbolic import (
     ArgumentPlace,
     Arguments,
@@ -34,7 +33,10 @@ from edgeling.network.tracing import Tracer
 from edgeling.network.weights import Weight, assign
 from edgeling.regularizers import Regularizer
 
-Shape = tuple[int, ...]
+__all__ = ["OF_ALL", "Layer", "Shape", "row_of", "size"]
+OF_ALL = (  # arguments of every layer
+    "name", "trainable", "dtype", "activity_regularizer", "input_shape", "input_dim", "batch_input_shape",
+)  # fmt: skip
 
 
 class Layer(Configurable, NeverCalled):
@@ -43,6 +45,7 @@ class Layer(Configurable, NeverCalled):
     Args:
         name: the layer's name; numbered automatically if not given.
         trainable: whether training moves its weights.
+        activity_regularizer: adds a penalty on what the layer gives, of each row in the mean, to the loss.
         input_shape: shape of one row, where the layer is the first (``batch_input_shape``, ``input_dim``: likewise).
 
     Attributes:
@@ -58,8 +61,9 @@ class Layer(Configurable, NeverCalled):
     takes_several: ClassVar[bool] = False  # it is called on a list of inputs
     supports_masking: bool = False  # the mask of what it is called on goes on to what it makes
     takes_arguments: ClassVar[tuple[str, ...]] = ()  # names of what a call may be told beside its inputs
+    activity_regularizer: Regularizer | None = None
     is_operation: ClassVar[bool] = False  # a function of edgeling.ops, which is no layer for its user
-    refused: ClassVar[tuple[str, ...]] = ("activity_regularizer", "input_tensor", "weights")
+    refused: ClassVar[tuple[str, ...]] = ("input_tensor", "weights")
 
     def __init__(
         self,
@@ -67,6 +71,7 @@ class Layer(Configurable, NeverCalled):
         name: str | None = None,
         trainable: bool = True,
         dtype: Any = None,
+        activity_regularizer: Any = None,
         input_shape: Sequence[int | None] | None = None,
         input_dim: int | None = None,
         batch_input_shape: Sequence[int | None] | None = None,
@@ -81,7 +86,8 @@ class Layer(Configurable, NeverCalled):
             raise DataError("a layer's name is text", received=repr(name), remedy="name='hidden'")
         self.name = name or automatic_name(type(self).__name__)
         self.trainable = bool(trainable)
-        self.declared = _declared(input_shape, input_dim, batch_input_shape)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.declared = declared_row(input_shape, input_dim, batch_input_shape)
         self.input_row: Shape | None = None
         self.output_row: Shape | None = None
         self._weights: list[Weight] = []
@@ -141,6 +147,8 @@ class Layer(Configurable, NeverCalled):
         Raises:
             UnsupportedError: the layer makes weights and does not say which.
         """
+        if self.traces_calls:  # one of one's own, which is built when its calls are traced
+            return [weight.shape for weight in self.weights]
         if type(self).make is not Layer.make:
             raise UnsupportedError(
                 "a layer with weights says their shapes", received=f"{type(self).__name__} without weight_shapes()",
@@ -151,7 +159,7 @@ class Layer(Configurable, NeverCalled):
     @property
     def parts_in_files(self) -> tuple[tuple[str, int], ...]:
         """Where Keras 3's files keep the weights: groups within the layer's own, and how many each holds."""
-        return ()
+        return written.parts_in_files(self) if self.traces_calls else ()
 
     def restore(self, arrays: Sequence[Array]) -> None:
         """Take what a file kept, of the shapes of :meth:`weight_shapes`."""
@@ -236,6 +244,13 @@ class Layer(Configurable, NeverCalled):
         own = [w for w in self._weights if w.trainable and self.trainable]
         found = [(w, w.regularizer or getattr(self, f"{w.name}_regularizer", None)) for w in own]
         return [(weight, regularizer) for weight, regularizer in found if regularizer]
+
+    def penalize_outputs(self, tracer: Tracer, outputs: Sequence[str]) -> None:
+        """Add the penalty on what a call gave, of each row in the mean, to the loss."""
+        regularizer = self.activity_regularizer
+        if regularizer:
+            for value in outputs:
+                tracer.penalize_rows(value, *regularizer.factors())
 
     @property
     def losses(self) -> list[float]:
@@ -349,25 +364,31 @@ class Layer(Configurable, NeverCalled):
         """A new weight of this layer that begins with these values."""
         weight = Weight(name, value, trainable, f"{self.name}/{name}")
         weight.regularizer = regularizers.get(regularizer)
+        weight.constraint = constraints.get(constraint) or getattr(self, f"{name}_constraint", None)
         self._weights.append(weight)
         return weight
 
     def get_config(self) -> dict[str, Any]:
         """Keras's configuration."""
         own = {key: _serialized(getattr(self, key)) for key in self.arguments}
+        if self.activity_regularizer:
+            own["activity_regularizer"] = serialize(self.activity_regularizer)
         return {"name": self.name, "trainable": self.trainable, "dtype": "float32", **own}
 
     @classmethod
     def from_config(cls, config: Any) -> Any:
         """The inverse of :meth:`get_config`; what is not supported must be switched off."""
-        known = {*cls.arguments, "name", "trainable", "dtype", "input_shape", "input_dim", "batch_input_shape"}
+        if not is_ours(cls):
+            return cls(**config)
+        known = {*cls.arguments, *OF_ALL}
         for key in config.keys() - known - cls.ignored:
             refuse(cls.__name__, key, config[key])
         return cls(**{k: v for k, v in config.items() if k in known})
 
     def signature(self) -> list[Any]:
         """What the compiled code depends on: not the name, not how weights begin."""
-        return [self.trainable, *(getattr(self, key) for key in self.arguments if not key.endswith("initializer"))]
+        own = (getattr(self, key) for key in self.arguments if not key.endswith("initializer"))
+        return [self.trainable, self.activity_regularizer, *own]
 
     @property
     def input(self) -> Any:
@@ -468,32 +489,3 @@ def _serialized(value: Any) -> Any:
     if isinstance(value, ActivationFunction):
         return activations.serialize(value)
     return serialize(value) if isinstance(value, Configurable) else value
-
-
-def _declared(shape: Any, dimension: Any, batch_shape: Any) -> Shape | None:
-    if shape is not None:
-        return row_of((None, *shape) if isinstance(shape, (tuple, list)) else shape)
-    if dimension is not None:
-        return row_of((None, dimension))
-    return None if batch_shape is None else row_of(batch_shape)
-
-
-def row_of(input_shape: Sequence[int | None]) -> Shape:
-    """The shape of one row of a batch.
-
-    Raises:
-        UnsupportedError: a length is not known, or not positive.
-    """
-    shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else ()
-    row = [int(n) for n in shape[1:] if isinstance(n, Integral) and not isinstance(n, bool) and int(n) > 0]
-    if not row or len(row) != len(shape) - 1:
-        raise UnsupportedError(
-            "every length of a row's shape is known, whole and positive", received=repr(input_shape),
-            remedy="give all lengths, such as shape=(4,)",
-        )  # fmt: skip
-    return tuple(row)
-
-
-def size(row: Shape) -> int:
-    """Elements of one row."""
-    return prod(row)

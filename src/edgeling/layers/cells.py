@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from edgeling import activations, initializers, regularizers
+from edgeling import activations, constraints, initializers, regularizers
 from edgeling.activations import ActivationFunction
 from edgeling.checking import number, whole
-from edgeling.configurable import serialize
+from edgeling.configurable import refuse, serialize
 from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.graph.types import Array
@@ -86,9 +86,9 @@ class Cell(Layer):
     has_recurrent_activation: ClassVar[bool] = True
     shared: ClassVar[tuple[str, ...]] = (
         "use_bias", "kernel_initializer", "recurrent_initializer", "bias_initializer", "kernel_regularizer",
-        "recurrent_regularizer", "bias_regularizer", "dropout", "recurrent_dropout", "seed",
+        "recurrent_regularizer", "bias_regularizer", "kernel_constraint", "recurrent_constraint", "bias_constraint",
+        "dropout", "recurrent_dropout", "seed",
     )  # fmt: skip
-    refused = (*Layer.refused, "kernel_constraint", "recurrent_constraint", "bias_constraint")
     ignored = frozenset({"dtype", "implementation"})
     kernel: Weight
     recurrent_kernel: Weight
@@ -105,12 +105,18 @@ class Cell(Layer):
         kernel_regularizer: Any = None,
         recurrent_regularizer: Any = None,
         bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         kwargs.pop("implementation", None)
+        refuse(
+            type(self).__name__, "activity_regularizer", kwargs.pop("activity_regularizer", None), "that of LSTM(...)"
+        )
         super().__init__(**kwargs)
         self.units, self.use_bias = whole("units", units), bool(use_bias)
         self.activation = _function("activation", activation)
@@ -121,6 +127,9 @@ class Cell(Layer):
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.recurrent_regularizer = self.recurrent_kernel_regularizer = regularizers.get(recurrent_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.recurrent_constraint = self.recurrent_kernel_constraint = constraints.get(recurrent_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
         self.dropout = _rate("dropout", dropout)
         self.recurrent_dropout = _rate("recurrent_dropout", recurrent_dropout)
         self.seed = None if seed is None else whole("seed", seed, 0)
@@ -347,13 +356,14 @@ class GRUCell(Cell):
         self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid", use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform", recurrent_initializer: Any = "orthogonal",
         bias_initializer: Any = "zeros", kernel_regularizer: Any = None, recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None, dropout: float = 0.0, recurrent_dropout: float = 0.0, reset_after: bool = True,
-        seed: int | None = None, **kwargs: Any,
+        bias_regularizer: Any = None, kernel_constraint: Any = None, recurrent_constraint: Any = None,
+        bias_constraint: Any = None, dropout: float = 0.0, recurrent_dropout: float = 0.0, seed: int | None = None,
+        reset_after: bool = True, **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(
             units, activation, recurrent_activation, use_bias, kernel_initializer, recurrent_initializer,
-            bias_initializer, kernel_regularizer, recurrent_regularizer, bias_regularizer, dropout, recurrent_dropout,
-            seed, **kwargs,
+            bias_initializer, kernel_regularizer, recurrent_regularizer, bias_regularizer, kernel_constraint,
+            recurrent_constraint, bias_constraint, dropout, recurrent_dropout, seed, **kwargs,
         )  # fmt: skip
         self.reset_after = bool(reset_after)
 

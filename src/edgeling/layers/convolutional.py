@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgeling import activations, initializers, regularizers
+from edgeling import activations, constraints, initializers, regularizers
 from edgeling.checking import whole
 from edgeling.errors import UnsupportedError
 from edgeling.graph.windows import Window
@@ -15,7 +15,7 @@ from edgeling.layers.windows import Windowed, as_image, as_rows, attributes, cha
 from edgeling.network.tracing import Tracer
 from edgeling.network.weights import Weight
 
-_UNSUPPORTED = ("kernel_constraint", "bias_constraint", "lora_rank", "lora_alpha", "quantization_config")
+_UNSUPPORTED = ("lora_rank", "lora_alpha", "quantization_config")
 
 
 class Convolution(Windowed):
@@ -34,6 +34,7 @@ class Convolution(Windowed):
         use_bias: bool,
         bias_initializer: Any,
         bias_regularizer: Any,
+        bias_constraint: Any,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -50,6 +51,7 @@ class Convolution(Windowed):
         self.activation, self.use_bias = activations.get(activation), bool(use_bias)
         self.bias_initializer = initializers.get(bias_initializer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.bias_constraint = constraints.get(bias_constraint)
         self.bias: Weight | None = None
 
     def outputs_of(self, row: Shape) -> int:
@@ -107,6 +109,7 @@ class BaseConv(Convolution):
     arguments = (
         "filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups", "activation",
         "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer",
+        "activity_regularizer", "kernel_constraint", "bias_constraint",
     )  # fmt: skip
 
     def __init__(
@@ -124,10 +127,16 @@ class BaseConv(Convolution):
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        shared = (activation, use_bias, bias_initializer, bias_regularizer)
-        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, *shared, **kwargs)
+        shared = (activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
+        super().__init__(
+            kernel_size, strides, padding, data_format, dilation_rate, *shared,
+            activity_regularizer=activity_regularizer, **kwargs,
+        )  # fmt: skip
         self.filters, self.groups = whole("filters", filters), whole("groups", groups)
         if self.filters % self.groups:
             raise UnsupportedError(
@@ -135,6 +144,7 @@ class BaseConv(Convolution):
             )
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
 
     def outputs_of(self, row: Shape) -> int:
         return self.filters
@@ -172,9 +182,10 @@ class BaseDepthwiseConv(Convolution):
     arguments = (
         "kernel_size", "strides", "padding", "depth_multiplier", "data_format", "dilation_rate", "activation",
         "use_bias", "depthwise_initializer", "bias_initializer", "depthwise_regularizer", "bias_regularizer",
+        "activity_regularizer", "depthwise_constraint", "bias_constraint",
     )  # fmt: skip
-    refused = (*Convolution.refused, "depthwise_constraint")
-    ignored = frozenset({"dtype", "groups", "kernel_initializer", "kernel_regularizer"})  # Keras 2 wrote them
+    # Keras 2 wrote the last ones
+    ignored = frozenset({"dtype", "groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint"})
 
     def __init__(
         self,
@@ -190,13 +201,20 @@ class BaseDepthwiseConv(Convolution):
         bias_initializer: Any = "zeros",
         depthwise_regularizer: Any = None,
         bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        shared = (activation, use_bias, bias_initializer, bias_regularizer)
-        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, *shared, **kwargs)
+        shared = (activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
+        super().__init__(
+            kernel_size, strides, padding, data_format, dilation_rate, *shared,
+            activity_regularizer=activity_regularizer, **kwargs,
+        )  # fmt: skip
         self.depth_multiplier = whole("depth_multiplier", depth_multiplier)
         self.depthwise_initializer = self.kernel_initializer = initializers.get(depthwise_initializer)
         self.depthwise_regularizer = self.kernel_regularizer = regularizers.get(depthwise_regularizer)
+        self.depthwise_constraint = self.kernel_constraint = constraints.get(depthwise_constraint)
 
     def outputs_of(self, row: Shape) -> int:
         return row[-1] * self.depth_multiplier
@@ -237,10 +255,10 @@ class BaseSeparableConv(Convolution):
     arguments = (
         "filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "depth_multiplier",
         "activation", "use_bias", "depthwise_initializer", "pointwise_initializer", "bias_initializer",
-        "depthwise_regularizer", "pointwise_regularizer", "bias_regularizer",
+        "depthwise_regularizer", "pointwise_regularizer", "bias_regularizer", "activity_regularizer",
+        "depthwise_constraint", "pointwise_constraint", "bias_constraint",
     )  # fmt: skip
-    refused = (*Convolution.refused, "depthwise_constraint", "pointwise_constraint")
-    ignored = frozenset({"dtype", "groups", "kernel_initializer", "kernel_regularizer"})
+    ignored = frozenset({"dtype", "groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint"})
 
     def __init__(
         self,
@@ -259,16 +277,25 @@ class BaseSeparableConv(Convolution):
         depthwise_regularizer: Any = None,
         pointwise_regularizer: Any = None,
         bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        pointwise_constraint: Any = None,
+        bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        shared = (activation, use_bias, bias_initializer, bias_regularizer)
-        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, *shared, **kwargs)
+        shared = (activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
+        super().__init__(
+            kernel_size, strides, padding, data_format, dilation_rate, *shared,
+            activity_regularizer=activity_regularizer, **kwargs,
+        )  # fmt: skip
         self.filters = whole("filters", filters)
         self.depth_multiplier = whole("depth_multiplier", depth_multiplier)
         self.depthwise_initializer = self.depthwise_kernel_initializer = initializers.get(depthwise_initializer)
         self.pointwise_initializer = self.pointwise_kernel_initializer = initializers.get(pointwise_initializer)
         self.depthwise_regularizer = self.depthwise_kernel_regularizer = regularizers.get(depthwise_regularizer)
         self.pointwise_regularizer = self.pointwise_kernel_regularizer = regularizers.get(pointwise_regularizer)
+        self.depthwise_constraint = self.depthwise_kernel_constraint = constraints.get(depthwise_constraint)
+        self.pointwise_constraint = self.pointwise_kernel_constraint = constraints.get(pointwise_constraint)
 
     def outputs_of(self, row: Shape) -> int:
         return self.filters
@@ -306,7 +333,8 @@ class BaseConvTranspose(Convolution):
     kernel: Weight
     arguments = (
         "filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "activation", "use_bias",
-        "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "output_padding",
+        "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "activity_regularizer",
+        "kernel_constraint", "bias_constraint", "output_padding",
     )  # fmt: skip
 
     def __init__(
@@ -324,10 +352,16 @@ class BaseConvTranspose(Convolution):
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        shared = (activation, use_bias, bias_initializer, bias_regularizer)
-        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, *shared, **kwargs)
+        shared = (activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
+        super().__init__(
+            kernel_size, strides, padding, data_format, dilation_rate, *shared,
+            activity_regularizer=activity_regularizer, **kwargs,
+        )  # fmt: skip
         if output_padding is not None:
             raise UnsupportedError(
                 "a transposed convolution's output follows from its strides",
@@ -338,6 +372,7 @@ class BaseConvTranspose(Convolution):
         self.filters = whole("filters", filters)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
 
     def outputs_of(self, row: Shape) -> int:
         return self.filters

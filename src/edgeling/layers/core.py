@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from edgeling import activations, initializers, regularizers
+from edgeling import activations, constraints, initializers, regularizers
 from edgeling.checking import number, whole
 from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder
@@ -26,11 +26,9 @@ class Dense(Layer):
     supports_masking = True
     arguments = (
         "units", "activation", "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer",
-        "bias_regularizer",
+        "bias_regularizer", "kernel_constraint", "bias_constraint",
     )  # fmt: skip
-    refused = (
-        *Layer.refused, "kernel_constraint", "bias_constraint", "lora_rank", "lora_alpha", "quantization_config",
-    )  # fmt: skip
+    refused = (*Layer.refused, "lora_rank", "lora_alpha", "quantization_config")
 
     def __init__(
         self,
@@ -41,15 +39,20 @@ class Dense(Layer):
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = whole("units", units)
         self.activation, self.use_bias = activations.get(activation), bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
         self.bias: Weight | None = None
 
     def weight_shapes(self, row: Shape) -> list[Shape]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edgeling import initializers, regularizers
+from edgeling import constraints, initializers, regularizers
 from edgeling.checking import flag, whole
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.layers.base import Layer, Shape
@@ -25,11 +25,11 @@ class Embedding(Layer):
         weights: the table to begin with, [input_dim, output_dim], or a list of it.
     """
 
-    arguments = ("input_dim", "output_dim", "embeddings_initializer", "embeddings_regularizer", "mask_zero")
-    refused = (
-        "activity_regularizer", "input_tensor", "embeddings_constraint", "lora_rank", "lora_alpha",
-        "quantization_config", "sparse",
+    arguments = (
+        "input_dim", "output_dim", "embeddings_initializer", "embeddings_regularizer", "embeddings_constraint",
+        "mask_zero",
     )  # fmt: skip
+    refused = ("input_tensor", "lora_rank", "lora_alpha", "quantization_config", "sparse")
     ignored = frozenset({"dtype", "input_length"})
 
     def __init__(
@@ -38,6 +38,7 @@ class Embedding(Layer):
         output_dim: int,
         embeddings_initializer: Any = "uniform",
         embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
         mask_zero: bool = False,
         weights: Any = None,
         **kwargs: Any,
@@ -47,6 +48,7 @@ class Embedding(Layer):
         self.input_dim, self.output_dim = whole("input_dim", input_dim), whole("output_dim", output_dim)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = self.supports_masking = flag("mask_zero", mask_zero)
         self._table = None if weights is None else self._of_shape(weights)
 

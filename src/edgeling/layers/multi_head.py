@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from edgeling import initializers, regularizers
+from edgeling import constraints, initializers, regularizers
 from edgeling.checking import flag, whole
 from edgeling.errors import UnsupportedError
 from edgeling.layers.attention import dropout_rate, dropped
@@ -46,9 +46,10 @@ class MultiHeadAttention(Layer):
 
     arguments = (
         "num_heads", "key_dim", "value_dim", "dropout", "use_bias", "output_shape", "attention_axes", "sliding_window",
-        "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "use_gate", "seed",
+        "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "activity_regularizer",
+        "kernel_constraint", "bias_constraint", "use_gate", "seed",
     )  # fmt: skip
-    refused = (*Layer.refused, "kernel_constraint", "bias_constraint", "flash_attention")
+    refused = (*Layer.refused, "flash_attention")
     supports_masking = False  # what it makes has the query's mask, which it says
     takes_arguments = ("query", "value", "key", "attention_mask", "use_causal_mask", "return_attention_scores")
 
@@ -66,11 +67,14 @@ class MultiHeadAttention(Layer):
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         use_gate: bool = False,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.num_heads, self.key_dim = whole("num_heads", num_heads), whole("key_dim", key_dim)
         self.value_dim = self.key_dim if value_dim is None else whole("value_dim", value_dim)
         self.dropout, self.use_bias = dropout_rate(dropout), flag("use_bias", use_bias)
@@ -82,6 +86,8 @@ class MultiHeadAttention(Layer):
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
         self.use_gate, self.seed = flag("use_gate", use_gate), None if seed is None else whole("seed", seed, 0)
         self._of: dict[str, tuple[Weight, Weight | None]] = {}
         self._rows: tuple[Shape, Shape, Shape] = ((), (), ())
@@ -176,8 +182,12 @@ class MultiHeadAttention(Layer):
     def make_for(self, rows: Sequence[Shape]) -> None:
         """Add the weights, for a query, a value and a key of these rows."""
         for part, (kernel, bias) in self._shapes(rows).items():
-            held = self.keep(f"{part}_kernel", self.kernel_initializer(kernel))
-            offset = self.keep(f"{part}_bias", self.bias_initializer(bias)) if self.use_bias else None
+            held = self.keep(f"{part}_kernel", self.kernel_initializer(kernel), constraint=self.kernel_constraint)
+            offset = (
+                self.keep(f"{part}_bias", self.bias_initializer(bias), constraint=self.bias_constraint)
+                if self.use_bias
+                else None
+            )
             self._of[part] = held, offset
 
     def _regularized(self) -> list[tuple[Weight, Regularizer]]:
@@ -208,17 +218,28 @@ class MultiHeadAttention(Layer):
         b, shape = tracer.builder, tracer.builder.type_of(query).shape
         if self.use_gate:
             gate = b.add("activation", self._projected(tracer, "gate", query), function="sigmoid")
+            self._penalize_part(tracer, gate)
             y = b.add("multiply", y, gate)
         y = b.add("reshape", y, shape=(prod(shape[:-1]), self.num_heads * self.value_dim))
         y = self._product(tracer, "output", y)
         y = b.add("reshape", y, shape=(*shape[:-1], *(self._made or shape[-1:])))
+        self._penalize_part(tracer, y)
         return tracer.masked(y, tracer.mask_of(query))
 
     def _projected(self, tracer: Tracer, part: str, x: str) -> str:
         """[rows, ..., features] to [rows, ..., heads, features of a head]."""
         y = self._product(tracer, part, as_matrix(tracer.builder, x))
         kernel, _ = self._of[part]
-        return tracer.builder.add("reshape", y, shape=(*tracer.builder.type_of(x).shape[:-1], *kernel.shape[1:]))
+        y = tracer.builder.add("reshape", y, shape=(*tracer.builder.type_of(x).shape[:-1], *kernel.shape[1:]))
+        if part != "gate":  # whose sigmoid is penalised
+            self._penalize_part(tracer, y)
+        return y
+
+    def _penalize_part(self, tracer: Tracer, y: str) -> None:
+        super().penalize_outputs(tracer, [y])
+
+    def penalize_outputs(self, tracer: Tracer, outputs: Sequence[str]) -> None:
+        """Nothing more: as in Keras what is penalised is what each projection gives."""
 
     def _product(self, tracer: Tracer, part: str, matrix: str) -> str:
         b, (kernel, bias) = tracer.builder, self._of[part]

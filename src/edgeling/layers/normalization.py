@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edgeling import initializers, regularizers
+from edgeling import constraints, initializers, regularizers
 from edgeling.checking import flag, number, whole
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.limits import MAX_RANK
@@ -34,8 +34,9 @@ class BatchNormalization(Layer):
     arguments = (
         "axis", "momentum", "epsilon", "center", "scale", "beta_initializer", "gamma_initializer",
         "moving_mean_initializer", "moving_variance_initializer", "beta_regularizer", "gamma_regularizer",
+        "beta_constraint", "gamma_constraint",
     )  # fmt: skip
-    refused = (*Layer.refused, "beta_constraint", "gamma_constraint", "renorm", "renorm_clipping", "synchronized")
+    refused = (*Layer.refused, "renorm", "renorm_clipping", "synchronized")
     ignored = frozenset({"dtype", "renorm_momentum"})
 
     def __init__(
@@ -51,6 +52,8 @@ class BatchNormalization(Layer):
         moving_variance_initializer: Any = "ones",
         beta_regularizer: Any = None,
         gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
         kwargs.pop("renorm_momentum", None)
@@ -64,6 +67,8 @@ class BatchNormalization(Layer):
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
         self.beta_regularizer = regularizers.get(beta_regularizer)
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
 
     def columns(self, row: Shape) -> Shape:
         """The shape of what is kept for rows of that shape.

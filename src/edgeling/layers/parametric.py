@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from edgeling import activations, initializers, regularizers
+from edgeling import activations, constraints, initializers, regularizers
 from edgeling.layers.axes import axes_of, axis_argument
 from edgeling.layers.base import Layer, Shape
 from edgeling.network.tracing import Tracer
@@ -22,16 +22,16 @@ class PReLU(Layer):
     """
 
     supports_masking = True
-    arguments = ("alpha_initializer", "alpha_regularizer", "shared_axes")
-    refused = (*Layer.refused, "alpha_constraint")
+    arguments = ("alpha_initializer", "alpha_regularizer", "alpha_constraint", "shared_axes")
 
     def __init__(
-        self, alpha_initializer: Any = "Zeros", alpha_regularizer: Any = None,
+        self, alpha_initializer: Any = "Zeros", alpha_regularizer: Any = None, alpha_constraint: Any = None,
         shared_axes: int | Sequence[int] | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(**kwargs)
         self.alpha_initializer = initializers.get(alpha_initializer)
         self.alpha_regularizer = regularizers.get(alpha_regularizer)
+        self.alpha_constraint = constraints.get(alpha_constraint)
         given = shared_axes if shared_axes is None else axis_argument(shared_axes, "shared_axes")
         self.shared_axes = [given] if isinstance(given, int) else given
 

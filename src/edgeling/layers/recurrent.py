@@ -17,7 +17,7 @@ from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.graph.types import Array
 from edgeling.layers import cells as cell_classes
-from edgeling.layers.base import Layer, Shape
+from edgeling.layers.base import OF_ALL, Layer, Shape
 from edgeling.layers.cells import Cell, GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells, StepSequence, require_cell
 from edgeling.layers.written_cells import WrittenCell, is_written_cell
 from edgeling.network.tracing import Tracer
@@ -325,8 +325,7 @@ class OfCell(RNN):
 
     def __init__(self, units: int, *given: Any, **kwargs: Any) -> None:
         own = {key: kwargs.pop(key) for key in (*_SWITCHES, "time_major") if key in kwargs}
-        of_layer = ("name", "trainable", "dtype", "input_shape", "input_dim", "batch_input_shape")
-        own |= {key: kwargs.pop(key) for key in of_layer if key in kwargs}
+        own |= {key: kwargs.pop(key) for key in OF_ALL if key in kwargs}
         kwargs.pop("use_cudnn", None)
         super().__init__(self._kind(units, *given, **kwargs), **own)
 

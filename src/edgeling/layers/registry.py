@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edgeling.configurable import find, refuse_custom
+from edgeling.configurable import custom_object, find, refuse_custom
 from edgeling.layers.attention import AdditiveAttention, Attention
 from edgeling.layers.augmentation import RandomFlip, RandomRotation, RandomTranslation, RandomZoom
 from edgeling.layers.base import Layer
@@ -119,4 +119,8 @@ def get(description: Any) -> Layer:
     if not isinstance(description, Mapping):
         find("layer description", TABLE, description)
     refuse_custom(description)
+    own: Any = custom_object(description)
+    if isinstance(own, type) and issubclass(own, Layer):
+        made: Layer = own.from_config(description.get("config", {}))
+        return made
     return find("layer", TABLE, description.get("class_name")).from_config(description.get("config", {}))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from edgeling import initializers, regularizers
+from edgeling import constraints, initializers, regularizers
 from edgeling.checking import number, whole
 from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder
@@ -22,14 +22,17 @@ class NormalizedRows(Layer):
     """What the layers below share that end in ``gamma * y + beta``."""
 
     supports_masking = True
-    refused = (*Layer.refused, "beta_constraint", "gamma_constraint")
     center: bool
     scale: bool
 
-    def _take(self, center: bool, scale: bool, initial: tuple[Any, Any], regularizer: tuple[Any, Any]) -> None:
+    def _take(
+        self, center: bool, scale: bool, initial: tuple[Any, Any], regularizer: tuple[Any, Any],
+        constraint: tuple[Any, Any],
+    ) -> None:  # fmt: skip
         self.center, self.scale = bool(center), bool(scale)
         self.beta_initializer, self.gamma_initializer = map(initializers.get, initial)
         self.beta_regularizer, self.gamma_regularizer = map(regularizers.get, regularizer)
+        self.beta_constraint, self.gamma_constraint = map(constraints.get, constraint)
         self.gamma: Weight | None = None
         self.beta: Weight | None = None
 
@@ -72,7 +75,7 @@ class LayerNormalization(NormalizedRows):
 
     arguments = (
         "axis", "epsilon", "center", "scale", "beta_initializer", "gamma_initializer", "beta_regularizer",
-        "gamma_regularizer",
+        "gamma_regularizer", "beta_constraint", "gamma_constraint",
     )  # fmt: skip
     refused = (*NormalizedRows.refused, "rms_scaling")
 
@@ -86,11 +89,14 @@ class LayerNormalization(NormalizedRows):
         gamma_initializer: Any = "ones",
         beta_regularizer: Any = None,
         gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.axis, self.epsilon = axis_argument(axis), number("epsilon", epsilon, 0.0)
-        self._take(center, scale, (beta_initializer, gamma_initializer), (beta_regularizer, gamma_regularizer))
+        initial, penalties = (beta_initializer, gamma_initializer), (beta_regularizer, gamma_regularizer)
+        self._take(center, scale, initial, penalties, (beta_constraint, gamma_constraint))
 
     def parameters(self, row: Shape) -> Shape:
         axes_of(self.name, self.axis, len(row) + 1)
@@ -113,7 +119,7 @@ class GroupNormalization(NormalizedRows):
 
     arguments = (
         "groups", "axis", "epsilon", "center", "scale", "beta_initializer", "gamma_initializer", "beta_regularizer",
-        "gamma_regularizer",
+        "gamma_regularizer", "beta_constraint", "gamma_constraint",
     )  # fmt: skip
 
     def __init__(
@@ -127,12 +133,15 @@ class GroupNormalization(NormalizedRows):
         gamma_initializer: Any = "ones",
         beta_regularizer: Any = None,
         gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.groups = -1 if groups == -1 else whole("groups", groups)
         self.axis, self.epsilon = axis_argument(axis), number("epsilon", epsilon, 0.0)
-        self._take(center, scale, (beta_initializer, gamma_initializer), (beta_regularizer, gamma_regularizer))
+        initial, penalties = (beta_initializer, gamma_initializer), (beta_regularizer, gamma_regularizer)
+        self._take(center, scale, initial, penalties, (beta_constraint, gamma_constraint))
 
     def parameters(self, row: Shape) -> Shape:
         channels = row[one_axis(self.name, self.axis, len(row) + 1) - 1]

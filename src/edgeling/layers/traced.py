@@ -13,9 +13,11 @@ import numpy as np
 
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph import GraphBuilder
-from edgeling.layers.symbolic import Symbolic, mapped
+from edgeling.layers.symbolic import Symbolic, mapped, with_operators
 from edgeling.network.tracing import Tracer
 from edgeling.network.weights import Weight
+
+with_operators(Weight)  # ``2 * self.kernel``, in a layer of one's own or on the values it has now
 
 _tracer: ContextVar[Tracer | None] = ContextVar("tracer", default=None)
 

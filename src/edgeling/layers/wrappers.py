@@ -140,6 +140,8 @@ class Bidirectional(Layer):
         half, counts = len(given) // 2, counting(tracer, x, mask)
         one, states = self.forward_layer.run(tracer, x, given[:half], counts)
         other, more = self.backward_layer.run(tracer, x, given[half:], counts)
+        for layer, output, after in ((self.forward_layer, one, states), (self.backward_layer, other, more)):
+            layer.penalize_outputs(tracer, [output, *(after if self.return_state else [])])
         if self.forward_layer.go_backwards and self.return_sequences:  # as in Keras: both in the other order
             one, other = b.add("reverse", one, axis=1), b.add("reverse", other, axis=1)
         outputs = [one, other] if self.merge_mode is None else [self._merged(b, one, other, tracer)]
@@ -217,7 +219,7 @@ class TimeDistributed(Layer):
         lengths = b.type_of(mask).shape if mask else ()
         if len(lengths) > 2:
             tracer.masked(step, b.add("reshape", mask, shape=(rows * steps, *lengths[2:])))
-        (y,) = tracer.through(self.layer, [step])
+        (y,) = self.layer.traced(tracer, [step])  # as in Keras: not a call, which would penalise what it gives
         return b.add("reshape", y, shape=(rows, steps, *b.type_of(y).shape[1:]))
 
     def _in_turns(self, tracer: Tracer, x: str) -> str:

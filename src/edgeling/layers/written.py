@@ -109,9 +109,8 @@ def inside(layer: Any, tracer: Tracer, places: tuple[Any, ...], named: Mapping[s
     layer.output_rows_of(rows, arguments)
     if not is_written(layer):
         layer.prepare([value.shape for value in values])
-    made = [
-        TracedValue(tracer, name, True) for name in layer.traced(tracer, [value.name for value in values], arguments)
-    ]
+    names = tracer.through(layer, [value.name for value in values], arguments)
+    made = [TracedValue(tracer, name, True) for name in names]
     return made[0] if len(made) == 1 else made
 
 
@@ -130,6 +129,19 @@ def of_ours(layer: Any, x: Any, *others: Any, **named: Any) -> Any:
 
 def _is_value(x: Any) -> bool:
     return isinstance(x, TracedValue) or hasattr(x, "__array__")
+
+
+def parts_in_files(layer: Any) -> tuple[tuple[str, int], ...]:
+    """Where Keras's files keep the weights of layers that are attributes, by their names; none without such."""
+    within = {name: held for name, held in vars(layer).items() if hasattr(held, "parts_in_files") and name != "_called"}
+    if not within:
+        return ()
+    own = len(layer.weights) - sum(len(held.weights) for held in within.values())
+    parts = [("", own)] if own else []
+    for name, held in within.items():
+        inner = held.parts_in_files or (("", len(held.weights)),)
+        parts += [(f"{name}/{part}".rstrip("/"), count) for part, count in inner]
+    return tuple(parts)
 
 
 def required_arguments(layer: Any) -> int:

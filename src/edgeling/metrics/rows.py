@@ -15,6 +15,7 @@ from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.graph.types import Array
 from edgeling.metrics.base import EPSILON, Mean, batch, single
+from edgeling.network.tracing import Tracer
 
 
 class RowMetric(Mean):
@@ -38,6 +39,10 @@ class NativeMetric(RowMetric):
     def trace(self, builder: GraphBuilder, y_true: str, y_pred: str) -> str:
         """Append the metric to a graph: two matrices -> [n]."""
         raise NotImplementedError
+
+    def traced(self, tracer: Tracer, y_true: str, y_pred: str) -> str:
+        """As :meth:`trace`, for whoever needs more of the graph that is being written."""
+        return self.trace(tracer.builder, y_true, y_pred)
 
     def of_mean(self, mean: float) -> float:
         """What is reported, from the mean over the rows."""

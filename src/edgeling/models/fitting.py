@@ -20,6 +20,7 @@ from edgeling.models.reporting import Logs
 from edgeling.models.session import Session
 from edgeling.models.several import AnyReport
 from edgeling.optimizers import Optimizer
+from edgeling.optimizers.averaging import average
 from edgeling.training.engine import Epochs
 
 
@@ -31,6 +32,7 @@ class FitPlan:
         first_epoch, last_epoch: as in ``range``.
         seed: what dropout draws from.
         per_call: batches between two hooks of batches (``steps_per_execution``).
+        finalizes: the weights become their moving averages in the end, if the optimizer has these.
     """
 
     first_epoch: int
@@ -38,6 +40,7 @@ class FitPlan:
     seed: int
     per_call: int = 1
     validation: Validation | None = None
+    finalizes: bool = True
 
 
 class Fit:
@@ -82,7 +85,15 @@ class Fit:
         finally:
             if self._display:
                 self._display.close()
+            self._finalize()
         self._callbacks.call("on_train_end", logs=self._last_logs())
+
+    def _finalize(self) -> None:
+        """Have the weights become their moving averages, if the optimizer asks for it and has made a step."""
+        if self._optimizer.averaging and self._plan.finalizes:
+            network, state = self._model.network(), self._model.optimizer_state
+            for weight, name in network.names.items():
+                weight.value = state.get(average(name), weight.value)
 
     def _resume(self) -> None:
         """Go on where an interrupted fit was, if a callback brought its state back."""

@@ -37,9 +37,9 @@ class Judge:
 
     def __call__(self, data: TrainingData | BatchFeed) -> Logs:
         """Loss and metrics of these rows, with the model's weights. ``model.stop_evaluating`` ends it early."""
-        self.session.push()
         self.model.stop_evaluating = False
-        self.hooks.call("on_test_begin")
+        self.hooks.call("on_test_begin")  # which may change weights
+        self.session.push()
         if isinstance(data, TrainingData) and not self.hooks.wants_batches("test"):
             logs = self.report.evaluated(*self.session.evaluate(data), self.batch_size)
         else:

@@ -87,7 +87,7 @@ class Report:
         """What the compiled code computes, for targets like these."""
         signed = self.loss.signed or any(m.signed for m in self._native)
         binary = signed and bool(np.isin(y, (-1, 0, 1)).all()) and not (np.isin(0, y) and np.isin(-1, y))
-        keeps = self.streams or self.loss.reduction not in _MEANS
+        keeps = self.streams or self.loss.reduction not in _MEANS or self.loss.mixes_rows
         return Objective(self.loss, tuple(self._native), y.shape[1], binary, keeps)  # type: ignore[arg-type]
 
     def begin(self) -> None:
@@ -125,22 +125,22 @@ class Report:
         self.begin()
         self.add(kept, batch_size)
         logs = self(means)
-        if self.loss.reduction not in _MEANS:
+        if self.loss.reduction not in _MEANS or self.loss.mixes_rows:
             assert kept
             logs["loss"] = self.batched(means[0], kept, batch_size)
         return logs
 
     def batched(self, mean: float, kept: Kept, batch_size: int) -> float:
         """The mean over batches, each weighing as many rows as it has, of their reduced losses; and the penalties."""
-        rows = self.loss.rows(kept.y, kept.predictions)
-        weights = kept.sample_weight
-        penalties = mean - float(losses.reduced(rows, weights, "sum_over_batch_size"))
-        total = 0.0
-        for start in range(0, len(rows), batch_size):
-            part = slice(start, start + batch_size)
-            weight = None if weights is None else weights[part]
-            total += float(losses.reduced(rows[part], weight, self.loss.reduction)) * len(rows[part])
-        return total / len(rows) + penalties
+        count, total, penalties = len(kept.y), 0.0, mean  # what mixes rows was left out of the mean
+        if not self.loss.mixes_rows:
+            rows = self.loss.rows(kept.y, kept.predictions)
+            penalties -= float(losses.reduced(rows, kept.sample_weight, "sum_over_batch_size"))
+        for start in range(0, count, batch_size):
+            part = kept[start : start + batch_size]
+            rows = self.loss.rows(part.y, part.predictions)
+            total += float(losses.reduced(rows, part.sample_weight, self.loss.reduction)) * len(part.y)
+        return total / count + penalties
 
 
 def metric_directions(plain: Iterable[Any], weighted: Iterable[Any]) -> dict[str, str | None]:

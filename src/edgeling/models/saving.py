@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from edgeling.configurable import Configurable, refuse, serialize
+from edgeling.configurable import Configurable, custom_object, custom_object_scope, refuse, serialize
 from edgeling.errors import ArtifactError, DataError, UnsupportedError
 from edgeling.files.arrays import arrays_to_npz, npz_to_arrays
 from edgeling.files.whole import write_file
@@ -41,6 +41,7 @@ def load_model(
     """Read a model that :meth:`Sequential.save` or Keras wrote: a ``.keras`` file, or a whole-model ``.h5`` file.
 
     Args:
+        custom_objects: layers, losses and metrics of one's own by the names that the file has for them.
         compile: also take over optimizer, loss and metrics.
         safe_mode: as if always True: code in a file is never run.
 
@@ -50,8 +51,24 @@ def load_model(
     Raises:
         UnsupportedError, ArtifactError: see :func:`edgeling.formats.keras_file.load_keras`.
     """
-    refuse("load_model", "custom_objects", custom_objects or None, "layers and functions of Keras's own")
-    return import_module(_KERAS).load_keras(filepath, compile)
+    with custom_object_scope(_named(custom_objects)):
+        return import_module(_KERAS).load_keras(filepath, compile)
+
+
+def _named(custom_objects: Any) -> Mapping[str, Any]:
+    """The objects by their names.
+
+    Raises:
+        UnsupportedError: something else.
+    """
+    if isinstance(custom_objects, Mapping) and all(callable(one) for one in custom_objects.values()):
+        return custom_objects
+    if custom_objects:
+        raise UnsupportedError(
+            "custom_objects are classes and functions by name", received=repr(custom_objects)[:80],
+            remedy="custom_objects={'MyLayer': MyLayer}",
+        )  # fmt: skip
+    return {}
 
 
 def save_weights(model: Any, path: Path, overwrite: bool) -> None:
@@ -105,8 +122,8 @@ def model_from_json(json_string: str | bytes, custom_objects: Mapping[str, Any] 
     Raises:
         UnsupportedError, ArtifactError: see :func:`edgeling.formats.keras_file.from_json`.
     """
-    refuse("model_from_json", "custom_objects", custom_objects or None, "layers and functions of Keras's own")
-    return import_module(_KERAS).from_json(json_string)
+    with custom_object_scope(_named(custom_objects)):
+        return import_module(_KERAS).from_json(json_string)
 
 
 def clone_model(
@@ -176,6 +193,8 @@ def _metric(metric: Any) -> Any:
 def _is_known(metric: Any) -> bool:
     """Whether a file can hold a metric; code of one's own is left out, for it is never run from a file."""
     found = get_metric(metric, 1)
+    if custom_object(getattr(metric, "__name__", type(metric).__name__)) is not None:
+        return True  # with which it is read again
     if type(found) in CLASSES and not isinstance(found, MeanMetricWrapper):
         return True
     rule = f"the metric {found.name!r} is code, which is not saved"

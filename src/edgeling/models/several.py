@@ -21,6 +21,7 @@ from edgeling.network.arrays import Rows, numbers, parts_of
 from edgeling.training import arrays
 from edgeling.training.engine import Kept, TrainingData
 from edgeling.training.graphs import Objective, OutputObjective
+from edgeling.written_losses import WrittenLoss
 
 _MEANS = ("sum_over_batch_size", "mean")
 
@@ -73,6 +74,8 @@ def compiled_parts(model: Any, y: Any = None) -> list[OutputPart]:
     parts = []
     for label, row, loss, weight, some, others in zip(labels, rows, told, weights, plain, weighted, strict=True):
         found = None if loss is None else losses.get(loss, row[-1])
+        if isinstance(found, WrittenLoss):
+            found = found.for_rows(row, row)
         share = 1.0 if weight is None else float(weight)
         parts.append(OutputPart(label, row, found, share, tuple(leaves(some)), tuple(leaves(others))))
     return parts
@@ -294,7 +297,7 @@ class SeveralReport:
         self.add(kept, batch_size)
         logs, found = self(means), list(self._told())
         for (part, report), place in zip(found, range(len(found)), strict=True):
-            if report.loss.reduction in _MEANS:
+            if report.loss.reduction in _MEANS and not report.loss.mixes_rows:
                 continue
             before = self._split_means(means)[place][0]
             after = report.batched(before, self._split(kept)[place], batch_size)

@@ -44,6 +44,7 @@ from edgeling.training.engine import TrainingData
 from edgeling.training.graphs import Objective, evaluation_graph, training_graph
 from edgeling.training.learning import learning_program
 from edgeling.utils import next_seed, seeds_apart
+from edgeling.written_losses import WrittenLoss
 
 CALIBRATION_ROWS = 1000
 
@@ -172,7 +173,7 @@ class Trainable(Compiled):
             def steps() -> Iterable[Graph]:
                 return [training_graph(network, objective, rule, batch_size, weighted)]
 
-            parts = [rule, self._layers, network.calls] if isinstance(signature, Traced) else rule
+            parts = [rule, self._layers, network.calls, objective] if isinstance(signature, Traced) else rule
             step = described(parts, steps, network.names.values())
             key = ("fit", signature, step, batch_size, weighted)
             lent = lend(key, lambda: for_training(network, objective, rule, batch_size, weighted))
@@ -259,15 +260,12 @@ class Trainable(Compiled):
         return_dict: bool = False,
     ) -> Any:
         """One step on all these rows; loss and metrics are those of this batch, before the step."""
-        history = self.fit(
-            x,
-            y,
-            batch_size=len(self._inputs_of(x)),
-            verbose=0,
-            shuffle=False,
-            sample_weight=sample_weight,
-            class_weight=class_weight,
-        )
+        self._compiled()
+        floats, loss, seed = self._inputs_of(x), self._resolved_loss(y), next_seed()
+        data = arrays.with_class_weights(self._data(floats, y, sample_weight, loss), class_weight)
+        feed = RowFeed(data, len(data.x), False, seed, 0, None)
+        plan = FitPlan(0, 1, seed, self._per_call(), finalizes=False)
+        history = self._fit(feed, data, plan, loss, None, 0, (None, 1, None, 1))
         logs = {key: values[-1] for key, values in history.history.items()}
         return logs if return_dict else _flat(logs)
 
@@ -367,7 +365,8 @@ class Trainable(Compiled):
             return next(part.loss for part in compiled_parts(self) if part.loss is not None)
         alias = self.loss in ("crossentropy", "ce")
         target_width = arrays.raw_targets(y).shape[1] if alias else None
-        return losses.get(self.loss, self._width(), target_width)
+        found = losses.get(self.loss, self._width(), target_width)
+        return found.for_rows(np.shape(y)[1:], (self._width(),)) if isinstance(found, WrittenLoss) else found
 
     def _report(self, loss: losses.Loss, *data: TrainingData | None) -> AnyReport:
         """The loss with the metrics it is reported with, for these rows."""

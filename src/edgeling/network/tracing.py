@@ -32,6 +32,9 @@ class Traceable(Protocol):
     def weights(self) -> list[Weight]:
         """In Keras's order."""
 
+    def penalize_outputs(self, tracer: Tracer, outputs: Sequence[str]) -> None:
+        """Add the penalty on what a call gave to the loss, if there is one."""
+
     def traced(self, tracer: Tracer, values: Sequence[str], arguments: Any) -> tuple[str, ...]:
         """Append the nodes of one call; give its outputs.
 
@@ -67,6 +70,7 @@ class Tracer:
         for weight, name in names.items():
             declare(weight.value, name)
         self.mixes_rows = False  # what is being traced may compute with all rows together
+        self.mixed_rows = False  # it did
         self._penalties: list[str] = []
         self._penalized_rows: list[tuple[str, float, float]] = []
         self._seed = self._step = ""
@@ -81,6 +85,7 @@ class Tracer:
         several inputs, a step counts if it does in any; all do if one has no mask.
         """
         made = layer.traced(self, given, arguments)
+        layer.penalize_outputs(self, made)
         masks = [self.mask_of(value) for value in given] if layer.supports_masking else [""]
         mask = reduce(lambda one, other: self.builder.add("maximum", one, other), masks) if all(masks) else ""
         return tuple(self._with_mask(value, mask, given) for value in made)

@@ -22,6 +22,7 @@ class Weight:
         value: float32, replaced (never changed in place) when it moves.
         trainable: whether gradients move it, while its layer is trainable.
         regularizer: of a layer of one's own, the penalty on it.
+        constraint: what it is kept to after each step.
         changes: how often any weight was given a value; by it, who keeps copies of weights notices, C code too.
     """
 
@@ -30,6 +31,7 @@ class Weight:
     def __init__(self, name: str, value: Array, trainable: bool = True, path: str = "") -> None:
         self.name, self.value, self.trainable, self.path = name, value, trainable, path or name
         self.regularizer: Any = None
+        self.constraint: Any = None
 
     @property
     def value(self) -> Array:

@@ -88,6 +88,30 @@ def exp(x: Any) -> TracedValue:
 
 
 @operation()
+def log(x: Any) -> TracedValue:
+    """The natural logarithm: -infinity of 0, NaN below."""
+    return node("logarithm", value(x))
+
+
+@operation()
+def log2(x: Any) -> TracedValue:
+    """The logarithm to base 2."""
+    return node("multiply", node("logarithm", value(x)), value(1 / np.log(2)))
+
+
+@operation()
+def log10(x: Any) -> TracedValue:
+    """The logarithm to base 10."""
+    return node("multiply", node("logarithm", value(x)), value(1 / np.log(10)))
+
+
+@operation("core")
+def stop_gradient(variable: Any) -> TracedValue:
+    """The value itself, taken for constant where gradients are computed."""
+    return node("stop_gradient", value(variable))
+
+
+@operation()
 def tanh(x: Any) -> TracedValue:
     """The hyperbolic tangent."""
     return _activated("tanh", x)
@@ -95,18 +119,19 @@ def tanh(x: Any) -> TracedValue:
 
 @operation(numbers=("x2",))
 def power(x1: Any, x2: Any) -> TracedValue:
-    """``x1 ** x2`` of a number ``x2``: multiplied out where it is whole and small, else by square roots.
+    """``x1 ** x2`` of a number ``x2``: multiplied out where it is a whole number or a half and small, else by
+    ``exp(x2 * log(x1))``, which is NaN below 0.
 
     Raises:
-        UnsupportedError: ``x2`` is no multiple of a half, or larger than 16.
+        UnsupportedError: ``x2`` is no number.
     """
-    exponent = np.asarray(x2, np.float64)
-    twice = 2 * float(exponent) if exponent.ndim == 0 else np.nan
-    if twice != np.round(twice) or np.abs(twice) > 2 * _MOST_FACTORS:
+    if isinstance(x2, TracedValue) or np.ndim(x2):
         raise UnsupportedError(
-            f"an exponent is one number, a multiple of 0.5 of at most {_MOST_FACTORS}", received=repr(x2),
-            remedy="edgeling.ops.exp(p * edgeling.ops.log(x))",
-        )  # fmt: skip
+            "an exponent is one number", received=repr(x2)[:80], remedy="edgeling.ops.exp(p * edgeling.ops.log(x))"
+        )
+    twice = 2 * float(x2)
+    if twice != np.round(twice) or np.abs(twice) > 2 * _MOST_FACTORS:
+        return exp.body(node("multiply", log.body(x1), value(float(x2))))
     base, whole = value(x1), int(np.abs(twice)) // 2
     result = _whole_power(base, whole)
     if int(np.abs(twice)) % 2:
@@ -184,6 +209,13 @@ def sign(x: Any) -> TracedValue:
 def where(condition: Any, x1: Any, x2: Any) -> TracedValue:
     """``x1`` where the condition is not 0, else ``x2``; what is not chosen is not looked at, be it infinite."""
     return node("select", *of_one_shape(condition, x1, x2))
+
+
+@operation()
+def isnan(x: Any) -> TracedValue:
+    """1 where x is NaN, else 0."""
+    given = value(x)
+    return _truth(node("compare", given, given, function="not_equal"))
 
 
 def _activated(name: str, x: Any, **options: Any) -> TracedValue:

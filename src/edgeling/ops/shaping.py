@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reductions, and elements in other places."""
+"""Elements in other places and shapes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from edgeling.layers.symbolic import Symbolic
 from edgeling.layers.traced import TracedValue
 from edgeling.ops.elementwise import as_truth
 from edgeling.ops.operation import operation
+from edgeling.ops.reductions import without_axes
 from edgeling.ops.values import (
     axes_of,
     axis_of,
@@ -24,102 +25,9 @@ from edgeling.ops.values import (
     permuted,
     reshaped,
     spread,
-    summed,
     taken,
-    tracer_now,
     value,
 )
-
-
-def _reduced(x: TracedValue, axes: Sequence[int], keepdims: bool) -> TracedValue:
-    """What has been reduced over axes, with or without them."""
-    if keepdims:
-        return x
-    return reshaped(x, [n for i, n in enumerate(x.lengths) if i not in axes])
-
-
-def _require_rows_apart(x: TracedValue, axes: Sequence[int], axis: Any) -> None:
-    if x.per_row and 0 in axes and not tracer_now().mixes_rows:
-        raise UnsupportedError(
-            "each row of a batch is answered for itself", received=f"axis={axis}", remedy="an axis from 1 on"
-        )
-
-
-@operation(settings=("axis", "keepdims"))
-def sum(x: Any, axis: Any = None, keepdims: bool = False) -> TracedValue:
-    """The sum over one axis, or several; None: all."""
-    given = value(x)
-    axes = axes_of(given, axis)
-    _require_rows_apart(given, axes, axis)
-    return _reduced(summed(given, axes), axes, keepdims)
-
-
-@operation(settings=("axis", "keepdims"))
-def mean(x: Any, axis: Any = None, keepdims: bool = False) -> TracedValue:
-    """The mean over one axis, or several; None: all."""
-    given = value(x)
-    axes = axes_of(given, axis)
-    _require_rows_apart(given, axes, axis)
-    return _reduced(_mean(given, axes), axes, keepdims)
-
-
-def _mean(x: TracedValue, axes: Sequence[int]) -> TracedValue:
-    """Kept axes."""
-    count = prod(x.lengths[axis] for axis in axes if axis or not x.per_row)
-    total = summed(x, axes)
-    total = total if count == 1 else node("multiply", total, value(1 / count))
-    if not (x.per_row and 0 in axes):
-        return total
-    tracer = tracer_now()
-    return node("multiply", total, TracedValue(tracer, tracer.share(x.name), False), per_row=False)
-
-
-@operation(settings=("axis", "keepdims"))
-def var(x: Any, axis: Any = None, keepdims: bool = False) -> TracedValue:
-    """The mean squared distance from the mean."""
-    given = value(x)
-    axes = axes_of(given, axis)
-    _require_rows_apart(given, axes, axis)
-    mean_of = spread(_mean(given, axes), given.lengths, given.per_row)
-    return _reduced(_mean(node("square", node("subtract", given, mean_of)), axes), axes, keepdims)
-
-
-@operation(settings=("axis", "keepdims"))
-def std(x: Any, axis: Any = None, keepdims: bool = False) -> TracedValue:
-    """The square root of :func:`var`."""
-    return node("divide", value(1.0), node("reciprocal_sqrt", var.body(x, axis, keepdims), epsilon=0.0))
-
-
-@operation(settings=("axis", "keepdims"))
-def max(x: Any, axis: Any = None, keepdims: bool = False) -> TracedValue:
-    """The largest over one axis, or several; None: all. Its gradient goes to the first of the largest."""
-    return _largest(value(x), axis, keepdims)
-
-
-@operation(settings=("axis", "keepdims"))
-def min(x: Any, axis: Any = None, keepdims: bool = False) -> TracedValue:
-    """The smallest over one axis, or several; None: all."""
-    negative = node("multiply", value(x), value(-1.0))
-    return node("multiply", _largest(negative, axis, keepdims), value(-1.0))
-
-
-def _largest(x: TracedValue, axis: Any, keepdims: bool) -> TracedValue:
-    """By windows as long as the axes, which come first after the batch's."""
-    axes = axes_of(x, axis)
-    if x.per_row and 0 in axes:
-        raise UnsupportedError(
-            "each row of a batch is answered for itself", received=f"axis={axis}", remedy="an axis from 1 on"
-        )
-    first = [0] if x.per_row else []
-    rest = [i for i in range(len(x.lengths)) if i not in axes and i not in first]
-    moved = permuted(x, [*first, *axes, *rest])
-    size, channels = prod(x.lengths[i] for i in axes), prod(x.lengths[i] for i in rest)
-    rows = x.lengths[0] if x.per_row else 1
-    image = reshaped(moved, (rows, size, 1, channels))
-    kept = [1 if i in axes else n for i, n in enumerate(x.lengths)]
-    return _reduced(
-        reshaped(node("max_pool", image, size=(size, 1), strides=(size, 1), padding=(0, 0, 0, 0)), kept), axes, keepdims
-    )
 
 
 @operation(settings=("newshape",), numbers=("newshape",))
@@ -209,7 +117,7 @@ def squeeze(x: Any, axis: Any = None) -> TracedValue:
             f"axes of length one of {given.shape} are squeezed", received=f"axis={axis}",
             remedy="leave axis out, which squeezes all of them",
         )  # fmt: skip
-    return _reduced(given, axes, keepdims=False)
+    return without_axes(given, axes)
 
 
 @operation(settings=("axis",))
@@ -403,28 +311,6 @@ def full_like(x: Any, fill_value: float) -> TracedValue:
     return filled(value(x), float(fill_value))
 
 
-@operation()
-def matmul(x1: Any, x2: Any) -> TracedValue:
-    """Matrix products [..., n, i] and [..., i, m] of each row; or rows [..., i] with a matrix [i, m] for all of them.
-
-    Raises:
-        UnsupportedError: shapes that do not meet.
-    """
-    first, second = value(x1), value(x2)
-    if len(second.lengths) == 2 and not second.per_row and first.lengths[-1:] == second.lengths[:1]:
-        *heads, terms = first.lengths
-        flat = node("matmul", reshaped(first, (prod(heads), terms)), second)
-        return reshaped(flat, (*heads, second.lengths[1]))
-    ranks = len(first.lengths), len(second.lengths)
-    fits = ranks[0] == ranks[1] > 2 and first.lengths[:-2] == second.lengths[:-2]
-    if not fits or first.lengths[-1] != second.lengths[-2]:
-        raise UnsupportedError(
-            "matmul takes matrices [..., n, i] and [..., i, m], the axes before alike, or one matrix [i, m]",
-            received=f"{first.shape} and {second.shape}", remedy="edgeling.ops.transpose(x, axes)",
-        )  # fmt: skip
-    return node("matmul", first, second)
-
-
 @operation(numbers=("key",))
 def get_item(x: Any, key: Any) -> TracedValue:
     """``x[key]``: whole numbers, slices, ``...`` and None, which adds an axis; the batch's axis is ``:``."""
@@ -476,6 +362,27 @@ def _indexed(x: TracedValue, keys: Sequence[Any], told: Any) -> TracedValue:
         lengths += [len(places)] if isinstance(key, slice) else []
         axis += 1
     return reshaped(x, lengths)
+
+
+def zeros(shape: Any, dtype: Any = None) -> Any:
+    """Zeros of a shape that is known: an array of float32, to compute with."""
+    return np.zeros(shape, np.float32)
+
+
+def ones(shape: Any, dtype: Any = None) -> Any:
+    """Ones, likewise."""
+    return np.ones(shape, np.float32)
+
+
+def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
+    """A number, likewise."""
+    return np.full(shape, fill_value, np.float32)
+
+
+def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Any:
+    """Numbers from ``start`` (or 0, where it stands alone) up to below ``stop``: an array of float32."""
+    first, last = (0, start) if stop is None else (start, stop)
+    return np.arange(first, last, step).astype(np.float32)
 
 
 def shape(x: Any) -> tuple[int | None, ...]:

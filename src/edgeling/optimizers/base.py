@@ -18,6 +18,7 @@ from edgeling.graph import GraphBuilder
 from edgeling.graph.types import Array
 from edgeling.network.weights import Weight
 from edgeling.optimizers import schedules
+from edgeling.optimizers.averaging import MovingAverage
 from edgeling.optimizers.rate import LearningRate
 from edgeling.optimizers.stepping import Steps
 
@@ -30,22 +31,25 @@ class Slot(NamedTuple):
     initial: float
 
 
-_UNSUPPORTED = ("loss_scale_factor", "ema_overwrite_frequency", "use_ema")
+_UNSUPPORTED = ("loss_scale_factor",)
 
 
 class Optimizer(Configurable, NeverCalled):
-    """A rule from gradients to new weights. In a step: clip the gradients, decay the weights, update.
+    """A rule from gradients to new weights. In a step: clip the gradients, decay the weights, update, average, and keep
+    each weight to its constraint.
 
     Attributes:
         operation: the graph operation of the rule; its attributes are :meth:`attributes`.
         gradient_accumulation_steps: how many batches a step takes: weights move by the mean of their gradients. None:
             each batch is a step.
+        use_ema, ema_momentum, ema_overwrite_frequency: whether moving averages follow the weights, which become them
+            when ``fit`` ends: see :class:`edgeling.optimizers.averaging.MovingAverage`.
         batches: seen so far; where a schedule goes on.
         arguments: names of the rule's own settings, for :meth:`get_config`.
     """
 
     module = "keras.optimizers"
-    ignored = frozenset({"ema_momentum", "jit_compile", "is_legacy_optimizer"})
+    ignored = frozenset({"jit_compile", "is_legacy_optimizer"})
     never_called = ("build", "update_step", "apply", "apply_gradients", "stateless_apply")
     instead = (
         "an optimizer of edgeling.optimizers, or trace(builder, learning_rate, gradients), which writes graph"
@@ -68,6 +72,9 @@ class Optimizer(Configurable, NeverCalled):
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
         **refused: Any,
@@ -81,11 +88,15 @@ class Optimizer(Configurable, NeverCalled):
         self.weight_decay, self.clipnorm, self.clipvalue = weight_decay, clipnorm, clipvalue
         self.global_clipnorm, self.name = global_clipnorm, name or automatic_name(type(self).__name__)
         self.gradient_accumulation_steps = _accumulation(gradient_accumulation_steps)
+        self.use_ema, self.ema_momentum = bool(use_ema), ema_momentum
+        self.ema_overwrite_frequency = ema_overwrite_frequency
+        self.averaging = MovingAverage(ema_momentum, ema_overwrite_frequency or None) if use_ema else None
         self.batches = 0
         self._by_hand = Steps()
         self._excluded: list[Weight] = []
         self._excluded_names: list[str] = []
         self._undecayed: frozenset[str] = frozenset()
+        self._constraints: dict[str, Any] = {}
 
     def _check(self, refused: Mapping[str, Any], clips: Mapping[str, Any]) -> None:
         for key in refused.keys() - self.ignored:
@@ -150,15 +161,17 @@ class Optimizer(Configurable, NeverCalled):
             return
         clipped = self._clipped(builder, self._averaged(builder, gradients))
         scalars = self.scalars(builder, learning_rate)
+        moved = {}
         for variable, gradient in clipped.items():
             kept = self.slots_of(builder.type_of(variable).shape)
             slots = [builder.variable(np.full(s.shape, s.initial, np.float32), f"{variable}_{s.name}") for s in kept]
             weight = self._decayed(builder, variable, learning_rate)
-            updated = builder.add_many(
+            moved[variable], *after = builder.add_many(
                 self.operation, weight, gradient, *slots, *scalars, name=f"{variable}_next", **self.attributes()
             )
-            for held, value in zip((variable, *slots), updated, strict=True):
+            for held, value in zip(slots, after, strict=True):
                 builder.update(held, value)
+        self._follow(builder, moved, ends_step=True)
 
     def accumulate(self, builder: GraphBuilder, gradients: Mapping[str, str]) -> None:
         """Append what a batch does that is not the last of its step: its gradients are added up.
@@ -169,6 +182,22 @@ class Optimizer(Configurable, NeverCalled):
         for variable, gradient in gradients.items():
             sums = self._accumulator(builder, variable)
             builder.update(sums, builder.add("add", gradient, sums, name=f"{sums}_next"))
+        if gradients:
+            self._follow(builder, {variable: variable for variable in gradients}, ends_step=False)
+
+    def _follow(self, builder: GraphBuilder, moved: Mapping[str, str], ends_step: bool) -> None:
+        """Append what comes after the rule: averages, then constraints.
+
+        Args:
+            moved: of each variable what the rule makes of it; itself where a batch is not the last of its step.
+        """
+        if self.averaging:
+            moved = self.averaging.trace(builder, moved, ends_step)
+        for variable, value in moved.items():
+            kept_to = self._constraints.get(variable)
+            kept = kept_to.trace(builder, value) if kept_to else value
+            if kept != variable:
+                builder.update(variable, kept)
 
     def _averaged(self, builder: GraphBuilder, gradients: Mapping[str, str]) -> Mapping[str, str]:
         """The means over a step's batches; sums begin anew."""
@@ -202,6 +231,10 @@ class Optimizer(Configurable, NeverCalled):
         self._by_hand.step(self, list(grads), list(trainable_variables))
         self.batches += 1
 
+    def finalize_variable_values(self, var_list: Iterable[Weight]) -> None:
+        """Of weights that were moved by hand: have them become their moving averages, if there are any."""
+        self._by_hand.finalize(list(var_list))
+
     def slots(self) -> list[tuple[str, float]]:
         """Name and initial value of what is kept for each weight, of its shape, in the operation's order."""
         return []
@@ -222,15 +255,18 @@ class Optimizer(Configurable, NeverCalled):
         self._excluded, self._excluded_names = list(var_list or ()), list(var_names or ())
 
     def bound(self, names: Iterable[tuple[Weight, str]]) -> Self:
-        """The same rule for the weights of a graph, by which it knows those that do not decay.
+        """The same rule for the weights of a graph, by which it knows those that do not decay, and constraints.
 
         Args:
             names: every weight with its name in the graph.
         """
-        if not (self._excluded or self._excluded_names):
+        known = list(names)
+        constraints = {name: weight.constraint for weight, name in known if weight.constraint}
+        if not (self._excluded or self._excluded_names or constraints):
             return self
         rule = copy(self)
-        rule._undecayed = frozenset(name for weight, name in names if self._is_excluded(weight))
+        rule._undecayed = frozenset(name for weight, name in known if self._is_excluded(weight))
+        rule._constraints = constraints
         return rule
 
     def _is_excluded(self, weight: Weight) -> bool:
@@ -247,7 +283,7 @@ class Optimizer(Configurable, NeverCalled):
 
     def signature(self) -> dict[str, Any]:
         """What the compiled step depends on."""
-        return {**self._settings(), "undecayed": sorted(self._undecayed)}
+        return {**self._settings(), "undecayed": sorted(self._undecayed), "constraints": self._constraints}
 
     def get_config(self) -> dict[str, Any]:
         """Keras's configuration."""
@@ -265,6 +301,9 @@ class Optimizer(Configurable, NeverCalled):
             "clipnorm": self.clipnorm,
             "global_clipnorm": self.global_clipnorm,
             "clipvalue": self.clipvalue,
+            "use_ema": self.use_ema,
+            "ema_momentum": self.ema_momentum,
+            "ema_overwrite_frequency": self.ema_overwrite_frequency,
             "gradient_accumulation_steps": self.gradient_accumulation_steps,
             **{key: getattr(self, key) for key in self.arguments},
         }

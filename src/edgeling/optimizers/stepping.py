@@ -13,6 +13,7 @@ from edgeling.errors import DataError
 from edgeling.graph import GraphBuilder, run
 from edgeling.graph.types import Array
 from edgeling.network.weights import Weight
+from edgeling.optimizers.averaging import average
 
 
 class Steps:
@@ -47,6 +48,13 @@ class Steps:
                     remedy=f"a gradient of shape {weight.shape}",
                 )  # fmt: skip
         self._run(optimizer, [(self._name(weight), weight, gradient) for gradient, weight in pairs])
+
+    def finalize(self, weights: Sequence[Weight]) -> None:
+        """Have weights become their moving averages, as far as there are any."""
+        for weight in weights:
+            held = self.state.get(average(self._name(weight)))
+            if held is not None:
+                weight.assign(held)
 
     def _name(self, weight: Weight) -> str:
         """The same in every step."""

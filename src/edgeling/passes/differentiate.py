@@ -128,6 +128,10 @@ def _square(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
     return [b.add("multiply", b.add("multiply", dy, node.inputs[0]), b.constant(2.0, "number"))]
 
 
+def _logarithm(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    return [b.add("divide", dy, node.inputs[0])]
+
+
 def _reciprocal_sqrt(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
     cube = b.add("multiply", b.add("square", node.output), node.output)
     return [b.add("multiply", b.add("multiply", dy, cube), b.constant(-0.5, "number"))]
@@ -239,7 +243,7 @@ def _select(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
 
 
 def _nowhere(_: GraphBuilder, node: Node, __: str) -> Sequence[str]:
-    """Of what is constant wherever it has a derivative."""
+    """Of what is constant wherever it has a derivative, or is to be taken for constant."""
     return [""] * len(node.inputs)
 
 
@@ -326,6 +330,8 @@ GRADIENTS: Mapping[str, Gradient | str] = {
     "multiply": _multiply,
     "divide": _divide,
     "square": _square,
+    "logarithm": _logarithm,
+    "stop_gradient": _nowhere,
     "reciprocal_sqrt": _reciprocal_sqrt,
     "activation": _activation,
     "dense": _dense,

@@ -78,6 +78,8 @@ def targets(y: Any, width: int, loss: Any) -> Floats:
         DataError: another width, class numbers outside the classes, or probabilities outside [0, 1].
     """
     floats = raw_targets(y)
+    if loss.is_written:
+        return floats
     if loss.sparse:
         return _class_numbers(floats, width)
     if floats.shape[1] != width:

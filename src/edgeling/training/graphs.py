@@ -33,12 +33,23 @@ class TraceableRows(Protocol):
     def signed(self) -> bool:
         """Whether it takes labels of -1 and 1."""
 
-    def trace(self, builder: GraphBuilder, y_true: str, y_pred: str) -> str:
+
+class TraceableMetric(TraceableRows, Protocol):
+    """What is asked of a metric besides."""
+
+    def traced(self, tracer: Tracer, y_true: str, y_pred: str) -> str:
         """Append the nodes; give the name of the value of each row, [rows]."""
 
 
 class TraceableLoss(TraceableRows, Protocol):
     """What is asked of a loss besides."""
+
+    @property
+    def is_written(self) -> bool:
+        """Whether it sees rows as they are, not places of them one below another."""
+
+    def traced(self, tracer: Tracer, y_true: str, y_pred: str, weighted: bool) -> str:
+        """Append the nodes; give the name of the value of each row, [rows]."""
 
     @property
     def reduction(self) -> str | None:
@@ -72,7 +83,7 @@ class Objective:
     """
 
     loss: TraceableLoss
-    metrics: Sequence[TraceableRows] = field(default_factory=tuple)
+    metrics: Sequence[TraceableMetric] = field(default_factory=tuple)
     target_width: int = 1
     binary_labels: bool = False
     keeps_predictions: bool = False
@@ -172,10 +183,10 @@ def _score(
         return _several(tracer, objective, predictions, y, sample_weight)
     (prediction,) = predictions
     truths = _Truths(builder, y, objective.binary_labels)
-    rows = objective.loss.trace(builder, truths.of(objective.loss), prediction)
+    rows = objective.loss.traced(tracer, truths.of(objective.loss), prediction, weighted)
     reduction = objective.loss.reduction if training else "mean"  # of one row; its caller has the batches
     loss = _with_penalties(tracer, _reduced(tracer, rows, sample_weight, reduction))
-    metrics = [_mean(tracer, m.trace(builder, truths.of(m), prediction), "metric") for m in objective.metrics]
+    metrics = [_mean(tracer, m.traced(tracer, truths.of(m), prediction), "metric") for m in objective.metrics]
     return [loss, *metrics, *([prediction] if objective.keeps_predictions else [])]
 
 
@@ -242,12 +253,16 @@ def _one_of_several(
         summed = b.add("sum", b.add("reshape", values, shape=(batch, places)), axes=(1,))
         return b.add("multiply", b.add("reshape", summed, shape=(batch,)), tracer.number(1 / places))
 
-    rows = per_row(goal.loss.trace(b, truths.of(goal.loss), matrix))
+    written, weighted = goal.loss.is_written, bool(weights)
+    if written:
+        rows = goal.loss.traced(tracer, own, prediction, weighted)
+    else:
+        rows = per_row(goal.loss.traced(tracer, truths.of(goal.loss), matrix, weighted))
     reduction = goal.loss.reduction if tracer.training else "mean"
-    if reduction == "sum" and places > 1:
+    if reduction == "sum" and places > 1 and not written:
         rows = b.add("multiply", rows, tracer.number(places))
     loss = b.add("reshape", _reduced(tracer, rows, weights, reduction), shape=(), name="loss_of_output")
-    metrics = [_mean(tracer, per_row(m.trace(b, truths.of(m), matrix)), "metric") for m in goal.metrics]
+    metrics = [_mean(tracer, per_row(m.traced(tracer, truths.of(m), matrix)), "metric") for m in goal.metrics]
     return loss, metrics
 
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Powers whose exponent is known when the code is written. */
+/* Powers whose exponent is known when the code is written, and logarithms.
+ *
+ * x, y: [size]. y may be x.
+ */
 #ifndef EDGELING_POWER_H
 #define EDGELING_POWER_H
 
@@ -17,6 +20,14 @@ EDGELING_KERNEL float edgeling_power(float x, float e) {
         return edgeling_sqrt(x);
     }
     return e == 0.0f ? 1.0f : edgeling_exp(e * edgeling_log(x));
+}
+
+/* The natural logarithm: -infinity of 0, NaN below. */
+EDGELING_KERNEL void edgeling_logarithm(int size, const float *x, float *y) {
+    EDGELING_INDEPENDENT
+    for (int i = 0; i < size; i++) {
+        y[i] = edgeling_log(x[i]);
+    }
 }
 
 #endif

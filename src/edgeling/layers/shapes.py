@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shapes of rows, from what people say of shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from numbers import Integral
+from typing import Any
+
+from edgeling.errors import UnsupportedError
+
+Shape = tuple[int, ...]
+
+
+def declared_row(shape: Any, dimension: Any, batch_shape: Any) -> Shape | None:
+    """The shape of one row, told in one of Keras's three ways; None where it is not told."""
+    if shape is not None:
+        return row_of((None, *shape) if isinstance(shape, (tuple, list)) else shape)
+    if dimension is not None:
+        return row_of((None, dimension))
+    return None if batch_shape is None else row_of(batch_shape)
+
+
+def row_of(input_shape: Sequence[int | None]) -> Shape:
+    """The shape of one row of a batch.
+
+    Raises:
+        UnsupportedError: a length is not known, or not positive.
+    """
+    shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else ()
+    row = [int(n) for n in shape[1:] if isinstance(n, Integral) and not isinstance(n, bool) and int(n) > 0]
+    if not row or len(row) != len(shape) - 1:
+        raise UnsupportedError(
+            "every length of a row's shape is known, whole and positive",
+            received=repr(input_shape),
+            remedy="give all lengths, such as shape=(4,)",
+        )
+    return tuple(row)
+
+
+def size(row: Shape) -> int:
+    """Elements of one row."""
+    return prod(row)
