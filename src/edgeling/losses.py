@@ -158,7 +158,10 @@ def _traced_rows(loss: Loss, y_true: Any, y_pred: Any) -> Any:
     *heads, width = prediction.lengths or (1,)
     wanted = (prod(heads), 1 if loss.sparse else width)
     if prod(truth.lengths) != prod(wanted):
-        raise DataError("y_true and y_pred have one shape", received=f"{truth.shape} and {prediction.shape}")
+        raise DataError(
+            "y_true and y_pred have one shape", received=f"{truth.shape} and {prediction.shape}",
+            remedy="edgeling.ops.reshape(y_true, shape)",
+        )  # fmt: skip
     names = [
         tracer.builder.add("reshape", one.name, shape=shape)
         for one, shape in ((truth, wanted), (prediction, (prod(heads), width)))

@@ -116,7 +116,11 @@ def _without(x: TracedValue, letters: str, axes: Sequence[int]) -> tuple[TracedV
     if not axes:
         return x, left
     if x.per_row and 0 in axes:
-        raise UnsupportedError("each row of a batch is answered for itself", received=f"a sum over {letters[0]!r}")
+        raise UnsupportedError(
+            "each row of a batch is answered for itself",
+            received=f"a sum over {letters[0]!r}",
+            remedy=f"'{letters}->{letters[0]}'",
+        )
     return reshaped(summed(x, axes), [n for i, n in enumerate(x.lengths) if i not in axes]), left
 
 
