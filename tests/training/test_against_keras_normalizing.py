@@ -130,6 +130,14 @@ def test_categories_become_columns(mode: str, width: int, tmp_path: Path) -> Non
     require_same((width,), L.CategoryEncoding(4, mode), x=CODES[:, :width], folder=tmp_path)
 
 
+def test_numbers_may_count_differently(tmp_path: Path) -> None:
+    codes, weights = L.Input((3,)), L.Input((3,))
+    theirs = keras.Model([codes, weights], L.CategoryEncoding(4, output_mode="count")(codes, count_weights=weights))
+    theirs.save(tmp_path / "counted.keras")
+    ours, given = load_model(tmp_path / "counted.keras"), [CODES, CODES[::-1] / 4]
+    np.testing.assert_array_equal(ours.predict(given), theirs.predict(given, verbose=0))  # sums of quarters
+
+
 @pytest.mark.parametrize("mode", ["int", "one_hot", "multi_hot", "count"])
 def test_ranges_become_numbers_and_columns(mode: str, tmp_path: Path) -> None:
     x = np.float32([[-1, 0, 0.5], [0.4999, 2, 9], [0.5, 0.5, 0.5], [1, 2, 3], [-9, 5, 2], [0, 0, 0]])
@@ -267,6 +275,7 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: layers.Embedding(4, 3, lora_rank=2), "lora_rank"),
     (layers.CategoryEncoding, "num_tokens is a whole number"),
     (lambda: layers.CategoryEncoding(3, sparse=True), "sparse"),
+    (lambda: layers.CategoryEncoding(3)(CODES, count_weights=CODES), "count_weights are for"),
     (lambda: layers.CategoryEncoding(3, "int"), "output_mode is one of"),
     (lambda: layers.CategoryEncoding(3).build((None, 2, 2)), "rows of one dimension"),
     (layers.Discretization, "bin_boundaries are given"),

@@ -58,6 +58,7 @@ IMAGES: dict[str, Callable[[], Any]] = {
     "zeros around": lambda: L.ZeroPadding2D(((1, 0), (2, 3))),
     "cropped": lambda: L.Cropping2D(((1, 2), (0, 3))),
     "repeated pixels": lambda: L.UpSampling2D((2, 3)),
+    "pixels in between": lambda: L.UpSampling2D((3, 2), interpolation="bilinear"),
     "permuted": lambda: L.Permute((3, 1, 2)),
 }
 
@@ -111,7 +112,7 @@ BAD = [
     (lambda: layers.Cropping1D(3).build((None, 6, 2)), "something is left"),
     (lambda: layers.Permute((1, 1)), "each axis once"),
     (lambda: layers.MaxPooling1D(9).build((None, 6, 2)), "fits its rows"),
-    (lambda: layers.UpSampling2D(interpolation="bilinear"), "pixels are repeated"),
+    (lambda: layers.UpSampling2D(interpolation="bicubic"), "nearest or bilinear"),
 ]
 
 

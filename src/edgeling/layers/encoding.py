@@ -55,10 +55,14 @@ def _encode(b: GraphBuilder, codes: str, mode: str, depth: int, shape: Shape) ->
 
 class CategoryEncoding(Layer):
     """Whole numbers from 0 to ``num_tokens - 1`` as columns: of each its own (one_hot), those that are there in a row
-    (multi_hot), or how often they are (count). A number outside has no column."""
+    (multi_hot), or how often they are (count). A number outside has no column.
+
+    A call takes ``count_weights``, of the shape of what it is called on: how much each number counts.
+    """
 
     arguments = ("num_tokens", "output_mode")
-    refused = (*Layer.refused, "sparse", "count_weights")
+    refused = (*Layer.refused, "sparse")
+    takes_arguments = ("count_weights",)
 
     def __init__(self, num_tokens: int | None = None, output_mode: str = "multi_hot", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -68,10 +72,24 @@ class CategoryEncoding(Layer):
     def output_shape_of(self, row: Shape) -> Shape:
         return _encoded_row(self.output_mode, self.num_tokens, row, self.name)
 
-    def trace(self, tracer: Tracer, x: str) -> str:
+    def output_rows_of(self, rows: Sequence[Shape], arguments: Any = None) -> tuple[Shape, ...]:
+        if len(rows) > 1 and (self.output_mode != "count" or rows[1] != rows[0]):
+            raise UnsupportedError(
+                "count_weights are for output_mode='count', one for each number", received=f"weights {rows[1]} of"
+                f" layer {self.name!r}, {self.output_mode}, on rows {rows[0]}", remedy=f"Input({rows[0]})",
+            )  # fmt: skip
+        return (self.output_shape_of(rows[0]),)
+
+    def trace(self, tracer: Tracer, x: str, count_weights: Any = None) -> str:
         b = tracer.builder
         batch, *row = b.type_of(x).shape
-        return _encode(b, x, self.output_mode, self.num_tokens, (batch, *self.output_shape_of(tuple(row))))
+        shape = (batch, *self.output_shape_of(tuple(row)))
+        if not count_weights:
+            return _encode(b, x, self.output_mode, self.num_tokens, shape)
+        codes = b.add("reshape", x, shape=(prod((batch, *row)), 1))
+        each = b.add("reshape", b.add("one_hot", codes, depth=self.num_tokens), shape=(batch, *row, self.num_tokens))
+        weighted = b.add("multiply", each, b.add("reshape", count_weights, shape=(batch, *row, 1)))
+        return b.add("reshape", b.add("sum", weighted, axes=(1,)), shape=shape)
 
 
 class Discretization(Layer):

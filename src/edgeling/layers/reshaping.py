@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, ClassVar
+
+import numpy as np
 
 from edgeling.checking import whole
 from edgeling.errors import UnsupportedError
+from edgeling.graph import GraphBuilder
 from edgeling.layers.base import Layer, Shape
 from edgeling.layers.windows import Ranked, channels_last, lengths
 from edgeling.network.tracing import Tracer
@@ -142,7 +146,8 @@ class UpSampling1D(UpSampling):
 
 
 class UpSampling2D(UpSampling):
-    """Each pixel ``size`` times down and to the right."""
+    """Each pixel ``size`` times down and to the right ("nearest"), or what lies between them on straight lines
+    ("bilinear")."""
 
     rank = 2
     arguments = ("size", "data_format", "interpolation")
@@ -151,12 +156,32 @@ class UpSampling2D(UpSampling):
         self, size: Any = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        if interpolation != "nearest":
+        if interpolation not in ("nearest", "bilinear"):
             raise UnsupportedError(
-                "pixels are repeated", received=f"interpolation={interpolation!r}", remedy="interpolation='nearest'"
+                "interpolation is nearest or bilinear", received=repr(interpolation), remedy="interpolation='bilinear'"
             )
         self.size, self.data_format = lengths("size", size, 2), channels_last(data_format)
         self.interpolation = interpolation
+
+    def trace(self, tracer: Tracer, x: str) -> str:
+        if self.interpolation == "nearest":
+            return super().trace(tracer, x)
+        for axis, times in enumerate(self.size, 1):
+            x = _between(tracer.builder, x, axis, times)
+        return x
+
+
+def _between(b: GraphBuilder, x: str, axis: int, times: int) -> str:
+    """An axis ``times`` as long: a product with how much each of its places is worth at each of the new ones."""
+    shape = b.type_of(x).shape
+    length, order = shape[axis], (*(i for i in range(len(shape)) if i != axis), axis)
+    at = np.clip((np.arange(length * times) + 0.5) / times - 0.5, 0, length - 1)  # centres of pixels, as Keras has them
+    worth = np.maximum(1 - np.abs(at - np.arange(length)[:, None]), 0).astype(np.float32)
+    moved = b.add("transpose", x, permutation=order)
+    rows = prod(shape) // length
+    y = b.add("matmul", b.add("reshape", moved, shape=(rows, length)), b.constant(worth, "between"))
+    y = b.add("reshape", y, shape=(*(shape[i] for i in order[:-1]), length * times))
+    return b.add("transpose", y, permutation=tuple(order.index(i) for i in range(len(shape))))
 
 
 class Permute(Layer):
