@@ -23,6 +23,7 @@ class CategoryEmbedding(Layer):
 
     Args:
         sizes: how many categories each of those columns has.
+        width: numbers learned for each.
         penalty: of the sum of the numbers' squares, in the loss: what few rows say is not believed at once.
     """
 
