@@ -54,14 +54,13 @@ EDGELING_KERNEL void edgeling_matmul_block(
     int block, int k, int n, const float *EDGELING_RESTRICT a, const float *EDGELING_RESTRICT b,
     float *EDGELING_RESTRICT y) {
     float sum[EDGELING_MATMUL_BLOCK];
+    int is_done = 0;
     EDGELING_UNROLL
     for (int c = 0; c < block; c++) {
         sum[c] = 0.0f;
     }
 #ifdef EDGELING_LOADS_MULTIPLE
-    const int is_done = edgeling_add_products(block, k, n, a, b, sum);
-#else
-    const int is_done = 0;
+    is_done = edgeling_add_products(block, k, n, a, b, sum);
 #endif
     for (int p = 0; p < k && is_done == 0; p++) {
         EDGELING_UNROLL
