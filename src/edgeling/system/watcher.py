@@ -53,9 +53,9 @@ class Watcher:
     def close(self) -> None:
         """End the shell."""
         if self._process is not None and self._process.stdin is not None:
-            with suppress(OSError):
+            with suppress(OSError, KeyboardInterrupt):  # a second Ctrl-C while Python is leaving: it ends by itself
                 self._process.stdin.close()
-            self._process.wait()
+                self._process.wait()
         self._process = None
 
     def _start(self) -> None:
