@@ -20,8 +20,8 @@ PAGES = {
 }
 # Modules of the reference, in order; of the package itself each function where it is defined.
 MODULES = (
-    "activations", "applications", "callbacks", "initializers", "layers", "losses", "metrics", "models", "ops",
-    "optimizers", "regularizers", "sklearn", "targets", "utils", "errors",
+    "activations", "applications", "callbacks", "constraints", "initializers", "layers", "losses", "metrics", "models",
+    "ops", "optimizers", "regularizers", "sklearn", "targets", "utils", "errors",
 )  # fmt: skip
 LINK = re.compile(r"\]\(([^)#:]+)(#[^)]*)?\)")
 FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)

@@ -375,12 +375,13 @@ def ones(shape: Any, dtype: Any = None) -> Any:
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
-    """A number, likewise."""
+    """``fill_value``, a number, in a shape likewise."""
     return np.full(shape, fill_value, np.float32)
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Any:
-    """Numbers from ``start`` (or 0, where it stands alone) up to below ``stop``: an array of float32."""
+    """Numbers from ``start`` (or 0, where it stands alone) up to below ``stop``, each ``step`` further: an array of
+    float32."""
     first, last = (0, start) if stop is None else (start, stop)
     return np.arange(first, last, step).astype(np.float32)
 
