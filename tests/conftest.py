@@ -21,6 +21,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # The choice must be made before Keras is imported.
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# What Keras computes here is small: to compile it takes far longer than to run it.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 # CI draws the same examples every time, so that a change is judged by what it changes; elsewhere they are new ones.
 # No example has a deadline: how long one takes says how busy the machine is.
