@@ -331,7 +331,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "steps of prediction": (lambda m: m.predict(X, steps=1.5), "steps is a whole number"),
     "a mapping": (lambda m: m.fit({"a": X}, Y), "go by the names"),
     "another shape": (lambda m: m.build((None, 4)), r"\(3,\)"),
-    "loss": (lambda m: m.compile("sgd", lambda t, p: 0), "loss"),
+    "loss": (lambda m: m.compile("sgd", 3), "loss"),
+    "what a loss gives": (lambda m: (m.compile("sgd", lambda t, p: 0), m.fit(X, Y)), "a value for each row"),
     "weights of losses": (lambda m: m.compile("sgd", "mse", loss_weights=[2.0]), "loss_weights"),
 }  # fmt: skip
 

@@ -189,7 +189,7 @@ def _plain(factor: Any) -> Any:
 def _one_of(name: str, value: Any, words: Any) -> str:
     if not isinstance(value, str) or value not in words:
         raise UnsupportedError(
-            f"{name} is one of {', '.join(words)}", received=repr(value), remedy=f"{name}={words[0]!r}"
+            f"{name} is one of {', '.join(words)}", received=repr(value), remedy=f"{name}={next(iter(words))!r}"
         )
     return value
 
