@@ -39,7 +39,7 @@ _IN_VECTORS = frozenset(
     """gemm dense_gemm gemm_parallel conv_direct conv_direct_input conv_direct_kernel depthwise
     depthwise_kernel windows_parallel normalize_batch normalize_batch_parallel""".split()  # noqa: SIM905
 )
-_PRODUCTS = ("gemm", "gemm_parallel")
+_PRODUCTS = ("gemm", "gemm_keep", "gemm_kept", "gemm_parallel")
 _USUAL = (  # what most networks train with: to start a compiler for each would take longer than to compile them
     "adam_alpha", "adam_update", "power_step", "decay", "sum", "broadcast EDGELING_SCALAR",
     "multiply EDGELING_FULL EDGELING_FULL", "activation EDGELING_RELU", "activation_gradient EDGELING_RELU",
@@ -101,7 +101,7 @@ def _kernels(called: Sequence[Specialised]) -> Iterator[Unit]:
 @memoize
 def _together() -> Mapping[str, tuple[frozenset[Specialised], tuple[str, ...]]]:
     """Kernels that are compiled as one object, by the name of its source, and what flags they have."""
-    products = frozenset(Specialised(each, ()) for each in kernels().values() if each.header in _PRODUCTS)
+    products = frozenset(Specialised(kernels()[name], ()) for name in _PRODUCTS)
     usual = frozenset(Specialised(kernels()[name], tuple(words)) for name, *words in map(str.split, _USUAL))
     return {"products.c": (products, PLAIN), "usual.c": (usual, ())}
 
