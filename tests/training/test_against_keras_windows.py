@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ keras = pytest.importorskip("keras")
 
 from edgeling import layers  # noqa: E402
 from edgeling.errors import UnsupportedError  # noqa: E402
+from edgeling.models import load_model  # noqa: E402
 from tests.support.rounding import require_same_answers  # noqa: E402
 from tests.training.keras_pairs import assert_same_step, compile_both, twin  # noqa: E402
 
@@ -27,8 +29,9 @@ SEQUENCES: dict[str, Callable[[], Any]] = {
     "conv, groups": lambda: L.Conv1D(6, 2, groups=2, padding="same"),
     "depthwise": lambda: L.DepthwiseConv1D(3, depth_multiplier=2, padding="same"),
     "separable": lambda: L.SeparableConv1D(5, 3, depth_multiplier=2, activation="relu"),
-    "transposed": lambda: L.Conv1DTranspose(3, 4, strides=2, padding="same"),
     "transposed, valid": lambda: L.Conv1DTranspose(3, 2, strides=3, activation="sigmoid"),
+    "transposed, longer": lambda: L.Conv1DTranspose(3, 2, strides=4, output_padding=3),
+    "transposed, same and longer": lambda: L.Conv1DTranspose(3, 4, strides=3, padding="same", output_padding=2),
     "max pool": lambda: L.MaxPooling1D(3, strides=2, padding="same"),
     "average pool": lambda: L.AveragePooling1D(3, strides=2, padding="same"),
     "global max": L.GlobalMaxPooling1D,
@@ -50,6 +53,8 @@ IMAGES: dict[str, Callable[[], Any]] = {
     "transposed": lambda: L.Conv2DTranspose(3, 3, strides=2, padding="same", activation="tanh"),
     "transposed, valid": lambda: L.Conv2DTranspose(3, (3, 2), strides=(2, 3)),
     "transposed, dilated": lambda: L.Conv2DTranspose(3, 2, dilation_rate=2),
+    "transposed, longer": lambda: L.Conv2DTranspose(3, (3, 2), strides=(2, 3), output_padding=(1, 0)),
+    "transposed, same and longer": lambda: L.Conv2DTranspose(3, (3, 2), (2, 3), "same", (0, 2)),
     "max pool": L.MaxPooling2D,
     "max pool, same": lambda: L.MaxPooling2D((3, 2), strides=(2, 1), padding="same"),
     "average pool": lambda: L.AveragePooling2D((3, 2), strides=2, padding="same"),
@@ -88,6 +93,14 @@ def test_over_images(name: str) -> None:
     require_same(IMAGE, IMAGES[name]())
 
 
+def test_files_hold_the_lengths_of_transposed_convolutions(tmp_path: Path) -> None:
+    model = keras.Sequential([L.Input(STEPS), SEQUENCES["transposed, same and longer"]()])
+    twin(model).save(tmp_path / "ours.keras")
+    model.save(tmp_path / "theirs.keras")
+    for other in (keras.models.load_model(tmp_path / "ours.keras"), load_model(tmp_path / "theirs.keras")):
+        require_same_answers(twin(model), other, data(*STEPS))
+
+
 def test_a_repeated_vector() -> None:
     require_same((3,), L.RepeatVector(4), L.Conv1D(2, 2))
 
@@ -104,6 +117,12 @@ BAD = [
     (lambda: layers.Conv2D(4, 3).build((None, 2, 8, 1)), "fits its rows"),
     (lambda: layers.Conv2D(4, 0), "kernel_size is 2 whole numbers"),
     (lambda: layers.Conv2D(4, 3, strides=2, dilation_rate=2), "strides or dilations"),
+    (lambda: layers.Conv2DTranspose(4, 3, strides=(2, 3), output_padding=2), "output_padding is less than the strides"),
+    (lambda: layers.Conv1DTranspose(4, 3, output_padding=-1), "output_padding is 1 whole numbers from 0 up"),
+    (
+        lambda: layers.Conv1DTranspose(4, 2, padding="same", output_padding=0).build((None, 1, 2)),
+        "something is left of the rows",
+    ),
     (lambda: layers.Conv2D(4, 3, padding="causal"), "padding is one of valid, same"),
     (lambda: layers.Conv2D(4, 3, data_format="channels_first"), "channels come last"),
     (lambda: layers.Conv2D(5, 3, groups=2), "groups divide the filters"),

@@ -11,7 +11,7 @@ from edgeling.errors import UnsupportedError
 from edgeling.graph.windows import Window
 from edgeling.layers.base import Shape
 from edgeling.layers.core import no_bias
-from edgeling.layers.windows import Windowed, as_image, as_rows, attributes, channels_last, lengths
+from edgeling.layers.windows import Windowed, as_image, as_rows, attributes, channels_last, lengths, pair
 from edgeling.network.tracing import Tracer
 from edgeling.network.weights import Weight
 
@@ -362,13 +362,7 @@ class BaseConvTranspose(Convolution):
             kernel_size, strides, padding, data_format, dilation_rate, *shared,
             activity_regularizer=activity_regularizer, **kwargs,
         )  # fmt: skip
-        if output_padding is not None:
-            raise UnsupportedError(
-                "a transposed convolution's output follows from its strides",
-                received=f"output_padding={output_padding}",
-                remedy="leave it out, and ZeroPadding or Cropping after it",
-            )
-        self.output_padding = None
+        self.output_padding = self._output_padding(output_padding)
         self.filters = whole("filters", filters)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
@@ -382,21 +376,43 @@ class BaseConvTranspose(Convolution):
 
     def output_shape_of(self, row: Shape) -> Shape:
         self.require_rank(row)
-        return (*self._grown(row), self.filters)
+        return (*(grown for grown, _, _ in self._axes(row)), self.filters)
 
-    def _grown(self, row: Shape) -> Shape:
-        """Lengths of the output: those of an input that the convolution would bring to these rows."""
-        reach = [(k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation_rate, strict=True)]
-        more = [0 if self.padding == "same" else max(k - s, 0) for k, s in zip(reach, self.strides, strict=True)]
-        return tuple(n * s + m for n, s, m in zip(row[:-1], self.strides, more, strict=True))
+    def _output_padding(self, given: Any) -> tuple[int, ...] | None:
+        if given is None:
+            return None
+        found = lengths("output_padding", given, self.rank, 0)
+        if any(more >= stride for more, stride in zip(found, self.strides, strict=True)):
+            raise UnsupportedError(
+                "output_padding is less than the strides",
+                received=f"output_padding={given!r} with strides={self.strides}", remedy="leave it out",
+            )  # fmt: skip
+        return found
+
+    def _axes(self, row: Shape) -> list[tuple[int, int, int]]:
+        """Of each axis the length of the output, and what is cut off before and after it: Keras's, on JAX.
+
+        Raises:
+            UnsupportedError: nothing would be left.
+        """
+        given = self.output_padding or (None,) * self.rank
+        axes = zip(row[:-1], self.kernel_size, self.strides, self.dilation_rate, given, strict=True)
+        found = [_transposed_axis(n, (k - 1) * d + 1, s, more, self.padding == "same") for n, k, s, d, more in axes]
+        if min(grown for grown, _, _ in found) < 1:
+            raise UnsupportedError(
+                f"something is left of the rows of layer {self.name!r}",
+                received=f"rows {row} with output_padding={self.output_padding}", remedy="padding='valid'",
+            )  # fmt: skip
+        return found
 
     def convolved(self, tracer: Tracer, image: str, row: Shape) -> str:
-        b, grown = tracer.builder, (*self._grown(row), self.filters)
-        batch = b.type_of(image).shape[0]
-        shape = (batch, *(1,) * (2 - self.rank), *grown)
-        window = self.window(grown, self.kernel_size, self.strides, self.dilation_rate)
-        how = attributes(window)
-        y = b.add("conv_input_gradient", image, self.kernel_of(tracer, self.kernel), shape=shape, **how)
+        b, axes = tracer.builder, [(1, 0, 0)] * (2 - self.rank) + self._axes(row)
+        shape = (b.type_of(image).shape[0], *(grown for grown, _, _ in axes), self.filters)
+        around = tuple(cut for _, before, after in axes for cut in (before, after))
+        y = b.add(
+            "conv_input_gradient", image, self.kernel_of(tracer, self.kernel), shape=shape,
+            strides=pair(self.strides), padding=around, dilations=pair(self.dilation_rate),
+        )  # fmt: skip
         return b.add("add", y, tracer.value(self.bias)) if self.bias else y
 
 
@@ -410,3 +426,18 @@ class Conv2DTranspose(BaseConvTranspose):
     """A transposed convolution over rows [height, width, channels]."""
 
     rank = 2
+
+
+def _transposed_axis(length: int, reach: int, stride: int, more: int | None, same: bool) -> tuple[int, int, int]:
+    """The length of a transposed convolution's output, and what of all that windows reach is cut off before and after.
+
+    Args:
+        more: Keras's ``output_padding``; without it outputs are as long as inputs times the stride, or (valid) as
+            what the windows and the strides reach.
+    """
+    least = reach % 2 if same else reach
+    if more is None:
+        more = stride - least if same else max(stride - reach, 0)
+    whole, grown = (length - 1) * stride + reach, (length - 1) * stride + least + more
+    before = max(0, reach - 1 - (reach + reach % 2 - 1 + more) // 2) if same else 0
+    return grown, before, max(0, whole - grown - before)

@@ -80,8 +80,8 @@ class Windowed(Ranked):
             UnsupportedError: rows of another shape, or that the window does not fit.
         """
         self.require_rank(row)
-        bare = Window(_pair(size), _pair(strides), (0, 0, 0, 0), _pair(dilations or (1,) * self.rank))
-        image = _pair(row[:-1])
+        bare = Window(pair(size), pair(strides), (0, 0, 0, 0), pair(dilations or (1,) * self.rank))
+        image = pair(row[:-1])
         if self.padding == "same":
             around = same_padding(bare, image)
         else:
@@ -96,11 +96,11 @@ class Windowed(Ranked):
 
     def moved(self, window: Window, row: Shape) -> Shape:
         """The positions of a window on rows of that shape."""
-        return window.positions(_pair(row[:-1]))[2 - self.rank :]
+        return window.positions(pair(row[:-1]))[2 - self.rank :]
 
 
-def _pair(lengths: Sequence[int]) -> tuple[int, int]:
-    """Of a sequence those of an image of one row."""
+def pair(lengths: Sequence[int]) -> tuple[int, int]:
+    """Those of a sequence are those of an image of one row."""
     down, right = (1, *lengths)[-2:]
     return down, right
 
