@@ -31,6 +31,8 @@ REFUSED: dict[str, list[Any]] = {
     "activation": ["rely", 3],
     "weight_decay": [-0.1, float("inf"), float("nan"), "0.1", True],
     "kernels": [3, None],
+    "explain": ["guess", 3],
+    "reasons": [-1, 1.5, "two", True],
     "seed": [-1, 2**32, 1.0],
     "targets": [(1,)],
 }

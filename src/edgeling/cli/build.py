@@ -16,7 +16,7 @@ from edgeling.cli.explaining import (
     Reasons,
     explanation_json,
     require_explain,
-    show_explanation,
+    show_explanations,
 )
 from edgeling.cli.learning import (
     Adapt,
@@ -143,7 +143,7 @@ def _show(built: Build, out: Path) -> None:
         say(f"Left: {out / path}, of an earlier build, for it was edited since")
     show_proof(built.target, built.precision, built)
     show_learning(built.learning)
-    show_explanation(built.explanation)
+    show_explanations({built.target: built.explanation})
     if built.package != "c":
         say(f"Written to {out}; README.md says how to use it")
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from edgeling.workflow.explained import ExplanationProof
+    from edgeling.explaining.proof import ExplanationProof
 
 _METHODS, _OUTPUTS = ("gradient", "integrated", "shapley"), ("probability", "raw")
 Explain = Annotated[
@@ -55,26 +56,32 @@ def require_explain(explain: str, reasons: int | None, background: Path | None, 
         )
 
 
-def show_explanation(found: ExplanationProof | None) -> None:
-    """What explaining takes and how right it is; nothing where nothing is explained."""
-    if found is None:
+def show_explanations(found: Mapping[str, ExplanationProof | None]) -> None:
+    """What explaining takes on each target and how right it is; nothing where nothing is explained."""
+    proofs = {target: proof for target, proof in found.items() if proof}
+    if not proofs:
         return
     from edgeling.cli.explanation import figures_table
     from edgeling.cli.terminal import console
     from edgeling.report import units
 
-    table = figures_table("explaining", "compared with", "flash B", "more", "RAM B", "instr.", "error", "adds up to")
-    rows = f"{found.background_rows} row{'s' * (found.background_rows != 1)}"
-    table.add_row(
-        found.method, f"{rows} x {found.steps}" if found.steps else rows, units.count(found.flash_bytes),
-        units.count(found.added_flash_bytes), units.count(found.ram_bytes), units.count(found.instructions),
-        units.figure(found.max_error), units.figure(found.completeness),
-    )  # fmt: skip
+    table = figures_table("explaining", "on", "flash B", "more", "RAM B", "instr.", "error", "adds up to")
+    for target, each in proofs.items():
+        table.add_row(
+            each.method, target, units.count(each.flash_bytes), units.count(each.added_flash_bytes),
+            units.count(each.ram_bytes), units.count(each.instructions), units.figure(each.max_error),
+            units.figure(each.completeness),
+        )  # fmt: skip
     screen = console()
     screen.print()
     screen.print(table)
-    sentence = "explains what the graph means" if found.matches else "does not explain what the graph means"
-    screen.print(f"{'✓' if found.matches else '✗'} NAME_explain {sentence}, on {found.rows} rows.")
+    matches = all(each.matches for each in proofs.values())
+    sentence = "explains what the graph means" if matches else "does not explain what the graph means"
+    first = next(iter(proofs.values()))
+    compared = f"{first.background_rows} row{'s' * (first.background_rows != 1)}"
+    compared += f" x {first.steps} steps" if first.steps else ""
+    rows = min(each.rows for each in proofs.values())
+    screen.print(f"{'✓' if matches else '✗'} NAME_explain {sentence}, on {rows} rows; it compares with {compared}.")
 
 
 def explanation_json(found: ExplanationProof | None) -> dict[str, Any]:

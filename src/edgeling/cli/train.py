@@ -11,6 +11,7 @@ from typer.core import TyperCommand
 
 from edgeling.cli.balancing import BALANCES, Balance, ClassWeight, Threshold, threshold_of, weights_of
 from edgeling.cli.build import CompilerName
+from edgeling.cli.explaining import Explain, Reasons, require_explain, show_explanations
 from edgeling.cli.output import Json, Seed, print_json, reported
 from edgeling.cli.reading import Table, reads_tables
 
@@ -50,6 +51,12 @@ Hidden = Annotated[
 ]
 Activation = Annotated[
     str, typer.Option(help="Of the hidden layers, by Keras's name: relu, tanh, silu...; by default the recipe's.")
+]
+BatchSize = Annotated[
+    int | None, typer.Option(help="Rows a step.", min=1, show_default="16, or 256 with columns of many categories")
+]
+LearningRate = Annotated[
+    float | None, typer.Option(help="Of Adam.", show_default="the recipe's, or one that a range test finds better")
 ]
 Patience = Annotated[int, typer.Option(help="Epochs without a better validation loss before training stops.", min=1)]
 Recipe = Annotated[
@@ -126,12 +133,8 @@ def train(
     activation: Activation = "",
     epochs: Epochs = 500,
     patience: Patience = 40,
-    batch_size: Annotated[
-        int | None, typer.Option(help="Rows a step.", min=1, show_default="16, or 256 with columns of many categories")
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Of Adam.", show_default="the recipe's, or one that a range test finds better")
-    ] = None,
+    batch_size: BatchSize = None,
+    learning_rate: LearningRate = None,
     weight_decay: WeightDecay = None,
     recipe: Recipe = "auto",
     additive: Additive = False,
@@ -142,6 +145,8 @@ def train(
     targets: Targets = EVERYWHERE,
     compiler: CompilerName = "",
     kernels: Kernels = "",
+    explain: Explain = "",
+    reasons: Reasons = None,
     out: Out = None,
     seed: Seed = 0,
     as_json: Json = False,
@@ -155,6 +160,7 @@ def train(
     Example: edgeling train flowers.csv --target species
     """
     with reported(as_json):
+        require_explain(explain, reasons, None, "probability")
         train_and_show(
             table, target, out, seed, as_json,
             task=task, precision=precision, hidden=hidden, epochs=epochs, targets=targets, columns=columns, drop=drop,
@@ -163,7 +169,8 @@ def train(
             test=test, patience=patience, batch_size=batch_size, learning_rate=learning_rate,
             activation=activation or None, weight_decay=weight_decay, importance=not no_importance,
             recipe="additive" if additive else recipe, refit=not no_refit, seeds=_seeds(seeds),
-            teacher=teacher or None, compiler=compiler, kernels=kernels, **reading,
+            teacher=teacher or None, compiler=compiler, kernels=kernels, explain=explain or None,
+            reasons=reasons, **reading,
         )  # fmt: skip
 
 
@@ -188,6 +195,7 @@ def train_and_show(
     artifact = save_trained(trained, folder, command)
     content = trained_content(trained, command)
     show_content(content, artifact)
+    show_explanations(content.explained)
     if as_json:
         told = {"data": trained.check.to_json(), "curves": curves(content.evaluation), "artifact": artifact}
         print_json({**manifest(trained, command), **told})

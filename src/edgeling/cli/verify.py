@@ -25,7 +25,7 @@ from edgeling.cli.explaining import (
     ModelOutput,
     explanation_json,
     require_explain,
-    show_explanation,
+    show_explanations,
 )
 from edgeling.cli.learning import (
     Adapt,
@@ -110,7 +110,7 @@ def verify(
 def _show(artifact: Path, proof: Verification, target: str) -> None:
     show_proof(target, proof.precision, proof)
     show_learning(proof.learning)
-    show_explanation(proof.explanation)
+    show_explanations({target: proof.explanation})
     _tell(artifact, proof)
 
 

@@ -13,6 +13,7 @@ from edgeling.data.scores import ClassScore
 from edgeling.diagnosis import Finding
 from edgeling.explaining import PermutationImportance
 from edgeling.explaining.findings import ColumnFindings, RowFindings
+from edgeling.explaining.proof import ExplanationProof
 from edgeling.explaining.selection import ColumnSelection
 from edgeling.graph.types import Array
 from edgeling.report.comparing import Comparison
@@ -201,6 +202,7 @@ class Content:
         created: printed as given, so that equal contents make equal pages.
         search: the one that the network came of.
         findings: what is wrong, the worst cause first.
+        explained: what it takes on each target to tell there what columns add.
     """
 
     name: str
@@ -220,3 +222,4 @@ class Content:
     selection: ColumnSelection | None = None
     search: SearchSummary | None = None
     findings: tuple[Finding, ...] = ()
+    explained: Mapping[str, ExplanationProof] = field(default_factory=dict)

@@ -125,6 +125,33 @@ def _match(deployment: Deployment) -> Markup:
     return element("td", element("span", word, class_=style), class_="num")
 
 
+def explaining_section(content: Content) -> Markup | None:
+    """What it takes on each target to tell what columns add."""
+    if not content.explained:
+        return None
+    first = next(iter(content.explained.values()))
+    rows = [
+        (
+            target, units.size(each.flash_bytes), units.size(each.added_flash_bytes), units.size(each.ram_bytes),
+            units.size(each.inference_ram_bytes), units.count(each.instructions),
+            typeset(units.figure(each.max_error)) if each.max_error else "none",
+        )
+        for target, each in content.explained.items()
+    ]  # fmt: skip
+    most = plural(first.reasons, "column")
+    reasons = f", and its reasons function names the {most} that push most" if first.reasons else ""
+    intro = (
+        f"The stored C has an explain function too: what each of {plural(first.columns, 'column')} adds to an answer, "
+        f"by {_METHODS[first.method]}, compared with {plural(first.background_rows, 'average row')}{reasons}. "
+        "Instructions are those of one explanation."
+    )
+    heads = ("Target", "Flash", "for explaining", "RAM", "without", "Instructions", "Max error")
+    return section("Explaining itself on the device", paragraph(intro), table(heads, rows, numeric=range(1, 7)))
+
+
+_METHODS = {"gradient": "gradients", "integrated": "integrated gradients", "shapley": "exact Shapley values"}
+
+
 def reproduction_section(content: Content) -> Markup | None:
     """The command, the seed, and the hashes of what came out."""
     again = content.reproduction

@@ -29,6 +29,7 @@ def render(content: Content) -> str:
         _search,
         deployment.network_section,
         deployment.deployment_section,
+        deployment.explaining_section,
         deployment.reproduction_section,
     )
     body = element(

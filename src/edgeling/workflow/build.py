@@ -12,6 +12,7 @@ from edgeling import targets
 from edgeling.codegen.interface import Interface
 from edgeling.codegen.program import Program
 from edgeling.errors import UnsupportedError
+from edgeling.explaining.proof import ExplanationProof
 from edgeling.formats.keras_file import load_keras
 from edgeling.formats.live_keras import from_keras, is_keras_model
 from edgeling.graph import Graph
@@ -27,8 +28,9 @@ from edgeling.workflow.deploy import PRECISIONS, PROOF_ROWS, Deployable, deploya
 from edgeling.workflow.deployed import DeployedGraph
 from edgeling.workflow.ends import with_golden, with_integer_ends
 from edgeling.workflow.estimators import behind, is_estimator, of_estimator
-from edgeling.workflow.explained import ExplanationProof, background_of, prove_explanation, with_explanation
+from edgeling.workflow.explained import background_of, prove_explanation, with_explanation
 from edgeling.workflow.folder import write_build
+from edgeling.workflow.kept import prove_kept, with_kept
 from edgeling.workflow.learning import Learning, LearningModel, LearningOptions, learning_model
 from edgeling.workflow.packaging import packed
 from edgeling.workflow.pipeline import Pipeline
@@ -335,6 +337,8 @@ def _verified(found: Found, deployed: Deployable, precision: str, chip: Target, 
     if shipped is None:
         deployed = deployed.for_target(chip)
         return Verification(**vars(deployed.prove(precision, chip)), precision=precision)
+    if isinstance(found, Pipeline):
+        deployed = with_kept(found, deployed, precision)
     return _verify_shipped(deployed, precision, chip, shipped)
 
 
@@ -368,12 +372,15 @@ def _verify_shipped(deployed: Deployable, precision: str, chip: Target, shipped:
     if not (edited and runs_here):
         deployed = with_shipped(deployed, precision, shipped)
     proof = deployed.prove(precision, chip)
-    return Verification(
+    found = Verification(
         **{**vars(proof), "matches": proof.matches and not edited},
         precision=precision,
         ran="generated" if edited and runs_here else "shipped",
         edited=edited,
     )
+    if deployed.explanation is None:
+        return found
+    return _explained(found, prove_kept(deployed, precision, chip), precision)
 
 
 def opened(source: Source) -> Found:

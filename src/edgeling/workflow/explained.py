@@ -6,7 +6,7 @@ Gradients are of the float32 network, which integers follow; Shapley values ask 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from edgeling.codegen.program import Program
 from edgeling.codegen.reasons import SUFFIX as REASONS_SUFFIX
 from edgeling.errors import UnsupportedError
 from edgeling.explaining.graphs import METHODS, ExplanationGraph, Method, explanation_graph
+from edgeling.explaining.proof import ExplanationProof
 from edgeling.explaining.scores import explained_graph
 from edgeling.graph import Graph, run_rows
 from edgeling.graph.cost import cost
@@ -37,47 +38,9 @@ _FEWEST_STEPS, _MOST_STEPS = 16, 256
 _KINK_STEPS = 4  # what of integrated gradients may lie the other way of a kink, in the largest attribution's share
 
 
-@dataclass(frozen=True)
-class ExplanationProof:
-    """What ``NAME_explain`` does and takes on a target; costs are None where nobody counts them.
-
-    Attributes:
-        method: "gradient", "integrated" or "shapley".
-        columns, background_rows, steps: how many columns, rows compared with, and turns of the loop (0: there is none).
-        reasons: how many columns ``NAME_reasons`` names.
-        base: the answers that attributions start from, one for each output.
-        flash_bytes: of the program with all of it; ``added_flash_bytes`` of these are for explaining.
-        ram_bytes: of the program with all of it; ``inference_ram_bytes`` without.
-        instructions: of one explanation, the worst of the rows.
-        stack_bytes: the deepest seen.
-        max_error: largest difference from what the graph means.
-        completeness: how far attributions are from adding up to the difference of the answers, at the most; None of
-            gradients, which do not.
-        matches: whether both are small enough.
-        rows: how many were explained.
-    """
-
-    method: Method
-    columns: int
-    background_rows: int
-    steps: int
-    reasons: int
-    base: tuple[float, ...]
-    flash_bytes: int | None
-    added_flash_bytes: int | None
-    ram_bytes: int | None
-    inference_ram_bytes: int | None
-    instructions: int | None
-    stack_bytes: int | None
-    max_error: float
-    completeness: float | None
-    matches: bool
-    rows: int
-
-
 def with_explanation(
     deployed: Deployable, precision: str, method: str, background: Array, reasons: int | None = None,
-    model_output: str = "probability",
+    model_output: str = "probability", steps: int = 0,
 ) -> Deployable:  # fmt: skip
     """The network with ``NAME_explain`` and, unless ``reasons`` is 0, ``NAME_reasons``.
 
@@ -85,6 +48,7 @@ def with_explanation(
         background: float32 [rows, columns] to compare with.
         model_output: what is explained, the answer or with ``"raw"`` the score before its sigmoid or softmax.
         reasons: how many columns are named; None: two, of one column one.
+        steps: of integrated gradients; 0: as many as leave little over on the rows at hand.
 
     Raises:
         UnsupportedError: a method or a network that cannot be explained so, or more reasons than columns.
@@ -98,7 +62,8 @@ def with_explanation(
     rows = _compared(background, chosen)
     if chosen == "integrated":
         answering = explained_graph(deployed.graphs[precision], model_output)
-        made = _of_enough_steps(graph, answering, rows, deployed.rows[0], deployed.name)
+        enough = steps or _enough_steps(graph, rows, deployed.rows[0], deployed.name)
+        made = explanation_graph(graph, chosen, rows, enough, answering=answering)
     else:
         made = explanation_graph(graph, chosen, rows)
     columns = graph.types[graph.inputs[0]].shape[1]
@@ -137,8 +102,8 @@ def _compared(background: Array, method: Method) -> Array:
     return rows[np.linspace(0, len(rows) - 1, MOST_BACKGROUND).astype(int)]
 
 
-def _of_enough_steps(graph: Graph, answering: Graph, background: Array, rows: Array, name: str) -> ExplanationGraph:
-    """Integrated gradients in as many steps as leave little over on these rows."""
+def _enough_steps(graph: Graph, background: Array, rows: Array, name: str) -> int:
+    """As many steps of integrated gradients as leave little over on these rows."""
     rows = rows[np.isfinite(rows).all(axis=1)][:32]
     answers = Predictor(graph, partial(compiled, graph, name))(rows)
     steps = _FEWEST_STEPS
@@ -149,7 +114,7 @@ def _of_enough_steps(graph: Graph, answering: Graph, background: Array, rows: Ar
         if _incomplete(rough, found, answers, of) <= LEFT_OVER * _size(answers):
             break
         steps *= 2
-    return explanation_graph(graph, "integrated", background, steps, answering=answering)
+    return steps
 
 
 def _description(made: ExplanationGraph, model_output: str) -> str:

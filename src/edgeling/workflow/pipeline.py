@@ -112,6 +112,7 @@ class Pipeline:
         model_config: the network's layers, as Keras writes them.
         details: what else the artifact tells (metrics, seed, command...).
         shipped: the C in the artifact it was read from: by precision, path to content.
+        explanations: of an artifact whose C explains itself, the graphs that do, by precision.
     """
 
     preparation: Preparation
@@ -120,6 +121,7 @@ class Pipeline:
     model_config: Mapping[str, Any] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     shipped: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
+    explanations: Mapping[str, Graph] = field(default_factory=dict)
 
     def _repr_html_(self) -> str:
         from edgeling.workflow.shown import pipeline_card

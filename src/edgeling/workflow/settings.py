@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from math import isfinite
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from edgeling import targets
 from edgeling.data import Task
@@ -32,6 +32,7 @@ RECIPE_CHOICES = (
 
 ClassWeight = Mapping[str, float] | None
 Threshold = float | str | None
+ExplainChoice = Literal["gradient", "integrated", "shapley"]
 PrecisionChoice = Literal["float32", "int8", "int16x8", "auto"]
 
 
@@ -79,6 +80,9 @@ class Settings:
             answered better by more than chance. Who names a recipe or hidden layers gets one unless told.
         refit: whether what is deployed learns once more, from all rows but those to test on.
         kernels: the target whose kernels the stored C calls, right anywhere; empty: those for anybody.
+        explain: the stored C gains ``NAME_explain``, which is proven on the targets too: "gradient", "integrated" or
+            "shapley" (up to 12 columns); None: it has none.
+        reasons: with ``explain``, how many columns ``NAME_reasons`` names; None: two; 0: there is no such function.
 
     Raises:
         UnsupportedError: a value of another kind, or out of range.
@@ -112,6 +116,8 @@ class Settings:
     teacher: Any = None
     kernels: str = ""
     seeds: int | Literal["auto"] = "auto"
+    explain: ExplainChoice | None = None
+    reasons: int | None = None
 
     def __post_init__(self) -> None:
         _one_of("task", self.task, (None, *TASKS))
@@ -150,6 +156,7 @@ class Settings:
         if not isinstance(self.compiler, str):
             raise UnsupportedError("compiler is a command", received=repr(self.compiler), remedy="'arm-none-eabi-gcc'")
         _require_target(self.kernels)
+        _require_explain(self.explain, self.reasons)
         self.division  # noqa: B018  (is checked by being asked for)
 
     @property
@@ -175,6 +182,14 @@ class Settings:
         test = values["test"]
         values["test"] = str(test) if isinstance(test, (str, Path)) else None if test is None else "a table"
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _require_explain(explain: str | None, reasons: int | None) -> None:
+    _one_of("explain", explain, (None, *get_args(ExplainChoice)))
+    if reasons is not None:
+        _whole("reasons", reasons, 0, 2**31 - 1)
+    if reasons is not None and explain is None:
+        raise UnsupportedError("reasons are of explanations", received=f"reasons={reasons}", remedy="explain='shapley'")
 
 
 def _one_of(name: str, value: Any, allowed: Sequence[Any]) -> None:

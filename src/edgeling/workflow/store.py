@@ -55,7 +55,7 @@ def save_trained(trained: Trained, folder: str | Path = "", command: str = "") -
     pipeline = trained.pipeline
     files = {"preparation.json": _json(pipeline.preparation.to_json()), "model.json": _json(pipeline.model_config)}
     for precision in pipeline.deployable.graphs:
-        files |= _graph_files(pipeline.deployable, precision)
+        files |= _graph_files(trained.deployable(precision), precision)
     command = command or command_of(trained)
     files["report.html"] = render(trained_content(trained, command)).encode()
     write_artifact(path, manifest(trained, command), files)
@@ -115,6 +115,8 @@ _OPTIONS = {
     "for": "targets",
     "compiler": "compiler",
     "kernels": "kernels",
+    "explain": "explain",
+    "reasons": "reasons",
     "seed": "seed",
 }
 
@@ -148,6 +150,7 @@ def manifest(trained: Trained, command: str) -> dict[str, Any]:
         "warnings": list(trained.notes),
         "findings": [finding.to_json() for finding in trained.findings],
         **results(trained),
+        **({"explain": trained.kept.to_json()} if trained.kept else {}),
         **({"search": trained.search.to_json()} if trained.search else {}),
     }
 
@@ -284,7 +287,9 @@ def _assemble(artifact: Artifact, preparation: Preparation, graphs: Mapping[str,
     chip = None if kernels is None else targets.get(kernels)
     deployable = Deployable(name, graphs, (synthetic_rows(preparation),), interface_for(preparation), chip)
     shipped = {p: shipped_sources(artifact, p) for p in graphs}
-    return Pipeline(preparation, deployable, precision, artifact.read_json("model.json"), details, shipped)
+    explanations = {p: _read_graph(artifact, p, _EXPLAINS) for p in graphs if f"{_EXPLAINS}{p}.json" in artifact.files}
+    model = artifact.read_json("model.json")
+    return Pipeline(preparation, deployable, precision, model, details, shipped, explanations)
 
 
 def _require_shape(graph: Graph, preparation: Preparation) -> None:
@@ -302,19 +307,29 @@ def _require_shape(graph: Graph, preparation: Preparation) -> None:
 
 
 def _graph_files(deployable: Deployable, precision: str) -> dict[str, bytes]:
-    description, arrays = to_json(deployable.graphs[precision])
-    files = {f"graph_{precision}.json": _json(description), f"weights_{precision}.npz": arrays_to_npz(arrays)}
+    files = _files_of(deployable.graphs[precision], precision)
+    if deployable.explanation:
+        files |= _files_of(deployable.explanation.graph, precision, _EXPLAINS)
     sources = deployable.program(precision).files_and_examples
     return files | {f"{sources_path(precision)}{path}": text.encode() for path, text in sources.items()}
 
 
-def _read_graph(artifact: Artifact, precision: str) -> Graph:
-    weights = artifact.read_arrays(f"weights_{precision}.npz")
+_ANSWERS, _EXPLAINS = "graph_", "explanation_"  # what the names of a graph's files begin with
+_WEIGHTS = {_ANSWERS: "weights_", _EXPLAINS: "explanation_weights_"}
+
+
+def _files_of(graph: Graph, precision: str, begin: str = _ANSWERS) -> dict[str, bytes]:
+    description, arrays = to_json(graph)
+    return {f"{begin}{precision}.json": _json(description), f"{_WEIGHTS[begin]}{precision}.npz": arrays_to_npz(arrays)}
+
+
+def _read_graph(artifact: Artifact, precision: str, begin: str = _ANSWERS) -> Graph:
+    weights = artifact.read_arrays(f"{_WEIGHTS[begin]}{precision}.npz")
     if bad := [name for name, array in weights.items() if not np.isfinite(array).all()]:
         raise ArtifactError(
             "weights are finite numbers", received=f"NaN or infinity in {bad[0]!r}", remedy="train again"
         )
-    return from_json(artifact.read_json(f"graph_{precision}.json"), weights)
+    return from_json(artifact.read_json(f"{begin}{precision}.json"), weights)
 
 
 def _json(value: Any) -> bytes:

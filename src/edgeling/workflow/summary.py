@@ -66,8 +66,9 @@ def trained_content(trained: Trained, command: str) -> Content:
         columns=trained.columns,
         network=_network(trained),
         deployments=tuple(_deployments(trained)),
-        reproduction=Reproduction(command, trained.settings.seed, __version__, _hashes(pipeline)),
+        reproduction=Reproduction(command, trained.settings.seed, __version__, _hashes(trained)),
         search=trained.search,
+        explained=trained.kept.proofs if trained.kept else {},
     )
 
 
@@ -311,6 +312,6 @@ def deployment(precision: str, target: str, proof: Proof, metrics: Mapping[str, 
     return Deployment(**proven, precision=precision, metrics=metrics, note=targets.get(target).description)
 
 
-def _hashes(pipeline: Pipeline) -> dict[str, str]:
-    sources = pipeline.deployable.program(pipeline.precision).files
+def _hashes(trained: Trained) -> dict[str, str]:
+    sources = trained.deployable(trained.pipeline.precision).program(trained.pipeline.precision).files
     return {path: hashlib.sha256(text.encode()).hexdigest() for path, text in sources.items() if path.endswith(".c")}

@@ -27,11 +27,12 @@ from edgeling.report.tuning import SearchSummary
 from edgeling.targets import get
 from edgeling.toolchain.prove import Proof
 from edgeling.workflow.answering import Answering, answering
-from edgeling.workflow.deploy import AUTO, PROOF_ROWS, deployable, identifier
+from edgeling.workflow.deploy import AUTO, PROOF_ROWS, Deployable, deployable, identifier
 from edgeling.workflow.diagnosing import run_findings
 from edgeling.workflow.division import Division, asked_roles, divided, judged
 from edgeling.workflow.findings import column_findings
 from edgeling.workflow.fitting import Fitted
+from edgeling.workflow.kept import KeptExplanation, keep, require_explainable
 from edgeling.workflow.learn import Learned, learn
 from edgeling.workflow.notebook_progress import usual_progress
 from edgeling.workflow.pipeline import Pipeline, interface_for, main_metric, whole_graph
@@ -41,7 +42,15 @@ from edgeling.workflow.provable import provable
 from edgeling.workflow.recipes import settled
 from edgeling.workflow.selection import Selection
 from edgeling.workflow.settings import AUTO as BY_COMPARISON
-from edgeling.workflow.settings import DEFAULT_TARGETS, LINEAR, ClassWeight, PrecisionChoice, Settings, Threshold
+from edgeling.workflow.settings import (
+    DEFAULT_TARGETS,
+    LINEAR,
+    ClassWeight,
+    ExplainChoice,
+    PrecisionChoice,
+    Settings,
+    Threshold,
+)
 from edgeling.workflow.typical import typical_rows
 
 LARGEST_INT8_LOSS = 0.01  # of any score of _COUNTS: what "auto" gives up for a smaller program
@@ -63,6 +72,7 @@ class Trained:
         uncorrected: of classes, what the network answered on those rows before anything was corrected.
         findings: what is wrong with the table or the training, the worst cause first.
         search: of which its settings came; None of plain training.
+        kept: how the C that is stored explains itself; None: it does not.
     """
 
     source: str
@@ -79,6 +89,7 @@ class Trained:
     uncorrected: Array | None = None
     findings: tuple[Finding, ...] = ()
     search: SearchSummary | None = None
+    kept: KeptExplanation | None = None
 
     def _repr_html_(self) -> str:
         from edgeling.workflow.shown import trained_card
@@ -115,9 +126,16 @@ class Trained:
     @cached_property
     def typical_rows(self) -> Array:
         """Averages of rows learned from, which explanations compare with."""
-        preparation = self.pipeline.preparation
-        learned = self.check.table.take(self.division.parts.train)
-        return typical_rows(preparation, preparation.transform(learned), preparation.encode_target(learned))
+        return _averages(self.pipeline.preparation, self.division)
+
+    def deployable(self, precision: str) -> Deployable:
+        """What is stored in one precision."""
+        return self.kept.deployables[precision] if self.kept else self.pipeline.deployable
+
+
+def _averages(preparation: Preparation, division: Division) -> Array:
+    learned = division.check.table.take(division.parts.train)
+    return typical_rows(preparation, preparation.transform(learned), preparation.encode_target(learned))
 
 
 def train(
@@ -131,6 +149,7 @@ def train(
     categorical: Sequence[str] | str = (), numeric: Sequence[str] | str = (), split: str = "random",
     test: Any = None, importance: bool = True, compiler: str = "", kernels: str = "", recipe: str = BY_COMPARISON,
     refit: bool = True, teacher: Any = None, seeds: int | Literal["auto"] = "auto",
+    explain: ExplainChoice | None = None, reasons: int | None = None,
     name: str = "", progress: Progress | None = None, keep_interrupted: bool = False,
     **reading: Unpack[ReadingOptions],
 ) -> Trained:  # fmt: skip
@@ -178,6 +197,7 @@ def _train(
     parts = division.parts
     prepared = [parts.train, parts.validation] if settings.refit else [parts.train]
     preparation = Preparation.fit(checked, np.concatenate(prepared), reading, others)
+    require_explainable(settings, preparation)
     division = judged(division, preparation)
     problem = Problem.of(checked, preparation, settings)
     learned = learn(problem, parts, progress, units=division.units, keep_interrupted=keep_interrupted)
@@ -197,6 +217,7 @@ def _train(
     places, unproven = provable(settings.targets)
     proofs = _prove(pipeline, places, settings.compiler, progress)
     pipeline = replace(pipeline, precision=_chosen(scores, proofs))
+    kept = keep(pipeline, _averages(preparation, division), settings, proofs, progress) if settings.explain else None
     importance = _importance(pipeline, *held_out, settings, progress) if settings.importance else None
     source = str(data) if is_file else "a table"
     notes = (*checked.warnings, *division.notes, *_notes(division, preparation, learned, behind), *unproven)
@@ -205,7 +226,7 @@ def _train(
     told = _uncorrected(inference_graph(fitted.network), preparation, held_out[0]) if pipeline.labels else None
     return Trained(
         source, settings, division, pipeline, learned, behind, scores, importance, proofs, held_out, notes, told,
-        run_findings(division, preparation, settings, learned.findings, behind),
+        run_findings(division, preparation, settings, learned.findings, behind), kept=kept,
     )  # fmt: skip
 
 
