@@ -29,10 +29,12 @@ class Configurable:
     Attributes:
         module: Keras's module, as its files name it.
         ignored: configuration keys that Keras writes and that change nothing here.
+        exported: Keras's public name, where its class has another.
         limits: the least and the most that some arguments may be.
     """
 
     module: ClassVar[str] = "keras"
+    exported: ClassVar[str] = ""
     ignored: ClassVar[frozenset[str]] = frozenset({"dtype"})
     limits: ClassVar[Limits] = {}
 
@@ -231,7 +233,7 @@ def serialize(value: Configurable) -> dict[str, Any]:
     kind = type(value)
     return {
         "module": value.module if is_ours(kind) else kind.__module__,
-        "class_name": kind.__name__,
+        "class_name": (is_ours(kind) and value.exported) or kind.__name__,
         "config": value.get_config(),
         "registered_name": None if is_ours(kind) else kind.__name__,
     }
@@ -272,7 +274,7 @@ def find(kind: str, table: Mapping[str, type[Kind]], identifier: Any) -> type[Ki
     """
     if isinstance(identifier, str) and identifier in table:
         return table[identifier]
-    names = sorted({c.__name__ for c in table.values()})
+    names = sorted({getattr(c, "exported", "") or c.__name__ for c in table.values()})
     raise UnsupportedError(f"the {kind} is not supported", received=repr(identifier), remedy=f"one of {names}")
 
 

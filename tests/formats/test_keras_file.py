@@ -17,6 +17,7 @@ from edgeling.errors import ArtifactError, UnsupportedError
 from edgeling.formats import archive
 from edgeling.formats.keras_file import load_keras, save_keras
 from edgeling.layers import Permute, RepeatVector
+from edgeling.layers.heads import ManyHeads
 from edgeling.layers.merging import Merging
 from edgeling.layers.noise import SpatialDropout
 from edgeling.layers.registry import TABLE
@@ -69,7 +70,7 @@ def test_the_shared_model_holds_every_layer_of_rows_of_one_dimension() -> None:
     others: tuple[type, ...] = (Ranked, Merging, Permute, RepeatVector, layers.InputLayer, layers.Masking)
     others += (NormalizedRows, layers.RMSNormalization, layers.UnitNormalization, layers.PReLU, layers.Embedding)
     others += (layers.CategoryEncoding, layers.Discretization, SpatialDropout, layers.AlphaDropout)
-    others += (layers.GaussianNoise, layers.GaussianDropout, layers.ActivityRegularization, layers.MultiHeadAttention)
+    others += (layers.GaussianNoise, layers.GaussianDropout, layers.ActivityRegularization, ManyHeads)
     others += (layers.RNN, layers.Bidirectional, layers.TimeDistributed)
     of_rows = {name for name, kind in TABLE.items() if not issubclass(kind, others)}
     assert {type(layer).__name__ for layer in varied().layers} == of_rows

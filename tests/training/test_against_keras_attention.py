@@ -40,8 +40,9 @@ def over(made: Any, *, row: tuple[int, ...] = (STEPS, FEATURES), masked: bool = 
     keras.utils.set_random_seed(3)
     x = L.Input(row)
     h = L.Masking(0.5)(x) if masked else x
-    parts = [L.Dense(n)(h) for n in (3, 4, 3)[:sides]]
-    several = isinstance(made, L.MultiHeadAttention)
+    shared = isinstance(made, L.GroupQueryAttention)
+    parts = [L.Dense(n)(h) for n in ((3, 3, 4) if shared else (3, 4, 3))[:sides]]
+    several = shared or isinstance(made, L.MultiHeadAttention)
     y = made(*parts) if several else made([parts[0], L.Dense(3)(h), *parts[2:]])
     return keras.Model(x, L.Dense(2)(L.Flatten()(y)))
 
@@ -76,17 +77,22 @@ MADE: dict[str, Callable[[], Any]] = {
         bias_regularizer="l1", bias_initializer="random_normal",
     ),
     "heads, seeing near steps": lambda: L.MultiHeadAttention(2, 3, sliding_window=2, use_gate=True),
+    "shared heads": lambda: L.GroupQueryAttention(2, 4, 2),
+    "shared heads, all": lambda: L.GroupQueryAttention(
+        2, 3, 1, dropout=1e-9, use_gate=True, sliding_window=2, kernel_regularizer="l2", bias_regularizer="l1",
+        bias_initializer="random_normal", kernel_constraint="max_norm",
+    ),
     "heads, no bias": lambda: L.MultiHeadAttention(1, 2, use_bias=False, output_shape=(2, 2)),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("name", [name for name in MADE if name != "shared heads"])  # which others below are of
 def test_a_layer_has_kerass_outputs_gradients_and_files(name: str, tmp_path: Path) -> None:
-    in_files = name in ("concat", "heads, all")
+    in_files = name in ("concat", "heads, all", "shared heads, all")
     require_same(over(MADE[name]()), data(STEPS, FEATURES), tmp_path if in_files else None)
 
 
-@pytest.mark.parametrize("name", ["dot", "heads"])
+@pytest.mark.parametrize("name", ["dot", "heads", "shared heads"])
 def test_the_key_may_be_another_than_the_value(name: str) -> None:
     require_same(over(MADE[name](), sides=3), data(STEPS, FEATURES))
 
@@ -100,7 +106,7 @@ def gappy() -> Any:
     return x
 
 
-@pytest.mark.parametrize("name", ["dot", "additive", "heads", "heads, all"])
+@pytest.mark.parametrize("name", ["dot", "additive", "heads", "heads, all", "shared heads, all"])
 def test_what_is_masked_has_no_weight(name: str) -> None:
     require_same(over(MADE[name](), masked=True), gappy())
 
@@ -121,7 +127,7 @@ def test_a_transformer_block_is_proven_on_a_chip() -> None:
     """Attention, sums, normalisation and dense layers; several training steps as Keras's."""
     keras.utils.set_random_seed(1)
     x = L.Input((6, 8))
-    h = L.LayerNormalization()(L.Add()([x, L.MultiHeadAttention(2, 4)(x, x)]))
+    h = L.LayerNormalization()(L.Add()([x, L.GroupQueryAttention(4, 2, 1)(x, x)]))
     h = L.LayerNormalization()(L.Add()([h, L.Dense(8)(L.Dense(12, activation="relu")(h))]))
     model = keras.Model(x, L.Dense(3, activation="softmax")(L.GlobalAveragePooling1D()(h)))
     ours = twin(model)
@@ -139,23 +145,21 @@ def test_a_transformer_block_is_proven_on_a_chip() -> None:
     assert proof.matches
 
 
-def told(several: bool) -> Any:
+def told(heads: Callable[[], Any] | None) -> Any:
     """A model whose attention is told more than its inputs, and gives more than one output."""
     keras.utils.set_random_seed(3)
     x, seen = L.Input((STEPS, FEATURES)), L.Input((STEPS, STEPS))
-    if several:
-        y, scores = L.MultiHeadAttention(2, 3)(
-            x, x, attention_mask=seen, use_causal_mask=True, return_attention_scores=True
-        )
+    if heads:
+        y, scores = heads()(x, x, attention_mask=seen, use_causal_mask=True, return_attention_scores=True)
     else:
         y, scores = L.Attention()([x, x], use_causal_mask=True, return_attention_scores=True)
         scores = L.Add()([scores, seen])
     return keras.Model([x, seen], [L.Dense(2)(L.Flatten()(y)), L.Flatten()(scores)])
 
 
-@pytest.mark.parametrize("several", [False, True])
-def test_what_a_call_is_told(several: bool, tmp_path: Path) -> None:
-    model = told(several)
+@pytest.mark.parametrize("name", ["dot", "heads", "shared heads"])
+def test_what_a_call_is_told(name: str, tmp_path: Path) -> None:
+    model = told(None if name == "dot" else MADE[name])
     ours = twin(model)
     seen = (data(STEPS, STEPS) > 0).astype(np.float32) + 0
     seen[:, :, 0] = 1
@@ -186,6 +190,10 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: layers.MultiHeadAttention(2, 3, flash_attention=True), "flash_attention"),
     (lambda: layers.MultiHeadAttention(2, 3, attention_axes=3)(X, X), "axis names axes"),
     (lambda: layers.MultiHeadAttention(2, 3)(X, X, layers.Input((5, 3))), "shapes that meet"),
+    (lambda: layers.GroupQueryAttention(2, 4, 3), "divide those of the query"),
+    (lambda: layers.GroupQueryAttention(2, 4, 2, flash_attention=True), "flash_attention"),
+    (lambda: layers.GroupQueryAttention(2, 4, 2)(X, layers.Input((4, 5))), "as many features"),
+    (lambda: layers.GroupQueryAttention(2, 4, 2)(X, X, layers.Input((5, 3))), "shapes that meet"),
     (lambda: layers.MultiHeadAttention(2, 3)(X), "a query and a value"),
 ]
 

@@ -118,10 +118,11 @@ def test_every_layer_takes_them(name: str) -> None:
     assert Sequential.from_config(ours.get_config()).get_config() == ours.get_config()
 
 
-def test_attention_penalises_what_each_projection_gives() -> None:
+@pytest.mark.parametrize("shared", [(), (1,)], ids=["", "and, shared, its own output too"])
+def test_attention_penalises_what_each_projection_gives(shared: tuple[int, ...]) -> None:
     keras.utils.set_random_seed(4)
-    x = L.Input((3, 2))
-    model = keras.Model(x, L.MultiHeadAttention(2, 2, use_gate=True, activity_regularizer="l2")(x, x))
+    x, kind = L.Input((3, 2)), L.GroupQueryAttention if shared else L.MultiHeadAttention
+    model = keras.Model(x, kind(2, 2, *shared, use_gate=True, activity_regularizer="l2")(x, x))
     ours = twin(model)
     ours.compile("sgd", "mse")
     y = X[::-1]

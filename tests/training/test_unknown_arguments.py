@@ -28,7 +28,7 @@ NEEDED: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("AlphaDropout", "GaussianDropout", "GaussianNoise"), (0.5,)),
     **dict.fromkeys(("SpatialDropout1D", "SpatialDropout2D"), (0.5,)),
     "CategoryEncoding": (3,), "Discretization": ([1.0],), "Dot": (1,), "Embedding": (3, 2),
-    "MultiHeadAttention": (2, 3),
+    "MultiHeadAttention": (2, 3), "GroupQueryAttention": (3, 4, 2), "GroupedQueryAttention": (3, 4, 2),
     **dict.fromkeys(("SimpleRNN", "LSTM", "GRU", "SimpleRNNCell", "LSTMCell", "GRUCell"), (3,)),
     "RNN": (layers.LSTMCell(3),), "StackedRNNCells": ([layers.LSTMCell(3)],),
     "Bidirectional": (layers.LSTM(3),), "TimeDistributed": (layers.Dense(3),),
@@ -73,7 +73,6 @@ FUNCTIONS = dict(taking_anything())
 def test_all_of_them_are_known() -> None:
     assert {name for name in FUNCTIONS if "." in name} <= ANYTHING | {
         "Attention.__call__",
-        "MultiHeadAttention.__call__",
         "LossFunction.__call__",
         "ActivationFunction.__call__",
         "ActivationFunction.told",

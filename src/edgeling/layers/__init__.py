@@ -47,7 +47,7 @@ from edgeling.layers.merging import (
     Multiply,
     Subtract,
 )
-from edgeling.layers.multi_head import MultiHeadAttention
+from edgeling.layers.multi_head import GroupQueryAttention, MultiHeadAttention
 from edgeling.layers.noise import (
     ActivityRegularization,
     AlphaDropout,
@@ -93,6 +93,7 @@ from edgeling.layers.wrappers import Bidirectional, TimeDistributed
 __all__ = [
     "AdditiveAttention",
     "Attention",
+    "GroupQueryAttention",
     "MultiHeadAttention",
     "Lambda",
     "Embedding",

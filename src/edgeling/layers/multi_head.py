@@ -1,33 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Attention with several heads."""
+"""Attention with several heads, each with a key and a value of its own or one that they share."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
-from math import prod
 from typing import Any
 
-import numpy as np
-
-from edgeling import constraints, initializers, regularizers
-from edgeling.checking import flag, whole
+from edgeling.checking import whole
 from edgeling.errors import UnsupportedError
-from edgeling.layers.attention import dropout_rate, dropped
-from edgeling.layers.axes import axes_of, axis_argument
-from edgeling.layers.base import Layer, Shape
-from edgeling.layers.core import as_matrix
-from edgeling.layers.symbolic import ArgumentPlace, Arguments, symbols_among
-from edgeling.layers.traced import present
+from edgeling.layers.base import Shape
+from edgeling.layers.heads import ManyHeads
 from edgeling.network.tracing import Tracer
-from edgeling.network.weights import Weight
-from edgeling.regularizers import Regularizer
-
-_FAR = -1e9  # what the scores that are masked become
-_PARTS = ("query", "key", "gate", "value", "output")  # in the order of Keras's weights
 
 
-class MultiHeadAttention(Layer):
+class MultiHeadAttention(ManyHeads):
     """Query, key and value projected for each head, attended to, put side by side and projected once more.
 
     Called ``layer(query, value, key=value)`` on rows [steps, features] (or [..., features], of whose axes
@@ -49,9 +35,6 @@ class MultiHeadAttention(Layer):
         "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "activity_regularizer",
         "kernel_constraint", "bias_constraint", "use_gate", "seed",
     )  # fmt: skip
-    refused = (*Layer.refused, "flash_attention")
-    supports_masking = False  # what it makes has the query's mask, which it says
-    takes_arguments = ("query", "value", "key", "attention_mask", "use_causal_mask", "return_attention_scores")
 
     def __init__(
         self,
@@ -74,225 +57,93 @@ class MultiHeadAttention(Layer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.num_heads, self.key_dim = whole("num_heads", num_heads), whole("key_dim", key_dim)
         self.value_dim = self.key_dim if value_dim is None else whole("value_dim", value_dim)
-        self.dropout, self.use_bias = dropout_rate(dropout), flag("use_bias", use_bias)
         several = [output_shape] if isinstance(output_shape, int) else output_shape or ()
-        self._made = tuple(whole("output_shape", n) for n in several)
-        self.attention_axes = None if attention_axes is None else axis_argument(attention_axes, "attention_axes")
-        self.sliding_window = None if sliding_window is None else whole("sliding_window", sliding_window)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
-        self.use_gate, self.seed = flag("use_gate", use_gate), None if seed is None else whole("seed", seed, 0)
-        self._of: dict[str, tuple[Weight, Weight | None]] = {}
-        self._rows: tuple[Shape, Shape, Shape] = ((), (), ())
-
-    def __call__(self, x: Any = None, *others: Any, training: bool = False, **named: Any) -> Any:
-        """The output for a query, a value and a key (the value, if it is not given): batches of rows, or symbolic.
-
-        Args:
-            x: the query; by name it is ``query``.
-            others, named: ``value``, ``key``; ``attention_mask``, [steps, steps] of a row, 1 where a step of the query
-                sees one of the value; ``use_causal_mask``: none sees a later one; ``return_attention_scores``: what
-                each step weighs for each too, [heads, steps, steps].
-
-        Raises:
-            UnsupportedError: inputs that do not meet.
-        """
-        query = named.pop("query", None) if x is None else x
-        named = {name: value for name, value in named.items() if value is not None}
-        if query is None or present() or symbols_among((query, others, named)):
-            return super().__call__(query, *others, training=training, **named)
-        return self._eager((query, *others), named, bool(training))
-
-    def output_rows_of(self, rows: Sequence[Shape], arguments: Arguments | None = None) -> tuple[Shape, ...]:
-        places, named = arguments or ((ArgumentPlace(0),), {})
-        given = {**dict(zip(("query", "value", "key"), places, strict=False)), **named}
-        found = {name: rows[one.index] for name, one in given.items() if isinstance(one, ArgumentPlace)}
-        if "value" not in found or len(places) > 3:
-            raise UnsupportedError(
-                f"layer {self.name!r} is called on a query and a value, and on a key if that is another",
-                received=", ".join(found), remedy="MultiHeadAttention(2, 16)(x, x)",
-            )  # fmt: skip
-        self._rows = found["query"], found["value"], found.get("key", found["value"])
-        output = self._merged(*self._rows)
-        over = self._over(len(output) + 1 if not self._made else len(found["query"]) + 1)
-        steps = tuple(prod(row[axis - 1] for axis in over) for row in self._rows[:2])
-        free = [n for axis, n in enumerate(found["query"][:-1], 1) if axis not in over]
-        return (output, (*free, self.num_heads, *steps)) if named.get("return_attention_scores") else (output,)
-
-    def prepare(self, shapes: Sequence[tuple[int | None, ...]]) -> None:
-        if not self.built:
-            self.make_for(self._rows)
-        self.input_row, self.output_row = self._rows[0], self._merged(*self._rows)
+        super().__init__(
+            (self.num_heads,) * 2, (self.key_dim, self.value_dim), tuple(whole("output_shape", n) for n in several),
+            attention_axes, dropout, use_bias, sliding_window, kernel_initializer, bias_initializer, kernel_regularizer,
+            bias_regularizer, activity_regularizer, kernel_constraint, bias_constraint, use_gate, seed, **kwargs,
+        )  # fmt: skip
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "output_shape": list(self._made) or None}
 
-    def _merged(self, query: Shape, value: Shape, key: Shape) -> Shape:
-        """The shape of an output row."""
-        over = self._over(len(query) + 1)
-        free = [axis - 1 for axis in range(1, len(query)) if axis not in over]
-        alike = len(query) == len(value) and all(query[axis] == value[axis] for axis in free)
-        if not alike or value[:-1] != key[:-1] or len(query) < 2:
-            raise UnsupportedError(
-                f"query, value and key of layer {self.name!r} have shapes that meet",
-                received=f"{query}, {value} and {key}", remedy="as many steps of the key as of the value",
-            )  # fmt: skip
-        return (*query[:-1], *(self._made or query[-1:]))
-
-    def _over(self, rank: int) -> tuple[int, ...]:
-        """The axes that are attended over, of values with so many, the batch's and the features' among them."""
-        if self.attention_axes is None:
-            return tuple(range(1, rank - 1))
-        return axes_of(self.name, [n - 1 if n < 0 else n for n in np.ravel(self.attention_axes).tolist()], rank)
-
-    def _shapes(self, rows: Sequence[Shape]) -> dict[str, tuple[Shape, Shape]]:
-        """Of each projection the shapes of its kernel and its bias."""
-        (*_, asked), (*_, valued), (*_, keyed) = rows
-        query, value = (self.num_heads, self.key_dim), (self.num_heads, self.value_dim)
-        made = self._made or (asked,)
-        shapes = {
-            "query": ((asked, *query), query), "key": ((keyed, *query), query), "gate": ((asked, *value), value),
-            "value": ((valued, *value), value), "output": ((*value, *made), made),
-        }  # fmt: skip
-        return {part: shapes[part] for part in _PARTS if part != "gate" or self.use_gate}
-
-    def weight_shapes(self, row: Shape) -> list[Shape]:
-        return [shape for pair in self._shapes(self._rows).values() for shape in pair[: 1 + self.use_bias]]
-
-    @property
-    def parts_in_files(self) -> tuple[tuple[str, int], ...]:
-        parts = (part for part in _PARTS if part != "gate" or self.use_gate)
-        return tuple((f"{'_' * (part == 'gate')}{part}_dense", 1 + self.use_bias) for part in parts)
-
-    def build(self, input_shape: Any, *others: Any) -> None:
-        if others:
-            raise UnsupportedError(
-                "weights of attention are made where it is called", received=f"build with {1 + len(others)} shapes",
-                remedy="layer(query, value)",
-            )  # fmt: skip
-        super().build(input_shape)
-
-    def make_for(self, rows: Sequence[Shape]) -> None:
-        """Add the weights, for a query, a value and a key of these rows."""
-        for part, (kernel, bias) in self._shapes(rows).items():
-            held = self.keep(f"{part}_kernel", self.kernel_initializer(kernel), constraint=self.kernel_constraint)
-            offset = (
-                self.keep(f"{part}_bias", self.bias_initializer(bias), constraint=self.bias_constraint)
-                if self.use_bias
-                else None
-            )
-            self._of[part] = held, offset
-
-    def _regularized(self) -> list[tuple[Weight, Regularizer]]:
-        kinds = {"kernel": self.kernel_regularizer, "bias": self.bias_regularizer}
-        found = [(weight, kinds[weight.name.rpartition("_")[2]]) for weight in self.trainable_weights]
-        return [(weight, regularizer) for weight, regularizer in found if regularizer]
-
-    def trace(
-        self, tracer: Tracer, query: str, value: str, key: str = "", *, attention_mask: str = "",
-        use_causal_mask: bool = False, return_attention_scores: bool = False,
-    ) -> Any:  # fmt: skip
-        self.penalize(tracer)
-        b, key = tracer.builder, key or value
-        shape, over = b.type_of(query).shape, self._over(len(b.type_of(query).shape))
-        asked = b.add("multiply", self._projected(tracer, "query", query), tracer.number(self.key_dim**-0.5, "scale"))
-        keys, values = (self._projected(tracer, part, x) for part, x in (("key", key), ("value", value)))
-        asked, keys, values = (self._apart(tracer, x, over) for x in (asked, keys, values))
-        scores = b.add("matmul", asked, keys, transpose_b=True)
-        mask = self._mask(tracer, scores, (query, value, key), attention_mask, use_causal_mask)
-        is_plain = len(shape) == 3 and not self.dropout and not return_attention_scores
-        weights = self._softmax(tracer, scores, mask, is_plain)
-        y = b.add("matmul", dropped(tracer, weights, self.dropout, self.seed), values)
-        y = self._answer(tracer, query, self._together(tracer, y, shape, over))
-        return [y, weights] if return_attention_scores else y
-
-    def _answer(self, tracer: Tracer, query: str, y: str) -> str:
-        """What the heads make of the query, [rows, ..., heads, features], as one output."""
-        b, shape = tracer.builder, tracer.builder.type_of(query).shape
-        if self.use_gate:
-            gate = b.add("activation", self._projected(tracer, "gate", query), function="sigmoid")
-            self._penalize_part(tracer, gate)
-            y = b.add("multiply", y, gate)
-        y = b.add("reshape", y, shape=(prod(shape[:-1]), self.num_heads * self.value_dim))
-        y = self._product(tracer, "output", y)
-        y = b.add("reshape", y, shape=(*shape[:-1], *(self._made or shape[-1:])))
-        self._penalize_part(tracer, y)
-        return tracer.masked(y, tracer.mask_of(query))
-
-    def _projected(self, tracer: Tracer, part: str, x: str) -> str:
-        """[rows, ..., features] to [rows, ..., heads, features of a head]."""
-        y = self._product(tracer, part, as_matrix(tracer.builder, x))
-        kernel, _ = self._of[part]
-        y = tracer.builder.add("reshape", y, shape=(*tracer.builder.type_of(x).shape[:-1], *kernel.shape[1:]))
-        if part != "gate":  # whose sigmoid is penalised
-            self._penalize_part(tracer, y)
-        return y
-
-    def _penalize_part(self, tracer: Tracer, y: str) -> None:
-        super().penalize_outputs(tracer, [y])
-
     def penalize_outputs(self, tracer: Tracer, outputs: Sequence[str]) -> None:
         """Nothing more: as in Keras what is penalised is what each projection gives."""
 
-    def _product(self, tracer: Tracer, part: str, matrix: str) -> str:
-        b, (kernel, bias) = tracer.builder, self._of[part]
-        inputs = b.type_of(matrix).shape[1]
-        flat = b.add("reshape", tracer.value(kernel), shape=(inputs, kernel.value.size // inputs))
-        outputs = b.type_of(flat).shape[1]
-        if bias is None:
-            return b.add("matmul", matrix, flat)
-        return b.add("dense", matrix, flat, b.add("reshape", tracer.value(bias), shape=(outputs,)))
 
-    def _apart(self, tracer: Tracer, x: str, over: tuple[int, ...]) -> str:
-        """[rows, ..., heads, features] to [rows, free axes, heads, steps, features]: a matrix for each head."""
-        b, shape = tracer.builder, tracer.builder.type_of(x).shape
-        rank = len(shape) - 2
-        order = (*(n for n in range(rank) if n not in over), rank, *over, rank + 1)
-        y = b.add("transpose", x, permutation=order)
-        free = [shape[n] for n in range(1, rank) if n not in over]
-        return b.add("reshape", y, shape=(shape[0], *free, shape[-2], prod(shape[n] for n in over), shape[-1]))
+class GroupedQueryAttention(ManyHeads):
+    """As :class:`MultiHeadAttention`, but several heads of the query share one key and one value.
 
-    def _together(self, tracer: Tracer, y: str, shape: Shape, over: tuple[int, ...]) -> str:
-        """The inverse of :meth:`_apart`, for values that had that shape before."""
-        b, rank = tracer.builder, len(shape) - 1
-        order = (*(n for n in range(rank) if n not in over), rank, *over, rank + 1)
-        full = (*shape[:-1], self.num_heads, self.value_dim)
-        y = b.add("reshape", y, shape=tuple(full[n] for n in order))
-        return b.add("transpose", y, permutation=tuple(order.index(n) for n in range(rank + 2)))
+    Called ``layer(query, value, key=value)`` on rows [steps, features]; Keras's name is ``GroupQueryAttention``.
+    Of one head for keys and values it is multi-query attention. Ainslie et al., EMNLP 2023.
 
-    def _softmax(self, tracer: Tracer, scores: str, mask: str, is_plain: bool) -> str:
-        """What each step weighs for each. Where all are masked Keras gives all the same weight, or (with dropout, or
-        several axes of steps) none."""
-        b = tracer.builder
-        if not mask:
-            return b.add("softmax", scores)
-        weights = b.add("softmax", b.add("select", mask, scores, tracer.number(_FAR, "far")))
-        return weights if is_plain else b.add("select", mask, weights, tracer.number(0.0))
+    Args:
+        head_dim: features of each head.
+        num_query_heads: how many heads the query has.
+        num_key_value_heads: how many the key and the value have, a divisor of it.
+        dropout: the share of weights left out while training.
+        sliding_window: how far from it, less one, the steps are that a step sees.
+        use_gate: each head's answer times a sigmoid of the query.
 
-    def _mask(self, tracer: Tracer, scores: str, given: Sequence[str], told: Any, is_causal: bool) -> str:
-        """Which scores [rows, heads, steps, steps] count, of a shape that broadcasts with them; "" for all."""
-        b, (n, *heads, t, s) = tracer.builder, tracer.builder.type_of(scores).shape
-        of_query, of_value, of_key = (tracer.mask_of(x) for x in given)
-        seen = np.tri(t, s) if is_causal else np.ones((t, s))
-        if self.sliding_window is not None:
-            seen *= np.abs(np.arange(t)[:, None] - np.arange(s)) < self.sliding_window
-        found = [b.add("reshape", of_query, shape=(n, 1, t, 1))] if of_query else []
-        found += [b.add("reshape", one, shape=(n, 1, 1, s)) for one in dict.fromkeys((of_value, of_key)) if one]
-        if told:
-            shape = b.type_of(told).shape
-            found.append(b.add("reshape", told, shape=(shape[0], *(shape[1:-2] or (1,)), *shape[-2:])))
-        if not seen.all():
-            found.append(b.constant(seen.reshape(1, 1, t, s), "steps_seen"))
-        if found and (len(heads) != 1 or len(b.type_of(given[0]).shape) != 3):
+    Raises:
+        UnsupportedError: heads that cannot be shared; at a call, a query and a value of other features.
+    """
+
+    exported = "GroupQueryAttention"
+    arguments = (
+        "head_dim", "num_query_heads", "num_key_value_heads", "dropout", "use_bias", "sliding_window",
+        "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "activity_regularizer",
+        "kernel_constraint", "bias_constraint", "use_gate", "seed",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        head_dim: int,
+        num_query_heads: int,
+        num_key_value_heads: int,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        sliding_window: int | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        use_gate: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.head_dim = whole("head_dim", head_dim)
+        self.num_query_heads = whole("num_query_heads", num_query_heads)
+        self.num_key_value_heads = whole("num_key_value_heads", num_key_value_heads)
+        if self.num_query_heads % self.num_key_value_heads:
             raise UnsupportedError(
-                "masks are of rows of shape (steps, features)", received=f"layer {self.name!r} on rows of more axes",
-                remedy="attend without them",
+                "heads of keys and values divide those of the query",
+                received=f"num_query_heads={num_query_heads}, num_key_value_heads={num_key_value_heads}",
+                remedy="num_key_value_heads=1",
+            )
+        super().__init__(
+            (self.num_query_heads, self.num_key_value_heads), (self.head_dim,) * 2, (), None, dropout, use_bias,
+            sliding_window, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
+            activity_regularizer, kernel_constraint, bias_constraint, use_gate, seed, **kwargs,
+        )  # fmt: skip
+
+    @property
+    def parts_in_files(self) -> tuple[tuple[str, int], ...]:
+        return tuple((f"_{part.lstrip('_')}", count) for part, count in super().parts_in_files)
+
+    def merged(self, query: Shape, value: Shape, key: Shape) -> Shape:
+        output = super().merged(query, value, key)
+        if len(query) != 2 or query[-1] != value[-1]:
+            raise UnsupportedError(
+                f"query and value of layer {self.name!r} are steps of as many features",
+                received=f"{query} and {value}", remedy="a Dense layer before one of them",
             )  # fmt: skip
-        return reduce(lambda one, other: b.add("multiply", one, other), found) if found else ""
+        return output
+
+
+GroupQueryAttention = GroupedQueryAttention

@@ -51,7 +51,7 @@ from edgeling.layers.merging import (
     Multiply,
     Subtract,
 )
-from edgeling.layers.multi_head import MultiHeadAttention
+from edgeling.layers.multi_head import GroupQueryAttention, MultiHeadAttention
 from edgeling.layers.noise import (
     ActivityRegularization,
     AlphaDropout,
@@ -102,12 +102,12 @@ _CLASSES: tuple[type[Layer], ...] = (
     RandomFlip, RandomRotation, RandomTranslation, RandomZoom,
     Bidirectional, GRU, LSTM, RNN, SimpleRNN, TimeDistributed,
     Add, Average, Concatenate, Dot, Masking, Maximum, Minimum, Multiply, Subtract,
-    AdditiveAttention, Attention, MultiHeadAttention,
+    AdditiveAttention, Attention, GroupQueryAttention, MultiHeadAttention,
     ActivityRegularization, AlphaDropout, CategoryEncoding, Discretization, Embedding, GaussianDropout, GaussianNoise,
     GroupNormalization, LayerNormalization, PReLU, RMSNormalization, SpatialDropout1D, SpatialDropout2D,
     UnitNormalization,
 )  # fmt: skip
-TABLE: dict[str, type[Layer]] = {c.__name__: c for c in _CLASSES}
+TABLE: dict[str, type[Layer]] = {name: c for c in _CLASSES for name in (c.__name__, c.exported) if name}
 
 
 def get(description: Any) -> Layer:
