@@ -102,6 +102,10 @@ class Loss(Configurable):
         """
         return self.trace(tracer.builder, y_true, y_pred)
 
+    def of_steps(self, tracer: Tracer, y_true: str, y_pred: str) -> str:
+        """As :meth:`trace`, of the steps of rows one below another."""
+        return self.trace(tracer.builder, y_true, y_pred)
+
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
         """The loss of a batch of rows, [n, k] each: one number, or with ``reduction=None`` one a row."""
         if present() is not None:
@@ -148,6 +152,10 @@ class Loss(Configurable):
         if self.signed and np.isin(truth, (0, 1)).all():
             truth = 2 * truth - 1
         return LOSSES[self.function].value(truth, prediction, Options(**self.options))
+
+    def steps(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+        """The loss of each step, [n, steps], of rows [steps, outputs]."""
+        return self.rows(y_true, y_pred)
 
 
 def _traced_rows(loss: Loss, y_true: Any, y_pred: Any) -> Any:

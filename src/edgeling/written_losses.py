@@ -108,6 +108,29 @@ class WrittenLoss(Loss):
                 return tracer.builder.add("multiply", each.name, tracer.share(each.name))
             return each.name
 
+    def of_steps(self, tracer: Tracer, y_true: str, y_pred: str) -> str:
+        result = self._called(tracer, y_true, y_pred)
+        rows, *steps = tracer.builder.type_of(y_pred).shape[:-1]
+        if result.per_row:
+            self._require_steps(result.lengths, (rows, *steps))
+            return result.name
+        with tracing(tracer):  # one number of all, which Keras multiplies by every step's weight
+            return spread(reshaped(result, (1,)), (rows * prod(steps),), True).name
+
+    def steps(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+        values = self._values(y_true, y_pred)
+        if values.size > 1:
+            self._require_steps(values.shape, np.shape(y_pred)[:-1])
+        return values if values.size > 1 else values.reshape(())
+
+    def _require_steps(self, shape: Shape, wanted: Shape) -> None:
+        if shape != wanted:
+            raise UnsupportedError(
+                f"where steps are masked the loss {self.name!r} gives a value for each step, or one number",
+                received=f"shape {shape} of rows and steps {wanted}",
+                remedy="edgeling.ops.mean(edgeling.ops.square(y_true - y_pred), axis=-1)",
+            )  # fmt: skip
+
     def _of_each(self, tracer: Tracer, result: TracedValue) -> TracedValue:
         """One value a row, of which the reduction makes what it would make of all of them."""
         axes = range(1, len(result.lengths))
@@ -121,13 +144,17 @@ class WrittenLoss(Loss):
 
     def rows(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
         """The loss of each row [n], or the one number of all of them; the function runs on arrays."""
-        truth, prediction = np.asarray(y_true, np.float32), np.asarray(y_pred, np.float32)
-        truth = truth.reshape(len(prediction), *self._seen_row())
-        values = np.asarray(self._call(truth, prediction), np.float32)
+        values = self._values(y_true, y_pred)
         if values.ndim < 2:
             return values
         of_all = np.sum if self.reduction in ("sum", "mean_with_sample_weight") else np.mean
         return np.asarray(of_all(values, axis=tuple(range(1, values.ndim))))
+
+    def _values(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+        """What the function gives for arrays."""
+        truth, prediction = np.asarray(y_true, np.float32), np.asarray(y_pred, np.float32)
+        truth = truth.reshape(len(prediction), *self._seen_row())
+        return np.asarray(self._call(truth, prediction), np.float32)
 
 
 def reshape_in(tracer: Tracer, value: TracedValue, lengths: Shape) -> TracedValue:

@@ -383,11 +383,11 @@ def require_same_answers(ours: Any, theirs: Any, x: Any) -> None:
             allowed[place].require(given[place], f"{name}, output {place}")
 
 
-def require_same_evaluation(ours: Any, theirs: Any, *data: Any) -> None:
+def require_same_evaluation(ours: Any, theirs: Any, *data: Any, **how: Any) -> None:
     """Two models report the same loss and metrics, up to rounding."""
 
     def evaluated(model: Any) -> dict[str, Any]:
-        return model.evaluate(*data, verbose=0, return_dict=True)
+        return model.evaluate(*data, **how, verbose=0, return_dict=True)
 
     allowed = training_bounds(ours, lambda twin: [*evaluated(twin).values()])
     mine, other = evaluated(ours), evaluated(theirs)

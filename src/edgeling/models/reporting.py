@@ -20,6 +20,7 @@ from edgeling.graph.types import Array
 from edgeling.metrics.rows import LossMetric
 from edgeling.training.engine import Kept
 from edgeling.training.graphs import Objective
+from edgeling.training.masked import step_weights
 
 Logs = dict[str, Any]
 _MEANS = ("sum_over_batch_size", "mean")
@@ -49,6 +50,7 @@ class Report:
         width: columns of the model's output.
         has_weights: whether rows have weights.
         flat: whether targets were given as [rows].
+        is_masked: some steps of the output do not count: the loss is then one of batches, metrics take in predictions.
 
     Raises:
         UnsupportedError: a metric that needs targets of another form than the loss's; a loss without a reduction.
@@ -62,18 +64,25 @@ class Report:
         width: int,
         has_weights: bool,
         flat: bool = False,
+        is_masked: bool = False,
     ) -> None:
         if loss.reduction in ("none", None):
             raise UnsupportedError(
                 "training makes one number small", received=f"reduction={loss.reduction!r}", remedy="reduction='sum'"
             )
-        self.loss = loss
+        self.loss, self._is_masked = loss, is_masked
+        self.is_of_batches = loss.reduction not in _MEANS or loss.mixes_rows or is_masked  # no mean over rows
         parts = [[metrics.get(m, width, loss.sparse) for m in part] for part in (plain, weighted)]
         metrics_of = [(metric, by_weight) for by_weight, part in enumerate(parts) for metric in part]
         self.reported = []
         for name, (metric, by_weight) in zip(unique_names(*parts), metrics_of, strict=True):
             _require_form(metric, loss, width)
-            native = _is_native(metric) and not (by_weight and has_weights) and not (flat and _pairs(metric))
+            native = (
+                _is_native(metric)
+                and not is_masked
+                and not (by_weight and has_weights)
+                and not (flat and _pairs(metric))
+            )
             self.reported.append(Reported(name, metric, bool(by_weight), native))
         self._native = [r.metric for r in self.reported if r.native]
         self._streaming = [r for r in self.reported if not r.native]
@@ -87,7 +96,7 @@ class Report:
         """What the compiled code computes, for targets like these."""
         signed = self.loss.signed or any(m.signed for m in self._native)
         binary = signed and bool(np.isin(y, (-1, 0, 1)).all()) and not (np.isin(0, y) and np.isin(-1, y))
-        keeps = self.streams or self.loss.reduction not in _MEANS or self.loss.mixes_rows
+        keeps = self.streams or self.is_of_batches
         return Objective(self.loss, tuple(self._native), y.shape[1], binary, keeps)  # type: ignore[arg-type]
 
     def begin(self) -> None:
@@ -103,8 +112,10 @@ class Report:
             for start in range(0, len(kept.y), size):
                 batch = kept[start : start + size]
                 truth = batch.y[:, 0] if kept.flat and each.metric.as_given else batch.y
-                weights = () if not each.weighted or batch.sample_weight is None else (batch.sample_weight,)
-                each.metric.update_state(truth, batch.predictions, *weights)
+                weights = batch.sample_weight if each.weighted else None
+                if batch.mask is not None and isinstance(each.metric, metrics.Mean):  # as in Keras; others see all
+                    weights = step_weights(batch.mask, weights, "sum")
+                each.metric.update_state(truth, batch.predictions, *(() if weights is None else (weights,)))
 
     def __call__(self, means: Sequence[float]) -> Logs:
         """Everything by name, the loss first."""
@@ -125,22 +136,30 @@ class Report:
         self.begin()
         self.add(kept, batch_size)
         logs = self(means)
-        if self.loss.reduction not in _MEANS or self.loss.mixes_rows:
+        if self.is_of_batches:
             assert kept
             logs["loss"] = self.batched(means[0], kept, batch_size)
         return logs
 
     def batched(self, mean: float, kept: Kept, batch_size: int) -> float:
         """The mean over batches, each weighing as many rows as it has, of their reduced losses; and the penalties."""
-        count, total, penalties = len(kept.y), 0.0, mean  # what mixes rows was left out of the mean
-        if not self.loss.mixes_rows:
+        count, total, penalties = len(kept.y), 0.0, mean  # what mixes rows or is masked was left out of the mean
+        if not self.loss.mixes_rows and not self._is_masked:
             rows = self.loss.rows(kept.y, kept.predictions)
             penalties -= float(losses.reduced(rows, kept.sample_weight, "sum_over_batch_size"))
         for start in range(0, count, batch_size):
             part = kept[start : start + batch_size]
-            rows = self.loss.rows(part.y, part.predictions)
-            total += float(losses.reduced(rows, part.sample_weight, self.loss.reduction)) * len(part.y)
+            total += self._of_batch(part) * len(part.y)
         return total / count + penalties
+
+    def _of_batch(self, batch: Kept) -> float:
+        """The reduced loss of one batch."""
+        if batch.mask is None:
+            rows, weights = self.loss.rows(batch.y, batch.predictions), batch.sample_weight
+        else:
+            rows = self.loss.steps(batch.y, batch.predictions)
+            weights = step_weights(batch.mask, batch.sample_weight, self.loss.reduction)
+        return float(losses.reduced(rows, weights, self.loss.reduction))
 
 
 def metric_directions(plain: Iterable[Any], weighted: Iterable[Any]) -> dict[str, str | None]:

@@ -16,14 +16,13 @@ from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.models.arguments import leaves
 from edgeling.models.linking import Structure, in_order
+from edgeling.models.masking import masked_outputs, require_steps
 from edgeling.models.reporting import Logs, Report, Reported
 from edgeling.network.arrays import Rows, numbers, parts_of
 from edgeling.training import arrays
 from edgeling.training.engine import Kept, TrainingData
 from edgeling.training.graphs import Objective, OutputObjective
 from edgeling.written_losses import WrittenLoss
-
-_MEANS = ("sum_over_batch_size", "mean")
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,7 @@ class OutputPart:
         row: the shape of one row of it.
         loss: None where nothing is asked of it.
         weight: of its loss in the sum.
+        is_masked: some of its steps do not count.
     """
 
     label: str
@@ -43,6 +43,7 @@ class OutputPart:
     weight: float = 1.0
     metrics: tuple[Any, ...] = ()
     weighted_metrics: tuple[Any, ...] = ()
+    is_masked: bool = False
 
     @property
     def target_width(self) -> int:
@@ -71,13 +72,16 @@ def compiled_parts(model: Any, y: Any = None) -> list[OutputPart]:
     weights = _each("loss_weights", model.loss_weights, model, default=1.0)
     plain = _each("metrics", model.metrics_told[0], model, lists=True)
     weighted = _each("weighted_metrics", model.metrics_told[1], model, lists=True)
-    parts = []
-    for label, row, loss, weight, some, others in zip(labels, rows, told, weights, plain, weighted, strict=True):
+    parts, masks = [], masked_outputs(model)
+    columns = zip(labels, rows, told, weights, plain, weighted, masks, strict=True)
+    for label, row, loss, weight, some, others, has_mask in columns:
         found = None if loss is None else losses.get(loss, row[-1])
         if isinstance(found, WrittenLoss):
             found = found.for_rows(row, row)
-        share = 1.0 if weight is None else float(weight)
-        parts.append(OutputPart(label, row, found, share, tuple(leaves(some)), tuple(leaves(others))))
+        share, masked = 1.0 if weight is None else float(weight), has_mask and found is not None
+        if masked:
+            require_steps(label, row)
+        parts.append(OutputPart(label, row, found, share, tuple(leaves(some)), tuple(leaves(others)), masked))
     return parts
 
 
@@ -194,10 +198,11 @@ class SeveralReport:
         apart, has_weights = any(d.weighed_apart for d in data), any(d.sample_weight is not None for d in data)
         self._parts, self._apart = list(parts), apart
         flats = [any(d.flat[i] if isinstance(d.flat, tuple) else d.flat for d in data) for i in range(len(parts))]
+        weighted = has_weights or apart
         self._reports = [
-            Report(part.loss, part.metrics, part.weighted_metrics, part.row[-1], has_weights or apart, flat)
-            if part.loss is not None else None
-            for part, flat in zip(parts, flats, strict=True)
+            Report(each.loss, each.metrics, each.weighted_metrics, each.row[-1], weighted, flat, each.is_masked)
+            if each.loss is not None else None
+            for each, flat in zip(parts, flats, strict=True)
         ]  # fmt: skip
         self._flats = flats
         found = [report for report in self._reports if report is not None]
@@ -259,8 +264,10 @@ class SeveralReport:
             made = kept.predictions[:, at : at + prod(part.row)].reshape(len(kept.y), *part.row)
             weights = kept.y[:, column + place] if self._apart else kept.sample_weight
             start, at = start + part.target_width, at + prod(part.row)
+            mask = kept.predictions[:, at : at + part.row[0]] if part.is_masked else None
+            at += part.row[0] if part.is_masked else 0
             if report is not None:
-                found.append(Kept(y, made, weights, self._flats[place]))
+                found.append(Kept(y, made, weights, self._flats[place], mask))
         return found
 
     def __call__(self, means: Sequence[float]) -> Logs:
@@ -297,7 +304,7 @@ class SeveralReport:
         self.add(kept, batch_size)
         logs, found = self(means), list(self._told())
         for (part, report), place in zip(found, range(len(found)), strict=True):
-            if report.loss.reduction in _MEANS and not report.loss.mixes_rows:
+            if not report.is_of_batches:
                 continue
             before = self._split_means(means)[place][0]
             after = report.batched(before, self._split(kept)[place], batch_size)

@@ -72,17 +72,20 @@ class Kept:
         predictions: float32 [rows, outputs].
         sample_weight: [rows], or None.
         flat: as in :class:`TrainingData`.
+        mask: which steps of an output count, [rows, steps], or None.
     """
 
     y: Array
     predictions: Array
     sample_weight: Array | None = None
     flat: bool | tuple[bool, ...] = False
+    mask: Array | None = None
 
     def __getitem__(self, rows: slice) -> Kept:
         """Some of the rows."""
-        weights = None if self.sample_weight is None else self.sample_weight[rows]
-        return replace(self, y=self.y[rows], predictions=self.predictions[rows], sample_weight=weights)
+        y, predictions = self.y[rows], self.predictions[rows]
+        weights, mask = (None if some is None else some[rows] for some in (self.sample_weight, self.mask))
+        return replace(self, y=y, predictions=predictions, sample_weight=weights, mask=mask)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from edgeling.graph.types import LARGEST_FLOAT32
 from edgeling.network.network import Network
 from edgeling.network.tracing import Tracer
 from edgeling.passes import differentiate, rectify_normalized, through_logits
+from edgeling.training.masked import masked_loss, no_loss
 
 LEARNING_RATE = "learning_rate"
 SHARE = "share"
@@ -51,6 +52,9 @@ class TraceableLoss(TraceableRows, Protocol):
     def traced(self, tracer: Tracer, y_true: str, y_pred: str, weighted: bool) -> str:
         """Append the nodes; give the name of the value of each row, [rows]."""
 
+    def of_steps(self, tracer: Tracer, y_true: str, y_pred: str) -> str:
+        """The same, but a value of each step of each row, where rows are [steps, outputs]."""
+
     @property
     def reduction(self) -> str | None:
         """How the values of a batch become one; see :class:`edgeling.losses.Loss`."""
@@ -79,7 +83,8 @@ class Objective:
         binary_labels: all labels are 0 or 1, or all -1 or 1; signed losses and metrics see -1 and 1.
         keeps_predictions: the graphs give their predictions, [rows, outputs], as their last output.
         outputs: of a model of several inputs or outputs what each of these is to be; then loss and metrics here say
-            nothing, x and y hold all columns side by side, and each loss is an output after their sum.
+            nothing, x and y hold all columns side by side, and each loss is an output after their sum. One that is
+            masked has no metrics here, no loss in an evaluation, and its mask [rows, steps] is kept beside it.
     """
 
     loss: TraceableLoss
@@ -229,8 +234,16 @@ def _several(
     if not objective.keeps_predictions:
         return [total, *logs]
     batch = builder.type_of(y).shape[0]
-    flat = [builder.add("reshape", each, shape=(batch, builder.type_of(each).size // batch)) for each in predictions]
+    outputs = zip(objective.outputs, predictions, strict=True)
+    kept = [each for output, made in outputs for each in _kept(tracer, output, made)]
+    flat = [builder.add("reshape", each, shape=(batch, builder.type_of(each).size // batch)) for each in kept]
     return [total, *logs, flat[0] if len(flat) == 1 else builder.add("concatenate", *flat)]
+
+
+def _kept(tracer: Tracer, output: OutputObjective, prediction: str) -> list[str]:
+    """What is kept of an output: the prediction, and which of its steps count."""
+    mask = tracer.mask_of(prediction) if output.objective else ""
+    return [prediction, mask] if mask else [prediction]
 
 
 def _one_of_several(
@@ -253,7 +266,12 @@ def _one_of_several(
         summed = b.add("sum", b.add("reshape", values, shape=(batch, places)), axes=(1,))
         return b.add("multiply", b.add("reshape", summed, shape=(batch,)), tracer.number(1 / places))
 
-    written, weighted = goal.loss.is_written, bool(weights)
+    written, weighted, mask = goal.loss.is_written, bool(weights), tracer.mask_of(prediction)
+    if mask and not tracer.training:
+        return no_loss(tracer, mask), []
+    if mask:
+        each = goal.loss.of_steps(tracer, own if written else truths.of(goal.loss), prediction if written else matrix)
+        return masked_loss(tracer, each, mask, weights, goal.loss.reduction), []
     if written:
         rows = goal.loss.traced(tracer, own, prediction, weighted)
     else:
