@@ -61,6 +61,7 @@ def test_columns_that_are_multiplied_interact_and_those_that_are_added_do_not(x)
     require_close(found[0, 1].size, size, 600, of=largest, unit=DOUBLE)
     joint = a * b - np.mean(a * b)
     require_close(found[0, 1].strength, size / np.sqrt(np.mean(joint**2)), 600, of=largest, unit=DOUBLE)
+    assert found[0, 1].by_output == ((found[0, 1].strength, found[0, 1].size),)
     for pair in ((0, 2), (2, 3), (0, 3)):
         require_close(found[pair].size, 0.0, 600, of=largest, unit=DOUBLE)
 

@@ -10,6 +10,7 @@ import pytest
 
 import edgeling
 from edgeling.data import IRIS
+from edgeling.data.probabilities import log_losses
 from edgeling.errors import ArtifactError, DataError, UnsupportedError
 from edgeling.explaining.findings import rank_correlation
 from edgeling.report.page import render
@@ -177,6 +178,45 @@ def test_a_number_has_no_classes_and_no_word_is_reached(priced):
         explain_row(priced.pipeline, table, 1, label="Graz")
     with pytest.raises(DataError, match="'much'"):
         explain_row(priced.pipeline, table, 1, reach="much")
+
+
+def test_each_class_is_told_by_itself(flowers):
+    content, plain = explain(flowers.pipeline, IRIS, individual=True)
+    labels, importance = flowers.pipeline.labels, content.importance
+    # Iris has fifty rows of each class: the mean over all rows is that of the classes' means. No loss is above 16.
+    together = np.mean([importance.by_class[label] for label in labels], axis=0)
+    require_close(together, importance.mean, 2 * 150, of=16.0, unit=DOUBLE)
+    assert plain["importance_by_class"] == {
+        label: dict(zip(importance.feature_names, importance.by_class[label], strict=True)) for label in labels
+    }
+    for told in plain["dependence"].values():
+        assert set(told["mean"]) == set(told["individual"]) == set(labels)
+        for label in labels:
+            curves = np.array(told["individual"][label])
+            assert curves.shape[1] == len(told["values"])
+            require_close(curves.mean(axis=0), np.array(told["mean"][label]), 2 * len(curves), of=1.0, unit=DOUBLE)
+    for pair in plain["interactions"]:
+        squares = sum(each["size"] ** 2 for each in pair["by_class"].values())
+        require_close(squares, pair["size"] ** 2, 150, of=1.0, unit=DOUBLE)
+    page = render(content)
+    for words in ("Log loss gained by the rows of each class", "Each class by itself", "Most in"):
+        assert words in page
+
+
+def test_of_a_number_there_are_no_classes_and_curves_are_plain_lists(priced):
+    content, plain = explain(priced.pipeline, houses(), individual=True)
+    assert "importance_by_class" not in plain
+    told = plain["dependence"]["area"]
+    assert np.array(told["individual"]).shape == (len(content.columns.curves[0].dependence.curves), len(told["values"]))
+    assert "individual" not in content.columns.to_json()["dependence"]["area"]
+
+
+def test_a_class_without_rows_has_no_loss_of_its_own():
+    truth, told = np.array([0, 0, 1]), np.array([[0.5, 0.3, 0.2], [0.2, 0.7, 0.1], [0.1, 0.6, 0.3]])
+    found = log_losses(truth, told)
+    wanted = [np.mean(-np.log([0.5, 0.2, 0.6])), np.mean(-np.log([0.5, 0.2])), -np.log(0.6)]
+    require_close(found[:3], np.array(wanted), 8, of=np.full(3, 2.0), unit=DOUBLE)
+    assert np.isnan(found[3])
 
 
 def test_the_manifest_tells_averages_of_several_rows_each(flowers, priced):

@@ -22,6 +22,9 @@ Change = Annotated[
 Reach = Annotated[
     str, typer.Option(help="The answer that a change is to lead to: a class, or a number.", metavar="ANSWER")
 ]
+Individual = Annotated[
+    bool, typer.Option("--individual", help="In --json also each row's own curve (ICE), beside the mean ones.")
+]
 
 
 @reads_tables
@@ -36,6 +39,7 @@ def explain(
     change: Change = "",
     reach: Reach = "",
     model_output: ModelOutput = "probability",
+    individual: Individual = False,
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
     seed: Seed = 0,
     as_json: Json = False,
@@ -62,8 +66,9 @@ def explain(
             )
         names = tuple(name.strip() for name in change.split(",") if name.strip())
         content, results = explain_table(
-            artifact, table, seed, row=row, label=label, change=names, reach=reach, model_output=model_output, **reading
-        )
+            artifact, table, seed, row=row, label=label, change=names, reach=reach, model_output=model_output,
+            individual=individual, **reading,
+        )  # fmt: skip
         with written_whole(out) as file:
             file.write(render(content))
         show_content(content, None)

@@ -99,9 +99,24 @@ def log_loss(y_true: Array, probabilities: Array) -> float:
         y_true: int [rows].
         probabilities: float32 [rows, classes]; below float32's resolution (1.2e-7) they count as that.
     """
+    return float(-np.mean(_log_told(y_true, probabilities)))
+
+
+def log_losses(y_true: Array, probabilities: Array) -> Array:
+    """float64 [1 + classes]: :func:`log_loss`, and behind it that of each class's rows; NaN of a class without any."""
+    told, classes = _log_told(y_true, probabilities), probabilities.shape[1]
+    rows = np.bincount(y_true, minlength=classes)
+    sums = np.bincount(y_true, weights=told, minlength=classes)
+    own = np.divide(sums, rows, out=np.full(classes, np.nan), where=rows > 0)
+    return -np.concatenate([[np.mean(told)], own])
+
+
+def _log_told(y_true: Array, probabilities: Array) -> Array:
+    """Of each row the logarithm of the true class's probability."""
     told = np.asarray(probabilities, np.float64)[np.arange(len(y_true)), y_true]
     eps = float(np.finfo(np.float32).eps)
-    return float(-np.mean(np.log(np.clip(told, eps, 1 - eps))))
+    logarithms: Array = np.log(np.clip(told, eps, 1 - eps))
+    return logarithms
 
 
 def calibration(came_true: Array, told: Array, bins: int = CALIBRATION_BINS) -> Calibration:

@@ -58,11 +58,13 @@ class Interaction:
         strength: Friedman and Popescu's H: the share (0 to 1, of the standard deviation) of the two columns' joint
             partial dependence that is not the sum of their own.
         size: that part's standard deviation, in the answer's unit.
+        by_output: both of each output by itself.
     """
 
     columns: tuple[int, int]
     strength: float
     size: float
+    by_output: tuple[tuple[float, float], ...] = ()
 
 
 def grid_of(values: Array, points: int = GRID) -> Array:
@@ -103,10 +105,16 @@ def interactions(predict: Predict, x: Array, columns: Sequence[int]) -> tuple[In
 
 def _interaction(predict: Predict, x: Array, pair: tuple[int, int], alone: dict[int, Array]) -> Interaction:
     together = _centred(_curves(predict, x, pair, x[:, pair]).mean(axis=0))
-    left = np.square(together - alone[pair[0]] - alone[pair[1]]).sum()
-    all_of_it = np.square(together).sum()
-    strength = float(np.sqrt(min(1.0, left / all_of_it))) if all_of_it > 0 else 0.0
-    return Interaction(pair, strength, float(np.sqrt(left / len(x))))
+    left = np.square(together - alone[pair[0]] - alone[pair[1]])
+    all_of_it = np.square(together)
+    own = tuple(_strength(a, b, len(x)) for a, b in zip(left.sum(axis=0), all_of_it.sum(axis=0), strict=True))
+    return Interaction(pair, *_strength(left.sum(), all_of_it.sum(), len(x)), own)
+
+
+def _strength(left: float, all_of_it: float, rows: int) -> tuple[float, float]:
+    """The share, and the size, of what is no sum; both given as sums of squares."""
+    share = float(np.sqrt(min(1.0, left / all_of_it))) if all_of_it > 0 else 0.0
+    return share, float(np.sqrt(left / rows))
 
 
 def _centred(values: Array) -> Array:

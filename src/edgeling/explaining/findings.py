@@ -125,11 +125,22 @@ class ColumnCurve:
 
 @dataclass(frozen=True)
 class Together:
-    """Two columns that act together: see :class:`edgeling.explaining.dependence.Interaction`."""
+    """Two columns that act together: see :class:`edgeling.explaining.dependence.Interaction`.
+
+    Attributes:
+        by_class: of each of several classes its own strength and size.
+    """
 
     names: tuple[str, str]
     strength: float
     size: float
+    by_class: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values by name."""
+        own = {label: {"strength": share, "size": size} for label, (share, size) in self.by_class.items()}
+        plain = {"columns": list(self.names), "strength": self.strength, "size": self.size}
+        return {**plain, **({"by_class": own} if own else {})}
 
 
 @dataclass(frozen=True)
@@ -170,21 +181,30 @@ class ColumnFindings:
     percent: bool = False
     exact: bool = False
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values by name."""
+    def to_json(self, *, individual: bool = False) -> dict[str, Any]:
+        """Plain values by name.
+
+        Args:
+            individual: also the curve of each row (ICE): ``individual``, [rows][points], of several classes by class.
+        """
+
+        def by_class(values: Array) -> Any:
+            """[..., outputs] as lists, of several outputs by label."""
+            if not self.labels:
+                return values[..., 0].tolist()
+            return {label: values[..., i].tolist() for i, label in enumerate(self.labels)}
+
         return {
             "exact": self.exact,
             "dependence": {
                 curve.name: {
                     "values": [str(p) for p in curve.points] if curve.is_category else curve.dependence.grid.tolist(),
-                    "mean": dict(zip(self.labels or ("",), curve.dependence.mean.T.tolist(), strict=True))
-                    if self.labels else curve.dependence.mean[:, 0].tolist(),
+                    "mean": by_class(curve.dependence.mean),
+                    **({"individual": by_class(curve.dependence.curves)} if individual else {}),
                 }
                 for curve in self.curves
             },
-            "interactions": [
-                {"columns": list(each.names), "strength": each.strength, "size": each.size} for each in self.together
-            ],
+            "interactions": [each.to_json() for each in self.together],
             "precisions": {
                 each.precision: {"rank_correlation": each.correlation, "same_first": each.same_first, "rows": each.rows}
                 for each in self.shifts

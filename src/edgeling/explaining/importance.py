@@ -7,9 +7,10 @@ Source: Breiman, "Random Forests", Machine Learning 45 (2001), section 10; with 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +34,7 @@ class PermutationImportance:
         std: float64 [features], standard deviation over the repeats (population formula).
         baseline: the score with nothing shuffled.
         repeats: number of shuffles a column.
+        by_class: of each class float64 [features], the mean fall of the score of its rows alone; empty for numbers.
     """
 
     feature_names: tuple[str, ...]
@@ -40,6 +42,14 @@ class PermutationImportance:
     std: Array
     baseline: float
     repeats: int
+    by_class: Mapping[str, Array] = field(default_factory=dict)
+
+    def class_json(self) -> dict[str, dict[str, float | None]]:
+        """By class and column; None where a class has no row."""
+        return {
+            label: {n: float(v) if np.isfinite(v) else None for n, v in zip(self.feature_names, own, strict=True)}
+            for label, own in self.by_class.items()
+        }
 
     @property
     def ranking(self) -> tuple[int, ...]:
@@ -52,11 +62,12 @@ def permutation_importance(
     x_raw: Array,
     y: Array,
     feature_names: Sequence[str],
-    score: Callable[[Array, Array], float],
+    score: Callable[[Array, Array], Any],
     *,
     repeats: int = 10,
     seed: int = 0,
     shuffled: Shuffled | None = None,
+    classes: Sequence[str] = (),
 ) -> PermutationImportance:
     """Shuffle each column of held-out rows in turn, and measure how far the score falls.
 
@@ -73,13 +84,14 @@ def permutation_importance(
         repeats: shuffles a column, at least 1.
         seed: the same seed gives the same result anywhere.
         shuffled: what predicts for ``x_raw`` with a column in each of some orders; by default ``predict`` does.
+        classes: names of what ``score`` gives behind the score: [1 + classes], that of each class's rows.
 
     Raises:
         DataError: shapes that do not fit together, no rows, or no repeats.
     """
     _check(x_raw, y, feature_names, repeats)
     orders = [permutation(len(x_raw), seed=seed, step=repeat) for repeat in range(repeats)]
-    baseline = float(score(y, predict(x_raw)))
+    baseline = np.atleast_1d(score(y, predict(x_raw)))
     shuffled = shuffled or partial(_shuffled_predictions, predict, x_raw)
     falls = np.array(
         [
@@ -88,7 +100,11 @@ def permutation_importance(
         ],
         dtype=np.float64,
     )
-    return PermutationImportance(tuple(feature_names), falls.mean(axis=1), falls.std(axis=1), baseline, repeats)
+    falls, own = falls[..., 0], falls[..., 1:].mean(axis=1)
+    return PermutationImportance(
+        tuple(feature_names), falls.mean(axis=1), falls.std(axis=1), float(baseline[0]), repeats,
+        {label: own[:, i] for i, label in enumerate(classes)},
+    )  # fmt: skip
 
 
 def _shuffled_predictions(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeling.explaining.findings import Change, ColumnCurve, ColumnFindings, RowFindings
+from edgeling.explaining.findings import Change, ColumnCurve, ColumnFindings, RowFindings, Together
 from edgeling.graph.types import Array
 from edgeling.markup import Markup, element, join
 from edgeling.report import charts, pushes, units
@@ -13,6 +13,7 @@ from edgeling.report.content import Content
 from edgeling.report.parts import figure, listing, pair, paragraph, plural, section, table
 
 MOST_LINES, MOST_BARS, MOST_PAIRS, MOST_THIN, MOST_THIN_OF_SEVERAL = 6, 12, 5, 30, 15
+MOST_BY_CLASS = 2  # columns drawn for each class by itself
 
 
 def row_section(content: Content) -> Markup | None:
@@ -83,9 +84,21 @@ def dependence_section(content: Content) -> Markup | None:
     found = content.columns
     if found is None or not found.curves:
         return None
-    drawings = [_curve_figure(i, curve, found) for i, curve in enumerate(found.curves)]
+    drawings = [_curve_figure(str(i), curve, found) for i, curve in enumerate(found.curves)]
     intro = paragraph(_exact(found) if found.exact else _how_to_read(found))
-    return section("What answers depend on", intro, pair(*drawings), _together(found), _shifts(found))
+    by_class = _each_class(found)
+    return section("What answers depend on", intro, pair(*drawings), by_class, _together(found), _shifts(found))
+
+
+def _each_class(found: ColumnFindings) -> Markup | None:
+    """Of several classes, each by itself with single rows: the columns that matter most."""
+    if found.exact or not 3 <= len(found.labels) <= MOST_LINES:
+        return None
+    drawings = [
+        _curve_figure(f"{i}-{which}", curve, found, which)
+        for i, curve in enumerate(found.curves[:MOST_BY_CLASS]) for which in range(len(found.labels))
+    ]  # fmt: skip
+    return element("details", element("summary", "Each class by itself, with single rows"), pair(*drawings))
 
 
 def _how_to_read(found: ColumnFindings) -> str:
@@ -102,10 +115,11 @@ def _exact(found: ColumnFindings) -> str:
     )
 
 
-def _curve_figure(place: int, curve: ColumnCurve, found: ColumnFindings) -> Markup | None:
+def _curve_figure(place: str, curve: ColumnCurve, found: ColumnFindings, only: int | None = None) -> Markup | None:
+    """``only``: the class to draw, alone."""
     key, title = f"dependence{place}", f"By {curve.name}"
     mean, curves = curve.dependence.mean, curve.dependence.curves
-    which = int(np.argmax(np.ptp(mean, axis=0)))
+    which = int(np.argmax(np.ptp(mean, axis=0))) if only is None else only
     if len(found.labels) == 2:
         which = 1
     name = found.labels[which] if found.labels else found.unit
@@ -115,7 +129,7 @@ def _curve_figure(place: int, curve: ColumnCurve, found: ColumnFindings) -> Mark
         rest = len(curve.points) - MOST_BARS
         more = f" {plural(rest, 'more value')} not drawn." if rest > 0 else ""
         return figure(bars, f"{curve.name}: mean {_of(name, found)} for each value.{more}")
-    lines = _lines(mean, which, found)
+    lines = _lines(mean, which, found) if only is None else [(found.labels[only], mean[:, only])]
     thin = curves[: MOST_THIN if len(lines) == 1 else MOST_THIN_OF_SEVERAL, :, which]
     label = units.shorten(f"{curve.name}, {curve.axis}" if curve.axis else curve.name, 60)
     grid = np.asarray(curve.dependence.grid, np.float64)
@@ -141,14 +155,23 @@ def _together(found: ColumnFindings) -> Markup | None:
         return None
     rows = [
         (" \N{MULTIPLICATION SIGN} ".join(each.names), units.percent(each.strength),
-         f"{100 * each.size:.1f} points" if found.percent else units.figure(each.size))
+         f"{100 * each.size:.1f} points" if found.percent else units.figure(each.size), *_most_in(each, found))
         for each in found.together[:MOST_PAIRS]
     ]  # fmt: skip
     caption = (
         "Columns that act together (Friedman and Popescu's H): the part of what two of them do jointly that is no sum "
         "of what each does, as a share and in size"
     )
-    return table(("Columns", "Share", "Size"), rows, numeric=(1, 2), caption=caption)
+    heads = ("Columns", "Share", "Size", *(["Most in"] if len(found.labels) > 2 else []))
+    return table(heads, rows, numeric=(1, 2), caption=caption)
+
+
+def _most_in(each: Together, found: ColumnFindings) -> tuple[str, ...]:
+    """Of several classes the one of which two columns do most together."""
+    if len(found.labels) < 3:
+        return ()
+    label, (_, size) = max(each.by_class.items(), key=lambda item: item[1][1])
+    return (f"{label} ({100 * size:.1f} points)",)
 
 
 def _shifts(found: ColumnFindings) -> Markup | None:

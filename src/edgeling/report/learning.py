@@ -15,7 +15,7 @@ from edgeling.report.content import ColumnSummary, Content, DataSummary, Trainin
 from edgeling.report.parts import figure, listing, pair, paragraph, plural, section, table
 
 MAX_CLASS_BARS = 30
-MAX_IMPORTANCE_BARS = 20
+MAX_IMPORTANCE_BARS, MAX_CLASSES = 20, 8
 _PURPOSES = {"train": "training", "test": "testing"}
 OPEN_COLUMNS, MAX_COLUMNS = 25, 500
 
@@ -144,7 +144,20 @@ def importance_section(content: Content) -> Markup | None:
     unit = "R² lost" if content.task == "regression" else "log loss gained"
     shuffles = plural(importance.repeats, "shuffle")
     caption = f"Permutation importance in {unit}: mean of {shuffles}, whiskers one standard deviation.{more}"
-    return section("What matters", pair(figure(bars, caption), _reading(content, importance)))
+    return section("What matters", pair(figure(bars, caption), _reading(content, importance)), _by_class(importance))
+
+
+def _by_class(importance: PermutationImportance) -> Markup | None:
+    """What a column is worth to the rows of each class, of the columns drawn."""
+    labels = list(importance.by_class)[:MAX_CLASSES]
+    if not labels:
+        return None
+    told = importance.class_json()
+    columns = [importance.feature_names[i] for i in importance.ranking[:MAX_IMPORTANCE_BARS]]
+    rows = [(name, *(charts.typeset(units.figure(told[label][name], 3)) for label in labels)) for name in columns]
+    more = f"; {plural(len(importance.by_class) - len(labels), 'more class', 'more classes')} not shown"
+    caption = "Log loss gained by the rows of each class" + more * (len(importance.by_class) > len(labels))
+    return table(("Column", *labels), rows, numeric=range(1, len(labels) + 1), caption=caption)
 
 
 def _reading(content: Content, importance: PermutationImportance) -> Markup:

@@ -21,7 +21,7 @@ from edgeling.workflow.summary import evaluation
 def explain(
     artifact: str | Path | Pipeline, table: Any, seed: int = 0, *, row: int | None = None, label: str = "",
     change: Sequence[str] | str = (), reach: str = "", model_output: str = "probability",
-    **reading: Unpack[ReadingOptions],
+    individual: bool = False, **reading: Unpack[ReadingOptions],
 ) -> tuple[Content, dict[str, Any]]:  # fmt: skip
     """Score a pipeline on a table with known answers, measure which columns matter and how, and explain a row.
 
@@ -39,11 +39,12 @@ def explain(
         reach: the answer to reach by a change: a class, or a number.
         model_output: what of the row is explained: ``"probability"``, or ``"raw"``: the score that the last sigmoid or
             softmax makes it of (of two classes the log-odds), which does not saturate. Numbers have no such score.
+        individual: whether the plain values hold the curve of each row too (ICE), beside the mean ones.
         reading: how a file is written, as :func:`edgeling.train` takes it.
 
     Returns:
         What a report shows, and the same figures in plain values (``rows``, ``metrics``, ``importance``,
-        ``dependence``, ``interactions``, ``precisions``; ``row``).
+        ``importance_by_class``, ``dependence``, ``interactions``, ``precisions``; ``row``).
 
     Raises:
         UnsupportedError: another ``model_output``.
@@ -63,7 +64,7 @@ def explain(
         pipeline, read, row, label=label, change=changed, reach=reach, seed=seed, model_output=model_output
     )  # fmt: skip
     target = pipeline.preparation.target
-    parts = {} if found and target.name not in read else _judged(pipeline, read, source, seed)
+    parts = {} if found and target.name not in read else _judged(pipeline, read, source, seed, individual)
     content = ReportPage(
         pipeline.name, target.task, target.name, reproduction=Reproduction(command, seed, __version__), row=found,
         **{name: part for name, part in parts.items() if name != "plain"},
@@ -71,7 +72,7 @@ def explain(
     return content, {**parts.get("plain", {"rows": read.rows}), **({"row": found.to_json()} if found else {})}
 
 
-def _judged(pipeline: Pipeline, read: Table, source: str, seed: int) -> dict[str, Any]:
+def _judged(pipeline: Pipeline, read: Table, source: str, seed: int, individual: bool) -> dict[str, Any]:
     """What rows whose answers are known tell: parts of the page, and the same in plain values."""
     raw, truth = pipeline.known_rows(read)
     scores = pipeline.scores(raw, truth)
@@ -83,5 +84,11 @@ def _judged(pipeline: Pipeline, read: Table, source: str, seed: int) -> dict[str
         "evaluation": evaluation(pipeline, raw, truth, scores, unseen=False, source=PurePath(source).name),
         "importance": importance,
         "columns": columns,
-        "plain": {"rows": len(raw), "metrics": scores, "importance": by_column, **columns.to_json()},
+        "plain": {
+            "rows": len(raw),
+            "metrics": scores,
+            "importance": by_column,
+            **({"importance_by_class": importance.class_json()} if importance.by_class else {}),
+            **columns.to_json(individual=individual),
+        },
     }

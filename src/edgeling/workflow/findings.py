@@ -302,7 +302,11 @@ def column_findings(pipeline: Pipeline, raw: Array, ranking: Sequence[int], seed
         curves=tuple(curves),
         labels=labels,
         unit="probability" if labels else pipeline.preparation.target.name,
-        together=tuple(Together((names[a], names[b]), p.strength, p.size) for p in pairs for a, b in [p.columns]),
+        together=tuple(
+            Together((names[a], names[b]), p.strength, p.size, dict(zip(labels, p.by_output, strict=False)))
+            for p in pairs
+            for a, b in [p.columns]
+        ),
         shifts=tuple(_shifts(pipeline, raw, seed)),
         percent=bool(labels),
     )

@@ -15,7 +15,7 @@ from edgeling.codegen.interface import Decision, Interface
 from edgeling.data import Preparation, Reading, ReadingOptions, Table, table_of
 from edgeling.data.cells import TIME_OF_DAY
 from edgeling.data.features import CategoricalFeature, DateFeature, Feature, NumericFeature
-from edgeling.data.probabilities import log_loss
+from edgeling.data.probabilities import log_losses
 from edgeling.data.reading import OTHERS, Role
 from edgeling.data.scores import classification_scores, r2_score, regression_scores
 from edgeling.data.strange import Strange, answerable, strange
@@ -276,12 +276,14 @@ class Pipeline:
             raw, truth = raw[drawn], truth[drawn]
         least = 0.0 if self.precision == "float32" else 1 / 512
 
-        def score(y: Array, answers: Array) -> float:
-            return -log_loss(y, np.maximum(shares(answers), least)) if self.labels else r2_score(y, answers[:, 0])
+        def score(y: Array, answers: Array) -> Any:
+            return -log_losses(y, np.maximum(shares(answers), least)) if self.labels else r2_score(y, answers[:, 0])
 
         updated = updated_first_layer(self.deployable.graphs[self.precision], self.name, raw)
         names = self.preparation.names
-        return permutation_importance(self.answers, raw, truth, names, score, seed=seed, shuffled=updated)
+        return permutation_importance(
+            self.answers, raw, truth, names, score, seed=seed, shuffled=updated, classes=self.labels
+        )
 
     def decide(self, answers: Array) -> Array:
         """The class chosen, int [rows], as the C's ``NAME_classify`` chooses it."""

@@ -200,6 +200,7 @@ def results(trained: Trained) -> dict[str, Any]:
         "importance": (
             None if importance is None else dict(zip(importance.feature_names, importance.mean.tolist(), strict=True))
         ),
+        **({"importance_by_class": importance.class_json()} if importance is not None and importance.by_class else {}),
         **({} if trained.columns is None else {"explanations": trained.columns.to_json()}),
         "targets": {name: proof_json(proof) for name, proof in trained.proofs[precision].items()},
         "precisions": {
