@@ -13,38 +13,43 @@ from itertools import groupby
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from edgeling.checking import number
-from edgeling.configurable import Configurable, NeverCalled, resolve, table_of
+from edgeling.configurable import Configurable, resolve, table_of
 from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder, run
-from edgeling.graph.types import LARGEST_FLOAT32, Array
+from edgeling.graph.types import LARGEST_FLOAT32
 
 _EPSILON = 1e-7  # keras.backend.epsilon()
 _SMALLEST = 1.2e-38  # a normal float32
 
 
 @dataclass(frozen=True)
-class Constraint(Configurable, NeverCalled):
-    """From a weight as the optimizer leaves it to what it becomes; of any shape, which stays."""
+class Constraint(Configurable):
+    """From a weight as the optimizer leaves it to what it becomes; of any shape, which stays.
+
+    One of one's own is a subclass with ``__call__(self, w)``, written with :mod:`edgeling.ops` and operators.
+    """
 
     module: ClassVar[str] = "keras.constraints"
-    never_called: ClassVar[tuple[str, ...]] = ("__call__",)
-    instead: ClassVar[str] = "MaxNorm, MinMaxNorm, NonNeg or UnitNorm, or trace(builder, weight), which adds nodes"
 
     def __post_init__(self) -> None:
         self.check_fields()
 
-    def __call__(self, w: ArrayLike) -> Array:
-        """What a weight becomes, float32 of its shape."""
+    def __call__(self, w: Any) -> Any:
+        """What a weight becomes, float32 of its shape; a traced value of a traced one."""
+        if hasattr(w, "tracer"):
+            return type(w)(w.tracer, self.trace(w.tracer.builder, w.name), False)
         builder, weight = GraphBuilder("constraint"), np.asarray(w, np.float32)
         given = builder.input("w", weight.shape)
         return run(builder.build([self.trace(builder, given)]), {given: weight}).outputs[0]
 
     def trace(self, builder: GraphBuilder, weight: str) -> str:
         """Append the nodes; give the name of what the weight becomes."""
-        raise NotImplementedError
+        raise UnsupportedError(
+            "a constraint says what a weight becomes", received=f"{type(self).__name__} without __call__",
+            remedy="def __call__(self, w): return edgeling.ops.maximum(w, 0.0)",
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

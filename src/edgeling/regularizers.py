@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from edgeling.checking import number
-from edgeling.configurable import Configurable, NeverCalled, resolve, table_of
+from edgeling.configurable import Configurable, resolve, table_of
 
 
 @dataclass(frozen=True)
-class Regularizer(Configurable, NeverCalled):
-    """Adds ``l1 * sum|w| + l2 * sum w^2`` to the loss."""
+class Regularizer(Configurable):
+    """Adds ``l1 * sum|w| + l2 * sum w^2`` to the loss.
+
+    One of one's own is a subclass with ``__call__(self, x)``, written with :mod:`edgeling.ops` and operators, that
+    gives one number for a weight.
+    """
 
     module: ClassVar[str] = "keras.regularizers"
-
-    never_called: ClassVar[tuple[str, ...]] = ("__call__",)
-    instead: ClassVar[str] = "L1, L2 or L1L2, or factors() giving (l1, l2)"
 
     def __post_init__(self) -> None:
         self.check_fields()
@@ -29,10 +29,12 @@ class Regularizer(Configurable, NeverCalled):
                 given, default = getattr(self, name), type(self).__dataclass_fields__[name].default
                 object.__setattr__(self, name, number(name, default if given is None else given, 0.0))
 
-    def __call__(self, x: ArrayLike) -> float:
-        """The penalty on one weight of any shape."""
-        weight = np.asarray(x, np.float64)
+    def __call__(self, x: Any) -> Any:
+        """The penalty on one weight of any shape; a traced value of a traced one."""
         l1, l2 = self.factors()
+        if hasattr(x, "tracer"):
+            return type(x)(x.tracer, x.tracer.builder.add("penalty", x.name, l1=l1, l2=l2), False)
+        weight = np.asarray(x, np.float64)
         return float(np.float32(l1 * np.abs(weight).sum() + l2 * np.square(weight).sum()))
 
     def factors(self) -> tuple[float, float]:

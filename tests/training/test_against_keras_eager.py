@@ -167,8 +167,6 @@ REFUSED: dict[str, Any] = {
     "a model's predict_step": (Sequential, "predict_step"),
     "a model's call": (Sequential, "call"),
     "a model's compute_loss": (Sequential, "compute_loss"),
-    "a regularizer's call": (regularizers.Regularizer, "__call__"),
-    "a built-in regularizer's call": (regularizers.L2, "__call__"),
 }
 
 

@@ -13,7 +13,7 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from edgeling import constraints, layers, optimizers  # noqa: E402
+from edgeling import constraints, layers, ops, optimizers, regularizers  # noqa: E402
 from edgeling.callbacks import SwapEMAWeights  # noqa: E402
 from edgeling.errors import EdgelingError, TrainingError, UnsupportedError  # noqa: E402
 from edgeling.graph import GraphBuilder  # noqa: E402
@@ -161,12 +161,114 @@ def test_weights_of_ones_own_are_kept_to_theirs() -> None:
     np.testing.assert_array_equal(model.get_weights()[0], 0)
 
 
+class Shifted(regularizers.L2):
+    """One that goes on from a built-in one's."""
+
+    def __call__(self, x: Any) -> Any:
+        return super().__call__(x) + 1.0
+
+
+class Halved(constraints.NonNeg):
+    def __call__(self, w: Any) -> Any:
+        return super().__call__(w) * 0.5
+
+
+def test_rules_of_ones_own_go_on_from_built_in_ones() -> None:
+    layer = layers.Dense(3, kernel_regularizer=Shifted(), kernel_constraint=Halved())
+    model = Sequential([layers.Input((2,)), layer])
+    model.compile("sgd", "mse")
+    x, begun = rows(0, 4, 2), layer.get_weights()
+    y = rows(0, 4, 3)
+    bound = training_bounds(model, lambda twin: [twin.evaluate(x, y, verbose=0)])[0]
+    error = np.mean(np.square(x.astype(np.float64) @ begun[0] + begun[1] - y))
+    bound.require(error + regularizers.L2()(begun[0]) + 1, "by hand")
+    bound.require(model.evaluate(x, y, verbose=0), "Edgeling")
+    model.compile(optimizers.SGD(0.0), "mse")
+    model.fit(x, y, verbose=0)
+    np.testing.assert_array_equal(layer.get_weights()[0], np.maximum(begun[0], 0) * np.float32(0.5))
+
+
+class Nearly(constraints.Constraint):
+    """Weights go towards columns of one length."""
+
+    k: Any = ops
+
+    def __init__(self, share: float = 0.5) -> None:
+        self.share = share
+
+    def __call__(self, w: Any) -> Any:
+        norm = self.k.sqrt(self.k.sum(self.k.square(w), axis=0, keepdims=True))
+        return self.share * w / (norm + 0.1) + (1 - self.share) * w
+
+    def get_config(self) -> dict[str, Any]:
+        return {"share": self.share}
+
+
+class Fourth(regularizers.Regularizer):
+    k: Any = ops
+
+    def __init__(self, factor: float = 0.1) -> None:
+        self.factor = factor
+
+    def __call__(self, x: Any) -> Any:
+        return self.factor * self.k.sum(self.k.square(self.k.square(x)))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"factor": self.factor}
+
+
+def kerass(kind: Any, base: Any) -> Any:
+    """The same for Keras, of the same name."""
+    return type(kind.__name__, (base,), {**{k: vars(kind)[k] for k in ("__init__", "__call__", "get_config")},
+                                         "k": keras.ops, "__module__": __name__})  # fmt: skip
+
+
+def test_rules_of_ones_own_do_what_keras_does_and_files_go_both_ways(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(3)
+    theirs = {"Nearly": kerass(Nearly, C.Constraint), "Fourth": kerass(Fourth, keras.regularizers.Regularizer)}
+    mine = {"Nearly": Nearly, "Fourth": Fourth}
+    model = network(L.Dense(2, kernel_constraint=theirs["Nearly"](0.3), kernel_regularizer=theirs["Fourth"](0.2)))
+    model.save(tmp_path / "theirs.keras")
+    ours, x, y = load_model(tmp_path / "theirs.keras", custom_objects=mine), rows(0), rows(1, features=2)
+    compile_both(model, ours, R.SGD(0.1), "mse")
+    assert_same_step(model, ours, x, y)
+    ours.save(tmp_path / "ours.keras")
+    again = keras.models.load_model(tmp_path / "ours.keras", custom_objects=theirs)
+    back = load_model(tmp_path / "ours.keras", custom_objects=mine)
+    for one, other, third in zip(ours.get_weights(), again.get_weights(), back.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+        np.testing.assert_array_equal(one, third)
+    assert back.get_config() == ours.get_config()
+    with pytest.raises(EdgelingError, match="custom_objects"):
+        load_model(tmp_path / "ours.keras")
+
+
+class Narrow(constraints.Constraint):
+    def __call__(self, w: Any) -> Any:
+        return ops.sum(w, axis=0)
+
+
+class Every(regularizers.Regularizer):
+    def __call__(self, x: Any) -> Any:
+        return ops.square(x)
+
+
+def step(**rule: Any) -> None:
+    model = Sequential([layers.Input((2,)), layers.Dense(3, **rule)])
+    model.compile("sgd", "mse")
+    model.fit(rows(0, 4, 2), rows(0, 4, 3), verbose=0)
+
+
 BAD: list[tuple[Callable[[], Any], type[EdgelingError], str]] = [
     (lambda: layers.Dense(2, kernel_constraint="least_norm"), UnsupportedError, "constraint"),
     (lambda: constraints.MaxNorm(axis=2)(np.ones((2, 2))), UnsupportedError, "axis"),
     (lambda: constraints.MaxNorm("much"), UnsupportedError, "max_value"),
     (lambda: optimizers.SGD(use_ema=True, ema_momentum=2.0), UnsupportedError, "ema_momentum"),
     (lambda: optimizers.SGD(use_ema=True, ema_overwrite_frequency=-1), UnsupportedError, "ema_overwrite_frequency"),
+    (lambda: constraints.Constraint()(np.ones(2)), UnsupportedError, "says what a weight becomes"),
+    (lambda: step(kernel_constraint=Narrow()), UnsupportedError, "Narrow gives what a weight becomes"),
+    (lambda: step(kernel_regularizer=Every()), UnsupportedError, "Every gives one number"),
+    (lambda: layers.Dense(2, activity_regularizer=Every()), UnsupportedError, "penalised by L1"),
     (lambda: layers.LSTMCell(2, activity_regularizer="l2"), UnsupportedError, "activity_regularizer"),
 ]
 

@@ -103,12 +103,17 @@ def _json(value: Any, **how: Any) -> bytes:
         ) from error
 
 
+def _is_rule(argument: str) -> bool:
+    return argument.endswith(("_constraint", "_regularizer"))
+
+
 def own_objects(model: Model) -> dict[str, Any]:
     """Classes and functions of one's own that a model is made of, by the names that files have for them."""
     told = [model.loss, *model.metrics_told]
     held = [*model.chain, *(part for part in told if part is not None)]
     found = [one for one in leaves_of(held) if not isinstance(one, str)]
     found += [layer for one in found if isinstance(one, Layer) for layer in one.layers_within()]
+    found += [getattr(one, name) for one in found if isinstance(one, Layer) for name in one.arguments if _is_rule(name)]
     owners = [type(one) if isinstance(one, Configurable) else one for one in found]
     return {one.__name__: one for one in owners if callable(one) and not is_ours(one)}
 

@@ -14,7 +14,7 @@ from edgeling.checking import require_float32, whole
 from edgeling.configurable import Configurable, NeverCalled, automatic_name, is_ours, refuse, serialize
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
-from edgeling.layers import written
+from edgeling.layers import written, written_rules
 from edgeling.layers.eager import call, refuse_symbols
 from edgeling.layers.shapes import Shape, declared_row, row_of, size
 from edgeling.layers.symbolic import (
@@ -86,7 +86,7 @@ class Layer(Configurable, NeverCalled):
             raise DataError("a layer's name is text", received=repr(name), remedy="name='hidden'")
         self.name = name or automatic_name(type(self).__name__)
         self.trainable = bool(trainable)
-        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.activity_regularizer = written_rules.activity_regularizer_of(regularizers.get(activity_regularizer))
         self.declared = declared_row(input_shape, input_dim, batch_input_shape)
         self.input_row: Shape | None = None
         self.output_row: Shape | None = None
@@ -238,7 +238,7 @@ class Layer(Configurable, NeverCalled):
     def penalize(self, tracer: Tracer) -> None:
         """Add the penalties on the weights that training moves to the loss."""
         for weight, regularizer in self._regularized():
-            tracer.penalize(weight, *regularizer.factors())
+            written_rules.penalize(tracer, weight, regularizer)
 
     def _regularized(self) -> list[tuple[Weight, Regularizer]]:
         own = [w for w in self._weights if w.trainable and self.trainable]
@@ -255,7 +255,7 @@ class Layer(Configurable, NeverCalled):
     @property
     def losses(self) -> list[float]:
         """The penalties on the weights, as they are now."""
-        own = [regularizer(weight.value) for weight, regularizer in self._regularized()]
+        own = [float(regularizer(weight.value)) for weight, regularizer in self._regularized()]
         return own + [loss for layer in self.layers_within() for loss in layer.losses]
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
@@ -364,7 +364,8 @@ class Layer(Configurable, NeverCalled):
         """A new weight of this layer that begins with these values."""
         weight = Weight(name, value, trainable, f"{self.name}/{name}")
         weight.regularizer = regularizers.get(regularizer)
-        weight.constraint = constraints.get(constraint) or getattr(self, f"{name}_constraint", None)
+        given = constraints.get(constraint) or getattr(self, f"{name}_constraint", None)
+        weight.constraint = written_rules.constraint_of(given)
         self._weights.append(weight)
         return weight
 

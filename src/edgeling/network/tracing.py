@@ -133,6 +133,10 @@ class Tracer:
         """Add ``l1 * sum|w| + l2 * sum w^2`` to the loss."""
         self._penalties.append(self.builder.add("penalty", self.value(weight), l1=l1, l2=l2))
 
+    def penalize_by(self, scalar: str) -> None:
+        """Add a scalar of the graph to the loss."""
+        self._penalties.append(scalar)
+
     def penalize_rows(self, x: str, l1: float, l2: float) -> None:
         """Add the mean over the rows of a value of ``l1 * sum|x| + l2 * sum x^2`` to the loss."""
         self._penalized_rows.append((x, l1, l2))
