@@ -12,7 +12,9 @@ keras = pytest.importorskip("keras")
 
 from edgeling import layers  # noqa: E402
 from edgeling.errors import UnsupportedError  # noqa: E402
-from tests.support.rounding import require_same_answers  # noqa: E402
+from edgeling.models import load_model  # noqa: E402
+from edgeling.network.network import inference_graph  # noqa: E402
+from tests.support.rounding import require_same_answers, row_bounds  # noqa: E402
 from tests.training.keras_pairs import assert_same_step, compile_both, twin  # noqa: E402
 
 pytestmark = [pytest.mark.keras, pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")]
@@ -73,6 +75,42 @@ def test_a_value_counts_for_those_who_read_it_with_a_mask_and_for_those_who_do_n
     masked = L.Masking()(x)
     parts = [L.GlobalAveragePooling1D()(masked), L.GlobalAveragePooling1D()(L.ZeroPadding1D(0)(masked))]
     require_same(keras.Model(x, L.Concatenate()(parts)), gappy())
+
+
+TOLD = {
+    "average": (L.GlobalAveragePooling1D, (STEPS,)),
+    "softmax of the steps": (lambda: L.Softmax(axis=1), (STEPS, 1)),
+    "softmax of both": (lambda: L.Softmax(axis=[1, 2]), (STEPS, FEATURES)),
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_a_mask_that_a_call_is_told(name: str, tmp_path: Any) -> None:
+    make, row = TOLD[name]
+    keras.utils.set_random_seed(0)
+    inputs, mask = L.Input((STEPS, FEATURES)), L.Input(row)
+    told = make()(L.Dense(FEATURES)(inputs), mask=mask)
+    model = keras.Model([inputs, mask], L.Dense(2)(L.Flatten()(told)))
+    given = np.random.default_rng(2).random((ROWS, *row)) < 0.6
+    given[:, :1] = True
+    x = [gappy(), given.astype(np.float32)]
+    require_same_answers(twin(model), model, x)
+    model.save(tmp_path / "told.keras")
+    ours = load_model(tmp_path / "told.keras")
+    compile_both(model, ours, keras.optimizers.SGD(0.1), "mse")
+    assert_same_step(model, ours, x, np.random.default_rng(1).normal(size=(ROWS, 2)))
+    alone = keras.Model([inputs, mask], make()(inputs, mask=mask))
+    layer, allowed = twin(alone).layers[-1], row_bounds(inference_graph(twin(alone)), *x)[0]
+    allowed.require(alone.predict(x, verbose=0), "Keras")
+    allowed.require(layer(x[0], mask=given), "called")
+
+
+def test_a_mask_of_another_shape_is_refused_with_both() -> None:
+    for layer, wanted in ((layers.Softmax(), r"\(4, 3\)"), (layers.GlobalAveragePooling1D(), r"\(4,\)")):
+        with pytest.raises(UnsupportedError, match=f"has rows of shape {wanted}; received \\(5,\\)"):
+            layer(layers.Input((4, 3)), mask=layers.Input((5,)))
+        with pytest.raises(UnsupportedError, match="has rows of shape"):
+            layer(layers.Input((4, 3)), mask=np.ones((1, 4)))
 
 
 def test_what_cannot_be_masked_is_refused_by_name() -> None:

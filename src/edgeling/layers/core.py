@@ -15,6 +15,7 @@ from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.layers.axes import Last, axes_of, axis_argument
 from edgeling.layers.base import Layer, Shape, size
+from edgeling.layers.told_masks import require_mask
 from edgeling.layers.windows import channels_last
 from edgeling.network.tracing import Tracer
 from edgeling.network.weights import Weight
@@ -169,9 +170,14 @@ class ELU(Layer):
 
 
 class Softmax(Layer):
-    """Softmax over an axis, or over several as if they were one."""
+    """Softmax over an axis, or over several as if they were one.
+
+    A call takes ``mask``, of the shape of what it is called on, or 1 along axes: what is not above 0.5 there has no
+    share.
+    """
 
     takes_vectors = supports_masking = True
+    takes_arguments = ("mask",)
     arguments = ("axis",)
 
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
@@ -182,18 +188,26 @@ class Softmax(Layer):
         axes_of(self.name, self.axis, len(row) + 1)
         return row
 
-    def trace(self, tracer: Tracer, x: str) -> str:
-        b, shape, mask = tracer.builder, tracer.builder.type_of(x).shape, tracer.mask_of(x)
+    def output_rows_of(self, rows: Sequence[Shape], arguments: Any = None) -> tuple[Shape, ...]:
+        if arguments is None:
+            return super().output_rows_of(rows)
+        require_mask(self.name, rows, arguments, rows[0], broadcast=True)
+        return (self.output_shape_of(rows[0]),)
+
+    def trace(self, tracer: Tracer, x: str, mask: Any = None) -> str:
+        b, shape, own = tracer.builder, tracer.builder.type_of(x).shape, tracer.mask_of(x)
         last = Last.of(b, x, axes_of(self.name, self.axis, len(shape)))
-        if not mask:
+        if mask is None and not own:
             return last.back(activations.softmax.trace(b, last.there(x)))
-        if len(shape) != 2:
+        if mask is None and len(shape) != 2:
             raise UnsupportedError(
                 "softmax of what is masked is over the steps", received=f"layer {self.name!r} on rows {shape[1:]}",
-                remedy="Reshape((steps,)) before it",
+                remedy="Reshape((steps,)) before it, or mask=",
             )  # fmt: skip
-        y = activations.softmax.trace(b, b.add("select", mask, x, tracer.number(LARGE_NEGATIVE, "masked")))
-        return b.add("select", mask, y, tracer.number(0.0))
+        counts = own if mask is None else b.add("compare", mask, tracer.number(0.5), function="greater")
+        some = last.there(b.add("select", counts, x, tracer.number(LARGE_NEGATIVE, "masked")))
+        y = b.add("select", counts, last.back(activations.softmax.trace(b, some)), tracer.number(0.0))
+        return y if mask is None else tracer.masked(y, own)
 
 
 class Dropout(Layer):

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from edgeling.graph.windows import Window
 from edgeling.layers.base import Shape
 from edgeling.layers.merging import each_step
+from edgeling.layers.told_masks import require_mask
 from edgeling.layers.windows import Ranked, Windowed, as_image, as_rows, channels_last, lengths
 from edgeling.network.tracing import Tracer
 
@@ -102,16 +104,29 @@ class GlobalMaxPooling2D(GlobalPooling):
 
 
 class GlobalAveragePooling1D(GlobalPooling):
-    """The mean of all steps that are not masked: [steps, channels] -> [channels]."""
+    """The mean of all steps that are not masked: [steps, channels] -> [channels].
+
+    A call takes ``mask``, [rows, steps]: the steps that count are not 0 there. Without it those count that its input's
+    own mask says.
+    """
 
     rank, operation = 1, "average_pool"
+    takes_arguments = ("mask",)
 
-    def trace(self, tracer: Tracer, x: str) -> str:
-        each = each_step(tracer, x)
-        if not each:
-            return super().trace(tracer, x)
+    def output_rows_of(self, rows: Sequence[Shape], arguments: Any = None) -> tuple[Shape, ...]:
+        if arguments is None:
+            return super().output_rows_of(rows)
+        require_mask(self.name, rows, arguments, rows[0][:1], broadcast=False)
+        return (self.output_shape_of(rows[0]),)
+
+    def trace(self, tracer: Tracer, x: str, mask: Any = None) -> str:
         b = tracer.builder
         rows, steps, channels = b.type_of(x).shape
+        each = each_step(tracer, x)
+        if mask is not None:
+            each = b.add("reshape", b.add("compare", mask, tracer.number(0.0)), shape=(rows, steps, 1))
+        if not each:
+            return super().trace(tracer, x)
         total = b.add("sum", b.add("select", each, x, tracer.number(0.0)), axes=(1,))
         mean = b.add("divide", total, b.add("sum", each, axes=(1,)))
         return b.add("reshape", mean, shape=(rows, *self.output_shape_of((steps, channels))))

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A mask that a call is told: ``layer(x, mask=mask)``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgeling.errors import UnsupportedError
+from edgeling.layers.symbolic import Arguments
+
+Shape = tuple[int, ...]
+
+
+def require_mask(layer: str, rows: Sequence[Shape], arguments: Arguments, wanted: Shape, broadcast: bool) -> None:
+    """Raise if a call is told a mask of another shape than ``wanted``, or one that is no batch of rows.
+
+    Args:
+        broadcast: axes of it may have length 1.
+
+    Raises:
+        UnsupportedError: it is.
+    """
+    places, named = arguments
+    mask = named.get("mask", places[1] if len(places) > 1 else None)
+    given = [row for at, row in enumerate(rows) if at == getattr(mask, "index", -1)]
+    fits = [len(row) == len(wanted) and all(n == w or (n == 1 and broadcast) for n, w in zip(row, wanted, strict=True))
+            for row in given]  # fmt: skip
+    if fits != [True] * (mask is not None) or len(rows) != 1 + len(given):
+        raise UnsupportedError(
+            f"a mask of layer {layer!r} has rows of shape {wanted}", received=str(given[0] if given else repr(mask)),
+            remedy=f"Input({wanted}), 1 where something counts",
+        )  # fmt: skip
