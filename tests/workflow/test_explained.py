@@ -79,10 +79,10 @@ def test_scores_are_explained_where_they_are_asked_about(units, precision, metho
     assert found.matches
     assert found.completeness is None or found.completeness <= COMPLETE
     assert "the score, what" in explaining.program(precision).files["net.h"]
-    answering = explaining.graphs[precision if method == "shapley" else "float32"]
-    told = run_rows(before_last_activation(answering), X[20:22])[0].astype(np.float64).mean(axis=0)
-    exact = np.asarray(found.base) if method != "gradient" else told
-    np.testing.assert_array_equal(exact, told.astype(np.float32))
+    if method != "gradient":  # which is of the answer itself, beside no usual one
+        answering = explaining.graphs[precision if method == "shapley" else "float32"]
+        told = run_rows(before_last_activation(answering), X[20:22])[0].astype(np.float64).mean(axis=0)
+        np.testing.assert_array_equal(np.asarray(found.base), told.astype(np.float32))
 
 
 @pytest.mark.parametrize(("precision", "method"), [("float32", "integrated"), ("int8", "shapley")])

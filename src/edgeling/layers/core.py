@@ -15,7 +15,7 @@ from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.layers.axes import Last, axes_of, axis_argument
 from edgeling.layers.base import Layer, Shape, size
-from edgeling.layers.told_masks import require_mask
+from edgeling.layers.told_masks import require_as_many, require_mask
 from edgeling.layers.windows import channels_last
 from edgeling.network.tracing import Tracer
 from edgeling.network.weights import Weight
@@ -204,6 +204,8 @@ class Softmax(Layer):
                 "softmax of what is masked is over the steps", received=f"layer {self.name!r} on rows {shape[1:]}",
                 remedy="Reshape((steps,)) before it, or mask=",
             )  # fmt: skip
+        if mask is not None:
+            require_as_many(self.name, b.type_of(mask).shape[0], shape[0])
         counts = own if mask is None else b.add("compare", mask, tracer.number(0.5), function="greater")
         some = last.there(b.add("select", counts, x, tracer.number(LARGE_NEGATIVE, "masked")))
         y = b.add("select", counts, last.back(activations.softmax.trace(b, some)), tracer.number(0.0))

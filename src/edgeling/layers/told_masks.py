@@ -30,3 +30,16 @@ def require_mask(layer: str, rows: Sequence[Shape], arguments: Arguments, wanted
             f"a mask of layer {layer!r} has rows of shape {wanted}", received=str(given[0] if given else repr(mask)),
             remedy=f"Input({wanted}), 1 where something counts",
         )  # fmt: skip
+
+
+def require_as_many(layer: str, masks: int, rows: int) -> None:
+    """Raise if there are neither as many rows of a mask as rows that it masks, nor one for all.
+
+    Raises:
+        UnsupportedError: there are not.
+    """
+    if masks not in (1, rows):
+        raise UnsupportedError(
+            f"a mask of layer {layer!r} has a row for each row, or one for all",
+            received=f"{masks} for {rows}", remedy=f"a mask of {rows} rows",
+        )  # fmt: skip
