@@ -66,31 +66,50 @@ static inline int32_t edgeling_softmax_reciprocal(int32_t sum, int32_t zeros) {
     return edgeling_one_over_one_plus((int32_t)(((uint32_t)sum << (uint32_t)zeros) - 0x80000000u));
 }
 
+/* A row: how its inputs are scaled, the largest of them, one over the sum of its exponentials, and the first of these. */
+typedef struct {
+    int32_t multiplier, left_shift, minimum_difference, largest, zeros, reciprocal;
+    int32_t kept[EDGELING_SOFTMAX_KEPT];
+} edgeling_softmax_row;
+
+static inline int32_t edgeling_softmax_exp_of(const edgeling_softmax_row *row, int32_t x) {
+    return edgeling_softmax_exp(x - row->largest, row->multiplier, row->left_shift, row->minimum_difference);
+}
+
+static inline void edgeling_softmax_begin(edgeling_softmax_row *row, int classes, const int8_t *x) {
+    int32_t sum = 0; /* Q12 */
+    row->largest = -128;
+    for (int c = 0; c < classes; c++) {
+        row->largest = x[c] > row->largest ? x[c] : row->largest;
+    }
+    for (int c = 0; c < classes; c++) {
+        const int32_t e = edgeling_softmax_exp_of(row, x[c]);
+        sum += edgeling_divide_by_power_of_two(e, 12);
+        if (c < EDGELING_SOFTMAX_KEPT) {
+            row->kept[c] = e;
+        }
+    }
+    row->zeros = edgeling_leading_zeros((uint32_t)sum);
+    row->reciprocal = edgeling_softmax_reciprocal(sum, row->zeros);
+}
+
+/* The share of class c, whose input is x, in units of 2^-bits. */
+static inline int32_t edgeling_softmax_share(const edgeling_softmax_row *row, int c, int32_t x, int32_t bits) {
+    const int32_t e = c < EDGELING_SOFTMAX_KEPT ? row->kept[c] : edgeling_softmax_exp_of(row, x);
+    return edgeling_divide_by_power_of_two(edgeling_multiply_high(row->reciprocal, e), 43 - bits - row->zeros);
+}
+
 static inline void edgeling_softmax_s8(
     int rows, int classes, int32_t multiplier, int32_t left_shift, int32_t minimum_difference, const int8_t *x,
     int8_t *y) {
+    edgeling_softmax_row scaled;
+    scaled.multiplier = multiplier;
+    scaled.left_shift = left_shift;
+    scaled.minimum_difference = minimum_difference;
     for (int row = 0; row < rows; row++) {
-        int32_t kept[EDGELING_SOFTMAX_KEPT];
-        int32_t largest = -128, sum = 0 /* Q12 */, zeros, reciprocal;
+        edgeling_softmax_begin(&scaled, classes, x);
         for (int c = 0; c < classes; c++) {
-            largest = x[c] > largest ? x[c] : largest;
-        }
-        for (int c = 0; c < classes; c++) {
-            const int32_t e = edgeling_softmax_exp(x[c] - largest, multiplier, left_shift, minimum_difference);
-            sum += edgeling_divide_by_power_of_two(e, 12);
-            if (c < EDGELING_SOFTMAX_KEPT) {
-                kept[c] = e;
-            }
-        }
-        zeros = edgeling_leading_zeros((uint32_t)sum);
-        reciprocal = edgeling_softmax_reciprocal(sum, zeros);
-        for (int c = 0; c < classes; c++) {
-            const int32_t e =
-                c < EDGELING_SOFTMAX_KEPT
-                    ? kept[c]
-                    : edgeling_softmax_exp(x[c] - largest, multiplier, left_shift, minimum_difference);
-            const int32_t product = edgeling_multiply_high(reciprocal, e);
-            y[c] = edgeling_clamp_int8(edgeling_divide_by_power_of_two(product, 35 - zeros) - 128, -128, 127);
+            y[c] = edgeling_clamp_int8(edgeling_softmax_share(&scaled, c, x[c], 8) - 128, -128, 127);
         }
         x = &x[classes];
         y = &y[classes];
