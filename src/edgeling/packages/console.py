@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from edgeling.codegen.facts import c_string
 from edgeling.packages.calling import glue, started
 from edgeling.packages.readme import row_of_cells
@@ -14,7 +16,7 @@ _LEAST_LINE, _LONGEST_LINE = 64, 1024
 
 def sketch(shipment: Shipment) -> str:
     """An Arduino sketch that reads the serial port."""
-    values = {**_values(shipment), "START": started(shipment, "  "), "PRINT": _serial(shipment)}
+    values = {**_values(shipment), "START": started(shipment, "  "), "PRINT": _SERIAL.lines(shipment)}
     return template("c/sketch.ino" if shipment.is_named else "c/sketch_numbers.ino", values)
 
 
@@ -27,7 +29,7 @@ def console(shipment: Shipment, main: str, main_of_numbers: str, includes: str =
     """
     chosen = main if shipment.is_named else main_of_numbers
     begun = chosen.replace("    START;\n", started(shipment))
-    values = {**_values(shipment), "MAIN": begun, "PRINT": _printed(shipment), "INCLUDES": includes}
+    values = {**_values(shipment), "MAIN": begun, "PRINT": _STDIO.lines(shipment), "INCLUDES": includes}
     return template("c/console.c" if shipment.is_named else "c/console_numbers.c", values)
 
 
@@ -48,40 +50,50 @@ def _label_bytes(shipment: Shipment) -> int:
     return max(len(label.encode("utf-8", "replace")) for label in shipment.labels) + 1
 
 
-def _serial(shipment: Shipment) -> str:
-    """What prints an answer in a sketch."""
-    if shipment.interface.decision and shipment.is_named:
-        lines = [f"  char label[{_label_bytes(shipment)}];",
-                 f"  {shipment.name}_label_name(chosen, label, sizeof label);", "  Serial.println(label);"]  # fmt: skip
-    else:
-        lines = ["  Serial.println(chosen);" if shipment.interface.decision else "  (void)chosen;"]
-    lines += [_each(i, port.type.size, f"Serial.println(told_{i}[i], 6);", "  ")
-              for i, port in enumerate(shipment.run.outputs)]  # fmt: skip
-    if shipment.why:
-        lines += [f"  for (int k = 0; k < {shipment.why.outputs[2].type.size} && reasons[k] >= 0; k++) {{",
-                  f"    {shipment.name}_column_name((int)reasons[k], line, sizeof line);",
-                  '    Serial.print(F("because of "));', "    Serial.println(line);", "  }"]  # fmt: skip
-    return "".join(f"{line}\n" for line in lines)
+@dataclass(frozen=True)
+class _Printer:
+    """How a platform prints: statements in which ``{}`` is a text, a class's number, or a number told.
+
+    Attributes:
+        indent: of a line in a function.
+        storage: of a text's room: ``static``, where stacks are small.
+        size: of an array ``{}``, as an argument.
+    """
+
+    indent: str
+    storage: str
+    size: str
+    text: str
+    number: str
+    told: str
+    reason: tuple[str, ...]
+
+    def lines(self, shipment: Shipment) -> str:
+        """What prints an answer."""
+        lines = self._answer(shipment)
+        for i, port in enumerate(shipment.run.outputs):
+            lines += [f"for (int i = 0; i < {port.type.size}; i++) {{",
+                      f"{self.indent}{self.told.format(f'told_{i}[i]')}", "}"]  # fmt: skip
+        if shipment.why:
+            name = f"{shipment.name}_column_name((int)reasons[k], line, {self.size.format('line')});"
+            lines += [f"for (int k = 0; k < {shipment.why.outputs[2].type.size} && reasons[k] >= 0; k++) {{",
+                      *(f"{self.indent}{line}" for line in (name, *self.reason)), "}"]  # fmt: skip
+        return "".join(f"{self.indent}{line}\n" for line in lines)
+
+    def _answer(self, shipment: Shipment) -> list[str]:
+        if not shipment.interface.decision:
+            return ["(void)chosen;"]
+        if not shipment.is_named:
+            return [self.number.format("chosen")]
+        label_name = f"{shipment.name}_label_name(chosen, label, {self.size.format('label')});"
+        return [f"{self.storage}char label[{_label_bytes(shipment)}];", label_name, self.text.format("label")]
 
 
-def _printed(shipment: Shipment) -> str:
-    """What prints an answer in C."""
-    if shipment.interface.decision and shipment.is_named:
-        lines = [f"    static char label[{_label_bytes(shipment)}];",
-                 f"    {shipment.name}_label_name(chosen, label, (int)sizeof label);",
-                 '    printf("%s\\n", label);']  # fmt: skip
-    else:
-        lines = ['    printf("%d\\n", chosen);' if shipment.interface.decision else "    (void)chosen;"]
-    lines += [_each(i, port.type.size, f'printf("%.7g\\n", (double)told_{i}[i]);', "    ")
-              for i, port in enumerate(shipment.run.outputs)]  # fmt: skip
-    if shipment.why:
-        lines += [f"    for (int k = 0; k < {shipment.why.outputs[2].type.size} && reasons[k] >= 0; k++) {{",
-                  f"        {shipment.name}_column_name((int)reasons[k], line, (int)sizeof line);",
-                  '        printf("because of %s\\n", line);', "    }"]  # fmt: skip
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _each(output: int, size: int, statement: str, indent: str) -> str:
-    del output
-    inner = indent * 2
-    return f"{indent}for (int i = 0; i < {size}; i++) {{\n{inner}{statement}\n{indent}}}"
+_SERIAL = _Printer(
+    "  ", "", "sizeof {}", "Serial.println({});", "Serial.println({});", "Serial.println({}, 6);",
+    ('Serial.print(F("because of "));', "Serial.println(line);"),
+)  # fmt: skip
+_STDIO = _Printer(
+    "    ", "static ", "(int)sizeof {}", 'printf("%s\\n", {});', 'printf("%d\\n", {});',
+    'printf("%.7g\\n", (double){});', ('printf("because of %s\\n", line);',),
+)  # fmt: skip
