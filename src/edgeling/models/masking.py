@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder
-from edgeling.layers.base import Layer
+from edgeling.models.within import all_within
 from edgeling.network.tracing import Tracer
 
 
 def masked_outputs(model: Any) -> list[bool]:
     """Of each output whether it carries a mask."""
-    if not any(type(x).__name__ == "Masking" or getattr(x, "mask_zero", False) for x in _all_within(model.layers)):
+    if not any(type(x).__name__ == "Masking" or getattr(x, "mask_zero", False) for x in all_within(model.layers)):
         return [False] * len(model.output_rows)
     network, tracer = model.network(), Tracer(GraphBuilder("masks"), {}, lazily=True)
     given = [tracer.builder.input(name, (1, *row)) for name, row in network.inputs.items()]
@@ -32,10 +31,3 @@ def require_steps(label: str, row: tuple[int, ...]) -> None:
             f"a masked output has rows of steps and features, for a loss of each step: {label!r}",
             received=f"rows of shape {row}", remedy="edgeling.layers.Flatten() behind it, which ends the mask",
         )  # fmt: skip
-
-
-def _all_within(layers: Iterable[Layer]) -> Iterator[Layer]:
-    """The layers, and all that they are made of."""
-    for layer in layers:
-        yield layer
-        yield from _all_within(layer.layers_within())

@@ -12,16 +12,13 @@ from typing import Any
 
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.layers import RNN
+from edgeling.models.within import all_within
 from edgeling.network.network import kept_states
 
 
 def stateful_layers(layer: Any) -> Iterator[RNN]:
     """The layers that keep states: a model's, wherever they stand."""
-    if isinstance(layer, RNN) and layer.stateful:
-        yield layer
-    within = [getattr(layer, name, None) for name in ("layer", "forward_layer", "backward_layer")]
-    for each in dict.fromkeys((*getattr(layer, "layers", ()), *filter(None, within))):
-        yield from stateful_layers(each)
+    return (each for each in all_within([layer]) if isinstance(each, RNN) and each.stateful)
 
 
 def require_one_row(model: Any, batch_size: int, rows: int) -> None:
