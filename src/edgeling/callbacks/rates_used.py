@@ -31,7 +31,7 @@ class RatesUsed:
         self.largest = max(self.largest, float(each.max()))
         kept = each[np.arange(min(len(each), _KEPT)) * len(each) // min(len(each), _KEPT)]
         if self._parts and len(kept) == 1 and np.array_equal(kept, self._parts[-1][1]):
-            batches, _ = batches + self._parts.pop()[0], kept
+            batches += self._parts.pop()[0]
         self._parts.append((batches, kept))
 
     def again(self, steps: int) -> float | LearningRateSchedule:

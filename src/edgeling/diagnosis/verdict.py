@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from edgeling.diagnosis import layers, tables
 from edgeling.diagnosis.finding import Finding, ranked
-from edgeling.diagnosis.products import products
+from edgeling.diagnosis.products import Products, products
 from edgeling.diagnosis.relation import LEAST_ROWS, chance_of_no_relation, columns_of, explained_by_neighbours
 from edgeling.diagnosis.skill import Skill
 from edgeling.graph.types import Array
@@ -109,6 +110,11 @@ class Evidence:
     column_names: Sequence[str] = ()
     scaled_inside: bool = False
 
+    @cached_property
+    def missed_products(self) -> Products:
+        """What products of two columns tell of what the run leaves."""
+        return products(self.x, self.residuals)
+
 
 def findings(evidence: Evidence) -> tuple[Finding, ...]:
     """Everything that is wrong with a run, the worst cause first."""
@@ -143,7 +149,7 @@ def _in_doubt(e: Evidence) -> bool:
     if len(e.losses) < FEW and e.skill.share < 1 - CLEARLY:
         return True
     bearable = _bearable(e)
-    return explained_by_neighbours(e.x, e.residuals) > bearable or products(e.x, e.residuals).share > bearable
+    return explained_by_neighbours(e.x, e.residuals) > bearable or e.missed_products.share > bearable
 
 
 def _bearable(e: Evidence) -> float:
@@ -196,7 +202,7 @@ def _unrelated(e: Evidence) -> bool:
 
 def _of_products(e: Evidence) -> Iterator[Finding]:
     """A lack of fit that is seen for certain, though no retry was long or large enough to mend it."""
-    left = products(e.x, e.residuals)
+    left = e.missed_products
     assert e.skill
     if (1 - e.skill.share) * left.share > CLEARLY:
         one, other = (repr(e.column_names[i]) if e.column_names else str(i) for i in left.pair)
