@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -34,19 +34,22 @@ def _require_rows_apart(x: TracedValue, axes: Sequence[int], axis: Any) -> None:
 @operation(settings=("axis", "keepdims"))
 def sum(x: Any, axis: Any = None, keepdims: bool = False) -> TracedValue:
     """The sum over one axis, or several; None: all."""
-    given = value(x)
-    axes = axes_of(given, axis)
-    _require_rows_apart(given, axes, axis)
-    return without_axes(summed(given, axes), axes, keepdims)
+    return _over(x, axis, keepdims, summed)
 
 
 @operation(settings=("axis", "keepdims"))
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> TracedValue:
     """The mean over one axis, or several; None: all."""
+    return _over(x, axis, keepdims, _mean)
+
+
+def _over(
+    x: Any, axis: Any, keepdims: bool, reduced: Callable[[TracedValue, Sequence[int]], TracedValue]
+) -> TracedValue:
     given = value(x)
     axes = axes_of(given, axis)
     _require_rows_apart(given, axes, axis)
-    return without_axes(_mean(given, axes), axes, keepdims)
+    return without_axes(reduced(given, axes), axes, keepdims)
 
 
 def _mean(x: TracedValue, axes: Sequence[int]) -> TracedValue:
