@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.networks import Layer
 
 
-class _File:
+class TFLiteFile:
     """A model under construction: tensors, their buffers, operators and their codes."""
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class _File:
 
 def tflite_bytes(layers: tuple[Layer, ...], rows: int = 1) -> bytes:
     """One FULLY_CONNECTED a layer, relu fused into it; sigmoid and softmax follow as operators."""
-    file = _File()
+    file = TFLiteFile()
     x = value = file.tensor((rows, len(layers[0].kernel)))
     for layer in layers:
         value = _dense(file, value, layer, rows)
@@ -65,7 +65,7 @@ def tflite_bytes(layers: tuple[Layer, ...], rows: int = 1) -> bytes:
     return file.packed([x], [value])
 
 
-def _dense(file: _File, value: int, layer: Layer, rows: int) -> int:
+def _dense(file: TFLiteFile, value: int, layer: Layer, rows: int) -> int:
     options = file.schema.FullyConnectedOptionsT()
     functions = file.schema.ActivationFunctionType
     options.fusedActivationFunction = functions.RELU if layer.activation == "relu" else functions.NONE
@@ -76,7 +76,7 @@ def _dense(file: _File, value: int, layer: Layer, rows: int) -> int:
     return output
 
 
-def _activation(file: _File, value: int, layer: Layer, rows: int) -> int:
+def _activation(file: TFLiteFile, value: int, layer: Layer, rows: int) -> int:
     output = file.tensor((rows, layer.bias.size))
     if layer.activation == "softmax":
         options = file.schema.SoftmaxOptionsT()

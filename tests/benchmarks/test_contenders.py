@@ -12,11 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import naive, networks
+from benchmarks import exported, naive, networks
 from benchmarks.networks import Layer
 from edgeling import targets
+from edgeling.applications import ds_cnn
+from edgeling.graph import Graph
+from edgeling.network.network import inference_graph
+from edgeling.passes import optimize
 from edgeling.toolchain.prove import prove
-from tests.support.rounding import prediction_bound
+from tests.support.rounding import prediction_bound, row_bounds
 
 LAYERS = {"8-10-1": networks.diabetes(), "4-4-3": networks.iris()}
 
@@ -62,6 +66,32 @@ def test_tflite_file_computes_the_network(layers: tuple[Layer, ...]) -> None:
     interpreter.invoke()
     y = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
     require_network(layers, x, y)
+
+
+def tiny_graph() -> Graph:
+    """Of each operation one: a depthwise and a strided convolution, a pool, a dense layer, a softmax."""
+    model = ds_cnn((9, 6, 1), classes=3, filters=4, blocks=1)
+    rng = np.random.default_rng(5)
+    model.set_weights([rng.uniform(0.2, 1.0, w.shape) for w in model.get_weights()])
+    return optimize(inference_graph(model))
+
+
+def test_exported_onnx_file_computes_the_graph() -> None:
+    pytest.importorskip("onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    graph, x = tiny_graph(), np.random.default_rng(6).normal(size=(2, 9, 6, 1)).astype(np.float32)
+    session = runtime.InferenceSession(exported.onnx_bytes(graph, 2), providers=["CPUExecutionProvider"])
+    row_bounds(graph, x)[0].require(session.run(None, {graph.inputs[0]: exported.channels_first(x)})[0])
+
+
+def test_exported_tflite_file_computes_the_graph() -> None:
+    interpreters = pytest.importorskip("ai_edge_litert.interpreter")
+    graph, x = tiny_graph(), np.random.default_rng(6).normal(size=(2, 9, 6, 1)).astype(np.float32)
+    interpreter = interpreters.Interpreter(model_content=exported.tflite_bytes(graph, 2), num_threads=1)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
+    interpreter.invoke()
+    row_bounds(graph, x)[0].require(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
 
 
 def test_command_prints_json_alone_on_standard_output() -> None:
