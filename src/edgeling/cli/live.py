@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from edgeling.callbacks import Callback
 from edgeling.cli.terminal import console, one_line, sparkline
 from edgeling.markup import printable
+from edgeling.notebook.waiting import untold
 from edgeling.report import units
 from edgeling.workflow.progress import Progress, Stage
 
@@ -126,7 +127,7 @@ class RichProgress(Progress):
     def _line(self, title: str, live: RenderableType, drawn: DrawnStage) -> Iterator[None]:
         start, mark = perf_counter(), "✗"
         try:
-            with self._spinning(live):
+            with untold(), self._spinning(live):
                 yield
             mark = "✓"
         finally:

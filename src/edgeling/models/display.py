@@ -33,6 +33,7 @@ class Display:
 
     def __init__(self, verbose: int, first_epoch: int, last_epoch: int) -> None:
         self._last, self._progress, self._output = last_epoch, None, None
+        self.is_live = verbose == 1 and (in_notebook() or sys.stdout.isatty())
         if verbose == 1 and in_notebook():
             self._told = f"Epoch {first_epoch:,}/{last_epoch:,}  compiling"
             self._output, self._share = LiveOutput(progress_card(self._told, 0.0)), 0.0

@@ -24,6 +24,7 @@ from edgeling.models.stateful import require_one_row, stateful_layers
 from edgeling.models.trained import Trainable
 from edgeling.network.arrays import Rows, Several, joined, parts_of
 from edgeling.network.weights import Weight
+from edgeling.notebook.waiting import told_if_long, untold
 from edgeling.toolchain.direct import Answer
 
 
@@ -72,7 +73,7 @@ class Model(Trainable):
             except TypeError:
                 pass  # the general way says what is wrong, if anything is
         size, steps = batch_size_of(batch_size), None if steps is None else whole("steps", steps)
-        verbosity(verbose)
+        shown = verbosity(verbose)
         batches = feed_of(x)
         if batches:
             parts: Iterable[Any] = (batch[0] for batch in batches.batches(steps))
@@ -81,7 +82,8 @@ class Model(Trainable):
             require_one_row(self, size, len(floats))
             size = size * self._per_call() if callbacks is not None else len(floats)
             parts = (floats[i : i + size] for i in range(0, len(floats), size))
-        made = self._predict(parts, CallbackList(callbacks, self))
+        with told_if_long("predicting") if shown else untold():
+            made = self._predict(parts, CallbackList(callbacks, self))
         return self.forms[1].filled(parts_of(made)) if isinstance(made, Several) else made
 
     predict_on_batch = predict

@@ -15,6 +15,7 @@ from edgeling.files.arrays import arrays_to_npz, npz_to_arrays
 from edgeling.files.whole import write_file
 from edgeling.metrics import CLASSES, MeanMetricWrapper
 from edgeling.metrics import get as get_metric
+from edgeling.notebook.waiting import told_if_long
 
 # File formats know models, not the other way round: the format's module is looked up when it is needed.
 _KERAS, _WEIGHTS = "edgeling.formats.keras_file", "edgeling.formats.weights_file"
@@ -35,6 +36,7 @@ def save(model: Any, path: Path, overwrite: bool) -> None:
     import_module(_KERAS).save_keras(model, path)
 
 
+@told_if_long("reading the model")
 def load_model(
     filepath: str | Path, custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
 ) -> Any:

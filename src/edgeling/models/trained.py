@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
 from numbers import Integral
@@ -39,6 +40,7 @@ from edgeling.models.stateful import lend_states, require_no_states, require_who
 from edgeling.network.arrays import Rows, Several, side_by_side
 from edgeling.network.network import inference_graph
 from edgeling.network.weights import Weight
+from edgeling.notebook.waiting import told_if_long, untold
 from edgeling.training import arrays
 from edgeling.training.engine import TrainingData
 from edgeling.training.graphs import Objective, evaluation_graph, training_graph
@@ -155,7 +157,8 @@ class Trainable(Compiled):
         plan = replace(plan, validation=self._judged(report, hooks, *judged))
         display = Display(verbose, plan.first_epoch, plan.last_epoch) if verbose else None
         try:
-            Fit(self, optimizer, sessions, report, feed, plan, hooks, history, display).run()
+            with untold() if display is None or display.is_live else nullcontext():
+                Fit(self, optimizer, sessions, report, feed, plan, hooks, history, display).run()
         finally:
             take_states(self, self._optimizer_state)
         return history
@@ -246,7 +249,9 @@ class Trainable(Compiled):
             data = example = example if steps is None else example[: steps * size]
         report = self._report(loss, example)
         session = Session(self._evaluator(report.objective(example.y)), self._named_weights(), {})
-        logs = Judge(self, session, report, CallbackList(callbacks, self), size, self._per_call())(data)
+        judge = Judge(self, session, report, CallbackList(callbacks, self), size, self._per_call())
+        with told_if_long("evaluating") if shown else untold():
+            logs = judge(data)
         if shown:
             print(f"{'batches' if batches else f'{len(example.x)} rows'}  {numbers(logs)}")
         return logs if return_dict else _flat(logs)

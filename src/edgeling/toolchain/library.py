@@ -11,7 +11,7 @@ It runs the entry on ``rows`` consecutive rows of every port.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache as memoize
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from edgeling.codegen.generate import kernel_files
 from edgeling.codegen.program import EntryPoint, Port, Program
+from edgeling.notebook.waiting import told_if_long
 from edgeling.toolchain import cache
 from edgeling.toolchain.compilers import (
     HOST,
@@ -40,6 +41,7 @@ _IN_VECTORS = frozenset(
     depthwise_kernel windows_parallel normalize_batch normalize_batch_parallel""".split()  # noqa: SIM905
 )
 _PRODUCTS = ("gemm", "gemm_keep", "gemm_kept", "gemm_parallel")
+_CONVOLUTIONS = ("conv_direct", "conv_direct_parallel", "conv_direct_input_gradient_parallel")  # of the same tiles
 _USUAL = (  # what most networks train with: to start a compiler for each would take longer than to compile them
     "adam_alpha", "adam_update", "power_step", "decay", "sum", "broadcast EDGELING_SCALAR",
     "multiply EDGELING_FULL EDGELING_FULL", "activation EDGELING_RELU", "activation_gradient EDGELING_RELU",
@@ -72,21 +74,36 @@ def compile_program(program: Program, extra_files: Mapping[str, str] | None = No
         CompilerNotFoundError: there is no C compiler.
         ToolchainError: a file does not compile; the message carries the compiler's first lines.
     """
-    extra = extra_files or {}
-    files = {**program.files, **extra, _UNIT: _source(program, extra)}
-    return _compile(files, f"compiling {program.name}", (), _objects(units))
+    return _compile(_with_rows(program, extra_files), f"compiling {program.name}", (), units)
 
 
 def compile_linked(program: Program, extra_files: Mapping[str, str] | None = None, units: Sequence[Unit] = ()) -> Path:
     """As :func:`compile_program`, with kernels that were compiled once a machine: ready in hundredths of a second."""
+    files = _with_rows(program, extra_files)
+    return _compile(files, f"compiling {program.name}", ("-O1",), units, _with_kernels, _state_of_linking())
+
+
+def _with_kernels(files: Mapping[str, str], units: Sequence[Unit]) -> tuple[Mapping[str, str], Sequence[Unit]]:
+    files, called = linked(files)
+    return files, list({unit.name: unit for unit in (*_kernels(called), *units)}.values())
+
+
+@memoize
+def _state_of_linking() -> str:
+    """Another wherever what decides how kernels are called and compiled apart has changed."""
+    own = Path(__file__)
+    states = [path.stat() for path in (own, own.with_name("linked.py"))]
+    return repr([(state.st_size, state.st_mtime_ns) for state in states])
+
+
+def _with_rows(program: Program, extra_files: Mapping[str, str] | None) -> dict[str, str]:
     extra = extra_files or {}
-    files, called = linked({**program.files, **extra, _UNIT: _source(program, extra)})
-    needed = {unit.name: unit for unit in (*_kernels(called), *units)}
-    return _compile(files, f"compiling {program.name}", ("-O1",), _objects(list(needed.values())))
+    return {**program.files, **extra, _UNIT: _source(program, extra)}
 
 
 def _kernels(called: Sequence[Specialised]) -> Iterator[Unit]:
-    """An object for each, but one for all products of matrices, which share code, and one for what most steps call."""
+    """An object for each, but one for all products of matrices and one for convolutions, which share code, and one for
+    what most steps call."""
     alone = list(called)
     for name, (members, flags) in _together().items():
         if not members.isdisjoint(called):
@@ -101,9 +118,14 @@ def _kernels(called: Sequence[Specialised]) -> Iterator[Unit]:
 @memoize
 def _together() -> Mapping[str, tuple[frozenset[Specialised], tuple[str, ...]]]:
     """Kernels that are compiled as one object, by the name of its source, and what flags they have."""
-    products = frozenset(Specialised(kernels()[name], ()) for name in _PRODUCTS)
-    usual = frozenset(Specialised(kernels()[name], tuple(words)) for name, *words in map(str.split, _USUAL))
-    return {"products.c": (products, PLAIN), "usual.c": (usual, ())}
+    together = {"products.c": (_PRODUCTS, PLAIN), "convolutions.c": (_CONVOLUTIONS, PLAIN), "usual.c": (_USUAL, ())}
+    return {name: (frozenset(map(_specialised, members)), flags) for name, (members, flags) in together.items()}
+
+
+def _specialised(told: str) -> Specialised:
+    """Of a kernel's name and the words that choose its code."""
+    name, *words = told.split()
+    return Specialised(kernels()[name], tuple(words))
 
 
 def _kernel(call: Specialised) -> Unit:
@@ -196,18 +218,27 @@ def _flags() -> tuple[str, ...]:
     return (*HOST, architecture_flag(host_compiler().is_zig), "-fno-semantic-interposition", "-I.")
 
 
+Sources = tuple[Mapping[str, str], Sequence[Unit]]
+
+
 def _compile(
-    files: Mapping[str, str], purpose: str, more: Sequence[str] = (), objects: Sequence[Path] = ()
+    files: Mapping[str, str], purpose: str, more: Sequence[str] = (), units: Sequence[Unit] = (),
+    changed: Callable[..., Sources] = lambda files, units: (files, units), told: str = "",
 ) -> Path:  # fmt: skip
+    """A library of these files and units; where there is none yet, of what becomes of them when they are ``changed``,
+    which depends on nothing but them and what is ``told``."""
     compiler, flags = host_compiler(), (*_flags(), *more)
-    made_from = ["library", compiler.identity, cpu_identity(), *flags, *(o.parent.name for o in objects)]
-    key = cache.key_of(made_from, files)
+    made_from = ["library", told, compiler.identity, cpu_identity(), *flags, *(repr(unit.flags) for unit in units)]
+    beside = {f"{unit.name}/{name}": text for unit in units for name, text in unit.files.items()}
     # Linking through `zig cc` would first build a C library that a program does not need.
     link = [compiler.command[0], "ld.lld"] if compiler.is_zig and sys.platform == "linux" else list(compiler.command)
 
     def make(workspace: Path, result: Path) -> None:
-        write_sources(workspace, files)
-        run(workspace, purpose, [*compiler.command, *flags, "-c", _UNIT, "-o", f"{_UNIT}.o"])
-        run(workspace, purpose, [*link, "-shared", f"{_UNIT}.o", *map(str, objects), "-o", str(result)])
+        sources, needed = changed(files, units)
+        write_sources(workspace, sources)
+        with told_if_long(purpose):
+            objects = map(str, _objects(needed))
+            run(workspace, purpose, [*compiler.command, *flags, "-c", _UNIT, "-o", f"{_UNIT}.o"])
+            run(workspace, purpose, [*link, "-shared", f"{_UNIT}.o", *objects, "-o", str(result)])
 
-    return cache.get_or_make(key, _LIBRARY, make)
+    return cache.get_or_make(cache.key_of(made_from, {**files, **beside}), _LIBRARY, make)

@@ -18,6 +18,7 @@ from edgeling.formats.live_keras import from_keras, is_keras_model
 from edgeling.graph import Graph
 from edgeling.models import Model
 from edgeling.network.network import inference_graph
+from edgeling.notebook.waiting import told_if_long
 from edgeling.packages.kinds import package_kind
 from edgeling.packages.names import legal_name
 from edgeling.passes.quantize import quantize
@@ -116,6 +117,7 @@ class Build(Verification):
     kept: tuple[str, ...] = ()
 
 
+@told_if_long("building the C, and proving it")
 def build(
     source: Source, target: str = "", *, package: str = "c", out: str | Path | None = None, precision: str = "auto",
     name: str = "", calibration_data: Any = None, io: str = "float32", selftest: bool = False,
@@ -267,6 +269,7 @@ def _with_ends(
     return (with_golden(deployed, chosen) if selftest else deployed), chosen
 
 
+@told_if_long("proving the C")
 def verify(
     source: Source,
     target: str = "cortex-m4",

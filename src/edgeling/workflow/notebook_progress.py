@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from edgeling.callbacks import Callback
 from edgeling.notebook.cards import card, figures, paragraph
 from edgeling.notebook.live import LiveOutput, in_notebook
+from edgeling.notebook.waiting import told_if_long, untold
 from edgeling.report import units
 from edgeling.workflow.progress import Progress, SearchLine, Stage
 
@@ -19,8 +20,27 @@ if TYPE_CHECKING:
 
 
 def usual_progress() -> Progress:
-    """What tells of a run where nobody says: a notebook's output, else nothing."""
-    return NotebookProgress() if in_notebook() else Progress()
+    """What tells of a run where nobody says: a notebook's output, or a line on a terminal."""
+    return NotebookProgress() if in_notebook() else TerminalProgress()
+
+
+class TerminalProgress(Progress):
+    """Tells what takes longer than a second."""
+
+    @contextmanager
+    def stage(self, title: str) -> Iterator[Stage]:
+        with told_if_long(title.lower()):
+            yield Stage()
+
+    @contextmanager
+    def training(self, epochs: int) -> Iterator[Callback | None]:
+        with told_if_long("training"):
+            yield None
+
+    @contextmanager
+    def searching(self, trials: int | None) -> Iterator[SearchLine]:
+        with told_if_long("searching"):
+            yield SearchLine()
 
 
 class NotebookProgress(Progress):
@@ -57,7 +77,8 @@ class NotebookProgress(Progress):
         began, line, mark = perf_counter(), ShownStage(title, self), "✗"
         self.at(line, last=True)
         try:
-            yield line
+            with untold():
+                yield line
             mark = "✓"
         finally:
             self._lines.append((mark, title, line.result, units.duration(perf_counter() - began)))
