@@ -28,6 +28,9 @@ from edgeling.toolchain.threads import thread_count
 BATCHES = (512, 128, 32)
 FEWEST_ROWS = 8
 _SHORT_ROW = 64  # values, at most, wherever in the network: caches hold the largest batch
+# Where weights are used so often for a row that nothing is gained by reading them for many at once, and the largest values
+# of 32 rows are so many that no near cache holds them, fewer are: layers then pass rows on within it.
+_OFTEN_USED, _CACHED_VALUES, _LONG_ROWS = 16, 1 << 17, (8,)
 _FILLED = 2  # as many of a batch make it worth while, but for the smallest
 # From this many multiplications on, a millisecond of them, threads share the rows.
 _SHARED_PRODUCTS = 1 << 26
@@ -35,6 +38,7 @@ _CHUNK_ROWS = 65536  # between two of which Ctrl-C is seen
 
 Compile = Callable[[int], NativeProgram | None]
 Arrays = tuple[Array, ...]
+_NEVER = ctypes.c_int64(0)  # counts what makes answers wrong: programs read variables where they are set
 
 
 def compiled(graph: Graph, name: str, rows: int) -> NativeProgram | None:
@@ -71,6 +75,11 @@ class Predictor:
         held = {*graph.constants, *graph.variables}
         self._longest = max((kind.size for name, kind in graph.types.items() if name not in held), default=0)
         self._products = cost(graph).multiply_accumulates
+        weights = sum(graph.types[name].size for name in held)
+        is_often = self._products >= _OFTEN_USED * weights
+        self._sizes = _LONG_ROWS if is_often and self._longest * BATCHES[-1] > _CACHED_VALUES else BATCHES[1:]
+        self._shortest: Answer = _not_yet
+        self._rows_before = -1
         self._lock = threading.Lock()  # of weights and arenas, while threads read them without the global lock
 
     def program(self, rows: int) -> NativeProgram | None:
@@ -95,7 +104,15 @@ class Predictor:
         return np.array(held).reshape(self._graph.types[name].shape)
 
     def __call__(self, rows: Array) -> Array:
-        return self.answers(rows)[0]
+        try:
+            return self._shortest(rows)
+        except TypeError:  # not of as many rows as before, or of another type
+            pass
+        answer = self.answers(rows)[0]
+        if len(answer) == self._rows_before:
+            self._shortest = self.direct(len(answer), _NEVER) or _not_yet
+        self._rows_before = len(answer)
+        return answer
 
     def answers(self, *rows: Array) -> tuple[Array, ...]:
         """Of each output ``[rows, ...]``, from such an array for each input."""
@@ -158,7 +175,7 @@ class Predictor:
 
     def _batch_for(self, rows: int) -> int:
         """The largest batch that is filled, and whose rows are short enough."""
-        sizes = BATCHES if self._longest <= _SHORT_ROW else BATCHES[1:]
+        sizes = BATCHES if self._longest <= _SHORT_ROW else self._sizes
         return next((size for size in sizes[:-1] if rows >= _FILLED * size), sizes[-1])
 
     def _threads_for(self, rows: int) -> int:
@@ -190,6 +207,10 @@ class Predictor:
         call(*padded, *answers)
         for array, answer in zip(out, answers, strict=True):
             array[...] = answer[:count]
+
+
+def _not_yet(_: Array) -> Array:
+    raise TypeError
 
 
 def _rows(arrays: Arrays, chosen: slice) -> Arrays:
