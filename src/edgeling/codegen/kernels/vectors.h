@@ -12,6 +12,18 @@
 #else
 #define EDGELING_VECTOR_FUSED(sum)
 #endif
+/* What is read from memory is kept in a register for all that follows. */
+#if (defined(__x86_64__) || defined(__i386__)) && !defined(__clang__) && EDGELING_LANES > 1
+#define EDGELING_VECTOR_KEPT(x) __asm__("" : "+v"(x))
+#else
+#define EDGELING_VECTOR_KEPT(x)
+#endif
+/* A pointer goes from place to place: compilers would hold each place in a register, of which there are not so many. */
+#if defined(__GNUC__)
+#define EDGELING_VECTOR_STEP(pointer) __asm__("" : "+r"(pointer))
+#else
+#define EDGELING_VECTOR_STEP(pointer)
+#endif
 /* The sums of a tile live in registers: GCC unrolls so far only where it is told to. */
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 8
 #define EDGELING_VECTOR_UNROLL _Pragma("GCC unroll 16")
@@ -60,9 +72,15 @@ EDGELING_VECTOR_ZEROS(16)
     ((edgeling_vector_##lanes)(((edgeling_bits_##lanes)(is) & (edgeling_bits_##lanes)(chosen)) |                      \
                                (~(edgeling_bits_##lanes)(is) & (edgeling_bits_##lanes)(other))))
 /* x limited to [low, high], vectors all; NaN stays. */
+#if defined(__AVX__) && defined(__GNUC__) /* one instruction each: the second operand where one is NaN */
+#define EDGELING_VECTOR_LIMIT(lanes, x, low, high)                                                                    \
+    __asm__("vmaxps %1, %2, %0" : "=v"(x) : "v"(x), "v"(low));                                                        \
+    __asm__("vminps %1, %2, %0" : "=v"(x) : "v"(x), "v"(high))
+#else
 #define EDGELING_VECTOR_LIMIT(lanes, x, low, high)                                                                    \
     (x) = EDGELING_VECTOR_CHOICE(lanes, (x) < (low), low, x);                                                         \
     (x) = EDGELING_VECTOR_CHOICE(lanes, (x) > (high), high, x)
+#endif
 #define EDGELING_LIMIT_1(x, low, high) (x) = edgeling_clip_value(x, low, high)
 #define EDGELING_LIMIT_4(x, low, high) EDGELING_VECTOR_LIMIT(4, x, low, high)
 #define EDGELING_LIMIT_8(x, low, high) EDGELING_VECTOR_LIMIT(8, x, low, high)
