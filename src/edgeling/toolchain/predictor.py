@@ -28,8 +28,8 @@ from edgeling.toolchain.threads import thread_count
 BATCHES = (512, 128, 32)
 FEWEST_ROWS = 8
 _SHORT_ROW = 64  # values, at most, wherever in the network: caches hold the largest batch
-# Where weights are used so often for a row that nothing is gained by reading them for many at once, and the largest values
-# of 32 rows are so many that no near cache holds them, fewer are: layers then pass rows on within it.
+# Where weights are used so often for a row that nothing is gained by reading them for many at once, and no near cache
+# holds the largest values of 32 rows, fewer are computed at once: layers then pass rows on within the cache.
 _OFTEN_USED, _CACHED_VALUES, _LONG_ROWS = 16, 1 << 17, (8,)
 _FILLED = 2  # as many of a batch make it worth while, but for the smallest
 # From this many multiplications on, a millisecond of them, threads share the rows.
