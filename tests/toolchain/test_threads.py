@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -106,9 +107,9 @@ def test_parts_are_the_whole_bit_for_bit_and_there_is_no_race(tmp_path: Path) ->
 def test_a_row_of_a_product_has_the_same_bits_however_many_there_are(columns: int) -> None:
     """Tiles of one row and of many fuse products and sums alike."""
     rng = np.random.default_rng(columns)
-    x, w = rng.normal(size=(27, 40)).astype(np.float32), rng.normal(size=(40, columns)).astype(np.float32)
+    x, w = rng.normal(size=(28, 40)).astype(np.float32), rng.normal(size=(40, columns)).astype(np.float32)
     found = {}
-    for rows in (4, 5, 7, 13, 27):
+    for rows in (4, 5, 7, 13, 16, 27, 28):
         b = GraphBuilder("product")
         b_x = b.input("x", (rows, 40))
         graph = b.build([b.add("matmul", b_x, b.constant(w, "w"))])
@@ -116,4 +117,16 @@ def test_a_row_of_a_product_has_the_same_bits_however_many_there_are(columns: in
         found[rows] = np.empty((rows, columns), np.float32)
         run(x[:rows].copy(), found[rows])
     for rows, answers in found.items():
-        np.testing.assert_array_equal(answers, found[27][:rows])
+        np.testing.assert_array_equal(answers, found[28][:rows])
+
+
+@pytest.mark.parametrize("columns", [33, 64, 70])
+def test_columns_that_threads_share_are_summed_in_their_order(columns: int) -> None:
+    x = np.random.default_rng(columns).normal(size=(40, 30, columns)).astype(np.float32)
+    b = GraphBuilder("rows")
+    graph = b.build([b.add("sum", b.input("x", x.shape), axes=(0, 1))])
+    program = generate(graph, "rows", target=replace(THIS_MACHINE, threads=2))
+    assert "edgeling_sum_parallel(" in program.files["rows.c"]
+    found = np.empty((1, 1, columns), np.float32)
+    load(program, units=[threads_unit()], linked=True).function("rows_run")(x, found)
+    np.testing.assert_array_equal(found.ravel(), np.add.accumulate(x.reshape(-1, columns))[-1])

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from edgeling.codegen.site import Setting, Site
+from edgeling.codegen.site import SHARED_ELEMENTS, Setting, Site
 from edgeling.errors import UnsupportedError
+from edgeling.graph.types import DType
 
 Group = tuple[Any, list[int]]
+_COLUMNS_OF_A_PART = 32  # as in sum_parallel.h
 _TURN = "edgeling_turn_{}"  # a name that no value of a graph has (names.py)
 _LAYOUTS = {(True, True): "FULL", (False, True): "ROW", (True, False): "COLUMN", (False, False): "SCALAR"}
 
@@ -52,6 +54,20 @@ def sum_call(site: Site, *numbers: str) -> str:
     inner = [axis for _, group in groups[at + 1 :] for axis in group]
     sizes = [site.dimensions.product(site.node.inputs[0], p) for p in (*parts, inner)]
     return site.call(site.stored("sum"), *sizes, *numbers)
+
+
+def is_sum_of_shared_rows(setting: Setting) -> bool:
+    """Whether it is a sum over all axes but the last, of so many columns that threads may share them."""
+    shape, axes = setting.input_types[0].shape, sorted(setting.node.attributes["axes"])
+    if setting.threads < 2 or setting.input_types[0].size < SHARED_ELEMENTS:
+        return False
+    is_float, over_rows = setting.input_types[0].dtype is DType.FLOAT32, axes == [*range(len(shape) - 1)]
+    return is_float and over_rows and shape[-1] > _COLUMNS_OF_A_PART
+
+
+def shared_sum_call(site: Site) -> str:
+    """``edgeling_sum_parallel(rows, columns, x, y);``"""
+    return site.call("sum_parallel", site.rows(), site.length(0, -1))
 
 
 def is_rows_and_columns(setting: Setting) -> bool:

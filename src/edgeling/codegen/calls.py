@@ -10,7 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edgeling.codegen.broadcast import binary_call, broadcast_call, is_rows_and_columns, sum_call
+from edgeling.codegen.broadcast import (
+    binary_call,
+    broadcast_call,
+    is_rows_and_columns,
+    is_sum_of_shared_rows,
+    shared_sum_call,
+    sum_call,
+)
 from edgeling.codegen.calls_int8 import INT8_CALLS
 from edgeling.codegen.calls_normalizing import BY_MOMENTS, NORMALIZING_CALLS
 from edgeling.codegen.calls_products import DENSE_CALLS, MATMUL_CALLS
@@ -148,7 +155,7 @@ FLOAT_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
         Call("elementwise", broadcast_call, fits=is_rows_and_columns),
         REPEATED,
     ),
-    "sum": Call("sum", sum_call),
+    "sum": (Call("sum_parallel", shared_sum_call, fits=is_sum_of_shared_rows), Call("sum", sum_call)),
     "activation": Call("activation", _activation("activation"), in_place=(0,)),
     "activation_gradient": Call("activation", _activation("activation_gradient"), in_place=(0, 1)),
     "lstm_gates": Call("gates", _gates("lstm_gates"), in_place=(0, 1, 2)),

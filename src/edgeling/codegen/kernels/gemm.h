@@ -134,8 +134,12 @@ typedef struct {
     EDGELING_GEMM_TILES(lanes, vectors, 1)                                                                            \
     EDGELING_VECTOR_FUNCTION void edgeling_gemm_rows_##lanes##_##vectors(                                             \
         int m, edgeling_gemm_strides s, const float *a, const float *start, const float *panel, float *y) {           \
+        const int two = 2 * (more), all = m; /* of these tiles are better than a large one and few rows */            \
+        const int ends = two > (most) && all >= two && all % (most) == two - (most) ? two : 0;                        \
         int row = 0;                                                                                                  \
+        m -= ends;                                                                                                    \
         EDGELING_GEMM_RUN(lanes, vectors, most)                                                                       \
+        m = all;                                                                                                      \
         EDGELING_GEMM_RUN(lanes, vectors, more)                                                                       \
         EDGELING_GEMM_RUN(lanes, vectors, 4)                                                                          \
         EDGELING_GEMM_RUN(lanes, vectors, 2)                                                                          \
