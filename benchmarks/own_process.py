@@ -30,7 +30,7 @@ def apart(module: str, *arguments: str, threads: int, needs: Sequence[str] = (),
     for library in needs:
         if find_spec(library) is None:
             raise ImportError(f"No module named {library!r}")
-    child = subprocess.Popen([sys.executable, "-c", _CHILD, module, *arguments], env=_settings(threads, backend),
+    child = subprocess.Popen([sys.executable, "-c", _CHILD, module, *arguments], env=settings(threads, backend),
                              text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
     assert child.stdin
     assert child.stdout
@@ -51,7 +51,8 @@ def apart(module: str, *arguments: str, threads: int, needs: Sequence[str] = (),
     return measure
 
 
-def _settings(threads: int, backend: str) -> dict[str, str]:
+def settings(threads: int, backend: str) -> dict[str, str]:
+    """The environment of a contender."""
     libraries = ("OMP", "OPENBLAS", "MKL", "TF_NUM_INTEROP", "TF_NUM_INTRAOP")
     limits = {f"{library}_NUM_THREADS": str(threads) for library in libraries} | {"EDGELING_THREADS": str(threads)}
     return {**os.environ, **limits, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
