@@ -153,6 +153,10 @@ class Loss(Configurable):
             truth = 2 * truth - 1
         return LOSSES[self.function].value(truth, prediction, Options(**self.options))
 
+    def each(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+        """What the reduction makes one: the loss of each row [n], of each of its steps, or the one number of all."""
+        return self.rows(y_true, y_pred)
+
     def steps(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
         """The loss of each step, [n, steps], of rows [steps, outputs]."""
         return self.rows(y_true, y_pred)

@@ -69,7 +69,9 @@ class WrittenLoss(Loss):
     def _called(self, tracer: Tracer, y_true: str, y_pred: str) -> TracedValue:
         """What the function gives for values of a graph."""
         truth, prediction = TracedValue(tracer, y_true, True), TracedValue(tracer, y_pred, True)
-        truth = reshape_in(tracer, truth, (prediction.lengths[0], *self._seen_row()))
+        seen_target, seen_output = self._seen_rows()
+        truth = reshape_in(tracer, truth, (prediction.lengths[0], *seen_target))
+        prediction = reshape_in(tracer, prediction, (prediction.lengths[0], *seen_output))
         before, tracer.mixes_rows = tracer.mixes_rows, True
         try:
             with tracing(tracer):
@@ -84,10 +86,19 @@ class WrittenLoss(Loss):
             remedy="edgeling.ops.mean(edgeling.ops.square(y_true - y_pred), axis=-1)",
         )  # fmt: skip
 
-    def _seen_row(self) -> Shape:
-        """The shape of one row of the targets as the function sees them: aligned with the outputs, as in Keras."""
-        is_flat = self.target_row in ((), (1,)) and self.output_row == (1,)
-        return (1,) if is_flat else self.target_row
+    def _seen_rows(self) -> tuple[Shape, Shape]:
+        """The shapes of one row of the targets and of the outputs as the function sees them.
+
+        Functions see them of one rank where one has a last axis of length 1 more, as in Keras; classes see [rows] as
+        [rows, 1] beside outputs [rows, 1].
+        """
+        target, output = self.target_row, self.output_row
+        if target in ((), (1,)) and output == (1,):
+            return (1,), output
+        if not isinstance(self.owner, Loss):
+            target = target[:-1] if len(target) == len(output) + 1 and target[-1] == 1 else target
+            output = output[:-1] if len(output) == len(self.target_row) + 1 and output[-1] == 1 else output
+        return target, output
 
     @property
     def _call(self) -> Callable[..., Any]:
@@ -99,10 +110,10 @@ class WrittenLoss(Loss):
         rows = tracer.builder.type_of(y_pred).shape[0]
         with tracing(tracer):
             if not self.mixes_rows:
-                return self._of_each(tracer, result).name
+                return self._of_each(tracer, result, weighted).name
             if not tracer.training:  # a batch's, which only whoever knows the batches can tell
                 return spread(reshaped(TracedValue(tracer, tracer.number(0.0), False), (1,)), (rows,), True).name
-            whole = reshaped(result, (1,)) if not result.per_row else self._of_each(tracer, result)
+            whole = reshaped(result, (1,)) if not result.per_row else self._of_each(tracer, result, weighted)
             each = spread(whole, (rows,), True)
             if self.reduction == "sum" and not weighted and not result.per_row:
                 return tracer.builder.add("multiply", each.name, tracer.share(each.name))
@@ -111,11 +122,16 @@ class WrittenLoss(Loss):
     def of_steps(self, tracer: Tracer, y_true: str, y_pred: str) -> str:
         result = self._called(tracer, y_true, y_pred)
         rows, *steps = tracer.builder.type_of(y_pred).shape[:-1]
+        if self.mixes_rows and not tracer.training:  # as in :meth:`traced`
+            result = TracedValue(tracer, tracer.number(0.0), False)
         if result.per_row:
             self._require_steps(result.lengths, (rows, *steps))
             return result.name
         with tracing(tracer):  # one number of all, which Keras multiplies by every step's weight
             return spread(reshaped(result, (1,)), (rows * prod(steps),), True).name
+
+    def each(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+        return self._values(y_true, y_pred)
 
     def steps(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
         values = self._values(y_true, y_pred)
@@ -126,19 +142,19 @@ class WrittenLoss(Loss):
     def _require_steps(self, shape: Shape, wanted: Shape) -> None:
         if shape != wanted:
             raise UnsupportedError(
-                f"where steps are masked the loss {self.name!r} gives a value for each step, or one number",
+                f"where steps are masked or weighted the loss {self.name!r} gives a value for each step, or one number",
                 received=f"shape {shape} of rows and steps {wanted}",
                 remedy="edgeling.ops.mean(edgeling.ops.square(y_true - y_pred), axis=-1)",
             )  # fmt: skip
 
-    def _of_each(self, tracer: Tracer, result: TracedValue) -> TracedValue:
+    def _of_each(self, tracer: Tracer, result: TracedValue, weighted: bool) -> TracedValue:
         """One value a row, of which the reduction makes what it would make of all of them."""
         axes = range(1, len(result.lengths))
         count = prod(result.lengths[1:])
         total = (
             reshaped(summed(result, axes), result.lengths[:1]) if count > 1 else reshaped(result, result.lengths[:1])
         )
-        if count == 1 or self.reduction in ("sum", "mean_with_sample_weight"):
+        if count == 1 or self.reduction == "sum" or (weighted and self.reduction == "mean_with_sample_weight"):
             return total
         return TracedValue(tracer, tracer.builder.add("multiply", total.name, tracer.number(1 / count)), True)
 
@@ -153,7 +169,8 @@ class WrittenLoss(Loss):
     def _values(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
         """What the function gives for arrays."""
         truth, prediction = np.asarray(y_true, np.float32), np.asarray(y_pred, np.float32)
-        truth = truth.reshape(len(prediction), *self._seen_row())
+        target, output = self._seen_rows()
+        truth, prediction = truth.reshape(len(truth), *target), prediction.reshape(len(prediction), *output)
         return np.asarray(self._call(truth, prediction), np.float32)
 
 

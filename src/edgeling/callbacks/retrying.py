@@ -130,7 +130,7 @@ class Retries:
         size = min(self._given.batch_size, len(rows.x))
         per_epoch = -(-len(rows.x) // size)
         epochs, rest = divmod(self._steps * change.epochs, per_epoch)
-        y = rows.y[:, 0] if rows.flat else rows.y
+        y = rows.y[:, 0] if rows.target_row == () else rows.y
         how = {"batch_size": size, "verbose": 0, "sample_weight": rows.sample_weight}
         if epochs:
             model.fit(rows.x, y, epochs=epochs, **how)

@@ -137,7 +137,7 @@ class _Writer:
 
     def _port(self, name: str, value: str) -> tuple[str, Port]:
         c_name = self._expressions[value] = self._names.take(name)
-        return c_name, Port(name, self._work.types[value])
+        return c_name, Port(name, self._work.graph.types[name])  # not of the value that a reshape names anew
 
     def _access(self) -> Literal["", "read", "updated"]:
         if self._work.updates:

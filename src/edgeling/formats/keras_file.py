@@ -27,6 +27,7 @@ from edgeling.formats.optimizer_state import state_arrays, take_over
 from edgeling.graph.types import Array
 from edgeling.layers import Layer
 from edgeling.layers.symbolic import leaves_of
+from edgeling.metrics import MeanMetricWrapper
 from edgeling.models import Model, Sequential
 from edgeling.models.describing import in_model_files
 
@@ -113,6 +114,7 @@ def own_objects(model: Model) -> dict[str, Any]:
     held = [*model.chain, *(part for part in told if part is not None)]
     found = [one for one in leaves_of(held) if not isinstance(one, str)]
     found += [layer for one in found if isinstance(one, Layer) for layer in one.layers_within()]
+    found += [one.fn for one in found if isinstance(one, MeanMetricWrapper)]
     found += [getattr(one, name) for one in found if isinstance(one, Layer) for name in one.arguments if _is_rule(name)]
     owners = [type(one) if isinstance(one, Configurable) else one for one in found]
     return {one.__name__: one for one in owners if callable(one) and not is_ours(one)}

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from edgeling import initializers
 from edgeling.checking import Limits, require_float32
-from edgeling.configurable import Configurable, snake_case
+from edgeling.configurable import Configurable, is_ours, snake_case
 from edgeling.errors import UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.losses import same_rank
@@ -128,6 +128,10 @@ class Metric(Configurable):
     ) -> Variable:
         """As :meth:`add_variable`."""
         return self.add_variable(shape, initializer, dtype, name=name)
+
+    def get_config(self) -> dict[str, Any]:
+        """Keras's; a class of one's own adds its arguments."""
+        return super().get_config() if is_ours(type(self)) else {"name": self.name, "dtype": self.dtype}
 
     def reset_state(self) -> None:
         """Forget every batch."""
@@ -244,7 +248,11 @@ class MeanMetricWrapper(Mean):
     def update_state(  # type: ignore[override]
         self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> None:
-        super().update_state(self.fn(y_true, y_pred, **self._kwargs), sample_weight)
+        super().update_state(self.values_of(y_true, y_pred), sample_weight)
+
+    def values_of(self, y_true: Any, y_pred: Any) -> Any:
+        """What the function gives."""
+        return self.fn(y_true, y_pred, **self._kwargs)
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "dtype": self.dtype, "fn": self.fn, **self._kwargs}

@@ -35,6 +35,7 @@ class NativeMetric(RowMetric):
     """A row metric that has a kernel."""
 
     sparse = False
+    is_written = False
 
     def trace(self, builder: GraphBuilder, y_true: str, y_pred: str) -> str:
         """Append the metric to a graph: two matrices -> [n]."""

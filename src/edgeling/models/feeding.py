@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
@@ -229,15 +229,16 @@ def _belongs(batch: TrainingData, group: Sequence[TrainingData], at_most: int | 
 
 
 def _joined(group: Sequence[TrainingData]) -> Segment:
-    weighted = [part.sample_weight is not None for part in group]
+    weighted = [part.sample_weight is not None or bool(part.weight_rows) for part in group]
     if any(weighted) and not all(weighted):
         raise DataError(
             "all batches have sample weights, or none has", received="some with, some without",
             remedy="yield x, y, sample_weight each time, or never",
         )  # fmt: skip
-    weights = np.concatenate([part.sample_weight for part in group]) if all(weighted) else None
+    held = [part.sample_weight for part in group if part.sample_weight is not None]
+    weights = np.concatenate(held) if held else None
     x, y = np.concatenate([p.x for p in group]), np.concatenate([p.y for p in group])
-    data = TrainingData(x, y, weights, group[0].flat)
+    data = replace(group[0], x=x, y=y, sample_weight=weights)
     return Segment(data, len(group[0].x))
 
 

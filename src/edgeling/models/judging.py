@@ -84,7 +84,7 @@ def _together(before: Kept | None, after: Kept | None) -> Kept | None:
     weights = None
     if before.sample_weight is not None and after.sample_weight is not None:
         weights = _joined(before.sample_weight, after.sample_weight)
-    return Kept(_joined(before.y, after.y), _joined(before.predictions, after.predictions), weights, after.flat)
+    return Kept(_joined(before.y, after.y), _joined(before.predictions, after.predictions), weights, after.target_row)
 
 
 def _joined(*parts: Array) -> Array:

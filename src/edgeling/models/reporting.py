@@ -8,7 +8,7 @@ predictions that it keeps: of training those that each step made before it moved
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +18,13 @@ from edgeling import losses, metrics
 from edgeling.errors import UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.metrics.rows import LossMetric
+from edgeling.metrics.written import WrittenMetric, compiled_metric
 from edgeling.training.engine import Kept
 from edgeling.training.graphs import Objective
 from edgeling.training.masked import step_weights
 
 Logs = dict[str, Any]
+Shape = tuple[int, ...]
 _MEANS = ("sum_over_batch_size", "mean")
 
 
@@ -33,13 +35,13 @@ class Reported:
     Attributes:
         name: in the logs, where no other has it.
         weighted: by the weights of rows.
-        native: the compiled code gives its mean.
+        native: what the compiled code gives the mean of; None: it takes in predictions.
     """
 
     name: str
     metric: metrics.Metric
     weighted: bool
-    native: bool
+    native: metrics.NativeMetric | WrittenMetric | None
 
 
 class Report:
@@ -49,7 +51,7 @@ class Report:
         plain, weighted: identifiers of ``compile``'s metrics and weighted_metrics.
         width: columns of the model's output.
         has_weights: whether rows have weights.
-        flat: whether targets were given as [rows].
+        rows: the shapes of one row of the targets as they were given, and of the output; None: nobody asks.
         is_masked: some steps of the output do not count: the loss is then one of batches, metrics take in predictions.
 
     Raises:
@@ -63,7 +65,7 @@ class Report:
         weighted: Sequence[Any],
         width: int,
         has_weights: bool,
-        flat: bool = False,
+        rows: tuple[Shape, Shape] | None = None,
         is_masked: bool = False,
     ) -> None:
         if loss.reduction in ("none", None):
@@ -77,14 +79,10 @@ class Report:
         self.reported = []
         for name, (metric, by_weight) in zip(unique_names(*parts), metrics_of, strict=True):
             _require_form(metric, loss, width)
-            native = (
-                _is_native(metric)
-                and not is_masked
-                and not (by_weight and has_weights)
-                and not (flat and _pairs(metric))
-            )
+            of_batches = is_masked or (by_weight and has_weights)
+            native = None if of_batches else _compiled(metric, rows)
             self.reported.append(Reported(name, metric, bool(by_weight), native))
-        self._native = [r.metric for r in self.reported if r.native]
+        self._native = [r.native for r in self.reported if r.native]
         self._streaming = [r for r in self.reported if not r.native]
 
     @property
@@ -97,7 +95,7 @@ class Report:
         signed = self.loss.signed or any(m.signed for m in self._native)
         binary = signed and bool(np.isin(y, (-1, 0, 1)).all()) and not (np.isin(0, y) and np.isin(-1, y))
         keeps = self.streams or self.is_of_batches
-        return Objective(self.loss, tuple(self._native), y.shape[1], binary, keeps)  # type: ignore[arg-type]
+        return Objective(self.loss, tuple(self._native), y.shape[1], binary, keeps)
 
     def begin(self) -> None:
         """Forget the epoch before."""
@@ -111,9 +109,10 @@ class Report:
             size = len(kept.y) if each.metric.additive else batch_size
             for start in range(0, len(kept.y), size):
                 batch = kept[start : start + size]
-                truth = batch.y[:, 0] if kept.flat and each.metric.as_given else batch.y
+                as_given = kept.target_row is not None and each.metric.as_given
+                truth = batch.y.reshape(len(batch.y), *(kept.target_row or ())) if as_given else batch.y
                 weights = batch.sample_weight if each.weighted else None
-                if batch.mask is not None and isinstance(each.metric, metrics.Mean):  # as in Keras; others see all
+                if isinstance(each.metric, metrics.Mean):  # as in Keras; others see masked steps too
                     weights = step_weights(batch.mask, weights, "sum")
                 each.metric.update_state(truth, batch.predictions, *(() if weights is None else (weights,)))
 
@@ -145,8 +144,7 @@ class Report:
         """The mean over batches, each weighing as many rows as it has, of their reduced losses; and the penalties."""
         count, total, penalties = len(kept.y), 0.0, mean  # what mixes rows or is masked was left out of the mean
         if not self.loss.mixes_rows and not self._is_masked:
-            rows = self.loss.rows(kept.y, kept.predictions)
-            penalties -= float(losses.reduced(rows, kept.sample_weight, "sum_over_batch_size"))
+            penalties -= self._reduced(kept, self.loss.rows, "sum_over_batch_size")
         for start in range(0, count, batch_size):
             part = kept[start : start + batch_size]
             total += self._of_batch(part) * len(part.y)
@@ -154,12 +152,16 @@ class Report:
 
     def _of_batch(self, batch: Kept) -> float:
         """The reduced loss of one batch."""
-        if batch.mask is None:
-            rows, weights = self.loss.rows(batch.y, batch.predictions), batch.sample_weight
-        else:
-            rows = self.loss.steps(batch.y, batch.predictions)
-            weights = step_weights(batch.mask, batch.sample_weight, self.loss.reduction)
-        return float(losses.reduced(rows, weights, self.loss.reduction))
+        return self._reduced(batch, self.loss.each, self.loss.reduction)
+
+    def _reduced(self, batch: Kept, values_of: Callable[[Array, Array], Array], reduction: str | None) -> float:
+        """The losses of a batch, weighted and made one; of steps where these have weights or a mask."""
+        weights = step_weights(batch.mask, batch.sample_weight, reduction)
+        of_steps = weights is not None and weights.ndim > 1
+        values = (self.loss.steps if of_steps else values_of)(batch.y, batch.predictions)
+        if weights is not None and 1 == weights.ndim < values.ndim:
+            weights = weights.reshape(len(weights), *(1 for _ in values.shape[1:]))
+        return float(losses.reduced(values, weights, reduction))
 
 
 def metric_directions(plain: Iterable[Any], weighted: Iterable[Any]) -> dict[str, str | None]:
@@ -184,10 +186,21 @@ def unique_names(plain: Iterable[metrics.Metric], weighted: Iterable[metrics.Met
     return names + [unused(str(m.name) if str(m.name) not in seen else f"weighted_{m.name}") for m in weighted]
 
 
-def _is_native(metric: metrics.Metric) -> bool:
+def _compiled(metric: metrics.Metric, rows: tuple[Shape, Shape] | None) -> metrics.NativeMetric | WrittenMetric | None:
+    """What the compiled code gives the mean of, if it can."""
+    if isinstance(metric, metrics.NativeMetric) and _is_native(metric):
+        return None if rows and rows[0] == () and _pairs(metric) else metric
+    return compiled_metric(metric, *rows) if rows else None
+
+
+def _is_native(metric: metrics.NativeMetric) -> bool:
     """Of our own classes, for a subclass or somebody's object may override what the kernel computes."""
-    ours = isinstance(metric, metrics.NativeMetric) and type(metric) in metrics.CLASSES
-    return ours and not vars(metric).keys() & {"update_state", "result", "values", "reset_state"}
+    return type(metric) in metrics.CLASSES and not vars(metric).keys() & {
+        "update_state",
+        "result",
+        "values",
+        "reset_state",
+    }
 
 
 def _pairs(metric: metrics.Metric) -> bool:
@@ -204,8 +217,7 @@ def _require_form(metric: metrics.Metric, loss: losses.Loss, width: int) -> None
 
 
 def _of_mean(reported: Reported, mean: float) -> float:
-    assert isinstance(reported.metric, metrics.NativeMetric)
-    return reported.metric.of_mean(mean)
+    return reported.native.of_mean(mean) if isinstance(reported.native, metrics.NativeMetric) else mean
 
 
 def _result(reported: Reported) -> Any:

@@ -9,11 +9,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from edgeling.configurable import Configurable, custom_object, custom_object_scope, refuse, serialize
+from edgeling.configurable import Configurable, custom_object_scope, refuse, serialize
 from edgeling.errors import ArtifactError, DataError, UnsupportedError
 from edgeling.files.arrays import arrays_to_npz, npz_to_arrays
 from edgeling.files.whole import write_file
-from edgeling.metrics import CLASSES, MeanMetricWrapper
+from edgeling.metrics import MeanMetricWrapper
 from edgeling.metrics import get as get_metric
 from edgeling.notebook.waiting import told_if_long
 
@@ -189,19 +189,19 @@ def _structured(told: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def _metric(metric: Any) -> Any:
-    return _plain(metric) if _is_known(metric) else None
-
-
-def _is_known(metric: Any) -> bool:
-    """Whether a file can hold a metric; code of one's own is left out, for it is never run from a file."""
+    """As a file holds it: what is written in Python by its name, by which ``custom_objects`` knows it again."""
     found = get_metric(metric, 1)
-    if custom_object(getattr(metric, "__name__", type(metric).__name__)) is not None:
-        return True  # with which it is read again
-    if type(found) in CLASSES and not isinstance(found, MeanMetricWrapper):
-        return True
-    rule = f"the metric {found.name!r} is code, which is not saved"
-    warnings.warn(f"{rule}: compile the model again when it was loaded", stacklevel=4)
-    return False
+    function = found.fn if isinstance(found, MeanMetricWrapper) else None
+    if function is not None and not str(getattr(function, "__name__", "<")).isidentifier():
+        rule = f"the metric {found.name!r} has no name that a file could hold"
+        warnings.warn(f"{rule}: compile the model again when it was loaded", stacklevel=4)
+        return None
+    if not isinstance(metric, MeanMetricWrapper):
+        return _plain(metric)
+    described = serialize(metric)
+    name = metric.fn.__name__
+    how = {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
+    return {**described, "config": {**described["config"], "fn": how}}
 
 
 def _plain(value: Any) -> Any:

@@ -95,7 +95,9 @@ class Session:
         if data.sample_weight is None:
             weighted = replace(data, sample_weight=np.ones(len(data.x), np.float32))
         means, predictions = self._engine.evaluate_rows(weighted)
-        return means.tolist(), None if predictions is None else Kept(data.y, predictions, data.sample_weight, data.flat)
+        if predictions is None:
+            return means.tolist(), None
+        return means.tolist(), Kept(data.y, predictions, data.sample_weight, data.target_row)
 
 
 def lend(key: Hashable, make: Callable[[], Compiled]) -> Compiled:

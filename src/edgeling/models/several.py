@@ -18,6 +18,7 @@ from edgeling.models.arguments import leaves
 from edgeling.models.linking import Structure, in_order
 from edgeling.models.masking import masked_outputs, require_steps
 from edgeling.models.reporting import Logs, Report, Reported
+from edgeling.models.weighing import as_columns, weights_of_outputs
 from edgeling.network.arrays import Rows, numbers, parts_of
 from edgeling.training import arrays
 from edgeling.training.engine import Kept, TrainingData
@@ -35,6 +36,7 @@ class OutputPart:
         loss: None where nothing is asked of it.
         weight: of its loss in the sum.
         is_masked: some of its steps do not count.
+        given_row: the shape of one row of its targets as they were given; None: not known yet.
     """
 
     label: str
@@ -44,15 +46,18 @@ class OutputPart:
     metrics: tuple[Any, ...] = ()
     weighted_metrics: tuple[Any, ...] = ()
     is_masked: bool = False
+    given_row: tuple[int, ...] | None = None
 
     @property
     def target_width(self) -> int:
         """Numbers of a row's target."""
-        return prod(self.row[:-1]) if self.loss is not None and self.loss.sparse else prod(self.row)
+        return prod(self.target_row)
 
     @property
     def target_row(self) -> tuple[int, ...]:
         """The shape of a row's target, as losses and metrics see it."""
+        if self.loss is not None and self.loss.is_written and self.given_row is not None:
+            return self.given_row
         return (*self.row[:-1], 1) if self.loss is not None and self.loss.sparse else self.row
 
 
@@ -61,8 +66,11 @@ def is_plain(input_rows: Sequence[Any], output_rows: Sequence[tuple[int, ...]]) 
     return len(input_rows) == len(output_rows) == 1 and len(output_rows[0]) == 1
 
 
-def compiled_parts(model: Any, y: Any = None) -> list[OutputPart]:
+def compiled_parts(model: Any, target_rows: Sequence[tuple[int, ...]] = ()) -> list[OutputPart]:
     """What each output of a model is compiled with.
+
+    Args:
+        target_rows: of each output the shape of one row of its targets, where these are known.
 
     Raises:
         UnsupportedError: losses, weights or metrics that do not fit the outputs; no loss at all.
@@ -73,15 +81,16 @@ def compiled_parts(model: Any, y: Any = None) -> list[OutputPart]:
     plain = _each("metrics", model.metrics_told[0], model, lists=True)
     weighted = _each("weighted_metrics", model.metrics_told[1], model, lists=True)
     parts, masks = [], masked_outputs(model)
-    columns = zip(labels, rows, told, weights, plain, weighted, masks, strict=True)
-    for label, row, loss, weight, some, others, has_mask in columns:
+    given: Sequence[Any] = target_rows or [None] * len(labels)
+    columns = zip(labels, rows, told, weights, plain, weighted, masks, given, strict=True)
+    for label, row, loss, weight, some, others, has_mask, target in columns:
         found = None if loss is None else losses.get(loss, row[-1])
-        if isinstance(found, WrittenLoss):
-            found = found.for_rows(row, row)
+        if isinstance(found, WrittenLoss) and target is not None:
+            found = found.for_rows(target, row)
         share, masked = 1.0 if weight is None else float(weight), has_mask and found is not None
         if masked:
             require_steps(label, row)
-        parts.append(OutputPart(label, row, found, share, tuple(leaves(some)), tuple(leaves(others)), masked))
+        parts.append(OutputPart(label, row, found, share, tuple(leaves(some)), tuple(leaves(others)), masked, target))
     return parts
 
 
@@ -123,16 +132,17 @@ def packed(model: Any, x: Rows, y: Any, sample_weight: Any, parts: Sequence[Outp
     if y is None:
         raise DataError("training needs targets", received="y=None", remedy="fit(x, y)")
     targets = _targets_in_order(model, y, parts)
-    columns, flats = [], []
+    columns, given = [], tuple(() if target is None else tuple(np.shape(target)[1:]) for target in targets)
     for part, target in zip(parts, targets, strict=True):
-        flats.append(np.ndim(target) == 1)
         columns.append(_target(part, target, len(floats)))
-    weights = _weights(model, sample_weight, len(floats), parts)
-    several = weights is not None and len(weights) > 1
-    if weights is not None and several:
-        columns += [np.ones(len(floats), np.float32)[:, None] if w is None else w[:, None] for w in weights]
-    data = arrays.gathered(floats, np.concatenate(columns, axis=1), weights[0] if weights and not several else None)
-    return replace(data, flat=tuple(flats), weighed_apart=several)
+        arrays.gathered(floats, columns[-1], None)
+    names = [*zip((part.label for part in parts), model.output_names, strict=True)]
+    weights = weights_of_outputs(sample_weight, len(floats), names, [part.row for part in parts])
+    alike = len(weights) == 1 and weights[0].ndim == 1
+    more, weight_rows = as_columns([] if alike else weights, len(floats))
+    y = np.concatenate([*columns, *more], axis=1)
+    data = arrays.gathered(floats, y, weights[0] if alike else None)
+    return replace(data, target_rows=given, weight_rows=weight_rows)
 
 
 def _targets_in_order(model: Any, y: Any, parts: Sequence[OutputPart]) -> list[Any]:
@@ -158,6 +168,9 @@ def _target(part: OutputPart, target: Any, rows: int) -> Array:
     """One output's targets, float32 [rows, numbers]."""
     if part.loss is None:
         return np.zeros((rows, part.target_width), np.float32)
+    if part.loss.is_written:
+        floats = numbers(target, "y")
+        return floats.reshape(len(floats), -1)
     if len(part.row) == 1:
         return arrays.targets(target, part.row[0], part.loss)
     floats = numbers(target, "y")
@@ -172,39 +185,20 @@ def _target(part: OutputPart, target: Any, rows: int) -> Array:
     return floats.reshape(len(floats), -1)
 
 
-def _weights(model: Any, given: Any, rows: int, parts: Sequence[OutputPart]) -> list[Array | None] | None:
-    """Weights of rows: one for all outputs, or one of each."""
-    if given is None:
+def _report_of(part: OutputPart, weighted: bool) -> Report | None:
+    if part.loss is None:
         return None
-    marker = np.empty(rows, np.float32)
-    if isinstance(given, Mapping) or (isinstance(given, (list, tuple)) and len(parts) > 1 and np.ndim(given[0]) > 0):
-        if isinstance(given, Mapping):
-            given = [
-                given.get(part.label, given.get(name)) for part, name in zip(parts, model.output_names, strict=True)
-            ]
-        if len(given) != len(parts):
-            raise DataError(
-                f"sample_weight is one for all outputs, or {len(parts)}", received=f"{len(given)}",
-                remedy=f"a list of {len(parts)}, None where rows count alike",
-            )  # fmt: skip
-        return [arrays.row_weights(marker, each) for each in given]
-    return [arrays.row_weights(marker, given)]
+    rows = None if part.given_row is None else (part.given_row, part.row)
+    return Report(part.loss, part.metrics, part.weighted_metrics, part.row[-1], weighted, rows, part.is_masked)
 
 
 class SeveralReport:
     """The sum of the outputs' losses, each loss, and each output's metrics: see :class:`Report`."""
 
     def __init__(self, parts: Sequence[OutputPart], data: Sequence[TrainingData]) -> None:
-        apart, has_weights = any(d.weighed_apart for d in data), any(d.sample_weight is not None for d in data)
-        self._parts, self._apart = list(parts), apart
-        flats = [any(d.flat[i] if isinstance(d.flat, tuple) else d.flat for d in data) for i in range(len(parts))]
-        weighted = has_weights or apart
-        self._reports = [
-            Report(each.loss, each.metrics, each.weighted_metrics, each.row[-1], weighted, flat, each.is_masked)
-            if each.loss is not None else None
-            for each, flat in zip(parts, flats, strict=True)
-        ]  # fmt: skip
-        self._flats = flats
+        self._parts, self._apart = list(parts), next((d.weight_rows for d in data if d.weight_rows), ())
+        weighted = any(d.sample_weight is not None for d in data) or bool(self._apart)
+        self._reports = [_report_of(each, weighted) for each in parts]
         found = [report for report in self._reports if report is not None]
         if not found:
             raise UnsupportedError(
@@ -222,7 +216,7 @@ class SeveralReport:
     def reported(self) -> list[Reported]:
         """Of each log but the loss its metric, by name."""
         logs = self._named([[0.0, *[0.0] * len(r.reported)] for _, r in self._told()], dry=True)
-        return [Reported(name, None, False, False) for name in logs if name != "loss"]  # type: ignore[arg-type]
+        return [Reported(name, None, False, None) for name in logs if name != "loss"]  # type: ignore[arg-type]
 
     def _told(self) -> Iterator[tuple[OutputPart, Report]]:
         for part, report in zip(self._parts, self._reports, strict=True):
@@ -237,9 +231,10 @@ class SeveralReport:
         for place, (part, report) in enumerate(zip(self._parts, self._reports, strict=True)):
             own = None if report is None else report.objective(y[:, start : start + part.target_width])
             keeps = keeps or (own is not None and own.keeps_predictions)
-            weights = column + place if self._apart else None
-            outputs.append(OutputObjective(own, part.weight, start, part.target_width, part.row, weights))
+            weights = (column, self._apart[place]) if self._apart else (None, ())
+            outputs.append(OutputObjective(own, part.weight, start, part.target_width, part.row, *weights))
             start += part.target_width
+            column += prod(weights[1])
         first = next(o.objective for o in outputs if o.objective is not None)
         return Objective(first.loss, (), y.shape[1], False, keeps, tuple(outputs))
 
@@ -262,12 +257,16 @@ class SeveralReport:
         for place, (part, report) in enumerate(zip(self._parts, self._reports, strict=True)):
             y = kept.y[:, start : start + part.target_width].reshape(len(kept.y), *part.target_row)
             made = kept.predictions[:, at : at + prod(part.row)].reshape(len(kept.y), *part.row)
-            weights = kept.y[:, column + place] if self._apart else kept.sample_weight
+            weights = kept.sample_weight
+            if self._apart:
+                row = self._apart[place]
+                weights = kept.y[:, column : column + prod(row)].reshape(len(kept.y), *row)
+                column += prod(row)
             start, at = start + part.target_width, at + prod(part.row)
             mask = kept.predictions[:, at : at + part.row[0]] if part.is_masked else None
             at += part.row[0] if part.is_masked else 0
             if report is not None:
-                found.append(Kept(y, made, weights, self._flats[place], mask))
+                found.append(Kept(y, made, weights, part.given_row, mask))
         return found
 
     def __call__(self, means: Sequence[float]) -> Logs:

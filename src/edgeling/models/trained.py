@@ -102,7 +102,7 @@ class Trainable(Compiled):
             example = self._data(floats, y, sample_weight, loss)
             if validation_data is None and validation_split:
                 example, validation = arrays.split(example, number("validation_split", validation_split))
-            example = arrays.with_class_weights(example, class_weight)
+            example = self._by_class(example, class_weight)
             size, again = batch_size_of(batch_size, len(example.x)), flag("shuffle", shuffle)
             each = self._per_call()  # an epoch is a whole number of calls, as in Keras
             feed = RowFeed(example, size, again, seed, first, None if steps is None else -(-steps // each) * each)
@@ -124,7 +124,7 @@ class Trainable(Compiled):
         def prepare(batch: Sequence[Any]) -> TrainingData:
             x, y, *weights = batch
             data = self._data(self._inputs_of(x), y, weights[0] if weights else None, loss)
-            return arrays.with_class_weights(data, class_weight)
+            return self._by_class(data, class_weight)
 
         batches.prepare = prepare
         return batches, loss, prepare((x, y, *weights))
@@ -267,7 +267,7 @@ class Trainable(Compiled):
         """One step on all these rows; loss and metrics are those of this batch, before the step."""
         self._compiled()
         floats, loss, seed = self._inputs_of(x), self._resolved_loss(y), next_seed()
-        data = arrays.with_class_weights(self._data(floats, y, sample_weight, loss), class_weight)
+        data = self._by_class(self._data(floats, y, sample_weight, loss), class_weight)
         feed = RowFeed(data, len(data.x), False, seed, 0, None)
         plan = FitPlan(0, 1, seed, self._per_call(), finalizes=False)
         history = self._fit(feed, data, plan, loss, None, 0, (None, 1, None, 1))
@@ -299,7 +299,21 @@ class Trainable(Compiled):
         truth, dimensions = arrays.targets(y, self._width(), loss), len(np.shape(y))
         loss.require_form(dimensions)
         rows = arrays.gathered(floats, truth, arrays.row_weights(truth, sample_weight))
-        return replace(rows, flat=dimensions == 1)
+        return replace(rows, target_rows=(tuple(np.shape(y)[1:]),))
+
+    def _by_class(self, data: TrainingData, class_weight: Any) -> TrainingData:
+        """The rows, each weighted by its class.
+
+        Raises:
+            UnsupportedError: rows that have no single class.
+        """
+        if class_weight is not None and [len(row) for row in self.output_rows] != [1]:
+            raise UnsupportedError(
+                "class_weight is for a model of one output, of one class a row",
+                received=f"outputs of rows {', '.join(map(str, self.output_rows))}",
+                remedy="sample_weight of shape [rows, steps], or a list of one for each output",
+            )  # fmt: skip
+        return arrays.with_class_weights(data, class_weight)
 
     def learning_program(self, y: Any, batch_size: int = 1, name: str = "network") -> Program:
         """C that predicts and learns: see :func:`edgeling.training.learning.learning_program`.
@@ -377,10 +391,11 @@ class Trainable(Compiled):
         """The loss with the metrics it is reported with, for these rows."""
         given = [part for part in data if part is not None]
         if not self._is_plain():
-            return SeveralReport(compiled_parts(self), given)
-        has_weights = any(part.sample_weight is not None for part in given)
-        flat = any(part.flat for part in given)
-        return Report(loss, self._metrics, self._weighted_metrics, self._width(), has_weights, flat)
+            return SeveralReport(compiled_parts(self, given[0].target_rows if given else ()), given)
+        has_weights, width = any(part.sample_weight is not None for part in given), self._width()
+        target_row = given[0].target_row if given else None
+        rows = None if target_row is None else (target_row, (width,))
+        return Report(loss, self._metrics, self._weighted_metrics, width, has_weights, rows)
 
     def _named_weights(self) -> dict[str, Weight]:
         return {name: weight for weight, name in self.network().names.items()}

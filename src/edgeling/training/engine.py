@@ -47,20 +47,26 @@ class TrainingData:
     """Rows to train on: x float32 [rows, features], y float32 [rows, outputs] or [rows, 1], weights [rows] or None.
 
     Attributes:
-        flat: the targets were given as [rows]; of several outputs, of each.
-        weighed_apart: the last columns of y are weights of rows, one for each output.
+        target_rows: of each output the shape of one row of its targets as they were given; none: not known.
+        weight_rows: where the last columns of y are weights, of each output the shape of one row's: () where a row has
+            one, [steps] where each of its steps has.
     """
 
     x: Array
     y: Array
     sample_weight: Array | None = None
-    flat: bool | tuple[bool, ...] = False
-    weighed_apart: bool = False
+    target_rows: tuple[tuple[int, ...], ...] = ()
+    weight_rows: tuple[tuple[int, ...], ...] = ()
 
     def __getitem__(self, rows: Any) -> TrainingData:
         """Some of the rows: by an array of their numbers, or a slice."""
         weights = None if self.sample_weight is None else self.sample_weight[rows]
         return replace(self, x=self.x[rows], y=self.y[rows], sample_weight=weights)
+
+    @property
+    def target_row(self) -> tuple[int, ...] | None:
+        """The shape of one row of the targets of a single output, as they were given; None: not known."""
+        return self.target_rows[0] if len(self.target_rows) == 1 else None
 
 
 @dataclass(frozen=True)
@@ -70,15 +76,15 @@ class Kept:
     Attributes:
         y: float32 [rows, outputs] or [rows, 1].
         predictions: float32 [rows, outputs].
-        sample_weight: [rows], or None.
-        flat: as in :class:`TrainingData`.
+        sample_weight: [rows], of an output's steps [rows, steps], or None.
+        target_row: as in :class:`TrainingData`.
         mask: which steps of an output count, [rows, steps], or None.
     """
 
     y: Array
     predictions: Array
     sample_weight: Array | None = None
-    flat: bool | tuple[bool, ...] = False
+    target_row: tuple[int, ...] | None = None
     mask: Array | None = None
 
     def __getitem__(self, rows: slice) -> Kept:
@@ -357,7 +363,7 @@ class Engine:
             return None
         weights = None if data.sample_weight is None else np.empty(len(data.x), np.float32)
         predictions = np.empty((len(data.x), width), np.float32)
-        return Kept(np.empty(data.y.shape, np.float32), predictions, weights, data.flat)
+        return Kept(np.empty(data.y.shape, np.float32), predictions, weights, data.target_row)
 
     def _drive(self, run: _PreparedRun) -> Epochs:
         status, budget = PAUSED, _FIRST_SLICE_STEPS

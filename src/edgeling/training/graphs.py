@@ -20,7 +20,7 @@ from edgeling.graph.types import LARGEST_FLOAT32
 from edgeling.network.network import Network
 from edgeling.network.tracing import Tracer
 from edgeling.passes import differentiate, rectify_normalized, through_logits
-from edgeling.training.masked import masked_loss, no_loss
+from edgeling.training.masked import loss_of_steps, no_loss
 
 LEARNING_RATE = "learning_rate"
 SHARE = "share"
@@ -34,6 +34,10 @@ class TraceableRows(Protocol):
     def signed(self) -> bool:
         """Whether it takes labels of -1 and 1."""
 
+    @property
+    def is_written(self) -> bool:
+        """Whether it sees rows as they are, not places of them one below another."""
+
 
 class TraceableMetric(TraceableRows, Protocol):
     """What is asked of a metric besides."""
@@ -44,10 +48,6 @@ class TraceableMetric(TraceableRows, Protocol):
 
 class TraceableLoss(TraceableRows, Protocol):
     """What is asked of a loss besides."""
-
-    @property
-    def is_written(self) -> bool:
-        """Whether it sees rows as they are, not places of them one below another."""
 
     def traced(self, tracer: Tracer, y_true: str, y_pred: str, weighted: bool) -> str:
         """Append the nodes; give the name of the value of each row, [rows]."""
@@ -104,7 +104,8 @@ class OutputObjective:
         weight: of its loss in the sum.
         start, width: its columns of ``y``.
         row: the shape of one row of it; losses go over the last axis, and their mean over the others.
-        weights: the column of ``y`` that holds weights of its rows, if there is one.
+        weights: the column of ``y`` where weights of its rows begin, if there are any.
+        weight_row: the shape of one row of these: () where a row has one, [steps] where each of its steps has.
     """
 
     objective: Objective | None
@@ -113,6 +114,7 @@ class OutputObjective:
     width: int
     row: tuple[int, ...]
     weights: int | None = None
+    weight_row: tuple[int, ...] = ()
 
 
 def training_graph(
@@ -254,10 +256,11 @@ def _one_of_several(
     places = prod(output.row[:-1])
     matrix = b.add("reshape", prediction, shape=(batch * places, output.row[-1]))
     own = _columns(b, y, output.start, output.width)
-    truths = _Truths(b, b.add("reshape", own, shape=(batch * places, output.width // places)), goal.binary_labels)
+    truths = _Truths(b, own, goal.binary_labels, batch * places)
     weights = sample_weight
     if output.weights is not None:
-        weights = b.add("reshape", _columns(b, y, output.weights, 1), shape=(batch,))
+        held = _columns(b, y, output.weights, prod(output.weight_row))
+        weights = b.add("reshape", held, shape=(batch, *output.weight_row))
 
     def per_row(values: str) -> str:
         """The mean over the places of each row, or what it is where there is one."""
@@ -269,28 +272,38 @@ def _one_of_several(
     written, weighted, mask = goal.loss.is_written, bool(weights), tracer.mask_of(prediction)
     if mask and not tracer.training:
         return no_loss(tracer, mask), []
-    if mask:
+    metrics = [
+        _mean(tracer, m.traced(tracer, own, prediction) if m.is_written else
+              per_row(m.traced(tracer, truths.of(m), matrix)), "metric")
+        for m in goal.metrics
+    ]  # fmt: skip
+    reduction = goal.loss.reduction if tracer.training else "mean"
+    if mask or (weights and output.weight_row):
         each = goal.loss.of_steps(tracer, own if written else truths.of(goal.loss), prediction if written else matrix)
-        return masked_loss(tracer, each, mask, weights, goal.loss.reduction), []
+        return loss_of_steps(tracer, each, mask, weights, reduction, output.row[:-1]), metrics
     if written:
         rows = goal.loss.traced(tracer, own, prediction, weighted)
     else:
         rows = per_row(goal.loss.traced(tracer, truths.of(goal.loss), matrix, weighted))
-    reduction = goal.loss.reduction if tracer.training else "mean"
-    if reduction == "sum" and places > 1 and not written:
+    summed = reduction == "sum" or (weighted and reduction == "mean_with_sample_weight")
+    if summed and places > 1 and not written:  # weights of rows are [rows, 1] to Keras, which adds them up so
         rows = b.add("multiply", rows, tracer.number(places))
     loss = b.add("reshape", _reduced(tracer, rows, weights, reduction), shape=(), name="loss_of_output")
-    metrics = [_mean(tracer, per_row(m.traced(tracer, truths.of(m), matrix)), "metric") for m in goal.metrics]
     return loss, metrics
 
 
 class _Truths:
-    """``y`` as it is, and (made on first use) as -1 and 1."""
+    """``y`` as it is, or one place of its rows below another, and (made on first use) as -1 and 1."""
 
-    def __init__(self, builder: GraphBuilder, y: str, binary_labels: bool) -> None:
-        self._builder, self._y, self._binary, self._signed = builder, y, binary_labels, ""
+    def __init__(self, builder: GraphBuilder, y: str, binary_labels: bool, places: int = 0) -> None:
+        self._builder, self._given, self._binary, self._places = builder, y, binary_labels, places
+        self._y = "" if places else y
+        self._signed = ""
 
     def of(self, rows: TraceableRows) -> str:
+        if not self._y:
+            size = self._builder.type_of(self._given).size
+            self._y = self._builder.add("reshape", self._given, shape=(self._places, size // self._places))
         if not (rows.signed and self._binary):
             return self._y
         if not self._signed:

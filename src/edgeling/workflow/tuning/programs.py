@@ -69,7 +69,7 @@ class Programs:
         loss = losses.get(self._model.loss, width)
         metrics = ["accuracy"] if folds.preparation.target.labels else []
         truth = arrays.targets(folds.y, width, loss)
-        objective = Report(loss, metrics, [], width, folds.weights is not None, True).objective(truth)
+        objective = Report(loss, metrics, [], width, folds.weights is not None, ((), (width,))).objective(truth)
         data = TrainingData(np.ascontiguousarray(folds.x), truth, folds.weights)
         judged = replace(
             data, sample_weight=np.ones(len(truth), np.float32) if folds.weights is None else folds.weights
