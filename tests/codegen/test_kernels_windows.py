@@ -77,6 +77,10 @@ def plain_cases() -> Iterator[Case]:
         yield from conv_cases((1, 9, 8, channels), (3, 2), channels, (2, 2), padding=(0, 1, 1, 0), groups=channels)
     yield from conv_cases((2, 25, 10, 1), (10, 4), 20, (2, 2), padding=(4, 4, 1, 1))  # rows from above and below
     yield from conv_cases((1, 60, 40, 4), (3, 3), 8, padding=(1, 1, 1, 1))  # several blocks of padded rows
+    yield from conv_cases((2, 6, 51, 3), (3, 3), 8, (2, 2), padding=(0, 1, 0, 1), function="relu6")  # terms in pairs
+    yield from conv_cases((1, 4, 26, 2), (2, 2), 8, padding=(1, 0, 0, 0), function="relu")
+    yield from conv_cases((2, 40, 1, 24), (5, 1), 24, (2, 1), padding=(2, 1, 0, 0), groups=24)  # columns laid down
+    yield from conv_cases((1, 28, 1, 5), (3, 1), 9, padding=(1, 1, 0, 0))
     yield from conv_cases((1, 7, 7, 5), (1, 1), 8, (3, 2))  # pixels that nobody sees
     yield from conv_cases((3, 2, 2, 6), (3, 3), 4, padding=(2, 2, 2, 2))
 

@@ -13,7 +13,7 @@ from itertools import groupby
 
 import numpy as np
 
-from edgeling.codegen.calls import call_of
+from edgeling.codegen.calls import call_of, has_call
 from edgeling.codegen.curves import with_curves
 from edgeling.codegen.dimensions import Dimensions
 from edgeling.codegen.fusing import (
@@ -29,6 +29,7 @@ from edgeling.codegen.names import Names
 from edgeling.codegen.rounds import followed, rounds
 from edgeling.codegen.row_blocks import Blocks, blocks_of
 from edgeling.codegen.schedule import COPY, Schedule, schedule
+from edgeling.codegen.separable import with_separable
 from edgeling.codegen.sharing import Sharing
 from edgeling.codegen.site import SHARED_ELEMENTS, Call, Setting, Site
 from edgeling.codegen.text import literal, shape_text
@@ -108,6 +109,7 @@ def planned(
     work = with_curves(schedule(with_numbers_first(graph) if is_small and graph.updates else graph))
     if is_small:
         work = with_outputs_in_steps(with_gradients_in_updates(with_products_in_updates(work)))
+    work = with_separable(work, lambda node: has_call(_setting(work, node, target)))
     calls, followers = _chosen(work, target, finite, unchanged), _NOBODY
     if target is not None and target.threads > 1:
         work, followers = followed(work, [_is_parallel(calls.get(at)) for at in range(len(work.nodes))])
@@ -167,13 +169,19 @@ def _is_shared(chosen: Chosen) -> bool:
 def _choose(
     work: Schedule, node: Node, target: Target | None, finite: Sequence[str] = (), unchanged: Sequence[str] = ()
 ) -> Chosen:
+    setting = _setting(work, node, target, finite, unchanged)
+    return Chosen(call_of(setting), setting)
+
+
+def _setting(
+    work: Schedule, node: Node, target: Target | None, finite: Sequence[str] = (), unchanged: Sequence[str] = ()
+) -> Setting:
     types, roots = work.types, [work.roots[x] for x in node.inputs]
     kinds = tuple(types[i] for i in node.inputs), tuple(types[o] for o in node.outputs)
     known = {i: work.graph.constants[root] for i, root in enumerate(roots) if root in work.graph.constants}
     shaped = {i: array.reshape(kinds[0][i].shape) for i, array in known.items()}
     same = frozenset(i for i, root in enumerate(roots) if root in unchanged)
-    setting = Setting(node, *kinds, target, shaped, bool(roots) and roots[0] in finite, same)
-    return Chosen(call_of(setting), setting)
+    return Setting(node, *kinds, target, shaped, bool(roots) and roots[0] in finite, same)
 
 
 def _first_row(largest: int, parts: int, rows: int) -> str:

@@ -21,10 +21,11 @@ from edgeling.codegen.broadcast import (
 from edgeling.codegen.calls_int8 import INT8_CALLS
 from edgeling.codegen.calls_normalizing import BY_MOMENTS, NORMALIZING_CALLS
 from edgeling.codegen.calls_products import DENSE_CALLS, MATMUL_CALLS
+from edgeling.codegen.calls_separable import SEPARABLE_CALLS
 from edgeling.codegen.calls_training import TRAINING_CALLS
 from edgeling.codegen.calls_windows import REPEATED, WINDOW_CALLS
 from edgeling.codegen.curves import CURVES_CALL
-from edgeling.codegen.schedule import COPY, CURVES
+from edgeling.codegen.schedule import COPY, CURVES, SEPARABLE
 from edgeling.codegen.site import Call, Line, Setting, Site, stored_calls
 from edgeling.errors import UnsupportedError
 from edgeling.graph.types import Node
@@ -186,6 +187,7 @@ FLOAT_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "concatenate": (*stored_calls("move", _concatenate), Call("prepare", _concatenate)),
     COPY: Call("copy", _copy),
     CURVES: CURVES_CALL,
+    SEPARABLE: SEPARABLE_CALLS,
 }
 
 CALLS: Mapping[str, tuple[Call, ...]] = {
@@ -207,6 +209,11 @@ def call_of(setting: Setting) -> Call:
             remedy="write a row for it in the table of calls (docs/architecture.md)",
         )  # fmt: skip
     return next(call for call in CALLS[operation] if call.fits(setting))
+
+
+def has_call(setting: Setting) -> bool:
+    """Whether one of the row's kernels is right: of an operation that only some targets put together from others."""
+    return any(call.fits(setting) for call in CALLS[setting.node.operation])
 
 
 def may_be_held(node: Node) -> bool:

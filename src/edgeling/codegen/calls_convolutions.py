@@ -25,6 +25,11 @@ Lengths = tuple[int, ...]
 Fits = Callable[[Setting], bool]
 
 
+def _laid_down(kind: TensorType) -> TensorType:
+    images, down, right, channels = kind.shape
+    return replace(kind, shape=(images, right, down, channels))
+
+
 class Geometry:
     """A convolution's image, result and window, whichever of its three operations it is of."""
 
@@ -36,8 +41,16 @@ class Geometry:
         self.result: TensorType = made if forward else second if operation == "conv_kernel_gradient" else first
         kernel = made if operation == "conv_kernel_gradient" else second
         self.window = Window.of(setting.node.attributes, kernel.shape[:2])
+        self._lay_down()
         self.groups: int = setting.node.attributes["groups"]
         self.terms: int = kernel.size // kernel.shape[3]
+
+    def _lay_down(self) -> None:
+        """Of a column of pixels a row, as long as the window sees no more: positions side by side go by tiles."""
+        w, (_, down, right, _) = self.window, self.result.shape
+        if (self.image.shape[2], right, w.size[1]) == (1, 1, 1) and not any(w.padding[2:]) and down > 1:
+            self.window = Window(w.size[::-1], w.strides[::-1], (0, 0, *w.padding[:2]), w.dilations[::-1])
+            self.image, self.result = _laid_down(self.image), _laid_down(self.result)
 
     @property
     def is_pointwise(self) -> bool:
@@ -96,7 +109,7 @@ def _takes_packed(setting: Setting) -> bool:
     return _takes_direct(setting) and {1, 2} <= set(setting.constants)
 
 
-def _takes_depthwise(setting: Setting) -> bool:
+def takes_depthwise(setting: Setting) -> bool:
     """depthwise.h and its gradients: one output a channel, a vector of channels at least."""
     geometry = Geometry(setting)
     both = any(s > 1 and d > 1 for s, d in zip(geometry.window.strides, geometry.window.dilations, strict=True))
@@ -255,16 +268,14 @@ CONV_CALLS: Sequence[Call] = (
     *_candidates("conv_packed", "conv_direct", _takes_packed, _packed_floats, _direct, pack=packed),
     *_products(_product),
     *_candidates("conv_direct", "conv_direct", _takes_direct, _forward_floats, _direct),
-    *_candidates("depthwise", "depthwise", _takes_depthwise, _no_scratch, _depthwise),
+    *_candidates("depthwise", "depthwise", takes_depthwise, _no_scratch, _depthwise),
 )
 INPUT_GRADIENT_CALLS: Sequence[Call] = (
     *_products(_product_input),
     *_candidates("conv_direct_input_gradient", "conv_direct_input", _takes_direct, _input_floats, _gradient),
-    *_candidates("depthwise_input_gradient", "depthwise", _takes_depthwise, _kernel_size, _gradient),
+    *_candidates("depthwise_input_gradient", "depthwise", takes_depthwise, _kernel_size, _gradient),
 )
 KERNEL_GRADIENT_CALLS: Sequence[Call] = (
     *_candidates("conv_direct_kernel_gradient", "conv_direct_kernel", _takes_direct, _kernel_floats, _gradient),
-    *_candidates(
-        "depthwise_kernel_gradient", "depthwise_kernel", _takes_depthwise, _depthwise_kernel_floats, _gradient
-    ),
+    *_candidates("depthwise_kernel_gradient", "depthwise_kernel", takes_depthwise, _depthwise_kernel_floats, _gradient),
 )

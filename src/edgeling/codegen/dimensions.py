@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from edgeling.codegen.names import Names
-from edgeling.codegen.schedule import CURVES, OUTPUT_STEP, PRODUCT_UPDATE, Schedule
+from edgeling.codegen.schedule import CURVES, OUTPUT_STEP, PRODUCT_UPDATE, SEPARABLE, Schedule
 from edgeling.graph.types import Node
 
 Axis = tuple[str, int]
@@ -119,7 +119,7 @@ def _joined(work: Schedule, node: Node) -> Pairs:
         (x, truth, _, kernel), made = node.inputs[:4], node.outputs
         yield from (((x, 1), (kernel, 0)), ((truth, 1), (kernel, 1)))
         yield from (pair for y in made for pair in _aligned(shape, kernel, y))
-    elif node.operation in ("embedding", CURVES):
+    elif node.operation in ("embedding", CURVES, SEPARABLE):
         yield (node.inputs[0], 0), (node.output, 0)
     elif node.operation == "embedding_gradient":
         yield (node.inputs[0], 0), (node.inputs[1], 0)

@@ -18,7 +18,8 @@ COPY = "copy"
 PRODUCT_UPDATE = "product_update"
 OUTPUT_STEP = "output_step"
 CURVES = "curves"
-SCHEDULED = frozenset({COPY, PRODUCT_UPDATE, OUTPUT_STEP, CURVES})  # operations of its own, which no graph holds
+SEPARABLE = "separable_conv"
+SCHEDULED = frozenset({COPY, PRODUCT_UPDATE, OUTPUT_STEP, CURVES, SEPARABLE})  # which no graph holds
 
 
 @dataclass(frozen=True)

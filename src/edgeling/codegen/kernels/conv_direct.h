@@ -13,6 +13,7 @@
 #ifndef EDGELING_CONV_DIRECT_H
 #define EDGELING_CONV_DIRECT_H
 
+#include "conv_pairs.h"
 #include "conv_tile.h"
 #include "window.h"
 
@@ -96,11 +97,22 @@ EDGELING_VECTOR_FUNCTION void edgeling_conv_rows(
     const edgeling_window w = *window;
     const int of_row = w.columns * (w.channels / w.groups) * steps->weights;
     edgeling_conv_steps s = *steps;
+#if defined(EDGELING_CONV_PAIRS)
+    float pairs[EDGELING_CONV_PAIRS];
+    const int of_pairs = edgeling_conv_pairs_floats(s.terms);
+    const int is_paired = columns == channels && edgeling_conv_pair_up(w.rows, columns, &s, weights, pairs);
+#else
+    const int is_paired = 0, of_pairs = 0;
+    const float *pairs = weights;
+#endif
     for (int i = first; i < last; i++) {
         const edgeling_span down = edgeling_span_down(w, i);
         const float *x = seen + (down.start + down.first * w.dilation_down - at) * width * w.channels;
         s.rows = down.last > down.first && w.columns > 0 ? down.last - down.first : 0;
-        if (channels < columns) {
+        if (is_paired) {
+            edgeling_conv_paired(
+                w.right, &s, x, weights + down.first * of_row, pairs + down.first * of_pairs, start, y + i * y_row);
+        } else if (channels < columns) {
             edgeling_conv_narrow(channels, w.right, &s, x, weights + down.first * of_row, start, y + i * y_row);
         } else {
             edgeling_conv_positions(
@@ -202,14 +214,21 @@ EDGELING_KERNEL edgeling_conv_work edgeling_conv_begin(
     return work;
 }
 
+/* Where the weights of groups of so many outputs, sums of so many terms, lie in a table. */
+EDGELING_KERNEL edgeling_conv_weights edgeling_conv_panels(int terms, int groups, int outputs, const float *packed) {
+    const int all = edgeling_in_fours(outputs / groups), last = all % EDGELING_CONV_PANEL;
+    const int panel = (terms + 1) * EDGELING_CONV_PANEL;
+    const edgeling_conv_weights weights = {
+        0, packed, EDGELING_CONV_PANEL, last ? last : EDGELING_CONV_PANEL, panel, panel, 0, (terms + 1) * all};
+    return weights;
+}
+
 EDGELING_KERNEL edgeling_conv_work edgeling_conv_packed_begin(
     const int *lengths, float low, float high, float *scratch, const float *x, const float *packed, float *y) {
     const edgeling_window w = edgeling_window_of(lengths);
-    const int all = edgeling_in_fours(w.outputs / w.groups), last = all % EDGELING_CONV_PANEL;
-    const int of_each = w.rows * w.columns * (w.channels / w.groups) + 1, panel = of_each * EDGELING_CONV_PANEL;
+    const int terms = w.rows * w.columns * (w.channels / w.groups);
     const edgeling_conv_work work = {
-        lengths, {0, packed, EDGELING_CONV_PANEL, last ? last : EDGELING_CONV_PANEL, panel, panel, 0, of_each * all},
-        low, high, scratch, x, y};
+        lengths, edgeling_conv_panels(terms, w.groups, w.outputs, packed), low, high, scratch, x, y};
     return work;
 }
 

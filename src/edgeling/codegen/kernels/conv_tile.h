@@ -66,14 +66,14 @@ typedef struct {
 
 /* How many of `left` positions the next tile takes: not so many that a small tile, whose sums wait, is left. */
 EDGELING_KERNEL int edgeling_conv_taken(int left, int most) {
-    static const unsigned char few[] = {0, 1, 2, 3, 4, 5, 6, 4, 8, 5, 5, 6};
+    static const unsigned char few[] = {0, 1, 2, 3, 4, 5, 6, 4, 8, 9, 5, 6};
     if (most < EDGELING_CONV_TILE_ROWS) {
         return left == 7 || left == 8 ? 4 : left < most ? left : most;
     }
     if (left < most) {
         return few[left];
     }
-    return left == most + 1 || left == most + 2 ? 8 : most;
+    return left == most + 1 || left == most + 2 ? 8 : left == most + 3 ? 9 : most;
 }
 
 #define EDGELING_CONV_TILE_CASE(lanes, vectors, positions)                                                            \
@@ -92,6 +92,7 @@ EDGELING_KERNEL int edgeling_conv_taken(int left, int most) {
 #define EDGELING_CONV_TILES_TO_12(make, lanes, vectors)                                                               \
     EDGELING_CONV_TILES_TO_6(make, lanes, vectors)                                                                    \
     make(lanes, vectors, 8)                                                                                           \
+    make(lanes, vectors, 9)                                                                                           \
     make(lanes, vectors, 12)
 
 #define EDGELING_CONV_WIDTH(lanes, vectors, most)                                                                     \
