@@ -285,7 +285,10 @@ class BlockWriter:
         call, site = chosen.call, self._site(chosen, scratch, after, kept)
         if not self._rows and self._sharing.covers(call, chosen.setting):
             return [self._sharing.line(call, site, self._tables)]
-        return call.line(site).split("\n")
+        lines = call.line(site).split("\n")
+        if any("edgeling_activation(" in line for line in lines):  # behind a kernel that has none
+            self.headers.add("activation")
+        return lines
 
     def _site(self, chosen: Chosen, scratch: str = "", after: str = "0, 0", kept: str = "") -> Site:
         call, node = chosen.call, chosen.setting.node

@@ -97,14 +97,9 @@ EDGELING_VECTOR_FUNCTION void edgeling_conv_rows(
     const edgeling_window w = *window;
     const int of_row = w.columns * (w.channels / w.groups) * steps->weights;
     edgeling_conv_steps s = *steps;
-#if defined(EDGELING_CONV_PAIRS)
     float pairs[EDGELING_CONV_PAIRS];
     const int of_pairs = edgeling_conv_pairs_floats(s.terms);
     const int is_paired = columns == channels && edgeling_conv_pair_up(w.rows, columns, &s, weights, pairs);
-#else
-    const int is_paired = 0, of_pairs = 0;
-    const float *pairs = weights;
-#endif
     for (int i = first; i < last; i++) {
         const edgeling_span down = edgeling_span_down(w, i);
         const float *x = seen + (down.start + down.first * w.dilation_down - at) * width * w.channels;

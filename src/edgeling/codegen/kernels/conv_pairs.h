@@ -104,6 +104,29 @@ EDGELING_VECTOR_FUNCTION void edgeling_conv_paired(
     edgeling_conv_positions(8, count, s, x, weights, start, y);
 }
 
+#else
+
+#define EDGELING_CONV_PAIRS 1
+
+EDGELING_KERNEL int edgeling_conv_pairs_floats(int terms) {
+    (void)terms;
+    return 0;
+}
+
+/* It never pays. */
+EDGELING_KERNEL int edgeling_conv_pair_up(
+    int rows, int channels, const edgeling_conv_steps *s, const float *weights, const float *pairs) {
+    (void)rows, (void)channels, (void)s, (void)weights, (void)pairs;
+    return 0;
+}
+
+EDGELING_KERNEL void edgeling_conv_paired(
+    int count, const edgeling_conv_steps *s, const float *x, const float *weights, const float *pairs,
+    const float *start, float *y) {
+    (void)pairs;
+    edgeling_conv_positions(8, count, s, x, weights, start, y);
+}
+
 #endif
 
 #endif
