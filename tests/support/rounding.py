@@ -15,7 +15,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, prod
 from types import SimpleNamespace
 from typing import Any
@@ -32,6 +32,7 @@ from edgeling.graph.types import Array, DType, Node
 from edgeling.models import session
 from edgeling.models.linking import in_order
 from edgeling.network.network import inference_graph
+from tests.support import winograd
 from tests.support.close import SINGLE
 from tests.support.interpreter_engine import InterpreterEngine
 
@@ -120,10 +121,20 @@ def run_rounded(graph: Graph, given: dict[str, Any], dice: np.random.Generator |
     }
     for node in graph.nodes:
         operands = [_drawn(values[name], _terms(graph, node), dice) for name in node.inputs]
-        made = _run_scan(node, operands, dice) if node.operation == "scan" else evaluate(node, operands)
+        made = _run_node(graph, node, operands, dice)
         for name, result, summand in zip(node.outputs, made, _summands(node, operands), strict=True):
             values[name] = _off(_drawn(_wide(graph, name, result), ELEMENTARY**2, dice), summand, dice)
     return values
+
+
+def _run_node(graph: Graph, node: Node, operands: Sequence[Array], dice: np.random.Generator | None) -> Sequence[Array]:
+    if node.operation == "scan":
+        return _run_scan(node, operands, dice)
+    if dice is not None and (size := winograd.tile_of(graph, node)):
+        x, kernel, *bias = operands
+        found = winograd.drawn(size, node, x, kernel, bias[0] if bias else None, dice)
+        return evaluate(replace(node, operation="activation"), [found]) if bias else [found]
+    return evaluate(node, operands)
 
 
 def _run_scan(node: Node, operands: Sequence[Array], dice: np.random.Generator | None) -> list[Array]:

@@ -94,7 +94,7 @@ def is_vectors(setting: Setting) -> bool:
     return setting.target is not None and setting.target.has_vectors
 
 
-def _is_shared(setting: Setting) -> bool:
+def is_shared(setting: Setting) -> bool:
     return setting.threads > 1 and Geometry(setting).products >= SHARED_PRODUCTS
 
 
@@ -179,14 +179,14 @@ def packed(setting: Setting) -> Mapping[str, Array]:
     return {"packed": np.concatenate(parts).astype(np.float32)}
 
 
-def _window(site: Site) -> str:
+def window(site: Site) -> str:
     return site.table(f"{site.node.output}_window", "int", Geometry(site).lengths)
 
 
-def _limited(site: Site, name: str, *scratch: str) -> str:
+def limited(site: Site, name: str, *more: str) -> str:
     """A kernel that limits its results; then the activation, where that is not all of it."""
     function = site.attributes["function"]
-    call = site.call(name, site.length(0, 0), _window(site), *limits(function), *scratch)
+    call = site.call(name, site.length(0, 0), window(site), *limits(function), *more)
     if function in LIMITS:
         return call
     y = site.y[0]
@@ -194,15 +194,15 @@ def _limited(site: Site, name: str, *scratch: str) -> str:
 
 
 def _direct(name: str) -> Line:
-    return lambda site: _limited(site, name, site.scratch or "0")
+    return lambda site: limited(site, name, site.scratch or "0")
 
 
 def _depthwise(name: str) -> Line:
-    return lambda site: _limited(site, name)
+    return lambda site: limited(site, name)
 
 
 def _gradient(name: str) -> Line:
-    return lambda site: site.call(name, site.length(0, 0), _window(site), site.scratch or "0")
+    return lambda site: site.call(name, site.length(0, 0), window(site), site.scratch or "0")
 
 
 def _product(name: str) -> Line:
@@ -235,24 +235,23 @@ def _panels(setting: Setting) -> int:
     return setting.threads * panel_floats(setting.input_types[0].shape[3])
 
 
-def _candidates(
+def candidates(
     name: str,
     header: str,
     fits: Fits,
     scratch_floats: Callable[[Setting], int],
     line: Callable[[str], Line],
+    parallel: str = "windows_parallel",
     **more: Any,
 ) -> tuple[Call, Call]:
     """A kernel whose parts threads share, where that pays; and the same for one thread."""
     alone = Call(header, line(name), fits=fits, scratch_floats=scratch_floats, **more)
-    shared = _both(_is_shared, fits)
-    return replace(alone, header="windows_parallel", line=line(f"{name}_parallel"), fits=shared), alone
+    shared = _both(is_shared, fits)
+    return replace(alone, header=parallel, line=line(f"{name}_parallel"), fits=shared), alone
 
 
 def _products(line: Callable[[str], Line]) -> tuple[Call, Call]:
-    shared = Call(
-        "gemm_parallel", line("gemm_parallel"), fits=_both(_is_shared, _takes_product), scratch_floats=_panels
-    )
+    shared = Call("gemm_parallel", line("gemm_parallel"), fits=_both(is_shared, _takes_product), scratch_floats=_panels)
     return shared, replace(shared, header="gemm", line=line("gemm"), fits=_takes_product)
 
 
@@ -265,17 +264,17 @@ def _kernel_size(setting: Setting) -> int:
 
 
 CONV_CALLS: Sequence[Call] = (
-    *_candidates("conv_packed", "conv_direct", _takes_packed, _packed_floats, _direct, pack=packed),
+    *candidates("conv_packed", "conv_direct", _takes_packed, _packed_floats, _direct, pack=packed),
     *_products(_product),
-    *_candidates("conv_direct", "conv_direct", _takes_direct, _forward_floats, _direct),
-    *_candidates("depthwise", "depthwise", takes_depthwise, _no_scratch, _depthwise),
+    *candidates("conv_direct", "conv_direct", _takes_direct, _forward_floats, _direct),
+    *candidates("depthwise", "depthwise", takes_depthwise, _no_scratch, _depthwise),
 )
 INPUT_GRADIENT_CALLS: Sequence[Call] = (
     *_products(_product_input),
-    *_candidates("conv_direct_input_gradient", "conv_direct_input", _takes_direct, _input_floats, _gradient),
-    *_candidates("depthwise_input_gradient", "depthwise", takes_depthwise, _kernel_size, _gradient),
+    *candidates("conv_direct_input_gradient", "conv_direct_input", _takes_direct, _input_floats, _gradient),
+    *candidates("depthwise_input_gradient", "depthwise", takes_depthwise, _kernel_size, _gradient),
 )
 KERNEL_GRADIENT_CALLS: Sequence[Call] = (
-    *_candidates("conv_direct_kernel_gradient", "conv_direct_kernel", _takes_direct, _kernel_floats, _gradient),
-    *_candidates("depthwise_kernel_gradient", "depthwise_kernel", takes_depthwise, _depthwise_kernel_floats, _gradient),
+    *candidates("conv_direct_kernel_gradient", "conv_direct_kernel", _takes_direct, _kernel_floats, _gradient),
+    *candidates("depthwise_kernel_gradient", "depthwise_kernel", takes_depthwise, _depthwise_kernel_floats, _gradient),
 )

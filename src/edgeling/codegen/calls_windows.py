@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import prod
 
+from edgeling.codegen import calls_winograd
 from edgeling.codegen.calls_convolutions import CONV_CALLS, INPUT_GRADIENT_CALLS, KERNEL_GRADIENT_CALLS
 from edgeling.codegen.site import SHARED_ELEMENTS, Call, Line, Setting, Site
 from edgeling.codegen.text import float_literal
@@ -135,6 +136,7 @@ def _affine(site: Site, *numbers: str) -> str:
 
 REPEATED = Call("strided", _repeated)
 _CONV_CALLS = (
+    *calls_winograd.CONV_CALLS,
     *CONV_CALLS,
     Call("conv_depthwise", _conv("conv_depthwise"), parameters=(1, 2), fits=_is_depthwise),
     Call("conv", _conv("conv"), parameters=(1, 2)),
@@ -142,6 +144,7 @@ _CONV_CALLS = (
 WINDOW_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "conv": _CONV_CALLS,
     "conv_input_gradient": (
+        *calls_winograd.INPUT_GRADIENT_CALLS,
         *INPUT_GRADIENT_CALLS,
         Call("conv_gradient", _conv_input_gradient, parameters=(1,)),
     ),
