@@ -4,13 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from edgeling.codegen import calls_windows, generate, site
 from edgeling.codegen.calls import CALLS, FLOAT_CALLS, NO_CALL
 from edgeling.codegen.calls_training import TRAINING_CALLS
 from edgeling.codegen.calls_windows import WINDOW_CALLS
@@ -23,6 +27,7 @@ from edgeling.graph.types import Array
 from edgeling.toolchain.native import THIS_MACHINE
 from tests.codegen.harness import Case, case, check
 from tests.codegen.integer_cases import integer_cases
+from tests.support import sanitized
 
 EXTREME = np.array(
     [0.0, -0.0, 1e-45, -1e-40, 1e-20, 0.5, -0.5, 1, -1, 3, -3, 6, 20, -20, 87, -87, 89, -89, 104, -104, 1e10, -1e10,
@@ -426,6 +431,38 @@ def test_products_with_the_kernels_of_this_machine():
         if (m + k + n + flips) % 3 == 0:
             cases.append(case("matmul", *flipped, **how))
     check(cases, target=THIS_MACHINE)
+
+
+def wide_cases() -> Iterator[Case]:
+    """Rows as long as vectors, of all lengths up to three of the widest; a NaN at each place of one."""
+    for rows, columns in [(1, 16), (3, 17), (9, 31), (8, 32), (17, 64), (10, 47)]:
+        x, dy = normal(rows, columns, scale=20.0), normal(rows, columns, seed=1)
+        yield case("softmax", x)
+        yield case("softmax_gradient", dy, probabilities(rows, columns))
+        for centered in (True, False):
+            yield case("normalize", x + 1, epsilon=1e-3, centered=centered)
+            yield case("normalize_gradient", dy, x + 1, epsilon=1e-3, centered=centered)
+    spoiled = np.where(np.eye(19, dtype=bool), np.float32(np.nan), normal(19, 19))
+    yield case("softmax", spoiled)
+    yield case("softmax", np.concatenate([EXTREME[:24], -EXTREME[:24]]).reshape(2, 24))
+    for order in [(0, 2, 1, 3), (2, 1, 0, 3), (1, 2, 0, 3), (0, 1, 2, 3)]:
+        yield case("transpose", normal(2, 3, 4, 19), permutation=order, exact=True)
+    yield case("transpose", normal(2, 3, 2, 2, 17), permutation=(3, 1, 0, 2, 4), exact=True)
+    for begin, shape in [((0, 0, 3), (2, 4, 17)), ((1, 2, 0), (2, 3, 20)), ((0, 1, 4), (3, 1, 16))]:
+        yield case("slice", normal(3, 5, 20), begin=begin, shape=shape, exact=True)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_long_rows_with_the_kernels_of_this_machine(threads: int, monkeypatch: pytest.MonkeyPatch):
+    for module in (site, calls_windows):
+        monkeypatch.setattr(module, "SHARED_ELEMENTS", 1)
+    check([*wide_cases()], target=replace(THIS_MACHINE, threads=threads), linked=True)
+
+
+@pytest.mark.skipif(bool(sanitized.missing()), reason=sanitized.missing() or "sanitizers")
+def test_no_kernel_of_long_rows_reads_or_writes_beside_its_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sanitized, "generate", partial(generate, target=THIS_MACHINE))
+    sanitized.run_sanitized([item.graph for item in wide_cases()], tmp_path)
 
 
 def test_every_float_operation_is_tried():

@@ -27,7 +27,7 @@ from edgeling.codegen.loops import Loop, LoopText, RowPointers
 from edgeling.codegen.memory import MemoryPlan, Scratch, plan
 from edgeling.codegen.names import Names
 from edgeling.codegen.rounds import followed, rounds
-from edgeling.codegen.row_blocks import Blocks, blocks_of
+from edgeling.codegen.row_blocks import Blocks, blocks_of, steps_together
 from edgeling.codegen.schedule import COPY, Schedule, schedule
 from edgeling.codegen.separable import with_separable
 from edgeling.codegen.sharing import Sharing
@@ -64,15 +64,17 @@ class PlannedBlock:
 
 @dataclass(frozen=True)
 class PlannedLoop:
-    """A ``scan``: done at once, or divided into blocks of rows that threads share.
+    """A ``scan``: done at once, divided into blocks of rows that threads share, or into steps where nothing is carried.
 
     Attributes:
         parts: by how many rows, the loop and its planned body.
         blocks: which rows each part has; None: there is one part, of all rows.
+        together: how many steps may be done at a time.
     """
 
     parts: Mapping[int, tuple[Loop, PlannedBlock]]
     blocks: Blocks | None
+    together: int = 1
 
     @property
     def words(self) -> int:
@@ -85,7 +87,7 @@ class PlannedLoop:
         held = {DType.FLOAT32} if any(body.kept_words for _, body in self.parts.values()) else set()
         for loop, body in self.parts.values():
             held = held.union(loop.copied_dtypes, *(buffer.dtypes for buffer in body.memory.buffers))
-        return Scratch(self.words * (len(self.blocks.rows) if self.blocks else 1), frozenset(held))
+        return Scratch(self.words * (len(self.blocks.rows) if self.blocks else self.together), frozenset(held))
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,10 @@ def planned(
 
 
 def _planned_loop(node: Node, target: Target | None) -> PlannedLoop:
-    blocks, scan = blocks_of(node, target), Scan.of(node.attributes)
+    scan = Scan.of(node.attributes)
+    if target is not None and (together := steps_together(scan, target)) > 1:
+        return PlannedLoop({0: (Loop.of(scan), planned(scan.body, replace(target, threads=1)))}, None, together)
+    blocks = blocks_of(node, target)
     if blocks is None or target is None:
         return PlannedLoop({0: _part(Loop.of(scan), target)}, None)
     alone, rows = replace(target, threads=1), sum(blocks.rows)
@@ -320,14 +325,17 @@ class BlockWriter:
         start = [line for pair in zip(node.inputs, node.outputs[: scan.carried], strict=False)
                  for line in self._start(*pair)]  # fmt: skip
         self.headers.add("slice")
+        if planned_loop.together > 1:
+            return self._steps_together(planned_loop, given, made, base)
         if planned_loop.blocks is None:
             return [*start, *self._steps(*planned_loop.parts[0], given, made, base, self._part)]
         return [*start, *self._shared_loop(planned_loop, planned_loop.blocks, given, made, base)]
 
     def _steps(
-        self, loop: Loop, body: PlannedBlock, given: Sequence[str], made: Sequence[str], base: int, part: str
-    ) -> list[str]:
-        """What is made before the loop, and the loop."""
+        self, loop: Loop, body: PlannedBlock, given: Sequence[str], made: Sequence[str], base: int, part: str,
+        *, is_one: bool = False,
+    ) -> list[str]:  # fmt: skip
+        """What is made before the loop, and the loop; or of its steps the one that is a part of work."""
         copied = base + body.memory.words + body.kept_words
         text = LoopText(loop, self._names, given, made, body.work.outputs, copied, part)
         writer = BlockWriter(body, self._names, self._tables, text.expressions, base, part=part)
@@ -336,6 +344,8 @@ class BlockWriter:
         lengths = [line for line in declarations if line.startswith("enum")] if writer.before else []
         inside = [*text.declarations, *(line for line in declarations if line not in lengths), *text.before,
                   *statements, *text.after]  # fmt: skip
+        if is_one:
+            return [text.step_of_part, *lengths, *inside]
         return [*lengths, *writer.before, text.head, *(f"    {line}" for line in inside), "}"]
 
     def _shared_loop(
@@ -351,12 +361,27 @@ class BlockWriter:
             blocks_of_lines.append([first, *pointers.declarations, *steps])
             begin = blocks.rows.count(rows)
         lines = _either(f"part < {blocks.rows.count(blocks.rows[0])}", blocks_of_lines)
+        return self._handed_out(pointers, lines, len(blocks.rows))
+
+    def _steps_together(
+        self, planned_loop: PlannedLoop, given: Sequence[str], made: Sequence[str], base: int
+    ) -> list[str]:
+        """A call of a function that does a step, and hands each thread steps."""
+        loop, body = planned_loop.parts[0]
+        pointers = RowPointers(loop, (), self._names, given, made)
+        place = "part" if planned_loop.together == loop.scan.length else "thread"
+        part = f"{place} * {planned_loop.words} + "
+        steps = self._steps(loop, body, pointers.given, pointers.made, base, part, is_one=True)
+        return self._handed_out(pointers, [*pointers.declarations, *steps], loop.scan.length)
+
+    def _handed_out(self, pointers: RowPointers, lines: Sequence[str], parts: int) -> list[str]:
+        """A call of a function of these lines for each part."""
         self.headers.add("parallel")
         function = self._tables.loop(lines)
         arrays = ", ".join(("(void *)arena", *(f"(void *){pointer}" for pointer in pointers.outer)))
         name = self._names.take("arrays")
         return [f"void *const {name}[] = {{{arrays}}};",
-                f"edgeling_in_parts({function}, {name}, (int)sizeof {name}, {len(blocks.rows)});"]  # fmt: skip
+                f"edgeling_in_parts({function}, {name}, (int)sizeof {name}, {parts});"]  # fmt: skip
 
     def _start(self, initial: str, carried: str) -> list[str]:
         """What is carried into the first step; one number for all elements needs no table."""

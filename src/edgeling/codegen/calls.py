@@ -26,7 +26,7 @@ from edgeling.codegen.calls_training import TRAINING_CALLS
 from edgeling.codegen.calls_windows import REPEATED, WINDOW_CALLS
 from edgeling.codegen.curves import CURVES_CALL
 from edgeling.codegen.schedule import COPY, CURVES, SEPARABLE
-from edgeling.codegen.site import Call, Line, Setting, Site, stored_calls
+from edgeling.codegen.site import Call, Line, Setting, Site, has_wide_rows, stored_calls
 from edgeling.errors import UnsupportedError
 from edgeling.graph.types import Node
 
@@ -166,12 +166,24 @@ FLOAT_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "reverse": Call("gates", _reverse),
     "dense": DENSE_CALLS,
     "matmul": MATMUL_CALLS,
-    "softmax": Call("softmax", _by_row("softmax"), in_place=(0,)),
-    "softmax_gradient": Call("softmax", _by_row("softmax_gradient"), in_place=(0, 1)),
+    "softmax": (
+        Call("softmax_wide", _by_row("softmax_wide"), in_place=(0,), fits=has_wide_rows),
+        Call("softmax", _by_row("softmax"), in_place=(0,)),
+    ),
+    "softmax_gradient": (
+        Call("softmax_wide", _by_row("softmax_gradient_wide"), in_place=(0, 1), fits=has_wide_rows),
+        Call("softmax", _by_row("softmax_gradient"), in_place=(0, 1)),
+    ),
     "log_softmax": Call("softmax", _by_row("log_softmax"), in_place=(0,)),
     "log_softmax_gradient": Call("softmax", _by_row("log_softmax_gradient"), in_place=(0, 1)),
-    "normalize": Call("normalize", _normalize("normalize"), in_place=(0,)),
-    "normalize_gradient": Call("normalize", _normalize("normalize_gradient"), in_place=(0, 1)),
+    "normalize": (
+        Call("normalize_wide", _normalize("normalize_wide"), in_place=(0,), fits=has_wide_rows),
+        Call("normalize", _normalize("normalize"), in_place=(0,)),
+    ),
+    "normalize_gradient": (
+        Call("normalize_wide", _normalize("normalize_gradient_wide"), in_place=(0, 1), fits=has_wide_rows),
+        Call("normalize", _normalize("normalize_gradient"), in_place=(0, 1)),
+    ),
     "batch_normalization": (
         BY_MOMENTS,
         Call("prepare", _by_column("batch_normalization", "epsilon"), in_place=(0,), parameters=(1, 2, 3, 4)),

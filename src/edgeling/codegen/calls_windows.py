@@ -8,7 +8,7 @@ from math import prod
 
 from edgeling.codegen import calls_winograd
 from edgeling.codegen.calls_convolutions import CONV_CALLS, INPUT_GRADIENT_CALLS, KERNEL_GRADIENT_CALLS
-from edgeling.codegen.site import SHARED_ELEMENTS, Call, Line, Setting, Site
+from edgeling.codegen.site import SHARED_ELEMENTS, Call, Line, Setting, Site, has_wide_rows
 from edgeling.codegen.text import float_literal
 from edgeling.graph.types import TensorType
 from edgeling.graph.windows import Window
@@ -75,7 +75,7 @@ def _steps(shape: Sequence[int]) -> list[int]:
     return [prod(shape[axis + 1 :]) for axis in range(len(shape))]
 
 
-def _moved(site: Site, outer: str, axes: Sequence[Axis], x: str, y: str) -> str:
+def _moved(site: Site, outer: str, axes: Sequence[Axis], x: str, y: str, kernel: str = "strided") -> str:
     """Copy along axes, of which the first is ``outer`` long; others that lie as one are joined."""
     (_, *steps), *rest = axes
     joined: list[Axis] = []
@@ -86,14 +86,31 @@ def _moved(site: Site, outer: str, axes: Sequence[Axis], x: str, y: str) -> str:
             joined.append((length, of_x, of_y))
     joined = joined or [(1, 1, 1)]
     table = site.table(f"{site.node.output}_axes", "int", (*steps, *(n for axis in joined for n in axis)))
-    return f"edgeling_strided({outer}, {len(joined)}, {table}, {x}, {y});"
+    call = f"edgeling_{kernel}({{}}, {len(joined)}, {table}, {{}}, {{}});"
+    size = site.output_types[0].size
+    if site.threads < 2 or size < SHARED_ELEMENTS:
+        return call.format(outer, x, y)
+    parts = (f"(float *)arrays[{at}] + first * {step}" for at, step in enumerate(steps))
+    task, each = site.task(call.format("count", *parts)), size // axes[0][0]
+    return f"edgeling_by_rows({task}, (void *const[]){{(void *)({x}), (void *)({y})}}, {outer}, {each});"
 
 
-def _transpose(site: Site) -> str:
+def _transpose(kernel: str) -> Line:
+    return lambda site: _turned(site, kernel)
+
+
+def _turned(site: Site, kernel: str) -> str:
     order, steps = site.attributes["permutation"], _steps(site.input_types[0].shape)
     shape = site.output_types[0].shape
     axes = list(zip(shape, [steps[axis] for axis in order], _steps(shape), strict=True))
-    return _moved(site, site.output_length(0), axes, site.x[0], site.y[0])
+    return _moved(site, site.output_length(0), axes, site.x[0], site.y[0], kernel)
+
+
+def _keeps_rows(setting: Setting) -> bool:
+    """Whether the last axis stays where it is, and a row of it is worth copying by vectors."""
+    return (
+        has_wide_rows(setting) and setting.node.attributes["permutation"][-1] == len(setting.output_types[0].shape) - 1
+    )
 
 
 def _part(site: Site, part: Sequence[int], whole: Sequence[int]) -> tuple[list[int], list[int], str]:
@@ -111,11 +128,15 @@ def _pad(site: Site) -> str:
     return f"{fill}\n{_moved(site, site.length(0, 0), axes, site.x[0], site.y[0] + offset)}"
 
 
-def _slice(site: Site) -> str:
+def _slice(kernel: str) -> Line:
+    return lambda site: _cut(site, kernel)
+
+
+def _cut(site: Site, kernel: str) -> str:
     whole, part = site.input_types[0].shape, site.output_types[0].shape
     of_part, of_whole, offset = _part(site, part, whole)
     axes = list(zip(part, of_whole, of_part, strict=True))
-    return _moved(site, site.output_length(0), axes, site.x[0] + offset, site.y[0])
+    return _moved(site, site.output_length(0), axes, site.x[0] + offset, site.y[0], kernel)
 
 
 def _repeated(site: Site) -> str:
@@ -155,7 +176,13 @@ WINDOW_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "average_pool_gradient": Call("pool", _pool_gradient("average_pool_gradient")),
     "affine_transform": Call("affine", lambda site: _affine(site, site.float("fill_value"))),
     "affine_transform_gradient": Call("affine", _affine),
-    "transpose": Call("strided", _transpose),
+    "transpose": (
+        Call("strided_rows", _transpose("strided_rows"), fits=_keeps_rows),
+        Call("strided", _transpose("strided")),
+    ),
     "pad": Call("padding", _pad),
-    "slice": Call("strided", _slice),
+    "slice": (
+        Call("strided_rows", _slice("strided_rows"), fits=has_wide_rows),
+        Call("strided", _slice("strided")),
+    ),
 }

@@ -136,6 +136,11 @@ class LoopText:
             return f"for (int32_t {step} = {length - 1}; {step} >= 0; {step}--) {{ /* {name} */"
         return f"for (int32_t {step} = 0; {step} < {length}; {step}++) {{ /* {name} */"
 
+    @property
+    def step_of_part(self) -> str:
+        """The line that stands for it where a part of some work is a step."""
+        return f"const int32_t {self._step} = part; /* {self._loop.scan.body.name} */"
+
     def _bind(self, slices: Slices, value: str, whole: str, *, is_result: bool) -> None:
         kind, c_type = slices.type, slices.type.dtype.c_name
         c_name = self.expressions[value] = self._names.take(f"{value}_slice")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loops whose rows threads divide: each runs the whole loop for some of the rows.
+"""Loops whose rows, or steps, threads divide: each runs the whole loop for some of the rows.
 
 A row of a batch goes through a recurrent layer without the others, there and back; sums over rows wait until after the
 loop (``passes/scan_gradient.py``). So a thread needs to wait for the others once a loop, not once a step. A body that
-mixes rows, or would give other bits for fewer of them, is left as it is.
+mixes rows, or would give other bits for fewer of them, is left as it is. Where nothing is carried, steps are divided.
 """
 
 from __future__ import annotations
@@ -63,6 +63,13 @@ def blocks_of(node: Node, target: Target | None) -> Blocks | None:
         return None
     scans = {size: replace(scan, body=body) for size, body in bodies.items() if body}
     return Blocks(sizes, scans, divided)
+
+
+def steps_together(scan: Scan, target: Target) -> int:
+    """How many steps of a loop threads may do at a time: one where anything is carried from one to the next."""
+    if scan.carried or not target.has_vectors or cost(scan.body).multiply_accumulates * scan.length < SHARED_PRODUCTS:
+        return 1
+    return min(target.threads, scan.length)
 
 
 def _rows_of(scan: Scan) -> int:

@@ -177,6 +177,14 @@ def stored_kernel(kernel: str, dtype: DType) -> str:
     return kernel + _SUFFIXES.get(dtype, "")
 
 
+WIDEST = 16  # floats in a vector, at most
+
+
+def has_wide_rows(setting: Setting) -> bool:
+    """Whether the target has vectors, and rows along the last axis fill one."""
+    return setting.target is not None and setting.target.has_vectors and setting.output_types[0].shape[-1] >= WIDEST
+
+
 def _always(_: Setting) -> bool:
     return True
 

@@ -17,6 +17,7 @@ from edgeling.errors import UnsupportedError
 from edgeling.graph.cost import cost
 from edgeling.graph.types import Array, Graph, TensorType
 from edgeling.passes import optimize
+from edgeling.passes.divide_rows import divide_rows
 from edgeling.toolchain.native import THIS_MACHINE, NativeProgram, load
 from edgeling.toolchain.threads import thread_count
 from edgeling.training.loop import (
@@ -298,12 +299,16 @@ class Engine:
         """The step and the evaluation of so many rows; of none: not that one."""
         graphs = {}
         if batch_size and self._training_graph:
-            graphs["train"] = optimize(self._training_graph(batch_size))
+            graphs["train"] = self._in_blocks(optimize(self._training_graph(batch_size)), batch_size)
         if batch_size and self._adding_graph:
-            graphs["add"] = optimize(self._adding_graph(batch_size))
+            graphs["add"] = self._in_blocks(optimize(self._adding_graph(batch_size)), batch_size)
         if evaluated and self._evaluation_graph:
             graphs["evaluate"] = optimize(self._evaluation_graph(evaluated))
         return graphs
+
+    def _in_blocks(self, graph: Graph, batch_size: int) -> Graph:
+        """A step in blocks of rows where that pays; one that is to take any number of rows has none."""
+        return graph if self._room else divide_rows(graph, batch_size)
 
     @staticmethod
     def _require_room(graphs: Mapping[str, Graph]) -> None:

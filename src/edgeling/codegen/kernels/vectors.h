@@ -81,6 +81,8 @@ EDGELING_VECTOR_ZEROS(16)
     (x) = EDGELING_VECTOR_CHOICE(lanes, (x) < (low), low, x);                                                         \
     (x) = EDGELING_VECTOR_CHOICE(lanes, (x) > (high), high, x)
 #endif
+/* x = y where that is larger */
+#define EDGELING_VECTOR_RAISE(lanes, x, y) (x) = EDGELING_VECTOR_CHOICE(lanes, (x) < (y), y, x)
 #define EDGELING_LIMIT_1(x, low, high) (x) = edgeling_clip_value(x, low, high)
 #define EDGELING_LIMIT_4(x, low, high) EDGELING_VECTOR_LIMIT(4, x, low, high)
 #define EDGELING_LIMIT_8(x, low, high) EDGELING_VECTOR_LIMIT(8, x, low, high)
