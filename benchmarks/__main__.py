@@ -16,7 +16,8 @@ from benchmarks.comparison import Comparison, Line, run
 
 NAMES = (
     "fit_iris", "predict_row", "predict_rows", "evaluate_rows", "train_networks", "train_threads",
-    "train_peers", "attention", "train_memory", "mlperf_tiny", "first_fit", "cold_demo", "cortex_m", "train_accuracy",
+    "train_peers", "attention", "train_memory", "inference_memory", "mlperf_tiny", "first_fit", "cold_demo", "cortex_m",
+    "train_accuracy",
 )  # fmt: skip
 ONE_THREAD = ("predict_rows", "evaluate_rows", "train_networks", "mlperf_tiny")
 

@@ -3,17 +3,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from edgeling.codegen import block
+from edgeling import applications, targets
+from edgeling.codegen import block, generate
 from edgeling.codegen.calls import CALLS
 from edgeling.codegen.memory import MemoryPlan, words_of
 from edgeling.codegen.schedule import Schedule, schedule
 from edgeling.graph.builder import GraphBuilder
 from edgeling.graph.types import DType, Graph
+from edgeling.models import Model
+from edgeling.network.network import inference_graph
+from edgeling.passes import optimize
 from tests.codegen.harness import Case, check
 from tests.codegen.random_graphs import random_case, random_graph
 
@@ -186,3 +192,14 @@ def test_floats_and_integers_never_share_memory():
         kinds.setdefault(offset, set()).add(work.types[value].dtype)
     assert len(kinds) >= 2
     assert all(len(k) == 1 for k in kinds.values())
+
+
+@pytest.mark.parametrize(
+    ("network", "floats"),
+    [(applications.ds_cnn, 2 * 25 * 5 * 64), (applications.resnet8, 3 * 32 * 32 * 16)],
+    ids=["an image before and after", "and the one that is added"],
+)
+def test_inference_takes_no_more_than_what_must_live_at_once(network: Callable[[], Model], floats: int) -> None:
+    graph = optimize(inference_graph(network()))
+    for target in (None, targets.get("cortex-m4"), targets.get("wasm32")):
+        assert generate(graph, "network", target=target).arena_bytes == 4 * floats

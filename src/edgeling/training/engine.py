@@ -6,7 +6,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from time import monotonic
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -33,10 +33,9 @@ from edgeling.training.loop import (
     loop_units,
     prediction_size,
 )
+from edgeling.training.pace import Pace
 from edgeling.training.stored import stored_program
 
-_SLICE_SECONDS = 0.05  # how long C may run before Python looks for Ctrl-C
-_FIRST_SLICE_STEPS = 2000
 # From this many kernel calls on, some seconds of them, kernels compiled for their sizes save what compiling them costs.
 _SPECIALISED_CALLS = 100_000_000
 # From this many multiplications in one call on, a millisecond of them, threads are begun for it.
@@ -254,7 +253,7 @@ class Engine:
         self._require_room(graphs)
         self._threads = thread_count()
         self._products = {name: cost(graph).multiply_accumulates for name, graph in graphs.items()}
-        self._calls = len(graphs["train"].nodes) if sizes else 0
+        self._calls, self._pace = len(graphs["train"].nodes) if sizes else 0, Pace(self._products.get("train", 0))
         self._is_specialised = self._pays(self._calls, steps)
         told = repr((self._name, list(graphs), sizes, self._is_specialised, THIS_MACHINE, self._threads))
         program = stored_program(told, graphs.values(), lambda: self._program(graphs, *(sizes or (0, 0))))
@@ -371,12 +370,13 @@ class Engine:
         return Kept(np.empty(data.y.shape, np.float32), predictions, weights, data.target_row)
 
     def _drive(self, run: _PreparedRun) -> Epochs:
-        status, budget = PAUSED, _FIRST_SLICE_STEPS
+        status, fields, most = PAUSED, run.fields, run.fields.threads
         try:
             while status == PAUSED:
-                start = monotonic()
-                status = self._fit(run.fields, budget)
-                budget = max(1, int(budget * _SLICE_SECONDS / max(monotonic() - start, 1e-6)))
+                fields.threads, budget = self._pace.next(most)
+                start, before = perf_counter(), fields.step
+                status = self._fit(fields, budget)
+                self._pace.took(fields.threads, fields.step - before, perf_counter() - start)
         except KeyboardInterrupt:
             self._restore(run)
             return Epochs(run.logs[: run.fields.epoch], interrupted=True)
