@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from edgeling.checking import number
-from edgeling.configurable import Configurable, resolve, table_of
+from edgeling.configurable import Configurable, custom_object, resolve, table_of
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,14 @@ _TABLE: dict[str, type[Regularizer]] = table_of([L1, L2, L1L2], l1_l2=L1L2)
 
 
 def get(identifier: Any) -> Regularizer | None:
-    """A regularizer from its name, class, description or itself; None stays None.
+    """A regularizer from its name, class, description or itself, or a function of a value; None stays None.
 
     Raises:
         UnsupportedError: no such regularizer.
     """
-    return None if identifier is None else resolve("regularizer", Regularizer, _TABLE, identifier)
+    if isinstance(identifier, Mapping) and identifier.get("class_name") == "function":
+        identifier = custom_object(identifier) or identifier
+    is_function = callable(identifier) and not isinstance(identifier, (type, Regularizer))
+    if identifier is None or is_function:
+        return identifier
+    return resolve("regularizer", Regularizer, _TABLE, identifier)

@@ -268,7 +268,7 @@ BAD: list[tuple[Callable[[], Any], type[EdgelingError], str]] = [
     (lambda: constraints.Constraint()(np.ones(2)), UnsupportedError, "says what a weight becomes"),
     (lambda: step(kernel_constraint=Narrow()), UnsupportedError, "Narrow gives what a weight becomes"),
     (lambda: step(kernel_regularizer=Every()), UnsupportedError, "Every gives one number"),
-    (lambda: layers.Dense(2, activity_regularizer=Every()), UnsupportedError, "penalised by L1"),
+    (lambda: step(activity_regularizer=Every()), UnsupportedError, "the regularizer Every gives one number"),
     (lambda: layers.LSTMCell(2, activity_regularizer="l2"), UnsupportedError, "activity_regularizer"),
 ]
 

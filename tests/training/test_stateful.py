@@ -126,10 +126,38 @@ def compiled() -> Any:
     return model
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_side_by_side_predict_and_are_evaluated(kind: str) -> None:
+    """Lane by lane as the whole sequences of which the batches hold pieces."""
+    kept, whole = pair(kind)
+    lanes = normal(3, PIECES, STEPS, FEATURES)
+    x = lanes.swapaxes(0, 1).reshape(-1, STEPS, FEATURES)
+    y, sequences = normal(len(x), STEPS, 2), lanes.reshape(3, -1, FEATURES)
+    bound = prediction_bound(whole, sequences)
+
+    def in_lanes(answers: Any) -> Any:
+        return answers.reshape(PIECES, 3, STEPS, 2).swapaxes(0, 1).reshape(3, -1, 2)
+
+    answers = kept.predict(x, batch_size=3, verbose=0)
+    bound.require(in_lanes(answers))
+    kept.reset_states()
+    bound.require(in_lanes(np.concatenate([kept(x[i : i + 3]) for i in range(0, len(x), 3)])))
+    kept.compile("sgd", "mse", metrics=["mae"])
+    kept.reset_states()
+    found = kept.evaluate(x, y, batch_size=3, verbose=0)
+    wanted = [np.square(answers - y).mean(), np.abs(answers - y).mean()]
+    np.testing.assert_allclose(found, wanted, rtol=256 * np.finfo(np.float32).eps)
+    assert kept.evaluate(x, y, batch_size=3, verbose=0) != found  # it goes on
+    held = kept.fit(x, y, batch_size=3, epochs=2, shuffle=False, verbose=0, validation_data=(x, y)).history
+    assert np.isfinite(held["val_mae"]).all()
+
+
 BAD: dict[str, Callable[[], Any]] = {
-    "one row after another": lambda: compiled().predict(normal(3, STEPS, FEATURES)),
-    "each row for itself": lambda: compiled().evaluate(normal(3, STEPS, FEATURES), normal(3, STEPS, 2)),
-    "learns from whole batches of 2": lambda: compiled().fit(
+    "takes whole batches of 2; received 5 rows": lambda: compiled().predict(normal(5, STEPS, FEATURES), batch_size=2),
+    "takes whole batches of 32; received 33 rows": lambda: compiled().evaluate(
+        normal(33, STEPS, FEATURES), normal(33, STEPS, 2)
+    ),
+    "takes whole batches of 2; received 3 rows": lambda: compiled().fit(
         normal(3, STEPS, FEATURES), normal(3, STEPS, 2), batch_size=2, verbose=0
     ),
     "keeps states of 3 rows": of_several_rows,

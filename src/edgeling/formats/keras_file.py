@@ -114,6 +114,7 @@ def own_objects(model: Model) -> dict[str, Any]:
     held = [*model.chain, *(part for part in told if part is not None)]
     found = [one for one in leaves_of(held) if not isinstance(one, str)]
     found += [layer for one in found if isinstance(one, Layer) for layer in one.layers_within()]
+    found += [one.activity_regularizer for one in found if isinstance(one, Layer) and one.activity_regularizer]
     found += [one.fn for one in found if isinstance(one, MeanMetricWrapper)]
     found += [getattr(one, name) for one in found if isinstance(one, Layer) for name in one.arguments if _is_rule(name)]
     owners = [type(one) if isinstance(one, Configurable) else one for one in found]

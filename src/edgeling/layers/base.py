@@ -86,7 +86,7 @@ class Layer(Configurable, NeverCalled):
             raise DataError("a layer's name is text", received=repr(name), remedy="name='hidden'")
         self.name = name or automatic_name(type(self).__name__)
         self.trainable = bool(trainable)
-        self.activity_regularizer = written_rules.activity_regularizer_of(regularizers.get(activity_regularizer))
+        self.activity_regularizer = regularizers.get(activity_regularizer)
         self.declared = declared_row(input_shape, input_dim, batch_input_shape)
         self.input_row: Shape | None = None
         self.output_row: Shape | None = None
@@ -247,10 +247,9 @@ class Layer(Configurable, NeverCalled):
 
     def penalize_outputs(self, tracer: Tracer, outputs: Sequence[str]) -> None:
         """Add the penalty on what a call gave, of each row in the mean, to the loss."""
-        regularizer = self.activity_regularizer
-        if regularizer:
+        if self.activity_regularizer:
             for value in outputs:
-                tracer.penalize_rows(value, *regularizer.factors())
+                written_rules.penalize_output(tracer, value, self.activity_regularizer)
 
     @property
     def losses(self) -> list[float]:
@@ -373,7 +372,7 @@ class Layer(Configurable, NeverCalled):
         """Keras's configuration."""
         own = {key: _serialized(getattr(self, key)) for key in self.arguments}
         if self.activity_regularizer:
-            own["activity_regularizer"] = serialize(self.activity_regularizer)
+            own["activity_regularizer"] = written_rules.described(self.activity_regularizer)
         return {"name": self.name, "trainable": self.trainable, "dtype": "float32", **own}
 
     @classmethod

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from edgeling.configurable import Configurable, serialize
 from edgeling.constraints import Constraint
 from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder
@@ -40,39 +41,64 @@ def constraint_of(given: Constraint | None) -> Constraint | None:
     return given if is_known else WrittenConstraint(given)
 
 
-def activity_regularizer_of(given: Regularizer | None) -> Regularizer | None:
-    """Raises UnsupportedError for one that is written in Python: it would see a batch, and have no value of a row."""
-    if given is not None and _is_written(given):
-        raise UnsupportedError(
-            "what layers give is penalised by L1, L2 or L1L2", received=type(given).__name__,
-            remedy="a loss of one's own, or the regularizer for a weight",
-        )  # fmt: skip
-    return given
-
-
 def penalize(tracer: Tracer, weight: Weight, regularizer: Regularizer) -> None:
     """Add the penalty on a weight to the loss.
 
     Raises:
         UnsupportedError: what is written in Python gives more than one number, or cannot be traced.
     """
-    if not _is_written(regularizer):
+    if is_written(regularizer):
+        tracer.penalize_by(_number(regularizer, tracer, _called(regularizer, tracer, tracer.value(weight))))
+    else:
         tracer.penalize(weight, *regularizer.factors())
+
+
+def penalize_output(tracer: Tracer, output: str, regularizer: Regularizer) -> None:
+    """Add the penalty on what a layer gives for a batch, by the number of its rows, to the loss.
+
+    Raises:
+        UnsupportedError: as :func:`penalize`.
+    """
+    if not is_written(regularizer):
+        tracer.penalize_rows(output, *regularizer.factors())
         return
-    result = _called(regularizer, tracer, tracer.value(weight))
+    before, tracer.mixes_rows = (tracer.mixes_rows, tracer.mixed_rows), True
+    try:
+        total = _number(regularizer, tracer, _called(regularizer, tracer, output, per_row=True))
+    finally:
+        tracer.mixes_rows, tracer.mixed_rows = before
+    tracer.penalize_by(tracer.builder.add("multiply", total, tracer.share(output)))
+
+
+def _number(regularizer: Any, tracer: Tracer, result: TracedValue) -> str:
     if prod(result.lengths) != 1:
+        name = getattr(regularizer, "__name__", type(regularizer).__name__)
         raise UnsupportedError(
-            f"the regularizer {type(regularizer).__name__} gives one number",
-            received=f"a value of shape {result.lengths}", remedy="edgeling.ops.sum(edgeling.ops.square(x))",
+            f"the regularizer {name} gives one number",
+            received=f"a value of shape {result.shape}", remedy="edgeling.ops.sum(edgeling.ops.square(x))",
         )  # fmt: skip
-    tracer.penalize_by(tracer.builder.add("reshape", result.name, shape=()))
+    return tracer.builder.add("reshape", result.name, shape=())
 
 
-def _is_written(regularizer: Regularizer) -> bool:
-    return type(regularizer).__call__ is not Regularizer.__call__
+def is_written(regularizer: Any) -> bool:
+    """Whether somebody's Python says what the penalty is."""
+    return regularizer is not None and type(regularizer).__call__ is not Regularizer.__call__
 
 
-def _called(owner: Any, tracer: Tracer, weight: str) -> TracedValue:
+def described(regularizer: Any) -> Any:
+    """A regularizer as files have it: of a function its name."""
+    if isinstance(regularizer, Configurable):
+        return serialize(regularizer)
+    name = str(getattr(regularizer, "__name__", "<"))
+    if not name.isidentifier():
+        raise UnsupportedError(
+            "a regularizer that is a function has a name, for files to know it by", received=repr(regularizer)[:80],
+            remedy="def mine(x): ..., and activity_regularizer=mine",
+        )  # fmt: skip
+    return {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
+
+
+def _called(owner: Any, tracer: Tracer, value: str, per_row: bool = False) -> TracedValue:
     with tracing(tracer):
-        result: TracedValue = traced(owner(TracedValue(tracer, weight, False)), tracer)
+        result: TracedValue = traced(owner(TracedValue(tracer, value, per_row)), tracer)
     return result

@@ -38,6 +38,7 @@ class Compiled(Stack):
         self.loss_weights: Any = None
         self.metrics_told: tuple[Any, Any] = (None, None)
         self.shuffle_seed = 0
+        self.lends_states = False  # a fit goes on with the states of layers that keep them
         self.resumed: tuple[int, int] | None = None  # what a backup brought back: see `resume`
         self.calibration_rows: Array | None = None  # some of the rows last fitted, for int8; never saved
         super().__init__(layers, trainable, name)

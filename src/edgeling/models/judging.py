@@ -12,6 +12,7 @@ import numpy as np
 from edgeling.callbacks import CallbackList
 from edgeling.errors import DataError
 from edgeling.graph.types import Array
+from edgeling.models.batches import BatchSession
 from edgeling.models.feeding import BatchFeed
 from edgeling.models.reporting import Logs
 from edgeling.models.session import Session
@@ -29,7 +30,7 @@ class Judge:
     """
 
     model: Any
-    session: Session
+    session: Session | BatchSession
     report: AnyReport
     hooks: CallbackList
     batch_size: int
@@ -40,7 +41,7 @@ class Judge:
         self.model.stop_evaluating = False
         self.hooks.call("on_test_begin")  # which may change weights
         self.session.push()
-        if isinstance(data, TrainingData) and not self.hooks.wants_batches("test"):
+        if isinstance(data, TrainingData) and not (self.session.of_batches or self.hooks.wants_batches("test")):
             logs = self.report.evaluated(*self.session.evaluate(data), self.batch_size)
         else:
             logs = self._by_parts(self._parts(data))
@@ -51,8 +52,9 @@ class Judge:
         """So many batches at a time as one call takes."""
         if isinstance(data, BatchFeed):
             watched = self.hooks.wants_batches("test")
-            return (segment.data for segment in data.epoch(self.per_call if watched else None))
-        rows = self.batch_size * self.per_call
+            at_most = 1 if self.session.of_batches else self.per_call if watched else None
+            return (segment.data for segment in data.epoch(at_most))
+        rows = self.batch_size * (1 if self.session.of_batches else self.per_call)
         return (data[start : start + rows] for start in range(0, len(data.x), rows))
 
     def _by_parts(self, parts: Iterator[TrainingData]) -> Logs:

@@ -18,9 +18,10 @@ from edgeling.layers.symbolic import symbols_among
 from edgeling.layers.traced import present
 from edgeling.models import saving
 from edgeling.models.arguments import batch_size_of, verbosity
+from edgeling.models.batches import predicted_batch
 from edgeling.models.feeding import feed_of
 from edgeling.models.prediction import Followed, not_ready
-from edgeling.models.stateful import require_one_row, stateful_layers
+from edgeling.models.stateful import require_whole_batches, stateful_layers
 from edgeling.models.trained import Trainable
 from edgeling.network.arrays import Rows, Several, joined, parts_of
 from edgeling.network.weights import Weight
@@ -74,16 +75,20 @@ class Model(Trainable):
                 pass  # the general way says what is wrong, if anything is
         size, steps = batch_size_of(batch_size), None if steps is None else whole("steps", steps)
         shown = verbosity(verbose)
-        batches = feed_of(x)
+        batches, together = feed_of(x), size > 1 and self._keeps_states()
+        parts: Iterable[Any]
         if batches:
-            parts: Iterable[Any] = (batch[0] for batch in batches.batches(steps))
+            parts = (batch[0] for batch in batches.batches(steps))
         else:
             floats = self._inputs_of(x, finite=False)[: None if steps is None else steps * size]
-            require_one_row(self, size, len(floats))
-            size = size * self._per_call() if callbacks is not None else len(floats)
+            if together:
+                size = min(size, len(floats))
+                require_whole_batches(self, size, len(floats))
+            else:
+                size = size * self._per_call() if callbacks is not None else len(floats)
             parts = (floats[i : i + size] for i in range(0, len(floats), size))
         with told_if_long("predicting") if shown else untold():
-            made = self._predict(parts, CallbackList(callbacks, self))
+            made = self._predict(parts, CallbackList(callbacks, self), together)
         return self.forms[1].filled(parts_of(made)) if isinstance(made, Several) else made
 
     predict_on_batch = predict
@@ -107,7 +112,7 @@ class Model(Trainable):
                 remedy="Model(inputs, outputs), which tells them",
             )  # fmt: skip
         if not training:
-            return self.predict(x)
+            return self.predict(x, batch_size=len(self._inputs_of(x, finite=False)) if self._keeps_states() else None)
         batches = [part for part in parts_of(self._inputs_of(x, finite=False)) if part is not None]
         self._calls += 1
         network = self.network()
@@ -120,15 +125,22 @@ class Model(Trainable):
         made = Layer.__call__(self, given)
         return made if len(self.output_rows) == 1 else self.forms[1].filled(made)
 
-    def _predict(self, parts: Iterable[Any], hooks: CallbackList) -> Rows:
-        """The outputs of batches, one after another. ``stop_predicting`` ends it early."""
+    def _keeps_states(self) -> bool:
+        return any(stateful_layers(self))
+
+    def _predict(self, parts: Iterable[Any], hooks: CallbackList, together: bool = False) -> Rows:
+        """The outputs of batches, one after another. ``stop_predicting`` ends it early.
+
+        Args:
+            together: rows of a batch have a state each.
+        """
         self.stop_predicting = False
         hooks.call("on_predict_begin")
         outputs: list[Rows] = []
         each = self._per_call()
         for part in parts:
             hooks.call("on_predict_batch_begin", len(outputs) * each)
-            outputs.append(self._outputs(part))
+            outputs.append(self._outputs_together(part) if together else self._outputs(part))
             last = outputs[-1]
             given = self.forms[1].filled(last.parts) if isinstance(last, Several) else last
             hooks.call("on_predict_batch_end", len(outputs) * each - 1, logs={"outputs": given})
@@ -138,6 +150,10 @@ class Model(Trainable):
             raise DataError("x has at least one row", received="no batches", remedy="a row: x[:1]")
         hooks.call("on_predict_end")
         return joined(outputs) if len(outputs) > 1 else outputs[0]
+
+    def _outputs_together(self, x: Any) -> Rows:
+        floats: Rows = x if isinstance(x, Several) else self._inputs_of(x, finite=False)
+        return predicted_batch(self, floats, self._signature(None)) if len(floats) > 1 else self._outputs(floats)
 
     def _outputs(self, x: Any) -> Rows:
         floats = x if isinstance(x, Several) else self._inputs_of(x, finite=False)

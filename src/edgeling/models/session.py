@@ -56,6 +56,8 @@ class Session:
         optimizer_state: what the optimizer keeps, by name; changed in place. Empty before the first step.
     """
 
+    of_batches = False
+
     def __init__(self, lent: Lent, weights: Mapping[str, Weight], optimizer_state: dict[str, Array]) -> None:
         self._engine, self._initial = lent.engine, lent.initial
         self._weights, self._optimizer_state = weights, optimizer_state

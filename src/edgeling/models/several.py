@@ -129,9 +129,10 @@ def packed(model: Any, x: Rows, y: Any, sample_weight: Any, parts: Sequence[Outp
         DataError: targets or weights that do not fit the outputs.
     """
     floats = packed_inputs(x)
-    if y is None:
+    wanted = [part.label for part in parts if part.loss is not None]
+    if y is None and wanted:
         raise DataError("training needs targets", received="y=None", remedy="fit(x, y)")
-    targets = _targets_in_order(model, y, parts)
+    targets = _targets_in_order(model, y, parts) if wanted else [None] * len(parts)
     columns, given = [], tuple(() if target is None else tuple(np.shape(target)[1:]) for target in targets)
     for part, target in zip(parts, targets, strict=True):
         columns.append(_target(part, target, len(floats)))
@@ -200,11 +201,7 @@ class SeveralReport:
         weighted = any(d.sample_weight is not None for d in data) or bool(self._apart)
         self._reports = [_report_of(each, weighted) for each in parts]
         found = [report for report in self._reports if report is not None]
-        if not found:
-            raise UnsupportedError(
-                "a model that trains has a loss", received="none of any output", remedy="compile(optimizer, loss='mse')"
-            )
-        self.loss = found[0].loss
+        self.loss = found[0].loss if found else None
         self._has_losses = len(found) > 1
 
     @property
@@ -235,8 +232,8 @@ class SeveralReport:
             outputs.append(OutputObjective(own, part.weight, start, part.target_width, part.row, *weights))
             start += part.target_width
             column += prod(weights[1])
-        first = next(o.objective for o in outputs if o.objective is not None)
-        return Objective(first.loss, (), y.shape[1], False, keeps, tuple(outputs))
+        said = self.loss or losses.MeanSquaredError()  # which says nothing where there are several
+        return Objective(said, (), y.shape[1], False, keeps, tuple(outputs))
 
     def begin(self) -> None:
         """Forget the epoch before."""

@@ -27,6 +27,7 @@ from edgeling.models.arguments import (
     refuse_beside_batches,
     verbosity,
 )
+from edgeling.models.batches import BatchSession, adds_to_loss, goes_by_batches
 from edgeling.models.compiled import Compiled
 from edgeling.models.display import Display, numbers
 from edgeling.models.feeding import BatchFeed, RowFeed, feed_of
@@ -36,7 +37,7 @@ from edgeling.models.misfits import tell_of_targets
 from edgeling.models.reporting import Report
 from edgeling.models.session import Lent, Session, Traced, described, for_evaluation, for_training, lend
 from edgeling.models.several import AnyReport, SeveralReport, compiled_parts, is_plain, packed
-from edgeling.models.stateful import lend_states, require_no_states, require_whole_batches, take_states
+from edgeling.models.stateful import lend_states, require_whole_batches, return_states
 from edgeling.network.arrays import Rows, Several, side_by_side
 from edgeling.network.network import inference_graph
 from edgeling.network.weights import Weight
@@ -129,7 +130,7 @@ class Trainable(Compiled):
         batches.prepare = prepare
         return batches, loss, prepare((x, y, *weights))
 
-    def _loss_of(self, x: Any, y: Any) -> losses.Loss:
+    def _loss_of(self, x: Any, y: Any) -> Any:
         self._inputs_of(x)
         return self._resolved_loss(y)
 
@@ -160,7 +161,7 @@ class Trainable(Compiled):
             with untold() if display is None or display.is_live else nullcontext():
                 Fit(self, optimizer, sessions, report, feed, plan, hooks, history, display).run()
         finally:
-            take_states(self, self._optimizer_state)
+            return_states(self, self._optimizer_state)
         return history
 
     def _sessions(
@@ -213,7 +214,9 @@ class Trainable(Compiled):
         else:
             data = data if steps is None else data[: whole("validation_steps", steps) * batch_size]
             y = data.y
-        session = Session(self._evaluator(report.objective(y)), self._named_weights(), {})
+        if isinstance(data, TrainingData):
+            require_whole_batches(self, min(batch_size, len(data.x)), len(data.x))
+        session = self._evaluation(report.objective(y))
         freq = whole("validation_freq", every) if isinstance(every, Integral) else frozenset(every)
         return Validation(Judge(self, session, report, hooks, batch_size, self._per_call()), data, freq)
 
@@ -248,7 +251,9 @@ class Trainable(Compiled):
             example = self._data(floats, y, sample_weight, loss)
             data = example = example if steps is None else example[: steps * size]
         report = self._report(loss, example)
-        session = Session(self._evaluator(report.objective(example.y)), self._named_weights(), {})
+        if not batches:
+            require_whole_batches(self, min(size, len(example.x)), len(example.x))
+        session = self._evaluation(report.objective(example.y))
         judge = Judge(self, session, report, CallbackList(callbacks, self), size, self._per_call())
         with told_if_long("evaluating") if shown else untold():
             logs = judge(data)
@@ -344,8 +349,12 @@ class Trainable(Compiled):
         """What the optimizer keeps from step to step, by the names of the training graph; empty before the first."""
         return self._optimizer_state
 
+    def _evaluation(self, objective: Objective) -> Session | BatchSession:
+        if goes_by_batches(self):
+            return BatchSession(self, objective, self._signature(objective))
+        return Session(self._evaluator(objective), self._named_weights(), {})
+
     def _evaluator(self, objective: Objective) -> Lent:
-        require_no_states(self)
         signature = self._signature(objective)
         if self._fitted and self._fitted[0] == (get_ident(), signature):  # another thread may be at its own
             return self._fitted[1]
@@ -361,14 +370,14 @@ class Trainable(Compiled):
         return self.optimizer
 
     def _require_loss(self) -> None:
-        if self.loss is None:
+        if self.loss is None and not (self.built and adds_to_loss(self)):
             raise TrainingError(
                 "a model that is trained or evaluated is compiled with a loss", received="none",
-                remedy="model.compile('adam', loss)",
+                remedy="model.compile('adam', loss), or a layer that adds one",
             )  # fmt: skip
 
     def _is_plain(self) -> bool:
-        return is_plain(self.input_rows, self.output_rows)
+        return self.loss is not None and is_plain(self.input_rows, self.output_rows)
 
     def _width(self) -> int:
         _, output = self._rows()
@@ -378,10 +387,10 @@ class Trainable(Compiled):
             )
         return output[0]
 
-    def _resolved_loss(self, y: Any) -> losses.Loss:
+    def _resolved_loss(self, y: Any) -> Any:
         self._require_loss()
         if not self._is_plain():
-            return next(part.loss for part in compiled_parts(self) if part.loss is not None)
+            return next((part.loss for part in compiled_parts(self) if part.loss is not None), None)
         alias = self.loss in ("crossentropy", "ce")
         target_width = arrays.raw_targets(y).shape[1] if alias else None
         found = losses.get(self.loss, self._width(), target_width)

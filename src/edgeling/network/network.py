@@ -101,7 +101,7 @@ class HasNetwork(Protocol):
 
 
 def inference_graph(
-    model: HasNetwork | Network, *, frozen: bool = True, metadata: Mapping[str, Any] | None = None
+    model: HasNetwork | Network, *, frozen: bool = True, metadata: Mapping[str, Any] | None = None, rows: int = 1
 ) -> Graph:
     """From one row of each input to the outputs: ``x`` and ``y`` where there is one.
 
@@ -109,10 +109,11 @@ def inference_graph(
         model: one that is built.
         frozen: the weights of this moment are constants, else variables.
         metadata: free text for people and reports.
+        rows: so many at once instead of one, each with a state of its own where layers keep states.
     """
     network = model if isinstance(model, Network) else model.network(readable=True)
     builder = GraphBuilder(network.name)
-    given = [builder.input(name, (1, *row)) for name, row in network.inputs.items()]
+    given = [builder.input(name, (rows, *row)) for name, row in network.inputs.items()]
     outputs = network.answer(Tracer(builder, network.names, frozen=frozen, keeping=True), given)
     builder.describe(**(metadata or {}))
     return builder.build(outputs if len(outputs) == 1 else _named(builder, network, outputs))

@@ -72,6 +72,7 @@ class Tracer:
         self.mixes_rows = False  # what is being traced may compute with all rows together
         self.mixed_rows = False  # it did
         self._penalties: list[str] = []
+        self._added: list[str] = []
         self._penalized_rows: list[tuple[str, float, float]] = []
         self._seed = self._step = ""
         self._drawn = 0
@@ -136,6 +137,11 @@ class Tracer:
     def penalize_by(self, scalar: str) -> None:
         """Add a scalar of the graph to the loss."""
         self._penalties.append(scalar)
+        self._added.append(scalar)
+
+    def added(self) -> list[str]:
+        """What was added to the loss by :meth:`penalize_by`."""
+        return list(self._added)
 
     def penalize_rows(self, x: str, l1: float, l2: float) -> None:
         """Add the mean over the rows of a value of ``l1 * sum|x| + l2 * sum x^2`` to the loss."""

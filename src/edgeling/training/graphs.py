@@ -161,21 +161,24 @@ def backward(
 
 
 def evaluation_graph(
-    network: Network, objective: Objective, batch_size: int = 1, *, any_rows: bool = False
+    network: Network, objective: Objective, batch_size: int = 1, *, any_rows: bool = False, keeping: bool = False
 ) -> Graph:  # fmt: skip
     """Loss and metrics, the network as deployed. ``sample_weight`` is always an input (ones where there is none).
 
     The loss is the mean over the rows whatever its reduction is: of one row the others make no sense.
+
+    Args:
+        keeping: states of layers that keep them go on from run to run.
     """
     builder = GraphBuilder(network.name)
     scalars = (SHARE,) if any_rows else ()
-    outputs = _score(builder, network, objective, batch_size, True, scalars, training=False)
+    outputs = _score(builder, network, objective, batch_size, True, scalars, training=False, keeping=keeping)
     return through_logits(builder.build(outputs))
 
 
 def _score(
     builder: GraphBuilder, network: Network, objective: Objective, batch: int, weighted: bool,
-    scalars: Sequence[str], *, training: bool,
+    scalars: Sequence[str], *, training: bool, keeping: bool = True,
 ) -> list[str]:  # fmt: skip
     """The graph up to its outputs: the loss, the metrics, the predictions."""
     x = _inputs(builder, network, batch)
@@ -184,7 +187,7 @@ def _score(
     for scalar in scalars:
         builder.input(scalar, ())
     share = SHARE if SHARE in scalars else ""
-    tracer = Tracer(builder, network.names, training=training, share=share, keeping=training)
+    tracer = Tracer(builder, network.names, training=training, share=share, keeping=keeping)
     predictions = network.answer(tracer, x)
     if objective.outputs:
         return _several(tracer, objective, predictions, y, sample_weight)
@@ -232,6 +235,7 @@ def _several(
         logs += [loss, *metrics]
         share = builder.add("multiply", loss, tracer.number(output.weight)) if output.weight != 1 else loss
         total = builder.add("add", total, share) if total else share
+    total = total or tracer.number(0.0)  # there are penalties alone
     total = builder.add("reshape", _with_penalties(tracer, total), shape=(), name="loss_of_all")
     if not objective.keeps_predictions:
         return [total, *logs]
