@@ -40,8 +40,17 @@ _IN_VECTORS = frozenset(
     """gemm dense_gemm gemm_parallel conv_direct conv_direct_input conv_direct_kernel depthwise
     depthwise_kernel windows_parallel normalize_batch normalize_batch_parallel""".split()  # noqa: SIM905
 )
-_PRODUCTS = ("gemm", "gemm_keep", "gemm_kept", "gemm_parallel")
-_CONVOLUTIONS = ("conv_direct", "conv_direct_parallel", "conv_direct_input_gradient_parallel")  # of the same tiles
+# Kernels of the same tiles, by what they are compiled as.
+_TILES = {
+    "products.c": ("gemm", "gemm_keep", "gemm_kept", "gemm_parallel"),
+    "convolutions.c": (
+        "conv_direct", "conv_direct_parallel", "conv_direct_input_gradient", "conv_direct_input_gradient_parallel",
+    ),
+    "kernel_gradients.c": ("conv_direct_kernel_gradient", "conv_direct_kernel_gradient_parallel"),
+    "winograd.c": (
+        "winograd", "winograd_parallel", "winograd_input_gradient", "winograd_input_gradient_parallel",
+    ),
+}  # fmt: skip
 _USUAL = (  # what most networks train with: to start a compiler for each would take longer than to compile them
     "adam_alpha", "adam_update", "power_step", "decay", "sum", "broadcast EDGELING_SCALAR",
     "multiply EDGELING_FULL EDGELING_FULL", "activation EDGELING_RELU", "activation_gradient EDGELING_RELU",
@@ -118,7 +127,7 @@ def _kernels(called: Sequence[Specialised]) -> Iterator[Unit]:
 @memoize
 def _together() -> Mapping[str, tuple[frozenset[Specialised], tuple[str, ...]]]:
     """Kernels that are compiled as one object, by the name of its source, and what flags they have."""
-    together = {"products.c": (_PRODUCTS, PLAIN), "convolutions.c": (_CONVOLUTIONS, PLAIN), "usual.c": (_USUAL, ())}
+    together = {**{name: (members, PLAIN) for name, members in _TILES.items()}, "usual.c": (_USUAL, ())}
     return {name: (frozenset(map(_specialised, members)), flags) for name, (members, flags) in together.items()}
 
 

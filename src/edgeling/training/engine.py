@@ -6,7 +6,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from time import perf_counter
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -33,13 +33,20 @@ from edgeling.training.loop import (
     loop_units,
     prediction_size,
 )
-from edgeling.training.pace import Pace
 from edgeling.training.stored import stored_program
 
+_SLICE_SECONDS = 0.05  # how long C may run before Python looks for Ctrl-C
+_FIRST_SLICE_STEPS = 2000
+_PRODUCTS_A_SECOND = 5_000_000_000  # of a slow core, before anything was timed
 # From this many kernel calls on, some seconds of them, kernels compiled for their sizes save what compiling them costs.
 _SPECIALISED_CALLS = 100_000_000
 # From this many multiplications in one call on, a millisecond of them, threads are begun for it.
 _SHARED_PRODUCTS = 1 << 26
+
+
+def first_slice(products: int) -> int:
+    """How many steps C takes before Python first looks in, of so many multiplications each."""
+    return max(1, min(_FIRST_SLICE_STEPS, int(_SLICE_SECONDS * _PRODUCTS_A_SECOND) // max(1, products)))
 
 
 @dataclass(frozen=True)
@@ -253,7 +260,8 @@ class Engine:
         self._require_room(graphs)
         self._threads = thread_count()
         self._products = {name: cost(graph).multiply_accumulates for name, graph in graphs.items()}
-        self._calls, self._pace = len(graphs["train"].nodes) if sizes else 0, Pace(self._products.get("train", 0))
+        self._calls = len(graphs["train"].nodes) if sizes else 0
+        self._slice_steps = first_slice(self._products.get("train", 0))
         self._is_specialised = self._pays(self._calls, steps)
         told = repr((self._name, list(graphs), sizes, self._is_specialised, THIS_MACHINE, self._threads))
         program = stored_program(told, graphs.values(), lambda: self._program(graphs, *(sizes or (0, 0))))
@@ -370,13 +378,13 @@ class Engine:
         return Kept(np.empty(data.y.shape, np.float32), predictions, weights, data.target_row)
 
     def _drive(self, run: _PreparedRun) -> Epochs:
-        status, fields, most = PAUSED, run.fields, run.fields.threads
+        status = PAUSED
         try:
             while status == PAUSED:
-                fields.threads, budget = self._pace.next(most)
-                start, before = perf_counter(), fields.step
-                status = self._fit(fields, budget)
-                self._pace.took(fields.threads, fields.step - before, perf_counter() - start)
+                start, before = monotonic(), run.fields.step
+                status = self._fit(run.fields, self._slice_steps)
+                done, seconds = run.fields.step - before, max(monotonic() - start, 1e-6)
+                self._slice_steps = max(1, int(done * _SLICE_SECONDS / seconds))
         except KeyboardInterrupt:
             self._restore(run)
             return Epochs(run.logs[: run.fields.epoch], interrupted=True)
