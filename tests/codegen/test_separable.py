@@ -81,7 +81,42 @@ def test_small_images_between_stay_where_they_are(monkeypatch: pytest.MonkeyPatc
     assert is_one_call(pair((1, 24, 24, 32), 32, padding=(1, 1, 1, 1)).graph)
 
 
+def stack(image: tuple[int, int, int, int], size: tuple[int, int], keeps_image: bool = False, **moved: object) -> Case:
+    """Two pairs of as many rows, columns and channels as the image they begin with, which is made first."""
+    rng, channels = np.random.default_rng(1), image[3]
+    b = GraphBuilder("net")
+    y = given = b.add("activation", b.input("x", image), function="tanh")
+    for function in ("relu6", "elu"):
+        kernel, bias = b.constant(rng.normal(size=(*size, 1, channels))), b.constant(rng.normal(size=channels))
+        y = b.add("conv", y, kernel, bias, groups=channels, function=function, **moved)
+        y = b.add("conv", y, b.constant(rng.normal(size=(1, 1, channels, channels))), bias, function="relu")
+    graph = b.build([b.add("add", y, given) if keeps_image else y])
+    return Case(graph, (rng.normal(size=image).astype(np.float32),), f"{image} {size} {moved}")
+
+
+def test_without_vectors_a_result_takes_the_place_of_its_image() -> None:
+    images = [
+        stack((1, 25, 5, 8), (3, 3), padding=(1, 1, 1, 1)),
+        stack((2, 9, 4, 11), (5, 2), padding=(3, 1, 0, 1)),
+        stack((1, 12, 3, 4), (3, 1), dilations=(2, 1), padding=(4, 0, 0, 0)),  # nothing of the rows below
+        stack((1, 12, 3, 4), (3, 1), padding=(0, 2, 0, 0)),  # nor of those above
+    ]
+    check([*images, stack((1, 9, 7, 8), (3, 3), keeps_image=True, padding=(1, 1, 1, 1))])
+    for item in images:
+        program = generate(item.graph, "net")
+        _, _, *of_row = item.inputs[0].shape
+        kept = item.graph.nodes[1].attributes["padding"][0] + 1
+        assert program.files["net.c"].count("edgeling_separable_rows(") == 2
+        assert program.arena_bytes == 4 * (item.inputs[0].size + kept * int(np.prod(of_row)))  # one image, some rows
+
+
 @pytest.mark.skipif(bool(missing()), reason=missing() or "sanitizers")
 def test_no_element_beside_its_arrays_is_read_or_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sanitized, "generate", partial(generate, target=THIS_MACHINE))
     sanitized.run_sanitized([item.graph for item in cases()], tmp_path)
+
+
+@pytest.mark.skipif(bool(missing()), reason=missing() or "sanitizers")
+def test_nor_without_vectors(tmp_path: Path) -> None:
+    images = stack((2, 9, 4, 11), (5, 2), padding=(3, 1, 0, 1)), stack((1, 7, 7, 8), (3, 3), padding=(1, 1, 1, 1))
+    sanitized.run_sanitized([item.graph for item in images], tmp_path)

@@ -35,25 +35,32 @@ EDGELING_KERNEL void edgeling_depthwise_block(
     }
 }
 
+/* Row i of an image's result. */
+EDGELING_KERNEL void edgeling_depthwise_row_of(
+    edgeling_window w, int i, int function, float alpha, const float *EDGELING_RESTRICT x,
+    const float *EDGELING_RESTRICT kernel, const float *EDGELING_RESTRICT bias, float *EDGELING_RESTRICT y) {
+    const edgeling_span down = edgeling_span_down(w, i);
+    for (int j = 0; j < w.right; j++, y += w.outputs) {
+        const edgeling_span right = edgeling_span_right(w, j);
+        int o = 0;
+        EDGELING_ROLLED
+        for (; o + EDGELING_DEPTHWISE_BLOCK <= w.outputs; o += EDGELING_DEPTHWISE_BLOCK) {
+            edgeling_depthwise_block(
+                EDGELING_DEPTHWISE_BLOCK, o, w, down, right, function, alpha, x, kernel, bias, y);
+        }
+        for (; o < w.outputs; o++) {
+            edgeling_depthwise_block(1, o, w, down, right, function, alpha, x, kernel, bias, y);
+        }
+    }
+}
+
 EDGELING_KERNEL void edgeling_conv_depthwise(
     int images, const int *lengths, int function, float alpha, const float *EDGELING_RESTRICT x,
     const float *EDGELING_RESTRICT kernel, const float *EDGELING_RESTRICT bias, float *EDGELING_RESTRICT y) {
     const edgeling_window w = edgeling_window_of(lengths);
     for (int image = 0; image < images; image++, x += w.height * w.width * w.channels) {
-        for (int i = 0; i < w.down; i++) {
-            const edgeling_span down = edgeling_span_down(w, i);
-            for (int j = 0; j < w.right; j++, y += w.outputs) {
-                const edgeling_span right = edgeling_span_right(w, j);
-                int o = 0;
-                EDGELING_ROLLED
-                for (; o + EDGELING_DEPTHWISE_BLOCK <= w.outputs; o += EDGELING_DEPTHWISE_BLOCK) {
-                    edgeling_depthwise_block(
-                        EDGELING_DEPTHWISE_BLOCK, o, w, down, right, function, alpha, x, kernel, bias, y);
-                }
-                for (; o < w.outputs; o++) {
-                    edgeling_depthwise_block(1, o, w, down, right, function, alpha, x, kernel, bias, y);
-                }
-            }
+        for (int i = 0; i < w.down; i++, y += w.right * w.outputs) {
+            edgeling_depthwise_row_of(w, i, function, alpha, x, kernel, bias, y);
         }
     }
 }

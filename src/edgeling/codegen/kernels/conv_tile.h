@@ -42,12 +42,15 @@ typedef struct {
                     if ((positions) * (vectors) == 1) {                                                               \
                         EDGELING_VECTOR_FUSED(sum[0][0]);                                                             \
                     }                                                                                                 \
+                    const float *at = term;                                                                           \
                     EDGELING_VECTOR_UNROLL                                                                            \
                     for (int r = 0; r < (positions); r++) {                                                           \
                         EDGELING_VECTOR_UNROLL                                                                        \
                         for (int v = 0; v < (vectors); v++) {                                                         \
-                            sum[r][v] += term[r * s.x_position] * EDGELING_CONST_AT(lanes, weights + v * (lanes));    \
+                            sum[r][v] += *at * EDGELING_CONST_AT(lanes, weights + v * (lanes));                       \
                         }                                                                                             \
+                        at += s.x_position;                                                                           \
+                        EDGELING_VECTOR_STEP(at);                                                                     \
                     }                                                                                                 \
                     term++;                                                                                           \
                     weights += s.weights;                                                                             \
