@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
 
 from edgeling.callbacks.core import Callback, Logs
+from edgeling.callbacks.outputs import FitOutput, inputs_of, outputs_of
 from edgeling.callbacks.rates_used import RatesUsed
 from edgeling.callbacks.retrying import Retries, some_of
 from edgeling.diagnosis import Finding, layers
@@ -22,12 +23,12 @@ from edgeling.diagnosis.verdict import Alteration, Evidence, Look, findings
 from edgeling.errors import UnsupportedError
 from edgeling.graph import run, run_rows
 from edgeling.graph.types import Array, Graph
-from edgeling.network.network import inference_graph
 from edgeling.training.engine import TrainingData
 from edgeling.training.graphs import Objective, backward
 
 MOST_ROWS = 2000  # looked at after a fit
 LOOKED_AT = 256  # rows whose way through the layers is looked at
+_OF_INPUTS = {"unscaled_inputs", "duplicates_across"}  # whatever the output
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +53,9 @@ class Diagnose(Callback):
     Nothing is computed before the fit has ended, and after a healthy one little: predictions of at most 2,000 rows. One
     that learned less than it may have is tried again, shortly, with one thing changed at a time; the model, and what
     random seeds come next, are left as they are.
+
+    Of several outputs each is looked at by itself, and a finding says of which it is; sequences and pictures are left
+    alone.
 
     Args:
         verbose: 1 prints the findings on standard error, 0 nothing.
@@ -105,28 +109,43 @@ class Diagnose(Callback):
         if given is None:
             return
         with np.errstate(all="ignore"):
-            self.findings = _Examined(self, given, finite).findings()
+            each = {
+                output.label: _Examined(self, given, finite, output).findings()
+                for output in outputs_of(self.model, given.objective, given.loss)
+            }
+        self.findings = _together(each)
         if self.verbose and self.findings:
             print("\n".join(f"{f.severity}: {f}" for f in self.findings), file=sys.stderr)
 
 
-class _Examined:
-    """One fit, looked at."""
+def _together(found: Mapping[str, Sequence[Finding]]) -> tuple[Finding, ...]:
+    """What was found of each output, by what it goes by (errors first); of inputs once."""
+    told: dict[Any, Finding] = {}
+    for label, those in found.items():
+        for finding in those:
+            of_inputs = finding.name in _OF_INPUTS or not label
+            named = finding if of_inputs else replace(finding, seen=f"output {label!r}: {finding.seen}")
+            told.setdefault(finding.name if of_inputs else (label, finding.name), named)
+    return tuple(sorted(told.values(), key=lambda finding: finding.severity != "error"))
 
-    def __init__(self, asked: Diagnose, given: FitRows, finite: bool) -> None:
+
+class _Examined:
+    """One output of a fit, looked at."""
+
+    def __init__(self, asked: Diagnose, given: FitRows, finite: bool, output: FitOutput) -> None:
         self._asked, self._given, self._finite, self._model = asked, given, finite, asked.model
-        self._network = self._model.network()
-        self._graph = inference_graph(self._network, frozen=False)
+        self._network, self._of = self._model.network(), output
+        self._graph = output.graph(self._model)
         self._first = dict(zip(self._network.names.values(), asked._first, strict=True))
-        self._rows = some_of(given.rows, MOST_ROWS)
-        self._loss = given.loss
+        self._rows = output.rows(some_of(given.rows, MOST_ROWS))
+        self._loss = output.loss
         self._logits = bool(getattr(self._loss, "from_logits", False))
         self._output = Output.of(self._graph, self._loss)
         self._classes = self._count_classes()
 
     def findings(self) -> tuple[Finding, ...]:
         held = self._given.validation
-        kept = some_of(held, MOST_ROWS) if isinstance(held, TrainingData) else None
+        kept = self._of.rows(some_of(held, MOST_ROWS)) if isinstance(held, TrainingData) else None
         misfits = [*of_output(self._output), *of_targets(self._output, self._rows.y)]
         if misfits:
             return tuple(misfits[:1])
@@ -141,7 +160,9 @@ class _Examined:
         per_epoch = -(-len(self._given.rows.x) // self._given.batch_size)
         asked_for = per_epoch * int(asked.params.get("epochs", 1))  # of one that ended at once, what it was to do
         steps = max(done if self._finite else asked_for, per_epoch)
-        retries = Retries(self._model, self._given, held, asked._first, steps, asked._rates, self._skill)
+        apart = some_of(self._given.validation, MOST_ROWS) if held is not None else None
+        judge = (self._skill_of, self._of)
+        retries = Retries(self._model, self._given, apart, asked._first, steps, asked._rates, *judge)
         return Evidence(
             x=self._rows.x, y=truth, classes=self._classes,
             skill=self._skill(self._rows, answers) if self._finite else None, held=at_end,
@@ -156,7 +177,7 @@ class _Examined:
 
     def _count_classes(self) -> int:
         """Of targets that are classes; 0 of numbers, and of several yes or no answers a row."""
-        y, units = self._given.rows.y, self._output.units
+        y, units = self._of.rows(self._given.rows).y, self._output.units
         if self._loss.sparse:
             return units
         ones = np.isin(y, (0, 1)).all()
@@ -178,19 +199,24 @@ class _Examined:
         )  # fmt: skip
 
     def _answers(self, x: Array, graph: Graph | None = None) -> Array:
-        return run_rows(graph or self._graph, x)[0].reshape(len(x), -1)
+        return run_rows(graph or self._graph, *inputs_of(self._model, x))[0].reshape(len(x), -1)
 
-    def _skill(self, rows: TrainingData, answers: Array | None = None, model: Any = None) -> Skill:
-        """Of the model's answers, or another model's of the same outputs."""
+    def _skill_of(self, data: TrainingData, model: Any) -> Skill:
+        """Of another model's answers, of the same outputs."""
+        return self._skill(self._of.rows(data), self._answers(data.x, self._of.graph(model)))
+
+    def _skill(self, rows: TrainingData, answers: Array | None = None) -> Skill:
+        """Of the model's answers on rows with this output's targets."""
         if answers is None:
-            answers = self._answers(rows.x, inference_graph(model.network(), frozen=False) if model else None)
+            answers = self._answers(rows.x)
         constants = constants_for(rows.y, answers.shape[1], self._loss.sparse, self._logits)
         return skill(self._loss.rows, rows.y, answers, constants, self._classes, self._logits)
 
     def _look(self) -> Look:
         x = self._rows.x[some(len(self._rows.x), LOOKED_AT)]
-        began = layers.activated(self._graph, x, self._first)
-        now = layers.activated(self._graph, x)
+        given = inputs_of(self._model, x)
+        began = layers.activated(self._graph, given, self._first)
+        now = layers.activated(self._graph, given)
         return Look(began, now, self._gradients())
 
     def _gradients(self) -> Mapping[str, float]:
@@ -199,7 +225,8 @@ class _Examined:
         builder, _, gradients = backward(self._network, self._given.objective, len(chosen), False)
         matrices = {name: gradient for name, gradient in gradients.items() if self._first[name].ndim == 2}
         graph = builder.graph([*matrices.values()])
-        given: dict[str, Any] = {"x": self._rows.x[chosen], "y": self._rows.y[chosen], "seed": np.uint32(0)}
+        y = some_of(self._given.rows, MOST_ROWS).y[chosen]
+        given: dict[str, Any] = {"x": self._rows.x[chosen], "y": y, "seed": np.uint32(0)}
         outputs = run(graph, {name: given[name] for name in graph.inputs}, self._first).outputs
         return {name: _size(g) for name, g in zip(matrices, outputs, strict=True)}
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from edgeling.callbacks.outputs import FitOutput, inputs_of, targets_of
 from edgeling.callbacks.rates_used import RatesUsed
 from edgeling.diagnosis.relation import some, standardized
 from edgeling.diagnosis.skill import Skill
@@ -42,14 +43,15 @@ class Retries:
         first: the weights that the fit began with.
         steps: how many the fit made.
         rates: those it used.
-        skill: ``skill(rows, None, model)``.
+        skill: ``skill(rows, model)``.
+        output: which of the outputs is looked at.
     """
 
     def __init__(
         self, model: Any, given: Any, held: TrainingData | None, first: Sequence[Array], steps: int,
-        rates: RatesUsed, skill: Callable[..., Skill],
+        rates: RatesUsed, skill: Callable[[TrainingData, Any], Skill], output: FitOutput,
     ) -> None:  # fmt: skip
-        self._model, self._given, self._first, self._skill = model, given, first, skill
+        self._model, self._given, self._first, self._skill, self._output = model, given, first, skill, output
         self._rows, self._held = some_of(given.rows, MOST_ROWS), held
         if held is None and len(self._rows.x) >= LEAST_APART:
             apart = np.zeros(len(self._rows.x), bool)
@@ -78,7 +80,7 @@ class Retries:
                 self._train(model, rows, change)
             except EdgelingError:
                 return 0.0
-            found = self._skill(held, None, model)
+            found = self._skill(held, model)
         return found.share if isfinite(found.share) and found.sure > SURE else 0.0
 
     def _made(self, change: Alteration) -> Any:
@@ -90,7 +92,8 @@ class Retries:
             return None
         if not (change.fresh or change.rectified or change.wider > 1):
             made.set_weights(self._first)
-        made.compile(self._model.optimizer.like(self._rate(change)), self._given.loss)
+        told = (self._model.loss, self._model.loss_weights) if self._given.objective.outputs else (self._given.loss,)
+        made.compile(self._model.optimizer.like(self._rate(change)), *told)
         return made
 
     def _rate(self, change: Alteration) -> Any:
@@ -122,7 +125,8 @@ class Retries:
             x = joined.reshape(-1, *shape)
             rows, held = replace(rows, x=x[: len(rows.x)]), replace(held, x=x[len(rows.x) :])
         if change.scaled_targets:
-            y = standardized(np.concatenate([rows.y, held.y])).astype(np.float32)
+            y, own = np.concatenate([rows.y, held.y]), self._output.columns
+            y[:, own] = standardized(y[:, own])
             rows, held = replace(rows, y=y[: len(rows.y)]), replace(held, y=y[len(rows.y) :])
         return rows, held
 
@@ -130,12 +134,14 @@ class Retries:
         size = min(self._given.batch_size, len(rows.x))
         per_epoch = -(-len(rows.x) // size)
         epochs, rest = divmod(self._steps * change.epochs, per_epoch)
-        y = rows.y[:, 0] if rows.target_row == () else rows.y
+        given, y = inputs_of(model, rows.x), targets_of(self._given.objective, rows.y)
+        y = y[:, 0] if isinstance(y, np.ndarray) and rows.target_row == () and y.shape[1] == 1 else y
+        x: Any = given[0] if len(given) == 1 else given
         how = {"batch_size": size, "verbose": 0, "sample_weight": rows.sample_weight}
         if epochs:
-            model.fit(rows.x, y, epochs=epochs, **how)
+            model.fit(x, y, epochs=epochs, **how)
         if rest:
-            model.fit(rows.x, y, epochs=1, steps_per_epoch=rest, **how)
+            model.fit(x, y, epochs=1, steps_per_epoch=rest, **how)
 
 
 _USUAL = {"kernel_initializer": "glorot_uniform", "bias_initializer": "zeros"}

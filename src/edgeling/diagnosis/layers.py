@@ -45,13 +45,13 @@ class Activated:
     after: float
 
 
-def activated(graph: Graph, x: Array, weights: Mapping[str, Array] | None = None) -> tuple[Activated, ...]:
-    """Every activation of an inference graph on rows x, and what a graph without one at its end gives.
+def activated(graph: Graph, x: Sequence[Array], weights: Mapping[str, Array] | None = None) -> tuple[Activated, ...]:
+    """Every activation of an inference graph on rows x of each input, and what a graph without one at its end gives.
 
     Args:
         weights: contents of the graph's variables, if not those it has.
     """
-    values = run(with_batch(graph, len(x)), [x], weights).values
+    values = run(with_batch(graph, len(x[0])), list(x), weights).values
     nodes = [node for node in graph.nodes if node.operation in ("activation", "softmax")]
     if not nodes or nodes[-1].output != graph.outputs[0]:
         nodes.append(Node("activation", (graph.outputs[0],), (graph.outputs[0],), {"function": "linear", "alpha": 0.0}))
