@@ -95,15 +95,16 @@ def _chosen(setting: Setting) -> int:
     return size
 
 
-def _block_floats(setting: Setting, channels: int) -> int:
+def _block_floats(setting: Setting, channels: int, outputs: int) -> int:
     """Of all threads: as ``edgeling_winograd_floats`` has it, and what alignment takes."""
-    size = _chosen(setting)
-    of_element = BLOCK * (channels + PANEL) + 2 * BESIDE + channels
-    return setting.threads * (elements(size) * of_element + size**2 * PANEL + BESIDE) + BESIDE
+    size, panel = _chosen(setting), min(outputs, PANEL)
+    of_element = BLOCK * (channels + panel) + 2 * BESIDE + channels
+    return setting.threads * (elements(size) * of_element + size**2 * panel + BESIDE) + BESIDE
 
 
 def _packed_floats(setting: Setting) -> int:
-    return _block_floats(setting, Geometry(setting).image.shape[3])
+    geometry = Geometry(setting)
+    return _block_floats(setting, geometry.image.shape[3], geometry.result.shape[3])
 
 
 def _kernel_floats(setting: Setting) -> int:
@@ -115,7 +116,8 @@ def _forward_floats(setting: Setting) -> int:
 
 
 def _input_floats(setting: Setting) -> int:
-    blocks = _block_floats(setting, Geometry(setting).result.shape[3])
+    geometry = Geometry(setting)
+    blocks = _block_floats(setting, geometry.result.shape[3], geometry.image.shape[3])
     return _kernel_floats(setting) + max(blocks, setting.input_types[1].size + BESIDE)
 
 

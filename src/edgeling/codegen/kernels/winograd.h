@@ -7,7 +7,7 @@
  * dx likewise; channels and outputs are multiples of 4, results are limited to [low,high].
  *   size         of a tile: 2 or 4 results each way
  *   transformed  [panels,elements,channels,32 outputs (of the last panel: what is left)], the transform of the kernel
- *   scratch      EDGELING_WINOGRAD_FLOATS for each thread; before them, where the kernel is no constant, its transform,
+ *   scratch      what edgeling_winograd_floats says for each thread; before them, where the kernel is no constant, its transform,
  *                and in the gradient the kernel turned round
  *
  * A result is what its tile's pixels give: one that is infinite spoils the tile, not its own window alone.
@@ -39,12 +39,15 @@ EDGELING_KERNEL int edgeling_winograd_tiles(int size, edgeling_window w) {
     return ((w.down - 1) / size + 1) * ((w.right - 1) / size + 1);
 }
 
+EDGELING_KERNEL int edgeling_winograd_panel(int outputs) {
+    return outputs < EDGELING_WINOGRAD_PANEL ? outputs : EDGELING_WINOGRAD_PANEL;
+}
+
 /* Of one thread: the transforms of pixels and of results, pixels with zeros beside them, a tile of results. */
-EDGELING_KERNEL int edgeling_winograd_floats(int size, int channels) {
-    const int pixels = EDGELING_WINOGRAD_BLOCK * channels + EDGELING_WINOGRAD_BESIDE;
-    const int results = EDGELING_WINOGRAD_BLOCK * EDGELING_WINOGRAD_PANEL + EDGELING_WINOGRAD_BESIDE;
-    return edgeling_winograd_elements(size) * (pixels + results + channels) + size * size * EDGELING_WINOGRAD_PANEL +
-           EDGELING_WINOGRAD_BESIDE;
+EDGELING_KERNEL int edgeling_winograd_floats(int size, int channels, int outputs) {
+    const int panel = edgeling_winograd_panel(outputs);
+    const int of_element = EDGELING_WINOGRAD_BLOCK * (channels + panel) + 2 * EDGELING_WINOGRAD_BESIDE + channels;
+    return edgeling_winograd_elements(size) * of_element + size * size * panel + EDGELING_WINOGRAD_BESIDE;
 }
 
 /* Vectors that lie across two lines of cache take twice as long to load. */
@@ -116,7 +119,7 @@ EDGELING_VECTOR_FUNCTION void edgeling_winograd_weights(
 EDGELING_KERNEL void edgeling_winograd_transform(
     int size, int channels, int outputs, const float *kernel, float *transformed) {
     for (int first = 0; first < outputs; first += EDGELING_WINOGRAD_PANEL) {
-        const int left = outputs - first, panel = left < EDGELING_WINOGRAD_PANEL ? left : EDGELING_WINOGRAD_PANEL;
+        const int panel = edgeling_winograd_panel(outputs - first);
         edgeling_winograd_weights(size, channels, panel, outputs, kernel + first, transformed);
         transformed += edgeling_winograd_elements(size) * channels * panel;
     }
@@ -187,7 +190,7 @@ EDGELING_VECTOR_FUNCTION void edgeling_winograd_pixels(
     }
 }
 
-/* A panel of a tile's results; `part` [size,size,32] where some of the tile lie outside. */
+/* A panel of a tile's results; `part` [size,size,outputs] where some of the tile lie outside. */
 EDGELING_VECTOR_FUNCTION void edgeling_winograd_results(
     const edgeling_winograd_work *k, edgeling_winograd_place place, int first, int outputs, int step,
     const float *results, float *part) {
@@ -198,7 +201,7 @@ EDGELING_VECTOR_FUNCTION void edgeling_winograd_results(
     const int is_whole = below >= k->size && beside >= k->size;
     float *y = k->y + ((place.image * w.down + place.row) * w.right + place.column) * w.outputs + first;
     float *to = is_whole ? y : part;
-    const int y_column = is_whole ? w.outputs : EDGELING_WINOGRAD_PANEL;
+    const int y_column = is_whole ? w.outputs : outputs;
     const int y_row = (is_whole ? w.right : k->size) * y_column;
     int lanes = 0;
     for (int o = 0; o < outputs; o += lanes) {
@@ -228,16 +231,16 @@ EDGELING_KERNEL void edgeling_winograd_part(const void *work, int part, int thre
     const edgeling_winograd_place begin = edgeling_winograd_place_of(k->size, w, first);
     edgeling_winograd_steps s = {
         elements, w.channels, 0, EDGELING_WINOGRAD_BLOCK * w.channels + EDGELING_WINOGRAD_BESIDE, 0};
-    float *pixels = edgeling_winograd_aligned(k->scratch) + thread * edgeling_winograd_floats(k->size, w.channels);
+    float *pixels = edgeling_winograd_aligned(k->scratch) + thread * edgeling_winograd_floats(k->size, w.channels, w.outputs);
     float *results = pixels + elements * s.pixels;
-    float *padded = results + elements * (EDGELING_WINOGRAD_BLOCK * EDGELING_WINOGRAD_PANEL + EDGELING_WINOGRAD_BESIDE);
+    float *padded = results + elements * (EDGELING_WINOGRAD_BLOCK * edgeling_winograd_panel(w.outputs) + EDGELING_WINOGRAD_BESIDE);
     const float *transformed = k->transformed;
     edgeling_winograd_place place = begin;
     for (int t = 0; t < tiles; t++, place = edgeling_winograd_next(k->size, w, place)) {
         edgeling_winograd_pixels(k, place, s.pixels, padded, pixels + t * w.channels);
     }
     for (int o = 0; o < w.outputs; o += EDGELING_WINOGRAD_PANEL) {
-        s.outputs = w.outputs - o < EDGELING_WINOGRAD_PANEL ? w.outputs - o : EDGELING_WINOGRAD_PANEL;
+        s.outputs = edgeling_winograd_panel(w.outputs - o);
         s.results = EDGELING_WINOGRAD_BLOCK * s.outputs + EDGELING_WINOGRAD_BESIDE;
         edgeling_winograd_products(tiles, &s, pixels, transformed, results);
         transformed += elements * w.channels * s.outputs;
