@@ -196,8 +196,8 @@ def test_floats_and_integers_never_share_memory():
 
 @pytest.mark.parametrize(
     ("network", "floats"),
-    [(applications.ds_cnn, 2 * 25 * 5 * 64), (applications.resnet8, 3 * 32 * 32 * 16)],
-    ids=["an image before and after", "and the one that is added"],
+    [(applications.ds_cnn, (25 + 2) * 5 * 64), (applications.resnet8, 3 * 32 * 32 * 16)],
+    ids=["one image, in which pairs work with two rows beside", "before, after, and what is added"],
 )
 def test_inference_takes_no_more_than_what_must_live_at_once(network: Callable[[], Model], floats: int) -> None:
     graph = optimize(inference_graph(network()))
