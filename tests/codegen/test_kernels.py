@@ -14,7 +14,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from edgeling.codegen import calls_windows, generate, site
+from edgeling.codegen import broadcast, calls_training, calls_windows, generate, site
 from edgeling.codegen.calls import CALLS, FLOAT_CALLS, NO_CALL
 from edgeling.codegen.calls_training import TRAINING_CALLS
 from edgeling.codegen.calls_windows import WINDOW_CALLS
@@ -434,29 +434,35 @@ def test_products_with_the_kernels_of_this_machine():
 
 
 def wide_cases() -> Iterator[Case]:
-    """Rows as long as vectors, of all lengths up to three of the widest; a NaN at each place of one."""
-    for rows, columns in [(1, 16), (3, 17), (9, 31), (8, 32), (17, 64), (10, 47)]:
+    """Rows as long as vectors, of all lengths up to three of the widest, a NaN at each place of one; and many rows, of
+    which threads have a part each."""
+    for rows, columns in [(1, 16), (3, 17), (9, 31), (8, 32), (17, 64), (10, 47), (300, 65)]:
         x, dy = normal(rows, columns, scale=20.0), normal(rows, columns, seed=1)
         yield case("softmax", x)
         yield case("softmax_gradient", dy, probabilities(rows, columns))
         for centered in (True, False):
             yield case("normalize", x + 1, epsilon=1e-3, centered=centered)
             yield case("normalize_gradient", dy, x + 1, epsilon=1e-3, centered=centered)
-    spoiled = np.where(np.eye(19, dtype=bool), np.float32(np.nan), normal(19, 19))
-    yield case("softmax", spoiled)
+    yield case("softmax", np.where(np.eye(19, dtype=bool), np.float32(np.nan), normal(19, 19)))
     yield case("softmax", np.concatenate([EXTREME[:24], -EXTREME[:24]]).reshape(2, 24))
-    for order in [(0, 2, 1, 3), (2, 1, 0, 3), (1, 2, 0, 3), (0, 1, 2, 3)]:
-        yield case("transpose", normal(2, 3, 4, 19), permutation=order, exact=True)
+    for n, order in product((3, 600), [(0, 2, 1, 3), (2, 1, 0, 3), (1, 2, 0, 3), (0, 1, 2, 3)]):
+        yield case("transpose", normal(2, n, 4, 19), permutation=order, exact=True)
     yield case("transpose", normal(2, 3, 2, 2, 17), permutation=(3, 1, 0, 2, 4), exact=True)
-    for begin, shape in [((0, 0, 3), (2, 4, 17)), ((1, 2, 0), (2, 3, 20)), ((0, 1, 4), (3, 1, 16))]:
-        yield case("slice", normal(3, 5, 20), begin=begin, shape=shape, exact=True)
+    for begin, shape in [((0, 0, 3), (2, 4, 17)), ((1, 2, 0), (29, 30, 20)), ((0, 1, 4), (3, 1, 16))]:
+        yield case("slice", normal(30, 33, 20), begin=begin, shape=shape, exact=True)
+    for shape in [(7, 9), (64, 1), (13, 65), (20011,)]:
+        yield case("dropout_mask", np.uint32(3), np.uint32(8), shape=shape, rate=0.3, stream=5, exact=True)
+    for operand in (normal(300, 65, seed=1), normal(65), normal(300, 1), normal()):
+        yield case("subtract", normal(300, 65), operand, exact=True)
+    yield case("multiply", normal(20011), normal(20011, seed=1), exact=True)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_long_rows_with_the_kernels_of_this_machine(threads: int, monkeypatch: pytest.MonkeyPatch):
-    for module in (site, calls_windows):
+    for module in (site, calls_windows, calls_training, broadcast):
         monkeypatch.setattr(module, "SHARED_ELEMENTS", 1)
-    check([*wide_cases()], target=replace(THIS_MACHINE, threads=threads), linked=True)
+    broadcasting = [item for item in (*binary_cases(), *choosing_cases()) if item.graph.name in ("add", "select")]
+    check([*wide_cases(), *broadcasting], target=replace(THIS_MACHINE, threads=threads), linked=True)
 
 
 @pytest.mark.skipif(bool(sanitized.missing()), reason=sanitized.missing() or "sanitizers")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from math import prod
 from typing import Any
 
 from edgeling.codegen.site import SHARED_ELEMENTS, Setting, Site
@@ -23,6 +24,8 @@ def binary_call(site: Site, function: str, *numbers: str) -> str:
     than rows and columns."""
     values = (*site.node.inputs, site.node.outputs[0])
     outer, inner = _split(site)
+    if inner and not outer and site.threads > 1 and site.output_types[0].size >= SHARED_ELEMENTS:
+        return _shared_binary_call(site, function, inner, numbers)
     offsets = [_offsets(site, value, outer) for value in values]
     pointers = (f"{pointer}{offset}" for pointer, offset in zip((*site.x, *site.y), offsets, strict=True))
     call = f"edgeling_{function}({', '.join((*_layout(site, inner), *numbers, *pointers))});"
@@ -30,6 +33,25 @@ def binary_call(site: Site, function: str, *numbers: str) -> str:
         turn, length = _TURN.format(depth), site.dimensions.product(site.node.outputs[0], axes)
         call = f"for (int {turn} = 0; {turn} < {length}; {turn}++) {{\n    " + call.replace("\n", "\n    ") + "\n}"
     return call
+
+
+_PART_OF_ROWS = {"FULL": " + first * {columns}", "ROW": "", "COLUMN": " + first", "SCALAR": ""}
+_PART_OF_ROW = {"FULL": " + first", "SCALAR": ""}
+
+
+def _shared_binary_call(site: Site, function: str, groups: Sequence[Group], numbers: Sequence[str]) -> str:
+    """The same, rows or elements of one row shared by threads: no bit depends on where an element is computed."""
+    rows, columns, *layouts = _layout(site, groups)
+    width = prod(site.output_types[0].shape[axis] for axis in groups[-1][1])
+    is_row = len(groups) < 2
+    places = _PART_OF_ROW if is_row else _PART_OF_ROWS
+    offsets = [places[name.removeprefix("EDGELING_")].format(columns=width) for name in (*layouts, "FULL")]
+    parts = [f"(float *)arrays[{at}]{offset}" for at, offset in enumerate(offsets)]
+    sizes = ("1", "count") if is_row else ("count", str(width))
+    task = site.task(f"edgeling_{function}({', '.join((*sizes, *layouts, *numbers, *parts))});")
+    arrays = ", ".join(f"(void *){pointer}" for pointer in (*site.x, *site.y))
+    lengths = f"{rows}, {columns}" if not is_row else f"{columns}, 1"
+    return f"edgeling_by_rows({task}, (void *const[]){{{arrays}}}, {lengths});"
 
 
 def broadcast_call(site: Site) -> str:

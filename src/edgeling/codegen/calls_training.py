@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from edgeling.codegen.schedule import OUTPUT_STEP, PRODUCT_UPDATE
-from edgeling.codegen.site import Call, Line, Setting, Site
+from edgeling.codegen.site import SHARED_ELEMENTS, Call, Line, Setting, Site
 from edgeling.codegen.text import float_literal
 from edgeling.graph.types import Node
 
@@ -92,6 +92,22 @@ def _dropout_mask(site: Site) -> str:
     rate = site.attributes["rate"]
     stream = f"{int(site.attributes['stream']) & 0xFFFFFFFF}u"
     return site.call("dropout_mask", site.output_size(), float_literal(rate), float_literal(1 / (1 - rate)), stream)
+
+
+def _dropout_mask_wide(site: Site) -> str:
+    """As :func:`_dropout_mask`, shared by threads where that pays."""
+    rate = site.attributes["rate"]
+    how = float_literal(rate), float_literal(1 / (1 - rate)), f"{int(site.attributes['stream']) & 0xFFFFFFFF}u"
+    if site.threads < 2 or site.output_types[0].size < SHARED_ELEMENTS:
+        return site.call("dropout_mask_wide", "0", site.output_size(), *how)
+    seed, step, mask = "(const uint32_t *)arrays[0]", "(const uint32_t *)arrays[1]", "(float *)arrays[2] + first"
+    task = site.task(f"edgeling_dropout_mask_wide(first, count, {', '.join((*how, seed, step, mask))});")
+    arrays = ", ".join(f"(void *){pointer}" for pointer in (*site.x, *site.y))
+    return f"edgeling_by_elements({task}, (void *const[]){{{arrays}}}, {site.output_size()});"
+
+
+def _has_vectors(setting: Setting) -> bool:
+    return setting.target is not None and setting.target.has_vectors
 
 
 def _noise(site: Site) -> str:
@@ -310,7 +326,10 @@ TRAINING_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "metric": Call("metric", _metric),
     "penalty": Call("penalty", _penalty("penalty", 0)),
     "penalty_gradient": Call("penalty", _penalty("penalty_gradient", 1), in_place=(1,)),
-    "dropout_mask": Call("dropout", _dropout_mask),
+    "dropout_mask": (
+        Call("dropout_wide", _dropout_mask_wide, fits=_has_vectors),
+        Call("dropout", _dropout_mask),
+    ),
     "noise": Call("noise", _noise),
     "random_affine": Call("random_affine", _random_affine),
     "count": Call("update", lambda site: site.call("count"), _ALL),
