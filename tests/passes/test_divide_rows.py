@@ -44,24 +44,28 @@ def attention() -> Any:
 
 def images() -> Any:
     x = layers.Input((6, 5, 2))
-    h = layers.MaxPooling2D(2, padding="same")(layers.Conv2D(4, 3, strides=2, padding="same", activation="relu")(x))
-    h = layers.Concatenate()(
-        [layers.DepthwiseConv2D(2, padding="same")(h), layers.Conv2DTranspose(3, 1)(h), layers.UpSampling2D(1)(h)]
-    )
+    h = layers.MaxPooling2D(2, padding="same")(layers.Dense(4, activation="relu")(x))
+    h = layers.Concatenate()([layers.AveragePooling2D(1)(h), layers.UpSampling2D(1)(h)])
     h = layers.Cropping2D(((0, 1), (0, 0)))(layers.ZeroPadding2D(1)(h))
-    return Model(x, layers.Dense(3, activation="softmax")(layers.Flatten()(layers.Permute((2, 1, 3))(h))))
+    h = layers.Flatten()(layers.Permute((2, 1, 3))(h))
+    return Model(x, layers.Dense(3, activation="softmax")(h))
 
 
 def words() -> Any:
     x = layers.Input((4,))
     h = layers.Maximum()([layers.Embedding(7, 6)(x), layers.Embedding(7, 6)(x)])
-    h = layers.UnitNormalization()(layers.PReLU()(layers.Conv1D(6, 2, padding="causal")(h)))
+    h = layers.UnitNormalization()(layers.PReLU()(layers.Dense(6)(h)))
     return Model(x, layers.Dense(3, kernel_regularizer="l2")(layers.GlobalMaxPooling1D()(h)))
 
 
 def batch_normalised() -> Any:
     x = layers.Input((4,))
     return Model(x, layers.Dense(3)(layers.BatchNormalization()(layers.Dense(5)(x))))
+
+
+def convolutional() -> Any:
+    x = layers.Input((5, 4, 2))
+    return Model(x, layers.Dense(3)(layers.Flatten()(layers.Conv2D(3, 2)(x))))
 
 
 def recurrent() -> Any:
@@ -132,8 +136,10 @@ def test_blocks_mean_what_all_rows_together_mean(made: Callable[[], Any], monkey
         bound.require(result, "C")
 
 
-@pytest.mark.parametrize("made", [batch_normalised, recurrent])
-def test_what_mixes_rows_or_loops_is_left_as_it_is(made: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("made", [batch_normalised, convolutional, recurrent])
+def test_what_mixes_rows_convolves_or_loops_is_left_as_it_is(
+    made: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     graph = step_of(made, monkeypatch)
     assert blocks.divide_rows(graph, ROWS) is graph
 

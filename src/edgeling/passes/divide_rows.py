@@ -24,8 +24,8 @@ from edgeling.passes.contracts import contract, same_face, same_or_changed
 MOST_BLOCKS = 8
 LEAST_PRODUCTS = 1 << 20
 """Of a block: some dozens of microseconds, so that threads are worth waking."""
-LEAST_USES = 32
-"""Products for each element of a partial sum, which is written once and read once."""
+LEAST_USES = 512
+"""Products for each element of a partial sum, which is written once and read once more than a sum of all rows."""
 
 _BROADCASTING = {"add", "subtract", "multiply", "divide", "maximum", "minimum", "compare", "select"}
 _BESIDE = {
@@ -35,14 +35,13 @@ _BESIDE = {
 """Operations whose inputs have as many lines as each other."""
 _FIRST = {
     "square", "logarithm", "stop_gradient", "reciprocal_sqrt", "clip", "activation", "softmax", "log_softmax",
-    "normalize", "batch_normalization", "dense", "conv", "conv_input_gradient", "max_pool", "average_pool",
+    "normalize", "batch_normalization", "dense", "max_pool", "average_pool",
     "average_pool_gradient", "embedding", "one_hot", "gather", "reshape", "broadcast", "slice", "pad", "transpose",
     "sum",
 }  # fmt: skip
-"""Operations of whose inputs the first alone has lines."""
+"""Operations of whose inputs the first alone has lines. Convolutions are none: they lay kernels out at each call, which
+costs more than their images shared one by one."""
 _OVER_LAST_AXIS = {"softmax", "log_softmax", "normalize", "concatenate"}
-_SUMMED = {"conv_kernel_gradient", "embedding_gradient"}
-"""Sums over all lines of both inputs."""
 
 
 @contract(same_face, same_or_changed)
@@ -210,7 +209,7 @@ class _Region:
             flips = (node.attributes["transpose_a"], node.attributes["transpose_b"])
             is_product = flips == (True, False) and len(self.graph.types[node.output].shape) == 2
             return is_product and self.divided.issuperset(node.inputs)
-        return operation in _SUMMED and self.divided.issuperset(node.inputs)
+        return operation == "embedding_gradient" and self.divided.issuperset(node.inputs)
 
     def divided_graph(self) -> Graph:
         """The loop over blocks, between what comes before and what waits for its sums."""
