@@ -389,7 +389,11 @@ def require_same_answers(ours: Any, theirs: Any, x: Any) -> None:
     structure, outputs = ours.forms[1], range(len(ours.output_rows))
     for name, model in (("theirs", theirs), ("ours", ours)):
         answers = model.predict(x, verbose=0)
-        given = [answers] if structure.is_alone else in_order(answers, structure, ours.output_labels, "outputs")
+        given = (
+            [answers]
+            if structure.is_alone or isinstance(answers, np.ndarray)
+            else in_order(answers, structure, ours.output_labels, "outputs")
+        )
         for place in outputs:
             allowed[place].require(given[place], f"{name}, output {place}")
 

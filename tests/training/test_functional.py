@@ -156,3 +156,18 @@ def test_files_with_other_wirings_are_refused() -> None:
             hidden["inbound_nodes"] = [[[name, 0, 0, {}]]]
         with pytest.raises(EdgelingError):
             Functional.from_config(broken)
+
+
+def test_one_input_and_output_in_lists_or_by_names_as_keras_takes_them() -> None:
+    """`Model([x], [y])` takes and gives arrays by themselves; of a mapping comes a mapping."""
+    x, rows, y = layers.Input((3,), name="sensors"), np.ones((4, 3), np.float32), np.ones((4, 2), np.float32)
+    made = layers.Dense(2)(x)
+    listed, named = Model([x], [made]), Model({"sensors": x}, {"answer": made})
+    for model in (listed, named):
+        model.compile("sgd", "mse")
+    wanted = listed.predict(rows)
+    for found in (listed.predict([rows]), listed([rows]), named({"sensors": rows})["answer"], named(rows)["answer"],
+                  named.predict(rows[:1])["answer"]):  # fmt: skip
+        np.testing.assert_array_equal(found, wanted[: len(found)])
+    assert listed.compute_output_shape((None, 3)) == [(None, 2)]
+    assert listed.evaluate([rows], [y], verbose=0) == named.evaluate({"sensors": rows}, {"answer": y}, verbose=0)

@@ -131,7 +131,8 @@ def _arguments(layer: Layer, call: LayerCall) -> Any:
     """
     if call.arguments is None or layer.is_operation:
         return call.arguments
-    places, named = call.arguments
+    places, told = call.arguments
+    named = {key: value for key, value in told.items() if (key, value) not in layer.told_anyway.items()}
     if len(places) == 1 and not named and all(isinstance(x, ArgumentPlace) for x in leaves_of(places)):
         return None
     if not set(named) <= set(layer.takes_arguments) or not layer.takes_arguments:

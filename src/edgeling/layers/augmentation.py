@@ -7,6 +7,7 @@ the fit): the same seed repeats the run. It happens in the training step's own C
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from edgeling.checking import number, whole
@@ -33,6 +34,7 @@ class _RandomAffine(Ranked):
     rank = 2
     function: ClassVar[str]
     refused = (*Ranked.refused, "bounding_box_format")
+    told_anyway: ClassVar[Mapping[str, Any]] = {"training": True}
     between: tuple[Range, Range]
     together = False
     fill_mode, interpolation, fill_value = "reflect", "nearest", 0.0

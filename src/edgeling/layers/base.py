@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -61,6 +61,7 @@ class Layer(Configurable, NeverCalled):
     takes_several: ClassVar[bool] = False  # it is called on a list of inputs
     supports_masking: bool = False  # the mask of what it is called on goes on to what it makes
     takes_arguments: ClassVar[tuple[str, ...]] = ()  # names of what a call may be told beside its inputs
+    told_anyway: ClassVar[Mapping[str, Any]] = {}  # what Keras's files tell a call though nobody did
     activity_regularizer: Regularizer | None = None
     is_operation: ClassVar[bool] = False  # a function of edgeling.ops, which is no layer for its user
     refused: ClassVar[tuple[str, ...]] = ("input_tensor", "weights")

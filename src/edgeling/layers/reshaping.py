@@ -98,9 +98,10 @@ class Cropping1D(Cropping):
     """Cuts steps off: ``cropping=(before, after)``, or one number."""
 
     rank = 1
+    arguments: ClassVar[tuple[str, ...]] = ("cropping",)
 
-    def __init__(self, cropping: Any = (1, 1), data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(cropping, data_format, **kwargs)
+    def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
+        super().__init__(cropping, **kwargs)
 
 
 class Cropping2D(Cropping):

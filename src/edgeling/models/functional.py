@@ -149,7 +149,7 @@ class Functional(Model):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """``(None, ...)``: the shape of a batch of predictions; of several outputs as they were given."""
-        alone = self._given.is_alone
+        alone = len(self.input_rows) == 1 and not isinstance(next(iter(input_shape)), (list, tuple))
         given = [tuple(input_shape)] if alone else [tuple(shape) for shape in self.in_order(input_shape, "shapes")]
         if [shape[1:] for shape in given] != self.input_rows:
             raise UnsupportedError(

@@ -12,6 +12,7 @@ from edgeling.errors import DataError, UnsupportedError
 from edgeling.layers.base import Layer
 from edgeling.layers.input import InputLayer
 from edgeling.layers.symbolic import ArgumentPlace, Symbolic, SymbolicCall, SymbolicOutput, leaves_of, mapped
+from edgeling.network.arrays import Several
 from edgeling.network.network import LayerCall, leading_to
 
 
@@ -70,6 +71,17 @@ class Structure:
     def is_alone(self) -> bool:
         """Whether it is one value by itself."""
         return isinstance(self.form, ArgumentPlace)
+
+    def answered(self, made: Any) -> Any:
+        """What a model gave as it is handed out: of one output by itself, unless it goes by a name."""
+        if isinstance(made, Several):
+            return self.filled(made.parts)
+        return self.filled([made]) if self.is_mapping else made
+
+    @property
+    def is_mapping(self) -> bool:
+        """Whether values go by names."""
+        return isinstance(self.form, Mapping)
 
     def filled(self, values: Sequence[Any]) -> Any:
         """The values in their places."""
@@ -220,7 +232,7 @@ def in_order(given: Any, structure: Structure, names: Sequence[str], what: str) 
                 remedy=f"a mapping of {', '.join(map(repr, keys))}",
             )  # fmt: skip
         return [given[name] for name in found[0]]
-    if structure.is_alone:
+    if structure.is_alone or (len(names) == 1 and not isinstance(given, (list, tuple))):  # as Keras takes it too
         return [given]
     if not isinstance(given, (list, tuple)) or len(given) != len(names):
         raise DataError(

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ class Model(Trainable):
             parts = (floats[i : i + size] for i in range(0, len(floats), size))
         with told_if_long("predicting") if shown else untold():
             made = self._predict(parts, CallbackList(callbacks, self), together)
-        return self.forms[1].filled(parts_of(made)) if isinstance(made, Several) else made
+        return self.forms[1].answered(made)
 
     predict_on_batch = predict
 
@@ -105,6 +105,7 @@ class Model(Trainable):
         """
         if present() or symbols_among(x):
             return self._within(x)
+        x = self.in_order(x, "inputs") if isinstance(x, Mapping) else x
         refuse_symbols(x)
         if not self.built and isinstance(x, (list, tuple)) and len(x) > 1 and hasattr(x[0], "shape"):
             raise DataError(
@@ -117,13 +118,13 @@ class Model(Trainable):
         self._calls += 1
         network = self.network()
         made = call(lambda tracer, *given: network.answer(tracer, given), network.names, batches, True, self._calls)
-        return made if len(self.output_rows) == 1 else self.forms[1].filled(made)
+        return self.forms[1].answered(Several(made) if len(self.output_rows) > 1 else made)
 
     def _within(self, x: Any) -> Any:
         """What stands for the outputs where the model is a layer of another."""
         given = self.in_order(x, "inputs") if len(self.input_layers) > 1 else x
         made = Layer.__call__(self, given)
-        return made if len(self.output_rows) == 1 else self.forms[1].filled(made)
+        return self.forms[1].filled(made) if len(self.output_rows) > 1 else self.forms[1].answered(made)
 
     def _keeps_states(self) -> bool:
         return any(stateful_layers(self))
@@ -141,8 +142,7 @@ class Model(Trainable):
         for part in parts:
             hooks.call("on_predict_batch_begin", len(outputs) * each)
             outputs.append(self._outputs_together(part) if together else self._outputs(part))
-            last = outputs[-1]
-            given = self.forms[1].filled(last.parts) if isinstance(last, Several) else last
+            given = self.forms[1].answered(outputs[-1])
             hooks.call("on_predict_batch_end", len(outputs) * each - 1, logs={"outputs": given})
             if self.stop_predicting:
                 break
@@ -161,7 +161,7 @@ class Model(Trainable):
             self._follow()
         assert self._predictor
         answers = self._predictor.rows(floats)
-        self._direct = self._predictor.direct
+        self._direct = not_ready if self.forms[1].is_mapping else self._predictor.direct
         return answers
 
     def _follow(self) -> None:

@@ -19,6 +19,7 @@ from edgeling.models.describing import in_model_files
 from edgeling.models.display import print_summary, shown_layers
 from edgeling.models.identifiers import identifier, names_of_ports, names_of_weights
 from edgeling.models.linking import Structure, in_order
+from edgeling.network.arrays import by_itself
 from edgeling.network.network import LayerCall, Network
 from edgeling.network.tracing import Tracer
 from edgeling.network.weights import Weight, assign
@@ -219,6 +220,8 @@ class Stack(Layer):
         Raises:
             DataError: for others, or for some only.
         """
+        if what == "inputs" and len(self.input_rows) == 1:
+            given = by_itself(given, len(self.input_rows[0]) + 1)
         return in_order(given, self.forms[0], self.input_names, what)
 
     @property

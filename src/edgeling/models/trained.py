@@ -33,12 +33,13 @@ from edgeling.models.display import Display, numbers
 from edgeling.models.feeding import BatchFeed, RowFeed, feed_of
 from edgeling.models.fitting import Fit, FitPlan
 from edgeling.models.judging import Judge, Validation
+from edgeling.models.linking import in_order
 from edgeling.models.misfits import tell_of_targets
 from edgeling.models.reporting import Report
 from edgeling.models.session import Lent, Session, Traced, described, for_evaluation, for_training, lend
 from edgeling.models.several import AnyReport, SeveralReport, compiled_parts, is_plain, packed
 from edgeling.models.stateful import lend_states, require_whole_batches, return_states
-from edgeling.network.arrays import Rows, Several, side_by_side
+from edgeling.network.arrays import Rows, Several, by_itself, side_by_side
 from edgeling.network.network import inference_graph
 from edgeling.network.weights import Weight
 from edgeling.notebook.waiting import told_if_long, untold
@@ -301,6 +302,9 @@ class Trainable(Compiled):
         if not self._is_plain():
             return packed(self, floats, y, sample_weight, compiled_parts(self))
         assert not isinstance(floats, Several)
+        if isinstance(y, Mapping):
+            (y,) = in_order(y, self.forms[1], self.output_labels, "targets")
+        y = by_itself(y, 2, *([1] if len(floats) > 1 else []))
         truth, dimensions = arrays.targets(y, self._width(), loss), len(np.shape(y))
         loss.require_form(dimensions)
         rows = arrays.gathered(floats, truth, arrays.row_weights(truth, sample_weight))

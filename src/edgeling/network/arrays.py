@@ -19,6 +19,12 @@ from edgeling.graph.types import Array
 Floats = NDArray[np.float32]
 
 
+def by_itself(given: Any, *dimensions: int) -> Any:
+    """An array of that many dimensions that came in a list of one, which Keras takes for the only input or output."""
+    alone = isinstance(given, (list, tuple)) and len(given) == 1 and hasattr(given[0], "shape")
+    return given[0] if alone and len(given[0].shape) in dimensions else given
+
+
 class Several:
     """Arrays of as many rows, side by side: what a model of several inputs or outputs takes and gives.
 
