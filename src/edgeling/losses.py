@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from edgeling import configurable
 from edgeling.checking import require_float32
 from edgeling.configurable import Configurable, find, is_ours, refuse, resolve, snake_case, table_of
 from edgeling.errors import DataError, UnsupportedError
@@ -441,9 +442,8 @@ huber, poisson, kl_divergence = LossFunction(Huber), LossFunction(Poisson), Loss
 binary_crossentropy, categorical_crossentropy = LossFunction(BinaryCrossentropy), LossFunction(CategoricalCrossentropy)
 sparse_categorical_crossentropy = LossFunction(SparseCategoricalCrossentropy)
 hinge, squared_hinge = LossFunction(Hinge), LossFunction(SquaredHinge)
-categorical_hinge = LossFunction(CategoricalHinge)
+categorical_hinge, cosine_similarity = LossFunction(CategoricalHinge), LossFunction(CosineSimilarity)
 mean_absolute_percentage_error = LossFunction(MeanAbsolutePercentageError)
-cosine_similarity = LossFunction(CosineSimilarity)
 binary_focal_crossentropy = LossFunction(BinaryFocalCrossentropy)
 categorical_focal_crossentropy = LossFunction(CategoricalFocalCrossentropy)
 categorical_generalized_cross_entropy = LossFunction(CategoricalGeneralizedCrossEntropy)
@@ -495,3 +495,6 @@ def get(identifier: Any, width: int | None = None, target_width: int | None = No
             remedy="call(self, y_true, y_pred), which computes with edgeling.ops",
         )  # fmt: skip
     return found
+
+
+serialize, deserialize = configurable.serialize, get

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from edgeling import losses
-from edgeling.configurable import find, resolve, table_of
+from edgeling.configurable import find, resolve, serialize, table_of
 from edgeling.errors import UnsupportedError
 from edgeling.losses import LossFunction
 from edgeling.metrics.auc import AUC
@@ -100,7 +100,7 @@ __all__ = [
     "Poisson", "Precision", "PrecisionAtRecall", "R2Score", "Recall", "RecallAtPrecision", "RootMeanSquaredError",
     "SensitivityAtSpecificity", "SparseCategoricalAccuracy", "SparseCategoricalCrossentropy",
     "SparseTopKCategoricalAccuracy", "SpecificityAtSensitivity", "SquaredHinge", "Sum", "TopKCategoricalAccuracy",
-    "TrueNegatives", "TruePositives", "binary_accuracy", "categorical_accuracy", "deserialize", "get",
+    "TrueNegatives", "TruePositives", "binary_accuracy", "categorical_accuracy", "deserialize", "get", "serialize",
     "sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy", "top_k_categorical_accuracy",
 ]  # fmt: skip
 
