@@ -121,6 +121,18 @@ def test_weights_that_do_not_fit_are_told(weights: Any) -> None:
         sequence().fit(X, Y, sample_weight=weights, verbose=0)
 
 
+@pytest.mark.parametrize("of_steps", [False, True], ids=["rows", "steps"])
+def test_an_output_without_weights_counts_all_rows_alike(of_steps: bool) -> None:
+    """Of one output None says what ones say, wherever it stands in the list."""
+    model, y = both_outputs(edgeling), [Y, Y[:, 0, :1]]
+    model.compile("sgd", ["mse", "mse"])
+    some = WEIGHTS if of_steps else WEIGHTS[:, 0]
+    late = WEIGHTS[:, 1]
+    for weights, ones in (([None, late], [np.ones_like(some), late]), ([some, None], [some, np.ones(ROWS)])):
+        told, same = (model.evaluate(X, y, sample_weight=each, verbose=0) for each in (weights, ones))
+        np.testing.assert_allclose(told, same, rtol=64 * np.finfo(np.float32).eps)
+
+
 def test_weights_of_outputs_that_are_not_there_are_told() -> None:
     model = both_outputs(edgeling)
     model.compile("sgd", ["mse", "mse"])

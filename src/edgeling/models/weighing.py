@@ -32,7 +32,7 @@ def weights_of_outputs(given: Any, rows: int, labels: Sequence[tuple[str, str]],
         return []
     if isinstance(given, Mapping):
         given = _by_name(given, labels)
-    elif not (isinstance(given, (list, tuple)) and len(labels) > 1 and np.ndim(given[0]) > 0):
+    elif not (len(labels) > 1 and _is_of_each(given)):
         one = [_weights(given, rows, shape) for shape in shapes]
         return one[:1] if all(each.ndim == 1 for each in one) else one
     if len(given) != len(labels):
@@ -41,6 +41,11 @@ def weights_of_outputs(given: Any, rows: int, labels: Sequence[tuple[str, str]],
             remedy=f"a list of {len(labels)}, None where rows count alike",
         )  # fmt: skip
     return [None if each is None else _weights(each, rows, shape) for each, shape in zip(given, shapes, strict=True)]
+
+
+def _is_of_each(given: Any) -> bool:
+    """Whether it is a list of what outputs have, not of rows."""
+    return isinstance(given, (list, tuple)) and any(each is None or np.ndim(each) > 0 for each in given)
 
 
 def _by_name(given: Mapping[Any, Any], labels: Sequence[tuple[str, str]]) -> list[Any]:
