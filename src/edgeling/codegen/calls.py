@@ -21,7 +21,7 @@ from edgeling.codegen.broadcast import (
 from edgeling.codegen.calls_int8 import INT8_CALLS
 from edgeling.codegen.calls_normalizing import BY_MOMENTS, NORMALIZING_CALLS
 from edgeling.codegen.calls_products import DENSE_CALLS, MATMUL_CALLS
-from edgeling.codegen.calls_separable import SEPARABLE_CALLS
+from edgeling.codegen.calls_separable import SEPARABLE_CALL
 from edgeling.codegen.calls_training import TRAINING_CALLS
 from edgeling.codegen.calls_windows import REPEATED, WINDOW_CALLS
 from edgeling.codegen.curves import CURVES_CALL
@@ -199,7 +199,7 @@ FLOAT_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "concatenate": (*stored_calls("move", _concatenate), Call("prepare", _concatenate)),
     COPY: Call("copy", _copy),
     CURVES: CURVES_CALL,
-    SEPARABLE: SEPARABLE_CALLS,
+    SEPARABLE: SEPARABLE_CALL,
 }
 
 CALLS: Mapping[str, tuple[Call, ...]] = {

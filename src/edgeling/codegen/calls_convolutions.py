@@ -109,7 +109,7 @@ def _takes_packed(setting: Setting) -> bool:
     return _takes_direct(setting) and {1, 2} <= set(setting.constants)
 
 
-def takes_depthwise(setting: Setting) -> bool:
+def _takes_depthwise(setting: Setting) -> bool:
     """depthwise.h and its gradients: one output a channel, a vector of channels at least."""
     geometry = Geometry(setting)
     both = any(s > 1 and d > 1 for s, d in zip(geometry.window.strides, geometry.window.dilations, strict=True))
@@ -267,14 +267,14 @@ CONV_CALLS: Sequence[Call] = (
     *candidates("conv_packed", "conv_direct", _takes_packed, _packed_floats, _direct, pack=packed),
     *_products(_product),
     *candidates("conv_direct", "conv_direct", _takes_direct, _forward_floats, _direct),
-    *candidates("depthwise", "depthwise", takes_depthwise, _no_scratch, _depthwise),
+    *candidates("depthwise", "depthwise", _takes_depthwise, _no_scratch, _depthwise),
 )
 INPUT_GRADIENT_CALLS: Sequence[Call] = (
     *_products(_product_input),
     *candidates("conv_direct_input_gradient", "conv_direct_input", _takes_direct, _input_floats, _gradient),
-    *candidates("depthwise_input_gradient", "depthwise", takes_depthwise, _kernel_size, _gradient),
+    *candidates("depthwise_input_gradient", "depthwise", _takes_depthwise, _kernel_size, _gradient),
 )
 KERNEL_GRADIENT_CALLS: Sequence[Call] = (
     *candidates("conv_direct_kernel_gradient", "conv_direct_kernel", _takes_direct, _kernel_floats, _gradient),
-    *candidates("depthwise_kernel_gradient", "depthwise_kernel", takes_depthwise, _depthwise_kernel_floats, _gradient),
+    *candidates("depthwise_kernel_gradient", "depthwise_kernel", _takes_depthwise, _depthwise_kernel_floats, _gradient),
 )

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Depthwise convolutions and the convolutions of one pixel behind them, as one call: what is between them is never
-whole."""
+whole, and the result takes the place of the image."""
 
 from __future__ import annotations
 

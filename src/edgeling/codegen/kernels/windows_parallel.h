@@ -13,7 +13,6 @@
 #include "depthwise.h"
 #include "depthwise_kernel.h"
 #include "parallel.h"
-#include "separable.h"
 
 static void edgeling_conv_task(const void *work, int part, int thread) { edgeling_conv_part(work, part, thread); }
 
@@ -56,10 +55,6 @@ EDGELING_KERNEL void edgeling_conv_direct_kernel_gradient_parallel(
     edgeling_in_parts(edgeling_conv_kernel_task, &work, (int)sizeof work, (blocks - 1) / of_each + 1);
 }
 
-static void edgeling_separable_task(const void *work, int part, int thread) {
-    edgeling_separable_part(work, part, thread);
-}
-
 static void edgeling_depthwise_task(const void *work, int part, int thread) {
     (void)thread;
     edgeling_depthwise_part(work, part);
@@ -96,14 +91,6 @@ EDGELING_KERNEL void edgeling_depthwise_kernel_gradient_parallel(
     const edgeling_depthwise_kernel_work work = {lengths, images, scratch, x, dy, dkernel};
     const int parts = edgeling_depthwise_kernel_parts(lengths);
     edgeling_in_parts(edgeling_depthwise_kernel_task, &work, (int)sizeof work, parts);
-}
-
-EDGELING_KERNEL void edgeling_separable_parallel(
-    int images, const int *lengths, int outputs, float least, float most, float low, float high,
-    float *EDGELING_RESTRICT scratch, const float *EDGELING_RESTRICT x, const float *EDGELING_RESTRICT depthwise,
-    const float *EDGELING_RESTRICT packed, float *EDGELING_RESTRICT y) {
-    const edgeling_separable_work work = {lengths, outputs, least, most, low, high, scratch, x, depthwise, packed, y};
-    edgeling_in_parts(edgeling_separable_task, &work, (int)sizeof work, images);
 }
 
 #endif
