@@ -72,6 +72,10 @@ class Line:
     skipped: str = ""
 
 
+class CannotMeasureError(Exception):
+    """A contender that is installed and does not run here; the message says why."""
+
+
 def quoted(name: str, value: float, goal: float | None = None) -> Contender:
     """A figure measured elsewhere, once; shown beside what is measured here."""
     return Contender(f"{name} (quoted)", lambda: lambda: value, goal)
@@ -138,6 +142,8 @@ def _prepared(contender: Contender) -> Measure | str:
         return contender.prepare()
     except ImportError as error:
         return f"{error}; pip install 'edgeling[benchmarks]'"
+    except CannotMeasureError as error:
+        return str(error)
 
 
 def _interleaved(measures: Sequence[Measure], repetitions: int) -> list[float]:

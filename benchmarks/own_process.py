@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-from benchmarks.comparison import Measure
+from benchmarks.comparison import CannotMeasureError, Measure
 
 _CHILD = """
 from importlib import import_module
@@ -26,6 +26,7 @@ def apart(module: str, *arguments: str, threads: int, needs: Sequence[str] = (),
 
     Raises:
         ImportError: one of the libraries that it needs is not installed.
+        CannotMeasureError: it does not run here.
     """
     for library in needs:
         if find_spec(library) is None:
@@ -40,7 +41,7 @@ def apart(module: str, *arguments: str, threads: int, needs: Sequence[str] = (),
         for line in taken:
             if line.startswith(beginning):
                 return line.removeprefix(beginning)
-        raise RuntimeError(f"{' '.join(arguments)}: the process ended before it was measured")
+        raise CannotMeasureError(f"{' '.join(arguments)}: the process ended before it was measured")
 
     def measure() -> float:
         given.write("\n")

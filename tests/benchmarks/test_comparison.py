@@ -16,6 +16,7 @@ from benchmarks.comparison import (
     seconds_per_call,
     seconds_per_call_on_new,
 )
+from benchmarks.own_process import apart
 from tests.support.close import DOUBLE, require_close
 
 
@@ -73,6 +74,15 @@ def test_missing_peer_is_skipped_and_says_what_to_install() -> None:
     assert (ours.value, theirs.value, theirs.met) == (2, None, None)
     assert "No module named 'peer'" in theirs.skipped
     assert "edgeling[benchmarks]" in theirs.skipped
+
+
+def test_a_peer_that_ends_before_it_is_measured_is_skipped() -> None:
+    def breaking() -> Measure:
+        return apart("benchmarks.no_such_module", "x", threads=1)
+
+    ours, theirs = run(comparison(giving(2), Contender("peer", breaking, 1)))
+    assert (ours.value, theirs.value) == (2, None)
+    assert "ended before it was measured" in theirs.skipped
 
 
 def test_peers_are_shown_without_ratio_where_ours_is_missing() -> None:

@@ -65,10 +65,15 @@ def test_what_fails_leaves_the_line_empty_too(terminal: Terminal) -> None:
     assert terminal.getvalue().endswith("\r\x1b[K")
 
 
-def test_only_the_outermost_tells(terminal: Terminal) -> None:
-    with told_if_long("building"), told_if_long("compiling"):
-        assert terminal.said.wait(60)
-    assert "compiling" not in terminal.getvalue()
+def test_what_is_done_within_is_told_in_the_same_line(terminal: Terminal) -> None:
+    with told_if_long("building"):
+        with told_if_long("compiling"):
+            while "compiling" not in terminal.getvalue():
+                assert terminal.said.wait(60)
+        written = terminal.getvalue().count("building")
+        while terminal.getvalue().count("building") == written:
+            assert terminal.said.wait(60)
+    assert terminal.getvalue().endswith("\r\x1b[K")
 
 
 def test_nobody_is_told_where_somebody_else_tells(terminal: Terminal) -> None:
@@ -143,8 +148,8 @@ def test_predict_evaluate_and_fit_are_silent_where_silence_is_asked_for(
     told: list[str] = []
 
     class Watch:
-        def __init__(self, *, args: tuple[str, Event], **_: Any) -> None:
-            told.append(args[0])
+        def __init__(self, *, args: tuple[list[str], Event], **_: Any) -> None:
+            told.extend(args[0])
 
         def start(self) -> None: ...
 

@@ -19,9 +19,9 @@ _BETWEEN_SECONDS = 0.25
 
 
 class _Here(local):
-    """Of each thread: somebody tells of this already, or nobody is to."""
+    """Of each thread: what somebody tells of, the innermost last; or nobody is to, and nobody reads it."""
 
-    is_told = False
+    told: list[str] | None = None
 
 
 _here = _Here()
@@ -29,17 +29,24 @@ _here = _Here()
 
 @contextmanager
 def told_if_long(what: str) -> Iterator[None]:
-    """Say what is under way, if the block lasts for more than a second. Within another such block nothing more is said.
+    """Say what is under way, if the block lasts for more than a second; within another such block, in its place.
 
     Args:
         what: in a few words, such as ``"compiling network"``.
     """
-    if _here.is_told or not _has_watcher():
+    if _here.told is not None:
+        _here.told.append(what)
+        try:
+            yield
+        finally:
+            _here.told.pop()
+        return
+    if not _has_watcher():
         yield
         return
-    done = Event()
-    watch = Thread(target=_tell, args=(what, done), daemon=True)
-    with untold():
+    told, done = [what], Event()
+    watch = Thread(target=_tell, args=(told, done), daemon=True)
+    with _telling(told):
         watch.start()
         try:
             yield
@@ -51,11 +58,17 @@ def told_if_long(what: str) -> Iterator[None]:
 @contextmanager
 def untold() -> Iterator[None]:
     """Say nothing within the block: whoever runs it tells by itself, or was asked for silence."""
-    before, _here.is_told = _here.is_told, True
+    with _telling([""]):
+        yield
+
+
+@contextmanager
+def _telling(told: list[str]) -> Iterator[None]:
+    before, _here.told = _here.told, told
     try:
         yield
     finally:
-        _here.is_told = before
+        _here.told = before
 
 
 def _has_watcher() -> bool:
@@ -63,13 +76,13 @@ def _has_watcher() -> bool:
     return is_terminal or in_notebook()
 
 
-def _tell(what: str, done: Event) -> None:
+def _tell(told: list[str], done: Event) -> None:
     began = monotonic()
     if done.wait(PATIENCE_SECONDS):
         return
     show = _in_output() if in_notebook() else _on_terminal
     while not done.is_set():
-        show(f"{what}  {monotonic() - began:.0f} s")
+        show(f"{told[-1]}  {monotonic() - began:.0f} s")
         done.wait(_BETWEEN_SECONDS)
     show("")
 
