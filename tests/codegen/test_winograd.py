@@ -67,6 +67,12 @@ def test_tiles_are_chosen_by_counting(positions, channels: int, outputs: int, si
     assert calls_winograd.tile_size(positions, channels, outputs) == size
 
 
+def test_a_kernel_that_is_transformed_in_each_call_has_to_pay_for_it() -> None:
+    assert calls_winograd.tile_size((4, 4), 64, 64) == 4
+    assert calls_winograd.tile_size((4, 4), 64, 64, is_packed=False) is None
+    assert calls_winograd.tile_size((8, 8), 64, 64, is_packed=False) == 4
+
+
 def convolution(images: int, **how: object) -> Graph:
     x, b = (images, 16, 16, 16), GraphBuilder("net")
     attributes = {"strides": (1, 1), "padding": (1, 1, 1, 1), "dilations": (1, 1), "groups": 1, "function": "relu"}

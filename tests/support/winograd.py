@@ -25,7 +25,7 @@ def tile_of(graph: Graph, node: Node) -> int:
     if node.operation not in ("conv", "conv_input_gradient"):
         return 0
     inputs, outputs = (tuple(graph.types[name] for name in names) for names in (node.inputs, node.outputs))
-    return size_for(Setting(node, inputs, outputs, THIS_MACHINE, {})) or 0
+    return size_for(Setting(node, inputs, outputs, THIS_MACHINE, {}), is_packed=True) or 0
 
 
 @cache

@@ -21,8 +21,8 @@ from edgeling.graph.types import Array
 # As in winograd.h and winograd_tile.h.
 BLOCK, PANEL, BESIDE, PARALLEL = 8, 32, 16, "winograd_parallel"
 POINTS = {2: (Fraction(0), Fraction(1), Fraction(-1)), 4: tuple(Fraction(n, 8) for n in (0, 5, -5, 12, -12))}
-# Instructions of a tile: to transform a channel of its pixels, and back an output.
-TRANSFORMS = {2: (96, 60), 4: (288, 220)}
+# Instructions for a channel of a tile's pixels, for an output of it on the way back, for weights between the two.
+TRANSFORMS = {2: (96, 60, 60), 4: (288, 220, 126)}
 # What must be saved for memory and roundings to be worth it, and how large a transformed kernel may be: caches hold it.
 WORTHWHILE, LARGEST_KERNEL = 0.75, 1 << 20
 
@@ -52,45 +52,54 @@ def transformed(kernel: Array, size: int) -> Array:
     return np.concatenate(panels).astype(np.float32)
 
 
-def tile_size(positions: tuple[int, ...], channels: int, outputs: int) -> int | None:
-    """How many results each way a tile of an image should have; None: a direct convolution is as good."""
+def tile_size(positions: tuple[int, ...], channels: int, outputs: int, is_packed: bool = True) -> int | None:
+    """How many results each way a tile of an image should have; None: a direct convolution is as good.
+
+    Args:
+        is_packed: whether the kernel is transformed at build time.
+    """
     direct = prod(positions) * 9 * channels * outputs
-    costs = {size: _cost(size, positions, channels, outputs) for size in POINTS}
+    costs = {size: _cost(size, positions, channels, outputs, is_packed) for size in POINTS}
     best = min(costs, key=costs.__getitem__)
     return best if costs[best] <= WORTHWHILE * direct else None
 
 
-def _cost(size: int, positions: tuple[int, ...], channels: int, outputs: int) -> float:
+def _cost(size: int, positions: tuple[int, ...], channels: int, outputs: int, is_packed: bool) -> float:
     tiles, kernel = prod(-(-n // size) for n in positions), elements(size) * channels * outputs
     if kernel > LARGEST_KERNEL:
         return np.inf
-    of_pixels, of_results = TRANSFORMS[size]
-    return (tiles + -(-tiles // BLOCK)) * kernel + tiles * (of_pixels * channels + of_results * outputs)
+    of_pixels, of_results, of_weights = TRANSFORMS[size]
+    products = (tiles + -(-tiles // BLOCK)) * kernel + (0 if is_packed else of_weights * channels * outputs)
+    return products + tiles * (of_pixels * channels + of_results * outputs)
 
 
-def size_for(setting: Setting) -> int | None:
-    """For a window of 3 by 3 neighbouring pixels that moves by one, over channels in fours, on a machine that holds
-    kernels of several times the size: not on a page of the web."""
+def size_for(setting: Setting, is_packed: bool) -> int | None:
+    """The size of tiles for a node; None: its window is not one of 3 by 3 neighbouring pixels that moves by one, its
+    channels come not in fours, it does not pay, or the C travels, where kernels of several times the size do not."""
     geometry = Geometry(setting)
-    w, made = geometry.window, geometry.image if setting.node.operation == "conv_input_gradient" else geometry.result
-    channels = geometry.image.shape[3], geometry.result.shape[3]
+    w, images = geometry.window, (geometry.image, geometry.result)
+    seen, made = images[::-1] if setting.node.operation == "conv_input_gradient" else images
     plain = (w.size, w.strides, w.dilations, geometry.groups) == ((3, 3), (1, 1), (1, 1), 1)
     here = is_vectors(setting) and setting.target is not None and setting.target.core == "native"
-    if not here or not plain or any(n % 4 for n in channels):
+    if not here or not plain or seen.shape[3] % 4 or made.shape[3] % 4:
         return None
-    return tile_size(made.shape[1:3], *channels)
+    return tile_size(made.shape[1:3], seen.shape[3], made.shape[3], is_packed)
+
+
+def _is_packed(setting: Setting) -> bool:
+    return setting.node.operation == "conv" and {1, 2} <= set(setting.constants)
 
 
 def _takes(setting: Setting) -> bool:
-    return size_for(setting) is not None
+    return size_for(setting, _is_packed(setting)) is not None
 
 
 def _takes_packed(setting: Setting) -> bool:
-    return {1, 2} <= set(setting.constants) and _takes(setting)
+    return _is_packed(setting) and _takes(setting)
 
 
 def _chosen(setting: Setting) -> int:
-    size = size_for(setting)
+    size = size_for(setting, _is_packed(setting))
     assert size
     return size
 
