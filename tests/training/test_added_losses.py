@@ -102,3 +102,16 @@ def test_without_anything_to_make_small_nothing_trains() -> None:
     ours.compile("sgd")
     with pytest.raises(EdgelingError, match="compiled with a loss"):
         ours.fit(X, verbose=0)
+
+
+def test_a_call_on_arrays_leaves_what_it_added() -> None:
+    x = np.ones((2, 3), np.float32)
+    found = []
+    for k, o in ((keras, keras.ops), (edgeling, ops)):
+        how = {"kernel_initializer": "ones", "kernel_regularizer": "l2"}
+        first = k.layers.Dense(2, activity_regularizer=lambda y, o=o: o.sum(o.abs(y)), **how)
+        last = k.layers.Dense(2, activity_regularizer="l1", **how)
+        for _ in range(2):
+            last(first(x))
+        found.append(sorted(float(loss) for layer in (first, last) for loss in layer.losses))
+    assert found[0] == pytest.approx(found[1], rel=CLOSE)

@@ -63,6 +63,7 @@ class Layer(Configurable, NeverCalled):
     takes_arguments: ClassVar[tuple[str, ...]] = ()  # names of what a call may be told beside its inputs
     told_anyway: ClassVar[Mapping[str, Any]] = {}  # what Keras's files tell a call though nobody did
     activity_regularizer: Regularizer | None = None
+    added: Sequence[float] = ()  # to the loss by the last call on arrays
     is_operation: ClassVar[bool] = False  # a function of edgeling.ops, which is no layer for its user
     refused: ClassVar[tuple[str, ...]] = ("input_tensor", "weights")
 
@@ -250,13 +251,13 @@ class Layer(Configurable, NeverCalled):
         """Add the penalty on what a call gave, of each row in the mean, to the loss."""
         if self.activity_regularizer:
             for value in outputs:
-                written_rules.penalize_output(tracer, value, self.activity_regularizer)
+                written_rules.penalize_output(tracer, value, self.activity_regularizer, self)
 
     @property
     def losses(self) -> list[float]:
-        """The penalties on the weights, as they are now."""
+        """What the last call on arrays added to the loss, and the penalties on the weights as they are now."""
         own = [float(regularizer(weight.value)) for weight, regularizer in self._regularized()]
-        return own + [loss for layer in self.layers_within() for loss in layer.losses]
+        return [*self.added, *own, *(loss for layer in self.layers_within() for loss in layer.losses)]
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """``(None, features)`` -> ``(None, ...)``: the shape of a batch of output rows."""

@@ -48,7 +48,9 @@ def call(
     builder = GraphBuilder("call")
     values = [builder.input(f"x_{i}", array.shape) for i, array in enumerate(x)]
     tracer = Tracer(builder, names, training=training, keeping=True)
-    graph = builder.build(trace(tracer, *values))
+    made = list(trace(tracer, *values))
+    added = tracer.added_by_layers()
+    graph = builder.build([*made, *(scalar for _, scalar in added)])
     given: dict[str, Array] = dict(zip(values, x, strict=True))
     given["seed"] = np.asarray(next_seed() if "seed" in graph.inputs else 0)
     held: dict[str, Any] = {"step": np.uint32(step)} if "step" in graph.variables else {}
@@ -61,4 +63,14 @@ def call(
     for weight, name in names.items():
         if name in moved:
             weight.value = done.variables[name]
-    return done.outputs[0] if len(done.outputs) == 1 else list(done.outputs)
+    _tell(added, done.outputs[len(made) :])
+    return done.outputs[0] if len(made) == 1 else list(done.outputs[: len(made)])
+
+
+def _tell(added: Sequence[tuple[Any, str]], values: Sequence[Array]) -> None:
+    """Have layers know what they added to the loss."""
+    found: dict[Any, list[float]] = {}
+    for (owner, _), value in zip(added, values, strict=True):
+        found.setdefault(owner, []).append(float(value))
+    for owner, each in found.items():
+        owner.added = each

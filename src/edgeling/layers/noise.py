@@ -138,5 +138,5 @@ class ActivityRegularization(Layer):
         self.l1, self.l2 = number("l1", l1, 0.0), number("l2", l2, 0.0)
 
     def trace(self, tracer: Tracer, x: str) -> str:
-        tracer.penalize_rows(x, self.l1, self.l2)
+        tracer.penalize_rows(x, self.l1, self.l2, self)
         return x

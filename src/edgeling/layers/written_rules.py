@@ -53,21 +53,21 @@ def penalize(tracer: Tracer, weight: Weight, regularizer: Regularizer) -> None:
         tracer.penalize(weight, *regularizer.factors())
 
 
-def penalize_output(tracer: Tracer, output: str, regularizer: Regularizer) -> None:
+def penalize_output(tracer: Tracer, output: str, regularizer: Regularizer, owner: Any) -> None:
     """Add the penalty on what a layer gives for a batch, by the number of its rows, to the loss.
 
     Raises:
         UnsupportedError: as :func:`penalize`.
     """
     if not is_written(regularizer):
-        tracer.penalize_rows(output, *regularizer.factors())
+        tracer.penalize_rows(output, *regularizer.factors(), owner)
         return
     before, tracer.mixes_rows = (tracer.mixes_rows, tracer.mixed_rows), True
     try:
         total = _number(regularizer, tracer, _called(regularizer, tracer, output, per_row=True))
     finally:
         tracer.mixes_rows, tracer.mixed_rows = before
-    tracer.penalize_by(tracer.builder.add("multiply", total, tracer.share(output)))
+    tracer.penalize_by(tracer.builder.add("multiply", total, tracer.share(output)), owner)
 
 
 def _number(regularizer: Any, tracer: Tracer, result: TracedValue) -> str:

@@ -72,8 +72,8 @@ class Tracer:
         self.mixes_rows = False  # what is being traced may compute with all rows together
         self.mixed_rows = False  # it did
         self._penalties: list[str] = []
-        self._added: list[str] = []
-        self._penalized_rows: list[tuple[str, float, float]] = []
+        self._added: list[tuple[Any, str]] = []
+        self._penalized_rows: list[tuple[str, float, float, Any]] = []
         self._seed = self._step = ""
         self._drawn = 0
         self._masks: dict[str, str] = {}
@@ -134,23 +134,34 @@ class Tracer:
         """Add ``l1 * sum|w| + l2 * sum w^2`` to the loss."""
         self._penalties.append(self.builder.add("penalty", self.value(weight), l1=l1, l2=l2))
 
-    def penalize_by(self, scalar: str) -> None:
-        """Add a scalar of the graph to the loss."""
+    def penalize_by(self, scalar: str, owner: Any = None) -> None:
+        """Add a scalar of the graph to the loss.
+
+        Args:
+            owner: the layer that adds it, if it is no penalty on weights.
+        """
         self._penalties.append(scalar)
-        self._added.append(scalar)
+        self._added.append((owner, scalar))
 
     def added(self) -> list[str]:
         """What was added to the loss by :meth:`penalize_by`."""
-        return list(self._added)
+        return [scalar for _, scalar in self._added]
 
-    def penalize_rows(self, x: str, l1: float, l2: float) -> None:
+    def added_by_layers(self) -> list[tuple[Any, str]]:
+        """Of each layer that adds something to the loss, but penalties on weights, what that is; asked for once."""
+        rows = [(owner, self._of_rows(x, l1, l2)) for x, l1, l2, owner in self._penalized_rows]
+        return [(owner, scalar) for owner, scalar in (*self._added, *rows) if owner is not None]
+
+    def _of_rows(self, x: str, l1: float, l2: float) -> str:
+        return self.builder.add("multiply", self.builder.add("penalty", x, l1=l1, l2=l2), self.share(x))
+
+    def penalize_rows(self, x: str, l1: float, l2: float, owner: Any = None) -> None:
         """Add the mean over the rows of a value of ``l1 * sum|x| + l2 * sum x^2`` to the loss."""
-        self._penalized_rows.append((x, l1, l2))
+        self._penalized_rows.append((x, l1, l2, owner))
 
     def penalties(self) -> list[str]:
         """What is added to the loss; asked for once, where there is one."""
-        rows = [(x, self.builder.add("penalty", x, l1=l1, l2=l2)) for x, l1, l2 in self._penalized_rows]
-        return [*self._penalties, *(self.builder.add("multiply", total, self.share(x)) for x, total in rows)]
+        return [*self._penalties, *(self._of_rows(x, l1, l2) for x, l1, l2, _ in self._penalized_rows)]
 
     def update(self, weight: Weight, value: str) -> None:
         """Say what a weight that no gradient moves becomes after the step."""
