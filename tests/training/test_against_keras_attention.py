@@ -20,11 +20,12 @@ from edgeling.codegen import generate  # noqa: E402
 from edgeling.errors import UnsupportedError  # noqa: E402
 from edgeling.models import load_model  # noqa: E402
 from edgeling.network.network import inference_graph  # noqa: E402
-from edgeling.passes import optimize  # noqa: E402
+from edgeling.passes import divide_rows, optimize  # noqa: E402
 from edgeling.toolchain.prove import prove  # noqa: E402
+from edgeling.training import engine  # noqa: E402
 from tests.support.close import require_close  # noqa: E402
 from tests.support.rounding import require_same_answers, row_bounds  # noqa: E402
-from tests.training.keras_pairs import assert_same_step, compile_both, twin  # noqa: E402
+from tests.training.keras_pairs import assert_same_fit, assert_same_step, compile_both, twin  # noqa: E402
 
 pytestmark = [pytest.mark.keras, pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")]
 L = keras.layers
@@ -143,6 +144,25 @@ def test_a_transformer_block_is_proven_on_a_chip() -> None:
         tolerance=bound.tolerance,
     )
     assert proof.matches
+
+
+def test_steps_in_blocks_of_rows_are_kerass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of four rows, and what is left over in one of three, which no two blocks are of."""
+    for least in ("LEAST_PRODUCTS", "LEAST_USES"):
+        monkeypatch.setattr(divide_rows, least, 1)
+    divided, whole = list[bool](), divide_rows.divide_rows
+    told = lambda graph, rows: divided.append(whole(graph, rows) is not graph) or whole(graph, rows)  # noqa: E731
+    monkeypatch.setattr(engine, "divide_rows", told)
+    keras.utils.set_random_seed(1)
+    x = L.Input((6, 16))
+    h = L.LayerNormalization()(L.Add()([x, L.MultiHeadAttention(2, 8)(x, x)]))
+    h = L.LayerNormalization()(L.Add()([h, L.Dense(16)(L.Dense(24, activation="relu")(h))]))
+    model = keras.Model(x, L.Dense(3, activation="softmax")(L.GlobalAveragePooling1D()(h)))
+    ours = twin(model)
+    compile_both(model, ours, keras.optimizers.Adam(), "sparse_categorical_crossentropy")
+    rows = np.random.default_rng(2).normal(size=(11, 6, 16)).astype(np.float32)
+    assert_same_fit(model, ours, rows, np.arange(11) % 3, batch_size=4, epochs=2, shuffle=False, verbose=0)
+    assert True in divided
 
 
 def told(heads: Callable[[], Any] | None) -> Any:
