@@ -21,7 +21,7 @@ from edgeling import errors
 
 PAGE = (Path(__file__).parents[1] / "docs" / "arguments.md").read_text("utf-8")
 EXPLAINED = {name for row in re.findall(r"^\| (`.*?`) \|", PAGE, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
-MODULES = (*edgeling._MODULES, "applications", "ops", "errors", "sklearn")
+MODULES = edgeling._MODULES
 ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, ValueError)}
 
 

@@ -13,7 +13,14 @@ __version__ = "0.1.0"
 # Public name -> where it lives. Modules stand for themselves.
 _FUNCTIONS = {
     "EdgelingError": "edgeling.errors",
+    "Initializer": "edgeling.initializers",
     "Input": "edgeling.layers",
+    "Layer": "edgeling.layers",
+    "Loss": "edgeling.losses",
+    "Metric": "edgeling.metrics",
+    "Model": "edgeling.models",
+    "Optimizer": "edgeling.optimizers",
+    "Regularizer": "edgeling.regularizers",
     "Sequential": "edgeling.models",
     "build": "edgeling.workflow.build",
     "explain": "edgeling.workflow.explain",
@@ -26,16 +33,33 @@ _FUNCTIONS = {
     "verify": "edgeling.workflow.build",
 }
 _MODULES = (
-    "activations", "callbacks", "constraints", "initializers", "layers", "losses", "metrics", "models", "optimizers",
-    "regularizers", "targets", "utils",
+    "activations", "applications", "backend", "callbacks", "constraints", "errors", "initializers", "layers", "losses",
+    "metrics", "models", "ops", "optimizers", "random", "regularizers", "saving", "sklearn", "targets", "utils",
 )  # fmt: skip
+# What Keras has beside these, and what to write in its place.
+_ELSEWHERE = {
+    "config": "nothing in its place: Edgeling computes in float32, channels last",
+    "datasets": "arrays of your own, or keras.datasets, which gives NumPy's",
+    "mixed_precision": "float32, and edgeling.build(model, precision='int8')",
+    "preprocessing": "edgeling.utils",
+    "quantizers": "edgeling.build(model, precision='int8')",
+    "tree": "edgeling.layers and edgeling.ops, which take lists and mappings",
+    "Variable": "layer.add_weight()",
+}
 
 __all__ = ["__version__", *_FUNCTIONS, *_MODULES]  # noqa: PLE0604  (names of functions and modules are strings)
 
 if TYPE_CHECKING:
     from edgeling.errors import EdgelingError as EdgelingError
+    from edgeling.initializers import Initializer as Initializer
     from edgeling.layers import Input as Input
+    from edgeling.layers import Layer as Layer
+    from edgeling.losses import Loss as Loss
+    from edgeling.metrics import Metric as Metric
+    from edgeling.models import Model as Model
     from edgeling.models import Sequential as Sequential
+    from edgeling.optimizers import Optimizer as Optimizer
+    from edgeling.regularizers import Regularizer as Regularizer
     from edgeling.workflow.build import build as build
     from edgeling.workflow.build import verify as verify
     from edgeling.workflow.explain import explain as explain
@@ -53,7 +77,8 @@ def __getattr__(name: str) -> Any:
     elif name in _MODULES:
         value = import_module(f"edgeling.{name}")
     else:
-        raise AttributeError(f"module 'edgeling' has no attribute {name!r}")
+        told = f"; use {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+        raise AttributeError(f"module 'edgeling' has no attribute {name!r}{told}")
     globals()[name] = value
     return value
 

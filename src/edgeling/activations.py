@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from edgeling.configurable import refuse_custom
+from edgeling.configurable import custom_object, refuse_custom
 from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.graph.activations import ACTIVATIONS
@@ -35,6 +36,7 @@ _SAME_EVERYWHERE = (
     "relu", "relu6", "elu", "selu", "celu", "silu", "swish", "mish", "softplus", "softsign", "sigmoid", "tanh",
     "softmax", "log_softmax",
 )  # fmt: skip
+_OF_OPS = {"exponential": "exp", "gelu_tanh": "gelu"}
 _WITHOUT_C = ("glu", "threshold", "sparsemax")
 _OF_LAYERS = frozenset(ACTIVATIONS) - {"yeo_johnson_inverse"}  # which is behind a network, not in it
 
@@ -65,6 +67,10 @@ class ActivationFunction:
             UnsupportedError: options no layer can have.
             TypeError: options the function does not have.
         """
+        if hasattr(x, "row"):  # what stands for values of a network
+            return getattr(import_module("edgeling.ops"), _OF_OPS.get(self.name, self.name))(
+                x, *given, **(options or ({"approximate": self.name == "gelu_tanh"} if "gelu" in self.name else {}))
+            )
         if self.name == "relu":
             return _relu(x, *given, **options)
         if self.name in _OVER_ROWS and x is not None:
@@ -141,17 +147,24 @@ soft_shrink, hard_shrink, tanh_shrink = map(_named, ("soft_shrink", "hard_shrink
 swish, hard_swish = silu, hard_silu
 
 
-def get(identifier: Any) -> ActivationFunction:
+def get(identifier: Any, written: bool = True) -> ActivationFunction:
     """An activation from its name, Keras's function of that name (also as a ``functools.partial`` with options), its
-    description, or itself; None is linear.
+    description, or itself; None is linear. A function of one's own computes with :mod:`edgeling.ops`.
+
+    Args:
+        written: functions of one's own are taken too.
 
     Raises:
         UnsupportedError: no such activation, or none that layers can have.
     """
     if isinstance(identifier, ActivationFunction):
         return identifier
-    if isinstance(identifier, partial):
+    if isinstance(identifier, partial) and not _is_own(identifier):
         return get(identifier.func)(**identifier.keywords)
+    own = identifier if _is_own(identifier) else custom_object(identifier)
+    if written and own is not None:
+        of_one: ActivationFunction = import_module("edgeling.written_activations").WrittenActivation.of(own)
+        return of_one
     options: Mapping[str, Any] = {}
     if isinstance(identifier, Mapping) and identifier.get("class_name") in ("function", "Activation"):
         refuse_custom(identifier)
@@ -177,9 +190,23 @@ def _public_name(identifier: Any) -> Any:
     return name if package in _BACKENDS and name in _SAME_EVERYWHERE else identifier
 
 
+def _is_own(identifier: Any) -> bool:
+    """Whether it is a function of somebody's own, not one of Keras's or of its backends."""
+    if not callable(identifier) or isinstance(identifier, type):
+        return False
+    function = identifier.func if isinstance(identifier, partial) else identifier
+    return str(getattr(function, "__module__", "")).partition(".")[0] not in ("keras", "tf_keras", *_BACKENDS)
+
+
 def serialize(activation: Any) -> Any:
-    """An activation as plain data: its name, or with options of its own a description that only Edgeling reads."""
+    """An activation as plain data: its name, or with options of its own a description that only Edgeling reads.
+
+    Raises:
+        UnsupportedError: a function of one's own without a name of its own.
+    """
     chosen = get(activation)
+    if type(chosen) is not ActivationFunction:
+        return chosen.described()  # type: ignore[attr-defined]
     if chosen == _named(chosen.name) and chosen.name != "gelu_tanh":
         return chosen.name
     options = {"approximate": True} if chosen.name == "gelu_tanh" else {_OPTIONS[chosen.name]: chosen.alpha}

@@ -168,7 +168,14 @@ def is_ours(kind: type) -> bool:
     return kind.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
+REGISTERED: dict[str, Any] = {}
+"""Classes and functions of one's own by the names that files have for them, ``"package>name"``."""
 _custom_objects: ContextVar[Mapping[str, Any]] = ContextVar("custom_objects", default={})  # noqa: B039 - never changed
+
+
+def registered_name(thing: Any) -> str:
+    """What files call a class or function of one's own: as it was registered, else its own name."""
+    return next((name for name, known in REGISTERED.items() if known is thing), str(thing.__name__))
 
 
 @contextmanager
@@ -187,7 +194,7 @@ def custom_object_scope(objects: Mapping[str, Any] | None) -> Iterator[None]:
 
 def custom_object(described: Any) -> Any:
     """The class or function of one's own that a name or a description stands for; None if it stands for none."""
-    known = _custom_objects.get()
+    known = {**REGISTERED, **_custom_objects.get()}
     if isinstance(described, str):
         return known.get(described)
     if not known or not isinstance(described, Mapping):
@@ -235,7 +242,7 @@ def serialize(value: Configurable) -> dict[str, Any]:
         "module": value.module if is_ours(kind) else kind.__module__,
         "class_name": (is_ours(kind) and value.exported) or kind.__name__,
         "config": value.get_config(),
-        "registered_name": None if is_ours(kind) else kind.__name__,
+        "registered_name": None if is_ours(kind) else registered_name(kind),
     }
 
 

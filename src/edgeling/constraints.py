@@ -148,3 +148,6 @@ def get(identifier: Any) -> Constraint | None:
         UnsupportedError: no such constraint.
     """
     return None if identifier is None else resolve("constraint", Constraint, _TABLE, identifier)
+
+
+deserialize = get

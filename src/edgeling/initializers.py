@@ -16,7 +16,8 @@ import numpy as np
 from edgeling.checking import Limits, number, require_float32
 from edgeling.configurable import Configurable, resolve, table_of
 from edgeling.errors import UnsupportedError
-from edgeling.graph.random import INITIALIZER_STREAM, random_uniform
+from edgeling.graph.random import INITIALIZER_STREAM
+from edgeling.graph.random import random_uniform as drawn_uniform
 from edgeling.graph.types import Array
 from edgeling.utils import next_seed
 
@@ -48,7 +49,7 @@ class Initializer(Configurable):
 
 def uniform(shape: Sequence[int], seed: int, minimum: float, maximum: float) -> Array:
     """Uniform in [minimum, maximum), float32."""
-    return (random_uniform(prod(shape), seed=seed, stream=INITIALIZER_STREAM) * (maximum - minimum) + minimum).reshape(
+    return (drawn_uniform(prod(shape), seed=seed, stream=INITIALIZER_STREAM) * (maximum - minimum) + minimum).reshape(
         shape
     )
 
@@ -56,12 +57,12 @@ def uniform(shape: Sequence[int], seed: int, minimum: float, maximum: float) -> 
 def normal(shape: Sequence[int], seed: int, substream: int = 0) -> Array:
     """Unit normal, float64, by the transform of Box and Muller (1958)."""
     pairs = (prod(shape) + 1) // 2
-    drawn = random_uniform(2 * pairs, seed=seed, stream=INITIALIZER_STREAM, substream=substream).astype(np.float64)
+    drawn = drawn_uniform(2 * pairs, seed=seed, stream=INITIALIZER_STREAM, substream=substream).astype(np.float64)
     radius, angle = np.sqrt(-2 * np.log1p(-drawn[:pairs])), 2 * np.pi * drawn[pairs:]
     return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[: prod(shape)].reshape(shape)
 
 
-def truncated_normal(shape: Sequence[int], seed: int) -> Array:
+def drawn_truncated(shape: Sequence[int], seed: int) -> Array:
     """Unit normal redrawn until it lies within two standard deviations."""
     values, substream = normal(shape, seed), 0
     while (outside := np.abs(values) > _TRUNCATION).any():
@@ -162,7 +163,7 @@ class TruncatedNormal(RandomNormal):
     """Normal, redrawn beyond two standard deviations."""
 
     def draw(self, shape: tuple[int, ...], seed: int) -> Array:
-        return self.mean + self.stddev * truncated_normal(shape, seed)
+        return self.mean + self.stddev * drawn_truncated(shape, seed)
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,7 @@ def scaled(shape: tuple[int, ...], seed: int, scale: float, mode: str, distribut
         case "untruncated_normal":
             return sqrt(variance) * normal(shape, seed)
         case "truncated_normal" | "normal":
-            return sqrt(variance) / _TRUNCATED_STDDEV * truncated_normal(shape, seed)
+            return sqrt(variance) / _TRUNCATED_STDDEV * drawn_truncated(shape, seed)
     raise UnsupportedError(
         "the distribution is uniform, (un)truncated_normal", received=repr(distribution),
         remedy="distribution='uniform'",
@@ -332,3 +333,13 @@ def get(identifier: Any) -> Initializer:
     if isinstance(identifier, np.ndarray) or _is_function(identifier):
         return Given(identifier)
     return resolve("initializer", Initializer, _TABLE, identifier)
+
+
+deserialize = get
+constant, identity, ones, orthogonal, zeros = Constant, Identity, Ones, Orthogonal, Zeros
+random_normal, random_uniform, truncated_normal, variance_scaling = (
+    RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling,
+)  # fmt: skip
+glorot_normal, glorot_uniform, he_normal, he_uniform, lecun_normal, lecun_uniform = (
+    GlorotNormal, GlorotUniform, HeNormal, HeUniform, LecunNormal, LecunUniform,
+)  # fmt: skip

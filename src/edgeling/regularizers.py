@@ -82,3 +82,6 @@ def get(identifier: Any) -> Regularizer | None:
     if identifier is None or is_function:
         return identifier
     return resolve("regularizer", Regularizer, _TABLE, identifier)
+
+
+deserialize = get

@@ -4,15 +4,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from edgeling.configurable import forget_names
-from edgeling.errors import DataError
+from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.random import random_bits
 from edgeling.graph.types import Array
 
@@ -97,3 +98,77 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> Array:
             remedy=f"num_classes={int(labels.max()) + 1}, labels from 0",
         )  # fmt: skip
     return np.eye(classes, dtype=np.float32)[labels]
+
+
+def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> Array:
+    """An array divided by its norms along an axis; where these are 0 it stays.
+
+    Args:
+        order: of the norm; 2 is Euclid's.
+    """
+    array = np.asarray(x, np.float64)
+    norms = np.atleast_1d(np.linalg.norm(array, order, axis))
+    norms[norms == 0] = 1
+    return array / np.expand_dims(norms, axis)
+
+
+def pad_sequences(
+    sequences: Sequence[Sequence[Any]], maxlen: int | None = None, dtype: str = "int32", padding: str = "pre",
+    truncating: str = "pre", value: float = 0.0,
+) -> Array:  # fmt: skip
+    """Lists of different lengths as an array [lists, maxlen, ...].
+
+    Args:
+        sequences: lists of numbers, or of steps [features].
+        maxlen: the length of all; the longest list's if None.
+        padding, truncating: "pre" or "post": where what is missing is filled in, and what is too much is left out.
+        value: what is filled in.
+
+    Raises:
+        DataError: steps of different shapes.
+        UnsupportedError: another ``padding`` or ``truncating``.
+    """
+    for name, given in (("padding", padding), ("truncating", truncating)):
+        if given not in ("pre", "post"):
+            raise UnsupportedError(f"{name} is 'pre' or 'post'", received=repr(given), remedy=f"{name}='post'")
+    arrays = [np.asarray(one) for one in sequences]
+    shapes = {array.shape[1:] for array in arrays if len(array)} or {()}
+    if len(shapes) > 1:
+        raise DataError("steps of sequences have one shape", received=str(sorted(shapes)), remedy="np.stack the steps")
+    length = max(map(len, arrays), default=0) if maxlen is None else maxlen
+    padded = np.full((len(arrays), length, *shapes.pop()), value, dtype)
+    for row, array in zip(padded, arrays, strict=True):
+        kept = array[-length:] if truncating == "pre" else array[:length]
+        if len(array) and length:
+            row[slice(length - len(kept), None) if padding == "pre" else slice(len(kept))] = kept
+    return padded
+
+
+class PyDataset:
+    """Batches by number, for ``fit``, ``evaluate`` and ``predict``: a subclass gives ``__len__`` and ``__getitem__``.
+
+    Args:
+        workers, use_multiprocessing, max_queue_size: Keras's; batches are asked for one after another.
+    """
+
+    def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
+        self.workers, self.use_multiprocessing, self.max_queue_size = workers, use_multiprocessing, max_queue_size
+
+    @property
+    def num_batches(self) -> int | None:
+        """How many batches an epoch has; None of a source without an end."""
+        return len(self) if hasattr(self, "__len__") else None
+
+    def __getitem__(self, index: int) -> Any:
+        """One batch: ``(x, y)`` or ``(x, y, sample_weight)``.
+
+        Raises:
+            NotImplementedError: a subclass gives it.
+        """
+        raise NotImplementedError
+
+    def on_epoch_begin(self) -> None:
+        """Told before each epoch."""
+
+    def on_epoch_end(self) -> None:
+        """Told after each epoch."""

@@ -231,7 +231,7 @@ class _Examined:
         return {name: _size(g) for name, g in zip(matrices, outputs, strict=True)}
 
     def _is_scaled_inside(self) -> bool:
-        first = self._model.layers[0] if self._model.layers else None
+        first = next(iter(self._model.layers_of_files), None)
         return any(kind in type(first).__name__.lower() for kind in ("normalization", "embedding"))
 
 

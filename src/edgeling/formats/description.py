@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgeling.configurable import refuse_custom
+from edgeling.configurable import custom_object, refuse_custom
 from edgeling.errors import UnsupportedError
 from edgeling.files import strict_json
 from edgeling.formats.archive import malformed
@@ -160,6 +160,8 @@ def _layer(given: Any) -> dict[str, Any]:
 
 
 def _activation(given: Any, layer: Any) -> Any:
+    if custom_object(given) is not None:
+        return given
     name = function_name(given)
     if isinstance(name, Mapping) and name.get("class_name") == "Activation" and "module" not in name:
         return name  # what activations.serialize wrote

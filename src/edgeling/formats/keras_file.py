@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edgeling import __version__
-from edgeling.configurable import Configurable, custom_object_scope, is_ours
+from edgeling.configurable import Configurable, custom_object_scope, is_ours, registered_name
 from edgeling.errors import UnsupportedError
 from edgeling.files.whole import write_file
 from edgeling.formats import hdf5
@@ -117,8 +117,9 @@ def own_objects(model: Model) -> dict[str, Any]:
     found += [one.activity_regularizer for one in found if isinstance(one, Layer) and one.activity_regularizer]
     found += [one.fn for one in found if isinstance(one, MeanMetricWrapper)]
     found += [getattr(one, name) for one in found if isinstance(one, Layer) for name in one.arguments if _is_rule(name)]
+    found += [one.activation.function for one in found if hasattr(getattr(one, "activation", None), "described")]
     owners = [type(one) if isinstance(one, Configurable) else one for one in found]
-    return {one.__name__: one for one in owners if callable(one) and not is_ours(one)}
+    return {registered_name(one): one for one in owners if callable(one) and not is_ours(one)}
 
 
 def _now() -> str:

@@ -114,7 +114,8 @@ def _with_functions(
         live = getattr(layers.get(path), "activation", None) if isinstance(own, Mapping) else None
         if own is None or not callable(live) or _is_layer(live):
             return part
-        return {**part, "config": {**own, "activation": activations.serialize(live)}}
+        known = activations.get(live, written=False)
+        return {**part, "config": {**own, "activation": activations.serialize(known)}}
 
     return {**config, "layers": [described(part) for part in config.get("layers", ())]}
 

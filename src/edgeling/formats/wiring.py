@@ -47,6 +47,9 @@ class _Call:
 def wiring_of(config: Mapping[str, Any], layers: Sequence[tuple[Any, Any, Any]]) -> Wiring:
     """The calls that lead to the outputs, each after those it reads.
 
+    Among the outputs (not where layers are called on them) Keras counts the calls of models within from 1, for making
+    one is a call to Keras.
+
     Args:
         layers: of each its name, its kind, and its calls as the file holds them.
 
@@ -55,6 +58,8 @@ def wiring_of(config: Mapping[str, Any], layers: Sequence[tuple[Any, Any, Any]])
         ArtifactError: a call of a layer that is not there, or that reads what is made of it.
     """
     (given, firsts), (made, lasts) = (_ends(config.get(key)) for key in ("input_layers", "output_layers"))
+    models = {name for name, kind, _ in layers if kind in ("Functional", "Model")}
+    lasts = [(name, max(0, place - 1) if name in models else place, at) for name, place, at in lasts]
     inputs = [name for name, kind, _ in layers if kind == "InputLayer"]
     if sorted(map(str, inputs)) != sorted(name for name, _, _ in firsts) or not firsts or not lasts:
         raise UnsupportedError(

@@ -35,6 +35,7 @@ from edgeling.layers.encoding import (
     CategoryEncoding,
     Discretization,
 )
+from edgeling.layers.functions import add, average, concatenate, dot, maximum, minimum, multiply, subtract
 from edgeling.layers.input import Input, InputLayer
 from edgeling.layers.masking import Masking
 from edgeling.layers.merging import (
@@ -71,7 +72,7 @@ from edgeling.layers.pooling import (
     MaxPooling2D,
 )
 from edgeling.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
-from edgeling.layers.registry import get
+from edgeling.layers.registry import deserialize, get, serialize
 from edgeling.layers.reshaping import (
     Cropping1D,
     Cropping2D,
@@ -90,7 +91,25 @@ from edgeling.layers.row_normalization import (
 )
 from edgeling.layers.wrappers import Bidirectional, TimeDistributed
 
+AvgPool1D, AvgPool2D, MaxPool1D, MaxPool2D = AveragePooling1D, AveragePooling2D, MaxPooling1D, MaxPooling2D
+GlobalAvgPool1D, GlobalAvgPool2D = GlobalAveragePooling1D, GlobalAveragePooling2D
+GlobalMaxPool1D, GlobalMaxPool2D = GlobalMaxPooling1D, GlobalMaxPooling2D
+Convolution1D, Convolution2D, Convolution1DTranspose, Convolution2DTranspose = (
+    Conv1D, Conv2D, Conv1DTranspose, Conv2DTranspose,
+)  # fmt: skip
+SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D
+
 __all__ = [
+    "add",
+    "average",
+    "concatenate",
+    "deserialize",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "serialize",
+    "subtract",
     "AdditiveAttention",
     "Attention",
     "GroupQueryAttention",

@@ -8,8 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from edgeling import activations, constraints, initializers, regularizers
-from edgeling.activations import ActivationFunction
+from edgeling import constraints, initializers, regularizers
 from edgeling.checking import require_float32, whole
 from edgeling.configurable import Configurable, NeverCalled, automatic_name, is_ours, refuse, serialize
 from edgeling.errors import DataError, UnsupportedError
@@ -128,6 +127,8 @@ class Layer(Configurable, NeverCalled):
         Raises:
             UnsupportedError: the layer does not take rows of that shape.
         """
+        if self.traces_calls and type(self).make is Layer.make:
+            return  # nothing to make, be it called on several
         row = row_of(input_shape)
         if self.built and self.input_row != row:
             raise UnsupportedError(
@@ -253,6 +254,14 @@ class Layer(Configurable, NeverCalled):
             for value in outputs:
                 written_rules.penalize_output(tracer, value, self.activity_regularizer, self)
 
+    def add_loss(self, loss: Any) -> None:
+        """Add a number, or the sum of several, to what training makes small: in ``call`` of a layer of one's own.
+
+        Raises:
+            UnsupportedError: called elsewhere.
+        """
+        written.add_loss(self, loss)
+
     @property
     def losses(self) -> list[float]:
         """What the last call on arrays added to the loss, and the penalties on the weights as they are now."""
@@ -372,7 +381,7 @@ class Layer(Configurable, NeverCalled):
 
     def get_config(self) -> dict[str, Any]:
         """Keras's configuration."""
-        own = {key: _serialized(getattr(self, key)) for key in self.arguments}
+        own = {key: written_rules.serialized(getattr(self, key)) for key in self.arguments}
         if self.activity_regularizer:
             own["activity_regularizer"] = written_rules.described(self.activity_regularizer)
         return {"name": self.name, "trainable": self.trainable, "dtype": "float32", **own}
@@ -436,9 +445,11 @@ class Layer(Configurable, NeverCalled):
         batch = numbers(x, "x", finite=False)
         if batch.ndim == 1 and self.takes_vectors:
             return self(batch[None], training)[0]
-        if not self.built:
+        if self.traces_calls:
+            self.output_rows_of([batch.shape[1:]])
+        elif not self.built:
             self.build(batch.shape)
-        if batch.shape[1:] != self.input_row:
+        if not self.traces_calls and batch.shape[1:] != self.input_row:
             rule = f"layer {self.name!r} takes rows of shape {self.input_row}"
             raise DataError(rule, received=str(batch.shape), remedy="x.reshape(-1, *layer.input_row)")
         return self._computed([batch], None, bool(training))
@@ -484,10 +495,3 @@ class Layer(Configurable, NeverCalled):
         """Build for a call on values of these shapes, each with the batch."""
         if not self.traces_calls:  # that one is built, for what it gives is seen only then
             self.build(shapes if self.takes_several else shapes[0])
-
-
-def _serialized(value: Any) -> Any:
-    """An argument as plain data."""
-    if isinstance(value, ActivationFunction):
-        return activations.serialize(value)
-    return serialize(value) if isinstance(value, Configurable) else value

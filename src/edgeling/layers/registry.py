@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edgeling.configurable import custom_object, find, refuse_custom
+from edgeling.configurable import custom_object, custom_object_scope, find, refuse_custom
+from edgeling.configurable import serialize as described
 from edgeling.layers.attention import AdditiveAttention, Attention
 from edgeling.layers.augmentation import RandomFlip, RandomRotation, RandomTranslation, RandomZoom
 from edgeling.layers.base import Layer
@@ -124,3 +125,18 @@ def get(description: Any) -> Layer:
         made: Layer = own.from_config(description.get("config", {}))
         return made
     return find("layer", TABLE, description.get("class_name")).from_config(description.get("config", {}))
+
+
+def serialize(layer: Layer) -> dict[str, Any]:
+    """A layer's description, without its weights; :func:`deserialize` makes one like it of it."""
+    return described(layer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Layer:
+    """The inverse of :func:`serialize`, with new weights.
+
+    Args:
+        custom_objects: classes of one's own by the names that descriptions have for them.
+    """
+    with custom_object_scope(custom_objects):
+        return get(config)

@@ -21,6 +21,7 @@ class Symbolic:
     """
 
     row: tuple[int, ...]
+    dtype = "float32"
     __array_priority__ = 1000  # of two operands NumPy's array is not the one that computes
 
     @property

@@ -64,8 +64,6 @@ class TracedValue(Symbolic):
         """With the batch, which is None; of what is the same for all rows, without."""
         return (None, *self.row) if self.per_row else self.row
 
-    dtype = "float32"
-
 
 def traced(value: Any, tracer: Tracer) -> Any:
     """A number, an array or a weight as a value of the graph; what is one already, as it is.

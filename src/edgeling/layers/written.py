@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from inspect import signature
+from math import prod
 from typing import Any
 
 from edgeling.errors import UnsupportedError
@@ -81,8 +82,7 @@ def traced(layer: Any, tracer: Tracer, values: Sequence[str], arguments: Argumen
     )
     if "training" in signature(layer.call).parameters and "training" not in named:
         named = {**named, "training": tracer.training}
-    with tracing(tracer):
-        result = layer.call(*places, **named)
+    result = _of_rows(layer, tracer, places, named)
     made = tuple(leaves_of(result))
     for one in made:
         if not isinstance(one, TracedValue) or not one.per_row:
@@ -99,6 +99,48 @@ def traced(layer: Any, tracer: Tracer, values: Sequence[str], arguments: Argumen
             )  # fmt: skip
     layer.penalize(tracer)
     return tuple(one.name for one in made)
+
+
+def _of_rows(layer: Any, tracer: Tracer, places: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+    """What ``call`` gives; what it makes of all rows together may go into the loss, not into the answers.
+
+    Raises:
+        UnsupportedError: it does.
+    """
+    before = tracer.mixes_rows, tracer.mixed_rows
+    tracer.mixes_rows = True
+    rows = [one.lengths[0] for one in leaves_of((places, dict(named))) if isinstance(one, TracedValue) and one.per_row]
+    tracer.rows = rows[0] if rows else tracer.rows
+    try:
+        with tracing(tracer):
+            result = layer.call(*places, **named)
+    finally:
+        tracer.mixes_rows, tracer.mixed_rows = before
+    if not tracer.mixes_rows and any(
+        isinstance(one, TracedValue) and one.name in tracer.mixing for one in leaves_of(result)
+    ):
+        raise UnsupportedError(
+            "each row of a batch is answered for itself",
+            received=f"layer {layer.name!r}, which gives what it makes of all rows together (axis=0 or axis=None)",
+            remedy="an axis from 1 on; of all rows only what goes to add_loss",
+        )  # fmt: skip
+    return result
+
+
+def add_loss(layer: Any, loss: Any) -> None:
+    """Add a number of the graph to the loss, or the sum of several."""
+    tracer = present()
+    if tracer is None:
+        raise UnsupportedError(
+            "add_loss is called in call() of a layer of one's own", received=f"a call on {layer.name!r} elsewhere",
+            remedy="a layer whose call adds it, or activity_regularizer",
+        )  # fmt: skip
+    if tracer.lazily:  # a graph that shapes are read from
+        return
+    given = traced_value(loss, tracer)
+    flat = tracer.builder.add("reshape", given.name, shape=(prod(given.lengths),))
+    total = tracer.builder.add("sum", flat, axes=(0,))
+    tracer.penalize_by(tracer.builder.add("reshape", total, shape=()))
 
 
 def inside(layer: Any, tracer: Tracer, places: tuple[Any, ...], named: Mapping[str, Any]) -> Any:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from edgeling import activations
+from edgeling.activations import ActivationFunction
 from edgeling.configurable import Configurable, serialize
 from edgeling.constraints import Constraint
 from edgeling.errors import UnsupportedError
@@ -102,3 +104,10 @@ def _called(owner: Any, tracer: Tracer, value: str, per_row: bool = False) -> Tr
     with tracing(tracer):
         result: TracedValue = traced(owner(TracedValue(tracer, value, per_row)), tracer)
     return result
+
+
+def serialized(value: Any) -> Any:
+    """A layer's argument as plain data."""
+    if isinstance(value, ActivationFunction):
+        return activations.serialize(value)
+    return serialize(value) if isinstance(value, Configurable) else value

@@ -3,7 +3,7 @@
 
 from edgeling.models.functional import Functional
 from edgeling.models.model import Model
-from edgeling.models.saving import clone_model, load_model, model_from_json
+from edgeling.models.saving import clone_model, load_model, model_from_json, save_model
 from edgeling.models.sequential import Sequential
 
-__all__ = ["Functional", "Model", "Sequential", "clone_model", "load_model", "model_from_json"]
+__all__ = ["Functional", "Model", "Sequential", "clone_model", "load_model", "model_from_json", "save_model"]

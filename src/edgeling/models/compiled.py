@@ -135,7 +135,7 @@ class Compiled(Stack):
 
     def _require_output(self, given: Any) -> None:
         """Raise if something is given for an output that is not the last layer's."""
-        names = {layer.name for layer in self.layers[-1:]}
+        names = set(self.output_names)
         if isinstance(given, Mapping) and "class_name" not in given and names and given.keys() - names:
             raise UnsupportedError("the output goes by the last layer's name", received=repr(given), remedy=repr(names))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from edgeling.checking import number, whole
@@ -98,16 +98,18 @@ def print_summary(
     line_length: int | None = None,
     positions: Sequence[float] | None = None,
     show_trainable: bool = False,
+    expand_nested: bool = False,
 ) -> None:
-    """Keras's table of layers: name and type, shape of the output, number of parameters."""
+    """Keras's table of layers: name and type, shape of the output, number of parameters, what it is called on."""
     say = print if print_fn is None else print_fn
     if not callable(say):
         raise UnsupportedError("print_fn is a function of one line", received=repr(print_fn), remedy="print_fn=print")
-    rows = [("Layer (type)", "Output shape", "Parameters", *["Trainable"] * show_trainable)]
-    rows += [
-        (f"{x.name} ({type(x).__name__})", _shape(x), f"{x.count_params():,}", *["NY"[x.trainable]] * show_trainable)
-        for x in layers
-    ]
+    reads = connections(model)
+    heads = *["Trainable"] * show_trainable, *["Connected to"] * bool(reads)
+    rows = [("Layer (type)", "Output shape", "Parameters", *heads)]
+    for depth, x in _nested(layers, expand_nested):
+        told = *["NY"[x.trainable]] * show_trainable, *[", ".join(reads.get(x, ()))] * bool(reads)
+        rows.append((f"{'  ' * depth}{x.name} ({_kind(x)})", _shape(x), f"{x.count_params():,}", *told))
     trainable = sum(w.value.size for w in model.trainable_weights)
     total = model.count_params() if model.built else 0
     say(f'Model: "{model.name}"')
@@ -116,6 +118,29 @@ def print_summary(
     say(f"Total parameters: {total:,} ({_bytes(total)})")
     say(f"Trainable: {trainable:,} ({_bytes(trainable)})")
     say(f"Non-trainable: {total - trainable:,} ({_bytes(total - trainable)})")
+
+
+def connections(model: Any) -> dict[Any, list[str]]:
+    """By layer the names of what it is called on; none of a chain."""
+    makers: list[Any] = list(model.input_layers)
+    found: dict[Any, list[str]] = {}
+    layers = model.layers_within()
+    for call in model.calls:
+        found.setdefault(layers[call.layer], []).extend(makers[place].name for place in call.inputs)
+        makers += [layers[call.layer]] * call.outputs
+    return found
+
+
+def _nested(layers: Sequence[Any], expand: bool, depth: int = 0) -> Iterator[tuple[int, Any]]:
+    """The layers, each followed by those of a model that it is, with how deep they lie."""
+    for layer in layers:
+        yield depth, layer
+        if expand and hasattr(layer, "layers_in_summary"):
+            yield from _nested(layer.layers_in_summary, expand, depth + 1)
+
+
+def _kind(layer: Any) -> str:
+    return str(layer.class_name if layer.is_operation else type(layer).__name__)
 
 
 def _shape(layer: Any) -> str:

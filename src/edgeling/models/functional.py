@@ -9,7 +9,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any, Self
 
-from edgeling.configurable import automatic_name
+from edgeling.configurable import automatic_name, custom_object_scope
 from edgeling.errors import UnsupportedError
 from edgeling.layers.base import Layer
 from edgeling.layers.input import InputLayer
@@ -112,6 +112,21 @@ class Functional(Model):
         return [symbol.name for symbol in self._symbols[1]]
 
     @property
+    def layers(self) -> list[Layer]:
+        """Inputs and layers, in Keras's order, without operations."""
+        return [layer for layer in self._order if not layer.is_operation]
+
+    @property
+    def layers_in_summary(self) -> list[Layer]:
+        """Inputs, layers and operations."""
+        return list(self._order)
+
+    @property
+    def layers_of_files(self) -> list[Layer]:
+        """Those that have a place of their own in files of weights."""
+        return Model.layers.fget(self)  # type: ignore[attr-defined]
+
+    @property
     def input(self) -> Any:
         """The inputs, as they were given."""
         return self._given.filled(self._symbols[0])
@@ -176,7 +191,11 @@ class Functional(Model):
             {**in_model_files(layer), "name": layer.name, "inbound_nodes": called[position.get(layer, -1)]}
             for layer in self._order
         ]  # fmt: skip
-        ends = [list(places[end]) for end in self._ends]
+        models = {layer.name for layer in self._layers if isinstance(layer, Functional)}
+        ends = [
+            [name, call + (name in models), at]  # which Keras counts from 1, see formats/wiring.py
+            for name, call, at in (places[end] for end in self._ends)
+        ]
         return {
             "name": self.name,
             "trainable": True,
@@ -186,13 +205,18 @@ class Functional(Model):
         }
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Any:
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
         """The inverse of :meth:`get_config`: the same layers with new weights.
+
+        Args:
+            custom_objects: classes and functions of one's own by the names that the configuration has for them.
 
         Raises:
             UnsupportedError: a layer, or a setting of one, that is not supported.
         """
-        return import_module("edgeling.formats.keras_file").from_config({"class_name": "Functional", "config": config})
+        with custom_object_scope(custom_objects):
+            described = {"class_name": "Functional", "config": config}
+            return import_module("edgeling.formats.keras_file").from_config(described)
 
 
 def _listed(structure: Structure, ends: Sequence[Any]) -> Any:

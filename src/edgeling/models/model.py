@@ -44,6 +44,16 @@ class Model(Trainable):
         made = import_module("edgeling.models.functional").Functional if cls is Model else cls
         return super().__new__(made)
 
+    @classmethod
+    def from_config(cls, config: Any, custom_objects: Any = None) -> Any:
+        """The inverse of ``get_config``: the same layers with new weights.
+
+        Args:
+            custom_objects: classes and functions of one's own by the names that the configuration has for them.
+        """
+        made = import_module("edgeling.models.functional").Functional if cls is Model else super()
+        return made.from_config(config, custom_objects)
+
     def _forget_compiled(self) -> None:
         super()._forget_compiled()
         self._predictor: Followed | None = None

@@ -73,6 +73,16 @@ def _named(custom_objects: Any) -> Mapping[str, Any]:
     return {}
 
 
+def save_model(model: Any, filepath: str | Path, overwrite: bool = True, zipped: bool | None = None) -> None:
+    """As ``model.save(filepath)``.
+
+    Args:
+        model: one that is built.
+        zipped: Keras's; a ``.keras`` file always is.
+    """
+    model.save(filepath, overwrite=overwrite, zipped=zipped)
+
+
 def save_weights(model: Any, path: Path, overwrite: bool) -> None:
     """Write the weights alone: ``.weights.h5``, which Keras reads too, or NumPy's ``.npz``; whole or not at all.
 
@@ -152,7 +162,7 @@ def clone_model(
     if clone_function is None:
         copies = [type(layer).from_config(layer.get_config()) for layer in model.chain]
     else:
-        copies = [clone_function(layer) for layer in model.layers]
+        copies = [clone_function(layer) for layer in model.layers_of_files]
     copy = model.of_layers(copies)
     if model.built and not copy.built:
         copy.build(model.input_shape)

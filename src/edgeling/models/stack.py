@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from edgeling import layers as layer_table
-from edgeling.configurable import NeverCalled, automatic_name
+from edgeling.configurable import NeverCalled, automatic_name, custom_object_scope
 from edgeling.errors import UnsupportedError
 from edgeling.graph.naming import unused
-from edgeling.graph.types import Array
 from edgeling.layers.base import Layer, Shape
 from edgeling.layers.input import InputLayer
-from edgeling.layers.symbolic import ArgumentPlace, SymbolicCall
+from edgeling.layers.symbolic import ArgumentPlace, SymbolicCall, leaves_of
 from edgeling.layers.written import required_arguments
 from edgeling.models.describing import in_model_files
 from edgeling.models.display import print_summary, shown_layers
@@ -151,6 +150,11 @@ class Stack(Layer):
         """The layers, without inputs and operations."""
         return [layer for layer in self._layers if not layer.is_operation]
 
+    @property
+    def layers_in_summary(self) -> list[Layer]:
+        """The layers, with operations; of functional models with inputs."""
+        return list(self._layers)
+
     def layers_within(self) -> list[Layer]:
         """As :attr:`layers`."""
         return list(self._layers)
@@ -213,6 +217,17 @@ class Stack(Layer):
         """What stands for the output."""
         self._rows()
         return self._chain[-1]
+
+    @property
+    def inputs(self) -> list[Any]:
+        """The inputs, in order."""
+        self._rows()
+        return list(self.input_layers)
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What stands for the outputs, in order."""
+        return list(leaves_of(self.output))
 
     def in_order(self, given: Any, what: str) -> list[Any]:
         """What is given for the inputs, one for each, in order.
@@ -287,13 +302,13 @@ class Stack(Layer):
         Raises:
             UnsupportedError: there is none.
         """
-        if index is not None and -len(self._layers) <= index < len(self._layers):
-            return self._layers[index]
-        for layer in self._layers:
+        if index is not None and -len(self.layers) <= index < len(self.layers):
+            return self.layers[index]
+        for layer in self.chain:
             if layer.name == name:
                 return layer
         raise UnsupportedError(
-            f"a layer is one of {[x.name for x in self._layers]}", received=str(name or index),
+            f"a layer is one of {[x.name for x in self.layers]}", received=str(index if name is None else name),
             remedy="summary() lists them",
         )  # fmt: skip
 
@@ -342,14 +357,10 @@ class Stack(Layer):
         """Every weight, layer by layer."""
         return list(dict.fromkeys(w for layer in self._layers for w in layer.weights))
 
-    variables = weights
-
     @property
     def trainable_weights(self) -> list[Weight]:
         """Those that gradients move."""
         return list(dict.fromkeys(w for layer in self._layers for w in layer.trainable_weights))
-
-    trainable_variables = trainable_weights
 
     @property
     def trainable(self) -> bool:
@@ -383,10 +394,6 @@ class Stack(Layer):
         """How many numbers the weights hold."""
         self._rows()
         return super().count_params()
-
-    def get_weights(self) -> list[Array]:
-        """Copies of the weights."""
-        return [w.numpy() for w in self.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Replace the weights, in the order of :meth:`get_weights`.
@@ -435,15 +442,15 @@ class Stack(Layer):
         Args:
             line_length: characters of a line, at least as many as the table needs.
             positions: where columns end: shares of the line, or characters.
-            expand_nested: changes nothing, for no model holds another.
+            expand_nested: show the layers of models within too.
             show_trainable: say of each layer whether training moves its weights.
             layer_range: names, or regular expressions of names, of the first and the last layer shown.
 
         Raises:
             UnsupportedError: an argument that is none of these; no such layers.
         """
-        layers = shown_layers(self._layers, layer_range)
-        print_summary(self, layers, print_fn, line_length, positions, show_trainable)
+        layers = shown_layers(self.layers_in_summary, layer_range)
+        print_summary(self, layers, print_fn, line_length, positions, show_trainable, expand_nested)
 
     def _repr_html_(self) -> str:
         from edgeling.models.shown import model_card
@@ -459,8 +466,11 @@ class Stack(Layer):
         return config
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
         """The inverse of :meth:`get_config`: the same layers with new weights.
+
+        Args:
+            custom_objects: classes and functions of one's own by the names that the configuration has for them.
 
         Raises:
             UnsupportedError: a layer, or a setting of one, that is not supported.
@@ -470,7 +480,8 @@ class Stack(Layer):
                 "a model's configuration has a list of layers", received=repr(config)[:80],
                 remedy="what get_config() gave",
             )  # fmt: skip
-        model = cls([layer_table.get(x) for x in config["layers"]], name=config.get("name"))
+        with custom_object_scope(custom_objects):
+            model = cls([layer_table.get(x) for x in config["layers"]], name=config.get("name"))
         shape = config.get("build_input_shape")
         if shape and not model.built:
             model.build(shape)

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 from edgeling.graph import Graph, GraphBuilder
 from edgeling.network.tracing import Traceable, Tracer
 from edgeling.network.weights import Weight
+from edgeling.passes.dead import remove_dead
 
 _Value = TypeVar("_Value", bound=Hashable)
 
@@ -114,9 +115,11 @@ def inference_graph(
     network = model if isinstance(model, Network) else model.network(readable=True)
     builder = GraphBuilder(network.name)
     given = [builder.input(name, (rows, *row)) for name, row in network.inputs.items()]
-    outputs = network.answer(Tracer(builder, network.names, frozen=frozen, keeping=True), given)
+    tracer = Tracer(builder, network.names, frozen=frozen, keeping=True)
+    outputs = network.answer(tracer, given)
     builder.describe(**(metadata or {}))
-    return builder.build(outputs if len(outputs) == 1 else _named(builder, network, outputs))
+    graph = builder.build(outputs if len(outputs) == 1 else _named(builder, network, outputs))
+    return remove_dead(graph) if tracer.mixing else graph  # what is made of all rows goes into the loss alone
 
 
 def kept_states(network: Network) -> dict[str, tuple[Any, int]]:

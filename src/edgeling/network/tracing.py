@@ -65,12 +65,14 @@ class Tracer:
         share: str = "", lazily: bool = False, keeping: bool = False,
     ) -> None:  # fmt: skip
         self.builder, self.names, self.training, self._share = builder, dict(names), training, share
-        self._lazily, self.keeping, self.kept = lazily, keeping, dict[str, tuple[Any, int]]()
+        self.lazily, self.keeping, self.kept = lazily, keeping, dict[str, tuple[Any, int]]()
         declare = builder.constant if frozen else builder.variable
         for weight, name in names.items():
             declare(weight.value, name)
         self.mixes_rows = False  # what is being traced may compute with all rows together
         self.mixed_rows = False  # it did
+        self.mixing: set[str] = set()  # values made of all rows together
+        self.rows = 0  # of what a layer of one's own is called on
         self._penalties: list[str] = []
         self._added: list[tuple[Any, str]] = []
         self._penalized_rows: list[tuple[str, float, float, Any]] = []
@@ -114,7 +116,7 @@ class Tracer:
 
     def value(self, weight: Weight) -> str:
         """The value that holds a weight."""
-        if self._lazily and weight not in self.names:
+        if self.lazily and weight not in self.names:
             self.names[weight] = self.builder.constant(weight.value, weight.name)
         return self.names[weight]
 

@@ -268,7 +268,7 @@ def broadcast_to(x: Any, shape: Sequence[int | None]) -> TracedValue:
 
 @operation("core", settings=("dtype",))
 def cast(x: Any, dtype: Any) -> TracedValue:
-    """x in float32, in which everything is computed; "bool" is 1 where x is not 0.
+    """x in float32, in which a network computes; "bool" is 1 where x is not 0. An array becomes of any dtype.
 
     Raises:
         UnsupportedError: another dtype.
@@ -278,8 +278,12 @@ def cast(x: Any, dtype: Any) -> TracedValue:
         return value(x)
     if name == "bool":
         return as_truth(x)
+    if str(name).startswith(("int", "uint")) and value(x).is_truth:
+        return value(x)
     raise UnsupportedError(
-        "everything is computed in float32", received=f"dtype={dtype!r}", remedy="cast(x, 'float32')"
+        "a network computes in float32",
+        received=f"dtype={dtype!r}",
+        remedy="cast(x, 'float32'): of whole numbers it is the same",
     )
 
 

@@ -35,6 +35,8 @@ def node(operation: str, *inputs: TracedValue, per_row: bool | None = None, **at
     """
     tracer = tracer_now()
     name = tracer.builder.add(operation, *(x.name for x in inputs), **attributes)
+    if not tracer.mixing.isdisjoint(x.name for x in inputs):
+        tracer.mixing.add(name)
     return TracedValue(tracer, name, any(x.per_row for x in inputs) if per_row is None else per_row)
 
 
@@ -139,8 +141,11 @@ def axis_of(x: TracedValue, axis: Any, batch: bool = False, more: int = 0) -> in
 def summed(x: TracedValue, axes: Sequence[int]) -> TracedValue:
     """The sum over axes, which are kept with length one."""
     per_row = x.per_row and 0 not in axes
+    mixes = x.per_row and not per_row
     for _, group in groupby(enumerate(axes), key=lambda pair: pair[1] - pair[0]):  # kernels sum neighbouring axes
         x = node("sum", x, axes=tuple(axis for _, axis in group), per_row=per_row)
+    if mixes:
+        x.tracer.mixing.add(x.name)
     return x
 
 

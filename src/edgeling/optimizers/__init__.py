@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from edgeling.configurable import resolve, table_of
+from edgeling.configurable import resolve, serialize, table_of
 from edgeling.optimizers import schedules
 from edgeling.optimizers.base import Optimizer
 from edgeling.optimizers.more_rules import Adadelta, Adafactor, Ftrl, Lamb, Lion
@@ -11,7 +11,7 @@ from edgeling.optimizers.rules import SGD, Adagrad, Adam, Adamax, AdamW, Nadam, 
 
 __all__ = [
     "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion", "Nadam", "Optimizer",
-    "RMSprop", "SGD", "get", "schedules",
+    "RMSprop", "SGD", "deserialize", "get", "schedules", "serialize",
 ]  # fmt: skip
 
 TABLE: dict[str, type[Optimizer]] = table_of(
@@ -29,3 +29,6 @@ def get(identifier: Any) -> Optimizer:
     if isinstance(identifier, str):
         identifier = identifier if identifier in TABLE else identifier.lower()
     return resolve("optimizer", Optimizer, TABLE, identifier)
+
+
+deserialize = get
