@@ -10,7 +10,7 @@ import numpy as np
 
 from edgeling import constraints, initializers, regularizers
 from edgeling.checking import require_float32, whole
-from edgeling.configurable import Configurable, NeverCalled, automatic_name, is_ours, refuse, serialize
+from edgeling.configurable import Configurable, NeverCalled, automatic_name, is_ours, refuse
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.layers import written, written_rules

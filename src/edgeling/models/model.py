@@ -51,8 +51,9 @@ class Model(Trainable):
         Args:
             custom_objects: classes and functions of one's own by the names that the configuration has for them.
         """
-        made = import_module("edgeling.models.functional").Functional if cls is Model else super()
-        return made.from_config(config, custom_objects)
+        if cls is Model:
+            return import_module("edgeling.models.functional").Functional.from_config(config, custom_objects)
+        return super().from_config(config, custom_objects)
 
     def _forget_compiled(self) -> None:
         super()._forget_compiled()
