@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which exercise somebody does, from two seconds of an accelerometer: by convolutions, or by a GRU.
 
-Beside it a random forest on each window's statistics. Both are judged by recordings that they never saw (four divisions
-of `gestures/exercises.parquet`, in the folder that EDGELING_SHARED names). The network of the last division is built
-for a Cortex-M4 and proven there. Run it: python examples/exercises.py [convolutions | gru]
+Beside it a random forest on each window's statistics. Both are judged by recordings that they never saw (four
+divisions of `gestures/exercises.parquet`, in the folder that EDGELING_SHARED names), over three seeds. What the network
+is made of was chosen by dividing the recordings to learn from once more. That of the last division is built for a
+Cortex-M4 and proven there. Run it: python examples/exercises.py [convolutions | gru]
 """
 
 from __future__ import annotations
@@ -11,52 +12,65 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import edgeling
+from edgeling import ops
 from edgeling.layers import (
     GRU,
+    AveragePooling1D,
     BatchNormalization,
+    Concatenate,
     Conv1D,
+    Cropping1D,
     Dense,
     Dropout,
     GaussianNoise,
     GlobalAveragePooling1D,
     GlobalMaxPooling1D,
     Input,
-    Layer,
     MaxPooling1D,
+    Multiply,
     Normalization,
     ReLU,
+    Rescaling,
     Reshape,
+    Subtract,
 )
-from edgeling.models import Model, Sequential
+from edgeling.models import Model
 from edgeling.optimizers import Adam
 from edgeling.optimizers.schedules import CosineDecay
 from edgeling.utils import set_random_seed
 
-WINDOW, HOP = 200, 50  # samples, at 100 Hz
-EPOCHS, BATCH, SPLITS, SEED = 60, 32, 4, 0
+WINDOW, HOP, CLOSE = 200, 50, 10  # samples, at 100 Hz; windows to learn from begin closer to one another
+EPOCHS, BATCH, SPLITS, SEEDS = 16, 32, 4, (0, 1, 2)
 TOGETHER = 5  # samples that a step of the GRU sees: 20 steps a second
 KINDS = ("convolutions", "gru")
 NEEDS = ("sklearn", "polars")
 
 
-def windows() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """[rows, samples, 3] in g, what was done, and the number of the recording."""
+def recordings() -> tuple[list[np.ndarray], np.ndarray]:
+    """Each [samples, 3] in g, and what was done."""
     import polars as pl
 
     shared = Path(os.environ.get("EDGELING_SHARED", Path(__file__).resolve().parents[2] / "shared"))
     table = pl.read_parquet(shared / "data" / "gestures" / "exercises.parquet").sort("file", "time")
-    rows, labels, recordings = [], [], []
-    for number, part in enumerate(table.partition_by("file", maintain_order=True)):
-        g = part.select("x", "y", "z").to_numpy().astype(np.float32)
-        for start in range(0, len(g) - WINDOW + 1, HOP):
-            rows.append(g[start : start + WINDOW])
-            labels.append(part["activity"][0])
-            recordings.append(number)
-    return np.stack(rows), np.unique(labels, return_inverse=True)[1], np.asarray(recordings)
+    parts = table.partition_by("file", maintain_order=True)
+    labels = np.unique([part["activity"][0] for part in parts], return_inverse=True)[1]
+    return [part.select("x", "y", "z").to_numpy().astype(np.float32) for part in parts], labels
+
+
+def windows(parts: list[np.ndarray], labels: np.ndarray, hop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """[rows, samples, 3], what was done, and the number of the recording."""
+    found = [
+        (part[start : start + WINDOW], labels[number], number)
+        for number, part in enumerate(parts)
+        for start in range(0, len(part) - WINDOW + 1, hop)
+    ]
+    rows, classes, numbers = zip(*found, strict=True)
+    return np.stack(rows), np.asarray(classes), np.asarray(numbers)
 
 
 def statistics(x: np.ndarray) -> np.ndarray:
@@ -65,26 +79,31 @@ def statistics(x: np.ndarray) -> np.ndarray:
     return np.concatenate([x.mean(1), x.std(1), x.min(1), x.max(1), changes], axis=1)
 
 
-def convolutions() -> list[Layer]:
-    """Of samples to features of the window."""
-    layers: list[Layer] = [GaussianNoise(0.1)]
-    for channels, steps in ((16, 7), (24, 5), (24, 5)):
-        layers += [Conv1D(channels, steps, use_bias=False), BatchNormalization(), ReLU(), MaxPooling1D(2)]
-    return [*layers, GlobalAveragePooling1D(), Dropout(0.3)]
+def convolutions(x: Any) -> Any:
+    """Of samples to features of the window: shapes found at 25 Hz, and how far all goes and how fast."""
+    slow = AveragePooling1D(4)(GaussianNoise(0.1)(x))
+    h = slow
+    for channels, steps in ((16, 7), (24, 5)):
+        h = MaxPooling1D(2)(ReLU()(BatchNormalization()(Conv1D(channels, steps, use_bias=False)(h))))
+    change = ops.absolute(Subtract()([Cropping1D((1, 0))(slow), Cropping1D((0, 1))(slow)]))
+    means = [GlobalAveragePooling1D()(part) for part in (h, slow, Multiply()([slow, slow]), change)]
+    ends = [GlobalMaxPooling1D()(part) for part in (slow, Rescaling(-1.0)(slow))]
+    seen = Dropout(0.3)(Concatenate()(means + ends))
+    return Dropout(0.2)(Dense(24, activation="relu")(seen))
 
 
-def gru() -> list[Layer]:
+def gru(x: Any) -> Any:
     """Likewise: of each number its largest over the steps."""
-    steps = Reshape((WINDOW // TOGETHER, 3 * TOGETHER))
-    loop = [Dense(16, activation="tanh"), GRU(32, return_sequences=True)]
-    return [GaussianNoise(0.3), steps, *loop, GlobalMaxPooling1D(), Dropout(0.5)]
+    steps = Reshape((WINDOW // TOGETHER, 3 * TOGETHER))(GaussianNoise(0.3)(x))
+    h = GRU(32, return_sequences=True)(Dense(16, activation="tanh")(steps))
+    return Dropout(0.5)(GlobalMaxPooling1D()(h))
 
 
 def network(x: np.ndarray, classes: int, kind: str) -> Model:
     """One of :data:`KINDS`, compiled."""
-    begin = [Input(x.shape[1:]), Normalization(mean=x.mean((0, 1)), variance=x.var((0, 1)))]
-    layers = gru() if kind == "gru" else convolutions()
-    model = Sequential([*begin, *layers, Dense(classes, activation="softmax")])
+    given = Input(x.shape[1:])
+    h = Normalization(mean=x.mean((0, 1)), variance=x.var((0, 1)))(given)
+    model = Model(given, Dense(classes, activation="softmax")({"convolutions": convolutions, "gru": gru}[kind](h)))
     rate = CosineDecay(5e-3, EPOCHS * -(-len(x) // BATCH))
     model.compile(Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
@@ -96,18 +115,24 @@ def main(kind: str = "convolutions") -> dict[str, float]:
 
     if kind not in KINDS:
         sys.exit(f"name one of {', '.join(KINDS)}; received {kind}")
-    x, y, recordings = windows()
-    ours, theirs = [], []
-    for fit, rest in StratifiedGroupKFold(SPLITS, shuffle=True, random_state=0).split(x, y, recordings):
-        set_random_seed(SEED)
-        model = network(x[fit], int(y.max()) + 1, kind)
-        model.fit(x[fit], y[fit], batch_size=BATCH, epochs=EPOCHS, verbose=0)
-        forest = RandomForestClassifier(300, random_state=SEED).fit(statistics(x[fit]), y[fit])
-        ours.append(model.evaluate(x[rest], y[rest], verbose=0)[1])
-        theirs.append(forest.score(statistics(x[rest]), y[rest]))
+    parts, labels = recordings()
+    x, y, numbers = windows(parts, labels, HOP)
+    close, of_close, their_numbers = windows(parts, labels, CLOSE)
+    ours, theirs = np.zeros((2, SPLITS, len(SEEDS)))
+    divisions = StratifiedGroupKFold(SPLITS, shuffle=True, random_state=0).split(x, y, numbers)
+    for place, (fit, rest) in enumerate(divisions):
+        more = np.isin(their_numbers, numbers[fit])
+        for at, seed in enumerate(SEEDS):
+            set_random_seed(seed)
+            model = network(close[more], int(y.max()) + 1, kind)
+            model.fit(close[more], of_close[more], batch_size=BATCH, epochs=EPOCHS, verbose=0)
+            forest = RandomForestClassifier(300, random_state=seed).fit(statistics(x[fit]), y[fit])
+            ours[place, at] = model.evaluate(x[rest], y[rest], verbose=0)[1]
+            theirs[place, at] = forest.score(statistics(x[rest]), y[rest])
     proof = edgeling.verify(model, target="cortex-m4", precision="float32", rows=x[:4])
     told = {
-        "accuracy": float(np.mean(ours)), "forest": float(np.mean(theirs)), "wanted": float(np.mean(theirs)),
+        "accuracy": float(ours.mean()), "least": float(ours.mean(axis=0).min()), "forest": float(theirs.mean()),
+        "wanted": float(theirs.mean()),
         "weight_bytes": 4 * model.count_params(), "verified": proof.matches, "flash_bytes": proof.flash_bytes,
         "ram_bytes": proof.ram_bytes, "instructions": proof.instructions,
     }  # fmt: skip

@@ -34,10 +34,10 @@ from edgeling.utils import set_random_seed
 
 # Epochs, and whether it tells something where in the series a shape is: the hours of a day have their places.
 SERIES = {
-    "BasicMotions": (100, False), "GunPoint": (400, False), "ItalyPowerDemand": (200, True),
+    "BasicMotions": (100, False), "GunPoint": (200, False), "ItalyPowerDemand": (200, True),
     "JapaneseVowels": (100, False),
 }  # fmt: skip
-BATCH, SEED = 16, 0
+BATCH, SEEDS = 16, (0, 1, 2)
 NEEDS = ("aeon",)
 Rows = tuple[np.ndarray, np.ndarray]
 
@@ -83,13 +83,16 @@ def rocket(x: np.ndarray, y: np.ndarray, test: np.ndarray, truth: np.ndarray) ->
 def main(name: str = "GunPoint") -> dict[str, float]:
     (x, y), (test, truth) = series(name)
     epochs, placed = SERIES[name]
-    set_random_seed(SEED)
-    model = network(x, int(y.max()) + 1, epochs, placed)
-    model.fit(x, y, batch_size=BATCH, epochs=epochs, verbose=0)
+    right = []
+    for seed in SEEDS:
+        set_random_seed(seed)
+        model = network(x, int(y.max()) + 1, epochs, placed)
+        model.fit(x, y, batch_size=BATCH, epochs=epochs, verbose=0)
+        right.append(model.evaluate(test, truth, verbose=0)[1])
     proof = edgeling.verify(model, target="cortex-m4", precision="float32", rows=test[:8])
     reference = rocket(x, y, test, truth)
     told = {
-        "accuracy": model.evaluate(test, truth, verbose=0)[1], "rocket": reference, "wanted": reference - 0.01,
+        "accuracy": float(np.mean(right)), "least": min(right), "rocket": reference, "wanted": reference - 0.01,
         "weight_bytes": 4 * model.count_params(), "verified": proof.matches, "flash_bytes": proof.flash_bytes,
         "ram_bytes": proof.ram_bytes, "instructions": proof.instructions,
     }  # fmt: skip

@@ -25,7 +25,8 @@ def test_every_program_is_there(name: str) -> None:
 
 def test_a_line_has_a_cell_for_each_column() -> None:
     line = examples.row("series", TOLD, 12.4)
-    assert line == "| series | 0.9871 | 0.9800 | rocket 0.9900 | 1,234 | 5,678 | 90 | 12,345 | 12 |"
+    assert line == "| series | 0.9871 |  | 0.9800 | rocket 0.9900 | 1,234 | 5,678 | 90 | 12,345 | 12 |"
+    assert "| 0.9871 | 0.9700 |" in examples.row("series", {**TOLD, "least": 0.97}, 1.0)
     assert "not proven" in examples.row("series", {**TOLD, "verified": False}, 1.0)
     heading, rule = examples.HEAD.splitlines()
     assert heading.count("|") == rule.count("|") == line.count("|")
