@@ -155,5 +155,5 @@ class Wider(layers.Layer):
 
 def test_a_masked_output_of_more_axes_is_refused() -> None:
     model = models.Sequential([layers.Input((STEPS, 2)), layers.Masking(), Wider()])
-    with pytest.raises(UnsupportedError, match="rows of steps and features"):
+    with pytest.raises(UnsupportedError, match="tells of everything before the features"):
         model.compile("sgd", "mse")

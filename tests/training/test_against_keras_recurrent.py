@@ -248,17 +248,5 @@ def test_a_cell_of_ones_own_says_what_it_cannot_be() -> None:
         def call(self, inputs: Any, states: Any) -> Any:
             return edgeling.ops.concatenate([states[0], inputs]), states
 
-    class Begins(Wrong):
-        def get_initial_state(self, batch_size: Any = None) -> Any:
-            return None
-
-    class Draws(Wrong):
-        def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
-            return layers.Dropout(0.5, name="drops")(states[0]), states
-
     with pytest.raises(UnsupportedError, match=r"gives .output, states. of rows 3"):
         layers.RNN(Wrong()).build((None, STEPS, FEATURES))
-    with pytest.raises(UnsupportedError, match="begin with zeros"):
-        layers.RNN(Begins())
-    with pytest.raises(UnsupportedError, match="draws nothing"):
-        layers.RNN(Draws())(sequences(), training=True)

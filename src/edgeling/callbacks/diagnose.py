@@ -133,7 +133,8 @@ class _Examined:
     """One output of a fit, looked at."""
 
     def __init__(self, asked: Diagnose, given: FitRows, finite: bool, output: FitOutput) -> None:
-        self._asked, self._given, self._finite, self._model = asked, given, finite, asked.model
+        self._asked, self._given, self._finite = asked, given, finite
+        self._model = asked.model.made_for(given.rows)
         self._network, self._of = self._model.network(), output
         self._graph = output.graph(self._model)
         self._first = dict(zip(self._network.names.values(), asked._first, strict=True))
@@ -145,7 +146,8 @@ class _Examined:
 
     def findings(self) -> tuple[Finding, ...]:
         held = self._given.validation
-        kept = self._of.rows(some_of(held, MOST_ROWS)) if isinstance(held, TrainingData) else None
+        alike = isinstance(held, TrainingData) and held.rows == self._given.rows.rows
+        kept = self._of.rows(some_of(held, MOST_ROWS)) if isinstance(held, TrainingData) and alike else None
         misfits = [*of_output(self._output), *of_targets(self._output, self._rows.y)]
         if misfits:
             return tuple(misfits[:1])

@@ -68,6 +68,15 @@ CompilerName = Annotated[
         metavar="COMMAND",
     ),
 ]
+Steps = Annotated[
+    str,
+    typer.Option(
+        help="Of a network made for rows of any length (Input((None, 6))): how long they are in the C, such as 24; "
+        "32,32 where several lengths are not known; 1-24 for C that takes shorter sequences too, and is told how many "
+        "steps are there.",
+        metavar="N|1-N|N,N",
+    ),
+]
 
 
 @reads_tables
@@ -85,6 +94,7 @@ def build(
     flash: Flash = "",
     ram: Ram = "",
     compiler: CompilerName = "",
+    steps: Steps = "",
     learn: Learn = "",
     optimizer: OptimizerOption = "sgd",
     loss: Loss = "",
@@ -101,7 +111,6 @@ def build(
 
     With --as it becomes a package: a library of Arduino, PlatformIO, ESP-IDF, Zephyr or CMake, a page of the web that
     answers while one types, or a command for Linux that answers lines of JSON.
-
     Exits 3 if the target has not the memory; the C is written all the same. With --learn it can learn on the device,
     and does so on the target: its weights are compared with those that the same rows give here. With --explain it
     tells on the device what each column adds to an answer, which is compared and measured likewise.
@@ -111,26 +120,37 @@ def build(
     """
     with reported(as_json):
         from edgeling.workflow.build import build as build_c
-        from edgeling.workflow.build import opened
+        from edgeling.workflow.opening import opened, with_steps
 
         _require_one_of("--as", package, PACKAGES)
         _require_one_of("--io", io, ("float32", "int8"))
         require_learn(learn, optimizer=optimizer, loss=loss, adapt=adapt, remember=remember)
         require_explain(explain, reasons, background, model_output)
-        rows, compared = (rows_of(opened(artifact), x, reading) if x else None for x in (calibration, background))
+        known = with_steps(opened(artifact), **lengths_of(steps))[0]
+        rows, compared = (rows_of(known, x, reading) if x else None for x in (calibration, background))
         out = out or _folder(artifact, name, package)
         built = build_c(
             artifact, target, package=package, out=out, precision=precision, name=name, calibration_data=rows, io=io,
             selftest=selftest, force=force, compiler=compiler, flash_bytes=size_bytes("flash", flash),
             ram_bytes=size_bytes("ram", ram), learn=learn, optimizer=optimizer, loss=loss, adapt=adapt,
-            remember=remember, explain=explain, reasons=reasons, background=compared,
-            model_output=model_output,
+            remember=remember, explain=explain, reasons=reasons, background=compared, model_output=model_output,
+            **lengths_of(steps),
         )  # fmt: skip
         _show(built, out)
         if as_json:
-            more = {**learning_json(built.learning), **explanation_json(built.explanation)}
-            print_json({**_told(built), "artifact": out, "targets": {built.target: figures(built)}, **more})
+            print_json({**_told(built), "artifact": out})
         raise_exit(built)
+
+
+def lengths_of(steps: str) -> dict[str, Any]:
+    """What ``--steps`` says: ``steps``, and whether there are ``shorter`` sequences."""
+    if not steps:
+        return {"steps": None}
+    least, dash, most = steps.rpartition("-")
+    numbers = [part.strip() for part in most.split(",")]
+    if not all(part.isdecimal() and int(part) for part in numbers) or (dash and least.strip() != "1"):
+        raise typer.BadParameter(f"{steps!r} is not whole numbers, such as 24, 1-24 or 32,32", param_hint="--steps")
+    return {"steps": [int(part) for part in numbers], "shorter": bool(dash)}
 
 
 def _require_one_of(option: str, value: str, allowed: Sequence[str]) -> None:
@@ -150,7 +170,9 @@ def _show(built: Build, out: Path) -> None:
 
 def _told(built: Any) -> dict[str, Any]:
     said = ("name", "package", "precision", "io", "model_hash", "kept")
-    return {**{key: getattr(built, key) for key in said}, "files": sorted(built.files)}
+    more = {**learning_json(built.learning), **explanation_json(built.explanation)}
+    told = {**{key: getattr(built, key) for key in said}, "files": sorted(built.files)}
+    return {**told, "targets": {built.target: figures(built)}, **more}
 
 
 def _folder(artifact: Path, name: str, package: str) -> Path:
@@ -195,7 +217,7 @@ def rows_of(source: Any, table: Path, reading: dict[str, Any], strict: bool = Fa
         DataError: the table cannot be read, lacks a column, has others than a bare model takes, or no row of use.
     """
     from edgeling.data import Reading, read_table
-    from edgeling.workflow.build import graph_of
+    from edgeling.workflow.opening import graph_of
     from edgeling.workflow.pipeline import Pipeline
     from edgeling.workflow.ports import table_rows
 

@@ -82,7 +82,7 @@ def lessons_of(source: Any, table: Path, reading: dict[str, Any]) -> tuple[Any, 
 
     from edgeling.data import Reading, read_table
     from edgeling.errors import DataError
-    from edgeling.workflow.build import graph_of
+    from edgeling.workflow.opening import graph_of
     from edgeling.workflow.pipeline import Pipeline
 
     if isinstance(source, Pipeline):

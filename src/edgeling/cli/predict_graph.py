@@ -31,8 +31,8 @@ def predict_graph(
         DataError: the table cannot be read, lacks an input, or (if ``strict``) has a row that cannot be answered.
     """
     from edgeling.data import Reading, read_table
-    from edgeling.workflow.build import graph_of
     from edgeling.workflow.files import written_whole
+    from edgeling.workflow.opening import graph_of
     from edgeling.workflow.ports import columns_of, table_rows
 
     read, graph = read_table(table, reading=Reading(**reading)), graph_of(deployed)

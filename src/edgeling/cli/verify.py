@@ -14,7 +14,9 @@ from edgeling.cli.build import (
     CompilerName,
     For,
     Precision,
+    Steps,
     figures,
+    lengths_of,
     raise_exit,
     rows_of,
     show_proof,
@@ -62,6 +64,7 @@ def verify(
     background: Background = None,
     model_output: ModelOutput = "probability",
     strict: Strict = False,
+    steps: Steps = "",
     learn: Learn = "",
     optimizer: OptimizerOption = "sgd",
     loss: Loss = "",
@@ -84,13 +87,13 @@ def verify(
     Example: edgeling verify flowers.edgeling --for cortex-m4
     """
     with reported(as_json):
-        from edgeling.workflow.build import opened
         from edgeling.workflow.build import verify as verify_c
+        from edgeling.workflow.opening import opened, with_steps
 
         others: dict[str, Any] = {"optimizer": optimizer, "loss": loss, "adapt": adapt, "remember": remember}
         require_learn(learn, **others, learning_rate=learning_rate)
         require_explain(explain, None, background, model_output)
-        source = opened(artifact)
+        source = with_steps(opened(artifact), **lengths_of(steps))[0]
         rows, truths = lessons_of(source, data, reading) if learn and data else (None, None)
         if data and not learn:
             rows = rows_of(source, data, reading, strict)

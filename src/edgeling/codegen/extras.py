@@ -69,6 +69,9 @@ def refusal(name: str, interface: Interface, tables: Tables, inputs: Ports, outp
         if port.name in interface.classes:
             told = f"!edgeling_is_class({x}[0], {interface.classes[port.name]})"
             lines += [f"if ({told}) {{", *filled, f"    return {name.upper()}_UNKNOWN_CLASS;", "}"]
+        if port.name in interface.steps:
+            told = f"!edgeling_is_class({x}[0] - 1.0f, {interface.steps[port.name]})"
+            lines += [f"if ({told}) {{", *filled, f"    return {name.upper()}_WRONG_STEPS;", "}"]
     return lines
 
 

@@ -15,6 +15,7 @@ from edgeling.graph.fingerprint import fingerprint
 from edgeling.graph.types import DType, Graph, Quantization
 
 STATUS = ("OK", "NOT_FINITE")
+STEPS_STATUS = ("WRONG_STEPS",)
 LEARNING_STATUS = ("UNKNOWN_CLASS", "REJECTED", "NOTHING_KEPT", "STORE_FAILED")
 SIZES = ("WEIGHTS_BYTES", "ARENA_BYTES")  # macros of every program
 # What a program's name may be followed by in C, whether or not there is such a function.
@@ -84,7 +85,7 @@ def _threshold(writer: _Writer, interface: Interface) -> str:
 
 
 def _enums(writer: _Writer, interface: Interface) -> list[str]:
-    blocks = [writer.enum("status", "", STATUS + (LEARNING_STATUS if interface.learning else ()), commented=False)]
+    blocks = [writer.enum("status", "", _status(interface), commented=False)]
     if interface.input_names:
         blocks.append(writer.enum("column", "COLUMN", interface.input_names))
     if interface.labels:
@@ -93,6 +94,10 @@ def _enums(writer: _Writer, interface: Interface) -> list[str]:
         title = interface.input_names[column]
         blocks.append(writer.enum(_lower(title, column), _upper(title, column), categories, unknown=True))
     return blocks
+
+
+def _status(interface: Interface) -> tuple[str, ...]:
+    return STATUS + (STEPS_STATUS if interface.steps else ()) + (LEARNING_STATUS if interface.learning else ())
 
 
 def input_quantization(graph: Graph) -> tuple[str, Quantization] | None:
@@ -129,7 +134,7 @@ class _Writer:
     def __init__(self, name: str) -> None:
         self._name, self._prefix = name, name.upper()
         self._names = Names()
-        capitals = *STATUS, *LEARNING_STATUS, *SIZES, "EXPORT_BYTES", "H"
+        capitals = *STATUS, *STEPS_STATUS, *LEARNING_STATUS, *SIZES, "EXPORT_BYTES", "H"
         small = *RESERVED, *LEARNING_RESERVED
         for taken in (*(f"{self._prefix}_{s}" for s in capitals), *(f"{name}_{s}" for s in small)):
             self._names.take(taken)

@@ -168,6 +168,9 @@ def _status(name: str, graph: Graph, interface: Interface) -> list[str]:
     ]
     if interface.classes.keys() & set(graph.inputs):
         told.append(f"{upper}_UNKNOWN_CLASS: the truth is no number of a class; likewise.")
+    for port, most in interface.steps.items():
+        told.append(f"{upper}_WRONG_STEPS: {port} is no whole number from 1 to {most}; likewise. Steps behind it are")
+        told.append("not looked at, but that they are finite.")
     allowed = interface.may_be_missing
     if any(allowed):
         through = ", counted through all inputs" if len(graph.inputs) > 1 else ""

@@ -64,6 +64,7 @@ class Interface:
         golden: for ``NAME_selftest``; None writes none.
         learning: of a program that learns; the functions of its other graphs refuse what ``NAME_run`` refuses.
         classes: by input, of how many classes it holds the number of one.
+        steps: by input, how many steps there are at most, of which it tells how many are there.
         port_macros: whether ``NAME_INPUT_SIZE`` and ``NAME_OUTPUT_SIZE`` are of the ports of this function.
         reasons: of a program with ``NAME_explain``, how many columns ``NAME_reasons`` names; 0 writes none.
     """
@@ -79,6 +80,7 @@ class Interface:
     golden: Golden | None = None
     learning: LearningInterface | None = None
     classes: Mapping[str, int] = field(default_factory=dict)
+    steps: Mapping[str, int] = field(default_factory=dict)
     port_macros: bool = True
     reasons: int = 0
 

@@ -18,6 +18,7 @@ from edgeling.formats.description import Description
 from edgeling.formats.wiring import special
 from edgeling.graph.types import Array
 from edgeling.layers import InputLayer, Layer
+from edgeling.layers.lengths import EXAMPLES, filled
 from edgeling.layers.symbolic import ArgumentPlace, leaves_of
 from edgeling.models import Functional, Model, Sequential
 from edgeling.models.describing import OPERATIONS
@@ -88,8 +89,8 @@ class Plan:
             if isinstance(layer, Plan):
                 made: Sequence[Shape] = layer.measure(given)
             else:
-                made = layer.output_rows_of(given, _arguments(layer, call))
-                self.shapes[call.layer] = layer.weight_shapes(given[0])
+                made = layer.output_rows_of_all(given, _arguments(layer, call))
+                self.shapes[call.layer] = layer.weight_shapes(filled(given[0], EXAMPLES[0][0]))
             if len(made) < call.outputs:
                 raise malformed(f"output {call.outputs - 1} of {layer.name!r}")
             values += made[: call.outputs]

@@ -30,6 +30,7 @@ from edgeling.layers.symbolic import leaves_of
 from edgeling.metrics import MeanMetricWrapper
 from edgeling.models import Model, Sequential
 from edgeling.models.describing import in_model_files
+from edgeling.models.within import all_within
 
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
 _MAX_JSON_BYTES = 16 << 20
@@ -113,7 +114,7 @@ def own_objects(model: Model) -> dict[str, Any]:
     told = [model.loss, *model.metrics_told]
     held = [*model.chain, *(part for part in told if part is not None)]
     found = [one for one in leaves_of(held) if not isinstance(one, str)]
-    found += [layer for one in found if isinstance(one, Layer) for layer in one.layers_within()]
+    found += [layer for one in found if isinstance(one, Layer) for layer in all_within([one]) if layer is not one]
     found += [one.activity_regularizer for one in found if isinstance(one, Layer) and one.activity_regularizer]
     found += [one.fn for one in found if isinstance(one, MeanMetricWrapper)]
     found += [getattr(one, name) for one in found if isinstance(one, Layer) for name in one.arguments if _is_rule(name)]

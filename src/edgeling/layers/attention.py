@@ -12,8 +12,10 @@ from edgeling import initializers
 from edgeling.checking import flag, number, whole
 from edgeling.errors import UnsupportedError
 from edgeling.layers.base import Shape, row_of
+from edgeling.layers.lengths import asked
 from edgeling.layers.merging import Merging
-from edgeling.layers.symbolic import Arguments, symbols_among
+from edgeling.layers.symbolic import Arguments, leaves_of, symbols_among
+from edgeling.layers.told_masks import counting_each, require_masks
 from edgeling.layers.traced import present
 from edgeling.network.tracing import Tracer
 from edgeling.network.weights import Weight
@@ -24,8 +26,10 @@ _FAR = 1e9  # below all others: what masked scores become in Keras
 class Attention(Merging):
     """``softmax(scores) @ value``, the scores ``query @ key`` of each step with each: Luong's.
 
-    Called on ``[query, value]`` or ``[query, value, key]``, rows [steps, features] each; what a mask leaves out of the
-    value has no weight, and is zero in the output where the query's does. Luong et al., EMNLP 2015.
+    Called on ``[query, value]`` or ``[query, value, key]``, rows [..., steps, features] each; what a mask leaves out of
+    the value has no weight, and is zero in the output where the query's does. A call takes ``mask``, ``[query_mask,
+    value_mask]``, [rows, steps] each or None: the steps that count are not 0 there; without it those count that the
+    inputs' own masks say. Luong et al., EMNLP 2015.
 
     Args:
         use_scale: a factor that is learned before the softmax.
@@ -34,7 +38,7 @@ class Attention(Merging):
     """
 
     supports_masking = False  # what it makes has the query's mask, which it says
-    takes_arguments = ("use_causal_mask", "return_attention_scores")
+    takes_arguments = ("mask", "use_causal_mask", "return_attention_scores")
     arguments: ClassVar[tuple[str, ...]] = ("use_scale", "score_mode", "dropout", "seed")
 
     def __init__(
@@ -48,6 +52,7 @@ class Attention(Merging):
         self.dropout, self.seed = dropout_rate(dropout), None if seed is None else whole("seed", seed, 0)
         self.scale: Weight | None = None
         self.concat_score_weight: Weight | None = None
+        self._inputs = 2  # of the last call
 
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of these shapes, each with the batch.
@@ -56,7 +61,7 @@ class Attention(Merging):
             UnsupportedError: they do not meet.
         """
         rows = tuple(row_of(shape) for shape in input_shape)
-        output = self.output_shape_of_all(rows)
+        (output,) = asked(lambda some: [self.output_shape_of_all(some)], rows)
         if not self.built:
             self.make_for(rows)
         self.input_row, self.output_row = rows[0], output
@@ -75,9 +80,16 @@ class Attention(Merging):
         return self._eager((x, *others), named, bool(training))
 
     def output_rows_of(self, rows: Sequence[Shape], arguments: Arguments | None = None) -> tuple[Shape, ...]:
-        output = self.output_shape_of_all(rows)
+        places, named = arguments or ((), {})
+        given = [rows[place.index] for place in leaves_of(places[0])] if places else list(rows)
+        self._inputs, output = len(given), self.output_shape_of_all(given)
+        told = named.get("mask", places[1] if len(places) > 1 else None)
+        require_masks(self.name, told, rows, [row[:-1] for row in given])
         asked = arguments and arguments[1].get("return_attention_scores")
-        return (output, (rows[0][0], rows[1][0])) if asked else (output,)
+        return (output, (*given[0][:-1], given[1][-2])) if asked else (output,)
+
+    def prepare(self, shapes: Sequence[tuple[int | None, ...]]) -> None:
+        super().prepare(shapes[: self._inputs])
 
     def merged(self, rows: tuple[Shape, ...]) -> Shape:
         query, value, key = (*rows, rows[1])[:3]
@@ -86,9 +98,10 @@ class Attention(Merging):
                 f"layer {self.name!r} is called on a query, a value and a key", received=f"{len(rows)} inputs",
                 remedy=f"{self.name}([query, value])",
             )  # fmt: skip
-        if any(len(row) != 2 for row in rows) or value[0] != key[0] or query[1] != key[1]:
+        leads = {row[:-2] for row in rows}
+        if min(map(len, rows)) < 2 or len(leads) != 1 or value[-2] != key[-2] or query[-1] != key[-1]:
             raise self._do_not_meet(rows)
-        return (query[0], value[1])
+        return (*query[:-1], value[-1])
 
     def weight_shapes(self, row: Shape) -> list[Shape]:
         return [()] * (self.use_scale + (self.score_mode == "concat"))
@@ -101,21 +114,23 @@ class Attention(Merging):
             self.concat_score_weight = self.keep("concat_score_weight", initializers.Ones()(()))
 
     def trace(
-        self, tracer: Tracer, x: Any, *, use_causal_mask: bool = False, return_attention_scores: bool = False
-    ) -> Any:
+        self, tracer: Tracer, x: Any, mask: Any = None, *, use_causal_mask: bool = False,
+        return_attention_scores: bool = False,
+    ) -> Any:  # fmt: skip
         b = tracer.builder
         query, value, key = (*x, x[1])[:3]
         scores = self.scores(tracer, query, key)
-        mask = score_mask(tracer, scores, tracer.mask_of(value), use_causal_mask)
+        of_query, of_value = counting_each(tracer, x[:2], mask)
+        mask = score_mask(tracer, scores, of_value, use_causal_mask)
         if mask:
             far = b.add("subtract", scores, tracer.number(_FAR, "far"))
             scores = b.add("select", mask, scores, far)
         weights = dropped(tracer, b.add("softmax", scores), self.dropout, self.seed)
         y = b.add("matmul", weights, value)
-        counts = tracer.mask_of(query)
-        if counts:
-            steps = b.add("reshape", counts, shape=(*b.type_of(counts).shape, 1))
-            y = tracer.masked(b.add("select", steps, y, tracer.number(0.0)), counts)
+        if of_query:
+            steps = b.add("reshape", of_query, shape=(*b.type_of(of_query).shape, 1))
+            y = b.add("select", steps, y, tracer.number(0.0))
+        y = tracer.masked(y, of_query)
         return [y, weights] if return_attention_scores else y
 
     def scores(self, tracer: Tracer, query: str, key: str) -> str:
@@ -168,10 +183,11 @@ def dropout_rate(value: Any) -> float:
 
 
 def side_by_side(tracer: Tracer, query: str, key: str) -> str:
-    """``query + key`` of each step with each: [rows, steps, steps, features]."""
+    """``query + key`` of each step with each: [rows, ..., steps, steps, features]."""
     b = tracer.builder
-    (n, t, d), (_, s, _) = b.type_of(query).shape, b.type_of(key).shape
-    return b.add("add", b.add("reshape", query, shape=(n, t, 1, d)), b.add("reshape", key, shape=(n, 1, s, d)))
+    (*lead, t, d), s = b.type_of(query).shape, b.type_of(key).shape[-2]
+    one, other = b.add("reshape", query, shape=(*lead, t, 1, d)), b.add("reshape", key, shape=(*lead, 1, s, d))
+    return b.add("add", one, other)
 
 
 def summed(tracer: Tracer, x: str) -> str:
@@ -189,11 +205,11 @@ def dropped(tracer: Tracer, weights: str, rate: float, seed: int | None) -> str:
 
 
 def score_mask(tracer: Tracer, scores: str, mask: str, is_causal: bool) -> str:
-    """Which scores [rows, steps, steps] count, from the mask of the value [rows, steps]; "" for all."""
+    """Which scores [rows, ..., steps, steps] count, from the mask of the value [rows, ..., steps]; "" for all."""
     b = tracer.builder
-    *_, t, s = b.type_of(scores).shape
-    causal = b.constant(np.tri(t, s)[None], "causal") if is_causal else ""
+    *lead, t, s = b.type_of(scores).shape
+    causal = b.constant(np.tri(t, s).reshape(*(1 for _ in lead), t, s), "causal") if is_causal else ""
     if not mask:
         return causal
-    counted = b.add("reshape", mask, shape=(b.type_of(mask).shape[0], 1, s))
+    counted = b.add("reshape", mask, shape=(*b.type_of(mask).shape[:-1], 1, s))
     return b.add("multiply", counted, causal) if causal else counted

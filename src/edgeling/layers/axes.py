@@ -98,3 +98,14 @@ class Last:
             return y
         order = tuple(self.order.index(n) for n in range(len(self.shape)))
         return self.builder.add("transpose", y, permutation=order)
+
+
+def side_by_side(builder: GraphBuilder, values: Sequence[str], axis: int) -> str:
+    """Values one behind the other along an axis, counted from 0. What follows the axis lies together anyway: nothing
+    is put in another order."""
+    shapes = [builder.type_of(value).shape for value in values]
+    lead, rest = shapes[0][:axis], shapes[0][axis + 1 :]
+    if not rest:
+        return builder.add("concatenate", *values)
+    flat = (builder.add("reshape", v, shape=(*lead, prod(s[axis:]))) for v, s in zip(values, shapes, strict=True))
+    return builder.add("reshape", builder.add("concatenate", *flat), shape=(*lead, sum(s[axis] for s in shapes), *rest))

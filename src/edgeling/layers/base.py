@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from edgeling import constraints, initializers, regularizers
-from edgeling.checking import require_float32, whole
-from edgeling.configurable import Configurable, NeverCalled, automatic_name, is_ours, refuse
+from edgeling import regularizers
+from edgeling.checking import require_float32
+from edgeling.configurable import automatic_name, is_ours, refuse
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
-from edgeling.layers import written, written_rules
-from edgeling.layers.eager import call, refuse_symbols
+from edgeling.layers import lengths, written, written_rules
+from edgeling.layers.eager import call, mask_made, refuse_symbols
 from edgeling.layers.shapes import Shape, declared_row, row_of, size
 from edgeling.layers.symbolic import (
     ArgumentPlace,
@@ -27,9 +27,10 @@ from edgeling.layers.symbolic import (
     symbols_among,
 )
 from edgeling.layers.traced import present
+from edgeling.layers.weighted import Weighted
 from edgeling.network.arrays import numbers
 from edgeling.network.tracing import Tracer
-from edgeling.network.weights import Weight, assign
+from edgeling.network.weights import Weight
 from edgeling.regularizers import Regularizer
 
 __all__ = ["OF_ALL", "Layer", "Shape", "row_of", "size"]
@@ -38,7 +39,7 @@ OF_ALL = (  # arguments of every layer
 )  # fmt: skip
 
 
-class Layer(Configurable, NeverCalled):
+class Layer(Weighted):
     """A step of a network, from a batch of rows to a batch of rows.
 
     Args:
@@ -130,14 +131,29 @@ class Layer(Configurable, NeverCalled):
         if self.traces_calls and type(self).make is Layer.make:
             return  # nothing to make, be it called on several
         row = row_of(input_shape)
-        if self.built and self.input_row != row:
+        known = lengths.filled(row, lengths.EXAMPLES[0][0])
+        if self.built:
+            self._require_same_weights(row, known)
+            return
+        if known != row:
+            lengths.require_lasting(self, row)
+        self.make(known)
+        (made,) = lengths.asked(lambda rows: [self.output_shape_of(rows[0])], [row])
+        self.input_row, self.output_row = row, made
+
+    def _require_same_weights(self, row: Shape, known: Shape) -> None:
+        """Raise if rows of another shape than those it is built for want other weights.
+
+        Raises:
+            UnsupportedError: they do.
+        """
+        if row == self.input_row:
+            return
+        if self.traces_calls or self.weight_shapes(known) != [weight.shape for weight in self.weights]:
             raise UnsupportedError(
                 f"layer {self.name!r} is built for rows of shape {self.input_row}", received=str(row),
                 remedy="make a new layer",
             )  # fmt: skip
-        if not self.built:
-            self.make(row)
-            self.input_row, self.output_row = row, self.output_shape_of(row)
 
     def make(self, row: Shape) -> None:
         """Add the weights, for layers that have any."""
@@ -196,6 +212,10 @@ class Layer(Configurable, NeverCalled):
             return written.rows_of(self, rows, arguments)
         return (self.output_shape_of_all(rows),)
 
+    def output_rows_of_all(self, rows: Sequence[Shape], arguments: Arguments | None = None) -> tuple[Shape, ...]:
+        """As :meth:`output_rows_of`, of rows whose lengths may not be known."""
+        return lengths.asked(lambda some: self.output_rows_of(some, arguments), rows)
+
     def traced(self, tracer: Tracer, values: Sequence[str], arguments: Arguments | None = None) -> tuple[str, ...]:
         """Append one call to a graph; gives its outputs.
 
@@ -238,6 +258,24 @@ class Layer(Configurable, NeverCalled):
             )
         return written.of_ours(self, *given, **named)
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Which steps of what the layer makes count, an array of truths; None where all do.
+
+        A layer of one's own may say it in its place, of what it is called on and of the masks of that.
+
+        Args:
+            inputs: an array [rows, ...], or a list of them.
+            previous_mask: which of their steps count, [rows, steps]; a list of them, or None.
+        """
+        if present() is not None or symbols_among((inputs, previous_mask)):
+            return previous_mask if self.supports_masking else None
+        return mask_made(self, inputs, previous_mask)
+
+    @property
+    def says_masks(self) -> bool:
+        """Whether it is a layer of one's own that says in Python which steps count."""
+        return type(self).compute_mask is not Layer.compute_mask
+
     def penalize(self, tracer: Tracer) -> None:
         """Add the penalties on the weights that training moves to the loss."""
         for weight, regularizer in self._regularized():
@@ -268,116 +306,19 @@ class Layer(Configurable, NeverCalled):
         own = [float(regularizer(weight.value)) for weight, regularizer in self._regularized()]
         return [*self.added, *own, *(loss for layer in self.layers_within() for loss in layer.losses)]
 
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """``(None, features)`` -> ``(None, ...)``: the shape of a batch of output rows."""
-        return (next(iter(input_shape)), *self.output_shape_of(row_of(input_shape)))
-
-    @property
-    def weights(self) -> list[Weight]:
-        """Trainable weights first, then those of layers within, as in Keras."""
-        own = sorted(self._weights, key=lambda w: not w.trainable)
-        within = self.layers_within()
-        return own if not within else list(dict.fromkeys([*own, *(w for layer in within for w in layer.weights)]))
+    def compute_output_shape(self, input_shape: Sequence[Any]) -> Any:
+        """``(None, features)`` -> ``(None, ...)``: the shape of a batch of output rows; of several inputs a list of
+        shapes, of several outputs a tuple of them."""
+        shapes = [input_shape] if not isinstance(input_shape[0], (list, tuple)) else list(input_shape)
+        made = self.output_rows_of_all([row_of(shape) for shape in shapes])
+        found = tuple((shapes[0][0], *row) for row in made)
+        return found[0] if len(found) == 1 else found
 
     def layers_within(self) -> list[Layer]:
         """Layers that are its attributes, or stand in lists or mappings that are."""
         held = (value for name, value in vars(self).items() if name != "_called")
         found = (x for value in held if isinstance(value, (Layer, list, tuple, dict)) for x in leaves_of(value))
         return list(dict.fromkeys(x for x in found if isinstance(x, Layer)))
-
-    @property
-    def variables(self) -> list[Weight]:
-        """As :attr:`weights`."""
-        return self.weights
-
-    @property
-    def dtype(self) -> str:
-        """Always "float32"."""
-        return "float32"
-
-    compute_dtype = variable_dtype = dtype
-
-    @property
-    def trainable_weights(self) -> list[Weight]:
-        """Those that gradients move; none if the layer is not trainable."""
-        if not self.trainable:
-            return []
-        own, within = [w for w in self._weights if w.trainable], self.layers_within()
-        return own if not within else list(dict.fromkeys([*own, *(w for x in within for w in x.trainable_weights)]))
-
-    @property
-    def non_trainable_weights(self) -> list[Weight]:
-        """The others."""
-        moved = set(self.trainable_weights)
-        return [w for w in self.weights if w not in moved]
-
-    @property
-    def trainable_variables(self) -> list[Weight]:
-        """As :attr:`trainable_weights`."""
-        return self.trainable_weights
-
-    @property
-    def non_trainable_variables(self) -> list[Weight]:
-        """As :attr:`non_trainable_weights`."""
-        return self.non_trainable_weights
-
-    @property
-    def output_shape(self) -> tuple[int | None, ...]:
-        """``(None, ...)``: the shape of a batch of output rows, once built."""
-        return (None, *(self.output_row or ()))
-
-    def count_params(self) -> int:
-        """How many numbers the weights hold."""
-        return sum(w.value.size for w in self.weights)
-
-    def get_weights(self) -> list[Array]:
-        """Copies of the weights."""
-        return [w.numpy() for w in self.weights]
-
-    def set_weights(self, weights: Sequence[Array]) -> None:
-        """Replace the weights.
-
-        Raises:
-            DataError: a wrong number or shape; nothing is changed.
-        """
-        assign(self.weights, weights, f"layer {self.name!r}")
-
-    def add_weight(
-        self,
-        shape: Any = None,
-        initializer: Any = None,
-        dtype: Any = None,
-        trainable: bool = True,
-        name: str | None = None,
-        regularizer: Any = None,
-        constraint: Any = None,
-    ) -> Weight:
-        """A new weight of this layer; every argument is Keras's, and in its order.
-
-        Args:
-            shape: its lengths; none of a scalar.
-            initializer: how it begins: a name, an initializer, a function of the shape; Glorot's where it is None.
-            regularizer: adds a penalty on it to the loss.
-            constraint: what it is kept to after each step.
-        """
-        require_float32(type(self).__name__, dtype)
-        if isinstance(shape, str):
-            raise UnsupportedError("add_weight begins with the shape", received=repr(shape), remedy="name='kernel'")
-        lengths = tuple(shape) if isinstance(shape, (tuple, list)) else () if shape is None else (shape,)
-        begin = initializers.get("glorot_uniform" if initializer is None and lengths else initializer or "zeros")
-        value = np.asarray(begin(tuple(whole("a length of shape", n) for n in lengths)), np.float32)
-        return self.keep(name or f"variable_{len(self._weights)}", value, trainable, regularizer, constraint)
-
-    def keep(
-        self, name: str, value: Array, trainable: bool = True, regularizer: Any = None, constraint: Any = None
-    ) -> Weight:
-        """A new weight of this layer that begins with these values."""
-        weight = Weight(name, value, trainable, f"{self.name}/{name}")
-        weight.regularizer = regularizers.get(regularizer)
-        given = constraints.get(constraint) or getattr(self, f"{name}_constraint", None)
-        weight.constraint = written_rules.constraint_of(given)
-        self._weights.append(weight)
-        return weight
 
     def get_config(self) -> dict[str, Any]:
         """Keras's configuration."""
@@ -449,10 +390,21 @@ class Layer(Configurable, NeverCalled):
             self.output_rows_of([batch.shape[1:]])
         elif not self.built:
             self.build(batch.shape)
-        if not self.traces_calls and batch.shape[1:] != self.input_row:
-            rule = f"layer {self.name!r} takes rows of shape {self.input_row}"
-            raise DataError(rule, received=str(batch.shape), remedy="x.reshape(-1, *layer.input_row)")
+        if not self.traces_calls and not lengths.fits(batch.shape[1:], self.input_row):
+            self._require_fitting(batch.shape)
         return self._computed([batch], None, bool(training))
+
+    def _require_fitting(self, shape: Sequence[int]) -> None:
+        """Raise if the layer does not take a batch of another shape than it is built for.
+
+        Raises:
+            DataError: it does not.
+        """
+        try:
+            self.build(shape)
+        except UnsupportedError:
+            rule = f"layer {self.name!r} takes rows of shape {self.input_row}"
+            raise DataError(rule, received=str(shape), remedy="x.reshape(-1, *layer.input_row)") from None
 
     def _eager(self, places: tuple[Any, ...], named: dict[str, Any], training: bool) -> Any:
         """Of a call on several arrays."""
@@ -479,7 +431,10 @@ class Layer(Configurable, NeverCalled):
         Args:
             arguments: how these stand among the call's arguments.
         """
-        rows = self.output_rows_of([symbol.row for symbol in symbols], arguments)
+        given = [symbol.row for symbol in symbols]
+        if self.traces_calls and not all(map(lengths.is_known, given)):
+            written.build(self, given, arguments)  # which sees that a length is not known
+        rows = self.output_rows_of_all(given, arguments)
         self.prepare([symbol.shape for symbol in symbols])
         if self.traces_calls:
             self.output_row = rows[0]

@@ -71,6 +71,11 @@ class StepSequence:
         return b.add("multiply", self.value, b.add("reshape", mask, shape=lengths))
 
 
+def zeros_first(tracer: Tracer, rows: int, sizes: Sequence[int]) -> list[str]:
+    """States of zeros, for a loop to begin with."""
+    return [tracer.builder.constant(np.zeros((rows, size), np.float32), "first_state") for size in sizes]
+
+
 Read = Callable[[], str]  # gives the body's next slice, or the next captured value
 
 
@@ -192,6 +197,10 @@ class Cell(Layer):
             masks = range(self.gates)
             shape = (steps.rows, self.units)
             steps.captured += [tracer.mask(shape, self.recurrent_dropout, self._seed(1 + i)) for i in masks]
+
+    def first_states(self, tracer: Tracer, rows: int) -> list[str]:
+        """What a loop over so many rows begins with."""
+        return zeros_first(tracer, rows, self.state_sizes)
 
     def input_bias(self, tracer: Tracer) -> str:
         """What is added to the products of the inputs."""
@@ -454,6 +463,10 @@ class StackedRNNCells(Layer):
         """How many numbers it gives a step."""
         return int(self.cells[-1].output_size)
 
+    def first_states(self, tracer: Tracer, rows: int) -> list[str]:
+        """What a loop over so many rows begins with."""
+        return [state for cell in self.cells for state in cell.first_states(tracer, rows)]
+
     def _rows(self, row: Shape) -> list[Shape]:
         return [row, *((cell.output_size,) for cell in self.cells[:-1])]
 
@@ -469,12 +482,12 @@ class StackedRNNCells(Layer):
         return (*row[:-1], self.output_size)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "cells": [serialize(cell) for cell in self.cells]}
+        return {**super().get_config(), "cells": [serialize(getattr(cell, "cell", cell)) for cell in self.cells]}
 
 
 def require_cell(cell: Any) -> None:
     """Raises UnsupportedError for what is no cell."""
-    if not isinstance(cell, (Cell, StackedRNNCells)):
+    if not isinstance(cell, (Cell, StackedRNNCells)) and not hasattr(cell, "prepare_steps"):
         raise UnsupportedError(
             "a recurrent layer is made of cells", received=type(cell).__name__,
             remedy="SimpleRNNCell, LSTMCell, GRUCell, StackedRNNCells of them, or a layer of one's own with state_size",

@@ -14,7 +14,8 @@ import numpy as np
 from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder, run
 from edgeling.graph.types import Array
-from edgeling.layers.symbolic import Symbolic
+from edgeling.layers.symbolic import Symbolic, leaves_of
+from edgeling.network.arrays import numbers
 from edgeling.network.tracing import Tracer
 from edgeling.network.weights import Weight
 from edgeling.utils import next_seed
@@ -31,6 +32,30 @@ def refuse_symbols(x: Any) -> None:
             "layers are called with one array or on edgeling.Input, models with one array", received=type(x).__name__,
             remedy="Sequential([Input((4,)), Dense(8), Dense(1)])",
         )  # fmt: skip
+
+
+def mask_made(layer: Any, inputs: Any, masks: Any) -> Any:
+    """Which steps of what a layer makes of arrays count, [rows, steps] truths; None where all do."""
+    given = [numbers(x, "x", finite=False) for x in leaves_of(inputs)]
+    told = [*leaves_of(masks)] if isinstance(masks, (list, tuple)) else [masks] + [None] * (len(given) - 1)
+    if len(told) < len(given):
+        told += [None] * (len(given) - len(told))
+    layer.output_rows_of([x.shape[1:] for x in given])
+    layer.prepare([x.shape for x in given])
+    builder = GraphBuilder("mask")
+    values = [builder.input(f"x_{i}", x.shape) for i, x in enumerate(given)]
+    tracer = Tracer(builder, {w: f"weight_{i}" for i, w in enumerate(layer.weights)})
+    arrays: dict[str, Array] = dict(zip(values, given, strict=True))
+    for value, mask in zip(values, told, strict=False):
+        if mask is not None:
+            name = builder.input(f"mask_{value}", np.shape(mask))
+            arrays[name] = np.asarray(mask, np.float32)
+            tracer.masked(value, name)
+    found = tracer.mask_of(tracer.through(layer, values)[0])
+    if not found:
+        return None
+    graph = builder.build([builder.add("compare", found, tracer.number(0.0))])
+    return run(graph, arrays).outputs[0] > 0
 
 
 def call(

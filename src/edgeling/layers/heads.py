@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import reduce
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,15 +15,18 @@ from edgeling.checking import flag, whole
 from edgeling.errors import UnsupportedError
 from edgeling.layers.attention import dropout_rate, dropped
 from edgeling.layers.axes import axes_of, axis_argument
-from edgeling.layers.base import Layer, Shape
+from edgeling.layers.base import Layer, Shape, row_of
 from edgeling.layers.core import as_matrix
+from edgeling.layers.lengths import asked
 from edgeling.layers.symbolic import ArgumentPlace, Arguments, symbols_among
+from edgeling.layers.told_masks import counting_each
 from edgeling.layers.traced import present
 from edgeling.network.tracing import Tracer
 from edgeling.network.weights import Weight
 from edgeling.regularizers import Regularizer
 
 _FAR = -1e9  # what the scores that are masked become
+_MASKS = ("query_mask", "value_mask", "key_mask")
 _PARTS = ("query", "key", "gate", "value", "output")  # in the order of Keras's weights
 
 
@@ -37,8 +40,11 @@ class ManyHeads(Layer):
     """
 
     refused = (*Layer.refused, "flash_attention")
+    heeds_query_mask: ClassVar[bool] = True
     supports_masking = False  # what it makes has the query's mask, which it says
-    takes_arguments = ("query", "value", "key", "attention_mask", "use_causal_mask", "return_attention_scores")
+    takes_arguments = (
+        "query", "value", "key", *_MASKS, "attention_mask", "use_causal_mask", "return_attention_scores",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -80,9 +86,10 @@ class ManyHeads(Layer):
 
         Args:
             x: the query; by name it is ``query``.
-            others, named: ``value``, ``key``; ``attention_mask``, [steps, steps] of a row, 1 where a step of the query
-                sees one of the value; ``use_causal_mask``: none sees a later one; ``return_attention_scores``: what
-                each step weighs for each too, [heads, steps, steps].
+            others, named: ``value``, ``key``; ``query_mask``, ``value_mask``, ``key_mask``, [steps] of a row, not 0
+                where a step counts, in the place of those that the inputs have; ``attention_mask``, [steps, steps] of
+                a row, 1 where a step of the query sees one of the value; ``use_causal_mask``: none sees a later one;
+                ``return_attention_scores``: what each step weighs for each too, [heads, steps, steps].
 
         Raises:
             UnsupportedError: inputs that do not meet.
@@ -95,24 +102,38 @@ class ManyHeads(Layer):
 
     def output_rows_of(self, rows: Sequence[Shape], arguments: Arguments | None = None) -> tuple[Shape, ...]:
         places, named = arguments or ((ArgumentPlace(0),), {})
-        given = {**dict(zip(("query", "value", "key"), places, strict=False)), **named}
+        given = {**dict(zip(("query", "value", "key", *_MASKS), places, strict=False)), **named}
         found = {name: rows[one.index] for name, one in given.items() if isinstance(one, ArgumentPlace)}
-        if "value" not in found or len(places) > 3:
+        if "value" not in found or len(places) > 6:
             raise UnsupportedError(
                 f"layer {self.name!r} is called on a query and a value, and on a key if that is another",
                 received=", ".join(found), remedy=f"{self.name}(x, x)",
             )  # fmt: skip
         self._rows = found["query"], found["value"], found.get("key", found["value"])
         output = self.merged(*self._rows)
+        for mask, row in zip(_MASKS, self._rows, strict=True):
+            if found.get(mask, row[:-1]) != row[:-1]:
+                raise UnsupportedError(
+                    f"{mask} of layer {self.name!r} has rows of shape {row[:-1]}", received=str(found[mask]),
+                    remedy=f"Input({row[:-1]}), 1 where something counts",
+                )  # fmt: skip
         over = self._over(len(output) + 1 if not self._made else len(found["query"]) + 1)
         steps = tuple(prod(row[axis - 1] for axis in over) for row in self._rows[:2])
         free = [n for axis, n in enumerate(found["query"][:-1], 1) if axis not in over]
         return (output, (*free, self._heads[0], *steps)) if named.get("return_attention_scores") else (output,)
 
+    def compute_output_shape(  # type: ignore[override]
+        self, query_shape: Any, value_shape: Any, key_shape: Any = None
+    ) -> Any:
+        """Of a query, a value and a key, each with the batch: the shape of a batch of output rows."""
+        rows = [row_of(shape) for shape in (query_shape, value_shape, key_shape or value_shape)]
+        return (query_shape[0], *asked(lambda some: [self.merged(*some)], rows)[0])
+
     def prepare(self, shapes: Sequence[tuple[int | None, ...]]) -> None:
         if not self.built:
             self.make_for(self._rows)
-        self.input_row, self.output_row = self._rows[0], self.merged(*self._rows)
+        row: Any = tuple(shapes[0][1:])
+        self.input_row, self.output_row = row, (*row[:-1], *(self._made or row[-1:]))
 
     def merged(self, query: Shape, value: Shape, key: Shape) -> Shape:
         """The shape of an output row."""
@@ -177,8 +198,9 @@ class ManyHeads(Layer):
         return [(weight, regularizer) for weight, regularizer in found if regularizer]
 
     def trace(
-        self, tracer: Tracer, query: str, value: str, key: str = "", *, attention_mask: str = "",
-        use_causal_mask: bool = False, return_attention_scores: bool = False,
+        self, tracer: Tracer, query: str, value: str, key: str = "", query_mask: str = "", value_mask: str = "",
+        key_mask: str = "", *, attention_mask: str = "", use_causal_mask: bool = False,
+        return_attention_scores: bool = False,
     ) -> Any:  # fmt: skip
         self.penalize(tracer)
         b, key = tracer.builder, key or value
@@ -189,7 +211,10 @@ class ManyHeads(Layer):
         keys, values = (self._projected(tracer, part, x) for part, x in (("key", key), ("value", value)))
         asked, keys, values = (self._apart(tracer, x, over) for x in (asked, keys, values))
         scores = self._products(tracer, asked, keys, transpose_b=True)
-        mask = self._mask(tracer, scores, (query, value, key), attention_mask, use_causal_mask)
+        query_mask = query_mask if self.heeds_query_mask else ""
+        pairs = ((query, query_mask), (value, value_mask), (key, key_mask))
+        counts = [counting_each(tracer, [x], [told] if told else None)[0] for x, told in pairs]
+        mask = self._mask(tracer, scores, counts, attention_mask, use_causal_mask, over)
         is_plain = len(shape) == 3 and not self.dropout and not return_attention_scores
         weights = self._softmax(tracer, scores, mask, is_plain)
         y = self._products(tracer, dropped(tracer, weights, self.dropout, self.seed), values)
@@ -266,23 +291,30 @@ class ManyHeads(Layer):
         weights = b.add("softmax", b.add("select", mask, scores, tracer.number(_FAR, "far")))
         return weights if is_plain else b.add("select", mask, weights, tracer.number(0.0))
 
-    def _mask(self, tracer: Tracer, scores: str, given: Sequence[str], told: Any, is_causal: bool) -> str:
-        """Which scores [rows, heads, steps, steps] count, of a shape that broadcasts with them; "" for all."""
-        b, (n, *heads, t, s) = tracer.builder, tracer.builder.type_of(scores).shape
-        of_query, of_value, of_key = (tracer.mask_of(x) for x in given)
+    def _mask(
+        self, tracer: Tracer, scores: str, counts: Sequence[str], told: str, is_causal: bool, over: tuple[int, ...]
+    ) -> str:
+        """Which scores [rows, free axes, heads, steps, steps] count, of a shape that broadcasts with them; "" for all.
+
+        Args:
+            counts: which steps of the query, the value and the key count, [rows, free axes, steps]; "" for all.
+        """
+        b, (n, *free, _, t, s) = tracer.builder, tracer.builder.type_of(scores).shape
         seen = np.tri(t, s) if is_causal else np.ones((t, s))
         if self.sliding_window is not None:
             seen *= np.abs(np.arange(t)[:, None] - np.arange(s)) < self.sliding_window
-        found = [b.add("reshape", of_query, shape=(n, 1, t, 1))] if of_query else []
-        found += [b.add("reshape", one, shape=(n, 1, 1, s)) for one in dict.fromkeys((of_value, of_key)) if one]
-        if told:
-            shape = b.type_of(told).shape
-            found.append(b.add("reshape", told, shape=(shape[0], *(shape[1:-2] or (1,)), *shape[-2:])))
-        if not seen.all():
-            found.append(b.constant(seen.reshape(1, 1, t, s), "steps_seen"))
-        if found and (len(heads) != 1 or len(b.type_of(given[0]).shape) != 3):
+        if (not seen.all() and free) or (any(counts) and over != (len(free) + 1,)) or (told and len(over) > 1):
             raise UnsupportedError(
-                "masks are of rows of shape (steps, features)", received=f"layer {self.name!r} on rows of more axes",
-                remedy="attend without them",
+                "masks are of steps that are the last axis before the features, and that is attended over alone",
+                received=f"layer {self.name!r} on rows of more axes", remedy="attend without them",
             )  # fmt: skip
+        (of_query, *of_others), ones = counts, (1,) * len(free)
+        found = [b.add("reshape", of_query, shape=(n, *free, 1, t, 1))] if of_query else []
+        found += [b.add("reshape", one, shape=(n, *free, 1, 1, s)) for one in dict.fromkeys(of_others) if one]
+        if told:
+            *lead, _, _ = b.type_of(told).shape
+            missing = len(free) + 2 - len(lead)
+            found.append(b.add("reshape", told, shape=(*lead, *(1,) * missing, t, s)))
+        if not seen.all():
+            found.append(b.constant(seen.reshape(1, *ones, 1, t, s), "steps_seen"))
         return reduce(lambda one, other: b.add("multiply", one, other), found) if found else ""

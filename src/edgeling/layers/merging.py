@@ -11,9 +11,10 @@ import numpy as np
 
 from edgeling.checking import flag
 from edgeling.errors import DataError, UnsupportedError
-from edgeling.layers.axes import Last, axis_argument, one_axis
+from edgeling.layers.axes import Last, axis_argument, one_axis, side_by_side
 from edgeling.layers.base import Layer, Shape, row_of, size
 from edgeling.layers.eager import call
+from edgeling.layers.lengths import asked
 from edgeling.layers.row_normalization import of_length_one
 from edgeling.layers.symbolic import symbols_among
 from edgeling.layers.traced import present
@@ -36,7 +37,8 @@ class Merging(Layer):
             UnsupportedError: they do not meet.
         """
         rows = tuple(row_of(shape) for shape in input_shape)
-        self.input_row, self.output_row = rows[0], self.output_shape_of_all(rows)
+        (made,) = asked(lambda some: [self.output_shape_of_all(some)], rows)
+        self.input_row, self.output_row = rows[0], made
 
     def output_shape_of_all(self, rows: Sequence[Shape]) -> Shape:
         if len(rows) < self.least:
@@ -123,7 +125,8 @@ class Extreme(Elementwise):
 def each_step(tracer: Tracer, value: str) -> str:
     """The mask of a value with as many axes as it has, "" if there is none."""
     mask, shape = tracer.mask_of(value), tracer.builder.type_of(value).shape
-    return mask and tracer.builder.add("reshape", mask, shape=(*shape[:2], *(1,) * (len(shape) - 2)))
+    known = tracer.builder.type_of(mask).shape if mask else ()
+    return mask and tracer.builder.add("reshape", mask, shape=(*known, *(1,) * (len(shape) - len(known))))
 
 
 class Add(Elementwise):
@@ -267,16 +270,12 @@ class Concatenate(Merging):
 
     def trace(self, tracer: Tracer, x: Any) -> str:
         b = tracer.builder
-        rank = len(b.type_of(x[0]).shape)
-        axis = self._along(b.type_of(x[0]).shape[1:]) + 1
-        order = (*(i for i in range(rank) if i != axis), axis)
-        back = tuple(order.index(i) for i in range(rank))
-        last = axis == rank - 1
-        joined = b.add("concatenate", *(v if last else b.add("transpose", v, permutation=order) for v in x))
-        joined = joined if last else b.add("transpose", joined, permutation=back)
-        masks = [tracer.mask_of(value) for value in x]
-        if axis != 1 or not any(masks):
+        shapes = [b.type_of(value).shape for value in x]
+        axis = self._along(shapes[0][1:]) + 1
+        joined, masks = side_by_side(b, x, axis), [tracer.mask_of(value) for value in x]
+        axes = {len(b.type_of(mask).shape) for mask in masks if mask}
+        if not axes or axis >= min(axes) or len(axes) > 1:
             return joined
-        given = zip(masks, (b.type_of(value).shape[:2] for value in x), strict=True)
-        each = (mask or b.constant(np.ones(shape), "unmasked") for mask, shape in given)
-        return tracer.masked(joined, b.add("concatenate", *each))
+        pairs = zip(masks, (shape[: max(axes)] for shape in shapes), strict=True)
+        each = [mask or b.constant(np.ones(shape, np.float32), "unmasked") for mask, shape in pairs]
+        return tracer.masked(joined, side_by_side(b, each, axis))

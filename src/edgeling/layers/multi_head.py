@@ -17,7 +17,8 @@ class MultiHeadAttention(ManyHeads):
     """Query, key and value projected for each head, attended to, put side by side and projected once more.
 
     Called ``layer(query, value, key=value)`` on rows [steps, features] (or [..., features], of whose axes
-    ``attention_axes`` are attended over). What masks leave out has no weight. Vaswani et al., NIPS 2017.
+    ``attention_axes`` are attended over). What masks leave out has no weight; of the query its own mask counts,
+    whatever ``query_mask`` says, as in Keras. Vaswani et al., NIPS 2017.
 
     Args:
         num_heads: how many.
@@ -30,6 +31,7 @@ class MultiHeadAttention(ManyHeads):
         use_gate: each head's answer times a sigmoid of the query.
     """
 
+    heeds_query_mask = False
     arguments = (
         "num_heads", "key_dim", "value_dim", "dropout", "use_bias", "output_shape", "attention_axes", "sliding_window",
         "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "activity_regularizer",

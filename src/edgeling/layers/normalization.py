@@ -17,6 +17,7 @@ from edgeling.graph.types import Array
 from edgeling.layers.axes import Last, axes_of, one_axis
 from edgeling.layers.base import Layer, Shape
 from edgeling.layers.core import as_matrix
+from edgeling.layers.told_masks import counting_each, require_mask
 from edgeling.network.arrays import numbers, stacked
 from edgeling.network.tracing import Tracer
 from edgeling.network.weights import Weight
@@ -27,10 +28,13 @@ _SMALLEST_DEVIATION = 1e-7  # keras.backend.epsilon()
 class BatchNormalization(Layer):
     """Normalises each column of ``axis`` by the batch's moments while training, by their moving averages afterwards.
 
-    Ioffe and Szegedy, ICML 2015. The moving variance follows the batch's biased variance, as in Keras 3.
+    A call takes ``mask``, of the shape of what it is called on without the features: while training those places count
+    that are not 0 there; without it those that its input's own mask says. Ioffe and Szegedy, ICML 2015. The moving
+    variance follows the batch's biased variance, as in Keras 3.
     """
 
     supports_masking = True
+    takes_arguments = ("mask",)
     arguments = (
         "axis", "momentum", "epsilon", "center", "scale", "beta_initializer", "gamma_initializer",
         "moving_mean_initializer", "moving_variance_initializer", "beta_regularizer", "gamma_regularizer",
@@ -90,50 +94,73 @@ class BatchNormalization(Layer):
         self.moving_mean = self.keep("moving_mean", self.moving_mean_initializer(columns), trainable=False)
         self.moving_variance = self.keep("moving_variance", self.moving_variance_initializer(columns), trainable=False)
 
-    def trace(self, tracer: Tracer, x: str) -> str:
+    def output_rows_of(self, rows: Sequence[Shape], arguments: Any = None) -> tuple[Shape, ...]:
+        if arguments is None:
+            return super().output_rows_of(rows)
+        require_mask(self.name, rows, arguments, rows[0][:-1], broadcast=False)
+        return (self.output_shape_of(rows[0]),)
+
+    def trace(self, tracer: Tracer, x: str, mask: Any = None) -> str:
         self.penalize(tracer)
         last = Last.of(tracer.builder, x, [one_axis(self.name, self.axis, len(tracer.builder.type_of(x).shape))])
-        mask = tracer.mask_of(x) if tracer.training else ""
-        counted = last.there(self._each_counted(tracer, x, mask)) if mask else ""
-        return last.back(self._of_last(tracer, last.there(x), counted))
+        (counts,) = counting_each(tracer, [x], [mask] if mask else None)
+        counted = last.there(self._each_counted(tracer, x, counts)) if counts and tracer.training else ""
+        return tracer.masked(last.back(self._of_last(tracer, last.there(x), counted)), counts)
+
+    def trace_steps(self, tracer: Tracer, x: str, counts: str) -> str:
+        """Train on a value [rows, steps, ...], each step for itself: by its own moments, which the moving averages
+        follow in the order of the steps.
+
+        Args:
+            counts: which places before the features count; "" for all.
+        """
+        self.penalize(tracer)
+        shape = tracer.builder.type_of(x).shape
+        last = Last.of(tracer.builder, x, [1, one_axis(self.name, self.axis, len(shape) - 1) + 1])
+        counted = last.there(self._each_counted(tracer, x, counts)) if counts else ""
+        return last.back(self._of_last(tracer, last.there(x), counted, shape[1]))
 
     def _each_counted(self, tracer: Tracer, x: str, mask: str) -> str:
         """Of each element of [rows, steps, features] whether its step counts: 1 or 0."""
-        shape = tracer.builder.type_of(x).shape
-        if len(shape) != 3:
+        shape, steps = tracer.builder.type_of(x).shape, tracer.builder.type_of(mask).shape
+        if steps != shape[:-1]:
             raise UnsupportedError(
-                "a mask is of rows of shape (steps, features)", received=f"layer {self.name!r} on rows {shape[1:]}",
+                "a mask tells of everything before the features whether it counts",
+                received=f"one of rows {steps[1:]} for layer {self.name!r} on rows {shape[1:]}",
                 remedy="leave the mask out",
             )  # fmt: skip
-        steps = tracer.builder.add("reshape", mask, shape=(*shape[:2], 1))
-        return tracer.builder.add("broadcast", steps, shape=shape)
+        return tracer.builder.add("broadcast", tracer.builder.add("reshape", mask, shape=(*steps, 1)), shape=shape)
 
-    def _of_last(self, tracer: Tracer, x: str, counted: str) -> str:
-        """Of a value whose last axis is normalised, and which of its elements count; "" for all."""
+    def _of_last(self, tracer: Tracer, x: str, counted: str, steps: int = 1) -> str:
+        """Of a value whose last axis is normalised, and which of its elements count; "" for all.
+
+        Args:
+            steps: how many times the columns lie there, one step after another.
+        """
         mean, variance = tracer.value(self.moving_mean), tracer.value(self.moving_variance)
+        affine = self._gamma(tracer, steps), self._beta(tracer, steps)
         if not tracer.training:
-            affine = self._gamma(tracer, x), self._beta(tracer, x)
             return tracer.builder.add("batch_normalization", x, *affine, mean, variance, epsilon=self.epsilon)
         if self.trainable and not counted:
-            return self._by_batch(tracer, x)
+            return self._by_batch(tracer, x, affine, steps)
         shape = tracer.builder.type_of(x).shape
         matrix = as_matrix(tracer.builder, x)
         if self.trainable:
             mean, variance = self._moments_of_those(tracer, matrix, as_matrix(tracer.builder, counted))
-        y = self._normalized(tracer, matrix, mean, variance)
+            self._follow(tracer, mean, variance, steps)
+        y = self._normalized(tracer, matrix, mean, variance, affine)
         return y if len(shape) == 2 else tracer.builder.add("reshape", y, shape=shape)
 
-    def _by_batch(self, tracer: Tracer, x: str) -> str:
+    def _by_batch(self, tracer: Tracer, x: str, affine: tuple[str, str], steps: int) -> str:
         """By the batch's mean and biased variance; the moving averages follow them."""
         b = tracer.builder
         share = tracer.share(x, prod(b.type_of(x).shape[1:-1]))
-        affine = self._gamma(tracer, x), self._beta(tracer, x)
         y, *moments = b.add_many("normalize_batch", x, *affine, share, epsilon=self.epsilon)
-        self._follow(tracer, *moments)
+        self._follow(tracer, moments[0], moments[1], steps)
         return y
 
     def _moments_of_those(self, tracer: Tracer, x: str, counted: str) -> tuple[str, str]:
-        """Of the rows that count the mean and the biased variance, each [1, columns]; the moving averages follow."""
+        """Of the rows that count the mean and the biased variance, each [1, columns]."""
         b = tracer.builder
         count = b.add("add", b.add("sum", counted, axes=(0,)), tracer.number(_SMALLEST_DEVIATION, "epsilon"))
         share = b.add("divide", tracer.number(1.0, "one"), count)
@@ -143,32 +170,45 @@ class BatchNormalization(Layer):
 
         mean = b.add("multiply", of_those_counted(x), share, name="batch_mean")
         squares = b.add("square", b.add("subtract", x, mean))
-        variance = b.add("multiply", of_those_counted(squares), share, name="batch_variance")
-        self._follow(tracer, *(b.add("reshape", v, shape=self.moving_mean.shape) for v in (mean, variance)))
-        return mean, variance
+        return mean, b.add("multiply", of_those_counted(squares), share, name="batch_variance")
 
-    def _follow(self, tracer: Tracer, mean: str, variance: str) -> None:
-        b = tracer.builder
+    def _follow(self, tracer: Tracer, mean: str, variance: str, steps: int) -> None:
+        """Have the moving averages follow the moments of so many steps, one after another."""
+        b, shape = tracer.builder, self.moving_mean.shape
+        shares = (1 - self.momentum) * self.momentum ** np.arange(steps - 1.0, -1.0, -1.0)
         for weight, moment in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            old = b.add("multiply", tracer.value(weight), tracer.number(self.momentum, "momentum"))
-            new = b.add("multiply", moment, tracer.number(1 - self.momentum, "momentum"))
+            old = b.add("multiply", tracer.value(weight), tracer.number(self.momentum**steps, "momentum"))
+            if steps == 1:
+                new = b.add("multiply", b.add("reshape", moment, shape=shape), tracer.number(shares[0], "momentum"))
+            else:
+                each = b.add("reshape", moment, shape=(steps, *shape))
+                new = b.add("matmul", b.constant(shares[None].astype(np.float32), "shares"), each)
+            new = b.add("reshape", new, shape=shape)
             tracer.update(weight, b.add("add", old, new, name=f"{tracer.value(weight)}_next"))
 
-    def _normalized(self, tracer: Tracer, x: str, mean: str, variance: str) -> str:
+    def _normalized(self, tracer: Tracer, x: str, mean: str, variance: str, affine: tuple[str, str]) -> str:
         """Built of operations that have gradients."""
         b = tracer.builder
         y = b.add("multiply", b.add("subtract", x, mean), b.add("reciprocal_sqrt", variance, epsilon=self.epsilon))
-        if self.scale:
-            y = b.add("multiply", y, tracer.value(self.gamma))
-        return b.add("add", y, tracer.value(self.beta)) if self.center else y
+        y = b.add("multiply", y, affine[0]) if self.scale else y
+        return b.add("add", y, affine[1]) if self.center else y
 
-    def _gamma(self, tracer: Tracer, x: str) -> str:
-        ones = np.ones(tracer.builder.type_of(x).shape[-1:], np.float32)
-        return tracer.value(self.gamma) if self.scale else tracer.builder.constant(ones, "no_scale")
+    def _gamma(self, tracer: Tracer, steps: int) -> str:
+        ones = np.ones(self.moving_mean.shape[0] * steps, np.float32)
+        return _again(tracer, self.gamma, steps) if self.scale else tracer.builder.constant(ones, "no_scale")
 
-    def _beta(self, tracer: Tracer, x: str) -> str:
-        zeros = np.zeros(tracer.builder.type_of(x).shape[-1:], np.float32)
-        return tracer.value(self.beta) if self.center else tracer.builder.constant(zeros, "no_center")
+    def _beta(self, tracer: Tracer, steps: int) -> str:
+        zeros = np.zeros(self.moving_mean.shape[0] * steps, np.float32)
+        return _again(tracer, self.beta, steps) if self.center else tracer.builder.constant(zeros, "no_center")
+
+
+def _again(tracer: Tracer, weight: Weight, steps: int) -> str:
+    """A weight of columns, once for each step."""
+    b, value, (columns,) = tracer.builder, tracer.value(weight), weight.shape
+    if steps == 1:
+        return value
+    row = b.add("reshape", value, shape=(1, columns))
+    return b.add("reshape", b.add("broadcast", row, shape=(steps, columns)), shape=(steps * columns,))
 
 
 class Normalization(Layer):

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from edgeling.configurable import Configurable, serialize, snake_case
+from edgeling.configurable import Configurable, custom_object, serialize, snake_case
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.graph.types import Array
@@ -57,11 +57,8 @@ class RNN(Layer):
                 "rows come first, then steps", received="time_major=True", remedy="Permute((2, 1)) of the data"
             )
         super().__init__(**kwargs)
-        self.cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
-        if is_written_cell(cell):
-            self.cell = WrittenCell(cell)
-        else:
-            require_cell(self.cell)
+        self.cell = as_cell(cell)
+        require_cell(self.cell)
         self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
         self.go_backwards, self.stateful, self.unroll = bool(go_backwards), bool(stateful), bool(unroll)
         self.zero_output_for_mask = bool(zero_output_for_mask)
@@ -131,8 +128,9 @@ class RNN(Layer):
     @property
     def parts_in_files(self) -> tuple[tuple[str, int], ...]:
         if not isinstance(self.cell, StackedRNNCells):
-            return (("cell", self.cell.weight_count),)
-        kinds = [snake_case(type(cell).__name__) for cell in self.cells]
+            parts = self.cell.parts_in_files or (("", self.cell.weight_count),)
+            return tuple((f"cell/{part}".rstrip("/"), count) for part, count in parts)
+        kinds = [snake_case(type(getattr(cell, "cell", cell)).__name__) for cell in self.cells]
         places = [kind + (f"_{kinds[:i].count(kind)}" if kind in kinds[:i] else "") for i, kind in enumerate(kinds)]
         return tuple((f"cell/cells/{place}", cell.weight_count) for place, cell in zip(places, self.cells, strict=True))
 
@@ -157,11 +155,11 @@ class RNN(Layer):
     def trace(self, tracer: Tracer, x: Any, initial_state: Any = None, mask: Any = None) -> Any:
         if isinstance(x, (list, tuple)):
             x, *initial_state = x
-        output, states = self.run(tracer, x, _listed(initial_state), counting(tracer, x, mask))
+        counts = counting(tracer, x, mask)
+        output, states = self.run(tracer, x, _listed(initial_state), counts)
         if self.go_backwards and self.return_sequences:
             output = tracer.builder.add("reverse", output, axis=1)
-        mask = tracer.mask_of(x) if self.return_sequences else ""
-        tracer.masked(output, mask)
+        tracer.masked(output, counts if self.return_sequences else "")
         return [output, *states] if self.return_state else output
 
     def run(self, tracer: Tracer, x: str, initial: Sequence[str], mask: str) -> tuple[str, list[str]]:
@@ -171,7 +169,7 @@ class RNN(Layer):
         if mask and not steps.axis:
             mask = b.add("transpose", mask, permutation=(1, 0))
         kept = self._kept(tracer, steps.rows)
-        given = iter(initial or kept or self._first(tracer, steps.rows))
+        given = iter(initial or kept or self.cell.first_states(tracer, steps.rows))
         found: list[str] = []
         for place, cell in enumerate(self.cells):
             is_last = place == len(self.cells) - 1
@@ -201,11 +199,6 @@ class RNN(Layer):
         if not (self.stateful and tracer.keeping):
             return []
         return [tracer.state(self, place, (rows, size)) for place, size in enumerate(self.cell.state_sizes)]
-
-    def _first(self, tracer: Tracer, rows: int) -> list[str]:
-        """What the loop begins with."""
-        sizes = self.cell.state_sizes
-        return [tracer.builder.constant(np.zeros((rows, size), np.float32), "first_state") for size in sizes]
 
     def signature(self) -> list[Any]:
         switches = [getattr(self, name) for name in _SWITCHES]
@@ -252,12 +245,24 @@ def _listed(value: Any) -> list[str]:
     return list(value) if isinstance(value, (list, tuple)) else [value] if value else []
 
 
+def as_cell(given: Any) -> Any:
+    """A cell, or a list of them as one; those of one's own as the loop takes them."""
+    if isinstance(given, (list, tuple)):
+        return StackedRNNCells([as_cell(one) for one in given])
+    return WrittenCell(given) if is_written_cell(given) else given
+
+
 def cell_of(description: Any) -> Any:
     """A cell from its description in a model file.
 
     Raises:
-        UnsupportedError: no cell of Keras's.
+        UnsupportedError: no cell of Keras's, and none of one's own that is told.
     """
+    own = custom_object(description)
+    if isinstance(own, type) and issubclass(own, Layer):
+        return own.from_config(description.get("config", {}))
+    if isinstance(description, (list, tuple)):
+        return [cell_of(one) for one in description]
     kind = description.get("class_name") if isinstance(description, dict) else None
     found = getattr(cell_classes, str(kind), None) if str(kind).endswith(("Cell", "Cells")) else None
     if not (isinstance(found, type) and issubclass(found, (Cell, StackedRNNCells))) or found is Cell:
@@ -265,7 +270,7 @@ def cell_of(description: Any) -> Any:
         raise AssertionError
     config = dict(description["config"])
     if found is StackedRNNCells:
-        config["cells"] = [cell_of(each) for each in config.get("cells", ())]
+        return as_cell([cell_of(each) for each in config.get("cells", ())])
     return found.from_config(config)
 
 

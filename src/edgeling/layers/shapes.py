@@ -23,20 +23,24 @@ def declared_row(shape: Any, dimension: Any, batch_shape: Any) -> Shape | None:
 
 
 def row_of(input_shape: Sequence[int | None]) -> Shape:
-    """The shape of one row of a batch.
+    """The shape of one row of a batch; None where a length is not known: see :mod:`edgeling.layers.lengths`.
 
     Raises:
-        UnsupportedError: a length is not known, or not positive.
+        UnsupportedError: a length is neither None nor whole and positive.
     """
     shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else ()
-    row = [int(n) for n in shape[1:] if isinstance(n, Integral) and not isinstance(n, bool) and int(n) > 0]
+    row: list[Any] = [n if n is None else int(n) for n in shape[1:] if _is_length(n)]
     if not row or len(row) != len(shape) - 1:
         raise UnsupportedError(
-            "every length of a row's shape is known, whole and positive",
+            "every length of a row's shape is whole and positive, or None where rows of several lengths are to come",
             received=repr(input_shape),
             remedy="give all lengths, such as shape=(4,)",
         )
     return tuple(row)
+
+
+def _is_length(n: Any) -> bool:
+    return n is None or (isinstance(n, Integral) and not isinstance(n, bool) and int(n) > 0)
 
 
 def size(row: Shape) -> int:

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from edgeling.errors import UnsupportedError
 from edgeling.layers.symbolic import Arguments
+from edgeling.network.tracing import Tracer
 
 Shape = tuple[int, ...]
 
@@ -30,6 +32,41 @@ def require_mask(layer: str, rows: Sequence[Shape], arguments: Arguments, wanted
             f"a mask of layer {layer!r} has rows of shape {wanted}", received=str(given[0] if given else repr(mask)),
             remedy=f"Input({wanted}), 1 where something counts",
         )  # fmt: skip
+
+
+def require_masks(layer: str, told: Any, rows: Sequence[Shape], wanted: Sequence[Shape]) -> None:
+    """Raise if a call on several values is told something else than a mask, or None, for each of the first two.
+
+    Args:
+        rows: of all values of the call, the masks among them.
+        wanted: the rows of the masks.
+
+    Raises:
+        UnsupportedError: it is.
+    """
+    if told is None:
+        return
+    if not isinstance(told, (list, tuple)) or not 2 <= len(told) <= 3:
+        raise UnsupportedError(
+            f"the mask of layer {layer!r} is a list of the query's and the value's",
+            received=f"{len(told)} of them" if isinstance(told, (list, tuple)) else type(told).__name__,
+            remedy="mask=[query_mask, value_mask], None where all steps count",
+        )
+    for one, row in zip(told, wanted, strict=False):
+        given = rows[one.index] if hasattr(one, "index") and not isinstance(one, (list, tuple)) else repr(one)
+        if one is not None and given != row:
+            raise UnsupportedError(
+                f"a mask of layer {layer!r} has rows of shape {row}", received=str(given),
+                remedy=f"Input({row}), 1 where something counts",
+            )  # fmt: skip
+
+
+def counting_each(tracer: Tracer, values: Sequence[str], told: Any) -> list[str]:
+    """Of each value which of its steps count: as a call is told, else as its own mask says; "" where all do."""
+    if told is None:
+        return [tracer.mask_of(value) for value in values]
+    nothing = tracer.number(0.0)
+    return [tracer.builder.add("compare", mask, nothing) if mask else "" for mask in told[: len(values)]]
 
 
 def require_as_many(layer: str, masks: int, rows: int) -> None:

@@ -12,7 +12,9 @@ from edgeling.configurable import serialize
 from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.layers.base import Layer, Shape
+from edgeling.layers.normalization import BatchNormalization
 from edgeling.layers.recurrent import RNN, counting, states_told
+from edgeling.layers.told_masks import counting_each, require_mask
 from edgeling.network.tracing import Tracer
 
 _ALL = 1 << 16  # weights: more than any layer has
@@ -93,6 +95,13 @@ class Bidirectional(Layer):
         """The one that goes forwards."""
         return self.forward_layer
 
+    def reset_states(self) -> None:
+        """Have both layers begin anew."""
+        self.forward_layer.reset_states()
+        self.backward_layer.reset_states()
+
+    reset_state = reset_states
+
     def weight_shapes(self, row: Shape) -> list[Shape]:
         return [*self.forward_layer.weight_shapes(row), *self.backward_layer.weight_shapes(row)]
 
@@ -146,7 +155,7 @@ class Bidirectional(Layer):
             one, other = b.add("reverse", one, axis=1), b.add("reverse", other, axis=1)
         outputs = [one, other] if self.merge_mode is None else [self._merged(b, one, other, tracer)]
         if self.return_sequences:
-            outputs = [tracer.masked(value, tracer.mask_of(x)) for value in outputs]
+            outputs = [tracer.masked(value, counts) for value in outputs]
         made = [*outputs, *([*states, *more] if self.return_state else [])]
         return made if len(made) > 1 else made[0]
 
@@ -176,12 +185,15 @@ def _renamed(layer: RNN, prefix: str, **changed: Any) -> RNN:
 class TimeDistributed(Layer):
     """A layer at each step: [steps, ...] to [steps, ...], with the same weights.
 
+    A call takes ``mask``, [rows, steps] or more axes, which goes on to what it makes.
+
     Args:
         layer: what is done at each step. All steps of all rows are its rows, but while one that keeps statistics is
             trained, whose steps come in turns.
     """
 
     supports_masking = True
+    takes_arguments = ("mask",)
     arguments: ClassVar[tuple[str, ...]] = ("layer",)
 
     def __init__(self, layer: Any, **kwargs: Any) -> None:
@@ -210,10 +222,24 @@ class TimeDistributed(Layer):
     def output_shape_of(self, row: Shape) -> Shape:
         return (row[0], *self.layer.output_shape_of(self._step(row)))
 
-    def trace(self, tracer: Tracer, x: str) -> str:
-        if tracer.training and any(not weight.trainable for weight in self.layer.weights):
-            return self._in_turns(tracer, x)
-        b, mask = tracer.builder, tracer.mask_of(x)
+    def output_rows_of(self, rows: Sequence[Shape], arguments: Any = None) -> tuple[Shape, ...]:
+        if arguments is not None:
+            steps = rows[1][: len(rows[0])] if len(rows) > 1 else rows[0][:1]
+            require_mask(self.name, rows, arguments, (rows[0][0], *steps[1:]), broadcast=False)
+        return (self.output_shape_of(rows[0]),)
+
+    def trace(self, tracer: Tracer, x: str, mask: Any = None) -> str:
+        (counts,) = counting_each(tracer, [x], [mask] if mask else None)
+        y = self._of_each(tracer, x, counts)
+        return tracer.masked(y, counts)
+
+    def _of_each(self, tracer: Tracer, x: str, mask: str) -> str:
+        if tracer.training and type(self.layer) is BatchNormalization and self.layer.trainable:
+            return self.layer.trace_steps(tracer, x, mask)
+        keeps = any(not weight.trainable for weight in self.layer.weights)
+        if tracer.training and keeps and type(self.layer) is not BatchNormalization:
+            return self._in_turns(tracer, x, mask)
+        b = tracer.builder
         rows, steps, *each = b.type_of(x).shape
         step = b.add("reshape", x, shape=(rows * steps, *each))
         lengths = b.type_of(mask).shape if mask else ()
@@ -222,11 +248,11 @@ class TimeDistributed(Layer):
         (y,) = self.layer.traced(tracer, [step])  # as in Keras: not a call, which would penalise what it gives
         return b.add("reshape", y, shape=(rows, steps, *b.type_of(y).shape[1:]))
 
-    def _in_turns(self, tracer: Tracer, x: str) -> str:
+    def _in_turns(self, tracer: Tracer, x: str, mask: str) -> str:
         """Of a layer that keeps statistics, which are those of each step: they move at one step after another."""
         b = tracer.builder
         rows, steps, *each = b.type_of(x).shape
-        if tracer.mask_of(x):
+        if mask:
             raise UnsupportedError(
                 "a layer at each step keeps statistics of steps that all count",
                 received=f"{type(self.layer).__name__} in {self.name!r}, on masked steps",

@@ -80,9 +80,17 @@ def traced(layer: Any, tracer: Tracer, values: Sequence[str], arguments: Argumen
     places, named = mapped(
         (places, named), lambda x: TracedValue(tracer, values[x.index], True) if isinstance(x, ArgumentPlace) else x
     )
-    if "training" in signature(layer.call).parameters and "training" not in named:
+    known = signature(layer.call).parameters
+    if "training" in known and "training" not in named:
         named = {**named, "training": tracer.training}
+    masks = named.get("mask")
+    if masks is None and places:
+        masks = mapped(places[0], lambda one: _mask_of(tracer, one))
+        if "mask" in known and len(places) <= list(known).index("mask"):
+            named = {**named, "mask": masks if any(one is not None for one in leaves_of(masks)) else None}
     result = _of_rows(layer, tracer, places, named)
+    with tracing(tracer):
+        told = layer.compute_mask(places[0] if places else None, masks) if layer.says_masks else None
     made = tuple(leaves_of(result))
     for one in made:
         if not isinstance(one, TracedValue) or not one.per_row:
@@ -98,7 +106,25 @@ def traced(layer: Any, tracer: Tracer, values: Sequence[str], arguments: Argumen
                 remedy="return what edgeling.ops made of x, its first axis the batch's",
             )  # fmt: skip
     layer.penalize(tracer)
-    return tuple(one.name for one in made)
+    names = [one.name for one in made]
+    for at, mask in enumerate(leaves_of(told)):
+        if mask is not None:
+            counts = tracer.builder.add("compare", traced_value(mask, tracer).name, tracer.number(0.0))
+            names[at] = tracer.masked(_apart(tracer, names[at], values), counts)
+    return tuple(names)
+
+
+def _mask_of(tracer: Tracer, value: Any) -> TracedValue | None:
+    """Which steps of a value count, for a function of one's own; None where all do."""
+    name = tracer.mask_of(value.name) if isinstance(value, TracedValue) else ""
+    return TracedValue(tracer, name, True) if name else None
+
+
+def _apart(tracer: Tracer, made: str, given: Sequence[str]) -> str:
+    """What a layer makes, with a name of its own where it is what the layer was given."""
+    if made not in given:
+        return made
+    return tracer.builder.add("reshape", made, shape=tracer.builder.type_of(made).shape)
 
 
 def _of_rows(layer: Any, tracer: Tracer, places: tuple[Any, ...], named: Mapping[str, Any]) -> Any:

@@ -20,6 +20,7 @@ from edgeling.models.reporting import metric_directions
 from edgeling.models.session import Lent
 from edgeling.models.several import compiled_parts
 from edgeling.models.stack import Stack
+from edgeling.models.views import example
 
 
 class Compiled(Stack):
@@ -90,7 +91,7 @@ class Compiled(Stack):
             self._optimizer_state = {}
         self.optimizer = rule
         self.run_eagerly, self.jit_compile, self.steps_per_execution = run_eagerly, jit_compile, steps_per_execution
-        self._told_misfits = tell_of_output(self, self.loss)
+        self._told_misfits = tell_of_output(example(self), self.loss)
 
     def judge_by(
         self, loss: Any = None, metrics: Any = None, weighted_metrics: Any = None, loss_weights: Any = None
@@ -123,7 +124,7 @@ class Compiled(Stack):
         before = self.loss, self.loss_weights, self.metrics_told
         self.loss, self.loss_weights, self.metrics_told = loss, loss_weights, (metrics, weighted_metrics)
         try:
-            parts = compiled_parts(self)
+            parts = compiled_parts(example(self))
             for part in parts:
                 metric_directions(part.metrics, part.weighted_metrics)
         except EdgelingError:

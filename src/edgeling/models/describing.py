@@ -10,6 +10,7 @@ import numpy as np
 
 from edgeling.configurable import serialize
 from edgeling.layers.base import Layer
+from edgeling.layers.input import InputLayer
 from edgeling.layers.symbolic import ArgumentPlace
 from edgeling.network.network import LayerCall
 
@@ -67,3 +68,10 @@ def from_files(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): from_files(part) for key, part in value.items()}
     return [from_files(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
+def build_config(layer: Any) -> dict[str, Any]:
+    """What files say of the shape that a layer is built for; nothing of inputs and models."""
+    if layer.input_row is None or isinstance(layer, InputLayer) or hasattr(layer, "layers_of_files"):
+        return {}
+    return {"build_config": {"input_shape": [None, *layer.input_row]}}

@@ -224,7 +224,7 @@ def as_batch(given: Any) -> Sequence[Any]:
 def _belongs(batch: TrainingData, group: Sequence[TrainingData], at_most: int | None) -> bool:
     """Whether a batch may follow those gathered so far: all but the last of a segment are of one size."""
     size, last = len(group[0].x), len(group[-1].x)
-    small = len(group) * group[0].x.nbytes < _SEGMENT_BYTES
+    small = len(group) * group[0].x.nbytes < _SEGMENT_BYTES and batch.rows == group[0].rows
     return small and len(group) != at_most and last == size and len(batch.x) <= size
 
 

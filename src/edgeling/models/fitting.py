@@ -21,7 +21,7 @@ from edgeling.models.session import Session
 from edgeling.models.several import AnyReport
 from edgeling.optimizers import Optimizer
 from edgeling.optimizers.averaging import average
-from edgeling.training.engine import Epochs
+from edgeling.training.engine import Epochs, TrainingData
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ class Fit:
     """One call of ``fit``.
 
     Args:
-        session_of: compiled training for a size of batches.
+        session_of: compiled training for rows of that length, and for a size of batches.
     """
 
     def __init__(
         self,
         model: Any,
         optimizer: Optimizer,
-        session_of: Callable[[int], Session],
+        session_of: Callable[[TrainingData], Callable[[int], Session]],
         report: AnyReport,
         feed: RowFeed | BatchFeed,
         plan: FitPlan,
@@ -148,7 +148,7 @@ class Fit:
 
     def _native(self, feed: RowFeed, epoch: int, count: int) -> Epochs:
         """Run whole epochs; fewer than asked for if the run was stopped."""
-        session = self._session_of(feed.batch_size)
+        session = self._session_of(feed.data)(feed.batch_size)
         session.push()
         result = session.run_epochs(
             feed.data, batch_size=feed.batch_size, epochs=count, shuffle=feed.shuffle, seed=feed.seed,
@@ -208,7 +208,7 @@ class Fit:
 
     def _segment(self, segment: Segment, epoch: int) -> Epochs:
         size = min(segment.batch_size, len(segment.data.x))
-        session = self._session_of(size)
+        session = self._session_of(segment.data)(size)
         session.push()
         result = session.run_epochs(
             segment.data, batch_size=size, epochs=1, shuffle=False, seed=self._plan.seed, first_epoch=epoch,

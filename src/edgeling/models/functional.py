@@ -13,10 +13,12 @@ from edgeling.configurable import automatic_name, custom_object_scope
 from edgeling.errors import UnsupportedError
 from edgeling.layers.base import Layer
 from edgeling.layers.input import InputLayer
+from edgeling.layers.lengths import fits
 from edgeling.layers.symbolic import mapped
 from edgeling.models.describing import FUNCTIONAL, arguments_in_files, in_model_files
 from edgeling.models.linking import Structure, began_with, linked
 from edgeling.models.model import Model
+from edgeling.models.views import outputs_for
 from edgeling.network.network import LayerCall
 
 
@@ -147,12 +149,12 @@ class Functional(Model):
     @property
     def input_rows(self) -> list[tuple[int, ...]]:
         """Of each input the shape of one row."""
-        return [one.row for one in self._inputs]
+        return [one.row for one in self._inputs] if self.met is None else list(self.met)
 
     @property
     def output_rows(self) -> list[tuple[int, ...]]:
         """Of each output the shape of one row."""
-        return [symbol.row for symbol in self._symbols[1]]
+        return [symbol.row for symbol in self._symbols[1]] if self.met is None else list(self._made_rows)
 
     @property
     def built(self) -> bool:
@@ -166,12 +168,13 @@ class Functional(Model):
         """``(None, ...)``: the shape of a batch of predictions; of several outputs as they were given."""
         alone = len(self.input_rows) == 1 and not isinstance(next(iter(input_shape)), (list, tuple))
         given = [tuple(input_shape)] if alone else [tuple(shape) for shape in self.in_order(input_shape, "shapes")]
-        if [shape[1:] for shape in given] != self.input_rows:
+        rows = [shape[1:] for shape in given]
+        if not all(fits(row, known) for row, known in zip(rows, self.input_rows, strict=True)):
             raise UnsupportedError(
                 f"the model's rows have shapes {self.input_rows}", received=str(input_shape),
                 remedy=f"build({(None, *self.input_rows[0])})",
             )  # fmt: skip
-        return self._made.filled([(given[0][0], *row) for row in self.output_rows])
+        return self._made.filled([(given[0][0], *row) for row in outputs_for(self, rows)])
 
     def get_config(self) -> dict[str, Any]:
         """Keras's configuration, as its model files hold it."""
@@ -185,7 +188,7 @@ class Functional(Model):
             called[call.layer].append(arguments_in_files(layer, call, tensors))
             places += [(layer.name, seen[layer.name], at) for at in range(call.outputs)]
             seen[layer.name] += 1
-            shapes += layer.output_rows_of([shapes[place] for place in call.inputs], call.arguments)
+            shapes += layer.output_rows_of_all([shapes[place] for place in call.inputs], call.arguments)
         position = {layer: place for place, layer in enumerate(self._layers)}
         layers = [
             {**in_model_files(layer), "name": layer.name, "inbound_nodes": called[position.get(layer, -1)]}

@@ -3,21 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from edgeling.callbacks import CallbackList
 from edgeling.errors import DataError
-from edgeling.graph.types import Array
 from edgeling.models.batches import BatchSession
 from edgeling.models.feeding import BatchFeed
-from edgeling.models.reporting import Logs
+from edgeling.models.reporting import Logs, Seen
 from edgeling.models.session import Session
 from edgeling.models.several import AnyReport
-from edgeling.training.engine import Kept, TrainingData
+from edgeling.training.engine import TrainingData
 
 
 @dataclass(frozen=True)
@@ -25,24 +25,26 @@ class Judge:
     """What rows are judged by.
 
     Attributes:
+        session_of: what evaluates rows of that length.
         batch_size: of what hooks, and losses that are no mean over rows, see.
         per_call: batches between two hooks of batches.
+        of_batches: rows are evaluated batch by batch.
     """
 
     model: Any
-    session: Session | BatchSession
+    session_of: Callable[[TrainingData], Session | BatchSession]
     report: AnyReport
     hooks: CallbackList
     batch_size: int
     per_call: int = 1
+    of_batches: bool = False
 
     def __call__(self, data: TrainingData | BatchFeed) -> Logs:
         """Loss and metrics of these rows, with the model's weights. ``model.stop_evaluating`` ends it early."""
         self.model.stop_evaluating = False
         self.hooks.call("on_test_begin")  # which may change weights
-        self.session.push()
-        if isinstance(data, TrainingData) and not (self.session.of_batches or self.hooks.wants_batches("test")):
-            logs = self.report.evaluated(*self.session.evaluate(data), self.batch_size)
+        if isinstance(data, TrainingData) and not (self.of_batches or self.hooks.wants_batches("test")):
+            logs = self._by_parts(iter([data]))
         else:
             logs = self._by_parts(self._parts(data))
         self.hooks.call("on_test_end", logs=logs)
@@ -52,21 +54,30 @@ class Judge:
         """So many batches at a time as one call takes."""
         if isinstance(data, BatchFeed):
             watched = self.hooks.wants_batches("test")
-            at_most = 1 if self.session.of_batches else self.per_call if watched else None
+            at_most = 1 if self.of_batches else self.per_call if watched else None
             return (segment.data for segment in data.epoch(at_most))
-        rows = self.batch_size * (1 if self.session.of_batches else self.per_call)
+        rows = self.batch_size * (1 if self.of_batches else self.per_call)
         return (data[start : start + rows] for start in range(0, len(data.x), rows))
 
     def _by_parts(self, parts: Iterator[TrainingData]) -> Logs:
         """The same, with a hook before and after each part; logs are those of all rows so far."""
-        sums, seen, kept, batch = np.zeros(1), 0, None, 0
+        seen: list[Seen] = []
+        pushed: list[Any] = []
+        rows: Any = ()
+        batch, watched = 0, self.hooks.wants_batches("test")
         for part in parts:
-            self.hooks.call("on_test_batch_begin", batch)
-            means, predicted = self.session.evaluate(part)
-            sums, seen = sums + np.asarray(means) * len(part.x), seen + len(part.x)
-            kept, batch = _together(kept, predicted), batch + self.per_call
-            if self.hooks.wants_batches("test"):
-                self.hooks.call("on_test_batch_end", batch - 1, logs=self._logs(sums / seen, kept))
+            if watched:
+                self.hooks.call("on_test_batch_begin", batch)
+            session = self.session_of(part)
+            if session not in pushed:
+                session.push()
+                pushed = [session]
+            means, kept = session.evaluate(part)
+            now = Seen(np.asarray(means), len(part.x), kept, partial(self.session_of, part))
+            seen[-1:] = [seen[-1].and_then(now)] if seen and part.rows == rows else [*seen[-1:], now]
+            rows, batch = part.rows, batch + self.per_call
+            if watched:
+                self.hooks.call("on_test_batch_end", batch - 1, logs=self.report.evaluated(seen, self.batch_size))
             if self.model.stop_evaluating:
                 break
         if not seen:
@@ -74,23 +85,7 @@ class Judge:
                 "there is at least one batch", received="none",
                 remedy="validation batches that can be begun anew, with one in it",
             )  # fmt: skip
-        return self._logs(sums / seen, kept)
-
-    def _logs(self, means: Array, kept: Kept | None) -> Logs:
-        return self.report.evaluated(means.tolist(), kept, self.batch_size)
-
-
-def _together(before: Kept | None, after: Kept | None) -> Kept | None:
-    if before is None or after is None:
-        return after
-    weights = None
-    if before.sample_weight is not None and after.sample_weight is not None:
-        weights = _joined(before.sample_weight, after.sample_weight)
-    return Kept(_joined(before.y, after.y), _joined(before.predictions, after.predictions), weights, after.target_row)
-
-
-def _joined(*parts: Array) -> Array:
-    return np.concatenate(parts)
+        return self.report.evaluated(seen, self.batch_size)
 
 
 @dataclass(frozen=True)

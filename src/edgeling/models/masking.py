@@ -11,23 +11,33 @@ from edgeling.models.within import all_within
 from edgeling.network.tracing import Tracer
 
 
-def masked_outputs(model: Any) -> list[bool]:
-    """Of each output whether it carries a mask."""
-    if not any(type(x).__name__ == "Masking" or getattr(x, "mask_zero", False) for x in all_within(model.layers)):
-        return [False] * len(model.output_rows)
+def masked_outputs(model: Any) -> list[int]:
+    """Of each output how many axes its mask has, with the rows'; 0 where it carries none."""
+    if not (any(map(_begins_masks, all_within(model.layers))) or any(_tells_mask(call) for call in model.calls)):
+        return [0] * len(model.output_rows)
     network, tracer = model.network(), Tracer(GraphBuilder("masks"), {}, lazily=True)
     given = [tracer.builder.input(name, (1, *row)) for name, row in network.inputs.items()]
-    return [bool(tracer.mask_of(value)) for value in network.answer(tracer, given)]
+    masks = (tracer.mask_of(value) for value in network.answer(tracer, given))
+    return [len(tracer.builder.type_of(mask).shape) if mask else 0 for mask in masks]
 
 
-def require_steps(label: str, row: tuple[int, ...]) -> None:
-    """Raise if a masked output is no sequence of vectors.
+def _begins_masks(layer: Any) -> bool:
+    return type(layer).__name__ == "Masking" or getattr(layer, "mask_zero", False) or layer.says_masks
+
+
+def _tells_mask(call: Any) -> bool:
+    return call.arguments is not None and (call.arguments[1].get("mask") is not None or len(call.arguments[0]) > 1)
+
+
+def require_steps(label: str, row: tuple[int, ...], axes: int) -> None:
+    """Raise if the mask of an output does not tell of everything before the features whether it counts.
 
     Raises:
         UnsupportedError: it has more axes, or fewer.
     """
-    if len(row) != 2:
+    if len(row) < 2 or axes != len(row):
         raise UnsupportedError(
-            f"a masked output has rows of steps and features, for a loss of each step: {label!r}",
-            received=f"rows of shape {row}", remedy="edgeling.layers.Flatten() behind it, which ends the mask",
+            f"the mask of an output tells of everything before the features whether it counts: {label!r}",
+            received=f"a mask of {axes} axes for rows of shape {row}",
+            remedy="edgeling.layers.Flatten() behind it, which ends the mask",
         )  # fmt: skip

@@ -23,6 +23,7 @@ from edgeling.models.feeding import feed_of
 from edgeling.models.prediction import Followed, not_ready
 from edgeling.models.stateful import require_whole_batches, stateful_layers
 from edgeling.models.trained import Trainable
+from edgeling.models.views import is_open, rows_in, view
 from edgeling.network.arrays import Rows, Several, joined, parts_of
 from edgeling.network.weights import Weight
 from edgeling.notebook.waiting import told_if_long, untold
@@ -63,7 +64,14 @@ class Model(Trainable):
 
     def __getstate__(self) -> dict[str, Any]:
         """To copy or pickle: everything but what is compiled, which is found again."""
-        return {**self.__dict__, "_network": None, "_fitted": None, "_predictor": None, "_direct": not_ready}
+        own: dict[str, Any] = {
+            "_network": None,
+            "_fitted": None,
+            "_predictor": None,
+            "_direct": not_ready,
+            "_views": {},
+        }
+        return {**self.__dict__, **own}
 
     def predict(
         self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", steps: int | None = None,
@@ -127,7 +135,7 @@ class Model(Trainable):
             return self.predict(x, batch_size=len(self._inputs_of(x, finite=False)) if self._keeps_states() else None)
         batches = [part for part in parts_of(self._inputs_of(x, finite=False)) if part is not None]
         self._calls += 1
-        network = self.network()
+        network = view(self, tuple(batch.shape[1:] for batch in batches)).network()
         made = call(lambda tracer, *given: network.answer(tracer, given), network.names, batches, True, self._calls)
         return self.forms[1].answered(Several(made) if len(self.output_rows) > 1 else made)
 
@@ -164,10 +172,15 @@ class Model(Trainable):
 
     def _outputs_together(self, x: Any) -> Rows:
         floats: Rows = x if isinstance(x, Several) else self._inputs_of(x, finite=False)
-        return predicted_batch(self, floats, self._signature(None)) if len(floats) > 1 else self._outputs(floats)
+        known = view(self, rows_in(floats))
+        return predicted_batch(known, floats, known._signature(None)) if len(floats) > 1 else self._outputs(floats)
 
     def _outputs(self, x: Any) -> Rows:
         floats = x if isinstance(x, Several) else self._inputs_of(x, finite=False)
+        if is_open(self):
+            known = view(self, rows_in(floats))
+            answers, self._direct = known._outputs(floats), known._direct
+            return answers
         if self._predictor is None or self._predictor.seen != Weight.changes.value:
             self._follow()
         assert self._predictor

@@ -44,6 +44,34 @@ class Reported:
     native: metrics.NativeMetric | WrittenMetric | None
 
 
+@dataclass(frozen=True)
+class Seen:
+    """Rows of one length that were evaluated.
+
+    Attributes:
+        means: the loss, then what else the compiled code gives.
+        rows: how many there were.
+        kept: what was predicted of them, if that is asked for.
+        meet: tells the report of their length.
+    """
+
+    means: Array
+    rows: int
+    kept: Kept | None
+    meet: Callable[[], object]
+
+    def and_then(self, others: Seen) -> Seen:
+        """These, then others of that length."""
+        rows = self.rows + others.rows
+        means = (self.means * self.rows + others.means * others.rows) / rows
+        return Seen(means, rows, _together(self.kept, others.kept), self.meet)
+
+
+def mean_of(values: Iterable[Any], seen: Sequence[Seen]) -> Any:
+    """The mean over rows of what each has for all of its rows."""
+    return sum(value * one.rows for value, one in zip(values, seen, strict=True)) / sum(one.rows for one in seen)
+
+
 class Report:
     """The loss and its metrics, over one epoch or evaluation at a time.
 
@@ -130,14 +158,15 @@ class Report:
         named = zip(self.reported, columns, strict=True)
         return {"loss": loss, **{r.name: [_of_mean(r, mean) for mean in column] for r, column in named}}
 
-    def evaluated(self, means: Sequence[float], kept: Kept | None, batch_size: int) -> Logs:
+    def evaluated(self, seen: Sequence[Seen], batch_size: int) -> Logs:
         """Everything by name, of rows taken in at once; the loss as of batches of this size."""
         self.begin()
-        self.add(kept, batch_size)
-        logs = self(means)
+        for one in seen:
+            self.add(one.kept, batch_size)
+        logs = self(mean_of((one.means for one in seen), seen).tolist())
         if self.is_of_batches:
-            assert kept
-            logs["loss"] = self.batched(means[0], kept, batch_size)
+            own = (self.batched(float(one.means[0]), one.kept, batch_size) for one in seen if one.kept)
+            logs["loss"] = mean_of(own, seen)
         return logs
 
     def batched(self, mean: float, kept: Kept, batch_size: int) -> float:
@@ -162,6 +191,16 @@ class Report:
         if weights is not None and 1 == weights.ndim < values.ndim:
             weights = weights.reshape(len(weights), *(1 for _ in values.shape[1:]))
         return float(losses.reduced(values, weights, reduction))
+
+
+def _together(before: Kept | None, after: Kept | None) -> Kept | None:
+    if before is None or after is None:
+        return after
+    y, predictions = np.concatenate([before.y, after.y]), np.concatenate([before.predictions, after.predictions])
+    weights = None
+    if before.sample_weight is not None and after.sample_weight is not None:
+        weights = np.concatenate([before.sample_weight, after.sample_weight])
+    return Kept(y, predictions, weights, after.target_row)
 
 
 def metric_directions(plain: Iterable[Any], weighted: Iterable[Any]) -> dict[str, str | None]:

@@ -17,7 +17,7 @@ from edgeling.graph.types import Array
 from edgeling.models.arguments import leaves
 from edgeling.models.linking import Structure, in_order
 from edgeling.models.masking import masked_outputs, require_steps
-from edgeling.models.reporting import Logs, Report, Reported
+from edgeling.models.reporting import Logs, Report, Reported, Seen, mean_of
 from edgeling.models.weighing import as_columns, weights_of_outputs
 from edgeling.network.arrays import Rows, numbers, parts_of
 from edgeling.training import arrays
@@ -87,9 +87,9 @@ def compiled_parts(model: Any, target_rows: Sequence[tuple[int, ...]] = ()) -> l
         found = None if loss is None else losses.get(loss, row[-1])
         if isinstance(found, WrittenLoss) and target is not None:
             found = found.for_rows(target, row)
-        share, masked = 1.0 if weight is None else float(weight), has_mask and found is not None
+        share, masked = 1.0 if weight is None else float(weight), bool(has_mask) and found is not None
         if masked:
-            require_steps(label, row)
+            require_steps(label, row, has_mask)
         parts.append(OutputPart(label, row, found, share, tuple(leaves(some)), tuple(leaves(others)), masked, target))
     return parts
 
@@ -194,10 +194,14 @@ def _report_of(part: OutputPart, weighted: bool) -> Report | None:
 
 
 class SeveralReport:
-    """The sum of the outputs' losses, each loss, and each output's metrics: see :class:`Report`."""
+    """The sum of the outputs' losses, each loss, and each output's metrics: see :class:`Report`.
+
+    Attributes:
+        parts: what each output is compiled with, for rows of the length that is seen now.
+    """
 
     def __init__(self, parts: Sequence[OutputPart], data: Sequence[TrainingData]) -> None:
-        self._parts, self._apart = list(parts), next((d.weight_rows for d in data if d.weight_rows), ())
+        self.parts, self._apart = list(parts), next((d.weight_rows for d in data if d.weight_rows), ())
         weighted = any(d.sample_weight is not None for d in data) or bool(self._apart)
         self._reports = [_report_of(each, weighted) for each in parts]
         found = [report for report in self._reports if report is not None]
@@ -216,7 +220,7 @@ class SeveralReport:
         return [Reported(name, None, False, None) for name in logs if name != "loss"]  # type: ignore[arg-type]
 
     def _told(self) -> Iterator[tuple[OutputPart, Report]]:
-        for part, report in zip(self._parts, self._reports, strict=True):
+        for part, report in zip(self.parts, self._reports, strict=True):
             if report is not None:
                 yield part, report
 
@@ -224,8 +228,8 @@ class SeveralReport:
         """What the compiled code computes, for targets like these."""
         outputs, start = [], 0
         keeps = False
-        column = sum(part.target_width for part in self._parts)
-        for place, (part, report) in enumerate(zip(self._parts, self._reports, strict=True)):
+        column = sum(part.target_width for part in self.parts)
+        for place, (part, report) in enumerate(zip(self.parts, self._reports, strict=True)):
             own = None if report is None else report.objective(y[:, start : start + part.target_width])
             keeps = keeps or (own is not None and own.keeps_predictions)
             weights = (column, self._apart[place]) if self._apart else (None, ())
@@ -250,8 +254,8 @@ class SeveralReport:
         """What each output's report sees of the rows."""
         assert kept is not None
         found, start, at = [], 0, 0
-        column = sum(part.target_width for part in self._parts)
-        for place, (part, report) in enumerate(zip(self._parts, self._reports, strict=True)):
+        column = sum(part.target_width for part in self.parts)
+        for place, (part, report) in enumerate(zip(self.parts, self._reports, strict=True)):
             y = kept.y[:, start : start + part.target_width].reshape(len(kept.y), *part.target_row)
             made = kept.predictions[:, at : at + prod(part.row)].reshape(len(kept.y), *part.row)
             weights = kept.sample_weight
@@ -260,8 +264,9 @@ class SeveralReport:
                 weights = kept.y[:, column : column + prod(row)].reshape(len(kept.y), *row)
                 column += prod(row)
             start, at = start + part.target_width, at + prod(part.row)
-            mask = kept.predictions[:, at : at + part.row[0]] if part.is_masked else None
-            at += part.row[0] if part.is_masked else 0
+            steps = prod(part.row[:-1]) if part.is_masked else 0
+            mask = kept.predictions[:, at : at + steps].reshape(len(kept.y), *part.row[:-1]) if steps else None
+            at += steps
             if report is not None:
                 found.append(Kept(y, made, weights, part.given_row, mask))
         return found
@@ -285,7 +290,7 @@ class SeveralReport:
             named.pop("loss", None)
             if self._has_losses:
                 own[f"{part.label}_loss"] = loss
-            several = len(self._parts) > 1
+            several = len(self.parts) > 1
             metrics |= {f"{part.label}_{name}" if several else name: value for name, value in named.items()}
         return {**own, **{name: metrics[name] for name in sorted(metrics)}}
 
@@ -294,20 +299,28 @@ class SeveralReport:
         each = [self(row.tolist()) for row in means]
         return {name: [logs[name] for logs in each] for name in each[0]}
 
-    def evaluated(self, means: Sequence[float], kept: Kept | None, batch_size: int) -> Logs:
+    def evaluated(self, seen: Sequence[Seen], batch_size: int) -> Logs:
         """Everything by name, of rows taken in at once; losses as of batches of this size."""
         self.begin()
-        self.add(kept, batch_size)
-        logs, found = self(means), list(self._told())
-        for (part, report), place in zip(found, range(len(found)), strict=True):
+        for one in seen:
+            one.meet()
+            self.add(one.kept, batch_size)
+        means = mean_of((one.means for one in seen), seen).tolist()
+        logs = self(means)
+        for place, (part, report) in enumerate(self._told()):
             if not report.is_of_batches:
                 continue
             before = self._split_means(means)[place][0]
-            after = report.batched(before, self._split(kept)[place], batch_size)
+            after = mean_of((self._batched(one, place, report, batch_size) for one in seen), seen)
             logs["loss"] += part.weight * (after - before)
             if self._has_losses:
                 logs[f"{part.label}_loss"] = after
         return logs
+
+    def _batched(self, seen: Seen, place: int, report: Report, batch_size: int) -> float:
+        seen.meet()
+        mean = self._split_means(seen.means.tolist())[place][0]
+        return report.batched(mean, self._split(seen.kept)[place], batch_size)
 
 
 AnyReport = Report | SeveralReport

@@ -12,12 +12,14 @@ from edgeling.errors import UnsupportedError
 from edgeling.graph.naming import unused
 from edgeling.layers.base import Layer, Shape
 from edgeling.layers.input import InputLayer
+from edgeling.layers.lengths import Rows, fits
 from edgeling.layers.symbolic import ArgumentPlace, SymbolicCall, leaves_of
 from edgeling.layers.written import required_arguments
-from edgeling.models.describing import in_model_files
+from edgeling.models.describing import build_config, in_model_files
 from edgeling.models.display import print_summary, shown_layers
 from edgeling.models.identifiers import identifier, names_of_ports, names_of_weights
 from edgeling.models.linking import Structure, in_order
+from edgeling.models.views import outputs_for
 from edgeling.network.arrays import by_itself
 from edgeling.network.network import LayerCall, Network
 from edgeling.network.tracing import Tracer
@@ -29,6 +31,9 @@ class Stack(Layer):
 
     module = "keras"
     ignored = frozenset()
+    met: Rows | None = None  # of a view the shapes of its inputs' rows: see edgeling.models.views
+    _made_rows: Rows = ()
+    _from_data = False  # the input was taken from the first rows
 
     def __init__(self, layers: Iterable[Layer] | None = None, trainable: bool = True, name: str | None = None) -> None:
         self.name = name or automatic_name("Sequential")
@@ -104,6 +109,7 @@ class Stack(Layer):
     def _forget(self) -> None:
         """Drop what was derived from the layers."""
         self._network: Network | None = None
+        self._views: dict[Rows, Any] = {}
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Make the weights for rows of that shape, given with the batch: ``(None, features)``.
@@ -247,12 +253,12 @@ class Stack(Layer):
     def output_rows_of(self, rows: Sequence[Shape], arguments: Any = None) -> tuple[Shape, ...]:
         if not self.built:
             self.build((None, *rows[0]))
-        if list(rows) != self.input_rows:
+        if len(rows) != len(self.input_rows) or not all(map(fits, rows, self.input_rows)):
             raise UnsupportedError(
                 f"model {self.name!r} takes rows of shape {', '.join(map(str, self.input_rows))}",
                 received=", ".join(map(str, rows)), remedy=f"rows of shape {', '.join(map(str, self.input_rows))}",
             )  # fmt: skip
-        return tuple(self.output_rows)
+        return tuple(self.output_rows if list(rows) == self.input_rows else outputs_for(self, rows))
 
     def prepare(self, shapes: Any) -> None:
         """Nothing is left to do: see :meth:`output_rows_of`."""
@@ -331,12 +337,12 @@ class Stack(Layer):
     @property
     def input_rows(self) -> list[Shape]:
         """Of each input the shape of one row."""
-        return [self._rows()[0]]
+        return [self._rows()[0]] if self.met is None else list(self.met)
 
     @property
     def output_rows(self) -> list[Shape]:
         """Of each output the shape of one row."""
-        return [self._rows()[1]]
+        return [self._rows()[1]] if self.met is None else list(self._made_rows)
 
     def _rows(self) -> tuple[Shape, Shape]:
         """The shapes of one row of the first input and of the first output.
@@ -459,7 +465,7 @@ class Stack(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Keras's configuration, as its model files hold it."""
-        described = [{**in_model_files(x), **_build_config(x)} for x in self.chain]
+        described = [{**in_model_files(x), **build_config(x)} for x in self.chain]
         config: dict[str, Any] = {"name": self.name, "trainable": True, "dtype": "float32", "layers": described}
         if self._input is not None and self._input.declared:
             config["build_input_shape"] = [None, *self._input.declared]
@@ -486,12 +492,6 @@ class Stack(Layer):
         if shape and not model.built:
             model.build(shape)
         return model
-
-
-def _build_config(layer: Layer) -> dict[str, Any]:
-    if isinstance(layer, (InputLayer, Stack)) or layer.input_row is None:
-        return {}
-    return {"build_config": {"input_shape": [None, *layer.input_row]}}
 
 
 def _innermost(layers: Iterable[Layer]) -> Iterator[Layer]:

@@ -13,6 +13,7 @@ from typing import Any
 from edgeling.errors import DataError
 from edgeling.graph.types import Array
 from edgeling.layers import RNN
+from edgeling.models.views import example
 from edgeling.models.within import all_within
 from edgeling.network.network import kept_states
 
@@ -84,4 +85,4 @@ def state_shapes(model: Any) -> list[int]:
 
 
 def _states(model: Any) -> dict[str, tuple[RNN, int]]:
-    return kept_states(model.network()) if any(stateful_layers(model)) else {}
+    return kept_states(example(model).network()) if any(stateful_layers(model)) else {}

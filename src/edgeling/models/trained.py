@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cache
 from numbers import Integral
 from threading import get_ident
-from typing import Any
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -39,6 +39,8 @@ from edgeling.models.reporting import Report
 from edgeling.models.session import Lent, Session, Traced, described, for_evaluation, for_training, lend
 from edgeling.models.several import AnyReport, SeveralReport, compiled_parts, is_plain, packed
 from edgeling.models.stateful import lend_states, require_whole_batches, return_states
+from edgeling.models.views import example as for_example
+from edgeling.models.views import rows_in, view, widen
 from edgeling.network.arrays import Rows, Several, by_itself, side_by_side
 from edgeling.network.network import inference_graph
 from edgeling.network.weights import Weight
@@ -51,6 +53,7 @@ from edgeling.utils import next_seed, seeds_apart
 from edgeling.written_losses import WrittenLoss
 
 CALIBRATION_ROWS = 1000
+_Made = TypeVar("_Made")
 
 
 class Trainable(Compiled):
@@ -100,8 +103,7 @@ class Trainable(Compiled):
             batches.seed = seed if flag("shuffle", shuffle) else None
             feed, loss, example = self._fed(batches, class_weight)
         else:
-            floats, loss = self._inputs_of(x), self._resolved_loss(y)
-            example = self._data(floats, y, sample_weight, loss)
+            example, loss = self._rows_of(x, y, sample_weight)
             if validation_data is None and validation_split:
                 example, validation = arrays.split(example, number("validation_split", validation_split))
             example = self._by_class(example, class_weight)
@@ -125,15 +127,27 @@ class Trainable(Compiled):
 
         def prepare(batch: Sequence[Any]) -> TrainingData:
             x, y, *weights = batch
-            data = self._data(self._inputs_of(x), y, weights[0] if weights else None, loss)
+            data = self._rows_of(x, y, weights[0] if weights else None, loss)[0]
             return self._by_class(data, class_weight)
 
         batches.prepare = prepare
         return batches, loss, prepare((x, y, *weights))
 
     def _loss_of(self, x: Any, y: Any) -> Any:
-        self._inputs_of(x)
-        return self._resolved_loss(y)
+        return self.made_for(self._inputs_of(x))._resolved_loss(y)
+
+    def made_for(self, rows: Rows | TrainingData) -> Self:
+        """The model as made for rows of the length of these: see :mod:`edgeling.models.views`."""
+        known: Self = view(self, rows.rows if isinstance(rows, TrainingData) else rows_in(rows))
+        return known
+
+    def _rows_of(self, x: Any, y: Any, sample_weight: Any, loss: Any = None) -> tuple[TrainingData, Any]:
+        """What is trained on or judged, and the loss: the one that is known, or as targets like these ask for it."""
+        floats = self._inputs_of(x)
+        known = self.made_for(floats)
+        found = known._resolved_loss(y) if loss is None else loss
+        data = known._data(floats, y, sample_weight, found)
+        return (data if known is self else replace(data, rows=rows_in(floats))), found
 
     def _fit(
         self, feed: RowFeed | BatchFeed, example: TrainingData, plan: FitPlan, loss: losses.Loss, callbacks: Any,
@@ -142,8 +156,10 @@ class Trainable(Compiled):
         optimizer, history = self._compiled(), History()
         params = {"verbose": verbose, "epochs": plan.last_epoch, "steps": feed.steps}
         hooks = CallbackList(callbacks, self, params)
-        report = self._report(loss, example, *(part for part in judged[:1] if isinstance(part, TrainingData)))
-        sessions = self._sessions(report.objective(example.y), optimizer, example.sample_weight is not None)
+        known = self.made_for(example)
+        report = known._report(loss, example, *(part for part in judged[:1] if isinstance(part, TrainingData)))
+        weighted = example.sample_weight is not None
+        sessions = self._for_each_length(report, example, lambda at, told: at._sessions(told, optimizer, weighted))
         history.set_params(params)
         history.set_model(self)
         self.history, self.stop_training = history, False
@@ -151,11 +167,11 @@ class Trainable(Compiled):
         self.calibration_rows = example.x[:CALIBRATION_ROWS]
         size = feed.batch_size if isinstance(feed, RowFeed) else len(example.x)
         if self._is_plain():
-            self._told_misfits = tell_of_targets(self, loss, example.y, self._told_misfits)
+            self._told_misfits = tell_of_targets(known, loss, example.y, self._told_misfits)
         hooks.tell("set_rows", FitRows(example, judged[0], size, report.objective(example.y), loss))
         require_whole_batches(self, size, len(example.x) if isinstance(feed, RowFeed) else size)
         lend_states(self, self._optimizer_state, size)
-        sessions(size)
+        sessions(example)(size)
         plan = replace(plan, validation=self._judged(report, hooks, *judged))
         display = Display(verbose, plan.first_epoch, plan.last_epoch) if verbose else None
         try:
@@ -164,6 +180,25 @@ class Trainable(Compiled):
         finally:
             return_states(self, self._optimizer_state)
         return history
+
+    def _for_each_length(
+        self, report: AnyReport, example: TrainingData, make: Callable[[Any, Objective], _Made]
+    ) -> Callable[[TrainingData], _Made]:
+        """Something that is made of the model and of what is computed, for rows of each length that is met; the report
+        is told of the length."""
+        made: dict[Any, tuple[_Made, AnyReport]] = {}
+
+        def of(data: TrainingData) -> _Made:
+            known = self.made_for(data)
+            if data.rows not in made:
+                own, y = (report, example.y) if known is self else (known._report(report.loss, data), data.y)
+                made[data.rows] = make(known, own.objective(y)), own
+            found, own = made[data.rows]
+            if isinstance(report, SeveralReport) and isinstance(own, SeveralReport):
+                report.parts = own.parts
+            return found
+
+        return of
 
     def _sessions(
         self, objective: Objective, optimizer: optimizers.Optimizer, weighted: bool
@@ -193,12 +228,11 @@ class Trainable(Compiled):
     def steps_on(self, x: Any, y: Any, batch_size: int, sample_weight: Any = None) -> tuple[Session, TrainingData, int]:
         """Compiled training at the state of this moment, apart from the model; the rows, and how many a step takes."""
         optimizer = self._compiled()
-        floats, loss = self._inputs_of(x), self._resolved_loss(y)
-        data = self._data(floats, y, sample_weight, loss)
-        size = batch_size_of(batch_size, len(data.x))
+        data, loss = self._rows_of(x, y, sample_weight)
+        known, size = self.made_for(data), batch_size_of(batch_size, len(data.x))
         with seeds_apart():
-            objective = self._report(loss, data).objective(data.y)
-        session = self._sessions(objective, optimizer, False)(size)
+            objective = known._report(loss, data).objective(data.y)
+        session = known._sessions(objective, optimizer, False)(size)
         session.push()
         return session, data, size
 
@@ -210,16 +244,19 @@ class Trainable(Compiled):
             return None
         if isinstance(data, BatchFeed):
             data.steps = steps
-            y = data.prepare(data.first()).y
+            first = data.prepare(data.first())
             data = data.kept()
         else:
-            data = data if steps is None else data[: whole("validation_steps", steps) * batch_size]
-            y = data.y
+            data = first = data if steps is None else data[: whole("validation_steps", steps) * batch_size]
         if isinstance(data, TrainingData):
             require_whole_batches(self, min(batch_size, len(data.x)), len(data.x))
-        session = self._evaluation(report.objective(y))
         freq = whole("validation_freq", every) if isinstance(every, Integral) else frozenset(every)
-        return Validation(Judge(self, session, report, hooks, batch_size, self._per_call()), data, freq)
+        return Validation(self._judge(report, first, hooks, batch_size), data, freq)
+
+    def _judge(self, report: AnyReport, example: TrainingData, hooks: CallbackList, batch_size: int) -> Judge:
+        sessions = self._for_each_length(report, example, lambda known, told: known._evaluation(told))
+        of_batches = goes_by_batches(self.made_for(example))
+        return Judge(self, sessions, report, hooks, batch_size, self._per_call(), of_batches)
 
     def evaluate(
         self,
@@ -248,14 +285,12 @@ class Trainable(Compiled):
             size = len(example.x)
         else:
             size = batch_size_of(batch_size)
-            floats, loss = self._inputs_of(x), self._resolved_loss(y)
-            example = self._data(floats, y, sample_weight, loss)
+            example, loss = self._rows_of(x, y, sample_weight)
             data = example = example if steps is None else example[: steps * size]
-        report = self._report(loss, example)
+        report = self.made_for(example)._report(loss, example)
         if not batches:
             require_whole_batches(self, min(size, len(example.x)), len(example.x))
-        session = self._evaluation(report.objective(example.y))
-        judge = Judge(self, session, report, CallbackList(callbacks, self), size, self._per_call())
+        judge = self._judge(report, example, CallbackList(callbacks, self), size)
         with told_if_long("evaluating") if shown else untold():
             logs = judge(data)
         if shown:
@@ -272,8 +307,8 @@ class Trainable(Compiled):
     ) -> Any:
         """One step on all these rows; loss and metrics are those of this batch, before the step."""
         self._compiled()
-        floats, loss, seed = self._inputs_of(x), self._resolved_loss(y), next_seed()
-        data = self._by_class(self._data(floats, y, sample_weight, loss), class_weight)
+        rows, loss = self._rows_of(x, y, sample_weight)
+        data, seed = self._by_class(rows, class_weight), next_seed()
         feed = RowFeed(data, len(data.x), False, seed, 0, None)
         plan = FitPlan(0, 1, seed, self._per_call(), finalizes=False)
         history = self._fit(feed, data, plan, loss, None, 0, (None, 1, None, 1))
@@ -296,7 +331,7 @@ class Trainable(Compiled):
                 remedy="validation_data=(x_val, y_val)",
             )  # fmt: skip
         x, y, weights = (*given, None)[:3]
-        return self._data(self._inputs_of(x), y, weights, loss)
+        return self._rows_of(x, y, weights, loss)[0]
 
     def _data(self, floats: Rows, y: Any, sample_weight: Any, loss: losses.Loss) -> TrainingData:
         if not self._is_plain():
@@ -374,7 +409,7 @@ class Trainable(Compiled):
         return self.optimizer
 
     def _require_loss(self) -> None:
-        if self.loss is None and not (self.built and adds_to_loss(self)):
+        if self.loss is None and not (self.built and adds_to_loss(for_example(self))):
             raise TrainingError(
                 "a model that is trained or evaluated is compiled with a loss", received="none",
                 remedy="model.compile('adam', loss), or a layer that adds one",
@@ -400,7 +435,7 @@ class Trainable(Compiled):
         found = losses.get(self.loss, self._width(), target_width)
         return found.for_rows(np.shape(y)[1:], (self._width(),)) if isinstance(found, WrittenLoss) else found
 
-    def _report(self, loss: losses.Loss, *data: TrainingData | None) -> AnyReport:
+    def _report(self, loss: Any, *data: TrainingData | None) -> AnyReport:
         """The loss with the metrics it is reported with, for these rows."""
         given = [part for part in data if part is not None]
         if not self._is_plain():
@@ -431,6 +466,9 @@ class Trainable(Compiled):
         if not self.built and self._layers:
             known = self._input.declared if self._input is not None else None
             self.build((None, *arrays.features(x, known, finite=finite).shape[1:]))
+            self._from_data = known is None
+        if self._from_data:
+            widen(self, arrays.features(x, None, finite).shape[1:])
         given = self.in_order(x, "inputs")
         found = [arrays.features(one, row, finite) for one, row in zip(given, self.input_rows, strict=True)]
         if len({len(part) for part in found}) != 1:

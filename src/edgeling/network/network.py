@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from graphlib import CycleError
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
+
+from edgeling.errors import UnsupportedError
 from edgeling.graph import Graph, GraphBuilder
 from edgeling.network.tracing import Traceable, Tracer
 from edgeling.network.weights import Weight
@@ -102,8 +105,9 @@ class HasNetwork(Protocol):
 
 
 def inference_graph(
-    model: HasNetwork | Network, *, frozen: bool = True, metadata: Mapping[str, Any] | None = None, rows: int = 1
-) -> Graph:
+    model: HasNetwork | Network, *, frozen: bool = True, metadata: Mapping[str, Any] | None = None, rows: int = 1,
+    shorter: Sequence[str] = (),
+) -> Graph:  # fmt: skip
     """From one row of each input to the outputs: ``x`` and ``y`` where there is one.
 
     Args:
@@ -111,15 +115,44 @@ def inference_graph(
         frozen: the weights of this moment are constants, else variables.
         metadata: free text for people and reports.
         rows: so many at once instead of one, each with a state of its own where layers keep states.
+        shorter: inputs of sequences that may be shorter than the rows are: of each a further input says how many of its
+            steps are there.
     """
     network = model if isinstance(model, Network) else model.network(readable=True)
+    _require_lengths(network)
     builder = GraphBuilder(network.name)
     given = [builder.input(name, (rows, *row)) for name, row in network.inputs.items()]
     tracer = Tracer(builder, network.names, frozen=frozen, keeping=True)
+    given = [_shorter(tracer, x, "steps" if len(shorter) == 1 else f"{x}_steps") if x in shorter else x for x in given]
     outputs = network.answer(tracer, given)
     builder.describe(**(metadata or {}))
     graph = builder.build(outputs if len(outputs) == 1 else _named(builder, network, outputs))
     return remove_dead(graph) if tracer.mixing else graph  # what is made of all rows goes into the loss alone
+
+
+def _shorter(tracer: Tracer, x: str, name: str) -> str:
+    """A sequence of which so many steps count as a further input says; the others are zero, and masked."""
+    b = tracer.builder
+    shape = b.type_of(x).shape
+    steps = b.input(name, (1, 1))
+    places = b.constant(np.arange(shape[1], dtype=np.float32)[None], "places")
+    counts = b.add("compare", b.add("subtract", steps, places), tracer.number(0.0), function="greater")
+    of_each = b.add("reshape", counts, shape=(*shape[:2], *(1 for _ in shape[2:])))
+    return tracer.masked(b.add("select", of_each, x, tracer.number(0.0)), counts)
+
+
+def _require_lengths(network: Network) -> None:
+    """Raise where a length of the inputs' rows is not known: a graph is for one.
+
+    Raises:
+        UnsupportedError: it is not.
+    """
+    if any(None in row for row in network.inputs.values()):
+        raise UnsupportedError(
+            "a program is built for rows whose lengths are stated",
+            received=f"rows of shape {', '.join(str(tuple(row)) for row in network.inputs.values())}",
+            remedy="steps=24 (--steps 24), the most that there will be; a number for each None where they differ",
+        )
 
 
 def kept_states(network: Network) -> dict[str, tuple[Any, int]]:

@@ -29,6 +29,10 @@ class Traceable(Protocol):
         """Whether the mask of what it is called on goes on to what it makes: see :meth:`Tracer.mask_of`."""
 
     @property
+    def says_masks(self) -> bool:
+        """Whether it says itself which steps count, be it that all do."""
+
+    @property
     def weights(self) -> list[Weight]:
         """In Keras's order."""
 
@@ -89,7 +93,8 @@ class Tracer:
         """
         made = layer.traced(self, given, arguments)
         layer.penalize_outputs(self, made)
-        masks = [self.mask_of(value) for value in given] if layer.supports_masking else [""]
+        hands_on = layer.supports_masking and not layer.says_masks
+        masks = [self.mask_of(value) for value in given] if hands_on else [""]
         mask = reduce(lambda one, other: self.builder.add("maximum", one, other), masks) if all(masks) else ""
         return tuple(self._with_mask(value, mask, given) for value in made)
 

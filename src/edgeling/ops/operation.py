@@ -174,7 +174,8 @@ class TensorOperation(Layer):
         return tuple(tracer.builder.type_of(name).shape[1:] for name in made)
 
     def prepare(self, shapes: Sequence[tuple[int | None, ...]]) -> None:
-        self.input_row, self.output_row = tuple(n for n in shapes[0][1:] if n), ()
+        row: Any = tuple(shapes[0][1:])
+        self.input_row, self.output_row = row, ()
 
     def traced(self, tracer: Tracer, values: Sequence[str], arguments: Arguments | None = None) -> tuple[str, ...]:
         told = self._by_name(arguments)

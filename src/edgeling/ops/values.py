@@ -182,6 +182,7 @@ def part(x: TracedValue, begin: Sequence[int], lengths: Sequence[int]) -> Traced
 
 
 def joined(values: Sequence[TracedValue], axis: int) -> TracedValue:
-    """Values side by side along an axis."""
-    moved = [last_first(x, axis) for x in values]
-    return permuted(node("concatenate", *(x for x, _ in moved)), moved[0][1])
+    """Values side by side along an axis; what follows it lies together anyway."""
+    lead, rest = values[0].lengths[:axis], values[0].lengths[axis + 1 :]
+    flat = [reshaped(x, (*lead, prod(x.lengths[axis:]))) for x in values]
+    return reshaped(node("concatenate", *flat), (*lead, sum(x.lengths[axis] for x in values), *rest))

@@ -28,19 +28,29 @@ def features(x: Any, row: tuple[int, ...] | None, finite: bool = True) -> Floats
         DataError: rows of another shape, or what :func:`numbers` refuses.
     """
     floats = numbers(_one_source(x), "x", finite)
-    if row is None or floats.shape[1:] == row:
+    if row is None or _is_of(floats.shape[1:], row):
         return floats if floats.ndim > 1 else floats[:, None]
     if floats.ndim == 1 and row == (1,):
         return floats[:, None]
-    if floats.shape == row:
+    at = [i for i, (got, own) in enumerate(zip(floats.shape[1:], row, strict=False)) if got != own]
+    if _is_of(floats.shape, row):
         remedy = "x[np.newaxis] if it is one row"
+    elif len(row) > 1 and floats.ndim == len(row) + 1 and len(at) == 1 and floats.shape[at[0] + 1] > (row[at[0]] or 0):
+        before = ", ".join(":" for _ in range(at[0] + 1))
+        unknown = tuple(None if i == at[0] else n for i, n in enumerate(row))
+        remedy = f"x[{before}, :{row[at[0]]}], or a model with Input({unknown}), for rows of any length"
     else:
         remedy = "the columns the network was made for, in that order"
     raise DataError(f"x has rows of shape {_shape(row)}", received=f"an array of shape {floats.shape}", remedy=remedy)
 
 
+def _is_of(shape: tuple[int, ...], row: tuple[int | None, ...]) -> bool:
+    """Whether each length is as it is in the row, or not known there."""
+    return len(shape) == len(row) and all(n in (None, own) for n, own in zip(row, shape, strict=True))
+
+
 def _shape(row: tuple[int, ...]) -> str:
-    return f"({row[0]},), {row[0]} features" if len(row) == 1 else str(row)
+    return f"({row[0]},), {row[0]} features" if len(row) == 1 and row[0] else str(row)
 
 
 def _one_source(x: Any) -> Any:

@@ -57,6 +57,7 @@ class TrainingData:
         target_rows: of each output the shape of one row of its targets as they were given; none: not known.
         weight_rows: where the last columns of y are weights, of each output the shape of one row's: () where a row has
             one, [steps] where each of its steps has.
+        rows: of a model that does not know the lengths of its rows, of each input the shape of one of these.
     """
 
     x: Array
@@ -64,6 +65,7 @@ class TrainingData:
     sample_weight: Array | None = None
     target_rows: tuple[tuple[int, ...], ...] = ()
     weight_rows: tuple[tuple[int, ...], ...] = ()
+    rows: tuple[tuple[int, ...], ...] = ()
 
     def __getitem__(self, rows: Any) -> TrainingData:
         """Some of the rows: by an array of their numbers, or a slice."""
@@ -334,7 +336,7 @@ class Engine:
 
     def _prediction_size(self, entry: str) -> int:
         """Columns of the predictions an entry gives; 0 if it gives none."""
-        return prediction_size(self._outputs(entry))
+        return prediction_size(self._entry(entry))
 
     def _outputs(self, entry: str) -> tuple[Port, ...]:
         return self._entry(entry).outputs

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from functools import cache
 from importlib.resources import files as resources
 from itertools import count
@@ -52,9 +52,11 @@ def is_log(port: Port) -> bool:
     return len(port.type.shape) < 2
 
 
-def prediction_size(outputs: Sequence[Port]) -> int:
-    """Columns of the predictions among an entry's outputs; 0 if there are none."""
-    return sum(prod(port.type.shape[1:]) for port in outputs if not is_log(port))
+def prediction_size(entry: EntryPoint) -> int:
+    """Numbers of a row's predictions among an entry's outputs; 0 if there are none. These may lie in a matrix that has
+    a row for each step: a reshape is only another name."""
+    rows = entry.inputs[0].type.shape[0]
+    return sum(port.type.size for port in entry.outputs if not is_log(port)) // rows
 
 
 @cache
@@ -107,7 +109,7 @@ def _steps(entries: Collection[str]) -> Iterator[str]:
 def _sizes(entry: EntryPoint) -> tuple[int, int, int]:
     """Lengths of a row of x, of y and of the predictions."""
     x, y = (prod(port.type.shape[1:]) for port in entry.inputs[:2])
-    return x, y, prediction_size(entry.outputs)
+    return x, y, prediction_size(entry)
 
 
 def _adapter(entry: EntryPoint) -> str:

@@ -65,7 +65,8 @@ def step_weights(mask: Array | None, weights: Array | None, reduction: str | Non
     """
     if mask is None:
         return weights
-    of_steps = weights if weights is None or weights.ndim > 1 else weights[:, None]
+    ones = (1 for _ in mask.shape[1:])
+    of_steps = weights if weights is None or weights.ndim > 1 else weights.reshape(-1, *ones)
     counts = mask if of_steps is None else mask * of_steps
     if reduction in ("sum_over_batch_size", "mean"):
         return counts * np.float32(mask.size / max(mask.sum(), 1.0))

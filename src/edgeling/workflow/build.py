@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Unpack
@@ -13,11 +13,8 @@ from edgeling.codegen.interface import Interface
 from edgeling.codegen.program import Program
 from edgeling.errors import UnsupportedError
 from edgeling.explaining.proof import ExplanationProof
-from edgeling.formats.keras_file import load_keras
-from edgeling.formats.live_keras import from_keras, is_keras_model
 from edgeling.graph import Graph
 from edgeling.models import Model
-from edgeling.network.network import inference_graph
 from edgeling.notebook.waiting import told_if_long
 from edgeling.packages.kinds import package_kind
 from edgeling.packages.names import legal_name
@@ -28,21 +25,17 @@ from edgeling.toolchain.prove_learning import LearningProof
 from edgeling.workflow.deploy import PRECISIONS, PROOF_ROWS, Deployable, deployable, identifier
 from edgeling.workflow.deployed import DeployedGraph
 from edgeling.workflow.ends import with_golden, with_integer_ends
-from edgeling.workflow.estimators import behind, is_estimator, of_estimator
 from edgeling.workflow.explained import background_of, prove_explanation, with_explanation
 from edgeling.workflow.folder import write_build
 from edgeling.workflow.kept import prove_kept, with_kept
 from edgeling.workflow.learning import Learning, LearningModel, LearningOptions, learning_model
+from edgeling.workflow.opening import Found, Source, graph_of, opened, prepared, stem_of, with_steps
 from edgeling.workflow.packaging import packed
 from edgeling.workflow.pipeline import Pipeline
 from edgeling.workflow.ports import normal_rows, rows_of_ports
 from edgeling.workflow.provable import proven_on
 from edgeling.workflow.shipped import Sources, edited_files, with_shipped
-from edgeling.workflow.store import load
 
-Source = Any  # Model, a Keras model, Pipeline, Graph or a path: Keras is not imported to name its class
-Found = Pipeline | DeployedGraph | Model | Graph
-MODEL_FILES = (".keras", ".h5")
 BUFFERS = ("float32", "int8")  # what a caller may hold
 
 
@@ -123,7 +116,8 @@ def build(
     name: str = "", calibration_data: Any = None, io: str = "float32", selftest: bool = False,
     flash_bytes: int | None = None, ram_bytes: int | None = None, force: bool = False, compiler: str = "",
     explain: str = "", reasons: int | None = None, background: Any = None, model_output: str = "probability",
-    learn: str | int = "", preprocessing: Any = None, **how: Unpack[LearningOptions],
+    learn: str | int = "", preprocessing: Any = None, steps: int | Sequence[int] | None = None,
+    shorter: bool = False, **how: Unpack[LearningOptions],
 ) -> Build:  # fmt: skip
     """Compile a model to C99 for a target, measure the binary, and write the sources.
 
@@ -151,10 +145,10 @@ def build(
             default that of ``EDGELING_CC_ARM``, else ziglang's.
         force: replace files in ``out`` even if they are not an earlier build's, or were edited since.
         preprocessing: a fitted transformer of scikit-learn's that the model was trained behind: the C takes its input.
+        steps, shorter: of a model for rows of any length: :func:`edgeling.workflow.opening.with_steps`.
         learn, how: ``"last"``, ``"all"`` or how many layers, counted from the answer, go on learning on the device, in
             float; and ``optimizer``, ``loss``, ``adapt``, ``remember``: :class:`edgeling.workflow.learning.Learning`.
-        explain, reasons, background, model_output: the C gains ``NAME_explain``, see
-            :class:`edgeling.workflow.build.Explaining`.
+        explain, reasons, background, model_output: for ``NAME_explain``: :class:`edgeling.workflow.build.Explaining`.
 
     Raises:
         TargetError, CompilerNotFoundError: no such target or compiler, or a compiler for what is no Arm core.
@@ -168,7 +162,7 @@ def build(
     kind, buffers = package_kind(package), io if io != "float32" else ""
     chip = targets.get(target or kind.target).with_memory(flash_bytes, ram_bytes).with_compiler(compiler)
     kind.require(chip, io=buffers, selftest=selftest, learn=learn, reasons="0" if explain and reasons == 0 else "")
-    found, title = _named(prepared(source, preprocessing), name)
+    found, title = _named(*with_steps(prepared(source, preprocessing), steps, name, shorter))
     if learn:
         _require_plain(io, selftest, explain, "learns on the device")
         made, proof = _learning(found, chip, precision, title, calibration_data, Learning(layers=learn, **how))
@@ -181,7 +175,7 @@ def build(
 
 def _named(source: Source, name: str) -> tuple[Found, str]:
     """What is built, and the program's name: one that is none of a platform's own."""
-    found, title = opened(source), name or (_stem(source) if isinstance(source, str | Path) else "")
+    found, title = opened(source), name or (stem_of(source) if isinstance(source, str | Path) else "")
     return found, legal_name(identifier(title or found.name))
 
 
@@ -252,7 +246,7 @@ def as_learning(
     """
     found = opened(source)
     how.count()  # before anything is compiled
-    title = name or (_stem(source) if isinstance(source, str | Path) else "")
+    title = name or (stem_of(source) if isinstance(source, str | Path) else "")
     deployed, precision = as_deployable(found, precision, title, calibration_data, also_float32=True)
     return learning_model(deployed, precision, how, found.preparation if isinstance(found, Pipeline) else None)
 
@@ -287,6 +281,8 @@ def verify(
     background: Any = None,
     model_output: str = "probability",
     preprocessing: Any = None,
+    steps: int | Sequence[int] | None = None,
+    shorter: bool = False,
     **how: Unpack[LearningOptions],
 ) -> Verification:
     """Run a model's C on an emulated target against the meaning of its graph.
@@ -297,13 +293,12 @@ def verify(
         rows: float32 [rows, n] inputs, of several inputs a mapping by their names or a tuple; by default rows drawn
             from the preparation's statistics, or for a bare model from the standard normal distribution.
         flash_bytes, ram_bytes: of the chip, instead of the target's own.
-        compiler: as for :func:`build`.
+        compiler, preprocessing, steps, shorter: as for :func:`build`.
         learn, how: as for :func:`build`: C is generated that learns, and does so.
         truths: what is learned of ``rows``, one each: numbers of classes, or of each output; by default both are made
             up.
         learning_rate: of each step; by default the optimizer's.
         explain, background, model_output: as for :func:`build`: rows are explained too.
-        preprocessing: as for :func:`build`.
 
     Returns:
         ``matches`` says whether they agree: to the last bit for integers, to 1e-5 of the largest answer for float32. C
@@ -315,7 +310,7 @@ def verify(
             installed (``edgeling[targets]``).
     """
     chip = targets.get(target).with_memory(flash_bytes, ram_bytes).with_compiler(compiler)
-    source = prepared(source, preprocessing)
+    source, _ = with_steps(prepared(source, preprocessing), steps, "", shorter)
     if learn:
         model = as_learning(source, Learning(layers=learn, **how), precision, "", calibration_data)
         return _learned_proof(model, chip, rows, truths, learning_rate)
@@ -386,58 +381,6 @@ def _verify_shipped(deployed: Deployable, precision: str, chip: Target, shipped:
     return _explained(found, prove_kept(deployed, precision, chip), precision)
 
 
-def opened(source: Source) -> Found:
-    """What stands behind a path (an ``.edgeling`` folder or a ``.keras`` file) or a live Keras model.
-
-    Raises:
-        ArtifactError: it is corrupt.
-        UnsupportedError: it holds a layer that Edgeling does not know.
-    """
-    if isinstance(source, str | Path):
-        return load_keras(source, compile=False) if Path(source).suffix in MODEL_FILES else load(source)
-    if is_estimator(source):
-        return of_estimator(source)
-    found = from_keras(source, compile=False) if is_keras_model(source) else source
-    if not isinstance(found, Found):
-        raise UnsupportedError(
-            "a model is one of edgeling.models, a Keras model, a fitted estimator, a loaded artifact, a graph, or a "
-            "path of one",
-            received=type(found).__name__,
-            remedy="edgeling.load(folder), or edgeling.models.load_model(file)",
-        )
-    return found
-
-
-def prepared(source: Source, preprocessing: Any = None) -> Source:
-    """The model behind a fitted transformer of scikit-learn's, if there is one.
-
-    Raises:
-        UnsupportedError: a part of the transformer has no graph, or the model prepares its rows itself.
-    """
-    if preprocessing is None:
-        return source
-    found = opened(source)
-    if isinstance(found, Pipeline) or is_estimator(source):
-        raise UnsupportedError(
-            "preprocessing stands before a network alone", received=f"{type(source).__name__}, which prepares its rows",
-            remedy="leave preprocessing out",
-        )  # fmt: skip
-    deployed = behind(preprocessing, graph_of(found))
-    title = _stem(source) if isinstance(source, str | Path) else deployed.name
-    return replace(deployed, deployable=deployed.deployable.named(identifier(title)))
-
-
-def _stem(source: str | Path) -> str:
-    return Path(source).expanduser().resolve().stem
-
-
-def graph_of(found: DeployedGraph | Model | Graph) -> Graph:
-    """The float graph that is deployed."""
-    if isinstance(found, DeployedGraph):
-        return found.deployable.graphs["float32"]
-    return found if isinstance(found, Graph) else inference_graph(found)
-
-
 def as_deployable(
     source: Source, precision: str, name: str = "", calibration_data: Any = None, *, also_float32: bool = False
 ) -> tuple[Deployable, str]:
@@ -450,7 +393,7 @@ def as_deployable(
         raise UnsupportedError(
             f"a precision is auto, {' or '.join(PRECISIONS)}", received=repr(precision), remedy="precision='auto'"
         )
-    title = name or (_stem(source) if isinstance(source, str | Path) else "")
+    title = name or (stem_of(source) if isinstance(source, str | Path) else "")
     found = opened(source)
     usual = found.precision if isinstance(found, Pipeline | DeployedGraph) else "float32"
     auto = "int8" if calibration_data is not None else usual

@@ -135,6 +135,10 @@ class Deployable:
                 may_be_missing = np.asarray(self.interface.may_be_missing[at : at + flat.shape[1]] or (False,))
                 answerable &= (np.isfinite(flat) | (np.isnan(flat) & may_be_missing)).all(axis=1)
             at += flat.shape[1]
+        for name, x in zip(next(iter(self.graphs.values())).inputs, rows, strict=False):
+            if name in self.interface.steps:
+                told = x.reshape(len(x), -1)[:, 0]
+                answerable &= (told == np.floor(told)) & (told >= 1) & (told <= self.interface.steps[name])
         return answerable
 
     def for_emulation(self, precision: str, chip: Target) -> Deployable:
@@ -215,7 +219,14 @@ def interface_of(graph: Graph) -> Interface:
         labels=labels if len(labels) == classes else (),
         input_names=names if len(names) == columns and len(graph.inputs) == 1 else (),
         may_be_missing=_imputed(graph),
+        steps=steps_of(graph),
     )
+
+
+def steps_of(graph: Graph) -> dict[str, int]:
+    """By input that tells how many steps of a sequence are there, how many there are at most."""
+    told = graph.metadata.get("steps")
+    return {str(name): int(most) for name, most in told.items()} if isinstance(told, dict) else {}
 
 
 def _decision(graph: Graph) -> Decision:

@@ -87,12 +87,16 @@ def _whole(name: str, given: Any, dtype: DType) -> Array:
 
 
 def normal_rows(graph: Graph, count: int) -> Rows:
-    """Rows made up: floats from the standard normal distribution, integers from 0 to 9. Fewer of very long ones."""
+    """Rows made up: floats from the standard normal distribution, integers from 0 to 9, numbers of steps that there may
+    be. Fewer of very long ones."""
     count = max(1, min(count, MAX_ROW_ELEMENTS // max(1, row_elements(graph))))
     dice = np.random.Generator(np.random.Philox(0))
     shapes = [(count, *row_shape(graph, name)) for name in graph.inputs]
+    told = graph.metadata.get("steps") or {}
     return tuple(
-        dice.normal(size=shape).astype(np.float32)
+        dice.integers(1, int(told[name]) + 1, shape).astype(np.float32)
+        if isinstance(told, Mapping) and name in told
+        else dice.normal(size=shape).astype(np.float32)
         if graph.types[name].dtype is DType.FLOAT32
         else dice.integers(0, 10, shape).astype(graph.types[name].dtype.numpy)
         for name, shape in zip(graph.inputs, shapes, strict=True)

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from edgeling.errors import UnsupportedError
-from edgeling.workflow.build import as_deployable, opened, prepared
+from edgeling.workflow.build import as_deployable
+from edgeling.workflow.opening import opened, prepared, with_steps
 from edgeling.workflow.pipeline import Pipeline
 from edgeling.workflow.store import save_graph, save_trained
 from edgeling.workflow.train import Trained
@@ -23,6 +25,8 @@ def save(
     calibration_data: Any = None,
     name: str = "",
     preprocessing: Any = None,
+    steps: int | Sequence[int] | None = None,
+    shorter: bool = False,
 ) -> Path:
     """Write a deployable folder. Replaced whole, or not at all.
 
@@ -37,6 +41,7 @@ def save(
         name: of the program; by default the model's own.
         preprocessing: of the others: a fitted transformer that the model was trained behind, as :func:`edgeling.build`
             takes it.
+        steps, shorter: as :func:`edgeling.build` takes them.
 
     Returns:
         The folder.
@@ -47,7 +52,8 @@ def save(
     """
     if isinstance(source, Trained | Tuned):
         return save_trained(source.trained if isinstance(source, Tuned) else source, folder, command)
-    found = opened(prepared(source, preprocessing))
+    source, name = with_steps(prepared(source, preprocessing), steps, name, shorter)
+    found = opened(source)
     if isinstance(found, Pipeline):
         raise UnsupportedError("a pipeline is saved when it is trained", received=found.name, remedy="copy its folder")
     deployed, chosen = as_deployable(found, precision, name, calibration_data, also_float32=True)
