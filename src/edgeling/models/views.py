@@ -8,6 +8,7 @@ for rows of that length. What is compiled is compiled for views, and kept with t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, TypeVar
 
 from edgeling.errors import UnsupportedError
@@ -73,13 +74,13 @@ def for_lengths(model: AnyModel, lengths: int | Sequence[int] | None) -> AnyMode
     told: list[Any] = list(lengths) if isinstance(lengths, (list, tuple)) else [lengths] * unknown
     if len(told) == 1:
         told *= unknown
-    if len(told) != unknown or not unknown or not all(isinstance(n, int) and n > 0 for n in told):
+    if len(told) != unknown or not unknown or not all(isinstance(n, Integral) and int(n) > 0 for n in told):
         raise UnsupportedError(
             f"lengths are whole numbers, for all or each of the {unknown} that model {given.name!r} does not know",
             received=f"{lengths} for rows of shape {', '.join(map(str, rows))}",
             remedy="leave steps out" if not unknown else f"steps={24 if unknown == 1 else [24] * unknown}",
         )
-    left = iter(told)
+    left = iter(map(int, told))
     made: AnyModel = view(given, tuple(tuple(next(left) if n is None else n for n in row) for row in rows))
     return made
 
