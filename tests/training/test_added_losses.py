@@ -115,3 +115,32 @@ def test_a_call_on_arrays_leaves_what_it_added() -> None:
             last(first(x))
         found.append(sorted(float(loss) for layer in (first, last) for loss in layer.losses))
     assert found[0] == pytest.approx(found[1], rel=CLOSE)
+
+
+def test_what_is_registered_is_read_without_more(tmp_path: Path) -> None:
+    """Functions that are metrics, losses and regularizers, and what a layer of one's own adds."""
+    from edgeling import saving
+
+    @saving.register_keras_serializable(package="Mine")
+    def distance(y_true: Any, y_pred: Any) -> Any:
+        return ops.mean(ops.abs(y_true - y_pred), axis=-1)
+
+    @saving.register_keras_serializable(package="Mine")
+    def length(x: Any) -> Any:
+        return 0.1 * ops.sum(ops.square(x))
+
+    @saving.register_keras_serializable(package="Mine")
+    class Adds(layers.Layer):
+        def call(self, x: Any) -> Any:
+            self.add_loss(0.1 * ops.sum(x))
+            return x
+
+    adds = Adds()
+    adds(np.ones((2, 3), np.float32))
+    assert adds.losses == pytest.approx([0.6], rel=CLOSE)
+    ours = Sequential([layers.Input((5,)), layers.Dense(2, activity_regularizer=length), adds])
+    wrapped = edgeling.metrics.MeanMetricWrapper(distance, name="wrapped")
+    ours.compile("sgd", distance, metrics=[distance, wrapped])
+    ours.save(tmp_path / "m.keras")
+    told = {"batch_size": 5, "verbose": 0, "return_dict": True}
+    assert load_model(tmp_path / "m.keras").evaluate(X, Y, **told) == ours.evaluate(X, Y, **told)

@@ -166,7 +166,7 @@ def add_loss(layer: Any, loss: Any) -> None:
     given = traced_value(loss, tracer)
     flat = tracer.builder.add("reshape", given.name, shape=(prod(given.lengths),))
     total = tracer.builder.add("sum", flat, axes=(0,))
-    tracer.penalize_by(tracer.builder.add("reshape", total, shape=()))
+    tracer.penalize_by(tracer.builder.add("reshape", total, shape=()), layer)
 
 
 def inside(layer: Any, tracer: Tracer, places: tuple[Any, ...], named: Mapping[str, Any]) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 from edgeling import activations
 from edgeling.activations import ActivationFunction
-from edgeling.configurable import Configurable, serialize
+from edgeling.configurable import Configurable, registered_name, serialize
 from edgeling.constraints import Constraint
 from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder
@@ -91,12 +91,12 @@ def described(regularizer: Any) -> Any:
     """A regularizer as files have it: of a function its name."""
     if isinstance(regularizer, Configurable):
         return serialize(regularizer)
-    name = str(getattr(regularizer, "__name__", "<"))
-    if not name.isidentifier():
+    if not str(getattr(regularizer, "__name__", "<")).isidentifier():
         raise UnsupportedError(
             "a regularizer that is a function has a name, for files to know it by", received=repr(regularizer)[:80],
             remedy="def mine(x): ..., and activity_regularizer=mine",
         )  # fmt: skip
+    name = registered_name(regularizer)
     return {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
 
 

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from edgeling.configurable import Configurable, custom_object_scope, refuse, serialize
+from edgeling.configurable import Configurable, custom_object_scope, refuse, registered_name, serialize
 from edgeling.errors import ArtifactError, DataError, UnsupportedError
 from edgeling.files.arrays import arrays_to_npz, npz_to_arrays
 from edgeling.files.whole import write_file
@@ -209,7 +209,7 @@ def _metric(metric: Any) -> Any:
     if not isinstance(metric, MeanMetricWrapper):
         return _plain(metric)
     described = serialize(metric)
-    name = metric.fn.__name__
+    name = registered_name(metric.fn)
     how = {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
     return {**described, "config": {**described["config"], "fn": how}}
 
@@ -219,4 +219,4 @@ def _plain(value: Any) -> Any:
         value = value()
     if isinstance(value, Configurable):
         return serialize(value)
-    return getattr(value, "__name__", value)  # a loss as a function goes by its name
+    return registered_name(value) if hasattr(value, "__name__") else value  # as functions do
