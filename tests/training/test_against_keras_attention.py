@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 keras = pytest.importorskip("keras")
 
@@ -115,13 +113,6 @@ def test_what_is_masked_has_no_weight(name: str) -> None:
 def test_over_some_axes_of_many() -> None:
     layer = L.MultiHeadAttention(2, 3, attention_axes=1)
     require_same(over(layer, row=(3, 2, FEATURES)), data(3, 2, FEATURES))
-
-
-@settings(max_examples=2, suppress_health_check=[HealthCheck.too_slow])
-@given(st.integers(1, 3), st.integers(1, 4), st.booleans(), st.booleans(), st.none() | st.integers(1, 4))
-def test_any_heads(heads: int, key: int, bias: bool, gate: bool, made: int | None) -> None:
-    layer = L.MultiHeadAttention(heads, key, use_bias=bias, use_gate=gate, output_shape=made)
-    require_same(over(layer), data(STEPS, FEATURES))
 
 
 def test_a_transformer_block_is_proven_on_a_chip() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 keras = pytest.importorskip("keras")
@@ -95,30 +95,6 @@ def require_files(model: Any, ours: Any, x: Any, folder: Path) -> None:
 def test_a_layer_has_kerass_outputs_gradients_and_files(name: str, tmp_path: Path) -> None:
     row, make = MADE[name]
     require_same(row, make(), folder=tmp_path if name in IN_FILES else None)
-
-
-AXES = st.lists(st.sampled_from([1, 2, 3]), min_size=1, max_size=3, unique=True)
-ROWS = st.tuples(*[st.integers(1, 5)] * 3)
-DRAWN = st.one_of(
-    st.builds(L.LayerNormalization, axis=AXES, epsilon=st.sampled_from([1e-3, 0.5]), center=st.booleans(),
-              scale=st.booleans(), gamma_initializer=st.just(NEAR)),
-    st.builds(L.GroupNormalization, groups=st.sampled_from([1, -1]), axis=st.sampled_from([-3, -2, -1, 1, 2, 3]),
-              center=st.booleans(), scale=st.booleans(), beta_initializer=st.just(NEAR)),
-    st.builds(L.RMSNormalization, axis=st.sampled_from([3, -1, [2, -1], [1, 2, 3]]),
-              epsilon=st.sampled_from([1e-6, 0.5])),
-    st.builds(L.BatchNormalization, axis=st.sampled_from([-3, -2, -1, 1, 2, 3]), center=st.booleans(),
-              scale=st.booleans(), momentum=st.sampled_from([0.5, 0.99])),
-    st.builds(L.PReLU, alpha_initializer=st.just(NEAR), shared_axes=st.none() | AXES),
-    st.builds(L.Softmax, axis=st.sampled_from([-3, -2, -1, 1, 2, 3]) | AXES),
-    st.builds(L.ReLU, max_value=st.sampled_from([None, 0.7, 6.0]), negative_slope=st.sampled_from([0.0, 0.2]),
-              threshold=st.sampled_from([0.0, 0.4])),
-)  # fmt: skip
-
-
-@settings(max_examples=3, suppress_health_check=[HealthCheck.too_slow])
-@given(ROWS, DRAWN)
-def test_any_arguments(row: tuple[int, ...], layer: Any) -> None:
-    require_same(row, layer)
 
 
 CODES = np.random.default_rng(0).integers(0, 4, (6, 3)).astype(np.float32)
