@@ -63,7 +63,7 @@ class Configurable:
             UnsupportedError: a setting that is switched on and not supported.
         """
         if not is_ours(cls):
-            return cls(**config)
+            return cls(**_taken(cls, config))
         known = _parameters(cls)  # type: ignore[arg-type]
         kept = {k: v for k, v in config.items() if k in known}
         for key in config.keys() - kept.keys() - cls.ignored:
@@ -107,6 +107,14 @@ def _signature(owner: type) -> inspect.Signature:
 @cache
 def _parameters(owner: type) -> tuple[str, ...]:
     return tuple(_signature(owner).parameters)
+
+
+def _taken(owner: type, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration without a dtype that the constructor of a class of one's own does not know."""
+    known = _signature(owner).parameters.values()
+    if any(each.name == "dtype" or each.kind is each.VAR_KEYWORD for each in known):
+        return dict(config)
+    return {name: value for name, value in config.items() if name != "dtype"}
 
 
 def refuse(owner: str, argument: str, value: Any, remedy: str = "leave it out") -> None:

@@ -22,7 +22,7 @@ def sounds() -> np.ndarray:
 
 def test_the_autoencoder_is_read_whole() -> None:
     model = load_keras(TINY / "ad01.h5")
-    assert len(model.layers) == 28
+    assert len(model.layers) == 29  # with its input
     assert model.input_shape == model.output_shape == (None, 640)
     assert model.count_params() == 269_992
     assert model.optimizer is not None

@@ -82,7 +82,8 @@ def test_as_many_seeds_as_are_asked_for_are_deployed_and_proven() -> None:
     assert trained.learned.deployed == manifest(trained, "")["training"]["recipe"] == "residual-24-x3"
     assert trained.learned.asked == "residual-24"
     single, several = (trained.selection.candidates[name] for name in ("residual-24", "residual-24-x3"))
-    assert trained.fitted.network.layers[0].units == 3 * single.network.layers[0].units
+    hidden = [network.layers_within()[0] for network in (trained.fitted.network, single.network)]
+    assert hidden[0].units == 3 * hidden[1].units
     assert several.network.count_params() < 3 * single.network.count_params()  # columns are seen once
     assert all(proof.matches for proofs in trained.proofs.values() for proof in proofs.values())
     assert "--recipe residual-24 --seeds 3" in command_of(trained)

@@ -76,6 +76,11 @@ class InputLayer(Symbolic, Layer):
         return self.declared or ()
 
     @property
+    def batch_size(self) -> int | None:
+        """The size of batches that was stated."""
+        return self.batch_shape[0]
+
+    @property
     def dtype(self) -> str:  # type: ignore[override]
         """What it was said to hold."""
         return self._dtype

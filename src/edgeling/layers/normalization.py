@@ -251,16 +251,23 @@ class Normalization(Layer):
         """Take mean and variance from an array of rows, [rows, ...], or from batches of such rows.
 
         Raises:
-            DataError: no rows, or NaN or an infinity among them.
+            DataError: no rows, NaN or an infinity among them, or other columns than the layer was built for.
         """
         rows = np.asarray(numbers(stacked(data), "x"), np.float64)
         if rows.ndim < 2:
             raise DataError(
                 "adapt takes rows, [rows, ...]", received=f"shape {rows.shape}", remedy="x.reshape(len(x), -1)"
             )
-        others = tuple(n for n in range(rows.ndim) if n not in self._kept(rows.shape[1:]))
+        row = rows.shape[1:]
+        if self.input_row is not None and self.kept_shapes(self.input_row) != self.kept_shapes(row):
+            raise DataError(
+                f"layer {self.name!r} was built for rows of shape {self.input_row}",
+                received=f"an incompatible shape, {row}",
+                remedy="rows of that shape, or a new layer",
+            )
+        others = tuple(n for n in range(rows.ndim) if n not in self._kept(row))
         self.set_moments(rows.mean(axis=others), rows.var(axis=others))
-        self.build((None, *rows.shape[1:]))
+        self.build((None, *row))
 
     def set_moments(self, mean: Array, variance: Array) -> None:
         """Normalise by these moments, one for each place of the axes."""

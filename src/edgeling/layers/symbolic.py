@@ -26,8 +26,13 @@ class Symbolic:
 
     @property
     def shape(self) -> tuple[int | None, ...]:
-        """``(None, ...)``: with the batch."""
-        return (None, *self.row)
+        """With the batch: ``(None, ...)``, where its input states no size of batches."""
+        return (self.batch_size, *self.row)
+
+    @property
+    def batch_size(self) -> int | None:
+        """The size of batches that its first input states."""
+        return None
 
     @property
     def ndim(self) -> int:
@@ -129,8 +134,10 @@ class SymbolicCall:
     def __post_init__(self) -> None:
         made = tuple(SymbolicOutput(row, self, index) for index, row in enumerate(self.rows))
         object.__setattr__(self, "outputs", made)
+        object.__setattr__(self, "batch_size", self.inputs[0].batch_size if self.inputs else None)
 
     outputs: tuple[SymbolicOutput, ...] = ()
+    batch_size: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +157,11 @@ class SymbolicOutput(Symbolic):
     def inputs(self) -> tuple[Any, ...]:
         """What it is made of."""
         return self.call.inputs
+
+    @property
+    def batch_size(self) -> int | None:
+        """As its first input's."""
+        return self.call.batch_size
 
     @property
     def name(self) -> str:

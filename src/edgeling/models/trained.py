@@ -147,7 +147,8 @@ class Trainable(Compiled):
         known = self.made_for(floats)
         found = known._resolved_loss(y) if loss is None else loss
         data = known._data(floats, y, sample_weight, found)
-        return (data if known is self else replace(data, rows=rows_in(floats))), found
+        fixed = known is self and not self._from_data  # rows of another length may widen what came from data
+        return (data if fixed else replace(data, rows=rows_in(floats))), found
 
     def _fit(
         self, feed: RowFeed | BatchFeed, example: TrainingData, plan: FitPlan, loss: losses.Loss, callbacks: Any,

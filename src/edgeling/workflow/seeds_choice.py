@@ -21,7 +21,7 @@ def seeds_worth(problem: Problem, single: Candidate, cut: Sequence[Fold], left_n
     """How many networks are to answer as one, with the one there is: as many as were asked for; else those that are
     usual, if there is time, room on every target, and nobody asked for one network."""
     settings, recipe = problem.settings, single.recipe
-    if recipe is None or single.fitted is None or recipe.additive or not single.network.layers[:-1]:
+    if recipe is None or single.fitted is None or recipe.additive or len(single.network.layers_within()) < 2:
         return 1
     if recipe.skips and problem.preparation.embedded:
         return 1  # what their last layers see of categories differs
