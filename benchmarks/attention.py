@@ -15,21 +15,13 @@ import numpy as np
 
 from benchmarks.comparison import Comparison, Contender, Measure, seconds_per_call
 from benchmarks.networks import Array
-from benchmarks.own_process import apart, keep_to
+from benchmarks.own_process import KERAS, contender, keep_to
 
 ROWS, BATCH, STEPS, FEATURES, HEADS, CLASSES, THREADS = 1024, 32, 64, 32, 2, 10, (1, 2)
 # Of a row: six projections' worth of features by features, among them the wide layers, and scores and their sums.
 PRODUCTS = STEPS * FEATURES * (8 * FEATURES + 2 * STEPS)
 Call = Callable[[], Any]
-PEERS = {
-    "Keras on JAX": ("keras", "jax"),
-    "Keras on TensorFlow": ("keras", "tensorflow"),
-    "Keras on PyTorch": ("keras", "torch"),
-    "PyTorch, MultiheadAttention": ("torch", ""),
-    "PyTorch, its function": ("torch", ""),
-    "PyTorch, compiled": ("torch", ""),
-}
-"""What each needs: a library, and a backend of it."""
+PEERS = (*KERAS, "PyTorch, MultiheadAttention", "PyTorch, its function", "PyTorch, compiled")
 
 
 def comparisons() -> list[Comparison]:
@@ -38,15 +30,10 @@ def comparisons() -> list[Comparison]:
 
 
 def _comparison(threads: int) -> Comparison:
-    peers = tuple(Contender(peer, partial(_apart, peer, threads), 2) for peer in PEERS)
-    ours, title = Contender("Edgeling", partial(_apart, "Edgeling", threads)), f"{threads} thread{'s' * (threads > 1)}"
+    begun = partial(contender, __name__, threads=threads)
+    peers = tuple(Contender(peer, partial(begun, peer), 2) for peer in PEERS)
+    ours, title = Contender("Edgeling", partial(begun, "Edgeling")), f"{threads} thread{'s' * (threads > 1)}"
     return Comparison(title, "s", ours, peers, repetitions=7, work=6 * ROWS * PRODUCTS)  # there, and twice as much back
-
-
-def _apart(who: str, threads: int) -> Measure:
-    library, backend = PEERS.get(who, ("edgeling", ""))
-    needs = [need for need in (library, backend) if need]
-    return apart(__name__, who, str(threads), threads=threads, needs=needs, backend=backend or "jax")
 
 
 def measured(who: str, threads: str) -> Measure:

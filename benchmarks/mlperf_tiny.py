@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks import exported
 from benchmarks.comparison import Comparison, Contender, Measure, seconds_per_call
 from benchmarks.networks import Array
+from benchmarks.tflite_file import litert_call
 from edgeling.graph import Graph
 from edgeling.graph.cost import cost
 from edgeling.toolchain.predictor import Predictor, compiled
@@ -105,20 +106,7 @@ def _tflite(name: str, rows: int) -> bytes:
 
 
 def litert(name: str, x: Array) -> Call:
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_content=_tflite(name, len(x)), num_threads=1)
-    taken = interpreter.get_input_details()[0]["index"]
-    interpreter.resize_tensor_input(taken, x.shape)
-    interpreter.allocate_tensors()
-    given = interpreter.get_output_details()[0]["index"]
-
-    def call() -> Any:
-        interpreter.set_tensor(taken, x)
-        interpreter.invoke()
-        return interpreter.get_tensor(given)
-
-    return call
+    return litert_call(_tflite(name, len(x)), x)
 
 
 def onnx_runtime(name: str, x: Array) -> Call:

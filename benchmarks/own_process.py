@@ -11,6 +11,12 @@ from importlib.util import find_spec
 
 from benchmarks.comparison import CannotMeasureError, Measure
 
+KERAS = {
+    "Keras on JAX": ("keras", "jax"), "Keras on TensorFlow": ("keras", "tensorflow"),
+    "Keras on PyTorch": ("keras", "torch"),
+}  # fmt: skip
+"""What Keras needs beside itself, which is the backend's name too."""
+
 _CHILD = """
 from importlib import import_module
 from sys import argv, stdin
@@ -50,6 +56,18 @@ def apart(module: str, *arguments: str, threads: int, needs: Sequence[str] = (),
 
     told("ready")
     return measure
+
+
+def contender(module: str, who: str, *arguments: str, threads: int) -> Measure:
+    """A contender of that name, Edgeling or a peer, that is told how many threads it has as its last argument.
+
+    Raises:
+        ImportError: a library that it needs is not installed.
+        CannotMeasureError: it does not run here.
+    """
+    needs = KERAS.get(who) or ("torch" if who.startswith("PyTorch") else "edgeling",)
+    backend = KERAS.get(who, ("keras", "jax"))[1]
+    return apart(module, who, *arguments, str(threads), threads=threads, needs=needs, backend=backend)
 
 
 def settings(threads: int, backend: str) -> dict[str, str]:

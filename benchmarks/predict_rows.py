@@ -61,21 +61,9 @@ def onnx_runtime(layers: tuple[Layer, ...], x: Array, rows: int | None = None) -
 
 
 def litert(layers: tuple[Layer, ...], x: Array) -> Callable[[], Any]:
-    from ai_edge_litert.interpreter import Interpreter
+    from benchmarks.tflite_file import litert_call, tflite_bytes
 
-    from benchmarks.tflite_file import tflite_bytes
-
-    interpreter = Interpreter(model_content=tflite_bytes(layers, len(x)), num_threads=1)
-    interpreter.allocate_tensors()
-    taken = interpreter.get_input_details()[0]["index"]
-    given = interpreter.get_output_details()[0]["index"]
-
-    def call() -> Any:
-        interpreter.set_tensor(taken, x)
-        interpreter.invoke()
-        return interpreter.get_tensor(given)
-
-    return call
+    return litert_call(tflite_bytes(layers, len(x)), x)
 
 
 def openvino(layers: tuple[Layer, ...], x: Array) -> Callable[[], Any]:

@@ -3,11 +3,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from benchmarks.networks import Layer
+from benchmarks.networks import Array, Layer
+
+
+def litert_call(content: bytes, x: Array) -> Callable[[], Any]:
+    """What LiteRT answers the rows by one thread, handed in and out each time."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=content, num_threads=1)
+    taken = interpreter.get_input_details()[0]["index"]
+    interpreter.resize_tensor_input(taken, x.shape)
+    interpreter.allocate_tensors()
+    given = interpreter.get_output_details()[0]["index"]
+
+    def call() -> Any:
+        interpreter.set_tensor(taken, x)
+        interpreter.invoke()
+        return interpreter.get_tensor(given)
+
+    return call
 
 
 class TFLiteFile:

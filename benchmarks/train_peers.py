@@ -14,18 +14,11 @@ from typing import Any
 from benchmarks import sensor_networks
 from benchmarks.comparison import Comparison, Contender, Measure, seconds_per_call
 from benchmarks.networks import Array
-from benchmarks.own_process import apart, keep_to
+from benchmarks.own_process import KERAS, contender, keep_to
 
 BATCH, THREADS = 32, (1, 2)
 Call = Callable[[], Any]
-PEERS = {
-    "Keras on JAX": ("keras", "jax"),
-    "Keras on TensorFlow": ("keras", "tensorflow"),
-    "Keras on PyTorch": ("keras", "torch"),
-    "PyTorch": ("torch", ""),
-    "PyTorch, compiled": ("torch", ""),
-}
-"""What each needs: a library, and a backend of it."""
+PEERS = (*KERAS, "PyTorch", "PyTorch, compiled")
 
 
 def comparisons() -> list[Comparison]:
@@ -34,17 +27,12 @@ def comparisons() -> list[Comparison]:
 
 
 def _comparison(name: str, threads: int) -> Comparison:
-    peers = tuple(Contender(peer, partial(_apart, peer, name, threads), 2) for peer in PEERS)
-    ours, network = Contender("Edgeling", partial(_apart, "Edgeling", name, threads)), sensor_networks.NETWORKS[name]
+    begun, network = partial(contender, __name__, threads=threads), sensor_networks.NETWORKS[name]
+    peers = tuple(Contender(peer, partial(begun, peer, name), 2) for peer in PEERS)
+    ours = Contender("Edgeling", partial(begun, "Edgeling", name))
     title = f"{name}, {threads} thread{'s' * (threads > 1)}"
     work = 6 * network.rows * network.products  # there, and twice as much back
     return Comparison(title, "s", ours, peers, repetitions=7, work=work)
-
-
-def _apart(who: str, name: str, threads: int) -> Measure:
-    library, backend = PEERS.get(who, ("edgeling", ""))
-    needs = [need for need in (library, backend) if need]
-    return apart(__name__, who, name, str(threads), threads=threads, needs=needs, backend=backend or "jax")
 
 
 def measured(who: str, name: str, threads: str) -> Measure:

@@ -125,19 +125,22 @@ def _may_add(model: Any) -> bool:
 
 def _adds_of_batches(model: Any) -> bool:
     """Whether what is added to the loss, beside penalties on weights and what is a mean over rows, reads the rows."""
-    network, builder = model.network(), GraphBuilder("added")
-    tracer = Tracer(builder, network.names)
-    network.answer(tracer, [builder.input(name, (1, *row)) for name, row in network.inputs.items()])
+    tracer = _answered(model)
     added = tracer.added()
     if not added:
         return False
-    graph = remove_dead(builder.build(added))
+    graph = remove_dead(tracer.builder.build(added))
     return any(name in graph.inputs for node in graph.nodes for name in node.inputs)
 
 
 def adds_to_loss(model: Any) -> bool:
     """Whether a model has a loss without one: penalties on weights or answers, or what its layers add."""
+    return bool(_answered(model).penalties())
+
+
+def _answered(model: Any) -> Tracer:
+    """A tracer that went through the model with one row."""
     network = model.network()
     tracer = Tracer(GraphBuilder("added"), network.names)
     network.answer(tracer, [tracer.builder.input(name, (1, *row)) for name, row in network.inputs.items()])
-    return bool(tracer.penalties())
+    return tracer

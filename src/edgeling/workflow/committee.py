@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from edgeling.data import Preparation
-from edgeling.layers import Concatenate, Dense, Input, InputLayer, Layer
+from edgeling.layers import Concatenate, Dense, Input, Layer
 from edgeling.models import Model
 from edgeling.workflow.problem import LOSSES, last_layer
 
@@ -39,8 +39,8 @@ def together(members: Sequence[Model], preparation: Preparation, *, skips: bool 
 
 def _side_by_side(columns: Any, members: Sequence[Model]) -> list[Any]:
     """What is hidden in each member, called on the columns; of one wide layer, if that can be."""
-    apart = (InputLayer, Concatenate)
-    chains = [[layer for layer in member.layers[:-1] if not isinstance(layer, apart)] for member in members]
+    hidden = [member.layers_within()[:-1] for member in members]
+    chains = [[layer for layer in layers if not isinstance(layer, Concatenate)] for layers in hidden]
     while chains[0][0].weights and not chains[0][0].trainable_weights:
         columns = chains[0][0](columns)  # what it knows of the columns comes of the rows, not of a seed
         chains = [chain[1:] for chain in chains]
