@@ -9,17 +9,8 @@
 #ifndef EDGELING_DEPTHWISE_H
 #define EDGELING_DEPTHWISE_H
 
+#include "depthwise_three.h"
 #include "phase.h"
-#include "vectors.h"
-
-/* The steps of a tile. */
-typedef struct {
-    int rows, columns, channels; /* of the window that lie inside */
-    int is_cut_left, is_cut_right; /* whether the first position misses the first column, the last one the last */
-    int x_row, x_column, weights_row;
-    int x_position, y_position; /* from a position to the one to the right */
-    float low, high;
-} edgeling_depthwise_steps;
 
 /* y [positions,vectors * lanes] = start + what the window's elements give. */
 #define EDGELING_DEPTHWISE_TILE(lanes, vectors, positions)                                                            \
@@ -75,16 +66,6 @@ typedef struct {
         }                                                                                                             \
     }
 
-typedef void (*edgeling_depthwise_tile)(
-    const edgeling_depthwise_steps *steps, const float *x, const float *weights, const float *start, float *y);
-
-/* Tiles of at most 4, 6 or 8 positions, as many as registers hold the sums of. */
-#define EDGELING_DEPTHWISE_TO_4(make, lanes, vectors)                                                                 \
-    make(lanes, vectors, 1) make(lanes, vectors, 2) make(lanes, vectors, 3) make(lanes, vectors, 4)
-#define EDGELING_DEPTHWISE_TO_6(make, lanes, vectors)                                                                 \
-    EDGELING_DEPTHWISE_TO_4(make, lanes, vectors) make(lanes, vectors, 5) make(lanes, vectors, 6)
-#define EDGELING_DEPTHWISE_TO_8(make, lanes, vectors)                                                                 \
-    EDGELING_DEPTHWISE_TO_6(make, lanes, vectors) make(lanes, vectors, 7) make(lanes, vectors, 8)
 #define EDGELING_DEPTHWISE_NAME(lanes, vectors, positions) edgeling_depthwise_tile_##lanes##_##vectors##_##positions,
 
 /* The tiles of one width, by their positions. */
@@ -112,11 +93,6 @@ typedef void (*edgeling_depthwise_tile)(
 #endif
 
 EDGELING_DEPTHWISE_WIDTHS(EDGELING_DEPTHWISE_WIDTH)
-
-typedef struct {
-    int channels, positions; /* of a tile, at the most */
-    const edgeling_depthwise_tile *tiles;
-} edgeling_depthwise_tiles;
 
 /* The widest tiles for so many channels; where there are fewer than 4, tiles of 4 all the same. */
 EDGELING_KERNEL edgeling_depthwise_tiles edgeling_depthwise_widest(int channels) {
@@ -174,8 +150,11 @@ EDGELING_VECTOR_FUNCTION void edgeling_depthwise_all_channels(
     const float *x, const float *weights, const float *bias, float *y) {
     static const float zeros[64] = {0.0f};
     const int channels = window->channels;
+    const int is_three = steps->columns == 3 && window->dilation_right == 1 && window->stride_right <= 2;
     for (int done = 0; done < channels;) {
-        const edgeling_depthwise_tiles with = edgeling_depthwise_widest(channels - done);
+        const edgeling_depthwise_tiles with =
+            is_three ? edgeling_depthwise_widest_three(channels - done, window->stride_right)
+                     : edgeling_depthwise_widest(channels - done);
         const int c = done + with.channels <= channels ? done : channels - with.channels;
         edgeling_depthwise_channels(
             window, steps, run, y_row, &with, x + c, weights + c, bias ? bias + c : zeros, y + c);
