@@ -75,6 +75,9 @@ def plain_cases() -> Iterator[Case]:
     for channels in (4, 6, 11, 16, 33, 70):
         yield from conv_cases((2, 12, 5, channels), (3, 3), channels, padding=(1, 1, 1, 1), groups=channels)
         yield from conv_cases((1, 9, 8, channels), (3, 2), channels, (2, 2), padding=(0, 1, 1, 0), groups=channels)
+    for width in (1, 2, 9, 20):  # three columns, by one and by two
+        yield from conv_cases((1, 4, width, 12), (3, 3), 12, padding=(1, 1, 1, 1), groups=12, function="relu6")
+        yield from conv_cases((1, 5, width, 36), (3, 3), 36, (2, 2), padding=(1, 1, 1, 1), groups=36)
     yield from conv_cases((2, 25, 10, 1), (10, 4), 20, (2, 2), padding=(4, 4, 1, 1))  # rows from above and below
     yield from conv_cases((1, 60, 40, 4), (3, 3), 8, padding=(1, 1, 1, 1))  # several blocks of padded rows
     yield from conv_cases((2, 6, 51, 3), (3, 3), 8, (2, 2), padding=(0, 1, 0, 1), function="relu6")  # terms in pairs

@@ -186,7 +186,8 @@ def _setting(
     known = {i: work.graph.constants[root] for i, root in enumerate(roots) if root in work.graph.constants}
     shaped = {i: array.reshape(kinds[0][i].shape) for i, array in known.items()}
     same = frozenset(i for i, root in enumerate(roots) if root in unchanged)
-    return Setting(node, *kinds, target, shaped, bool(roots) and roots[0] in finite, same)
+    first = roots[0] if roots else ""
+    return Setting(node, *kinds, target, shaped, first in finite, same, first in work.rectified)
 
 
 def _first_row(largest: int, parts: int, rows: int) -> str:

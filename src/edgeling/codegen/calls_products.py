@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from math import prod
 
-from edgeling.codegen.site import Call, Line, Setting, Site
+import numpy as np
+
+from edgeling.codegen.site import WIDEST, Call, Line, Setting, Site
 
 # From this many products on, tiles held in registers beat plain loops (which compilers unroll whole if they are small).
 LARGE_PRODUCT = 1024
@@ -37,6 +39,15 @@ def _is_many(setting: Setting) -> bool:
 
 def _is_large(setting: Setting) -> bool:
     return _products(setting) >= LARGE_PRODUCT
+
+
+def _is_rectified_row(setting: Setting) -> bool:
+    """Whether it is one row, much of which is zero, and the zeros make nothing but zeros of the kernel."""
+    target, kernel = setting.target, setting.constants.get(1)
+    if target is None or not target.has_vectors or not setting.rectified or kernel is None:
+        return False
+    rows, outputs = setting.output_types[0].shape
+    return rows == 1 and outputs >= WIDEST and _is_large(setting) and bool(np.isfinite(kernel).all())
 
 
 def _has_panels(setting: Setting) -> bool:
@@ -191,6 +202,7 @@ DENSE_CALLS = (
     Call("gemm_parallel", _dense_gemm_parallel, fits=_is_shared, scratch_floats=_shared_panel_floats),
     Call("dense_gemm", _dense_kept, fits=_has_kept_panels, before=_keep, kept_floats=_kept_floats),
     Call("dense_gemm", _dense_gemm, fits=_has_panels, scratch_floats=_panel_floats),
+    Call("dense_rectified", _dense("dense_rectified"), parameters=(1, 2), fits=_is_rectified_row),
     Call("dense_large", _dense("dense_large"), parameters=(1, 2), fits=_is_large, may_be_held=True),
     Call("dense", _dense("dense"), parameters=(1, 2), may_be_held=True),
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from edgeling.graph.naming import unused
 from edgeling.graph.types import Graph, Node, TensorType
@@ -20,6 +21,8 @@ OUTPUT_STEP = "output_step"
 CURVES = "curves"
 SEPARABLE = "separable_conv"
 SCHEDULED = frozenset({COPY, PRODUCT_UPDATE, OUTPUT_STEP, CURVES, SEPARABLE})  # which no graph holds
+
+_RECTIFIERS = ("relu", "relu6")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,12 @@ class Schedule:
     roots: Mapping[str, str]
     outputs: tuple[str, ...]
     updates: Mapping[str, str]
+
+    @cached_property
+    def rectified(self) -> frozenset[str]:
+        """The values that a rectifier made: much of them is zero."""
+        made = (node.outputs for node in self.nodes if node.attributes.get("function") in _RECTIFIERS)
+        return frozenset(output for outputs in made for output in outputs)
 
 
 def schedule(graph: Graph) -> Schedule:

@@ -31,6 +31,7 @@ class Setting:
         constants: the inputs that are constants, by their place.
         finite: whether its first input is known to hold neither NaN nor infinity.
         unchanged: the inputs, by their place, that are the same at each step of the loop it stands in.
+        rectified: whether its first input is what a rectifier made, so that much of it is zero.
     """
 
     node: Node
@@ -40,6 +41,7 @@ class Setting:
     constants: Mapping[int, Array]
     finite: bool = False
     unchanged: frozenset[int] = frozenset()
+    rectified: bool = False
 
     @property
     def threads(self) -> int:

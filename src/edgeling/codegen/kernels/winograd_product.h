@@ -32,11 +32,17 @@ typedef struct {
                 if ((rows) * (vectors) == 1) {                                                                        \
                     EDGELING_VECTOR_FUSED(sum[0][0]);                                                                 \
                 }                                                                                                     \
+                edgeling_vector_##lanes factor[vectors]; /* read once: the compiler would not, for each row */        \
+                EDGELING_VECTOR_UNROLL                                                                                \
+                for (int v = 0; v < (vectors); v++) {                                                                 \
+                    factor[v] = EDGELING_CONST_AT(lanes, weights + v * (lanes));                                      \
+                    EDGELING_VECTOR_KEPT(factor[v]);                                                                  \
+                }                                                                                                     \
                 EDGELING_VECTOR_UNROLL                                                                                \
                 for (int r = 0; r < (rows); r++) {                                                                    \
                     EDGELING_VECTOR_UNROLL                                                                            \
                     for (int v = 0; v < (vectors); v++) {                                                             \
-                        sum[r][v] += x[r * s.channels] * EDGELING_CONST_AT(lanes, weights + v * (lanes));             \
+                        sum[r][v] += x[r * s.channels] * factor[v];                                                   \
                     }                                                                                                 \
                 }                                                                                                     \
                 x++;                                                                                                  \
