@@ -109,11 +109,11 @@ class Plan:
         layers = [layer.model() if isinstance(layer, Plan) else layer for layer in self.layers]
         names = [name for name, _ in self.description.inputs]
         given = [InputLayer(shape=row, name=name) for row, name in zip(self.rows, names, strict=True)]
-        wiring = self.description.wiring
+        wiring, trainable = self.description.wiring, self.description.trainable
         if wiring is None:
-            return Sequential([*given, *layers], name=self.name)
+            return Sequential([*given, *layers], trainable, self.name)
         calls = [replace(call, arguments=_arguments(layers[call.layer], call)) for call in wiring.calls]
-        return Functional.wired(given, layers, calls, wiring.ends, wiring.forms, self.name)
+        return Functional.wired(given, layers, calls, wiring.ends, wiring.forms, self.name, trainable)
 
 
 def layer_of(description: Mapping[str, Any]) -> Layer:
@@ -133,7 +133,8 @@ def _arguments(layer: Layer, call: LayerCall) -> Any:
     if call.arguments is None or layer.is_operation:
         return call.arguments
     places, told = call.arguments
-    named = {key: value for key, value in told.items() if (key, value) not in layer.told_anyway.items()}
+    anyway = {**layer.told_anyway, "training": told.get("training")}  # fit, evaluate and predict say it, as in Keras
+    named = {key: value for key, value in told.items() if (key, value) not in anyway.items()}
     if len(places) == 1 and not named and all(isinstance(x, ArgumentPlace) for x in leaves_of(places)):
         return None
     if not set(named) <= set(layer.takes_arguments) or not layer.takes_arguments:

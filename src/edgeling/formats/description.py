@@ -38,6 +38,7 @@ class Description:
         inputs: of each the name, or None, and the shape with the batch first; None where the first layer states it.
         layers: Keras's description of each, without inputs; of a model within its own.
         wiring: what is computed of what; None of a chain.
+        trainable: whether training moves its weights.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class Description:
     inputs: tuple[tuple[str | None, tuple[int | None, ...] | None], ...]
     layers: tuple[dict[str, Any] | Description, ...]
     wiring: Wiring | None = None
+    trainable: bool = True
 
     @property
     def plain(self) -> Iterator[dict[str, Any]]:
@@ -107,7 +109,8 @@ def _functional(config: Mapping[str, Any], layers: Sequence[dict[str, Any] | Des
     given = {_name_of(x): _shape_of(x["config"]) for x in layers if isinstance(x, dict) and _kind_of(x) == "InputLayer"}
     inputs = tuple((name, given[name]) for name in wiring.inputs)
     others = tuple(x for x in layers if _kind_of(x) != "InputLayer")
-    return Description("Functional", str(config.get("name") or "functional"), inputs, others, wiring)
+    name, trainable = str(config.get("name") or "functional"), config.get("trainable") is not False
+    return Description("Functional", name, inputs, others, wiring, trainable)
 
 
 def _name_of(layer: dict[str, Any] | Description) -> str:
@@ -133,7 +136,8 @@ def _chain(
     given = layers.pop(0)["config"] if isinstance(first, dict) and _kind_of(first) == "InputLayer" else {}  # type: ignore[index]
     shape = _shape_of(given) or _shape_of({"batch_shape": built})
     name, own = (_optional_text(each.get("name")) for each in (config, given))
-    return Description("Sequential", name or "sequential", ((own, shape),), tuple(layers))
+    trainable = config.get("trainable") is not False
+    return Description("Sequential", name or "sequential", ((own, shape),), tuple(layers), trainable=trainable)
 
 
 def _optional_text(value: Any) -> str | None:

@@ -87,7 +87,7 @@ class Layer(Weighted):
         if name is not None and not (isinstance(name, str) and name):
             raise DataError("a layer's name is text", received=repr(name), remedy="name='hidden'")
         self.name = name or automatic_name(type(self).__name__)
-        self.trainable = bool(trainable)
+        self._trainable = bool(trainable)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.declared = declared_row(input_shape, input_dim, batch_input_shape)
         self.input_row: Shape | None = None
@@ -366,10 +366,11 @@ class Layer(Weighted):
             )  # fmt: skip
         return self._called[0]
 
-    def __call__(self, x: Any, *others: Any, training: bool = False, **named: Any) -> Any:
+    def __call__(self, x: Any, *others: Any, training: bool | None = None, **named: Any) -> Any:
         """The layer's output for a batch of rows, [rows, ...]: interpreted with NumPy. Builds the layer.
 
-        Of an ``Input``, or of what another layer made of one, what stands for the output in a ``Model``.
+        Of an ``Input``, or of what another layer made of one, what stands for the output in a ``Model``; there
+        ``training`` says nothing, for ``fit``, ``evaluate`` and ``predict`` do, as in Keras 3.
 
         Raises:
             DataError: rows of another shape than the layer is built for.
@@ -377,7 +378,7 @@ class Layer(Weighted):
         """
         tracer = present()
         if tracer:
-            return written.inside(self, tracer, (x, *others), named)
+            return written.inside(self, tracer, (x, *others), named, training)
         if symbols_among((x, others, named)):
             return self._symbolic((x, *others), named)
         refuse_symbols(x)

@@ -81,7 +81,7 @@ class ManyHeads(Layer):
         self._of: dict[str, tuple[Weight, Weight | None]] = {}
         self._rows: tuple[Shape, Shape, Shape] = ((), (), ())
 
-    def __call__(self, x: Any = None, *others: Any, training: bool = False, **named: Any) -> Any:
+    def __call__(self, x: Any = None, *others: Any, training: bool | None = None, **named: Any) -> Any:
         """The output for a query, a value and a key (the value, if it is not given): batches of rows, or symbolic.
 
         Args:

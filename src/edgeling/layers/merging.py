@@ -48,7 +48,7 @@ class Merging(Layer):
             )  # fmt: skip
         return self.merged(tuple(rows))
 
-    def __call__(self, x: Any, *others: Any, training: bool = False, **named: Any) -> Any:
+    def __call__(self, x: Any, *others: Any, training: bool | None = None, **named: Any) -> Any:
         """The layer's output for a list of batches of rows, [rows, ...] each, or of symbolic values.
 
         Raises:

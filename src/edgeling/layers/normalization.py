@@ -139,13 +139,14 @@ class BatchNormalization(Layer):
         """
         mean, variance = tracer.value(self.moving_mean), tracer.value(self.moving_variance)
         affine = self._gamma(tracer, steps), self._beta(tracer, steps)
-        if not tracer.training:
+        if not tracer.learning:
             return tracer.builder.add("batch_normalization", x, *affine, mean, variance, epsilon=self.epsilon)
-        if self.trainable and not counted:
+        moves = self.trainable and tracer.training
+        if moves and not counted:
             return self._by_batch(tracer, x, affine, steps)
         shape = tracer.builder.type_of(x).shape
         matrix = as_matrix(tracer.builder, x)
-        if self.trainable:
+        if moves:
             mean, variance = self._moments_of_those(tracer, matrix, as_matrix(tracer.builder, counted))
             self._follow(tracer, mean, variance, steps)
         y = self._normalized(tracer, matrix, mean, variance, affine)

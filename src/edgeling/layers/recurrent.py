@@ -332,6 +332,7 @@ class OfCell(RNN):
         own = {key: kwargs.pop(key) for key in (*_SWITCHES, "time_major") if key in kwargs}
         own |= {key: kwargs.pop(key) for key in OF_ALL if key in kwargs}
         kwargs.pop("use_cudnn", None)
+        kwargs |= {"name": snake_case(self._kind.__name__), "trainable": own.get("trainable", True)}
         super().__init__(self._kind(units, *given, **kwargs), **own)
 
     def __getattr__(self, name: str) -> Any:

@@ -22,9 +22,9 @@ class Weighted(Configurable, NeverCalled):
     """What :class:`edgeling.layers.Layer` is beside what it computes: weights, by Keras's names."""
 
     name: str
-    trainable: bool
     output_row: Shape | None
     _weights: list[Weight]
+    _trainable: bool = True
 
     def layers_within(self) -> list[Any]:
         """Layers that it is made of."""
@@ -50,12 +50,27 @@ class Weighted(Configurable, NeverCalled):
     compute_dtype = variable_dtype = dtype
 
     @property
+    def trainable(self) -> bool:
+        """Whether training moves its weights; setting it sets that of all layers within."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for layer in self.layers_within():
+            layer.trainable = value
+
+    @property
     def trainable_weights(self) -> list[Weight]:
         """Those that gradients move; none if the layer is not trainable."""
-        if not self.trainable:
-            return []
-        own, within = [w for w in self._weights if w.trainable], self.layers_within()
-        return own if not within else list(dict.fromkeys([*own, *(w for x in within for w in x.trainable_weights)]))
+        return self.moved_weights if self.trainable else []
+
+    @property
+    def moved_weights(self) -> list[Weight]:
+        """Those that gradients move where the layer is part of a model: of layers within those that are trainable, be
+        it that this one is not, as in Keras."""
+        own, within = [w for w in self._weights if w.trainable and self.trainable], self.layers_within()
+        return own if not within else list(dict.fromkeys([*own, *(w for x in within for w in x.moved_weights)]))
 
     @property
     def non_trainable_weights(self) -> list[Weight]:
@@ -77,6 +92,17 @@ class Weighted(Configurable, NeverCalled):
     def output_shape(self) -> tuple[int | None, ...]:
         """``(None, ...)``: the shape of a batch of output rows, once built."""
         return (None, *(self.output_row or ()))
+
+    def tell_paths(self, before: str) -> None:
+        """Have each weight know where it is.
+
+        Args:
+            before: what leads to the layer, such as ``"model/"``.
+        """
+        for weight in self._weights:
+            weight.path = f"{before}{self.name}/{weight.path.rpartition('/')[2]}"
+        for layer in self.layers_within():
+            layer.tell_paths(f"{before}{self.name}/")
 
     def count_params(self) -> int:
         """How many numbers the weights hold."""

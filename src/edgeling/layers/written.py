@@ -169,15 +169,26 @@ def add_loss(layer: Any, loss: Any) -> None:
     tracer.penalize_by(tracer.builder.add("reshape", total, shape=()), layer)
 
 
-def inside(layer: Any, tracer: Tracer, places: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
-    """A layer called in another's function: on values of the graph that is being written."""
+def inside(
+    layer: Any, tracer: Tracer, places: tuple[Any, ...], named: Mapping[str, Any], training: bool | None = None
+) -> Any:
+    """A layer called in another's function: on values of the graph that is being written.
+
+    Args:
+        training: what the call says of it; None: as the function is called.
+    """
     with_values = mapped((places, dict(named)), lambda x: traced_value(x, tracer) if _is_value(x) else x)
     values, arguments = arguments_of(layer, TracedValue, *with_values)
     rows = [value.row for value in values]
     layer.output_rows_of(rows, arguments)
     if not is_written(layer):
         layer.prepare([value.shape for value in values])
-    names = tracer.through(layer, [value.name for value in values], arguments)
+    before = tracer.training
+    tracer.training = before if training is None else bool(training)
+    try:
+        names = tracer.through(layer, [value.name for value in values], arguments)
+    finally:
+        tracer.training = before
     made = [TracedValue(tracer, name, True) for name in names]
     return made[0] if len(made) == 1 else made
 

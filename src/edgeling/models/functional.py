@@ -52,13 +52,12 @@ class Functional(Model):
         self._layers, self._wiring, self._ends = list(found.layers), found.calls, found.ends
         self._symbols = (self._inputs, list(last))
         self._tell_paths()
-        if not trainable:
-            self.trainable = False
+        self._trainable = bool(trainable)
 
     @classmethod
     def wired(
         cls, given: Sequence[InputLayer], layers: Sequence[Layer], calls: Sequence[LayerCall], ends: Sequence[int],
-        forms: tuple[Structure, Structure], name: str | None,
+        forms: tuple[Structure, Structure], name: str | None, trainable: bool = True,
     ) -> Self:  # fmt: skip
         """The model of these layers, called so; see :class:`edgeling.network.network.LayerCall`."""
         values: list[Any] = list(given)
@@ -66,13 +65,13 @@ class Functional(Model):
             read = [values[place] for place in call.inputs]
             values += layers[call.layer].called_on(read, call.arguments)
         inputs, outputs = forms
-        return cls(inputs.filled(values), outputs.filled([values[place] for place in ends]), name=name)
+        return cls(inputs.filled(values), outputs.filled([values[place] for place in ends]), name, trainable)
 
     def of_layers(self, layers: Sequence[Layer]) -> Any:
         given = [InputLayer(shape=one.row, name=one.name) for one in self._inputs]
         others = [layer for layer in layers if not isinstance(layer, InputLayer)]
         forms = self._given, self._made
-        return type(self).wired(given, others, self._wiring, self._ends, forms, self.name)
+        return type(self).wired(given, others, self._wiring, self._ends, forms, self.name, self.trainable)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the symbolic values, which lie in each other as deep as the model is."""
@@ -157,6 +156,11 @@ class Functional(Model):
         return [symbol.row for symbol in self._symbols[1]] if self.met is None else list(self._made_rows)
 
     @property
+    def path_of_layers(self) -> str:
+        """What paths of weights begin with: nothing, for layers are made before the model."""
+        return ""
+
+    @property
     def built(self) -> bool:
         """Always: layers that are called are built."""
         return True
@@ -201,7 +205,7 @@ class Functional(Model):
         ]
         return {
             "name": self.name,
-            "trainable": True,
+            "trainable": self.trainable,
             "layers": layers,
             "input_layers": _listed(self._given, [list(place) for place in places[: len(self._inputs)]]),
             "output_layers": _listed(self._made, ends),

@@ -117,13 +117,13 @@ class Model(Trainable):
         for layer in stateful_layers(self):
             layer.reset_states()
 
-    def __call__(self, x: Any, training: bool = False) -> Any:  # type: ignore[override]
+    def __call__(self, x: Any, training: bool | None = None) -> Any:  # type: ignore[override]
         """As :meth:`predict`; while ``training`` dropout drops, and statistics are the batch's own and move.
 
         The latter is interpreted with NumPy, not compiled.
         """
         if present() or symbols_among(x):
-            return self._within(x)
+            return self._within(x, training)
         x = self.in_order(x, "inputs") if isinstance(x, Mapping) else x
         refuse_symbols(x)
         if not self.built and isinstance(x, (list, tuple)) and len(x) > 1 and hasattr(x[0], "shape"):
@@ -139,10 +139,10 @@ class Model(Trainable):
         made = call(lambda tracer, *given: network.answer(tracer, given), network.names, batches, True, self._calls)
         return self.forms[1].answered(Several(made) if len(self.output_rows) > 1 else made)
 
-    def _within(self, x: Any) -> Any:
+    def _within(self, x: Any, training: bool | None) -> Any:
         """What stands for the outputs where the model is a layer of another."""
         given = self.in_order(x, "inputs") if len(self.input_layers) > 1 else x
-        made = Layer.__call__(self, given)
+        made = Layer.__call__(self, given, training=training)
         return self.forms[1].filled(made) if len(self.output_rows) > 1 else self.forms[1].answered(made)
 
     def _keeps_states(self) -> bool:

@@ -42,11 +42,11 @@ class Stack(Layer):
         self._layers: list[Layer] = []
         self._chain: list[Any] = []  # what stands for the outputs of the layers that were called
         self._called: list[SymbolicCall] = []
+        self._weights = []
         self._forget()
         for layer in layers or ():
             self.add(layer)
-        if not trainable:
-            self.trainable = False
+        self._trainable = bool(trainable)
 
     def add(self, layer: Layer) -> None:
         """Append a layer.
@@ -86,7 +86,7 @@ class Stack(Layer):
 
     def of_layers(self, layers: Sequence[Layer]) -> Any:
         """A model of other layers in the place of these, with the input or without."""
-        return type(self)(layers, name=self.name)
+        return type(self)(layers, self.trainable, self.name)
 
     def pop(self, rebuild: bool = True) -> Layer:
         """Take the last layer off."""
@@ -143,8 +143,15 @@ class Stack(Layer):
     def _tell_paths(self) -> None:
         """Have each weight know where in the model it is."""
         for layer in self._layers:
-            for weight in layer.weights:
-                weight.path = f"{self.name}/{layer.name}/{weight.path.split('/')[-1]}"
+            layer.tell_paths(self.path_of_layers)
+
+    def tell_paths(self, before: str) -> None:
+        """Nothing: where weights of models within are, these have told."""
+
+    @property
+    def path_of_layers(self) -> str:
+        """What paths of weights begin with."""
+        return f"{self.name}/"
 
     @property
     def built(self) -> bool:
@@ -285,7 +292,7 @@ class Stack(Layer):
 
     def signature(self) -> list[Any]:
         """What the compiled code depends on."""
-        return [self.input_rows, self._layers, self.calls, self.ends]
+        return [self.trainable, self.input_rows, self._layers, self.calls, self.ends]
 
     @property
     def input_row(self) -> Shape | None:  # type: ignore[override]
@@ -364,30 +371,14 @@ class Stack(Layer):
         return list(dict.fromkeys(w for layer in self._layers for w in layer.weights))
 
     @property
-    def trainable_weights(self) -> list[Weight]:
-        """Those that gradients move."""
-        return list(dict.fromkeys(w for layer in self._layers for w in layer.trainable_weights))
-
-    @property
-    def trainable(self) -> bool:
-        """Whether any layer is trainable; setting it sets every layer's."""
-        return any(layer.trainable for layer in self._layers)
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        for layer in self._layers:
-            layer.trainable = bool(value)
+    def moved_weights(self) -> list[Weight]:
+        """Those that gradients move where the model is part of another."""
+        return list(dict.fromkeys(w for layer in self._layers for w in layer.moved_weights))
 
     @property
     def losses(self) -> list[float]:
         """The penalties on weights, layer by layer, as they are now."""
         return [loss for layer in self._layers for loss in layer.losses]
-
-    @property
-    def non_trainable_weights(self) -> list[Weight]:
-        """The others: moving statistics, and those of layers that are not trainable."""
-        moved = set(self.trainable_weights)
-        return [w for w in self.weights if w not in moved]
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """``(None, features)`` -> ``(None, ...)``: the shape of a batch of predictions."""
@@ -422,7 +413,7 @@ class Stack(Layer):
         self._rows()
         if readable:
             return self._network_of(identifier(self.name), readable)
-        if self._network is None:
+        if self._network is None or self._network.learns != self.trainable:
             self._network = self._network_of("network", readable)
         return self._network
 
@@ -432,7 +423,7 @@ class Stack(Layer):
         outputs = names_of_ports("y", self.output_labels, readable)
         rows = dict(zip(inputs, self.input_rows, strict=True))
         ends = dict(zip(outputs, self.ends, strict=True)) if self.ends else {}
-        return Network(name, rows, tuple(self._layers), names, self.calls, ends)
+        return Network(name, rows, tuple(self._layers), names, self.calls, ends, self.trainable)
 
     def summary(
         self,
@@ -466,7 +457,8 @@ class Stack(Layer):
     def get_config(self) -> dict[str, Any]:
         """Keras's configuration, as its model files hold it."""
         described = [{**in_model_files(x), **build_config(x)} for x in self.chain]
-        config: dict[str, Any] = {"name": self.name, "trainable": True, "dtype": "float32", "layers": described}
+        config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": "float32"}
+        config["layers"] = described
         if self._input is not None and self._input.declared:
             config["build_input_shape"] = [None, *self._input.declared]
         return config
@@ -487,7 +479,8 @@ class Stack(Layer):
                 remedy="what get_config() gave",
             )  # fmt: skip
         with custom_object_scope(custom_objects):
-            model = cls([layer_table.get(x) for x in config["layers"]], name=config.get("name"))
+            layers = [layer_table.get(x) for x in config["layers"]]
+        model = cls(layers, trainable=bool(config.get("trainable", True)), name=config.get("name"))
         shape = config.get("build_input_shape")
         if shape and not model.built:
             model.build(shape)

@@ -74,6 +74,7 @@ class Network:
         names: the graph's name of every weight, in the order of the weights.
         calls: what is computed of what; none of a chain.
         outputs: of each output its name in graphs, and the value that it is; none: the last value.
+        learns: whether gradients move any weight.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Network:
     names: Mapping[Weight, str]
     calls: tuple[LayerCall, ...] = ()
     outputs: Mapping[str, int] = field(default_factory=dict)
+    learns: bool = True
 
     def answer(self, tracer: Tracer, given: Sequence[str]) -> list[str]:
         """Append the layers' nodes to a graph; give the outputs."""
@@ -93,7 +95,7 @@ class Network:
 
     def trainable(self) -> list[str]:
         """Names of the weights that gradients move."""
-        moved = [w for layer in self.layers for w in layer.trainable_weights]
+        moved = [w for layer in self.layers for w in layer.moved_weights] if self.learns else []
         return list(dict.fromkeys(self.names[w] for w in moved))
 
 

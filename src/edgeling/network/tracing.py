@@ -21,7 +21,7 @@ class Traceable(Protocol):
     """What tracing asks of a layer."""
 
     @property
-    def trainable_weights(self) -> list[Weight]:
+    def moved_weights(self) -> list[Weight]:
         """Those that gradients move."""
 
     @property
@@ -54,7 +54,8 @@ class Tracer:
     Args:
         builder: the graph being built.
         names: the value's name of every weight.
-        training: dropout drops, batch statistics are the batch's own.
+        training: dropout drops, batch statistics are the batch's own; a layer of one's own may tell those it calls
+            otherwise.
         frozen: weights become constants; otherwise variables.
         share: the value that holds one over the number of rows, where that is known only when the graph runs.
         lazily: weights become constants when they are first read: of a graph that nobody runs.
@@ -62,6 +63,7 @@ class Tracer:
 
     Attributes:
         kept: by the variable's name, whose state it is, and which of them.
+        learning: gradients go back through the graph, also through what is told that nothing trains.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Tracer:
         share: str = "", lazily: bool = False, keeping: bool = False,
     ) -> None:  # fmt: skip
         self.builder, self.names, self.training, self._share = builder, dict(names), training, share
+        self.learning = training
         self.lazily, self.keeping, self.kept = lazily, keeping, dict[str, tuple[Any, int]]()
         declare = builder.constant if frozen else builder.variable
         for weight, name in names.items():
