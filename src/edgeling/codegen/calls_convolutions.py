@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from edgeling.codegen.calls_products import EXACT, PANEL_ROWS, panel_floats
+from edgeling.codegen.packing import PANEL, panels
 from edgeling.codegen.site import Call, Line, Setting, Site
 from edgeling.codegen.text import LIMITS, limits
 from edgeling.graph.types import Array, TensorType
 from edgeling.graph.windows import Window
 
 # As in conv_direct.h.
-PANEL, PADDED_FLOATS = 32, 4096
+PADDED_FLOATS = 4096
 # Threads are worth waking from this many multiplications on.
 SHARED_PRODUCTS = 1 << 19
 
@@ -173,9 +174,7 @@ def packed(setting: Setting) -> Mapping[str, Array]:
     groups: int = setting.node.attributes["groups"]
     parts: list[Array] = []
     for weights, start in zip(np.split(kernel, groups, axis=3), np.split(bias, groups), strict=True):
-        table = np.concatenate([start[None], weights.reshape(-1, len(start))])
-        wide = np.pad(table, ((0, 0), (0, -len(start) % 4)))
-        parts += [wide[:, first : first + PANEL].ravel() for first in range(0, wide.shape[1], PANEL)]
+        parts += panels(weights.reshape(-1, len(start)), start)
     return {"packed": np.concatenate(parts).astype(np.float32)}
 
 

@@ -7,6 +7,7 @@ from math import prod
 
 import numpy as np
 
+from edgeling.codegen.packing import dense_panels
 from edgeling.codegen.site import WIDEST, Call, Line, Setting, Site
 
 # From this many products on, tiles held in registers beat plain loops (which compilers unroll whole if they are small).
@@ -132,6 +133,15 @@ def _activated(site: Site, product: str) -> str:
     return f"{product}\n{site.by_elements('activation', site.function(), site.float('alpha'), pointers=pointers)}"
 
 
+def _is_constant(setting: Setting) -> bool:
+    """Whether panels are packed at build time."""
+    return _has_panels(setting) and {1, 2} <= set(setting.constants)
+
+
+def _dense_packed(site: Site) -> str:
+    return _activated(site, site.call("dense_packed", site.length(0, 0), site.length(0, 1), site.output_length(1)))
+
+
 def _keep(site: Site) -> str:
     """The statement that packs panels."""
     flipped, start = ("0", site.x[2]) if site.node.operation == "dense" else (site.flag("transpose_b"), "0")
@@ -200,6 +210,7 @@ def _matmul_gemm_each(site: Site) -> str:
 
 DENSE_CALLS = (
     Call("gemm_parallel", _dense_gemm_parallel, fits=_is_shared, scratch_floats=_shared_panel_floats),
+    Call("dense_gemm", _dense_packed, fits=_is_constant, pack=dense_panels),
     Call("dense_gemm", _dense_kept, fits=_has_kept_panels, before=_keep, kept_floats=_kept_floats),
     Call("dense_gemm", _dense_gemm, fits=_has_panels, scratch_floats=_panel_floats),
     Call("dense_rectified", _dense("dense_rectified"), parameters=(1, 2), fits=_is_rectified_row),

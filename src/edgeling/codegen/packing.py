@@ -13,10 +13,23 @@ from edgeling.graph.integer import multiply_by_quantized_multiplier
 from edgeling.graph.types import Array, DType
 
 BLOCK = 4  # outputs, as in dense_s8_pairs.h
+PANEL = 32  # as in conv_direct.h and dense_gemm.h
 # Zero points up to this leave room for rounding in int32, whatever is added to them.
 LARGEST_ZERO_POINT = 1 << 16
 # Twice a value, held in int16, still leaves int8 at both ends if the zero point is at most this.
 LARGEST_COLUMN_ZERO_POINT = 16000
+
+
+def panels(kernel: Array, bias: Array) -> list[Array]:
+    """Of a product's kernel ``[terms, outputs]``: panels of 32 outputs (the last has what is left, in fours), each its
+    bias, then the weights of each term."""
+    wide = np.pad(np.concatenate([bias[None], kernel]), ((0, 0), (0, -len(bias) % 4)))
+    return [wide[:, first : first + PANEL].ravel() for first in range(0, wide.shape[1], PANEL)]
+
+
+def dense_panels(setting: Setting) -> Mapping[str, Array]:
+    """The table of dense_gemm.h."""
+    return {"packed": np.concatenate(panels(setting.constants[1], setting.constants[2])).astype(np.float32)}
 
 
 def takes_pairs(setting: Setting) -> bool:

@@ -42,7 +42,7 @@ _IN_VECTORS = frozenset(
 )
 # Kernels of the same tiles, by what they are compiled as.
 _TILES = {
-    "products.c": ("gemm", "gemm_keep", "gemm_kept", "gemm_parallel"),
+    "products.c": ("dense_packed", "gemm", "gemm_keep", "gemm_kept", "gemm_parallel"),
     "convolutions.c": (
         "conv_direct", "conv_direct_parallel", "conv_direct_input_gradient", "conv_direct_input_gradient_parallel",
     ),
