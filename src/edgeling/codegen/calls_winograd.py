@@ -107,7 +107,7 @@ def _chosen(setting: Setting) -> int:
 def _block_floats(setting: Setting, channels: int, outputs: int) -> int:
     """Of all threads: as ``edgeling_winograd_floats`` has it, and what alignment takes."""
     size, panel = _chosen(setting), min(outputs, PANEL)
-    of_element = BLOCK * (channels + panel) + 2 * BESIDE + channels
+    of_element = BLOCK * (channels + panel) + 2 * BESIDE
     return setting.threads * (elements(size) * of_element + size**2 * panel + BESIDE) + BESIDE
 
 

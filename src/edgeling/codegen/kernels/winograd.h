@@ -43,10 +43,10 @@ EDGELING_KERNEL int edgeling_winograd_panel(int outputs) {
     return outputs < EDGELING_WINOGRAD_PANEL ? outputs : EDGELING_WINOGRAD_PANEL;
 }
 
-/* Of one thread: the transforms of pixels and of results, pixels with zeros beside them, a tile of results. */
+/* Of one thread: the transforms of pixels and of results, a tile of results. */
 EDGELING_KERNEL int edgeling_winograd_floats(int size, int channels, int outputs) {
     const int panel = edgeling_winograd_panel(outputs);
-    const int of_element = EDGELING_WINOGRAD_BLOCK * (channels + panel) + 2 * EDGELING_WINOGRAD_BESIDE + channels;
+    const int of_element = EDGELING_WINOGRAD_BLOCK * (channels + panel) + 2 * EDGELING_WINOGRAD_BESIDE;
     return edgeling_winograd_elements(size) * of_element + size * size * panel + EDGELING_WINOGRAD_BESIDE;
 }
 
@@ -151,42 +151,33 @@ EDGELING_KERNEL edgeling_winograd_place edgeling_winograd_next(
     return place;
 }
 
-/* padded [size + 2,size + 2,channels] = pixels of an image from (row, column) on, zeros where there are none */
-EDGELING_VECTOR_FUNCTION void edgeling_winograd_pad(
-    int size, const edgeling_window *window, int row, int column, const float *EDGELING_RESTRICT x,
-    float *EDGELING_RESTRICT padded) {
-    const edgeling_window w = *window;
-    const int sees = size + 2, first = column < 0 ? -column : 0, left = w.width - column;
-    const int last = left < sees ? left : sees, there = last > first ? last - first : 0;
-    for (int i = row; i < row + sees; i++, padded += sees * w.channels) {
-        if (i < 0 || i >= w.height || !there) {
-            edgeling_vector_fill_floats(sees * w.channels, 0.0f, padded);
-            continue;
-        }
-        edgeling_vector_fill_floats(first * w.channels, 0.0f, padded);
-        edgeling_vector_copy_floats(
-            there * w.channels, x + (i * w.width + column + first) * w.channels, padded + first * w.channels);
-        edgeling_vector_fill_floats((sees - last) * w.channels, 0.0f, padded + last * w.channels);
-    }
+/* The part of what a tile sees from `start` on that an image of `length` has. */
+EDGELING_KERNEL int edgeling_winograd_first(int start) { return start < 0 ? -start : 0; }
+EDGELING_KERNEL int edgeling_winograd_last(int start, int sees, int length) {
+    return start + sees < length ? sees : length - start;
 }
 
-/* pixels: element by element `step` apart, the transform of what a tile sees. */
+/* pixels: element by element `step` apart, the transform of what a tile sees; zeros where it sees beyond the image. */
 EDGELING_VECTOR_FUNCTION void edgeling_winograd_pixels(
-    const edgeling_winograd_work *k, edgeling_winograd_place place, int step, float *padded, float *pixels) {
+    const edgeling_winograd_work *k, edgeling_winograd_place place, int step, float *pixels) {
     const edgeling_window w = k->window;
     const int row = place.row - w.top, column = place.column - w.left, sees = k->size + 2;
-    const float *image = k->x + place.image * (w.height * w.width * w.channels), *x = padded;
-    int x_row = sees * w.channels, lanes = 0;
-    if (row >= 0 && column >= 0 && row + sees <= w.height && column + sees <= w.width) {
-        x = image + (row * w.width + column) * w.channels;
-        x_row = w.width * w.channels;
-    } else {
-        edgeling_winograd_pad(k->size, &w, row, column, image, padded);
-    }
+    const int x_row = w.width * w.channels, first = row * x_row + column * w.channels;
+    const float *image = k->x + place.image * (w.height * x_row);
+    const edgeling_winograd_seen seen = {
+        edgeling_winograd_first(row), edgeling_winograd_last(row, sees, w.height), edgeling_winograd_first(column),
+        edgeling_winograd_last(column, sees, w.width), first};
+    const int is_inside = row >= 0 && column >= 0 && seen.bottom == sees && seen.right == sees;
+    int lanes = 0;
     for (int c = 0; c < w.channels; c += lanes) {
         lanes = edgeling_winograd_lanes(w.channels - c);
-        EDGELING_WINOGRAD_DO(
-            edgeling_winograd_pixels, lanes, k->size, (x_row, w.channels, step, x + c, pixels + c))
+        if (is_inside) {
+            EDGELING_WINOGRAD_DO(
+                edgeling_winograd_pixels, lanes, k->size, (x_row, w.channels, step, image + first + c, pixels + c))
+        } else {
+            EDGELING_WINOGRAD_DO(
+                edgeling_winograd_edge, lanes, k->size, (x_row, w.channels, step, &seen, image + c, pixels + c))
+        }
     }
 }
 
@@ -233,11 +224,11 @@ EDGELING_KERNEL void edgeling_winograd_part(const void *work, int part, int thre
         elements, w.channels, 0, EDGELING_WINOGRAD_BLOCK * w.channels + EDGELING_WINOGRAD_BESIDE, 0};
     float *pixels = edgeling_winograd_aligned(k->scratch) + thread * edgeling_winograd_floats(k->size, w.channels, w.outputs);
     float *results = pixels + elements * s.pixels;
-    float *padded = results + elements * (EDGELING_WINOGRAD_BLOCK * edgeling_winograd_panel(w.outputs) + EDGELING_WINOGRAD_BESIDE);
+    float *part_of_tile = results + elements * (EDGELING_WINOGRAD_BLOCK * edgeling_winograd_panel(w.outputs) + EDGELING_WINOGRAD_BESIDE);
     const float *transformed = k->transformed;
     edgeling_winograd_place place = begin;
     for (int t = 0; t < tiles; t++, place = edgeling_winograd_next(k->size, w, place)) {
-        edgeling_winograd_pixels(k, place, s.pixels, padded, pixels + t * w.channels);
+        edgeling_winograd_pixels(k, place, s.pixels, pixels + t * w.channels);
     }
     for (int o = 0; o < w.outputs; o += EDGELING_WINOGRAD_PANEL) {
         s.outputs = edgeling_winograd_panel(w.outputs - o);
@@ -247,7 +238,7 @@ EDGELING_KERNEL void edgeling_winograd_part(const void *work, int part, int thre
         place = begin;
         for (int t = 0; t < tiles; t++, place = edgeling_winograd_next(k->size, w, place)) {
             edgeling_winograd_results(
-                k, place, o, s.outputs, s.results, results + t * s.outputs, padded + elements * w.channels);
+                k, place, o, s.outputs, s.results, results + t * s.outputs, part_of_tile);
         }
     }
 }

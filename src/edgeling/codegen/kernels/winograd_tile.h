@@ -69,15 +69,17 @@
     to[2] = 0.5f * (from[0] + from[2]) - 0.5f * from[1];                                                              \
     to[3] = from[2];
 
-/* x: `taken` by `taken` vectors, a row and a column apart; the transform along columns, then rows, of `made` by `made`. */
-#define EDGELING_WINOGRAD_BOTH_WAYS(lanes, transform, taken, made, put)                                               \
+/* `taken` by `taken` vectors, which `take` has in from[j] for row i and column j; their transform along columns, then rows, of `made`
+ * by `made`, of which `put` gets to[i] of column j. */
+#define EDGELING_WINOGRAD_TAKE(lanes) from[j] = EDGELING_CONST_AT(lanes, x + i * x_row + j * x_column)
+#define EDGELING_WINOGRAD_BOTH_WAYS(lanes, transform, taken, made, take, put)                                         \
     edgeling_vector_##lanes half[taken][made];                                                                        \
     EDGELING_VECTOR_UNROLL                                                                                            \
     for (int i = 0; i < (taken); i++) {                                                                               \
         edgeling_vector_##lanes from[taken];                                                                          \
         EDGELING_VECTOR_UNROLL                                                                                        \
         for (int j = 0; j < (taken); j++) {                                                                           \
-            from[j] = EDGELING_CONST_AT(lanes, x + i * x_row + j * x_column);                                         \
+            take;                                                                                                     \
         }                                                                                                             \
         transform(lanes, from, half[i])                                                                               \
     }                                                                                                                 \
@@ -95,17 +97,32 @@
         }                                                                                                             \
     }
 
+/* The rows and columns of what a tile sees that lie within the image; where its first pixel lies, or would. */
+typedef struct {
+    int top, bottom, left, right, first;
+} edgeling_winograd_seen;
+
 #define EDGELING_WINOGRAD_TILES(lanes, size, elements)                                                                \
     EDGELING_VECTOR_FUNCTION void edgeling_winograd_pixels_##lanes##_##size(                                          \
         int x_row, int x_column, int step, const float *x, float *y) {                                                \
         EDGELING_WINOGRAD_BOTH_WAYS(                                                                                  \
+            lanes, EDGELING_WINOGRAD_PIXELS_##size, elements, elements, EDGELING_WINOGRAD_TAKE(lanes),                \
+            EDGELING_AT(lanes, y + (i * (elements) + j) * step) = to[i])                                              \
+    }                                                                                                                 \
+    EDGELING_VECTOR_FUNCTION void edgeling_winograd_edge_##lanes##_##size(                                            \
+        int x_row, int x_column, int step, const edgeling_winograd_seen *seen, const float *x, float *y) {            \
+        const edgeling_winograd_seen s = *seen;                                                                       \
+        EDGELING_WINOGRAD_BOTH_WAYS(                                                                                  \
             lanes, EDGELING_WINOGRAD_PIXELS_##size, elements, elements,                                               \
+            from[j] = EDGELING_VECTOR_OF_##lanes(0.0f); if (i >= s.top && i < s.bottom && j >= s.left && j < s.right) {\
+                from[j] = EDGELING_CONST_AT(lanes, x + (s.first + i * x_row + j * x_column));                         \
+            },                                                                                                        \
             EDGELING_AT(lanes, y + (i * (elements) + j) * step) = to[i])                                              \
     }                                                                                                                 \
     EDGELING_VECTOR_FUNCTION void edgeling_winograd_weights_##lanes##_##size(                                         \
         int x_row, int x_column, int step, const float *x, float *y) {                                                \
         EDGELING_WINOGRAD_BOTH_WAYS(                                                                                  \
-            lanes, EDGELING_WINOGRAD_WEIGHTS_##size, 3, elements,                                                     \
+            lanes, EDGELING_WINOGRAD_WEIGHTS_##size, 3, elements, EDGELING_WINOGRAD_TAKE(lanes),                      \
             EDGELING_AT(lanes, y + (i * (elements) + j) * step) = to[i])                                              \
     }                                                                                                                 \
     EDGELING_VECTOR_FUNCTION void edgeling_winograd_results_##lanes##_##size(                                         \
@@ -115,7 +132,7 @@
         const edgeling_vector_##lanes start = EDGELING_CONST_AT(lanes, bias);                                         \
         const int x_row = (elements) * step, x_column = step;                                                         \
         EDGELING_WINOGRAD_BOTH_WAYS(                                                                                  \
-            lanes, EDGELING_WINOGRAD_RESULTS_##size, elements, size,                                                  \
+            lanes, EDGELING_WINOGRAD_RESULTS_##size, elements, size, EDGELING_WINOGRAD_TAKE(lanes),                   \
             edgeling_vector_##lanes sum = to[i] + start; EDGELING_LIMIT_##lanes(sum, low, high);                      \
             EDGELING_AT(lanes, y + i * y_row + j * y_column) = sum)                                                   \
     }
