@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dense layers of constants with the kernels of this machine: of one row that a rectifier made what meets its zeros is not
-read; of several rows the kernel's panels are packed. Answers are as they were."""
+"""Dense layers of constants with the kernels of this machine: of one row that a rectifier made, what meets its zeros is
+not read; of several rows the kernel's panels are packed. Answers are as they were."""
 
 from __future__ import annotations
 
