@@ -72,6 +72,8 @@ def plain_cases() -> Iterator[Case]:
     for outputs in (1, 2, 5, 8, 12, 31, 32, 33, 50, 70):
         yield from conv_cases((1, 4, 5, 2), (2, 2), outputs)
         yield from conv_cases((2, 3, 4, 7), (1, 1), outputs, function="relu6")
+    yield from conv_cases((5, 7, 7, 130), (1, 1), 36, function="relu")  # several blocks of all images' positions
+    yield from conv_cases((9, 1, 1, 20), (1, 1), 8)
     for channels in (4, 6, 11, 16, 33, 70):
         yield from conv_cases((2, 12, 5, channels), (3, 3), channels, padding=(1, 1, 1, 1), groups=channels)
         yield from conv_cases((1, 9, 8, channels), (3, 2), channels, (2, 2), padding=(0, 1, 1, 0), groups=channels)

@@ -18,6 +18,7 @@
 #include "window.h"
 
 #define EDGELING_CONV_PADDED_FLOATS 4096 /* that the first level of cache holds beside weights */
+#define EDGELING_CONV_BLOCK_FLOATS 8192  /* that it holds of positions which see one pixel */
 #define EDGELING_CONV_PANEL 32
 
 /* Where the weights of a channel of the result lie. */
@@ -237,10 +238,36 @@ EDGELING_KERNEL void edgeling_conv_direct(
     }
 }
 
+/* Whether positions see one pixel each and lie side by side, whatever image they are of. (Sums to 8 outputs may be those of
+ * conv_pairs.h, which depend on where in its image a position lies.) */
+EDGELING_KERNEL int edgeling_conv_is_pointwise(edgeling_window w) {
+    return w.height == 1 && w.rows == 1 && w.columns == 1 && w.stride_right == 1 && w.left == 0 && w.groups == 1 &&
+           w.right == w.width && w.outputs != 8;
+}
+
+/* The positions of all images in whole tiles, some at a time: the near cache holds them for all panels. */
+EDGELING_VECTOR_FUNCTION void edgeling_conv_pointwise(int positions, const edgeling_conv_work *work) {
+    const edgeling_window w = edgeling_window_of(work->lengths);
+    const edgeling_conv_result result = {0, w.outputs, work->low, work->high};
+    const int tiles = EDGELING_CONV_BLOCK_FLOATS / (EDGELING_CONV_TILE_ROWS * w.channels);
+    const int most = (tiles > 2 ? tiles : 2) * EDGELING_CONV_TILE_ROWS;
+    edgeling_window of = w;
+    for (int first = 0; first < positions; first += most) {
+        of.width = of.right = positions - first < most ? positions - first : most;
+        edgeling_conv_direct_block(
+            &of, &work->weights, &result, 0, 1, 0, of.width, work->x + first * w.channels, work->y + first * w.outputs);
+    }
+}
+
 EDGELING_KERNEL void edgeling_conv_packed(
     int images, const int *lengths, float low, float high, float *EDGELING_RESTRICT scratch,
     const float *EDGELING_RESTRICT x, const float *EDGELING_RESTRICT packed, float *EDGELING_RESTRICT y) {
     const edgeling_conv_work work = edgeling_conv_packed_begin(lengths, low, high, scratch, x, packed, y);
+    const edgeling_window w = edgeling_window_of(lengths);
+    if (edgeling_conv_is_pointwise(w)) {
+        edgeling_conv_pointwise(images * w.right, &work);
+        return;
+    }
     for (int image = 0; image < images; image++) {
         edgeling_conv_part(&work, image, 0);
     }
