@@ -13,7 +13,7 @@ from tests.keras_suite.areas import AREAS, files_of
 from tests.keras_suite.outcomes import OUTCOMES
 from tests.keras_suite.source import keras_source, public_names
 
-_LEFT_OUT = ("internals", "elsewhere")
+_LEFT_OUT = ("internals", "elsewhere", "apart")
 
 
 def table(counts: dict[str, Counter[str]]) -> str:
@@ -41,7 +41,7 @@ def main() -> None:
     public = public_names(source)
     from tests.keras_suite import names, running
 
-    names.install(source, public)
+    names.install(source, public, running.load)
     found = {
         area: [r for path in files_of(source, area) for r in running.results_of(path, source)]
         for area in options.areas or AREAS

@@ -15,7 +15,8 @@ import numpy as np
 from absl.testing import parameterized
 
 from edgeling import layers, models
-from edgeling.configurable import refuse_custom, serialize
+from edgeling.configurable import custom_object_scope
+from edgeling.saving import deserialize_keras_object, serialize_keras_object
 from edgeling.utils import clear_session
 from tests.keras_suite.outcomes import AcceptsError, InternalsError, NotThereError
 
@@ -87,10 +88,12 @@ class TestCase(parameterized.TestCase):
     def run_class_serialization_test(self, instance: Any, custom_objects: Any = None) -> Any:
         """The configuration survives two ways of being read back."""
         config = instance.get_config()
-        assert _plain(type(instance).from_config(config).get_config()) == _plain(config)
-        if not hasattr(instance, "module"):
-            return type(instance).from_config(config)
-        revived = deserialize(json.loads(_plain(serialize(instance))))
+        with custom_object_scope(custom_objects):
+            again = type(instance).from_config(config)
+            assert _plain(again.get_config()) == _plain(config)
+            if not hasattr(instance, "module") or isinstance(instance, models.Model):
+                return again
+            revived = deserialize_keras_object(json.loads(_plain(serialize_keras_object(instance))))
         assert _plain(revived.get_config()) == _plain(config)
         return revived
 
@@ -124,19 +127,6 @@ def _plain(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=lambda x: x.tolist())
 
 
-def deserialize(description: Any, custom_objects: Any = None) -> Any:
-    """An object from what ``serialize`` gives, by the room it names."""
-    import importlib
-
-    refuse_custom(description)
-    if description["module"] == "keras":
-        return models.Sequential.from_config(description["config"])
-    room = importlib.import_module(f"edgeling.{description['module'].removeprefix('keras.')}")
-    if hasattr(room, description["class_name"]):
-        return getattr(room, description["class_name"]).from_config(description["config"])
-    return room.get(description)
-
-
 class LayerCheck:
     """Keras's checks of any layer, as far as they are about what a person sees of it."""
 
@@ -147,24 +137,33 @@ class LayerCheck:
 
     def run(self) -> None:
         layer = self._make()
-        self._case.run_class_serialization_test(layer)
+        self._case.run_class_serialization_test(layer, self._expected.get("custom_objects"))
         data = self._data()
         if data is None:
             return
-        layer.build(data.shape)
+        model = self._model(data, layer)
         self._weights(layer)
-        model = models.Sequential([layers.Input(data.shape[1:]), layer])
-        self._output(model.predict(data))
+        self._output(model.predict([*data.values()] if isinstance(data, dict) else data))
         if self._expected.get("run_training_check", True):
             self._trains(data)
 
+    def _model(self, data: Any, *chain: Any) -> Any:
+        """A model of layers one behind the other; the first is called on a list of inputs, or by their names."""
+        inputs = _each(lambda x: layers.Input(x.shape[1:]), data)
+        named = isinstance(data, dict)
+        y = chain[0](**{_argument(key): value for key, value in inputs.items()}) if named else chain[0](inputs)
+        for layer in chain[1:]:
+            y = layer(y)
+        return models.Model([*inputs.values()] if named else inputs, y)
+
     def _data(self) -> Any:
         shape, data = self._expected.get("input_shape"), self._expected.get("input_data")
-        if isinstance(shape, (dict, list)) or isinstance(data, (dict, list)):
-            raise InternalsError("several inputs")
         if shape is None:
-            return None if data is None else np.asarray(data)
-        return np.random.default_rng(0).uniform(0, 3, shape).astype(self._expected.get("input_dtype") or "float32")
+            return None if data is None else _each(np.asarray, data)
+        draws, kind = np.random.default_rng(0), self._expected.get("input_dtype")
+        shape = shape if _is_several(shape) else [shape]
+        made = _each(lambda one: draws.uniform(0, 3, one).astype(kind or "float32"), shape)
+        return made if len(made) > 1 else made[0]
 
     def _weights(self, layer: Any) -> None:
         assert layer.built
@@ -181,6 +180,23 @@ class LayerCheck:
             assert all(n in (None, got) for n, got in zip(shape, output.shape, strict=True))
 
     def _trains(self, data: Any) -> None:
-        model = models.Sequential([layers.Input(data.shape[1:]), self._make(), layers.Flatten()])
+        model = self._model(data, self._make())
         model.compile(optimizer="sgd", loss="mse")
-        model.fit(data, np.zeros_like(model.predict(data)), verbose=0)
+        given = [*data.values()] if isinstance(data, dict) else data
+        model.fit(given, np.zeros_like(model.predict(given)), verbose=0)
+
+
+def _is_several(shape: Any) -> bool:
+    return isinstance(shape, (dict, list)) or any(isinstance(n, (tuple, list)) for n in shape)
+
+
+def _each(function: Any, data: Any) -> Any:
+    """Of each of several: a mapping or a list of them; else of the one."""
+    if isinstance(data, dict):
+        return {key: function(x) for key, x in data.items()}
+    several = isinstance(data, (list, tuple)) and bool(data) and not isinstance(data[0], (int, type(None)))
+    return [function(x) for x in data] if several else function(data)
+
+
+def _argument(shape_name: str) -> str:
+    return shape_name.removesuffix("_shape")

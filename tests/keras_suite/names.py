@@ -8,6 +8,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -15,12 +16,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeling.configurable import Configurable, serialize
+from edgeling import saving
+from edgeling.configurable import custom_object_scope
 from tests.keras_suite import cases, tensors
 from tests.keras_suite.outcomes import ElsewhereError, InternalsError, NotThereError
 
 ROOMS = {
-    "activations": "activations", "callbacks": "callbacks", "initializers": "initializers", "layers": "layers",
+    "activations": "activations", "callbacks": "callbacks", "constraints": "constraints",
+    "initializers": "initializers", "layers": "layers",
     "losses": "losses", "metrics": "metrics", "models": "models", "optimizers": "optimizers",
     "regularizers": "regularizers", "schedules": "optimizers.schedules", "utils": "utils", "saving": "models",
 }  # fmt: skip
@@ -82,12 +85,18 @@ class Shim(ModuleType):
 
     def _ours(self, name: str) -> Any:
         rooms = [self._room] if self._room else [importlib.import_module(f"edgeling.{r}") for r in ("models", "layers")]
-        return next((getattr(room, name) for room in rooms if hasattr(room, name)), None)
+        found = next((getattr(room, name) for room in rooms if hasattr(room, name)), None)
+        return found or next((x for room in rooms for x in vars(room).values() if _is_called(x, name)), None)
 
     def _nothing(self, name: str) -> Any:
         public = any(known.rpartition(".")[2] == name for known in self._public)
         error = NotThereError if public else InternalsError
         return missing(name, error(f"{self.__name__}.{name}"))
+
+
+def _is_called(thing: Any, name: str) -> bool:
+    """Whether it is the class that Keras's source calls so, and exports under another name."""
+    return isinstance(thing, type) and thing.__name__ == name and thing.__module__.startswith("edgeling.layers")
 
 
 def _skip_if_backend(name: str, reason: str) -> Any:
@@ -99,12 +108,30 @@ def _scope(*_: Any, **__: Any) -> Any:
     yield
 
 
-def _serialize(value: Any) -> Any:
-    return serialize(value) if isinstance(value, Configurable) else value
+def _flatten(x: Any) -> list[Any]:
+    if isinstance(x, dict):
+        x = [x[key] for key in sorted(x)]
+    return [leaf for each in x for leaf in _flatten(each)] if isinstance(x, (list, tuple)) else [x]
 
 
-def _registered(*_: Any, **__: Any) -> Any:
-    return lambda thing: thing
+def _map_structure(function: Any, x: Any, *others: Any) -> Any:
+    if isinstance(x, dict):
+        return {key: _map_structure(function, x[key], *(o[key] for o in others)) for key in x}
+    if isinstance(x, (list, tuple)):
+        return type(x)([_map_structure(function, *each) for each in zip(x, *others, strict=True)])
+    return function(x, *others)
+
+
+def _same_structure(x: Any, y: Any, **_: Any) -> None:
+    kinds = (dict, list, tuple)
+    assert isinstance(x, kinds) == isinstance(y, kinds), (x, y)
+    if isinstance(x, dict):
+        assert x.keys() == y.keys()
+        x, y = [x[key] for key in x], [y[key] for key in x]
+    if isinstance(x, kinds):
+        assert len(x) == len(y), (x, y)
+        for one, other in zip(x, y, strict=True):
+            _same_structure(one, other)
 
 
 def _set_policy(policy: Any) -> None:
@@ -120,11 +147,11 @@ MODULES: dict[str, Any] = {
 }  # fmt: skip
 SPECIAL: dict[str, Any] = {
     **MODULES,
+    "KerasTensor": tensors.KerasTensor,
     "convert_to_tensor": tensors.tensor, "Variable": tensors.Variable, "name_scope": _scope, "device": _scope,
-    "TestCase": cases.TestCase, "custom_object_scope": _scope, "CustomObjectScope": _scope,
-    "serialize_keras_object": _serialize, "deserialize_keras_object": cases.deserialize,
-    "register_keras_serializable": _registered, "dtype_policies": _POLICIES,
-    "tree": SimpleNamespace(map_structure=lambda f, x: f(x)),
+    "TestCase": cases.TestCase, "custom_object_scope": custom_object_scope, "CustomObjectScope": custom_object_scope,
+    **{name: getattr(saving, name) for name in saving.__all__ if "weights" not in name}, "dtype_policies": _POLICIES,
+    "tree": SimpleNamespace(map_structure=_map_structure, flatten=_flatten, assert_same_structure=_same_structure),
     **_FALSE,
 }  # fmt: skip
 
@@ -132,8 +159,8 @@ SPECIAL: dict[str, Any] = {
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Makes every module of Keras a :class:`Shim`, and other frameworks a stand-in."""
 
-    def __init__(self, source: Path, public: frozenset[str]) -> None:
-        self._source, self._public = source, public
+    def __init__(self, source: Path, public: frozenset[str], load: Callable[[Path], Any]) -> None:
+        self._source, self._public, self._load = source, public, load
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         root = name.split(".", maxsplit=1)[0]
@@ -144,12 +171,21 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def create_module(self, spec: Any) -> ModuleType:
         if spec.name.endswith("testing.test_utils"):
             return self._copied(spec.name)
+        if spec.name.endswith("_test"):
+            return self._cases(spec.name)
         if spec.name.rpartition(".")[2] in MODULES:
             return MODULES[spec.name.rpartition(".")[2]]
         return Shim(spec.name, self._source, self._public)
 
     def exec_module(self, module: ModuleType) -> None:
         """Nothing is left to do."""
+
+    def _cases(self, name: str) -> ModuleType:
+        """A file of cases, of which others take classes."""
+        module = ModuleType(name)
+        path = self._source.joinpath(*name.removeprefix("keras.src.").split(".")).with_suffix(".py")
+        module.__dict__.update(self._load(path)[0])
+        return module
 
     def _copied(self, name: str) -> ModuleType:
         """Helpers of the cases that need nothing of Keras."""
@@ -159,11 +195,15 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return module
 
 
-def install(source: Path, public: frozenset[str]) -> None:
-    """From here on ``keras`` means Edgeling in this process."""
+def install(source: Path, public: frozenset[str], load: Callable[[Path], Any]) -> None:
+    """From here on ``keras`` means Edgeling in this process.
+
+    Args:
+        load: gives the names of a file of cases, and what else it finds there.
+    """
     for name in [n for n in sys.modules if n.split(".")[0] == "keras"]:
         del sys.modules[name]
-    sys.meta_path.insert(0, Finder(source, public))
+    sys.meta_path.insert(0, Finder(source, public, load))
     sys.modules["conftest"] = SimpleNamespace(skip_if_backend=_skip_if_backend)  # type: ignore[assignment]
     pytest.raises = cases.raises  # type: ignore[assignment]  # in this process, which runs nothing else
     np.random.seed(0)

@@ -8,6 +8,7 @@
 - ``refused``: Edgeling says that it does not do this, or has no such public name.
 - ``internals``: the case needs a name that is not in Keras's public API (nor an attribute without a leading
   underscore), replaces parts of Keras (``mock``), or asks for what only a backend has. These are left out of the share.
+- ``apart``: named in :data:`tests.keras_suite.areas.NOT_PORTABLE`, with the reason. Left out too.
 - ``elsewhere``: needs another framework (TensorFlow, PyTorch, Grain), or Keras skips it itself. Left out too.
 """
 
@@ -22,7 +23,7 @@ import pytest
 import edgeling
 from edgeling.errors import EdgelingError
 
-OUTCOMES = ("passed", "differs", "accepts", "unclear", "refused", "internals", "elsewhere")
+OUTCOMES = ("passed", "differs", "accepts", "unclear", "refused", "internals", "elsewhere", "apart")
 _OURS = str(Path(edgeling.__file__).parent)
 _SUITE = str(Path(__file__).parent)
 

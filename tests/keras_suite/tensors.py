@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from edgeling import ops
+from edgeling.layers import Input
+from edgeling.layers.symbolic import Symbolic, leaves_of
 from edgeling.network.weights import Weight
-from tests.keras_suite.outcomes import InternalsError
+from tests.keras_suite.outcomes import InternalsError, NotThereError
 
 
 def tensor(values: Any, dtype: Any = None, **_: Any) -> np.ndarray:
@@ -37,9 +40,10 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = "float32", **
 
 
 class Ops:
-    """NumPy under Keras's names."""
+    """Of symbolic values ``edgeling.ops``, of the cases' own arrays NumPy under Keras's names."""
 
     __path__ = ()
+    __name__ = "keras.ops"
 
     convert_to_tensor = staticmethod(tensor)
     array = staticmethod(tensor)
@@ -53,10 +57,18 @@ class Ops:
     sigmoid = staticmethod(lambda x: 1 / (1 + np.exp(-x)))
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or not hasattr(np, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if not hasattr(np, name) and not hasattr(ops, name):
             raise InternalsError(f"keras.ops.{name}")
-        function = getattr(np, name)
-        return lambda *a, **k: _single(function(*a, **k)) if callable(function) else function
+
+        def function(*a: Any, **k: Any) -> Any:
+            symbolic = any(isinstance(leaf, (Symbolic, Weight)) for leaf in leaves_of((a, k)))
+            if symbolic or not hasattr(np, name):
+                return getattr(ops, name)(*a, **k)
+            return _single(getattr(np, name)(*a, **k))
+
+        return function
 
 
 def _single(value: Any) -> Any:
@@ -67,6 +79,7 @@ class Random:
     """``keras.random``."""
 
     __path__ = ()
+    __name__ = "keras.random"
 
     def __getattr__(self, name: str) -> Any:
         draws = np.random.default_rng(0)
@@ -78,6 +91,9 @@ class Random:
         if name not in made:
             raise InternalsError(f"keras.random.{name}")
         return lambda *a, dtype=None, seed=None, **k: tensor(made[name](*a, **k), dtype)
+
+
+Ops.random = Random()  # type: ignore[attr-defined]  # cases find it there too
 
 
 class Variable(NDArrayOperatorsMixin, Weight):  # type: ignore[misc]
@@ -96,11 +112,38 @@ class Variable(NDArrayOperatorsMixin, Weight):  # type: ignore[misc]
         return getattr(ufunc, method)(*plain, **options)
 
 
+class _OfSymbols(type):
+    """A class that symbolic values are of, and that makes inputs."""
+
+    def __instancecheck__(cls, value: Any) -> bool:
+        return isinstance(value, Symbolic)
+
+    def __call__(cls, shape: Any = None, dtype: Any = None, **_: Any) -> Any:
+        return Input(batch_shape=tuple(shape), dtype=dtype)
+
+
+class KerasTensor(metaclass=_OfSymbols):
+    """``keras.KerasTensor``."""
+
+
+def set_mask(x: Any, mask: Any) -> None:
+    """What Keras notes on a tensor; on an array of another kind than layers make it cannot be noted."""
+    try:
+        x._keras_mask = mask
+    except AttributeError:
+        raise InternalsError("a mask noted on an array") from None
+
+
+def _only(known: str, name: str) -> None:
+    if name != known:
+        raise NotThereError(name)
+
+
 class Backend:
     """What is public of ``keras.backend`` and ``keras.config``; the rest is internals."""
 
     Variable = Variable
-    SUPPORTS_SPARSE_TENSORS = SUPPORTS_RAGGED_TENSORS = False
+    SUPPORTS_SPARSE_TENSORS = SUPPORTS_RAGGED_TENSORS = SUPPORTS_COMPLEX_DTYPES = False
     convert_to_tensor = staticmethod(tensor)
     convert_to_numpy = staticmethod(np.asarray)
     cast = Ops.cast
@@ -113,9 +156,18 @@ class Backend:
     is_tensor = staticmethod(lambda x: isinstance(x, np.ndarray))
     standardize_dtype = staticmethod(lambda dtype: np.dtype(_numpy_name(dtype)).name)
     is_float_dtype = staticmethod(lambda dtype: "float" in str(dtype))
-    numpy = SimpleNamespace(zeros=_made(np.zeros))
+    numpy = SimpleNamespace(zeros=_made(np.zeros), ones=_made(np.ones))
+    KerasTensor = KerasTensor
+    enable_flash_attention = disable_flash_attention = staticmethod(lambda: None)
+    is_flash_attention_enabled = staticmethod(lambda: False)
+    get_keras_mask = staticmethod(lambda x: getattr(x, "_keras_mask", None))
+    set_keras_mask = staticmethod(set_mask)
+    set_floatx = staticmethod(lambda name: _only("float32", name))
+    set_image_data_format = staticmethod(lambda name: _only("channels_last", name))
+    standardize_shape = staticmethod(tuple)
 
     __path__ = ()
+    __name__ = "keras.backend"
 
     @property
     def config(self) -> Any:
@@ -126,4 +178,6 @@ class Backend:
         """Importing a module sets it."""
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
         raise InternalsError(f"keras.src.backend.{name}")

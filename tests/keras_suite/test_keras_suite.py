@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.keras_suite.__main__ import share
-from tests.keras_suite.areas import AREAS, files_of
+from tests.keras_suite.areas import AREAS, NOT_PORTABLE, files_of
 from tests.keras_suite.source import NoSourceError, keras_source
 
 pytestmark = [pytest.mark.keras, pytest.mark.slow]
@@ -48,6 +48,10 @@ def test_every_area_is_run(cases: dict[str, Any]) -> None:
 @pytest.mark.parametrize("outcome", ["differs", "accepts", "unclear"])
 def test_no_case_ends_so(cases: dict[str, Any], outcome: str) -> None:
     assert _ending(cases, outcome) == []
+
+
+def test_what_is_named_as_not_portable_is(cases: dict[str, Any]) -> None:
+    assert {name.split(": ")[0] for name in _ending(cases, "apart")} == set(NOT_PORTABLE)
 
 
 def test_most_cases_that_leave_internals_alone_pass(cases: dict[str, Any]) -> None:

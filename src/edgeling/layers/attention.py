@@ -37,7 +37,8 @@ class Attention(Merging):
         dropout: the share of weights left out while training.
     """
 
-    supports_masking = False  # what it makes has the query's mask, which it says
+    supports_masking = True
+    ends_masks = True  # what it makes has the query's mask, which it says
     takes_arguments = ("mask", "use_causal_mask", "return_attention_scores")
     arguments: ClassVar[tuple[str, ...]] = ("use_scale", "score_mode", "dropout", "seed")
 
@@ -112,6 +113,12 @@ class Attention(Merging):
             self.scale = self.keep("scale", initializers.Ones()(()))
         if self.score_mode == "concat":
             self.concat_score_weight = self.keep("concat_score_weight", initializers.Ones()(()))
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None, mask: Any = None) -> Any:
+        """The query's mask as it is told, of the masks of the query and the value; None where there is none."""
+        masks = mask if previous_mask is None else previous_mask
+        self.require_masks(inputs, masks)
+        return None if masks is None or masks[0] is None else np.asarray(masks[0])
 
     def trace(
         self, tracer: Tracer, x: Any, mask: Any = None, *, use_causal_mask: bool = False,

@@ -14,7 +14,8 @@ from edgeling.configurable import automatic_name, is_ours, refuse
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.layers import lengths, written, written_rules
-from edgeling.layers.eager import call, mask_made, refuse_symbols
+from edgeling.layers.eager import axes_of_masks, batch_of, call, mask_made, refuse_symbols
+from edgeling.layers.masked_symbols import masked_axes
 from edgeling.layers.shapes import Shape, declared_row, row_of, size
 from edgeling.layers.symbolic import (
     ArgumentPlace,
@@ -26,9 +27,9 @@ from edgeling.layers.symbolic import (
     mapped,
     symbols_among,
 )
+from edgeling.layers.told_masks import require_rows
 from edgeling.layers.traced import present
 from edgeling.layers.weighted import Weighted
-from edgeling.network.arrays import numbers
 from edgeling.network.tracing import Tracer
 from edgeling.network.weights import Weight
 from edgeling.regularizers import Regularizer
@@ -60,8 +61,10 @@ class Layer(Weighted):
     takes_vectors: ClassVar[bool] = False  # a call with one dimension means one row
     takes_several: ClassVar[bool] = False  # it is called on a list of inputs
     supports_masking: bool = False  # the mask of what it is called on goes on to what it makes
+    ends_masks: ClassVar[bool] = False  # it does not, but for what the layer says itself
     takes_arguments: ClassVar[tuple[str, ...]] = ()  # names of what a call may be told beside its inputs
     told_anyway: ClassVar[Mapping[str, Any]] = {}  # what Keras's files tell a call though nobody did
+    masked: tuple[int, ...] = ()  # of one of one's own: of each value of a call how many axes its mask has
     activity_regularizer: Regularizer | None = None
     added: Sequence[float] = ()  # to the loss by the last call on arrays
     is_operation: ClassVar[bool] = False  # a function of edgeling.ops, which is no layer for its user
@@ -212,9 +215,21 @@ class Layer(Weighted):
             return written.rows_of(self, rows, arguments)
         return (self.output_shape_of_all(rows),)
 
+    def rows_made(
+        self, rows: Sequence[Shape], arguments: Arguments | None, masked: Sequence[int] = ()
+    ) -> tuple[Shape, ...]:
+        """As :meth:`output_rows_of`, of values of which it is known how many axes their masks have."""
+        if self.traces_calls:
+            return written.rows_of(self, rows, arguments, masked)
+        return self.output_rows_of(rows, arguments)
+
+    def answer(self, outputs: Sequence[Any]) -> Any:
+        """What a call gives: its output, or several."""
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
     def output_rows_of_all(self, rows: Sequence[Shape], arguments: Arguments | None = None) -> tuple[Shape, ...]:
         """As :meth:`output_rows_of`, of rows whose lengths may not be known."""
-        return lengths.asked(lambda some: self.output_rows_of(some, arguments), rows)
+        return lengths.asked(lambda some: self.rows_made(some, arguments), rows)
 
     def traced(self, tracer: Tracer, values: Sequence[str], arguments: Arguments | None = None) -> tuple[str, ...]:
         """Append one call to a graph; gives its outputs.
@@ -258,7 +273,7 @@ class Layer(Weighted):
             )
         return written.of_ours(self, *given, **named)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None, mask: Any = None) -> Any:
         """Which steps of what the layer makes count, an array of truths; None where all do.
 
         A layer of one's own may say it in its place, of what it is called on and of the masks of that.
@@ -266,15 +281,22 @@ class Layer(Weighted):
         Args:
             inputs: an array [rows, ...], or a list of them.
             previous_mask: which of their steps count, [rows, steps]; a list of them, or None.
+            mask: as ``previous_mask``, which some of Keras's layers name so.
         """
+        previous_mask = mask if previous_mask is None else previous_mask
+        self.require_masks(inputs, previous_mask)
         if present() is not None or symbols_among((inputs, previous_mask)):
-            return previous_mask if self.supports_masking else None
+            masked = self.supports_masking and any(one is not None for one in leaves_of(previous_mask))
+            return previous_mask if masked else None
         return mask_made(self, inputs, previous_mask)
+
+    def require_masks(self, inputs: Any, masks: Any) -> None:
+        """Raise if masks are told that cannot be those of the inputs; of one input any can."""
 
     @property
     def says_masks(self) -> bool:
         """Whether it is a layer of one's own that says in Python which steps count."""
-        return type(self).compute_mask is not Layer.compute_mask
+        return not is_ours(next(kind for kind in type(self).__mro__ if "compute_mask" in vars(kind)))
 
     def penalize(self, tracer: Tracer) -> None:
         """Add the penalties on the weights that training moves to the loss."""
@@ -311,8 +333,7 @@ class Layer(Weighted):
         shapes, of several outputs a tuple of them."""
         shapes = [input_shape] if not isinstance(input_shape[0], (list, tuple)) else list(input_shape)
         made = self.output_rows_of_all([row_of(shape) for shape in shapes])
-        found = tuple((shapes[0][0], *row) for row in made)
-        return found[0] if len(found) == 1 else found
+        return self.answer([(shapes[0][0], *row) for row in made])
 
     def layers_within(self) -> list[Layer]:
         """Layers that are its attributes, or stand in lists or mappings that are."""
@@ -331,7 +352,13 @@ class Layer(Weighted):
     def from_config(cls, config: Any) -> Any:
         """The inverse of :meth:`get_config`; what is not supported must be switched off."""
         if not is_ours(cls):
-            return cls(**config)
+            try:
+                return cls(**config)
+            except TypeError as error:
+                raise UnsupportedError(
+                    f"what {cls.__name__} is made of stands in its configuration", received=str(error),
+                    remedy="get_config(self), which says every argument of its constructor",
+                ) from None  # fmt: skip
         known = {*cls.arguments, *OF_ALL}
         for key in config.keys() - known - cls.ignored:
             refuse(cls.__name__, key, config[key])
@@ -354,9 +381,8 @@ class Layer(Weighted):
 
     @property
     def output(self) -> Any:
-        """What stands for the output of that call; a list of several."""
-        outputs = self._first_call().outputs
-        return outputs[0] if len(outputs) == 1 else list(outputs)
+        """What stands for the output of that call, or for several."""
+        return self.answer(self._first_call().outputs)
 
     def _first_call(self) -> SymbolicCall:
         if not self._called:
@@ -384,11 +410,11 @@ class Layer(Weighted):
         refuse_symbols(x)
         if others or named or (isinstance(x, (tuple, list)) and written.is_written(self)):
             return self._eager((x, *others), named, bool(training))
-        batch = numbers(x, "x", finite=False)
+        batch = batch_of(x)
         if batch.ndim == 1 and self.takes_vectors:
-            return self(batch[None], training)[0]
+            return self(batch[None], training=training)[0]
         if self.traces_calls:
-            self.output_rows_of([batch.shape[1:]])
+            self.rows_made([batch.shape[1:]], None, axes_of_masks([batch]))
         elif not self.built:
             self.build(batch.shape)
         if not self.traces_calls and not lengths.fits(batch.shape[1:], self.input_row):
@@ -410,21 +436,23 @@ class Layer(Weighted):
     def _eager(self, places: tuple[Any, ...], named: dict[str, Any], training: bool) -> Any:
         """Of a call on several arrays."""
         given, arguments = written.arguments_of(self, (np.ndarray, list), places, named)
-        batches = [numbers(each, "x", finite=False) for each in given]
-        self.output_rows_of([batch.shape[1:] for batch in batches], arguments)
+        batches = [batch_of(each) for each in given]
+        if not self.traces_calls:
+            require_rows(self.name, batches, arguments)
+        self.rows_made([batch.shape[1:] for batch in batches], arguments, axes_of_masks(batches))
         self.prepare([batch.shape for batch in batches])
         return self._computed(batches, arguments, training)
 
     def _computed(self, batches: Sequence[Array], arguments: Arguments | None, training: bool) -> Any:
         self._calls += 1
         names = {w: f"weight_{i}" for i, w in enumerate(self.weights)}
-        return call(lambda tracer, *x: tracer.through(self, x, arguments), names, batches, training, self._calls)
+        made = call(lambda tracer, *x: tracer.through(self, x, arguments), names, batches, training, self._calls)
+        return self.answer(made if isinstance(made, list) else [made])
 
     def _symbolic(self, places: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        """What stands for the output, or a list of several; the layer is built."""
+        """What stands for the output, or for several; the layer is built."""
         symbols, arguments = written.arguments_of(self, Symbolic, places, named)
-        outputs = self.called_on(symbols, arguments)
-        return outputs[0] if len(outputs) == 1 else list(outputs)
+        return self.answer(self.called_on(symbols, arguments))
 
     def called_on(self, symbols: Sequence[Any], arguments: Arguments | None = None) -> tuple[SymbolicOutput, ...]:
         """What stands for the outputs of a call on symbolic values; the layer is built.
@@ -435,7 +463,8 @@ class Layer(Weighted):
         given = [symbol.row for symbol in symbols]
         if self.traces_calls and not all(map(lengths.is_known, given)):
             written.build(self, given, arguments)  # which sees that a length is not known
-        rows = self.output_rows_of_all(given, arguments)
+        masked = [masked_axes(symbol) for symbol in symbols] if written.takes_masks(self) else []
+        rows = lengths.asked(lambda some: self.rows_made(some, arguments, masked), given)
         self.prepare([symbol.shape for symbol in symbols])
         if self.traces_calls:
             self.output_row = rows[0]

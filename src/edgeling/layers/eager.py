@@ -34,23 +34,63 @@ def refuse_symbols(x: Any) -> None:
         )  # fmt: skip
 
 
+class MaskedRows(np.ndarray):
+    """What a layer made of arrays, and which of its steps count; what is computed of it has no mask, as in Keras."""
+
+    _keras_mask: Array | None = None
+
+    def __array_finalize__(self, given: Any) -> None:
+        self._keras_mask = None
+
+
+def batch_of(x: Any) -> Array:
+    """Numbers as float32 [rows, ...], with the mask that a layer noted on them.
+
+    Raises:
+        DataError: no numbers.
+    """
+    return _noted(numbers(x, "x", finite=False), getattr(x, "_keras_mask", None))
+
+
+def axes_of_masks(batches: Sequence[Array]) -> list[int]:
+    """Of each how many axes the mask has that is noted on it, without the rows'; 0 where there is none."""
+    masks: list[Any] = [getattr(batch, "_keras_mask", None) for batch in batches]
+    return [0 if mask is None else mask.ndim - 1 for mask in masks]
+
+
+def _noted(rows: Array, mask: Any) -> Array:
+    if mask is None:
+        return rows
+    masked = rows.view(MaskedRows)
+    masked._keras_mask = np.asarray(mask) > 0
+    return masked
+
+
+def _inputs(tracer: Tracer, batches: Sequence[Array]) -> tuple[list[str], dict[str, Array]]:
+    """Inputs of the graph for arrays and the masks noted on them, and what is given for each."""
+    values = [tracer.builder.input(f"x_{i}", batch.shape) for i, batch in enumerate(batches)]
+    given = dict(zip(values, map(np.asarray, batches), strict=True))
+    for value, batch in zip(values, batches, strict=True):
+        mask = getattr(batch, "_keras_mask", None)
+        if mask is not None:
+            name = tracer.builder.input(f"mask_{value}", mask.shape)
+            given[name] = np.asarray(mask, np.float32)
+            tracer.masked(value, name)
+    return values, given
+
+
 def mask_made(layer: Any, inputs: Any, masks: Any) -> Any:
     """Which steps of what a layer makes of arrays count, [rows, steps] truths; None where all do."""
-    given = [numbers(x, "x", finite=False) for x in leaves_of(inputs)]
+    given = [batch_of(x) for x in leaves_of(inputs)]
     told = [*leaves_of(masks)] if isinstance(masks, (list, tuple)) else [masks] + [None] * (len(given) - 1)
     if len(told) < len(given):
         told += [None] * (len(given) - len(told))
+    given = [_noted(np.asarray(x), mask) for x, mask in zip(given, told, strict=False)]
     layer.output_rows_of([x.shape[1:] for x in given])
     layer.prepare([x.shape for x in given])
     builder = GraphBuilder("mask")
-    values = [builder.input(f"x_{i}", x.shape) for i, x in enumerate(given)]
     tracer = Tracer(builder, {w: f"weight_{i}" for i, w in enumerate(layer.weights)})
-    arrays: dict[str, Array] = dict(zip(values, given, strict=True))
-    for value, mask in zip(values, told, strict=False):
-        if mask is not None:
-            name = builder.input(f"mask_{value}", np.shape(mask))
-            arrays[name] = np.asarray(mask, np.float32)
-            tracer.masked(value, name)
+    values, arrays = _inputs(tracer, given)
     found = tracer.mask_of(tracer.through(layer, values)[0])
     if not found:
         return None
@@ -61,7 +101,7 @@ def mask_made(layer: Any, inputs: Any, masks: Any) -> Any:
 def call(
     trace: Callable[..., Sequence[str]], names: Mapping[Weight, str], x: Sequence[Array], training: bool, step: int
 ) -> Any:
-    """The output of a layer, or of a network, for a batch; a list of several.
+    """The output of a layer, or of a network, for a batch, with its mask if it has one; a list of several.
 
     Args:
         trace: appends its operations to a graph: of a tracer and of the values it is called on.
@@ -71,12 +111,12 @@ def call(
         step: the number of the call, by which dropout draws.
     """
     builder = GraphBuilder("call")
-    values = [builder.input(f"x_{i}", array.shape) for i, array in enumerate(x)]
     tracer = Tracer(builder, names, training=training, keeping=True)
+    values, given = _inputs(tracer, x)
     made = list(trace(tracer, *values))
+    masks = [tracer.mask_of(name) for name in made]
     added = tracer.added_by_layers()
-    graph = builder.build([*made, *(scalar for _, scalar in added)])
-    given: dict[str, Array] = dict(zip(values, x, strict=True))
+    graph = builder.build([*made, *(scalar for _, scalar in added), *dict.fromkeys(filter(None, masks))])
     given["seed"] = np.asarray(next_seed() if "seed" in graph.inputs else 0)
     held: dict[str, Any] = {"step": np.uint32(step)} if "step" in graph.variables else {}
     for name, (owner, place) in tracer.kept.items():
@@ -88,8 +128,11 @@ def call(
     for weight, name in names.items():
         if name in moved:
             weight.value = done.variables[name]
-    _tell(added, done.outputs[len(made) :])
-    return done.outputs[0] if len(made) == 1 else list(done.outputs[: len(made)])
+    found = done.outputs[len(made) :]
+    _tell(added, found[: len(added)])
+    counting = dict(zip(dict.fromkeys(filter(None, masks)), found[len(added) :], strict=True))
+    outputs = [_noted(y, counting.get(mask)) for y, mask in zip(done.outputs, masks, strict=False)]
+    return outputs[0] if len(outputs) == 1 else outputs
 
 
 def _tell(added: Sequence[tuple[Any, str]], values: Sequence[Array]) -> None:

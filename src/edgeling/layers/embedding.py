@@ -51,6 +51,12 @@ class Embedding(Layer):
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = self.supports_masking = flag("mask_zero", mask_zero)
         self._table = None if weights is None else self._of_shape(weights)
+        if weights is not None:
+            self.build()
+
+    def build(self, input_shape: Any = (None, None)) -> None:
+        """Make the table, which does not depend on the shape of what it is looked up for."""
+        super().build(input_shape)
 
     def _of_shape(self, weights: Any) -> Any:
         table = np.asarray(weights[0] if isinstance(weights, list) and len(weights) == 1 else weights, np.float32)

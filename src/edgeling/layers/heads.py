@@ -41,7 +41,9 @@ class ManyHeads(Layer):
 
     refused = (*Layer.refused, "flash_attention")
     heeds_query_mask: ClassVar[bool] = True
-    supports_masking = False  # what it makes has the query's mask, which it says
+    never_called = (*Layer.never_called, "_compute_attention", "_masked_softmax", "_compute_attention_mask")
+    supports_masking = True
+    ends_masks = True  # what it makes has the query's mask, which it says
     takes_arguments = (
         "query", "value", "key", *_MASKS, "attention_mask", "use_causal_mask", "return_attention_scores",
     )  # fmt: skip
@@ -119,8 +121,15 @@ class ManyHeads(Layer):
                 )  # fmt: skip
         over = self._over(len(output) + 1 if not self._made else len(found["query"]) + 1)
         steps = tuple(prod(row[axis - 1] for axis in over) for row in self._rows[:2])
+        seen = found.get("attention_mask", steps)[-2:]
+        if len(over) == 1 and seen != steps[-len(seen) :]:
+            raise UnsupportedError(
+                f"attention_mask of layer {self.name!r} has rows of shape {steps}", received=str(seen),
+                remedy=f"Input({steps}), 1 where a step of the query sees one of the value",
+            )  # fmt: skip
         free = [n for axis, n in enumerate(found["query"][:-1], 1) if axis not in over]
-        return (output, (*free, self._heads[0], *steps)) if named.get("return_attention_scores") else (output,)
+        each = (row[axis - 1] for row in self._rows[:2] for axis in over)
+        return (output, (*free, self._heads[0], *each)) if named.get("return_attention_scores") else (output,)
 
     def compute_output_shape(  # type: ignore[override]
         self, query_shape: Any, value_shape: Any, key_shape: Any = None
@@ -151,7 +160,14 @@ class ManyHeads(Layer):
         """The axes that are attended over, of values with so many, the batch's and the features' among them."""
         if self.attention_axes is None:
             return tuple(range(1, rank - 1))
-        return axes_of(self.name, [n - 1 if n < 0 else n for n in np.ravel(self.attention_axes).tolist()], rank)
+        over = axes_of(self.name, np.ravel(self.attention_axes).tolist(), rank)
+        if over[-1] == rank - 1:
+            raise UnsupportedError(
+                f"attention_axes are axes of steps, 1 to {rank - 2} or -2 to {1 - rank}",
+                received=f"{self.attention_axes} of layer {self.name!r}, the features' among them",
+                remedy="attention_axes=None",
+            )  # fmt: skip
+        return over
 
     def _shapes(self, rows: Sequence[Shape]) -> dict[str, tuple[Shape, Shape]]:
         """Of each projection the shapes of its kernel and its bias."""
@@ -173,13 +189,19 @@ class ManyHeads(Layer):
         parts = (part for part in _PARTS if part != "gate" or self.use_gate)
         return tuple((f"{'_' * (part == 'gate')}{part}_dense", 1 + self.use_bias) for part in parts)
 
-    def build(self, input_shape: Any, *others: Any) -> None:
-        if others:
-            raise UnsupportedError(
-                "weights of attention are made where it is called", received=f"build with {1 + len(others)} shapes",
-                remedy="layer(query, value)",
-            )  # fmt: skip
-        super().build(input_shape)
+    def build(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> None:
+        """Make the weights for a query, a value (the query, if it is not given) and a key (the value), each with the
+        batch.
+
+        Raises:
+            UnsupportedError: shapes that do not meet.
+        """
+        value_shape = value_shape or query_shape
+        rows = [row_of(shape) for shape in (query_shape, value_shape, key_shape or value_shape)]
+        asked(lambda some: [self.merged(*some)], rows)
+        query, value, key = rows
+        self._rows = query, value, key
+        self.prepare([tuple(query_shape)])
 
     def make_for(self, rows: Sequence[Shape]) -> None:
         """Add the weights, for a query, a value and a key of these rows."""
@@ -219,7 +241,11 @@ class ManyHeads(Layer):
         weights = self._softmax(tracer, scores, mask, is_plain)
         y = self._products(tracer, dropped(tracer, weights, self.dropout, self.seed), values)
         y = self._answer(tracer, query, self._together(tracer, y, shape, over))
-        return [y, weights] if return_attention_scores else y
+        if not return_attention_scores:
+            return y
+        *lead, _, _ = b.type_of(weights).shape
+        each = (b.type_of(x).shape[axis] for x in (query, value) for axis in over)
+        return [y, b.add("reshape", weights, shape=(*lead, *each)) if len(over) > 1 else weights]
 
     def _products(self, tracer: Tracer, x: str, y: str, transpose_b: bool = False) -> str:
         """Of each head's matrix with another: of heads that share that one as one matrix, nothing repeated."""
@@ -303,7 +329,8 @@ class ManyHeads(Layer):
         seen = np.tri(t, s) if is_causal else np.ones((t, s))
         if self.sliding_window is not None:
             seen *= np.abs(np.arange(t)[:, None] - np.arange(s)) < self.sliding_window
-        if (not seen.all() and free) or (any(counts) and over != (len(free) + 1,)) or (told and len(over) > 1):
+        is_first, is_last = over == (1,), over == (len(free) + 1,)  # as in Keras, causal masks are of the first axis
+        if (not seen.all() and free and not is_first) or (any(counts) and not is_last) or (told and len(over) > 1):
             raise UnsupportedError(
                 "masks are of steps that are the last axis before the features, and that is attended over alone",
                 received=f"layer {self.name!r} on rows of more axes", remedy="attend without them",

@@ -13,12 +13,11 @@ from edgeling.checking import flag
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.layers.axes import Last, axis_argument, one_axis, side_by_side
 from edgeling.layers.base import Layer, Shape, row_of, size
-from edgeling.layers.eager import call
+from edgeling.layers.eager import batch_of, call
 from edgeling.layers.lengths import asked
 from edgeling.layers.row_normalization import of_length_one
 from edgeling.layers.symbolic import symbols_among
 from edgeling.layers.traced import present
-from edgeling.network.arrays import numbers
 from edgeling.network.tracing import Tracer
 
 _EPSILON = 1e-7  # keras.backend.epsilon()
@@ -59,7 +58,7 @@ class Merging(Layer):
             self.output_shape_of_all([()])
         if others or named or present() or symbols_among(x):
             return super().__call__(x, *others, training=training, **named)
-        batches = [numbers(each, "x", finite=False) for each in x]
+        batches = [batch_of(each) for each in x]
         if len({len(batch) for batch in batches}) != 1:
             raise DataError(
                 "all inputs have as many rows", received=str([len(batch) for batch in batches]),
@@ -67,6 +66,26 @@ class Merging(Layer):
             )  # fmt: skip
         self.output_shape_of_all([batch.shape[1:] for batch in batches])
         return call(lambda tracer, *values: tracer.through(self, values), {}, batches, bool(training), 0)
+
+    def require_masks(self, inputs: Any, masks: Any) -> None:
+        """Raise if masks are told that are no list, one or None for each of a list of inputs.
+
+        Raises:
+            DataError: they are not.
+        """
+        if masks is None:
+            return
+        for what, given in (("inputs", inputs), ("masks", masks)):
+            if not isinstance(given, (list, tuple)):
+                raise DataError(
+                    f"{what} of layer {self.name!r} come in a list", received=type(given).__name__,
+                    remedy="compute_mask([x, y], [mask, None])",
+                )  # fmt: skip
+        if not self.ends_masks and len(inputs) != len(masks):
+            raise DataError(
+                f"there is a mask or None for each input of layer {self.name!r}",
+                received=f"{len(masks)} for {len(inputs)} inputs", remedy="None where all steps count",
+            )  # fmt: skip
 
     def merged(self, rows: tuple[Shape, ...]) -> Shape:
         """The shape of an output row."""
@@ -194,7 +213,7 @@ class Dot(Merging):
         normalize: divide by the lengths of the vectors: the cosine between them.
     """
 
-    supports_masking = False
+    ends_masks = True
     arguments = ("axes", "normalize")
 
     def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:

@@ -111,6 +111,7 @@ class GlobalAveragePooling1D(GlobalPooling):
     """
 
     rank, operation = 1, "average_pool"
+    supports_masking = ends_masks = True
     takes_arguments = ("mask",)
 
     def output_rows_of(self, rows: Sequence[Shape], arguments: Any = None) -> tuple[Shape, ...]:

@@ -19,6 +19,7 @@ from edgeling.graph.types import Array
 from edgeling.layers import cells as cell_classes
 from edgeling.layers.base import OF_ALL, Layer, Shape
 from edgeling.layers.cells import Cell, GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells, StepSequence, require_cell
+from edgeling.layers.symbolic import leaves_of
 from edgeling.layers.written_cells import WrittenCell, is_written_cell
 from edgeling.network.tracing import Tracer
 
@@ -43,7 +44,8 @@ class RNN(Layer):
     the steps that count are not 0 there. Without it those count that its input's own mask says.
     """
 
-    supports_masking = False  # what masks what it gives it says itself
+    supports_masking = True
+    ends_masks = True  # what masks what it gives it says itself
     takes_arguments = ("initial_state", "mask")
     arguments: ClassVar[tuple[str, ...]] = ("cell", *_SWITCHES)
     ignored = frozenset({"dtype", "time_major", "use_cudnn", "implementation"})
@@ -144,6 +146,16 @@ class RNN(Layer):
         states = [(size,) for size in self.cell.state_sizes] if self.return_state else []
         return (self.output_shape_of(rows[0]), *states)
 
+    def answer(self, outputs: Sequence[Any]) -> Any:
+        """The output, or it and the states: of cells one on another those of each cell together, as in Keras."""
+        sizes = [cell.state_sizes for cell in self.cells]
+        if len(outputs) == 1 or len(sizes) == 1:
+            return super().answer(outputs)
+        output, *states = outputs
+        left = iter(states)
+        each = [[next(left) for _ in of_cell] for of_cell in sizes]
+        return (output, *(states[0] if len(states) == 1 else states for states in each))
+
     def _require_states(self, rows: Sequence[Shape]) -> None:
         expected = [(size,) for size in self.cell.state_sizes]
         if rows and list(rows) != expected:
@@ -242,7 +254,7 @@ def counting(tracer: Tracer, x: str, mask: Any) -> str:
 
 
 def _listed(value: Any) -> list[str]:
-    return list(value) if isinstance(value, (list, tuple)) else [value] if value else []
+    return [one for one in leaves_of(value) if one]
 
 
 def as_cell(given: Any) -> Any:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from edgeling.errors import UnsupportedError
+from edgeling.errors import DataError, UnsupportedError
 from edgeling.layers.symbolic import Arguments
 from edgeling.network.tracing import Tracer
 
@@ -67,6 +67,26 @@ def counting_each(tracer: Tracer, values: Sequence[str], told: Any) -> list[str]
         return [tracer.mask_of(value) for value in values]
     nothing = tracer.number(0.0)
     return [tracer.builder.add("compare", mask, nothing) if mask else "" for mask in told[: len(values)]]
+
+
+def require_rows(layer: str, batches: Sequence[Any], arguments: Arguments | None) -> None:
+    """Raise if what a call is told beside its rows is neither of as many rows nor of one.
+
+    Args:
+        batches: the arrays among the call's arguments, in order.
+        arguments: how they stand there; an ``attention_mask`` of two axes is for all rows.
+
+    Raises:
+        DataError: it is of another number of rows.
+    """
+    free = arguments[1].get("attention_mask") if arguments else None
+    for at, batch in enumerate(batches):
+        is_free = at == getattr(free, "index", -1) and batch.ndim == 2
+        if len(batch) not in (1, len(batches[0])) and not is_free:
+            raise DataError(
+                f"what layer {layer!r} is called on has as many rows", received=f"{len(batches[0])} and {len(batch)}",
+                remedy="a mask, a state or a value for each of the rows",
+            )  # fmt: skip
 
 
 def require_as_many(layer: str, masks: int, rows: int) -> None:

@@ -14,7 +14,7 @@ from edgeling.graph import GraphBuilder
 from edgeling.layers.base import Layer, Shape
 from edgeling.layers.normalization import BatchNormalization
 from edgeling.layers.recurrent import RNN, counting, states_told
-from edgeling.layers.told_masks import counting_each, require_mask
+from edgeling.layers.told_masks import counting_each, require_as_many, require_mask
 from edgeling.network.tracing import Tracer
 
 _ALL = 1 << 16  # weights: more than any layer has
@@ -229,6 +229,8 @@ class TimeDistributed(Layer):
         return (self.output_shape_of(rows[0]),)
 
     def trace(self, tracer: Tracer, x: str, mask: Any = None) -> str:
+        if mask:
+            require_as_many(self.name, tracer.builder.type_of(mask).shape[0], tracer.builder.type_of(x).shape[0])
         (counts,) = counting_each(tracer, [x], [mask] if mask else None)
         y = self._of_each(tracer, x, counts)
         return tracer.masked(y, counts)

@@ -51,8 +51,19 @@ def arguments_of(
     return values, mapped((places, dict(named)), lambda x: ArgumentPlace(next(numbered)) if isinstance(x, kind) else x)
 
 
-def rows_of(layer: Any, rows: Sequence[Shape], arguments: Arguments | None) -> tuple[Shape, ...]:
+def takes_masks(layer: Any) -> bool:
+    """Whether it says in Python what it computes, and of which steps count."""
+    return is_written(layer) and (layer.says_masks or "mask" in signature(layer.call).parameters)
+
+
+def rows_of(
+    layer: Any, rows: Sequence[Shape], arguments: Arguments | None, masked: Sequence[int] = ()
+) -> tuple[Shape, ...]:
     """The shapes of one row of each output of a call; the layer is built.
+
+    Args:
+        masked: of each value how many axes its mask has, without the rows'; 0 where all counts. Where it is not known,
+            as in the call before.
 
     Raises:
         UnsupportedError: what the function does cannot be traced; it gives something that is no batch of rows.
@@ -60,6 +71,9 @@ def rows_of(layer: Any, rows: Sequence[Shape], arguments: Arguments | None) -> t
     build(layer, rows, arguments)
     tracer = scratch()
     given = [tracer.builder.input(f"x_{i}", (_ROWS, *row)) for i, row in enumerate(rows)]
+    layer.masked = tuple(masked) if any(masked) else layer.masked
+    for name, row, axes in zip(given, rows, layer.masked, strict=False):
+        tracer.masked(name, tracer.builder.input(f"mask_{name}", (_ROWS, *row[:axes])) if axes else "")
     made = traced(layer, tracer, given, arguments)
     return tuple(tracer.builder.type_of(name).shape[1:] for name in made)
 
@@ -180,7 +194,8 @@ def inside(
     with_values = mapped((places, dict(named)), lambda x: traced_value(x, tracer) if _is_value(x) else x)
     values, arguments = arguments_of(layer, TracedValue, *with_values)
     rows = [value.row for value in values]
-    layer.output_rows_of(rows, arguments)
+    masks = [tracer.mask_of(value.name) for value in values]
+    layer.rows_made(rows, arguments, [len(tracer.builder.type_of(mask).shape) - 1 if mask else 0 for mask in masks])
     if not is_written(layer):
         layer.prepare([value.shape for value in values])
     before = tracer.training
@@ -189,8 +204,7 @@ def inside(
         names = tracer.through(layer, [value.name for value in values], arguments)
     finally:
         tracer.training = before
-    made = [TracedValue(tracer, name, True) for name in names]
-    return made[0] if len(made) == 1 else made
+    return layer.answer([TracedValue(tracer, name, True) for name in names])
 
 
 def of_ours(layer: Any, x: Any, *others: Any, **named: Any) -> Any:

@@ -117,9 +117,14 @@ class Metric(Configurable):
         aggregation: Any = None,
         name: str | None = None,
     ) -> Variable:
-        """A new variable, which :meth:`reset_state` sets to zero."""
-        begin = initializers.get(initializer or "zeros")
-        variable = Variable(begin(tuple(shape)), name or f"variable_{len(self._variables)}")
+        """A new variable, which :meth:`reset_state` sets to zero.
+
+        Args:
+            initializer: how it begins: a name, an initializer, a function of the shape, or an array.
+        """
+        given = "zeros" if initializer is None else initializer
+        begin = given if isinstance(given, np.ndarray) else initializers.get(given)(tuple(shape))
+        variable = Variable(begin, name or f"variable_{len(self._variables)}")
         self._variables.append(variable)
         return variable
 

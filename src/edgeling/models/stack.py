@@ -460,7 +460,7 @@ class Stack(Layer):
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": "float32"}
         config["layers"] = described
         if self._input is not None and self._input.declared:
-            config["build_input_shape"] = [None, *self._input.declared]
+            config["build_input_shape"] = list(self._input.batch_shape)
         return config
 
     @classmethod

@@ -29,6 +29,10 @@ class Traceable(Protocol):
         """Whether the mask of what it is called on goes on to what it makes: see :meth:`Tracer.mask_of`."""
 
     @property
+    def ends_masks(self) -> bool:
+        """Whether it does not, though the layer heeds it."""
+
+    @property
     def says_masks(self) -> bool:
         """Whether it says itself which steps count, be it that all do."""
 
@@ -96,7 +100,7 @@ class Tracer:
         """
         made = layer.traced(self, given, arguments)
         layer.penalize_outputs(self, made)
-        hands_on = layer.supports_masking and not layer.says_masks
+        hands_on = layer.supports_masking and not (layer.says_masks or layer.ends_masks)
         masks = [self.mask_of(value) for value in given] if hands_on else [""]
         mask = reduce(lambda one, other: self.builder.add("maximum", one, other), masks) if all(masks) else ""
         return tuple(self._with_mask(value, mask, given) for value in made)
