@@ -67,7 +67,7 @@ class Attention(Merging):
             self.make_for(rows)
         self.input_row, self.output_row = rows[0], output
 
-    def __call__(self, x: Any, *others: Any, training: bool | None = None, **named: Any) -> Any:
+    def __call__(self, x: Any = None, *others: Any, training: bool | None = None, **named: Any) -> Any:
         """The output for a list of batches of rows, or of symbolic values; and what each step weighs for each, with
         ``return_attention_scores=True``. With ``use_causal_mask=True`` no step sees a later one.
 

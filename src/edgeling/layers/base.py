@@ -331,7 +331,8 @@ class Layer(Weighted):
     def compute_output_shape(self, input_shape: Sequence[Any]) -> Any:
         """``(None, features)`` -> ``(None, ...)``: the shape of a batch of output rows; of several inputs a list of
         shapes, of several outputs a tuple of them."""
-        shapes = [input_shape] if not isinstance(input_shape[0], (list, tuple)) else list(input_shape)
+        several = bool(input_shape) and isinstance(input_shape[0], (list, tuple))
+        shapes = list(input_shape) if several else [input_shape]
         made = self.output_rows_of_all([row_of(shape) for shape in shapes])
         return self.answer([(shapes[0][0], *row) for row in made])
 
@@ -392,16 +393,20 @@ class Layer(Weighted):
             )  # fmt: skip
         return self._called[0]
 
-    def __call__(self, x: Any, *others: Any, training: bool | None = None, **named: Any) -> Any:
+    def __call__(self, x: Any = None, *others: Any, training: bool | None = None, **named: Any) -> Any:
         """The layer's output for a batch of rows, [rows, ...]: interpreted with NumPy. Builds the layer.
 
         Of an ``Input``, or of what another layer made of one, what stands for the output in a ``Model``; there
         ``training`` says nothing, for ``fit``, ``evaluate`` and ``predict`` do, as in Keras 3.
 
+        Args:
+            x: one or several, in a list; by name it is ``inputs``.
+
         Raises:
             DataError: rows of another shape than the layer is built for.
             UnsupportedError: a Keras symbol.
         """
+        x = named.pop("inputs") if x is None and "inputs" in named and not self.traces_calls else x
         tracer = present()
         if tracer:
             return written.inside(self, tracer, (x, *others), named, training)

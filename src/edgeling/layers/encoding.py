@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from math import prod
 from typing import Any
 
@@ -193,7 +193,8 @@ def _rising(boundaries: Any) -> list[float]:
 
 def _batches(data: Any, steps: int | None) -> Iterator[Array]:
     several = not hasattr(data, "__array__") and hasattr(data, "__iter__")
-    given = list(data) if several else [data]
+    endless = steps if not hasattr(data, "__len__") else None
+    given = list(islice(data, endless)) if several else [data]
     if not several or not all(map(is_batch, given)):
         given = [data if not several else given]
     for batch in given[:steps]:

@@ -47,13 +47,14 @@ class Merging(Layer):
             )  # fmt: skip
         return self.merged(tuple(rows))
 
-    def __call__(self, x: Any, *others: Any, training: bool | None = None, **named: Any) -> Any:
+    def __call__(self, x: Any = None, *others: Any, training: bool | None = None, **named: Any) -> Any:
         """The layer's output for a list of batches of rows, [rows, ...] each, or of symbolic values.
 
         Raises:
             DataError: batches of different numbers of rows.
             UnsupportedError: shapes that do not meet; no list.
         """
+        x = named.pop("inputs") if x is None and "inputs" in named else x
         if not isinstance(x, (list, tuple)):
             self.output_shape_of_all([()])
         if others or named or present() or symbols_among(x):
@@ -64,7 +65,7 @@ class Merging(Layer):
                 "all inputs have as many rows", received=str([len(batch) for batch in batches]),
                 remedy="slice them to as many rows",
             )  # fmt: skip
-        self.output_shape_of_all([batch.shape[1:] for batch in batches])
+        self.build([batch.shape for batch in batches])
         return call(lambda tracer, *values: tracer.through(self, values), {}, batches, bool(training), 0)
 
     def require_masks(self, inputs: Any, masks: Any) -> None:

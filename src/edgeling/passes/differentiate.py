@@ -18,7 +18,7 @@ from edgeling.graph.operations import BACKWARDS, INT8, QUANTIZED, UPDATES
 from edgeling.graph.types import Graph, Node
 from edgeling.passes.contracts import contract, more_outputs, only_what_is_needed
 from edgeling.passes.dead import remove_dead
-from edgeling.passes.scan_gradient import downstream, scan_gradient
+from edgeling.passes.scan_gradient import scan_gradient
 
 # (builder, node, gradient of each output) -> gradient of each input; "" where there is none
 Gradient = Callable[..., Sequence[str]]
@@ -62,7 +62,7 @@ def vector_jacobian(graph: Graph, outputs: Sequence[str], with_respect_to: Seque
 def _with_gradients(
     graph: Graph, builder: GraphBuilder, seeds: Iterable[tuple[str, str]], with_respect_to: Sequence[str]
 ) -> Graph:
-    wanted = downstream(graph, with_respect_to)
+    wanted = _moved(graph, with_respect_to)
     gradients: dict[str, str] = {}
     for value, seed in seeds:
         _accumulate(builder, gradients, value, seed)
@@ -73,6 +73,15 @@ def _with_gradients(
     return remove_dead(builder.build([*graph.outputs, *ends]))
 
 
+def _moved(graph: Graph, sources: Iterable[str]) -> set[str]:
+    """The values that have a derivative by any of the sources."""
+    reached = set(sources)
+    for node in graph.nodes:
+        if reached.intersection(node.inputs) and GRADIENTS[node.operation] is not _nowhere:
+            reached.update(node.outputs)
+    return reached
+
+
 def _back_through(builder: GraphBuilder, node: Node, gradients: dict[str, str], wanted: set[str]) -> None:
     rule = GRADIENTS[node.operation]
     if isinstance(rule, str):
@@ -81,6 +90,8 @@ def _back_through(builder: GraphBuilder, node: Node, gradients: dict[str, str], 
     for value, gradient in zip(node.inputs, rule(builder, node, *arriving), strict=True):
         if gradient and value in wanted:
             _accumulate(builder, gradients, value, gradient)
+    if node.operation in ("loss", "cross_entropy") and node.inputs[0] in wanted:
+        _accumulate(builder, gradients, node.inputs[0], _of_truth(builder, node, arriving[0]))
 
 
 def _accumulate(builder: GraphBuilder, gradients: dict[str, str], value: str, gradient: str) -> None:
@@ -269,6 +280,27 @@ def _softmax(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
 
 def _loss(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
     return ["", b.add("loss_gradient", dy, *node.inputs, **node.attributes)]
+
+
+_SYMMETRIC = (
+    "mean_squared_error", "mean_absolute_error", "huber", "log_cosh", "mean_squared_logarithmic_error",
+    "cosine_similarity",
+)  # fmt: skip
+
+
+def _of_truth(b: GraphBuilder, node: Node, dy: str) -> str:
+    """The gradient of a loss by what it compares with, where that is learned too.
+
+    Raises:
+        UnsupportedError: a loss that is another with its two values exchanged.
+    """
+    function = node.attributes.get("function", "categorical_crossentropy")
+    if function not in _SYMMETRIC:
+        raise UnsupportedError(
+            f"what {function} compares with is data, or a loss that is the same both ways",
+            received=f"{node.inputs[0]!r}, which is learned", remedy="edgeling.ops.stop_gradient(y_true)",
+        )  # fmt: skip
+    return b.add("loss_gradient", dy, *reversed(node.inputs), **node.attributes)
 
 
 def _cross_entropy(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
