@@ -92,7 +92,7 @@ EDGELING_KERNEL int edgeling_conv_taken(int left, int most) {
     if (left < most) {
         return few[left];
     }
-    return left == most + 1 || left == most + 2 ? 8 : left == most + 3 ? 9 : most;
+    return left == most + 1 || left == most + 2 || left == most + 4 ? 8 : left == most + 3 ? 9 : most;
 }
 
 #define EDGELING_CONV_TILE_CASE(lanes, vectors, positions)                                                            \
