@@ -33,12 +33,12 @@ _FUNCTIONS = {
     "verify": "edgeling.workflow.build",
 }
 _MODULES = (
-    "activations", "applications", "backend", "callbacks", "constraints", "errors", "initializers", "layers", "losses",
-    "metrics", "models", "ops", "optimizers", "random", "regularizers", "saving", "sklearn", "targets", "utils",
+    "activations", "applications", "backend", "callbacks", "config", "constraints", "errors", "initializers", "layers",
+    "losses", "metrics", "models", "ops", "optimizers", "random", "regularizers", "saving", "sklearn", "targets",
+    "utils",
 )  # fmt: skip
 # What Keras has beside these, and what to write in its place.
 _ELSEWHERE = {
-    "config": "nothing in its place: Edgeling computes in float32, channels last",
     "datasets": "arrays of your own, or keras.datasets, which gives NumPy's",
     "mixed_precision": "float32, and edgeling.build(model, precision='int8')",
     "preprocessing": "edgeling.utils",

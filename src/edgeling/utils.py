@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keras's small helpers: seeds and one-hot labels."""
+"""Keras's small helpers: seeds, one-hot labels, windows of series, types."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from itertools import count
 from typing import Any
 
@@ -172,3 +174,99 @@ class PyDataset:
 
     def on_epoch_end(self) -> None:
         """Told after each epoch."""
+
+
+def standardize_dtype(dtype: Any) -> str:
+    """The name of a type, or of an array's or value's; of None "float32".
+
+    Raises:
+        UnsupportedError: no type of numbers, truths or text.
+    """
+    if dtype is None:
+        return "float32"
+    told = getattr(dtype, "dtype", dtype)
+    name = str(getattr(told, "name", None) or getattr(told, "__name__", None) or told).removeprefix("torch.")
+    try:
+        return {"float": "float32", "int": "int32", "str": "string"}.get(name) or np.dtype(name).name
+    except TypeError:
+        raise UnsupportedError("a dtype is one of NumPy's", received=repr(dtype)[:80], remedy="'float32'") from None
+
+
+class _Windows(PyDataset):
+    """Windows of a series, cut when they are asked for."""
+
+    def __init__(self, data: Array, targets: Array | None, starts: Array, length: int, rate: int, size: int) -> None:
+        super().__init__()
+        self._data, self._targets, self._starts = data, targets, starts
+        self._steps, self._size = np.arange(length) * rate, size
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._starts) / self._size)
+
+    def __getitem__(self, index: int) -> Any:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        starts = self._starts[index * self._size : (index + 1) * self._size]
+        rows = self._data[starts[:, None] + self._steps]
+        return rows if self._targets is None else (rows, self._targets[starts])
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+
+def timeseries_dataset_from_array(
+    data: ArrayLike, targets: ArrayLike | None, sequence_length: int, sequence_stride: int = 1, sampling_rate: int = 1,
+    batch_size: int | None = 128, shuffle: bool = False, seed: int | None = None, start_index: int | None = None,
+    end_index: int | None = None,
+) -> PyDataset:  # fmt: skip
+    """Windows [windows, sequence_length, ...] of a series, in batches: for ``fit``, or to iterate over.
+
+    Args:
+        data: the series, [steps, ...].
+        targets: what goes with the window that begins at each step, [steps, ...]; None: windows alone.
+        sequence_stride: steps from one window's beginning to the next.
+        sampling_rate: steps from one element of a window to the next.
+        batch_size: windows of a batch; None: all in one.
+        shuffle, seed: whether windows come in another order, and which.
+        start_index, end_index: the part of the series that is used, up to below the end.
+
+    Raises:
+        DataError: no window fits.
+    """
+    series = np.asarray(data)
+    wanted = None if targets is None else np.asarray(targets)
+    first, last = start_index or 0, len(series) if end_index is None else min(end_index, len(series))
+    span = (sequence_length - 1) * sampling_rate
+    begins = last - first if wanted is None else min(last - first, len(wanted))
+    starts = np.arange(0, min(begins, last - first - span), sequence_stride)
+    if not len(starts) or sequence_length < 1 or sampling_rate < 1:
+        raise DataError(
+            f"a window of {sequence_length} steps, {sampling_rate} apart, lies in the series",
+            received=f"{last - first} steps", remedy="a shorter sequence_length",
+        )  # fmt: skip
+    if shuffle:
+        starts = starts[np.random.default_rng(next_seed() if seed is None else seed).permutation(len(starts))]
+    size = len(starts) if batch_size is None else batch_size
+    part = wanted if wanted is None else wanted[:begins]
+    return _Windows(series[first:last], part, starts, sequence_length, sampling_rate, size)
+
+
+_SAVING = (
+    "CustomObjectScope", "custom_object_scope", "deserialize_keras_object", "get_custom_objects", "get_registered_name",
+    "get_registered_object", "register_keras_serializable", "serialize_keras_object",
+)  # fmt: skip
+_ELSEWHERE = {
+    "plot_model": "model.summary(expand_nested=True), or `edgeling info`, which draws the graph as text",
+    "model_to_dot": "model.summary(expand_nested=True)",
+    "image_dataset_from_directory": "arrays of pictures: np.stack of what your image library reads",
+    "text_dataset_from_directory": "numbers of words: pad_sequences",
+    "FeatureSpace": "`edgeling train TABLE`, which prepares columns, or layers.Normalization and CategoryEncoding",
+    "get_file": "a download of your own",
+}  # what Keras has beside these, and what to write in its place
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SAVING:  # Keras has them here too; they know models, which know this
+        return getattr(import_module("edgeling.saving"), name)
+    told = f"; use {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+    raise AttributeError(f"module 'edgeling.utils' has no attribute {name!r}{told}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The elementary functions against float64, over all of float32, and their promises in elementary.h."""
+"""The elementary functions against float64, over all of float32, and their promises in the headers."""
 
 from __future__ import annotations
 
@@ -26,8 +26,12 @@ REFERENCES = {
     "tanh": np.tanh,
     "erf": lambda x: ERF(x).astype(np.float64),
     "sqrt": np.sqrt,
+    "sine": np.sin,
+    "cosine": np.cos,
+    "arctan": np.arctan,
 }
-SOURCE = '#include "elementary.h"\n' + "".join(
+HEADERS = ("elementary", "trigonometry")
+SOURCE = '#include "trigonometry.h"\n' + "".join(
     f"void all_{name}(int size, const float *x, float *y);\n"
     f"void all_{name}(int size, const float *x, float *y) {{\n"
     f"    for (int i = 0; i < size; i++) y[i] = edgeling_{name}(x[i]);\n}}\n"
@@ -45,7 +49,7 @@ def functions(request, tmp_path_factory) -> ctypes.CDLL:
     if shutil.which("gcc") is None:
         pytest.skip("gcc is not installed")
     folder: Path = tmp_path_factory.mktemp("elementary")
-    for header in ("common", "elementary"):
+    for header in ("common", "flash", "turn", *HEADERS):
         (folder / f"{header}.h").write_text(kernel_text(header), "utf-8")
     (folder / "all.c").write_text(SOURCE, "utf-8")
     command = ["gcc", "-std=c99", *BUILDS[request.param], "-shared", "-fPIC", "all.c", "-o", "all.so"]
@@ -76,7 +80,7 @@ def applied(functions: ctypes.CDLL, name: str, x: Array) -> Array:
 
 def promised_ulp(name: str) -> float:
     """The figure in the header's table."""
-    found = re.search(rf"edgeling_{name} +([0-9.]+) ulp", kernel_text("elementary"))
+    found = re.search(rf"edgeling_{name} +([0-9.]+) ulp", "".join(map(kernel_text, HEADERS)))
     assert found
     return float(found[1])
 

@@ -22,7 +22,7 @@ from edgeling.codegen.schedule import SCHEDULED
 from edgeling.graph.activations import ACTIVATIONS, log_softmax, sigmoid
 from edgeling.graph.affine import FILLS
 from edgeling.graph.losses import CROSS_ENTROPIES, LOSSES, METRICS
-from edgeling.graph.operations import COMPARISONS, OPERATIONS
+from edgeling.graph.operations import COMPARISONS, OPERATIONS, TRIGONOMETRIC, WHOLE
 from edgeling.graph.types import Array
 from edgeling.toolchain.native import THIS_MACHINE
 from tests.codegen.harness import Case, case, check
@@ -102,7 +102,13 @@ def elementwise_cases() -> Iterator[Case]:
         yield case("stop_gradient", normal(*shape), exact=True)
         yield case("logarithm", positive(*shape))
         yield case("reciprocal_sqrt", positive(*shape), epsilon=1e-3)
+        for function in TRIGONOMETRIC:
+            yield case("trigonometric", normal(*shape, scale=3), function=function)
+        for function in WHOLE:
+            yield case("whole", np.round(normal(*shape, scale=3) * 4) / 4, function=function, exact=True)
         yield case("clip", normal(*shape), minimum=-0.5, maximum=0.75, exact=True)
+    for function in WHOLE:
+        yield case("whole", EXTREME, function=function, exact=True)
     yield case("clip", EXTREME, minimum=-1.0, maximum=1.0, exact=True)
     yield case("broadcast", normal(1, 4), shape=(3, 4), exact=True)
     yield case("broadcast", normal(3, 1), shape=(3, 4), exact=True)

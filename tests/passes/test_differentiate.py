@@ -14,6 +14,7 @@ from edgeling.graph import GraphBuilder, run
 from edgeling.graph.activations import ACTIVATIONS
 from edgeling.graph.affine import FILLS
 from edgeling.graph.losses import CROSS_ENTROPIES, LOSSES
+from edgeling.graph.operations import TRIGONOMETRIC
 from edgeling.passes import differentiate
 from edgeling.passes.differentiate import GRADIENTS
 from tests.support.finite import require_gradient
@@ -77,6 +78,7 @@ def test_matmul(transpose_a: bool, transpose_b: bool) -> None:
         ("square", {}),
         ("logarithm", {}),
         ("reciprocal_sqrt", {"epsilon": 0.1}),
+        *(("trigonometric", {"function": function}) for function in TRIGONOMETRIC),
         ("softmax", {}),
         ("log_softmax", {}),
         ("normalize", {"epsilon": 0.1}),

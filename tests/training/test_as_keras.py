@@ -140,7 +140,10 @@ OPS: dict[str, tuple[Any, ...]] = {
     "tril": (ROWS, 1), "triu": (ROWS, -1), "isinf": (np.float32([1, np.inf]),), "isfinite": (np.float32([1, np.inf]),),
     "logical_xor": (ROWS > 0, ROWS > 1), "eye": (3,), "hstack": ([ROWS, ROWS],), "unstack": (ROWS,),
     "hard_shrink": (ROWS,), "norm": (ROWS, np.inf, 1), "threshold": (ROWS, 0.5, -1.0),
-    "count_nonzero": (np.round(ROWS), 1),
+    "count_nonzero": (np.round(ROWS), 1), "floor": (ROWS,), "ceil": (ROWS,), "round": (ROWS,), "trunc": (ROWS,),
+    "sort": (ROWS, 1), "argsort": (ROWS, 0), "take_along_axis": (ROWS, [[3, 0]], 1), "vstack": ([ROWS, ROWS],),
+    "ravel": (ROWS,), "nan_to_num": (np.float32([np.nan, -np.inf, 1]),), "outer": (ROWS[0], ROWS[1]),
+    "isclose": (ROWS, np.round(ROWS)), "tri": (3, 4), "diff": (np.round(ROWS), 2, 0),
 }  # fmt: skip
 
 
@@ -153,6 +156,14 @@ def test_operations_that_do_not_round_are_kerass(name: str) -> None:
 
 ROUNDED: dict[str, Callable[[Any, Any], Any]] = {
     "cumsum": lambda o, x: o.cumsum(x, 1),
+    "angles": lambda o, x: o.sin(3 * x) + o.cos(x * x) * o.tan(x) + o.arctan(5 * x),
+    "angles of points": lambda o, x: o.arctan2(x, x[:, ::-1]) + o.arccos(o.tanh(x)) + o.arcsin(o.sin(x)),
+    "hyperbolic": lambda o, x: o.sinh(x) + o.cosh(x) + o.exp2(x) + o.hypot(x, 2.0),
+    "what is left": lambda o, x: x + o.stop_gradient(o.round(4 * x) / 4 - x) + x % 0.75 + x // 0.5,
+    "in order": lambda o, x: o.sort(x, axis=1) * o.top_k(x, 4)[0] + o.median(x, axis=1, keepdims=True),
+    "shares in order": lambda o, x: o.quantile(x, 0.3, axis=1, keepdims=True) + o.diff(o.cumprod(x, axis=1), axis=1),
+    "places": lambda o, x: o.take_along_axis(x, o.argsort(x, axis=1)[:, :2], axis=1),
+    "whole numbers": lambda o, x: o.take(np.arange(20.0), o.cast(o.abs(x), "int32"), axis=0) + x * (~(x > 0) | (x > 1)),
     "prod": lambda o, x: o.prod(x, 1),
     "normalize": lambda o, x: o.normalize(x, axis=1),
     "average": lambda o, x: o.average(x, axis=1, weights=o.exp(x)),

@@ -71,6 +71,10 @@ def _activation(name: str) -> Line:
     return lambda site: site.by_elements(name, site.function(), site.float("alpha"))
 
 
+def _by_function(name: str) -> Line:
+    return lambda site: site.by_elements(name, site.function())
+
+
 def _copy(site: Site) -> str:
     return site.call(f"copy_{site.input_types[0].dtype.value}", site.size())
 
@@ -148,6 +152,8 @@ FLOAT_CALLS: Mapping[str, Call | tuple[Call, ...]] = {
     "larger_gradient": Call("elementwise", _elementwise("larger_gradient"), in_place=(0, 1, 2)),
     "square": Call("elementwise", _elementwise("square"), in_place=(0,)),
     "logarithm": Call("power", _elementwise("logarithm"), in_place=(0,)),
+    "trigonometric": Call("trigonometry", _by_function("trigonometric_of"), in_place=(0,)),
+    "whole": Call("whole", _by_function("whole_numbers"), in_place=(0,)),
     "stop_gradient": Call("copy", _copy),
     "reciprocal_sqrt": Call("elementwise", _elementwise("reciprocal_sqrt", "epsilon"), in_place=(0,)),
     "clip": Call("elementwise", _elementwise("clip", "minimum", "maximum"), in_place=(0,)),

@@ -24,10 +24,10 @@ from edgeling.targets import Target
 # As in threads.c: blocks of so many elements are computed in the same places of vectors as all of them.
 ALIGNED = 64
 _ROUNDED_ONCE = {
-    "add", "subtract", "multiply", "divide", "maximum", "minimum", "compare", "select", "square", "clip",
+    "add", "subtract", "multiply", "divide", "maximum", "minimum", "compare", "select", "square", "clip", "whole",
     "larger_gradient",
 }  # fmt: skip
-_BY_ELEMENTS = {*_ROUNDED_ONCE, *GATES, "activation", "activation_gradient", "reciprocal_sqrt"}
+_BY_ELEMENTS = {*_ROUNDED_ONCE, *GATES, "activation", "activation_gradient", "reciprocal_sqrt", "trigonometric"}
 _MOVED = {"reshape", "slice", "concatenate"}
 
 

@@ -103,7 +103,8 @@ def _is_model(given: Any) -> bool:
 
 def _functional(config: Mapping[str, Any], layers: Sequence[dict[str, Any] | Description]) -> Description:
     called = [
-        (_name_of(x), _kind_of(x), held.get("inbound_nodes")) for x, held in zip(layers, config["layers"], strict=True)
+        (str(held.get("name") or _name_of(x)), _kind_of(x), held.get("inbound_nodes"))
+        for x, held in zip(layers, config["layers"], strict=True)
     ]
     wiring = wiring_of(config, called)
     given = {_name_of(x): _shape_of(x["config"]) for x in layers if isinstance(x, dict) and _kind_of(x) == "InputLayer"}

@@ -14,7 +14,7 @@ from edgeling.graph.calendar import DAY_MINUTES, LARGEST_EPOCH_DAYS, PARTS
 from edgeling.graph.integer import INT8_MAX, INT8_MIN, LARGEST_ZERO_POINT
 from edgeling.graph.limits import MAX_ELEMENTS, MAX_RANK
 from edgeling.graph.losses import CROSS_ENTROPIES, LOSSES, METRICS
-from edgeling.graph.operations import COMPARISONS, GATES, MANY, OPERATIONS
+from edgeling.graph.operations import COMPARISONS, GATES, MANY, OPERATIONS, TRIGONOMETRIC, WHOLE
 from edgeling.graph.types import LARGEST_FLOAT32, Attribute, Graph
 
 FUNCTIONS: Mapping[str, Collection[str]] = {
@@ -24,6 +24,8 @@ FUNCTIONS: Mapping[str, Collection[str]] = {
     "metric": METRICS,
     **dict.fromkeys(("normalize_batch", "normalize_batch_gradient"), ("linear", "relu", "relu6")),
     "compare": COMPARISONS,
+    "trigonometric": TRIGONOMETRIC,
+    "whole": WHOLE,
     "random_affine": AFFINES,
     **dict.fromkeys(("affine_transform", "affine_transform_gradient"), FILLS),
     **dict.fromkeys(GATES, ACTIVATIONS),

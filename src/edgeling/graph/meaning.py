@@ -226,6 +226,8 @@ MEANINGS: dict[str, Meaning] = {
     "larger_gradient": _larger_gradient,
     "square": lambda _, x: x * x,
     "logarithm": lambda _, x: np.log(x),
+    "trigonometric": lambda a, x: getattr(np, a["function"])(x),
+    "whole": lambda a, x: getattr(np, a["function"])(x),
     "stop_gradient": lambda _, x: x,
     "reciprocal_sqrt": lambda a, x: 1 / np.sqrt(x + a["epsilon"]),
     "clip": lambda a, x: np.clip(x, a["minimum"], a["maximum"]),

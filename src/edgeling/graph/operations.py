@@ -56,6 +56,8 @@ CROSS_ENTROPY_ATTRIBUTES: Mapping[str, Attribute] = {
 }
 ACTIVATION_ATTRIBUTES: Mapping[str, Attribute] = {"function": "linear", "alpha": 0.0}
 
+TRIGONOMETRIC = ("sin", "cos", "arctan")
+WHOLE = ("floor", "ceil", "round", "trunc")
 COMPARISONS = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
 
 ELEMENTWISE = {
@@ -69,6 +71,10 @@ ELEMENTWISE = {
     "select": Operation("(condition, a, b): a where condition is not 0, else b (NumPy broadcasting)", 3),
     "square": Operation("x * x", 1),
     "logarithm": Operation("the natural logarithm of x: -infinity of 0, NaN below", 1),
+    "trigonometric": Operation("FUNCTION of x, an angle in radians; of arctan the angle is what it gives", 1,
+                               {"function": "sin"}),
+    "whole": Operation("x to a whole number: down, up, to the nearest, of two the even one, or towards zero", 1,
+                       {"function": "round"}),
     "stop_gradient": Operation("x, through which no gradient goes", 1, work="none"),
     "reciprocal_sqrt": Operation("1 / sqrt(x + epsilon)", 1, {"epsilon": 0.0}),
     "clip": Operation("x limited to [minimum, maximum]", 1, {"minimum": 0.0, "maximum": 0.0}),

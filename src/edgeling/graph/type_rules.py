@@ -406,6 +406,7 @@ TYPE_RULES: dict[str, TypeRule] = {
     **dict.fromkeys(("add", "subtract", "multiply", "divide", "maximum", "minimum"), _broadcast_all),
     **dict.fromkeys(("compare", "select"), _broadcast_all),
     **dict.fromkeys(("square", "logarithm", "stop_gradient", "reciprocal_sqrt", "activation"), _same),
+    **dict.fromkeys(("trigonometric", "whole"), _same),
     "clip": _clip,
     **dict.fromkeys(("softmax", "log_softmax", "normalize"), _last_axis(_same)),
     "activation_gradient": _same_pair,

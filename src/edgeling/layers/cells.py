@@ -23,6 +23,7 @@ from edgeling.graph import GraphBuilder
 from edgeling.graph.types import Array
 from edgeling.layers.base import Layer, Shape
 from edgeling.layers.core import as_matrix, no_bias
+from edgeling.layers.gates import all_known, columns, columns_of, gru_step, lstm_step
 from edgeling.network.tracing import Tracer
 from edgeling.network.weights import Weight
 
@@ -253,10 +254,14 @@ class Cell(Layer):
         """
         raise NotImplementedError
 
+    @property
+    def functions(self) -> tuple[ActivationFunction, ActivationFunction]:
+        """Its activation, and that of its gates."""
+        return self.activation, self.recurrent_activation
+
     def both(self) -> dict[str, Any]:
         """The attributes of gates."""
-        functions = (self.activation, self.recurrent_activation)
-        (one, alpha), (other, other_alpha) = ((f.name, f.alpha) for f in functions)
+        (one, alpha), (other, other_alpha) = ((f.name, f.alpha) for f in self.functions)
         return {"function": one, "alpha": alpha, "recurrent_function": other, "recurrent_alpha": other_alpha}
 
     def trace(self, tracer: Tracer, x: str) -> str:
@@ -286,12 +291,6 @@ def _function(name: str, given: Any) -> ActivationFunction:
             f"{name} of a recurrent cell is a function of single values", received=repr(given), remedy="'tanh'"
         )
     return function
-
-
-def columns(b: GraphBuilder, kernel: str, gate: int, gates: int) -> str:
-    """A gate's part of a kernel [inputs, gates * units]."""
-    inputs, width = b.type_of(kernel).shape
-    return b.add("slice", kernel, begin=(0, gate * width // gates), shape=(inputs, width // gates))
 
 
 class SimpleRNNCell(Cell):
@@ -348,6 +347,8 @@ class LSTMCell(Cell):
     def step(self, b: GraphBuilder, x: str, states: Sequence[str], training: bool, captured: Read) -> tuple[str, ...]:
         h, c = states
         product = self.product_of_state(b, h, training, captured)
+        if not all_known(self.functions):
+            return lstm_step(b, b.add("add", x, product), c, *self.functions)
         return b.add_many("lstm_gates", x, product, c, **self.both())[:2]
 
 
@@ -410,6 +411,8 @@ class GRUCell(Cell):
             product = b.add("add", product, captured())
         else:
             product = b.add("dense", h, captured(), captured())
+        if not all_known(self.functions):
+            return (gru_step(b, x, product, h, *self.functions),)
         return b.add_many("gru_gates", x, product, h, **self.both())[:1]
 
     def _reset_before(self, b: GraphBuilder, x: str, h: str, training: bool, captured: Read) -> tuple[str, ...]:
@@ -427,12 +430,6 @@ class GRUCell(Cell):
         reset = b.add("matmul", b.add("multiply", r, last), kernels[-1])
         new = self.activation.trace(b, b.add("add", columns_of(b, x, 2, 1, 3), reset))
         return (b.add("add", new, b.add("multiply", z, b.add("subtract", h, new))),)
-
-
-def columns_of(b: GraphBuilder, x: str, first: int, gates: int, of: int) -> str:
-    """Some of the gates of a matrix [rows, of * units]."""
-    rows, width = b.type_of(x).shape
-    return b.add("slice", x, begin=(0, first * width // of), shape=(rows, gates * width // of))
 
 
 class StackedRNNCells(Layer):

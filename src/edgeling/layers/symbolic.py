@@ -83,18 +83,27 @@ def _operator(name: str, reflected: bool = False) -> Callable[..., Any]:
     return operator
 
 
-_BINARY = {"add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power", "matmul": "matmul"}
+_BINARY = {"add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power", "matmul": "matmul",
+           "floordiv": "floor_divide", "mod": "mod", "and": "logical_and", "or": "logical_or"}  # fmt: skip
 _COMPARED = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}
 _OF_NUMPY = {
     **{name: name for name in (*_BINARY.values(), *_COMPARED.values(), "negative", "absolute", "maximum", "minimum")},
     "true_divide": "divide",
     "absolute": "abs",
+    "remainder": "mod",
 }
 
 
 def with_operators(owner: type) -> None:
     """Give a class the operators of symbolic values."""
-    for operator, name in {**_BINARY, **_COMPARED, "neg": "negative", "abs": "abs", "getitem": "get_item"}.items():
+    for operator, name in {
+        **_BINARY,
+        **_COMPARED,
+        "neg": "negative",
+        "abs": "abs",
+        "invert": "logical_not",
+        "getitem": "get_item",
+    }.items():
         setattr(owner, f"__{operator}__", _operator(name))
     for operator, name in _BINARY.items():
         setattr(owner, f"__r{operator}__", _operator(name, reflected=True))

@@ -193,18 +193,36 @@ def inside(
     """
     with_values = mapped((places, dict(named)), lambda x: traced_value(x, tracer) if _is_value(x) else x)
     values, arguments = arguments_of(layer, TracedValue, *with_values)
-    rows = [value.row for value in values]
+    shared = not any(value.per_row for value in values)
+    if shared:
+        values = tuple(_as_rows(value) for value in values)
+    rows = [value.lengths[1:] if shared else value.row for value in values]
     masks = [tracer.mask_of(value.name) for value in values]
     layer.rows_made(rows, arguments, [len(tracer.builder.type_of(mask).shape) - 1 if mask else 0 for mask in masks])
     if not is_written(layer):
-        layer.prepare([value.shape for value in values])
+        layer.prepare([(None, *row) for row in rows])
     before = tracer.training
     tracer.training = before if training is None else bool(training)
     try:
         names = tracer.through(layer, [value.name for value in values], arguments)
     finally:
         tracer.training = before
-    return layer.answer([TracedValue(tracer, name, True) for name in names])
+    made = [TracedValue(tracer, name, not shared) for name in names]
+    if shared and len(values[0].lengths) == 2 and with_values[0][0].lengths != values[0].lengths:
+        made = [_one_less(value) for value in made]
+    return layer.answer(made)
+
+
+def _as_rows(value: TracedValue) -> TracedValue:
+    """What all rows of the batch share as rows of its own; of one axis, as one row."""
+    lengths = value.lengths if len(value.lengths) > 1 else (1, *value.lengths)
+    name = value.tracer.builder.add("reshape", value.name, shape=lengths)
+    return TracedValue(value.tracer, name, False)
+
+
+def _one_less(value: TracedValue) -> TracedValue:
+    name = value.tracer.builder.add("reshape", value.name, shape=value.lengths[1:])
+    return TracedValue(value.tracer, name, False)
 
 
 def of_ours(layer: Any, x: Any, *others: Any, **named: Any) -> Any:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from edgeling import config
 from edgeling.checking import whole
 from edgeling.configurable import refuse
 from edgeling.errors import UnsupportedError
@@ -25,14 +26,14 @@ def leaves(given: Any) -> Iterator[Any]:
 
 
 def verbosity(given: Any) -> int:
-    """0, 1 or 2; "auto" is 1.
+    """0, 1 or 2; "auto" is 1, unless :func:`edgeling.config.disable_interactive_logging` was called.
 
     Raises:
         UnsupportedError: anything else.
     """
     if given not in ("auto", 0, 1, 2):
         raise UnsupportedError("verbose is 'auto', 0, 1 or 2", received=repr(given), remedy="verbose='auto'")
-    return 1 if given == "auto" else int(given)
+    return int(config.is_interactive_logging_enabled() if given == "auto" else given)
 
 
 def batch_size_of(given: Any, rows: int | None = None) -> int:

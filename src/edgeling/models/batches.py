@@ -138,6 +138,12 @@ def adds_to_loss(model: Any) -> bool:
     return bool(_answered(model).penalties())
 
 
+def adds_rows_to_loss(model: Any) -> bool:
+    """Whether a model that is built adds to the loss what its layers make of rows: losses or penalties on answers."""
+    may = any(layer.activity_regularizer is not None or is_written(layer) for layer in all_within(model.layers))
+    return may and bool(model.built) and bool(_answered(model).added_by_layers())
+
+
 def _answered(model: Any) -> Tracer:
     """A tracer that went through the model with one row."""
     network = model.network()

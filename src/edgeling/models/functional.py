@@ -63,7 +63,7 @@ class Functional(Model):
         values: list[Any] = list(given)
         for call in calls:
             read = [values[place] for place in call.inputs]
-            values += layers[call.layer].called_on(read, call.arguments)
+            values += layers[call.layer].called_on(read, call.arguments)[: call.outputs]
         inputs, outputs = forms
         return cls(inputs.filled(values), outputs.filled([values[place] for place in ends]), name, trainable)
 

@@ -18,7 +18,7 @@ from edgeling.layers.symbolic import symbols_among
 from edgeling.layers.traced import present
 from edgeling.models import saving
 from edgeling.models.arguments import batch_size_of, verbosity
-from edgeling.models.batches import predicted_batch
+from edgeling.models.batches import adds_rows_to_loss, predicted_batch
 from edgeling.models.feeding import feed_of
 from edgeling.models.prediction import Followed, not_ready
 from edgeling.models.stateful import require_whole_batches, stateful_layers
@@ -120,7 +120,8 @@ class Model(Trainable):
     def __call__(self, x: Any, training: bool | None = None) -> Any:  # type: ignore[override]
         """As :meth:`predict`; while ``training`` dropout drops, and statistics are the batch's own and move.
 
-        The latter is interpreted with NumPy, not compiled.
+        The latter is interpreted with NumPy, not compiled; so is a model whose layers add to the loss what they make of
+        the batch, which :attr:`losses` has afterwards.
         """
         if present() or symbols_among(x):
             return self._within(x, training)
@@ -131,12 +132,12 @@ class Model(Trainable):
                 "a model whose inputs are not known yet is called on one array", received=f"{len(x)} arrays",
                 remedy="Model(inputs, outputs), which tells them",
             )  # fmt: skip
-        if not training:
+        if not training and not adds_rows_to_loss(self):
             return self.predict(x, batch_size=len(self._inputs_of(x, finite=False)) if self._keeps_states() else None)
         batches = [part for part in parts_of(self._inputs_of(x, finite=False)) if part is not None]
         self._calls += 1
         network = view(self, tuple(batch.shape[1:] for batch in batches)).network()
-        made = call(lambda tracer, *given: network.answer(tracer, given), network.names, batches, True, self._calls)
+        made = call(lambda tracer, *given: network.answer(tracer, given), network.names, batches, training, self._calls)
         return self.forms[1].answered(Several(made) if len(self.output_rows) > 1 else made)
 
     def _within(self, x: Any, training: bool | None) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from edgeling.errors import DataError
+from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
 
 
@@ -67,13 +67,9 @@ class Weight:
 
         Raises:
             DataError: another shape, or not numbers.
+            UnsupportedError: values of a network, which are not computed yet.
         """
-        try:
-            given = np.array(value, dtype=np.float32)
-        except (TypeError, ValueError) as error:
-            raise DataError(
-                f"the weight {self.path} holds numbers", received=str(error), remedy="an array of numbers"
-            ) from None
+        given = self._numbers(value)
         if given.shape != self.shape:
             raise DataError(
                 f"the weight {self.path} has shape {self.shape}", received=str(given.shape),
@@ -83,11 +79,24 @@ class Weight:
 
     def assign_add(self, value: ArrayLike) -> None:
         """Add to the values."""
-        self.assign(self.value + np.asarray(value, np.float32))
+        self.assign(self.value + self._numbers(value))
 
     def assign_sub(self, value: ArrayLike) -> None:
         """Subtract from the values."""
-        self.assign(self.value - np.asarray(value, np.float32))
+        self.assign(self.value - self._numbers(value))
+
+    def _numbers(self, value: ArrayLike) -> Array:
+        try:
+            return np.array(value, dtype=np.float32)
+        except UnsupportedError:
+            raise UnsupportedError(
+                f"the weight {self.path} is given numbers", received="values that are not computed yet",
+                remedy="a callback that assigns between epochs, or BatchNormalization, which keeps statistics",
+            ) from None  # fmt: skip
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"the weight {self.path} holds numbers", received=str(error), remedy="an array of numbers"
+            ) from None
 
     def __array__(self, dtype: object = None, copy: bool | None = None) -> Array:
         return np.array(self.value, dtype=dtype)  # type: ignore[call-overload]

@@ -2,26 +2,21 @@
 """Keras's functions of tensors, by its names: on arrays, on what stands for a network's values, and in layers, losses
 and metrics of one's own. Everything is float32; comparisons give 1 and 0."""
 
+from typing import Any
+
+from edgeling.ops import image
 from edgeling.ops.constants import (
-    arctan,
-    argsort,
-    ceil,
+    array,
     convert_to_numpy,
-    cos,
     dtype,
+    empty,
     eye,
-    floor,
-    floor_divide,
     identity,
     is_tensor,
     linspace,
     meshgrid,
-    mod,
-    round,
-    sin,
     size,
-    sort,
-    tan,
+    tri,
 )
 from edgeling.ops.elementwise import (
     abs,
@@ -89,11 +84,13 @@ from edgeling.ops.further import (
     binary_crossentropy,
     categorical_crossentropy,
     count_nonzero,
+    cumprod,
     cumsum,
     expm1,
     glu,
     hard_shrink,
     hstack,
+    isclose,
     isfinite,
     isinf,
     log1p,
@@ -102,8 +99,10 @@ from edgeling.ops.further import (
     moments,
     norm,
     normalize,
+    outer,
     prod,
     ptp,
+    ravel,
     roll,
     soft_shrink,
     sparse_categorical_crossentropy,
@@ -112,6 +111,39 @@ from edgeling.ops.further import (
     tril,
     triu,
     unstack,
+    vstack,
+)
+from edgeling.ops.numeric import (
+    arccos,
+    arcsin,
+    arctan,
+    arctan2,
+    ceil,
+    cos,
+    cosh,
+    deg2rad,
+    divide_no_nan,
+    exp2,
+    floor,
+    floor_divide,
+    hypot,
+    mod,
+    nan_to_num,
+    rad2deg,
+    round,
+    sin,
+    sinh,
+    tan,
+    trunc,
+)
+from edgeling.ops.ordering import (
+    argsort,
+    diff,
+    median,
+    quantile,
+    sort,
+    take_along_axis,
+    top_k,
 )
 from edgeling.ops.products import (
     dot,
@@ -160,9 +192,36 @@ from edgeling.ops.shaping import (
     zeros_like,
 )
 
-swish, hard_swish = silu, hard_silu
+swish, hard_swish, remainder = silu, hard_silu, mod
 
 __all__ = [
+    "arccos",
+    "arcsin",
+    "arctan2",
+    "cosh",
+    "deg2rad",
+    "divide_no_nan",
+    "exp2",
+    "hypot",
+    "nan_to_num",
+    "rad2deg",
+    "sinh",
+    "trunc",
+    "diff",
+    "median",
+    "quantile",
+    "take_along_axis",
+    "top_k",
+    "array",
+    "empty",
+    "tri",
+    "cumprod",
+    "isclose",
+    "outer",
+    "ravel",
+    "vstack",
+    "image",
+    "remainder",
     "amax",
     "amin",
     "argmax",
@@ -311,3 +370,39 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+_ELSEWHERE = {
+    "erf": "activations.gelu(x, approximate=False), which has it within",
+    "fft": "the spectrum of rows computed before the network, with NumPy",
+    "rfft": "the spectrum of rows computed before the network, with NumPy",
+    "stft": "the spectrum of rows computed before the network, with NumPy",
+    "scan": "RNN(cell) of a cell of your own: a loop over steps",
+    "fori_loop": "RNN(cell) of a cell of your own: a loop over steps",
+    "while_loop": "RNN(cell) of a cell of your own: a loop over steps of a number that is known",
+    "vectorized_map": "functions of the whole batch: every function here computes all rows",
+    "map": "functions of the whole batch: every function here computes all rows",
+    "cond": "ops.where(condition, x, y)",
+    "switch": "ops.where(condition, x, y)",
+    "scatter": "ops.one_hot(indices, n) and ops.matmul",
+    "scatter_update": "ops.where(mask, new, old)",
+    "slice_update": "ops.concatenate of the parts before, new and behind",
+    "segment_sum": "ops.matmul(ops.transpose(ops.one_hot(segments, n)), x)",
+    "percentile": "ops.quantile(x, q / 100, axis)",
+    "conv": "layers.Conv1D and layers.Conv2D",
+    "depthwise_conv": "layers.DepthwiseConv1D and layers.DepthwiseConv2D",
+    "separable_conv": "layers.SeparableConv1D and layers.SeparableConv2D",
+    "max_pool": "layers.MaxPooling1D and layers.MaxPooling2D",
+    "average_pool": "layers.AveragePooling1D and layers.AveragePooling2D",
+    "batch_normalization": "layers.BatchNormalization",
+    "layer_normalization": "layers.LayerNormalization",
+    "rms_normalization": "layers.RMSNormalization",
+    "dot_product_attention": "layers.Attention or layers.MultiHeadAttention",
+    "ctc_loss": "a loss of steps that are aligned with their targets",
+    "unique": "np.unique of arrays, before the network",
+    "nonzero": "np.nonzero of arrays; ops.where(condition, x, y) of a network's values",
+}  # what Keras has beside these, and what to write in its place
+
+
+def __getattr__(name: str) -> Any:
+    told = f"; use {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+    raise AttributeError(f"module 'edgeling.ops' has no attribute {name!r}{told}")

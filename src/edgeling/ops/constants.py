@@ -1,44 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Functions of arrays alone: what tables and positions are made of before a network computes with them. Of a network's
-own values they are refused, for no kernel computes them."""
+"""Arrays that a network computes with, and what is asked of values without computing them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from edgeling.errors import UnsupportedError
-from edgeling.layers.symbolic import Symbolic, leaves_of
+from edgeling.layers.symbolic import Symbolic
 from edgeling.network.weights import Weight
-
-
-def _of_arrays(name: str, description: str) -> Callable[..., Any]:
-    function = getattr(np, name)
-
-    def computed(x: Any, *others: Any, **named: Any) -> Any:
-        given = [one.value if isinstance(one, Weight) else one for one in (x, *others)]
-        if any(isinstance(one, Symbolic) for one in leaves_of((*given, named))):
-            raise UnsupportedError(
-                f"edgeling.ops.{name} is computed of arrays, not of a network's values", received="one of these",
-                remedy="an array that the network computes with, or what the function is made of",
-            )  # fmt: skip
-        return np.asarray(function(*(np.asarray(one, np.float32) for one in given), **named), np.float32)
-
-    computed.__name__ = computed.__qualname__ = name
-    computed.__doc__ = (
-        f"{description}, of an array ``x`` (NumPy's arguments): float32. UnsupportedError of a network's value."
-    )
-    return computed
-
-
-sin, cos = _of_arrays("sin", "The sine"), _of_arrays("cos", "The cosine")
-tan, arctan = _of_arrays("tan", "The tangent"), _of_arrays("arctan", "The inverse tangent")
-floor, ceil = _of_arrays("floor", "Down to whole numbers"), _of_arrays("ceil", "Up to whole numbers")
-round = _of_arrays("round", "To the nearest whole number")
-mod, floor_divide = _of_arrays("mod", "What is left of a division"), _of_arrays("floor_divide", "Whole quotients")
-sort, argsort = _of_arrays("sort", "In order along the last axis"), _of_arrays("argsort", "The places of that order")
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:  # noqa: N803 - Keras's names
@@ -59,6 +30,22 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype:
 def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
     """Arrays of all pairs of coordinates."""
     return [grid.astype(np.float32) for grid in np.meshgrid(*x, indexing=indexing)]  # type: ignore[call-overload]
+
+
+def array(x: Any, dtype: Any = None) -> Any:
+    """An array of numbers; float32 where they are none of whole numbers or truths."""
+    made = np.array(x, dtype)
+    return made.astype(np.float32) if made.dtype == np.float64 and dtype is None else made
+
+
+def empty(shape: Any, dtype: Any = None) -> Any:
+    """An array of float32 to be filled: zeros."""
+    return np.zeros(shape, np.float32)
+
+
+def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:  # noqa: N803 - Keras's names
+    """Ones on and below the ``k``-th diagonal of a matrix [N, M]: an array of float32."""
+    return np.tri(N, M, k, np.float32)
 
 
 def convert_to_numpy(x: Any) -> Any:

@@ -14,7 +14,19 @@ from edgeling.errors import UnsupportedError
 from edgeling.layers.traced import TracedValue
 from edgeling.ops import elementwise, products, reductions, shaping
 from edgeling.ops.operation import operation
-from edgeling.ops.values import axis_of, filled, joined, last_first, node, part, permuted, reshaped, spread, value
+from edgeling.ops.values import (
+    axis_of,
+    between,
+    filled,
+    joined,
+    last_first,
+    node,
+    part,
+    permuted,
+    reshaped,
+    spread,
+    value,
+)
 
 
 @operation(settings=("axis", "keepdims"))
@@ -97,6 +109,19 @@ def prod(x: Any, axis: Any = None, keepdims: bool = False) -> TracedValue:
     return reductions.without_axes(result, [along], keepdims)
 
 
+@operation(settings=("axis",))
+def cumprod(x: Any, axis: int | None = None) -> TracedValue:
+    """Running products along an axis."""
+    given = value(x)
+    if axis is None and not given.per_row:
+        given, axis = reshaped(given, (product(given.lengths),)), 0
+    along = axis_of(given, axis)
+    parts = [between(given, along, at, at + 1) for at in range(given.lengths[along])]
+    for at in range(1, len(parts)):
+        parts[at] = node("multiply", parts[at - 1], parts[at])
+    return joined(parts, along)
+
+
 @operation(settings=("axis", "keepdims"))
 def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> TracedValue:
     """The largest less the smallest along axes."""
@@ -171,11 +196,39 @@ def roll(x: Any, shift: int, axis: int | None = None) -> TracedValue:
     if not cut:
         return given
 
-    def between(begin: int, end: int) -> TracedValue:
-        starts = [begin if i == along else 0 for i in range(len(given.lengths))]
-        return part(given, starts, [end - begin if i == along else n for i, n in enumerate(given.lengths)])
+    return joined([between(given, along, cut, length), between(given, along, 0, cut)], along)
 
-    return joined([between(cut, length), between(0, cut)], along)
+
+@operation()
+def ravel(x: Any) -> TracedValue:
+    """Along one axis; of a batch of rows each row along one."""
+    given = value(x)
+    flat = product(given.lengths[given.per_row :])
+    return reshaped(given, (given.lengths[0], flat) if given.per_row else (flat,))
+
+
+@operation()
+def vstack(xs: Sequence[Any]) -> TracedValue:
+    """Values one below the other, along the first axis; of one axis as rows."""
+    values = [value(one) for one in xs]
+    return shaping.concatenate.body(
+        [one if len(one.lengths) > 1 else reshaped(one, (1, *one.lengths)) for one in values], 0
+    )
+
+
+@operation()
+def outer(x1: Any, x2: Any) -> TracedValue:
+    """Each of x1 times each of x2, two values of one axis: [n, m]."""
+    one, other = value(x1), value(x2)
+    return elementwise.multiply.body(reshaped(one, (*one.lengths, 1)), reshaped(other, (1, *other.lengths)))
+
+
+@operation(settings=("rtol", "atol"))
+def isclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8) -> TracedValue:
+    """1 where x1 is no further from x2 than ``atol + rtol * |x2|``, else 0."""
+    apart = elementwise.abs.body(elementwise.subtract.body(x1, x2))
+    room = elementwise.add.body(elementwise.multiply.body(elementwise.abs.body(x2), float(rtol)), float(atol))
+    return elementwise.less_equal.body(apart, room)
 
 
 @operation()

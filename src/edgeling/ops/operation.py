@@ -43,6 +43,7 @@ class TensorFunction:
         module: of Keras, where its operation stands.
         settings: arguments that belong to the operation, not to the call, in Keras's files.
         numbers: arguments that are no tensors.
+        of_arrays: what computes it of arrays, in the place of the graph.
     """
 
     body: Callable[..., Any]
@@ -50,6 +51,7 @@ class TensorFunction:
     settings: tuple[str, ...]
     numbers: tuple[str, ...]
     told: Signature
+    of_arrays: Callable[..., Any] | None = None
 
     @property
     def name(self) -> str:
@@ -73,6 +75,10 @@ class TensorFunction:
         """Of arrays, in NumPy."""
         if self.name == "cast" and not any(isinstance(one, Weight) for one in places):
             return np.asarray(places[0]).astype(self.told.bind(*places, **named).arguments["dtype"])
+        if self.of_arrays is not None:
+            return mapped(
+                self.of_arrays(*places, **named), lambda one: one if one.dtype.kind == "i" else np.float32(one)
+            )
         given = self.told.bind(*places, **named).arguments
         builder, arrays = GraphBuilder("ops"), dict[str, Any]()
 
@@ -103,16 +109,19 @@ def _mapped_arrays(x: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def operation(
-    module: str = "numpy", settings: Sequence[str] = (), numbers: Sequence[str] = ()
+    module: str = "numpy",
+    settings: Sequence[str] = (),
+    numbers: Sequence[str] = (),
+    of_arrays: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., Any]], TensorFunction]:
     """Make a function of :mod:`edgeling.ops` of one that computes with traced values.
 
     Args:
-        module, settings, numbers: see :class:`TensorFunction`.
+        module, settings, numbers, of_arrays: see :class:`TensorFunction`.
     """
 
     def decorated(body: Callable[..., Any]) -> TensorFunction:
-        made = TensorFunction(body, module, tuple(settings), (*settings, *numbers), signature(body))
+        made = TensorFunction(body, module, tuple(settings), (*settings, *numbers), signature(body), of_arrays)
         for name in ("__doc__", "__name__", "__wrapped__"):
             object.__setattr__(made, name, body if name == "__wrapped__" else getattr(body, name))
         TABLE[f"{module}.{made.class_name}"] = made

@@ -18,10 +18,10 @@ from edgeling.ops.reductions import without_axes
 from edgeling.ops.values import (
     axes_of,
     axis_of,
+    between,
     filled,
     joined,
     node,
-    part,
     permuted,
     reshaped,
     spread,
@@ -167,12 +167,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[TracedValue]:
             f"indices lie in order in an axis of length {length}", received=str(ends[:-1]),
             remedy=f"rising indices from 0 to {length}",
         )  # fmt: skip
-    return [_between(given, along, start, end) for start, end in zip(starts, ends, strict=True)]
-
-
-def _between(x: TracedValue, axis: int, start: int, end: int) -> TracedValue:
-    begin = [start if i == axis else 0 for i in range(len(x.lengths))]
-    return part(x, begin, [end - start if i == axis else n for i, n in enumerate(x.lengths)])
+    return [between(given, along, start, end) for start, end in zip(starts, ends, strict=True)]
 
 
 @operation(settings=("axis",))
@@ -187,9 +182,12 @@ def flip(x: Any, axis: Any = None) -> TracedValue:
 
 @operation(settings=("axis",), numbers=("indices",))
 def take(x: Any, indices: Any, axis: int | None = None) -> TracedValue:
-    """Of an axis the places that are named by numbers that are known beforehand."""
+    """Of an axis the places that are named: by whole numbers that are known beforehand, or by values of the network,
+    if x is the same for all rows (a weight, a table); zeros of a value that names no place."""
     given = value(x)
     along = axis_of(given, 0 if axis is None and len(given.lengths) == 1 else axis)
+    if isinstance(indices, TracedValue):
+        return _taken_by_values(given, indices, along)
     places = np.asarray(indices)
     length = given.lengths[along]
     if places.dtype.kind not in "iu" or not ((places >= -length) & (places < length)).all():
@@ -199,6 +197,28 @@ def take(x: Any, indices: Any, axis: int | None = None) -> TracedValue:
         )  # fmt: skip
     chosen = taken(given, [int(i) % length for i in places.reshape(-1)], along)
     return reshaped(chosen, (*chosen.lengths[:along], *places.shape, *chosen.lengths[along + 1 :]))
+
+
+def _taken_by_values(x: TracedValue, indices: TracedValue, axis: int) -> TracedValue:
+    if x.per_row:
+        raise UnsupportedError(
+            "places named by values are those of a table that all rows share", received=f"a value of shape {x.shape}",
+            remedy="edgeling.ops.take_along_axis(x, indices, axis)",
+        )  # fmt: skip
+    rest = [i for i in range(len(x.lengths)) if i != axis]
+    lengths, n = [x.lengths[i] for i in rest], x.lengths[axis]
+    table = reshaped(permuted(x, (axis, *rest)), (n, prod(lengths)))
+    codes = reshaped(indices, (prod(indices.lengths), 1))
+    made = node("embedding", codes, table, starts=(0,), sizes=(n,), per_row=indices.per_row)
+    made = reshaped(made, (*indices.lengths, *lengths))
+    rank = len(indices.lengths)
+    order = [*range(rank, rank + axis), *range(rank), *range(rank + axis, rank + len(rest))]
+    return permuted(made, order if not indices.per_row or not axis else _in_front(order))
+
+
+def _in_front(order: Sequence[int]) -> list[int]:
+    """The batch's axis before all others."""
+    return [0, *(i for i in order if i)]
 
 
 @operation(settings=("repeats", "axis"))
@@ -268,7 +288,8 @@ def broadcast_to(x: Any, shape: Sequence[int | None]) -> TracedValue:
 
 @operation("core", settings=("dtype",))
 def cast(x: Any, dtype: Any) -> TracedValue:
-    """x in float32, in which a network computes; "bool" is 1 where x is not 0. An array becomes of any dtype.
+    """x in float32, in which a network computes: of a dtype of whole numbers what is behind the point is cut off, of
+    "bool" it is 1 where x is not 0. An array becomes of any dtype.
 
     Raises:
         UnsupportedError: another dtype.
@@ -278,12 +299,13 @@ def cast(x: Any, dtype: Any) -> TracedValue:
         return value(x)
     if name == "bool":
         return as_truth(x)
-    if str(name).startswith(("int", "uint")) and value(x).is_truth:
-        return value(x)
+    if str(name).startswith(("int", "uint")):
+        given = value(x)
+        return given if given.is_truth else node("whole", given, function="trunc")
     raise UnsupportedError(
         "a network computes in float32",
         received=f"dtype={dtype!r}",
-        remedy="cast(x, 'float32'): of whole numbers it is the same",
+        remedy="cast(x, 'float32')",
     )
 
 
@@ -362,7 +384,7 @@ def _indexed(x: TracedValue, keys: Sequence[Any], told: Any) -> TracedValue:
             )  # fmt: skip
         if not whole:
             neighbours = places == list(range(places[0], places[-1] + 1))
-            x = _between(x, axis, places[0], places[-1] + 1) if neighbours else taken(x, places, axis)
+            x = between(x, axis, places[0], places[-1] + 1) if neighbours else taken(x, places, axis)
         lengths += [len(places)] if isinstance(key, slice) else []
         axis += 1
     return reshaped(x, lengths)

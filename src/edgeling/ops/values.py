@@ -181,6 +181,12 @@ def part(x: TracedValue, begin: Sequence[int], lengths: Sequence[int]) -> Traced
     return x if tuple(lengths) == x.lengths else node("slice", x, begin=tuple(begin), shape=tuple(lengths))
 
 
+def between(x: TracedValue, axis: int, start: int, end: int) -> TracedValue:
+    """Of an axis the places from ``start`` to below ``end``."""
+    begin = [start if i == axis else 0 for i in range(len(x.lengths))]
+    return part(x, begin, [end - start if i == axis else n for i, n in enumerate(x.lengths)])
+
+
 def joined(values: Sequence[TracedValue], axis: int) -> TracedValue:
     """Values side by side along an axis; what follows it lies together anyway."""
     lead, rest = values[0].lengths[:axis], values[0].lengths[axis + 1 :]

@@ -143,6 +143,15 @@ def _logarithm(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
     return [b.add("divide", dy, node.inputs[0])]
 
 
+def _trigonometric(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
+    (x,) = node.inputs
+    if node.attributes["function"] == "arctan":
+        return [b.add("divide", dy, b.add("add", b.add("square", x), b.constant(1.0, "one")))]
+    other = "cos" if node.attributes["function"] == "sin" else "sin"
+    slope = b.add("multiply", dy, b.add("trigonometric", x, function=other))
+    return [slope if other == "cos" else b.add("multiply", slope, b.constant(-1.0, "number"))]
+
+
 def _reciprocal_sqrt(b: GraphBuilder, node: Node, dy: str) -> Sequence[str]:
     cube = b.add("multiply", b.add("square", node.output), node.output)
     return [b.add("multiply", b.add("multiply", dy, cube), b.constant(-0.5, "number"))]
@@ -363,6 +372,8 @@ GRADIENTS: Mapping[str, Gradient | str] = {
     "divide": _divide,
     "square": _square,
     "logarithm": _logarithm,
+    "trigonometric": _trigonometric,
+    "whole": _nowhere,
     "stop_gradient": _nowhere,
     "reciprocal_sqrt": _reciprocal_sqrt,
     "activation": _activation,

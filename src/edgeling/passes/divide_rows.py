@@ -34,8 +34,8 @@ _BESIDE = {
 }  # fmt: skip
 """Operations whose inputs have as many lines as each other."""
 _FIRST = {
-    "square", "logarithm", "stop_gradient", "reciprocal_sqrt", "clip", "activation", "softmax", "log_softmax",
-    "normalize", "batch_normalization", "dense", "max_pool", "average_pool",
+    "square", "logarithm", "trigonometric", "whole", "stop_gradient", "reciprocal_sqrt", "clip", "activation",
+    "softmax", "log_softmax", "normalize", "batch_normalization", "dense", "max_pool", "average_pool",
     "average_pool_gradient", "embedding", "one_hot", "gather", "reshape", "broadcast", "slice", "pad", "transpose",
     "sum",
 }  # fmt: skip

@@ -26,6 +26,7 @@ LAYERS = frozenset({"dense", "activation", "softmax"})
 PREPARATION = frozenset({
     "gather", "impute", "standardize", "calendar", "one_hot", "embedding", "concatenate", "batch_normalization", "add",
     "subtract", "multiply", "divide", "clip", "square", "reshape", "sum", "broadcast", "reciprocal_sqrt",
+    "trigonometric", "whole",
 })  # fmt: skip
 """The operations that may stand before the first layer: absorbed by the input's scales, or computed in float."""
 
