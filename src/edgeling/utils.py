@@ -150,7 +150,9 @@ class PyDataset:
     """Batches by number, for ``fit``, ``evaluate`` and ``predict``: a subclass gives ``__len__`` and ``__getitem__``.
 
     Args:
-        workers, use_multiprocessing, max_queue_size: Keras's; batches are asked for one after another.
+        workers: threads that make batches ahead of time, in order; 1: each is made when it is needed.
+        use_multiprocessing: threads too, so that nothing is copied from process to process.
+        max_queue_size: batches that are made ahead of time, at most.
     """
 
     def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:

@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from threading import Barrier
+from threading import enumerate as enumerate_threads
 from typing import Any
 
 import numpy as np
 import pytest
 
-from edgeling.layers import Dense, Input
-from edgeling.models import Sequential
-from edgeling.utils import set_random_seed
+from edgeling.errors import DataError
+from edgeling.layers import Concatenate, Dense, Input
+from edgeling.models import Model, Sequential
+from edgeling.utils import PyDataset, set_random_seed
 from tests.support.close import require_close
 
 ROWS, SIZE = 22, 4  # the last batch has two rows
@@ -186,3 +189,119 @@ def test_a_source_is_told_of_epochs_and_one_without_an_end_goes_on_where_it_was(
     model().fit(source, epochs=3, steps_per_epoch=4, verbose=0)
     assert source.told == ["begin", "end"] * 3
     assert source.asked == [*range(12)]
+
+
+@pytest.mark.parametrize("multiprocessing", [False, True])
+def test_workers_make_batches_side_by_side_and_in_order(multiprocessing: bool) -> None:
+    meeting = Barrier(3, timeout=30)
+
+    class Slow(PyDataset):
+        def __len__(self) -> int:
+            return len(BATCHES)
+
+        def __getitem__(self, i: int) -> Any:
+            meeting.wait()  # six batches, three at a time: one thread alone would wait for ever
+            return BATCHES[i]
+
+    source = Slow(workers=3, use_multiprocessing=multiprocessing, max_queue_size=4)
+    require_same_bits(weights_of(source), weights_of(X, Y, batch_size=SIZE))
+
+
+def stopping(error: BaseException) -> Iterator[Any]:
+    """Batches of a whole epoch, some of the next, then an error."""
+    yield from BATCHES
+    yield BATCHES[0]
+    raise error
+
+
+class Stopping(PyDataset):
+    """The same by number, made by threads or not."""
+
+    def __init__(self, error: BaseException, workers: int = 1) -> None:
+        super().__init__(workers=workers)
+        self.error, self.epochs = error, 0
+
+    def __len__(self) -> int:
+        return len(BATCHES)
+
+    def __getitem__(self, i: int) -> Any:
+        if self.epochs and i == 2:
+            raise self.error
+        return BATCHES[i]
+
+    def on_epoch_end(self) -> None:
+        self.epochs += 1
+
+
+STOPPED: dict[str, Callable[[BaseException], Any]] = {
+    "generator": stopping,
+    "dataset": Stopping,
+    "dataset with workers": lambda error: Stopping(error, workers=2),
+}
+
+
+@pytest.mark.parametrize("name", STOPPED)
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("a broken file")], ids=["Ctrl-C", "error"])
+def test_what_stops_in_the_middle_of_an_epoch_leaves_the_epoch_before(name: str, error: BaseException) -> None:
+    made, whole = model(), model()
+    whole.fit(X, Y, batch_size=SIZE, epochs=1, shuffle=False, verbose=0)
+    with pytest.raises(type(error)):
+        made.fit(STOPPED[name](error), steps_per_epoch=len(BATCHES), epochs=3, shuffle=False, verbose=0)
+    require_same_bits(made.get_weights(), whole.get_weights())
+    whole.fit(X, Y, batch_size=SIZE, epochs=1, shuffle=False, verbose=0)
+    made.fit(BATCHES, epochs=1, shuffle=False, verbose=0)
+    require_same_bits(made.get_weights(), whole.get_weights())
+    alive = [thread for thread in enumerate_threads() if thread.name.startswith("edgeling-batches")]
+    for thread in alive:
+        thread.join(30)
+    assert not any(thread.is_alive() for thread in alive)
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "columns", "batches"])
+def test_several_inputs_come_by_the_names_of_columns(kind: str) -> None:
+    def joining() -> Model:
+        set_random_seed(3)
+        inputs = [Input((1,), name=f"c{i}") for i in range(3)]
+        made = Model(inputs, Dense(1)(Concatenate()(inputs)))
+        made.compile("adam", "mse")
+        return made
+
+    columns: Any = [X[:, i : i + 1] for i in range(3)]
+    expected = joining()
+    expected.fit(columns, Y, batch_size=SIZE, epochs=2, shuffle=False, verbose=0)
+    made = joining()
+    if kind == "batches":
+        batches = [(tuple(c[i : i + SIZE] for c in columns), Y[i : i + SIZE]) for i in range(0, ROWS, SIZE)]
+        made.fit(batches, epochs=2, shuffle=False, verbose=0)
+    else:
+        table = _frame("polars" if kind == "polars" else "pandas", X)
+        given = {name: table[name] for name in table.columns} if kind == "columns" else table
+        made.fit(given, Y[:, 0], batch_size=SIZE, epochs=2, shuffle=False, verbose=0)
+        np.testing.assert_array_equal(made.predict(given, verbose=0), expected.predict(columns, verbose=0))
+    require_same_bits(made.get_weights(), expected.get_weights())
+
+
+def _column(kind: str) -> Any:
+    pandas = pytest.importorskip("pandas")
+    values = {
+        "text": pandas.Categorical(["x", "y"] * 11),
+        "missing": pandas.array([1, None] * 11, dtype="Int64"),
+        "date": pandas.date_range("2020-01-01", periods=ROWS),
+    }[kind]
+    return pandas.DataFrame({"a": X[:, 0], "b": X[:, 1] > 0, "c": values})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (lambda: _column("text"), "the text 'x'.*one-hot"),
+        (lambda: _column("missing"), "missing.*fillna"),
+        (lambda: _column("date"), "2020-01-01.*days since"),
+        (lambda: Indexed, "Indexed, which is to be called"),
+        (lambda: [[X, Y], [X, Y[:2]]], "batches as tuples"),
+    ],
+    ids=["text", "missing", "date", "class", "lists"],
+)
+def test_what_holds_no_numbers_is_told_by_what_it_holds(given: Callable[[], Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        model().fit(given(), None if message.startswith(("Indexed", "batches")) else Y, verbose=0)

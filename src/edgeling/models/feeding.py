@@ -17,6 +17,7 @@ import numpy as np
 
 from edgeling.errors import DataError
 from edgeling.graph.random import permutation
+from edgeling.models.ahead import batches_of
 from edgeling.network.arrays import is_batch
 from edgeling.training.engine import TrainingData
 
@@ -170,10 +171,14 @@ class BatchFeed:
             return source
         batches = getattr(source, "num_batches", None) if hasattr(source, "num_batches") else len(source)
         if batches is None:
-            return (source[i] for i in count())
+            return batches_of(source, count())
         self._pass += 1
         order = range(batches) if self.seed is None else permutation(batches, seed=self.seed, step=self._pass).tolist()
-        return (source[i] for i in order)
+        return batches_of(source, order)
+
+    def close(self) -> None:
+        """Let go of what is being read: threads that make batches end."""
+        self._iterator = None
 
     def _tell(self, hook: str) -> None:
         """Tell the source of an epoch, if it wants to know."""
@@ -196,7 +201,7 @@ def feed_of(x: Any, y: Any = None, steps: int | None = None) -> BatchFeed | None
     if isinstance(x, (list, tuple)):
         found = bool(x) and all(isinstance(part, tuple) and is_batch(part) for part in x)
     else:
-        rows = isinstance(x, (Sequence, Mapping)) or any(hasattr(x, name) for name in _ARRAYS)
+        rows = isinstance(x, (Sequence, Mapping, type)) or any(hasattr(x, name) for name in _ARRAYS)
         found = not rows and (hasattr(x, "__iter__") or hasattr(x, "__getitem__"))
     if found and y is not None:
         raise DataError("targets come with the batches", received="y beside them", remedy="yield (x, y)")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -85,6 +86,8 @@ class Fit:
         finally:
             if self._display:
                 self._display.close()
+            if isinstance(self._feed, BatchFeed) and sys.exc_info()[0] is not None:
+                self._feed.close()
             self._finalize()
         self._callbacks.call("on_train_end", logs=self._last_logs())
 

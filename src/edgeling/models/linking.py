@@ -224,6 +224,8 @@ def in_order(given: Any, structure: Structure, names: Sequence[str], what: str) 
         DataError: for others, or for some only.
     """
     keys = structure.keys or names
+    if not structure.is_alone and len(names) > 1 and hasattr(given, "columns") and hasattr(given, "__getitem__"):
+        given = {str(name): given[name] for name in given.columns}  # a table: its columns by their names
     if isinstance(given, Mapping):
         found = [key for key in (keys, names) if set(map(str, given)) == set(key)]
         if not found:

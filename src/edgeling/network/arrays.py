@@ -95,7 +95,7 @@ def numbers(values: Any, what: str, finite: bool = True) -> Floats:
 def is_batch(value: Any) -> bool:
     """Whether one element of a list is a batch of rows: an array, or a tuple that begins with one."""
     first = value[0] if isinstance(value, tuple) and value else value
-    while isinstance(first, (list, Mapping)) and first and isinstance(value, tuple):  # of several inputs
+    while isinstance(first, (list, tuple, Mapping)) and first and isinstance(value, tuple):  # of several inputs
         first = next(iter(first.values() if isinstance(first, Mapping) else first))
     return len(getattr(first, "shape", ())) > 1
 
@@ -130,15 +130,35 @@ def _numeric(values: Any, what: str) -> NDArray[Any]:
         if array.dtype.kind == "O":
             array = np.asarray([list(r) if np.ndim(r) else r for r in array], dtype=np.float64)
     except (TypeError, ValueError, RuntimeError) as error:
+        received, remedy = _unclear(values, what)
         raise DataError(
-            f"{what} holds numbers in rows of one length", received=str(error),
-            remedy="numbers in rows of one length: pad or cut them",
-        ) from None  # fmt: skip
+            f"{what} holds numbers in rows of one length", received=received or str(error), remedy=remedy
+        ) from None
     if array.dtype.kind not in "fiub":
         raise DataError(
             f"{what} holds numbers", received=f"{array.dtype} values", remedy=_TEXT_REMEDY.get(what, _TEXT_REMEDY["x"])
         )
     return array
+
+
+def _unclear(values: Any, what: str) -> tuple[str, str]:
+    """What stands among values that are no numbers, and what to do about it; "" where their lengths are the matter."""
+    if callable(values) and not hasattr(values, "shape"):
+        name = getattr(values, "__name__", type(values).__name__)
+        return f"{name}, which is to be called", f"{name}(): what gives batches, not what makes it"
+    if isinstance(values, list) and values and all(isinstance(x, list) and x and is_batch(x[0]) for x in values):
+        return f"{len(values)} lists of arrays", "batches as tuples, [(x, y), ...]; several inputs as a list of arrays"
+    for one in np.asarray(values, object).ravel() if hasattr(values, "shape") else ():
+        if isinstance(one, str):
+            return f"the text {one[:40]!r}", _TEXT_REMEDY.get(what, _TEXT_REMEDY["x"])
+        if one is None or type(one).__name__ in ("NAType", "NaTType"):
+            return "values that are missing", "rows without them, or numbers in their place: df.fillna(0)"
+        if hasattr(one, "year"):
+            return (
+                f"the date {one}",
+                "numbers of dates, such as days since the first, or `edgeling train` from the table",
+            )
+    return "", "numbers in rows of one length: pad or cut them"
 
 
 _TEXT_REMEDY = {
