@@ -114,6 +114,17 @@ def test_answers_and_a_step_are_kerass(program: Callable[[Any], tuple[Any, Any]]
     assert_same_step(theirs, ours, x, np.zeros((6, *ours.output_shape[1:]), np.float32))
 
 
+@pytest.mark.parametrize("target", ["native", "cortex-m0plus"])
+def test_angles_whole_numbers_and_orders_are_proven(target: str) -> None:
+    ops = edgeling.ops
+    x = edgeling.Input((3,))
+    h = edgeling.layers.Dense(4)(x)
+    angles = [ops.sin(3 * h), ops.cos(h), ops.arctan2(h, h[:, ::-1])]
+    whole = [ops.floor(2 * x), ops.round(x), x % 2, ops.take(np.arange(9.0), ops.cast(ops.abs(x), "int32"), axis=0)]
+    model = edgeling.Model(x, ops.concatenate([*angles, *whole, ops.sort(h, axis=1), ops.top_k(h, 2)[0]], axis=1))
+    assert edgeling.verify(model, target=target).matches
+
+
 def test_a_translator_is_taken_apart_after_it_was_saved(tmp_path: Path) -> None:
     """Character-level sequence to sequence: of a layer of three outputs one was used, and the file says so."""
 
