@@ -132,12 +132,16 @@ class Model(Trainable):
                 "a model whose inputs are not known yet is called on one array", received=f"{len(x)} arrays",
                 remedy="Model(inputs, outputs), which tells them",
             )  # fmt: skip
+        if not self.built:
+            self._inputs_of(x, finite=False)
         if not training and not adds_rows_to_loss(self):
             return self.predict(x, batch_size=len(self._inputs_of(x, finite=False)) if self._keeps_states() else None)
         batches = [part for part in parts_of(self._inputs_of(x, finite=False)) if part is not None]
         self._calls += 1
         network = view(self, tuple(batch.shape[1:] for batch in batches)).network()
-        made = call(lambda tracer, *given: network.answer(tracer, given), network.names, batches, training, self._calls)
+        made = call(
+            lambda tracer, *given: network.answer(tracer, given), network.names, batches, bool(training), self._calls
+        )
         return self.forms[1].answered(Several(made) if len(self.output_rows) > 1 else made)
 
     def _within(self, x: Any, training: bool | None) -> Any:
