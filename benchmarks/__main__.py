@@ -19,12 +19,15 @@ NAMES = (
     "train_peers", "attention", "train_memory", "inference_memory", "mlperf_tiny", "first_fit", "cold_demo", "cortex_m",
     "train_accuracy",
 )  # fmt: skip
+TABLES = ("applications", "examples")  # what prints a table of its own
 ONE_THREAD = ("predict_rows", "evaluate_rows", "train_networks", "mlperf_tiny")
 
 
 def main() -> None:
     """Runs what was asked for. The exit status tells of crashes, not of missed goals: figures depend on the machine."""
     options = _options()
+    if options.only in TABLES:
+        sys.exit(import_module(f"benchmarks.{options.only}").main([]))
     results = _one(options) if options.only else [r for name in NAMES for r in _in_its_own_process(name, options)]
     if options.json:
         print(json.dumps(results, indent=2))
@@ -32,7 +35,7 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Edgeling beside its peers, as ratios.")
-    parser.add_argument("--only", choices=NAMES, help="this benchmark alone")
+    parser.add_argument("--only", choices=(*NAMES, *TABLES), help="this benchmark alone")
     parser.add_argument("--json", action="store_true", help="JSON on standard output; the tables go to standard error")
     parser.add_argument("--quick", action="store_true", help="three repetitions at the most")
     return parser.parse_args()

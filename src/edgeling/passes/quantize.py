@@ -78,7 +78,8 @@ def quantize(
     later = {id(unit) for found in sums.values() for unit in found.units}
     for node in graph.nodes:
         if id(node) not in later:
-            _quantize_sum(context, node, sums[node.output]) if node.output in sums else _quantize_node(context, node)
+            found = sums.get(node.outputs[0])
+            _quantize_sum(context, node, found) if found else _quantize_node(context, node)
     return _finish(context)
 
 
