@@ -266,3 +266,26 @@ def test_truth_values_are_the_same_however_they_are_written(tmp_path: Path) -> N
     texts.append(read_table(parquet(tmp_path, a=[True, False, None], b=[1, 2, 3])))
     assert [table.column("a").texts() for table in texts] == [["true", "false", None]] * 5
     assert read(tmp_path, "a,b\nTrue,1\nmaybe,2\n").column("a").categories == ("True", "maybe")
+
+
+@pytest.mark.parametrize(
+    ("name", "begins", "told"),
+    [
+        ("x.npz", b"PK\x03\x04", "arrays.*Try: read them in Python and model.fit"),
+        ("rows", b"\x93NUMPY\x01\0", "arrays.*docs/tutorials/sensors.md"),
+        ("x.png", b"\x89PNG\r\n", "a picture.*docs/tutorials/images.md"),
+        ("x.raw", b"\xff\xd8\xff\xe0", "a picture"),
+        ("x.wav", b"RIFF", "sound.*cut its samples into windows"),
+        ("x.h5", b"\x89HDF\r\n", "a model.*edgeling build"),
+        ("x.bin", b"\x01\x02", "'x.bin'.*export the table as CSV"),
+    ],
+)
+def test_what_is_no_table_is_told_what_to_do_with(tmp_path, name, begins, told):
+    (tmp_path / name).write_bytes(begins + b"\0" * 64)
+    with pytest.raises(DataError, match=told):
+        read_table(tmp_path / name)
+
+
+def test_a_text_that_begins_like_sound_is_a_table(tmp_path):
+    (tmp_path / "x.dat").write_text("ID3,RIFF\n1,2\n3,4\n")
+    assert read_table(tmp_path / "x.dat").names == ("ID3", "RIFF")

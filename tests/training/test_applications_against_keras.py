@@ -71,5 +71,7 @@ def test_it_is_kerass_layer_by_layer(name: str, arguments: dict[str, Any]) -> No
     assert [w.shape for w in ours.get_weights()] == [tuple(w.shape) for w in theirs.weights]
     for mine, other in zip(ours.layers[1:], theirs.layers[1:], strict=True):
         config, expected = mine.get_config(), other.get_config()
+        if other.name.startswith("global_"):  # which Keras leaves to be counted
+            config["name"] = expected["name"]
         for key in ("name", "padding", "strides", "depth_multiplier", "epsilon", "momentum", "rate", "max_value"):
             assert np.ravel(config.get(key)).tolist() == np.ravel(expected.get(key)).tolist(), (mine.name, key)

@@ -14,10 +14,10 @@ from edgeling.data.delimited import cut_up
 from edgeling.data.encoding import decode
 from edgeling.data.frames import assembled, from_data, with_target
 from edgeling.data.json_lines import read_json
+from edgeling.data.no_table import other, require_no_other
 from edgeling.data.reading import Reading, Role
 from edgeling.data.source import Source, open_source
 from edgeling.data.table import Table
-from edgeling.errors import DataError
 
 _KINDS = {
     **dict.fromkeys((".csv", ".tsv", ".tab", ".txt", ".psv", ".dat", ".data"), "text"),
@@ -106,6 +106,8 @@ def _kind(source: Source) -> str:
     known = _KINDS.get(source.suffix, "")
     if known in ("parquet", "arrow", "excel"):
         return known
+    if not known and not _is_text(source.content):
+        require_no_other(source.name, source.suffix, source.content)
     if not known or known == "text":
         for mark, kind in _MARKS.items():
             if start.startswith(mark):
@@ -113,11 +115,7 @@ def _kind(source: Source) -> str:
     if not known and source.content.lstrip()[:1] in (b"{", b"["):
         return "json"
     if not known and source.suffix and not _is_text(source.content):
-        raise DataError(
-            "a table is a .csv, .tsv, .txt, .jsonl, .parquet, .feather or .xlsx file, or one of text in .gz or .zip",
-            received=f"{source.name!r}",
-            remedy="export the table as CSV",
-        )
+        raise other(source.name)
     return known or "text"
 
 
