@@ -23,6 +23,8 @@ MODULES = (
     "activations", "applications", "callbacks", "constraints", "initializers", "layers", "losses", "metrics", "models",
     "ops", "optimizers", "regularizers", "sklearn", "targets", "utils", "errors",
 )  # fmt: skip
+# A function that has the name of the module it is in.
+HIDDEN = {"applications": "edgeling.applications.mobilenet_v2.mobilenet_v2"}
 LINK = re.compile(r"\]\(([^)#:]+)(#[^)]*)?\)")
 FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 
@@ -77,7 +79,8 @@ def reference() -> dict[str, str]:
     said = "What arguments mean that many have is said [on one page](../arguments.md)."
     pages = {"reference/index.md": f"# The Python interface\n\n{said}\n\n{listed}\n\n{functions}\n"}
     for name in MODULES:
-        pages[f"reference/{name}.md"] = f"# edgeling.{name}\n\n::: edgeling.{name}\n    options: {OPTIONS}\n"
+        hidden = f"\n::: {HIDDEN[name]}\n" if name in HIDDEN else ""
+        pages[f"reference/{name}.md"] = f"# edgeling.{name}\n\n::: edgeling.{name}\n    options: {OPTIONS}\n{hidden}"
     return pages
 
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m benchmarks.examples [NAME...]``: what the programs in ``examples/`` reach, as a table for the docs.
+"""What the programs in ``examples/`` reach, as a table for the docs: ``python -m benchmarks --only examples``.
 
-Each trains with fixed seeds (three where that is quick: their mean, and the least of them), is judged by rows it never
-saw, and is proven on an emulated Cortex-M4. A program whose package or data is not there says so and is left out. Needs
-scikit-learn, polars, aeon, river and mlxtend (aeon wants an older NumPy than the development environment has: an
-environment of its own does).
+``python -m benchmarks.examples NAME...`` runs some. Each trains with fixed seeds (three where that is quick: their
+mean, and the least of them), is judged by rows it never saw, and is proven on an emulated Cortex-M4. A program whose
+package or data is not there says so and is left out. Needs scikit-learn, polars, aeon, river and mlxtend, which
+``edgeling[benchmarks]`` brings: in an environment of its own, for aeon wants an older NumPy than development has.
 """
 
 from __future__ import annotations
