@@ -106,6 +106,8 @@ def test_of_a_layer_some_of_whose_steps_do_not_count(name: str) -> None:
 
 # Functions of one value, of two, and of one with further arguments.
 OF_ONE = [
+    "arctan", "cos", "cosh", "cumprod", "deg2rad", "diff", "exp2", "median", "nan_to_num", "rad2deg", "ravel", "sin",
+    "sinh", "sort", "tan",
     "abs", "absolute", "amax", "amin", "average", "celu", "cumsum", "elu", "exp", "expm1", "gelu", "glu",
     "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "leaky_relu", "log", "log10",
     "log1p", "log2", "log_sigmoid", "log_softmax", "logsumexp", "max", "mean", "min", "mish", "negative",
@@ -113,7 +115,21 @@ OF_ONE = [
     "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "sqrt", "square",
     "squareplus", "std", "sum", "swish", "tanh", "tanh_shrink", "tril", "triu", "var",
 ]  # fmt: skip
-OF_TWO = ["add", "divide", "logaddexp", "maximum", "minimum", "multiply", "subtract", "true_divide"]
+OF_TWO = [
+    "add",
+    "divide",
+    "logaddexp",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
+    "true_divide",
+    "arctan2",
+    "divide_no_nan",
+    "hypot",
+    "mod",
+    "remainder",
+]
 WITH: dict[str, Callable[..., Any]] = {
     "binary_crossentropy": lambda x, y: ops.binary_crossentropy(ops.sigmoid(x), ops.sigmoid(y)),
     "categorical_crossentropy": lambda x, y: ops.categorical_crossentropy(
@@ -121,6 +137,9 @@ WITH: dict[str, Callable[..., Any]] = {
     "sparse_categorical_crossentropy": lambda x, y: ops.sparse_categorical_crossentropy(
         ops.cast(ops.argmax(x, axis=-1), "float32"), ops.softmax(y)),
     "broadcast_to": lambda x, y: ops.broadcast_to(ops.expand_dims(x, 1), (None, 2, *SEEN)),
+    "arccos": lambda x, y: ops.arccos(x / 3), "arcsin": lambda x, y: ops.arcsin(x / 3),
+    "quantile": lambda x, y: ops.quantile(x, 0.3, axis=-1), "top_k": lambda x, y: ops.top_k(x, 2)[0],
+    "take_along_axis": lambda x, y: ops.take_along_axis(x, ops.argsort(x, axis=-1), axis=-1),
     "power": lambda x, y: ops.power(x, 1.7), "clip": lambda x, y: ops.clip(x, 0.5, 1.5),
     "concatenate": lambda x, y: ops.concatenate([x, y], axis=1),
     "hstack": lambda x, y: ops.hstack([x, y]), "stack": lambda x, y: ops.stack([x, y], axis=2),
@@ -139,14 +158,18 @@ WITH: dict[str, Callable[..., Any]] = {
     "cast": lambda x, y: ops.cast(x, "float32"), "convert_to_tensor": lambda x, y: ops.convert_to_tensor(x),
 }  # fmt: skip
 WITHOUT = {
-    "gives whole numbers or truths": "all any argmax argmin argsort count_nonzero equal greater greater_equal isfinite "
-    "isinf isnan less less_equal logical_and logical_not logical_or logical_xor not_equal one_hot sign",
-    "is computed of arrays alone": "arctan ceil cos floor floor_divide identity meshgrid mod round sin sort tan",
-    "makes constants, or tells of a value": "arange convert_to_numpy dtype eye full full_like is_tensor linspace ndim "
-    "ones ones_like shape size zeros zeros_like",
-    "stops gradients": "stop_gradient",
+    "gives whole numbers or truths": "all any argmax argmin argsort count_nonzero equal greater greater_equal isclose "
+    "isfinite isinf isnan less less_equal logical_and logical_not logical_or logical_xor not_equal one_hot sign",
+    "is constant between steps": "ceil floor floor_divide round trunc",
+    "makes constants, or tells of a value": "arange array convert_to_numpy dtype empty eye full full_like identity "
+    "is_tensor linspace meshgrid ndim ones ones_like shape size tri zeros zeros_like",
+    "stops gradients": "stop_gradient", "mixes the rows": "outer vstack", "is a room of functions": "image",
 }  # fmt: skip
 _ALONG = [  # an axis
+    "cumprod",
+    "diff",
+    "median",
+    "sort",
     "amax",
     "amin",
     "average",
