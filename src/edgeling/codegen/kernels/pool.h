@@ -29,22 +29,67 @@ EDGELING_KERNEL void edgeling_max_pool_position(
     }
 }
 
+/* Some vectors of channels: sums stay in registers, as many side by side as hide the latency of an addition. */
+#define EDGELING_POOL_MEAN(lanes, vectors)                                                                            \
+    EDGELING_KERNEL void edgeling_average_pool_##lanes##_##vectors(                                                   \
+        edgeling_window w, edgeling_span down, edgeling_span right, float share, const float *EDGELING_RESTRICT x,    \
+        float *EDGELING_RESTRICT y) {                                                                                 \
+        edgeling_vector_##lanes sum[vectors];                                                                         \
+        EDGELING_VECTOR_UNROLL                                                                                        \
+        for (int v = 0; v < (vectors); v++) {                                                                         \
+            sum[v] = EDGELING_VECTOR_OF_##lanes(0.0f);                                                                \
+        }                                                                                                             \
+        for (int row = down.first; row < down.last; row++) {                                                          \
+            for (int column = right.first; column < right.last; column++) {                                           \
+                const float *pixel = x + edgeling_pixel(w, down, right, row, column);                                 \
+                EDGELING_VECTOR_UNROLL                                                                                \
+                for (int v = 0; v < (vectors); v++) {                                                                 \
+                    sum[v] += EDGELING_CONST_AT(lanes, pixel + v * (lanes));                                          \
+                }                                                                                                     \
+            }                                                                                                         \
+        }                                                                                                             \
+        EDGELING_VECTOR_UNROLL                                                                                        \
+        for (int v = 0; v < (vectors); v++) {                                                                         \
+            EDGELING_AT(lanes, y + v * (lanes)) = sum[v] * share;                                                     \
+        }                                                                                                             \
+    }
+
+#define EDGELING_POOL_MEANS(lanes, vectors)                                                                           \
+    for (; c + (lanes) * (vectors) <= w.channels; c += (lanes) * (vectors)) {                                         \
+        edgeling_average_pool_##lanes##_##vectors(w, down, right, share, x + c, y + c);                               \
+    }
+
+#if EDGELING_LANES == 1
+#define EDGELING_POOL_WIDTHS(make)
+#elif EDGELING_LANES == 4
+#define EDGELING_POOL_WIDTHS(make) make(4, 4) make(4, 1)
+#elif EDGELING_LANES == 8
+#define EDGELING_POOL_WIDTHS(make) make(8, 4) make(4, 1)
+#else
+#define EDGELING_POOL_WIDTHS(make) make(16, 4) make(16, 1) make(4, 1)
+#endif
+
+EDGELING_POOL_WIDTHS(EDGELING_POOL_MEAN)
+
 EDGELING_KERNEL void edgeling_average_pool_position(
     edgeling_window w, edgeling_span down, edgeling_span right, const float *EDGELING_RESTRICT x,
     float *EDGELING_RESTRICT y) {
     const float share = 1.0f / (float)((down.last - down.first) * (right.last - right.first));
-    for (int c = 0; c < w.channels; c++) {
+    int c = 0, done;
+    EDGELING_POOL_WIDTHS(EDGELING_POOL_MEANS)
+    done = c;
+    for (; c < w.channels; c++) {
         y[c] = 0.0f;
     }
     for (int row = down.first; row < down.last; row++) {
         for (int column = right.first; column < right.last; column++) {
             const float *pixel = x + edgeling_pixel(w, down, right, row, column);
-            for (int c = 0; c < w.channels; c++) {
+            for (c = done; c < w.channels; c++) {
                 y[c] += pixel[c];
             }
         }
     }
-    for (int c = 0; c < w.channels; c++) {
+    for (c = done; c < w.channels; c++) {
         y[c] *= share;
     }
 }
