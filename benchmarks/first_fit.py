@@ -43,12 +43,13 @@ def convolutions(filters):
     model.compile("adam", "sparse_categorical_crossentropy")
     return ready(lambda: model, (28, 28, 1))
 
-def resnet():
-    from benchmarks.sensor_networks import compiled
-    return ready(lambda: compiled("Edgeling", "ResNet-8"), (32, 32, 3))
+def network(name):
+    from benchmarks.sensor_networks import NETWORKS, compiled
+    return ready(lambda: compiled("Edgeling", name), NETWORKS[name].shape, NETWORKS[name].classes)
 
-def ready(made, shape):
-    x, y = np.zeros((32, *shape), np.float32), np.arange(32) % 10
+def ready(made, shape, classes=10):
+    x = np.zeros((32, *shape), np.float32)
+    y = np.arange(32) % classes if classes else x
     start = cpu()
     model = made()
     model.fit(x, y, batch_size=32, epochs=1, verbose=0)
@@ -57,8 +58,8 @@ def ready(made, shape):
     return 2 * first - start - cpu()
 
 kind = sys.argv[1]
-if kind == "resnet":
-    print(resnet())
+if kind.startswith("network "):
+    print(network(kind[8:]))
 elif kind.startswith("convolutions"):
     print(convolutions(int(kind[12:])))
 elif kind == "fifty":
@@ -78,8 +79,13 @@ CASES = {
     "each of fifty widths in a row": ("dense", "fifty", 0.1),
     "two convolutions, an empty cache": ("two", "convolutions8", 0.5),
     "two convolutions, kernels there": ("two", "convolutions12", 0.5),
-    "a step of ResNet-8, an empty cache": ("resnet", "resnet", 5.0),
-    "a step of ResNet-8, from the cache": ("resnet", "resnet", 0.05),
+    "a step of ResNet-8, an empty cache": ("resnet", "network ResNet-8", 5.0),
+    "a step of ResNet-8, from the cache": ("resnet", "network ResNet-8", 0.05),
+    **{
+        f"a step of {name}, {cache}": (name, f"network {name}", limit)
+        for name in ("DS-CNN", "LSTM(64)", "GRU(64)", "1-D CNN", "autoencoder")
+        for cache, limit in (("an empty cache", 5.0), ("from the cache", 0.05))
+    },
 }
 """By name: which cache, which case, and at most how much. Of a step: a first fit of one step, less a second."""
 

@@ -11,7 +11,7 @@ import pytest
 
 from edgeling.codegen import generate
 from edgeling.graph import Graph, GraphBuilder
-from edgeling.layers import BatchNormalization, Dense, Dropout, Input
+from edgeling.layers import BatchNormalization, Conv1D, Dense, Dropout, GlobalAveragePooling1D, Input
 from edgeling.models import Sequential
 from edgeling.toolchain import library, native
 from edgeling.training.engine import Engine, TrainingData
@@ -47,7 +47,21 @@ def test_another_number_of_rows_compiles_nothing(monkeypatch: pytest.MonkeyPatch
     assert compiled == []
 
 
-@pytest.mark.parametrize("rest", range(ROWS))
+def test_a_reshape_that_leaves_rows_as_they_are_leaves_their_number_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fit(rows: int) -> Sequential:
+        set_random_seed(2)
+        model = Sequential([Input((9, 2)), Conv1D(4, 3), GlobalAveragePooling1D(), Dense(3)])
+        model.compile("sgd", "mse")
+        x = np.random.default_rng(rows).normal(size=(rows, 9, 2)).astype(np.float32)
+        model.fit(x, x[:, 0, [0, 1, 0]], batch_size=ROWS, shuffle=False, verbose=0)
+        return model
+
+    fit(ROWS)
+    monkeypatch.setattr(library, "run", lambda folder, purpose, *commands: pytest.fail(purpose))
+    fit(ROWS + 4)
+
+
+@pytest.mark.parametrize("rest", [0, 1, 2, 5, 7, 10])
 def test_what_is_left_over_means_what_the_interpreter_says(monkeypatch: pytest.MonkeyPatch, rest: int) -> None:
     x, y, weight = _data(2 * ROWS + rest)
 

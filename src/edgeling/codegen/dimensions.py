@@ -35,9 +35,10 @@ class Dimensions:
         self._parents: dict[Axis, Axis] = {}
         self.named: dict[str, int] = {}
         self._labels: dict[Axis, str] = {}
-        for node in work.nodes:
-            for one, other in _joined(work, node):
-                self._join(one, other)
+        for one, other in (pair for node in work.nodes for pair in _joined(work, node)):
+            self._join(one, other)
+        for one, other in _kept_rows(work) if rows else ():
+            self._join(one, other)
         self._members = self._classes()
 
     def name(self, value: str, axis: int) -> str:
@@ -142,6 +143,15 @@ def _joined(work: Schedule, node: Node) -> Pairs:
         first = node.outputs[0]
         for value in (*node.inputs, *node.outputs[1:]):
             yield from _aligned(shape, value, first)
+
+
+def _kept_rows(work: Schedule) -> Pairs:
+    """First axes that a reshape leaves as they are: rows stay rows, whatever becomes of their elements."""
+    for node in work.graph.nodes:
+        if node.operation == "reshape":
+            before, after = (work.types[value].shape for value in (node.inputs[0], node.output))
+            if before and after and before[0] == after[0]:
+                yield (node.inputs[0], 0), (node.output, 0)
 
 
 def _aligned(shape: dict[str, tuple[int, ...]], value: str, other: str) -> Pairs:

@@ -50,6 +50,11 @@ class Compiler:
         status = program.stat()
         return f"{shlex.join(self.command)} {program} {status.st_size} {status.st_mtime_ns}"
 
+    @property
+    def is_gcc(self) -> bool:
+        """Whether it is GCC, by the name of the program behind the first word; what macOS calls so is Clang."""
+        return "gcc" in Path(self.command[0]).resolve().name and sys.platform != "darwin"
+
 
 def host_compiler() -> Compiler:
     """The compiler for this machine.

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache as memoize
+from functools import partial
 from pathlib import Path
 
 from edgeling.codegen.generate import kernel_files
@@ -30,33 +31,54 @@ from edgeling.toolchain.compilers import (
 )
 from edgeling.toolchain.linked import Specialised, kernels, linked
 from edgeling.toolchain.processor import architecture_flag, cpu_identity
+from edgeling.toolchain.threads import processors
 
-PLAIN = ("-O2",)
-"""For units that gain nothing from what more a compiler can do with loops, and lose time: GCC takes half as long to
-compile products, and they are up to twice as fast where they are small."""
-
-# Headers whose loops are written in vectors.
-_IN_VECTORS = frozenset(
-    """gemm dense_gemm gemm_parallel conv_direct conv_direct_input conv_direct_kernel depthwise
-    depthwise_kernel windows_parallel normalize_batch normalize_batch_parallel""".split()  # noqa: SIM905
+# For what is compiled once a machine: GCC takes a third less time without these passes, and its code is as fast.
+_WITHOUT = tuple(
+    f"-fno-{each}"
+    for each in """tree-pre code-hoisting tree-vrp tree-tail-merge thread-jumps tree-switch-conversion store-merging
+    gcse crossjumping cse-follow-jumps rerun-cse-after-loop reorder-blocks-and-partition ree peephole2 caller-saves
+    tree-slp-vectorize schedule-insns2 ipa-cp-clone unswitch-loops split-loops tree-loop-distribution""".split()  # noqa: SIM905
 )
-# Kernels of the same tiles, by what they are compiled as.
-_TILES = {
-    "products.c": ("dense_packed", "gemm", "gemm_keep", "gemm_kept", "gemm_parallel"),
+
+# Headers whose loops are written in vectors: what more a compiler can do with loops only makes them slower.
+_IN_VECTORS = frozenset(
+    """gemm gemm_each dense_gemm gemm_parallel conv_direct conv_direct_input conv_direct_kernel depthwise
+    depthwise_kernel windows_parallel winograd winograd_parallel normalize_batch normalize_batch_parallel""".split()  # noqa: SIM905
+)
+# Kernels that are compiled as one object: those of the same tiles share code, and to start a compiler for each of what
+# most networks of a kind call would take longer than to compile it.
+_TOGETHER = {
     "convolutions.c": (
         "conv_direct", "conv_direct_parallel", "conv_direct_input_gradient", "conv_direct_input_gradient_parallel",
     ),
-    "kernel_gradients.c": ("conv_direct_kernel_gradient", "conv_direct_kernel_gradient_parallel"),
+    "depthwise.c": (
+        "depthwise", "depthwise_parallel", "depthwise_input_gradient", "depthwise_input_gradient_parallel",
+    ),
     "winograd.c": (
         "winograd", "winograd_parallel", "winograd_input_gradient", "winograd_input_gradient_parallel",
     ),
+    "products.c": ("dense_packed", "gemm", "gemm_keep", "gemm_kept", "gemm_parallel", "gemm_each"),
+    "kernel_gradients.c": ("conv_direct_kernel_gradient", "conv_direct_kernel_gradient_parallel"),
+    "pools.c": ("max_pool", "max_pool_gradient", "average_pool", "average_pool_gradient"),
+    "normalization.c": (
+        "normalize_batch_parallel", "normalize_batch_gradient_parallel", "normalize_by_moments",
+    ),
+    "usual.c": (
+        "adam_alpha", "adam_update", "power_step", "decay", "sum", "broadcast EDGELING_SCALAR",
+        "multiply EDGELING_FULL EDGELING_FULL", "activation EDGELING_RELU", "activation_gradient EDGELING_RELU",
+        "add EDGELING_FULL EDGELING_FULL", "multiply EDGELING_FULL EDGELING_SCALAR", "sum_parallel",
+    ),
+    "classes.c": (
+        "softmax", "categorical_cross_entropy_loss", "categorical_cross_entropy_gradient",
+        "metric EDGELING_SPARSE_CATEGORICAL_ACCURACY",
+    ),
+    "binary.c": (
+        "activation EDGELING_SIGMOID", "binary_cross_entropy_loss", "binary_cross_entropy_gradient",
+        "metric EDGELING_BINARY_ACCURACY",
+    ),
 }  # fmt: skip
-_USUAL = (  # what most networks train with: to start a compiler for each would take longer than to compile them
-    "adam_alpha", "adam_update", "power_step", "decay", "sum", "broadcast EDGELING_SCALAR",
-    "multiply EDGELING_FULL EDGELING_FULL", "activation EDGELING_RELU", "activation_gradient EDGELING_RELU",
-    "activation EDGELING_SIGMOID", "binary_cross_entropy_loss", "binary_cross_entropy_gradient",
-    "metric EDGELING_BINARY_ACCURACY",
-)  # fmt: skip
+"""By name of the source; those that take longest first, so that a processor is not left alone with one."""
 _UNIT = "edgeling_rows.c"
 _LIBRARY = "program.dll" if sys.platform == "win32" else "program.so"
 
@@ -68,12 +90,12 @@ class Unit:
     Attributes:
         name: of the file, among ``files``.
         files: the source and the headers it includes, path to text.
-        flags: more than others are compiled with.
+        has_loops: whether the compiler is to make vectors of its loops.
     """
 
     name: str
     files: Mapping[str, str]
-    flags: tuple[str, ...] = ()
+    has_loops: bool = False
 
 
 def compile_program(program: Program, extra_files: Mapping[str, str] | None = None, units: Sequence[Unit] = ()) -> Path:
@@ -111,24 +133,22 @@ def _with_rows(program: Program, extra_files: Mapping[str, str] | None) -> dict[
 
 
 def _kernels(called: Sequence[Specialised]) -> Iterator[Unit]:
-    """An object for each, but one for all products of matrices and one for convolutions, which share code, and one for
-    what most steps call."""
+    """An object for each, but one for those that go together."""
     alone = list(called)
-    for name, (members, flags) in _together().items():
+    for name, members in _together().items():
         if not members.isdisjoint(called):
             files = kernel_files({each.kernel.header for each in members})
             text = "".join(sorted(each.unit for each in members))
-            yield Unit(name, {**files, name: text}, flags)
-            yield threads_unit()  # products of matrices call it
+            yield Unit(name, {**files, name: text}, any(map(_has_loops, members)))
+            yield threads_unit()  # some of them call it
             alone = [each for each in alone if each not in members]
     yield from map(_kernel, alone)
 
 
 @memoize
-def _together() -> Mapping[str, tuple[frozenset[Specialised], tuple[str, ...]]]:
-    """Kernels that are compiled as one object, by the name of its source, and what flags they have."""
-    together = {**{name: (members, PLAIN) for name, members in _TILES.items()}, "usual.c": (_USUAL, ())}
-    return {name: (frozenset(map(_specialised, members)), flags) for name, (members, flags) in together.items()}
+def _together() -> Mapping[str, frozenset[Specialised]]:
+    """Kernels that are compiled as one object, by the name of its source."""
+    return {name: frozenset(map(_specialised, members)) for name, members in _TOGETHER.items()}
 
 
 def _specialised(told: str) -> Specialised:
@@ -139,7 +159,11 @@ def _specialised(told: str) -> Specialised:
 
 def _kernel(call: Specialised) -> Unit:
     files = {**kernel_files([call.kernel.header]), f"{call.symbol}.c": call.unit}
-    return Unit(f"{call.symbol}.c", files, PLAIN if call.kernel.header in _IN_VECTORS else ())
+    return Unit(f"{call.symbol}.c", files, _has_loops(call))
+
+
+def _has_loops(call: Specialised) -> bool:
+    return call.kernel.header not in _IN_VECTORS
 
 
 def _source(program: Program, extra: Mapping[str, str]) -> str:
@@ -151,7 +175,7 @@ def _source(program: Program, extra: Mapping[str, str]) -> str:
 def threads_unit() -> Unit:
     """The threads that kernels share work with (``c/threads.h``)."""
     own = {name: resource(name) for name in ("threads.h", "threads.c")}
-    return Unit("threads.c", {**kernel_files(["parallel"]), **own}, ("-O1",))
+    return Unit("threads.c", {**kernel_files(["parallel"]), **own})
 
 
 @memoize
@@ -160,13 +184,9 @@ def rows_unit() -> Unit:
     return Unit("rows.c", {**threads_unit().files, "rows.c": resource("rows.c")})
 
 
-def _objects(units: Sequence[Unit]) -> list[Path]:
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(_object, units))
-
-
 def _object(unit: Unit) -> Path:
-    compiler, flags = host_compiler(), (*_flags(), *unit.flags)
+    compiler = host_compiler()
+    flags = (*_flags(), "-O3" if unit.has_loops else "-O2", *(_WITHOUT if compiler.is_gcc else ()))
     key = cache.key_of(["object", compiler.identity, cpu_identity(), *flags, unit.name], unit.files)
 
     def make(workspace: Path, result: Path) -> None:
@@ -227,6 +247,16 @@ def _flags() -> tuple[str, ...]:
     return (*HOST, architecture_flag(host_compiler().is_zig), "-fno-semantic-interposition", "-I.")
 
 
+def _side_by_side(*tasks: Callable[[], Path | None]) -> list[Path | None]:
+    """What they give. Where one fails, or on Ctrl-C, those that wait are not begun: no more than there are processors run."""
+    with ThreadPoolExecutor(processors()) as pool:
+        try:
+            return [made.result() for made in [pool.submit(task) for task in tasks]]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
 Sources = tuple[Mapping[str, str], Sequence[Unit]]
 
 
@@ -237,7 +267,7 @@ def _compile(
     """A library of these files and units; where there is none yet, of what becomes of them when they are ``changed``,
     which depends on nothing but them and what is ``told``."""
     compiler, flags = host_compiler(), (*_flags(), *more)
-    made_from = ["library", told, compiler.identity, cpu_identity(), *flags, *(repr(unit.flags) for unit in units)]
+    made_from = ["library", told, compiler.identity, cpu_identity(), *flags]
     beside = {f"{unit.name}/{name}": text for unit in units for name, text in unit.files.items()}
     # Linking through `zig cc` would first build a C library that a program does not need.
     link = [compiler.command[0], "ld.lld"] if compiler.is_zig and sys.platform == "linux" else list(compiler.command)
@@ -245,9 +275,12 @@ def _compile(
     def make(workspace: Path, result: Path) -> None:
         sources, needed = changed(files, units)
         write_sources(workspace, sources)
-        with told_if_long(purpose):
-            objects = map(str, _objects(needed))
+
+        def compile_it() -> None:
             run(workspace, purpose, [*compiler.command, *flags, "-c", _UNIT, "-o", f"{_UNIT}.o"])
-            run(workspace, purpose, [*link, "-shared", f"{_UNIT}.o", *objects, "-o", str(result)])
+
+        with told_if_long(purpose):
+            objects = _side_by_side(compile_it, *(partial(_object, unit) for unit in needed))[1:]
+            run(workspace, purpose, [*link, "-shared", f"{_UNIT}.o", *map(str, objects), "-o", str(result)])
 
     return cache.get_or_make(cache.key_of(made_from, {**files, **beside}), _LIBRARY, make)

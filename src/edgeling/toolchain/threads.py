@@ -27,6 +27,11 @@ def thread_count() -> int:
     return min(wanted, MOST_THREADS) if os.name == "posix" and sys.platform != "emscripten" else 1
 
 
+def processors() -> int:
+    """How many compilers may run side by side, two threads of one core counted twice."""
+    return len(_allowed())
+
+
 def _number(text: str) -> int:
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
     if not 1 <= number <= _LARGEST:

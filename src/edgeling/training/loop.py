@@ -64,7 +64,7 @@ def loop_units() -> tuple[Unit, ...]:
     """The loops, and the threads that they lend to kernels."""
     folder, threads = resources("edgeling.training").joinpath("c"), threads_unit()
     texts = {name: folder.joinpath(name).read_text("utf-8") for name in ("edgeling_fit.h", "edgeling_fit.c")}
-    return Unit("edgeling_fit.c", {**threads.files, **kernel_files(["parallel", "philox"]), **texts}, ("-O2",)), threads
+    return Unit("edgeling_fit.c", {**threads.files, **kernel_files(["parallel", "philox"]), **texts}), threads
 
 
 def loop_files(program: Program) -> dict[str, str]:

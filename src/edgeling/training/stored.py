@@ -17,7 +17,7 @@ import numpy as np
 
 from edgeling.codegen.program import Program
 from edgeling.graph.fingerprint import fingerprint
-from edgeling.graph.types import Graph
+from edgeling.graph.types import Graph, bodies
 from edgeling.toolchain.cache import get_or_make, key_of
 
 WORTH_STORING = 100
@@ -36,7 +36,7 @@ def stored_program(told: str, graphs: Iterable[Graph], make: Callable[[], Progra
         ToolchainError: the cache takes no files; and whatever ``make`` raises.
     """
     graphs = list(graphs)
-    if sum(len(graph.nodes) for graph in graphs) < WORTH_STORING:
+    if sum(map(_size, graphs)) < WORTH_STORING:
         return make()
 
     def write(_: Path, result: Path) -> None:
@@ -46,6 +46,11 @@ def stored_program(told: str, graphs: Iterable[Graph], make: Callable[[], Progra
     program = pickle.loads(get_or_make(key, "program.pickle", write).read_bytes())
     assert isinstance(program, Program)
     return program
+
+
+def _size(graph: Graph) -> int:
+    """Nodes, those of bodies too."""
+    return sum(1 + sum(map(_size, bodies(node).values())) for node in graph.nodes)
 
 
 def _form(graph: Graph) -> str:

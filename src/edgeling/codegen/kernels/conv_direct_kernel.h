@@ -16,6 +16,27 @@ typedef struct {
     int x_row, x_position, dy_row;
 } edgeling_conv_kernel_steps;
 
+#if defined(EDGELING_X86_TILES)
+
+/* A row of dy begins where the one before it ends. */
+EDGELING_KERNEL edgeling_x86_steps edgeling_conv_kernel_x86_steps(const edgeling_conv_kernel_steps *s) {
+    const int64_t outputs = EDGELING_X86_BYTES(s->outputs);
+    const edgeling_x86_steps steps = {
+        s->down, 1, s->right, EDGELING_X86_BYTES(1), EDGELING_X86_BYTES(s->x_position), 0, EDGELING_X86_BYTES(s->x_row),
+        outputs, outputs, outputs, 0, 0.0f, 0.0f};
+    return steps;
+}
+
+#define EDGELING_CONV_KERNEL_BEGIN(s) const edgeling_x86_steps steps = edgeling_conv_kernel_x86_steps(s);
+#define EDGELING_CONV_KERNEL_TILE(lanes, vectors, elements)
+#define EDGELING_CONV_KERNEL_CASE(lanes, vectors, elements)                                                           \
+    case elements:                                                                                                    \
+        EDGELING_X86_TILE(lanes, vectors, elements, steps, x, dy, dkernel, dkernel);                                  \
+        break;
+
+#else
+
+#define EDGELING_CONV_KERNEL_BEGIN(s)
 /* dkernel [elements,vectors * lanes] += what the positions of an image give. */
 #define EDGELING_CONV_KERNEL_TILE(lanes, vectors, elements)                                                           \
     EDGELING_VECTOR_FUNCTION void edgeling_conv_kernel_tile_##lanes##_##vectors##_##elements(                         \
@@ -61,10 +82,13 @@ typedef struct {
         edgeling_conv_kernel_tile_##lanes##_##vectors##_##elements(s, x, dy, dkernel);                                \
         break;
 
+#endif
+
 #define EDGELING_CONV_KERNEL_WIDTH(lanes, vectors, most)                                                              \
     EDGELING_CONV_TILES_TO_##most(EDGELING_CONV_KERNEL_TILE, lanes, vectors)                                          \
     EDGELING_VECTOR_FUNCTION void edgeling_conv_kernel_tiles_##lanes##_##vectors(                                     \
         int count, const edgeling_conv_kernel_steps *s, const float *x, const float *dy, float *dkernel) {            \
+        EDGELING_CONV_KERNEL_BEGIN(s)                                                                                 \
         while (count > 0) {                                                                                           \
             const int elements = edgeling_conv_taken(count, most);                                                    \
             switch (elements) {                                                                                       \

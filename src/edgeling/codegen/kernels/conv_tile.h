@@ -6,7 +6,7 @@
 #ifndef EDGELING_CONV_TILE_H
 #define EDGELING_CONV_TILE_H
 
-#include "vectors.h"
+#include "tile_x86.h"
 
 #define EDGELING_CONV_TILE_ROWS 12 /* positions, at most */
 
@@ -18,6 +18,39 @@ typedef struct {
     int weights;                /* from a term's weights to those of the next */
     float low, high;            /* what results are limited to */
 } edgeling_conv_steps;
+
+/* How many of `left` positions the next tile takes: not so many that a small tile, whose sums wait, is left. */
+EDGELING_KERNEL int edgeling_conv_taken(int left, int most) {
+    static const unsigned char few[] = {0, 1, 2, 3, 4, 5, 6, 4, 8, 9, 5, 6};
+    if (most < EDGELING_CONV_TILE_ROWS) {
+        return left == 7 || left == 8 ? 4 : left < most ? left : most;
+    }
+    if (left < most) {
+        return few[left];
+    }
+    return left == most + 1 || left == most + 2 || left == most + 4 ? 8 : left == most + 3 ? 9 : most;
+}
+
+#if defined(EDGELING_X86_TILES)
+
+EDGELING_KERNEL edgeling_x86_steps edgeling_conv_x86_steps(const edgeling_conv_steps *s) {
+    const edgeling_x86_steps steps = {
+        s->rows, s->columns, s->terms, EDGELING_X86_BYTES(s->x_position), EDGELING_X86_BYTES(1),
+        EDGELING_X86_BYTES(s->x_column), EDGELING_X86_BYTES(s->x_row - s->columns * s->x_column),
+        EDGELING_X86_BYTES(s->weights), 0, EDGELING_X86_BYTES(s->y_position), 1, s->low, s->high};
+    return steps;
+}
+
+#define EDGELING_CONV_BEGIN(s) const edgeling_x86_steps steps = edgeling_conv_x86_steps(s);
+#define EDGELING_CONV_TILE(lanes, vectors, positions)
+#define EDGELING_CONV_TILE_CASE(lanes, vectors, positions)                                                            \
+    case positions:                                                                                                   \
+        EDGELING_X86_TILE(lanes, vectors, positions, steps, x, weights, start, y);                                    \
+        break;
+
+#else
+
+#define EDGELING_CONV_BEGIN(s)
 
 /* A term's weights: where compilers read them again for each position, some vectors' tiles take half a tenth longer. */
 #if EDGELING_LANES == 8
@@ -83,22 +116,12 @@ typedef struct {
         }                                                                                                             \
     }
 
-/* How many of `left` positions the next tile takes: not so many that a small tile, whose sums wait, is left. */
-EDGELING_KERNEL int edgeling_conv_taken(int left, int most) {
-    static const unsigned char few[] = {0, 1, 2, 3, 4, 5, 6, 4, 8, 9, 5, 6};
-    if (most < EDGELING_CONV_TILE_ROWS) {
-        return left == 7 || left == 8 ? 4 : left < most ? left : most;
-    }
-    if (left < most) {
-        return few[left];
-    }
-    return left == most + 1 || left == most + 2 || left == most + 4 ? 8 : left == most + 3 ? 9 : most;
-}
-
 #define EDGELING_CONV_TILE_CASE(lanes, vectors, positions)                                                            \
     case positions:                                                                                                   \
         edgeling_conv_tile_##lanes##_##vectors##_##positions(s, x, weights, start, y);                                \
         break;
+
+#endif
 
 #define EDGELING_CONV_TILES_TO_6(make, lanes, vectors)                                                                \
     make(lanes, vectors, 1)                                                                                           \
@@ -118,6 +141,7 @@ EDGELING_KERNEL int edgeling_conv_taken(int left, int most) {
     EDGELING_CONV_TILES_TO_##most(EDGELING_CONV_TILE, lanes, vectors)                                                 \
     EDGELING_VECTOR_FUNCTION void edgeling_conv_tiles_##lanes##_##vectors(                                            \
         int count, const edgeling_conv_steps *s, const float *x, const float *weights, const float *start, float *y) {\
+        EDGELING_CONV_BEGIN(s)                                                                                        \
         while (count > 0) {                                                                                           \
             const int positions = edgeling_conv_taken(count, most);                                                   \
             switch (positions) {                                                                                      \

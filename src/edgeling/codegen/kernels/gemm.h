@@ -15,7 +15,7 @@
 #ifndef EDGELING_GEMM_H
 #define EDGELING_GEMM_H
 
-#include "vectors.h"
+#include "tile_x86.h"
 
 #define EDGELING_GEMM_COLUMNS 32 /* of a panel, at most */
 #define EDGELING_GEMM_ROWS 12    /* of a tile, at most */
@@ -35,6 +35,76 @@ typedef struct {
     int k, a_row, a_step, y_row, b_row;
 } edgeling_gemm_strides;
 
+/* The first tile of a panel as wide as b has columns left: it reads b, and leaves the panel behind for the others. */
+#if defined(EDGELING_X86_TILES)
+#define EDGELING_GEMM_FIRST(lanes, vectors, rows)                                                                     \
+    EDGELING_VECTOR_FUNCTION void edgeling_gemm_first_##lanes##_##vectors(                                            \
+        edgeling_gemm_strides s, const float *a, const float *b, float *panel, float *y) {                            \
+        edgeling_x86_steps steps = edgeling_gemm_x86_steps(s);                                                        \
+        steps.b_term = steps.y_row;                                                                                   \
+        EDGELING_X86_FIRST(lanes, rows, EDGELING_GEMM_AHEAD, steps, a, b, panel, y);                                  \
+    }
+#else
+#define EDGELING_GEMM_FIRST(lanes, vectors, rows)                                                                     \
+    EDGELING_VECTOR_FUNCTION void edgeling_gemm_first_##lanes##_##vectors(                                            \
+        edgeling_gemm_strides s, const float *a, const float *b, float *panel, float *y) {                            \
+        edgeling_vector_##lanes sum[rows][vectors];                                                                   \
+        EDGELING_VECTOR_UNROLL                                                                                        \
+        for (int r = 0; r < (rows); r++) {                                                                            \
+            EDGELING_VECTOR_UNROLL                                                                                    \
+            for (int v = 0; v < (vectors); v++) {                                                                     \
+                sum[r][v] = *(const edgeling_vector_##lanes *)(panel + v * (lanes));                                  \
+            }                                                                                                         \
+        }                                                                                                             \
+        int left = s.k;                                                                                               \
+        do {                                                                                                          \
+            panel += (vectors) * (lanes);                                                                             \
+            edgeling_vector_##lanes terms[vectors];                                                                   \
+            EDGELING_VECTOR_UNROLL                                                                                    \
+            for (int v = 0; v < (vectors); v++) {                                                                     \
+                __builtin_prefetch(b + EDGELING_GEMM_AHEAD * s.y_row + v * (lanes));                                  \
+                terms[v] = *(const edgeling_vector_##lanes *)(b + v * (lanes));                                       \
+                *(edgeling_vector_##lanes *)(panel + v * (lanes)) = terms[v];                                         \
+            }                                                                                                         \
+            EDGELING_VECTOR_UNROLL                                                                                    \
+            for (int r = 0; r < (rows); r++) { /* what is read of a serves all vectors: no store lies in between */   \
+                EDGELING_VECTOR_UNROLL                                                                                \
+                for (int v = 0; v < (vectors); v++) {                                                                 \
+                    sum[r][v] += a[r * s.a_row] * terms[v];                                                           \
+                }                                                                                                     \
+            }                                                                                                         \
+            a += s.a_step;                                                                                            \
+            b += s.y_row;                                                                                             \
+        } while (--left);                                                                                             \
+        EDGELING_VECTOR_UNROLL                                                                                        \
+        for (int r = 0; r < (rows); r++) {                                                                            \
+            EDGELING_VECTOR_UNROLL                                                                                    \
+            for (int v = 0; v < (vectors); v++) {                                                                     \
+                *(edgeling_vector_##lanes *)(y + r * s.y_row + v * (lanes)) = sum[r][v];                              \
+            }                                                                                                         \
+        }                                                                                                             \
+    }
+#endif
+
+#if defined(EDGELING_X86_TILES)
+
+EDGELING_KERNEL edgeling_x86_steps edgeling_gemm_x86_steps(edgeling_gemm_strides s) {
+    const edgeling_x86_steps steps = {
+        1, 1, s.k, EDGELING_X86_BYTES(s.a_row), EDGELING_X86_BYTES(s.a_step), 0, 0, EDGELING_X86_BYTES(s.b_row), 0,
+        EDGELING_X86_BYTES(s.y_row), 0, 0.0f, 0.0f};
+    return steps;
+}
+
+#define EDGELING_GEMM_BEGIN(s) const edgeling_x86_steps steps = edgeling_gemm_x86_steps(s);
+#define EDGELING_GEMM_TILES(lanes, vectors, rows)
+#define EDGELING_GEMM_RUN(lanes, vectors, rows)                                                                       \
+    for (; row + (rows) <= m; row += (rows)) {                                                                        \
+        EDGELING_X86_TILE(lanes, vectors, rows, steps, a + row * s.a_row, panel, start, y + row * s.y_row);           \
+    }
+
+#else
+
+#define EDGELING_GEMM_BEGIN(s)
 /* The sums of some rows over a panel of `vectors` vectors of `lanes`: `tiles` times as many rows as registers hold. */
 #define EDGELING_GEMM_TILES(lanes, vectors, rows)                                                                     \
     EDGELING_VECTOR_FUNCTION void edgeling_gemm_tiles_##lanes##_##vectors##_##rows(                                   \
@@ -76,47 +146,6 @@ typedef struct {
         } while (--tiles);                                                                                            \
     }
 
-/* The first tile of a panel as wide as b has columns left: it reads b, and leaves the panel behind for the others. */
-#define EDGELING_GEMM_FIRST(lanes, vectors, rows)                                                                     \
-    EDGELING_VECTOR_FUNCTION void edgeling_gemm_first_##lanes##_##vectors(                                            \
-        edgeling_gemm_strides s, const float *a, const float *b, float *panel, float *y) {                            \
-        edgeling_vector_##lanes sum[rows][vectors];                                                                   \
-        EDGELING_VECTOR_UNROLL                                                                                        \
-        for (int r = 0; r < (rows); r++) {                                                                            \
-            EDGELING_VECTOR_UNROLL                                                                                    \
-            for (int v = 0; v < (vectors); v++) {                                                                     \
-                sum[r][v] = *(const edgeling_vector_##lanes *)(panel + v * (lanes));                                  \
-            }                                                                                                         \
-        }                                                                                                             \
-        int left = s.k;                                                                                               \
-        do {                                                                                                          \
-            panel += (vectors) * (lanes);                                                                             \
-            edgeling_vector_##lanes terms[vectors];                                                                   \
-            EDGELING_VECTOR_UNROLL                                                                                    \
-            for (int v = 0; v < (vectors); v++) {                                                                     \
-                __builtin_prefetch(b + EDGELING_GEMM_AHEAD * s.y_row + v * (lanes));                                  \
-                terms[v] = *(const edgeling_vector_##lanes *)(b + v * (lanes));                                       \
-                *(edgeling_vector_##lanes *)(panel + v * (lanes)) = terms[v];                                         \
-            }                                                                                                         \
-            EDGELING_VECTOR_UNROLL                                                                                    \
-            for (int r = 0; r < (rows); r++) { /* what is read of a serves all vectors: no store lies in between */   \
-                EDGELING_VECTOR_UNROLL                                                                                \
-                for (int v = 0; v < (vectors); v++) {                                                                 \
-                    sum[r][v] += a[r * s.a_row] * terms[v];                                                           \
-                }                                                                                                     \
-            }                                                                                                         \
-            a += s.a_step;                                                                                            \
-            b += s.y_row;                                                                                             \
-        } while (--left);                                                                                             \
-        EDGELING_VECTOR_UNROLL                                                                                        \
-        for (int r = 0; r < (rows); r++) {                                                                            \
-            EDGELING_VECTOR_UNROLL                                                                                    \
-            for (int v = 0; v < (vectors); v++) {                                                                     \
-                *(edgeling_vector_##lanes *)(y + r * s.y_row + v * (lanes)) = sum[r][v];                              \
-            }                                                                                                         \
-        }                                                                                                             \
-    }
-
 #define EDGELING_GEMM_RUN(lanes, vectors, rows)                                                                       \
     if (row + (rows) <= m) {                                                                                          \
         const int tiles = (m - row) / (rows);                                                                         \
@@ -124,6 +153,8 @@ typedef struct {
             tiles, s, a + row * s.a_row, start, panel, y + row * s.y_row);                                            \
         row += tiles * (rows);                                                                                        \
     }
+
+#endif
 
 /* All m rows over a panel of one width; `most` rows at once, as many as registers hold the sums of. */
 #define EDGELING_GEMM_WIDTH(lanes, vectors, most, more)                                                               \
@@ -137,6 +168,7 @@ typedef struct {
         const int two = 2 * (more), all = m; /* of these tiles are better than a large one and few rows */            \
         const int ends = two > (most) && all >= two && all % (most) == two - (most) ? two : 0;                        \
         int row = 0;                                                                                                  \
+        EDGELING_GEMM_BEGIN(s)                                                                                        \
         m -= ends;                                                                                                    \
         EDGELING_GEMM_RUN(lanes, vectors, most)                                                                       \
         m = all;                                                                                                      \
