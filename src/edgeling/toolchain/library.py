@@ -248,7 +248,7 @@ def _flags() -> tuple[str, ...]:
 
 
 def _side_by_side(*tasks: Callable[[], Path | None]) -> list[Path | None]:
-    """What they give. Where one fails, or on Ctrl-C, those that wait are not begun: no more than there are processors run."""
+    """What they give; as many run as there are processors. Where one fails, or on Ctrl-C, the others never begin."""
     with ThreadPoolExecutor(processors()) as pool:
         try:
             return [made.result() for made in [pool.submit(task) for task in tasks]]
