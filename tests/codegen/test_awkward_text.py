@@ -12,7 +12,7 @@ import pytest
 from edgeling.codegen import Program, generate
 from edgeling.codegen.interface import Interface
 from edgeling.graph.builder import GraphBuilder
-from tests.codegen.test_builds import write
+from tests.support.host import write
 
 AWKWARD = (
     "???/", "??/", "what???/\n", "a\\", "ends in backslash \\ ", "*\\", "*/ int x; /*", "/*", "//", "/", '"quoted"',

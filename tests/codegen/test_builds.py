@@ -7,20 +7,18 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edgeling.codegen import Program, generate
-from edgeling.codegen.program import EntryPoint, Port
 from tests.codegen.harness import Case, apart, expected_of
 from tests.codegen.networks import TUTORIALS
 from tests.codegen.random_graphs import random_case
 from tests.codegen.test_kernels import FAMILIES
 from tests.codegen.test_training import RULES, step_case
+from tests.support import host
 from tests.support.close import half_unit
 from tests.support.rounding import row_bounds
 
@@ -39,27 +37,6 @@ BUILDS = {
     "clang": CLANG,
     "clang without vectors": [*CLANG, "-DEDGELING_LANES=1"],
 }
-
-DRIVER = """\
-#include <stdio.h>
-#include <stdlib.h>
-#include "cases.h"
-
-static void *filled(size_t size) {
-    void *memory = malloc(size);
-    if (memory == NULL || fread(memory, 1, size, stdin) != size) exit(2);
-    return memory;
-}
-
-int main(void) {
-    cases_weights *weights = filled(sizeof(cases_weights));
-    cases_arena *arena = malloc(sizeof(cases_arena));
-%s
-    free(weights);
-    free(arena);
-    return 0;
-}
-"""
 
 
 @cache
@@ -88,48 +65,22 @@ def initial_weights() -> bytes:
     return bytes(weights)
 
 
-def _driver(entries: Sequence[EntryPoint]) -> str:
-    return DRIVER % "\n".join(f"    {{\n{_one_call(entry)}    }}" for entry in entries)
-
-
-def _one_call(entry: EntryPoint) -> str:
-    """Every argument in a block of exactly its size, so that the sanitizer sees the first byte beyond."""
-    ins, outs = ([(f"{kind}{i}", p) for i, p in enumerate(ports)] for kind, ports in
-                 (("in", entry.inputs), ("out", entry.outputs)))  # fmt: skip
-    lines = [f"{_type(p)} *{c} = filled({p.type.bytes});" for c, p in ins]
-    lines += [f"{_type(p)} *{c} = malloc({p.type.bytes});" for c, p in outs]
-    lines += [f"{entry.function}({', '.join([*entry.memory('weights', 'arena'), *(c for c, _ in ins + outs)])});"]
-    lines += [f"fwrite({c}, 1, {p.type.bytes}, stdout);" for c, p in outs]
-    lines += [f"free({c});" for c, _ in ins + outs]
-    return "".join(f"        {line}\n" for line in lines)
-
-
-def _type(port: Port) -> str:
-    return port.type.dtype.c_name
-
-
-def write(files: dict[str, str], folder: Path) -> None:
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, "utf-8")
-
-
 @pytest.mark.parametrize("build", BUILDS)
 def test_every_call_builds_without_a_warning_and_runs_clean(build, tmp_path):
     if build.endswith("AVX2") and platform.machine() != "x86_64":
         pytest.skip("AVX2 is x86's")
     if shutil.which(BUILDS[build][0]) is None:
         pytest.skip(f"{BUILDS[build][0]} is not installed")
-    write({**program().files, "driver.c": _driver(program().entries)}, tmp_path)
-    command = [*BUILDS[build], *WARNINGS, "driver.c", "cases.c", "-o", "driver"]
-    subprocess.run(command, cwd=tmp_path, check=True)
-    fed = initial_weights() + b"".join(np.asarray(x).tobytes() for item in samples() for x in item.inputs)
-    done = subprocess.run([tmp_path / "driver"], input=fed, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()[:2000]
-    _compare(done.stdout)
+    compare(host.answers(program(), [*BUILDS[build], *WARNINGS], initial_weights() + fed(), tmp_path))
 
 
-def _compare(given: bytes) -> None:
+def fed() -> bytes:
+    """The inputs of all cases, one after another."""
+    return b"".join(np.asarray(x).tobytes() for item in samples() for x in item.inputs)
+
+
+def compare(given: bytes) -> None:
+    """AssertionError where the outputs of all cases are not what they should be."""
     at = 0
     for item in samples():
         for wanted in expected_of(item)[0]:
@@ -145,13 +96,13 @@ def test_every_call_is_clean_under_stricter_warnings(compiler, tmp_path):
     words = compiler.split()
     if shutil.which(words[0]) is None:
         pytest.skip(f"{words[0]} is not installed")
-    write(program().files, tmp_path)
+    host.write(program().files, tmp_path)
     subprocess.run([*words, *WARNINGS, *STRICTER, "-fsyntax-only", "cases.c"], cwd=tmp_path, check=True)
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
 def test_every_call_is_cplusplus_too(tmp_path):
-    write(program().files, tmp_path)
+    host.write(program().files, tmp_path)
     warnings = [w for w in WARNINGS if not w.startswith("-std")]
     command = ["g++", "-x", "c++", "-std=c++11", *warnings, "-fsyntax-only", "cases.c"]
     subprocess.run(command, cwd=tmp_path, check=True)
@@ -162,7 +113,7 @@ def test_the_example_builds_and_runs(name, tmp_path):
     """``make`` and the numbers on the command line give what the interpreter gives."""
     graph = TUTORIALS[name]
     made = generate(graph, name)
-    write({**made.files, **made.examples}, tmp_path)
+    host.write({**made.files, **made.examples}, tmp_path)
     if shutil.which("make") is None or shutil.which("gcc") is None:
         pytest.skip("make and gcc are not installed")
     strict = f"CFLAGS={' '.join(WARNINGS)} -O2"

@@ -15,7 +15,8 @@ from edgeling.data.decision import Decision
 from edgeling.workflow.deploy import Deployable, deployable
 from edgeling.workflow.ends import with_integer_ends
 from tests.codegen.networks import TUTORIALS
-from tests.codegen.test_builds import WARNINGS, write
+from tests.codegen.test_builds import WARNINGS
+from tests.support.host import write
 
 RNG = np.random.default_rng(0)
 ROWS = {"diabetes": RNG.normal(size=(200, 8)).astype(np.float32), "iris": RNG.normal(size=(200, 4)).astype(np.float32)}

@@ -26,7 +26,8 @@ from edgeling.toolchain.prove import prove
 from edgeling.workflow.deploy import Deployable, deployable
 from edgeling.workflow.ends import SELFTEST_ROWS, with_golden, with_integer_ends
 from tests.codegen.networks import TUTORIALS
-from tests.codegen.test_builds import WARNINGS, write
+from tests.codegen.test_builds import WARNINGS
+from tests.support.host import write
 from tests.support.rounding import require_rows, row_bounds
 
 ROWS = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)

@@ -18,14 +18,13 @@ from edgeling.codegen import generate
 from edgeling.network.network import inference_graph
 from edgeling.passes import optimize
 from edgeling.toolchain.prove import prove
-from tests.support.drawn_layers import DRAWN, DRAWS, cases, data_of, groups, model_of, some
+from tests.codegen.every_layer import IN_C
+from tests.support.drawn_layers import DRAWS, data_of, draw_each, groups, our_model_of, some
 from tests.support.rounding import row_bounds
-from tests.training.keras_pairs import twin
 
 pytestmark = [pytest.mark.keras, pytest.mark.filterwarnings("ignore")]
 CHIPS = ("cortex-m4", "cortex-m0plus", "wasm32")
 ROWS = 2
-IN_C = [name for name in DRAWN if not name.startswith("Random")]  # which are nothing but what they are given
 
 
 @pytest.mark.parametrize(
@@ -35,8 +34,8 @@ IN_C = [name for name in DRAWN if not name.startswith("Random")]  # which are no
 @given(drawing=st.data())
 def test_layers_of_any_arguments_are_proven_on_chips(place: int, names: Sequence[str], drawing: Any) -> None:
     """On all of them where many are drawn, in CI on one of them in turn."""
-    drawn = [drawing.draw(cases(name)) for name in names]
-    ours, given_to = twin(model_of(drawn)), data_of(drawn)
+    drawn = draw_each(drawing, names)
+    ours, given_to = our_model_of(drawn), data_of(drawn)
     rows = [one[:ROWS] for one in (given_to if isinstance(given_to, list) else [given_to])]
     graph = optimize(inference_graph(ours))
     bound = row_bounds(graph, *rows)[0]

@@ -20,8 +20,8 @@ from edgeling.graph.builder import GraphBuilder
 from edgeling.graph.types import Array, Graph
 from edgeling.passes.quantize import quantize
 from tests.codegen.harness import Expected, expected_rows
-from tests.codegen.test_builds import write
 from tests.codegen.test_kernels import EXTREME
+from tests.support.host import write
 from tests.support.rounding import ELEMENTARY
 
 ZIG = f"{sys.executable} -m ziglang cc"

@@ -24,7 +24,8 @@ from edgeling.targets import get
 from edgeling.toolchain import emulator, firmware
 from edgeling.training.on_device import SPARSE, SQUARED, Goal, learner
 from tests.codegen.networks import TUTORIALS, dense_network
-from tests.codegen.test_builds import GCC, STRICTER, WARNINGS, write
+from tests.codegen.test_builds import GCC, STRICTER, WARNINGS
+from tests.support.host import write
 
 CUTS, FRESH = 1000, 25  # every so many cuts begin with empty pages
 ROUNDS = 3

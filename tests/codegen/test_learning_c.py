@@ -22,8 +22,9 @@ from edgeling.passes.quantize import quantize
 from edgeling.training.on_device import BINARY, SPARSE, SQUARED, Columns, Goal, Learner, learner
 from tests.codegen.harness import Case, expected_of
 from tests.codegen.networks import TUTORIALS, dense_network
-from tests.codegen.test_builds import STRICTER, WARNINGS, write
+from tests.codegen.test_builds import STRICTER, WARNINGS
 from tests.support import avr
+from tests.support.host import write
 
 RATE = np.float32(0.05)
 WIDE = dense_network("wide", (3, 70), ("linear",), softmax=False)

@@ -19,11 +19,11 @@ from edgeling.workflow.deploy import deployable
 from edgeling.workflow.ends import with_golden, with_integer_ends
 from edgeling.workflow.explained import with_explanation
 from tests.codegen.networks import TUTORIALS
-from tests.codegen.test_builds import write
 from tests.codegen.test_flags import FEATURES, network
 from tests.codegen.test_learning_c import variants
 from tests.codegen.test_training import step_case
 from tests.codegen.test_weights_and_arena import learner
+from tests.support.host import write
 
 SHEET = (Path(__file__).parents[2] / "docs" / "misra.md").read_text("utf-8")
 COMMAND = ["cppcheck", "-q", "--addon=misra", "--std=c99", "--platform=unix32", "--enable=style", "-I."]

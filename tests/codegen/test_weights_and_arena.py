@@ -29,8 +29,9 @@ from edgeling.training.learning import step_in_parts
 from edgeling.utils import set_random_seed
 from tests.codegen.harness import Case, expected_of
 from tests.codegen.networks import TUTORIALS
-from tests.codegen.test_builds import STRICTER, WARNINGS, write
+from tests.codegen.test_builds import STRICTER, WARNINGS
 from tests.support import avr
+from tests.support.host import write
 from tests.support.rounding import prediction_bound
 
 ROWS, STEPS = 4, 3

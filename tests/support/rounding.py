@@ -181,7 +181,8 @@ def _summands(node: Node, operands: Sequence[Array]) -> list[Any]:
         # mish's has x * (1 - t * t), t = tanh(softplus(x)), which is 1 to the last bit from x = 10 on
         return [np.abs(first) * (1 + np.minimum(np.abs(others[0]), 10) if function == "mish" else 1)]
     if function in SUMMANDS:
-        return [SUMMANDS[function](first @ others[0] + others[1] if node.operation == "dense" else first)]
+        before = replace(node, attributes={**node.attributes, "function": "linear"})
+        return [SUMMANDS[function](first if node.operation == "activation" else evaluate(before, operands)[0])]
     return [0.0] * len(node.outputs)
 
 

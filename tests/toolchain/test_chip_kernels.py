@@ -29,7 +29,7 @@ from edgeling.toolchain import firmware
 from edgeling.toolchain.emulator import CortexM
 from edgeling.toolchain.prove import prove
 from tests.codegen.networks import dense_network
-from tests.codegen.test_builds import write
+from tests.support.host import write
 from tests.support.tiny_programs import port, program
 
 MOST = 40  # inputs and outputs

@@ -18,7 +18,7 @@ from edgeling import activations, layers  # noqa: E402
 from edgeling.errors import UnsupportedError  # noqa: E402
 from edgeling.models import Sequential, load_model  # noqa: E402
 from tests.support.rounding import function_bound, require_same_answers  # noqa: E402
-from tests.training.keras_pairs import assert_same_step, rows  # noqa: E402
+from tests.training.keras_pairs import assert_same_step, compile_both, network, rows, twin  # noqa: E402
 
 pytestmark = pytest.mark.keras
 
@@ -115,3 +115,13 @@ def test_options_that_are_not_a_functions_are_refused() -> None:
         activations.relu(max_value=5)
     assert activations.relu(max_value=6) == activations.relu6
     assert activations.relu(negative_slope=0.3) == activations.leaky_relu(negative_slope=0.3)
+
+
+def test_slopes_at_zero_are_those_of_keras_on_jax() -> None:
+    """Biases begin there, and whatever a kernel of zeros makes."""
+    own = keras.layers
+    hidden = own.Dense(4, kernel_initializer="zeros", kernel_regularizer="l1", bias_regularizer="l1")
+    model = network(hidden, own.LeakyReLU(), own.Dense(3, activation="leaky_relu"), own.Dense(2))
+    ours = twin(model)
+    compile_both(model, ours, keras.optimizers.SGD(0.1), "mse")
+    assert_same_step(model, ours, rows(), rows(1, features=2))

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 keras = pytest.importorskip("keras")
 
 from edgeling.layers.registry import TABLE  # noqa: E402
 from edgeling.models import load_model  # noqa: E402
-from tests.support.drawn_layers import DRAWN, ELSEWHERE, Case, cases, data_of, groups, model_of, some  # noqa: E402
+from tests.support.drawn_layers import DRAWN, ELSEWHERE, Case, data_of, draw_each, groups, model_of, some  # noqa: E402
 from tests.support.rounding import require_same_answers, training_bounds  # noqa: E402
 from tests.training.keras_pairs import compile_both  # noqa: E402
 from tests.training.test_against_keras_signatures import OF_ALL, REFUSED, parameters  # noqa: E402
@@ -40,8 +40,7 @@ def joined(names: Sequence[str]) -> str:
 @some
 @given(drawing=st.data())
 def test_layers_of_any_arguments(names: Sequence[str], drawing: Any) -> None:
-    drawn = [drawing.draw(cases(name).filter(lambda case: not case.disturbs)) for name in names]
-    model, ours, x = alike(drawn)
+    model, ours, x = alike(draw_each(drawing, names, disturbing=False))
     require_same_steps(model, ours, x)
 
 
@@ -49,7 +48,7 @@ def test_layers_of_any_arguments(names: Sequence[str], drawing: Any) -> None:
 @some
 @given(drawing=st.data())
 def test_layers_that_disturb_while_training(names: Sequence[str], drawing: Any) -> None:
-    alike([drawing.draw(cases(name)) for name in names])
+    alike(draw_each(drawing, names))
 
 
 def alike(drawn: Sequence[Case]) -> tuple[Any, Any, Any]:
@@ -77,15 +76,16 @@ def through_files(model: Any) -> Any:
     return ours
 
 
-def told(model: Any) -> list[str]:
+def told(model: Any) -> list[Any]:
     """Of each layer what its file says, without operations, whose names are each side's own."""
-    return [json.dumps(layer.get_config(), sort_keys=True) for layer in model.layers if isinstance(layer, keras.Layer)]
+    return [json.loads(json.dumps(layer.get_config())) for layer in model.layers if isinstance(layer, keras.Layer)]
 
 
 def require_same_steps(model: Any, ours: Any, x: Any) -> None:
     """Several steps on one batch move every weight as Keras moves it, and report what it reports."""
     y = np.random.default_rng(2).normal(size=(5, 2)).astype(np.float32)
-    compile_both(model, ours, keras.optimizers.SGD(0.05), "mse", run_eagerly=False)
+    assume(np.mean(np.square(ours.predict(x) - y)) < 100)  # one step of what is further off goes anywhere
+    compile_both(model, ours, keras.optimizers.SGD(0.01), "mse", run_eagerly=False)
 
     def train(one: Any) -> list[Any]:
         return [np.ravel(one.train_on_batch(x, y))[0] for _ in range(STEPS)]

@@ -32,8 +32,9 @@ from edgeling.workflow.build import as_deployable
 from edgeling.workflow.deployed import DeployedGraph
 from edgeling.workflow.ends import with_golden
 from edgeling.workflow.ports import rows_of_ports
-from tests.codegen.test_builds import WARNINGS, write
+from tests.codegen.test_builds import WARNINGS
 from tests.support.close import half_unit
+from tests.support.host import write
 from tests.support.rounding import Bound, bounds, prediction_bound, run_rounded
 
 TARGETS = ["native", "cortex-m4", "wasm32"]

@@ -129,7 +129,7 @@ ACTIVATIONS: dict[str, ScalarFunction] = {
     ),
     "leaky_relu": ScalarFunction(
         lambda x, a: np.where(x > 0, x, a * x),
-        lambda y, a: np.where(y > 0, 1, a).astype(y.dtype),
+        lambda y, a: np.where((y > 0) | ((y == 0) & (a > 0)), 1, a).astype(y.dtype),  # at 0 as Keras has it of JAX
         default_alpha=0.2,
     ),
     "elu": ScalarFunction(_elu, lambda y, a: np.where(y > 0, 1, y + a).astype(y.dtype), default_alpha=1.0),

@@ -187,6 +187,11 @@ def _penalty(a: Attributes, w: Array) -> Array:
     return np.asarray(a["l1"] * np.sum(np.abs(w)) + a["l2"] * np.sum(w * w))
 
 
+def _penalty_gradient(a: Attributes, dy: Array, w: Array) -> Array:
+    """That of |w| is 1 where w is 0, as Keras has it of JAX: many a bias begins there."""
+    return dy * (np.where(w >= 0, a["l1"], -a["l1"]).astype(w.dtype) + 2 * a["l2"] * w)
+
+
 def _dropout_mask(a: Attributes, seed: Array, step: Array) -> Array:
     size = int(np.prod(a["shape"]))
     drawn = random_uniform(size, seed=int(seed), step=int(step), stream=DROPOUT_STREAM, substream=a["stream"])
@@ -274,7 +279,7 @@ MEANINGS: dict[str, Meaning] = {
     "cross_entropy_gradient": _cross_entropy_gradient,
     "metric": lambda a, t, p: losses.METRICS[a["function"]](t, p, a["threshold"]),
     "penalty": _penalty,
-    "penalty_gradient": lambda a, dy, w: dy * (a["l1"] * np.sign(w) + 2 * a["l2"] * w),
+    "penalty_gradient": _penalty_gradient,
     "dropout_mask": _dropout_mask,
     "noise": _noise,
     "random_affine": affine.random_affine,

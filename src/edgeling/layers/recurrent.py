@@ -282,7 +282,7 @@ def cell_of(description: Any) -> Any:
         raise AssertionError
     config = dict(description["config"])
     if found is StackedRNNCells:
-        return as_cell([cell_of(each) for each in config.get("cells", ())])
+        config["cells"] = [as_cell(cell_of(each)) for each in config.get("cells", ())]
     return found.from_config(config)
 
 

@@ -165,7 +165,7 @@ EDGELING_KERNEL float edgeling_activation_derivative(int function, float alpha, 
     switch (function) {
     case EDGELING_RELU: return v > 0.0f ? 1.0f : 0.0f;
     case EDGELING_RELU6: return (v > 0.0f ? 1.0f : 0.0f) * (v < 6.0f ? 1.0f : 0.0f);
-    case EDGELING_LEAKY_RELU: return v > 0.0f ? 1.0f : alpha;
+    case EDGELING_LEAKY_RELU: return v > 0.0f || (v == 0.0f && alpha > 0.0f) ? 1.0f : alpha; /* at 0 as JAX */
     case EDGELING_ELU: return v > 0.0f ? 1.0f : v + alpha;
     case EDGELING_SELU: return v > 0.0f ? EDGELING_SELU_SCALE : v + EDGELING_SELU_SCALE * EDGELING_SELU_ALPHA;
     case EDGELING_GELU: return edgeling_normal_cdf(v) + v * edgeling_normal_pdf(v);

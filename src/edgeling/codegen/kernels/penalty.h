@@ -13,13 +13,13 @@ EDGELING_KERNEL void edgeling_penalty(
     *y = absolute + squares;
 }
 
-/* dw = dy (l1 sign(w) + 2 l2 w) */
+/* dw = dy (2 l2 w + l1 where w >= 0, - l1 elsewhere) */
 EDGELING_KERNEL void edgeling_penalty_gradient(
     int size, float l1, float l2, const float *dy, const float *w, float *dw) {
     const float d = *dy;
     EDGELING_INDEPENDENT
     for (int i = 0; i < size; i++) {
-        dw[i] = d * (l1 * edgeling_sign(w[i]) + 2.0f * l2 * w[i]);
+        dw[i] = d * ((w[i] >= 0.0f ? l1 : -l1) + 2.0f * l2 * w[i]);
     }
 }
 
