@@ -209,6 +209,15 @@ def test_what_is_set_once_for_all_is_what_it_is_or_refused_by_name() -> None:
             getattr(getattr(edgeling, module), function)
 
 
+def test_metrics_are_reset() -> None:
+    seen = edgeling.metrics.MeanAbsoluteError()
+    seen.update_state([0.0], [1.0])
+    model = edgeling.Sequential([edgeling.Input((3,)), edgeling.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=[seen])
+    model.reset_metrics()
+    assert float(seen.result()) == 0.0
+
+
 def test_nothing_is_shown_where_nothing_is_to_be_shown(capsys: pytest.CaptureFixture[str]) -> None:
     model = edgeling.Sequential([edgeling.Input((3,)), edgeling.layers.Dense(1)])
     model.compile("sgd", "mse")

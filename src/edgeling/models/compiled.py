@@ -164,6 +164,13 @@ class Compiled(Stack):
         """Names of what is logged, the loss first."""
         return ["loss", *metric_directions(self._metrics, self._weighted_metrics)]
 
+    def reset_metrics(self) -> None:
+        """Have metric objects forget what they have seen; every fit, evaluation and batch begins so anyway."""
+        for told in self.metrics_told:
+            for metric in leaves(told):
+                if hasattr(metric, "reset_state"):
+                    metric.reset_state()
+
     def metric_direction(self, name: str) -> str | None:
         """Whether a larger value of the loss or metric of that name is better ("up"), a smaller ("down"), or None."""
         return {"loss": "down", **metric_directions(self._metrics, self._weighted_metrics)}.get(name)
