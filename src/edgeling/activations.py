@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from edgeling.configurable import custom_object, refuse_custom
+from edgeling.configurable import custom_object, proposed, refuse_custom
 from edgeling.errors import UnsupportedError
 from edgeling.graph import GraphBuilder
 from edgeling.graph.activations import ACTIVATIONS
@@ -178,7 +178,7 @@ def get(identifier: Any, written: bool = True) -> ActivationFunction:
     rule = "the activation is not supported"
     if name in _WITHOUT_C:
         rule = f"{name} is no layer's activation here"
-    raise UnsupportedError(rule, received=repr(identifier), remedy=f"one of {names}")
+    raise UnsupportedError(rule, received=repr(identifier), remedy=proposed(name, names, f"one of {names}"))
 
 
 def _public_name(identifier: Any) -> Any:

@@ -290,7 +290,16 @@ def find(kind: str, table: Mapping[str, type[Kind]], identifier: Any) -> type[Ki
     if isinstance(identifier, str) and identifier in table:
         return table[identifier]
     names = sorted({getattr(c, "exported", "") or c.__name__ for c in table.values()})
-    raise UnsupportedError(f"the {kind} is not supported", received=repr(identifier), remedy=f"one of {names}")
+    remedy = proposed(identifier, table, f"one of {names}")
+    raise UnsupportedError(f"the {kind} is not supported", received=repr(identifier), remedy=remedy)
+
+
+def proposed(given: Any, names: Iterable[str], otherwise: str) -> str:
+    """A remedy: the name that is most like what was given, if one is, and what else there is."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(given, [*names], n=1, cutoff=0.7) if isinstance(given, str) else []
+    return f"{near[0]!r}, if that is what you meant; {otherwise}" if near else otherwise
 
 
 def resolve(kind: str, base: type[Kind], table: Mapping[str, type[Kind]], identifier: Any) -> Kind:

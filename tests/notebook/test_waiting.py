@@ -42,6 +42,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """Whoever waits for anything waits for too long."""
     monkeypatch.setattr(waiting, "PATIENCE_SECONDS", 0.0)
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(waiting, "_watch", waiting._Watch())  # whoever looks for other tests sleeps for longer
     watched = Terminal()
     monkeypatch.setattr(waiting, "sys", SimpleNamespace(stderr=watched))  # pytest puts its own in sys
     return watched
@@ -97,6 +98,15 @@ def test_a_pipe_and_a_terminal_that_cannot_erase_are_not_told(
     assert not began
 
 
+def test_one_thread_looks_at_all_blocks(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    began: list[Any] = []
+    monkeypatch.setattr(waiting, "Thread", lambda **how: SimpleNamespace(start=lambda: began.append(how)))
+    for _ in range(3):
+        with told_if_long("predicting"):
+            pass
+    assert len(began) == 1
+
+
 def test_what_ends_soon_says_nothing(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "PATIENCE_SECONDS", 3600.0)
     with told_if_long("compiling"):
@@ -147,15 +157,7 @@ def test_predict_evaluate_and_fit_are_silent_where_silence_is_asked_for(
 ) -> None:
     told: list[str] = []
 
-    class Watch:
-        def __init__(self, *, args: tuple[list[str], Event], **_: Any) -> None:
-            told.extend(args[0])
-
-        def start(self) -> None: ...
-
-        join = start
-
-    monkeypatch.setattr(waiting, "Thread", Watch)
+    monkeypatch.setattr(waiting._Watch, "begin", lambda self, wait: told.extend(wait.told))
     model = Sequential([Input((2,)), Dense(1)])
     model.compile("sgd", "mse")
     x, y = np.ones((4, 2), np.float32), np.ones((4, 1), np.float32)

@@ -109,6 +109,8 @@ class Layer(Weighted):
             self._refuse_methods([name], "call set on an object")
         if name == "built":  # as methods written for Keras say; it is known anyway
             return
+        if name != "_called" and isinstance(value, (Layer, list, tuple)):
+            require_apart(self, [one for one in leaves_of(value) if isinstance(one, Layer)])
         super().__setattr__(name, value)
         Weight.changes.value += 1
 
@@ -436,7 +438,9 @@ class Layer(Weighted):
             self.build(shape)
         except UnsupportedError:
             rule = f"layer {self.name!r} takes rows of shape {self.input_row}"
-            raise DataError(rule, received=str(shape), remedy="x.reshape(-1, *layer.input_row)") from None
+            fits = None not in self.input_row and size(shape[1:]) == size(self.input_row)  # type: ignore[arg-type,operator]
+            remedy = "x.reshape(-1, *layer.input_row)" if fits else "rows of that shape, or a new layer"
+            raise DataError(rule, received=f"an array of shape {tuple(shape)}", remedy=remedy) from None
 
     def _eager(self, places: tuple[Any, ...], named: dict[str, Any], training: bool) -> Any:
         """Of a call on several arrays."""
@@ -466,6 +470,9 @@ class Layer(Weighted):
             arguments: how these stand among the call's arguments.
         """
         given = [symbol.row for symbol in symbols]
+        kind = type(self)
+        if kind.call is Layer.call and kind.trace is Layer.trace and kind.traced is Layer.traced:
+            self.trace(None, None)  # type: ignore[arg-type]  # which says that it computes nothing
         if self.traces_calls and not all(map(lengths.is_known, given)):
             written.build(self, given, arguments)  # which sees that a length is not known
         masked = [masked_axes(symbol) for symbol in symbols] if written.takes_masks(self) else []
@@ -485,3 +492,18 @@ class Layer(Weighted):
         """Build for a call on values of these shapes, each with the batch."""
         if not self.traces_calls:  # that one is built, for what it gives is seen only then
             self.build(shapes if self.takes_several else shapes[0])
+
+
+def require_apart(owner: Layer, layers: Sequence[Layer]) -> None:
+    """Raise if a layer would be made of itself, be it by way of others.
+
+    Raises:
+        UnsupportedError: it would.
+    """
+    for layer in layers:
+        if layer is owner:
+            raise UnsupportedError(
+                "no layer is made of itself", received=f"layer {owner.name!r} within itself",
+                remedy=f"a new {type(owner).__name__} in its place",
+            )  # fmt: skip
+        require_apart(owner, layer.layers_within())

@@ -140,7 +140,9 @@ class BaseConv(Convolution):
         self.filters, self.groups = whole("filters", filters), whole("groups", groups)
         if self.filters % self.groups:
             raise UnsupportedError(
-                "groups divide the filters", received=f"filters={filters}, groups={groups}", remedy="groups=1"
+                "groups divide the filters",
+                received=f"filters={filters}, groups={groups} of layer {self.name!r}",
+                remedy="groups=1",
             )
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
@@ -152,7 +154,9 @@ class BaseConv(Convolution):
     def kernel_shapes(self, row: Shape) -> dict[str, Shape]:
         if row[-1] % self.groups:
             raise UnsupportedError(
-                "groups divide the channels", received=f"groups={self.groups} on rows {row}", remedy="groups=1"
+                "groups divide the channels",
+                received=f"groups={self.groups} of layer {self.name!r} on rows {row}",
+                remedy="groups=1",
             )
         return {"kernel": (*self.kernel_size, row[-1] // self.groups, self.filters)}
 

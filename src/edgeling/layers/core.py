@@ -296,8 +296,8 @@ class Reshape(Layer):
         shape = tuple(rest if n == -1 else n for n in self.target_shape)
         if prod(shape) != size(row):
             raise UnsupportedError(
-                f"rows of shape {row} become {self.target_shape}", received=f"{size(row)} values",
-                remedy="target_shape=(-1,)",
+                f"rows of layer {self.name!r} become {self.target_shape}, of as many values",
+                received=f"rows {row}, which have {size(row)}", remedy="target_shape=(-1,)",
             )  # fmt: skip
         return shape
 

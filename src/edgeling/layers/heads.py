@@ -119,6 +119,12 @@ class ManyHeads(Layer):
                     f"{mask} of layer {self.name!r} has rows of shape {row[:-1]}", received=str(found[mask]),
                     remedy=f"Input({row[:-1]}), 1 where something counts",
                 )  # fmt: skip
+        steps_seen, told = (self._rows[0][-2], self._rows[1][-2]), found.get("attention_mask", ())[-2:]
+        if len(told) == 2 and any(n not in (1, own) for n, own in zip(told, steps_seen, strict=True)):
+            raise UnsupportedError(
+                f"attention_mask of layer {self.name!r} has rows of shape {steps_seen}: the query's steps, the value's",
+                received=str(found["attention_mask"]), remedy=f"Input({steps_seen}), 1 where one sees the other",
+            )  # fmt: skip
         over = self._over(len(output) + 1 if not self._made else len(found["query"]) + 1)
         steps = tuple(prod(row[axis - 1] for axis in over) for row in self._rows[:2])
         seen = found.get("attention_mask", steps)[-2:]

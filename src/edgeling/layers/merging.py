@@ -56,7 +56,10 @@ class Merging(Layer):
         """
         x = named.pop("inputs") if x is None and "inputs" in named else x
         if not isinstance(x, (list, tuple)):
-            self.output_shape_of_all([()])
+            raise UnsupportedError(
+                f"layer {self.name!r} is called on a list of inputs", received=f"{type(x).__name__} in no list",
+                remedy=f"{type(self).__name__}()([x, y])",
+            )  # fmt: skip
         if others or named or present() or symbols_among(x):
             return super().__call__(x, *others, training=training, **named)
         batches = [batch_of(each) for each in x]
@@ -163,7 +166,7 @@ class Subtract(Elementwise):
     def merged(self, rows: tuple[Shape, ...]) -> Shape:
         if len(rows) != 2:
             raise UnsupportedError(
-                "one input is subtracted from another", received=f"{len(rows)} inputs",
+                "one input is subtracted from another", received=f"{len(rows)} inputs of layer {self.name!r}",
                 remedy="call it on a list of two: [x, y]",
             )  # fmt: skip
         return super().merged(rows)
@@ -276,8 +279,8 @@ class Concatenate(Merging):
         axis = self.axis + len(row) + 1 if self.axis < 0 else self.axis
         if not 1 <= axis <= len(row):
             raise UnsupportedError(
-                f"axis is one of a row of shape {row}, 1 to {len(row)} or -1 to {-len(row)}", received=str(self.axis),
-                remedy="axis=-1",
+                f"axis is one of a row of shape {row}, 1 to {len(row)} or -1 to {-len(row)}",
+                received=f"axis={self.axis} of layer {self.name!r}", remedy="axis=-1",
             )  # fmt: skip
         return axis - 1
 

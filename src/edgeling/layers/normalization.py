@@ -279,7 +279,12 @@ class Normalization(Layer):
         return axes_of(self.name, self.axis, len(row) + 1) if self.axis else ()
 
     def output_shape_of(self, row: Shape) -> Shape:
-        self._kept(row)
+        kept, given = self.kept_shapes(row)[0], () if self.mean is None else np.shape(self.mean)
+        if any(n not in (1, own) for n, own in zip(given[::-1], kept[::-1], strict=False)):
+            raise UnsupportedError(
+                f"mean and variance have a value for each place along axis={self.axis}, shape {kept}",
+                received=f"shape {given} in layer {self.name!r} on rows {row}", remedy="adapt(x), or one for all",
+            )  # fmt: skip
         return row
 
     def weight_shapes(self, row: Shape) -> list[Shape]:

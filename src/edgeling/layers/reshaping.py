@@ -202,7 +202,7 @@ class Permute(Layer):
     def output_shape_of(self, row: Shape) -> Shape:
         if len(row) != len(self.dims):
             raise UnsupportedError(
-                f"dims={self.dims} names all axes of a row", received=f"rows {row}",
+                f"dims={self.dims} names all axes of a row", received=f"layer {self.name!r} on rows {row}",
                 remedy=f"dims={tuple(range(len(row), 0, -1))}",
             )  # fmt: skip
         return tuple(row[n - 1] for n in self.dims)
@@ -222,7 +222,9 @@ class RepeatVector(Layer):
 
     def output_shape_of(self, row: Shape) -> Shape:
         if len(row) != 1:
-            raise UnsupportedError("rows of one dimension are repeated", received=f"rows {row}", remedy="Flatten()")
+            raise UnsupportedError(
+                "rows of one dimension are repeated", received=f"layer {self.name!r} on rows {row}", remedy="Flatten()"
+            )
         return (self.n, *row)
 
     def trace(self, tracer: Tracer, x: str) -> str:

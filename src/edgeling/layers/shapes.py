@@ -46,3 +46,9 @@ def _is_length(n: Any) -> bool:
 def size(row: Shape) -> int:
     """Elements of one row."""
     return prod(row)
+
+
+def batches_of(rows: Sequence[Shape]) -> Any:
+    """The shape of a batch of such rows; of several kinds a list, as in Keras."""
+    shapes = [(None, *row) for row in rows]
+    return shapes[0] if len(shapes) == 1 else shapes

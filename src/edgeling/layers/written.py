@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from inspect import signature
 from math import prod
+from threading import local
 from typing import Any
 
 from edgeling.errors import UnsupportedError
@@ -17,6 +18,16 @@ from edgeling.network.tracing import Tracer
 
 Shape = tuple[int, ...]
 _ROWS = 2  # of the graph that shapes are read from
+
+
+class _UnderWay(local):
+    """Of each thread the layers whose functions run, the innermost last."""
+
+    def __init__(self) -> None:
+        self.layers: list[Any] = []
+
+
+_under_way = _UnderWay()
 
 
 def is_written(layer: Any) -> bool:
@@ -147,14 +158,21 @@ def _of_rows(layer: Any, tracer: Tracer, places: tuple[Any, ...], named: Mapping
     Raises:
         UnsupportedError: it does.
     """
+    if layer in _under_way.layers:
+        raise UnsupportedError(
+            "no layer is called in its own call", received=f"layer {layer.name!r} in call of {layer.name!r}",
+            remedy=f"another {type(layer).__name__}, or a loop over what it computes",
+        )  # fmt: skip
     before = tracer.mixes_rows, tracer.mixed_rows
     tracer.mixes_rows = True
+    _under_way.layers.append(layer)
     rows = [one.lengths[0] for one in leaves_of((places, dict(named))) if isinstance(one, TracedValue) and one.per_row]
     tracer.rows = rows[0] if rows else tracer.rows
     try:
         with tracing(tracer):
             result = layer.call(*places, **named)
     finally:
+        _under_way.layers.pop()
         tracer.mixes_rows, tracer.mixed_rows = before
     if not tracer.mixes_rows and any(
         isinstance(one, TracedValue) and one.name in tracer.mixing for one in leaves_of(result)

@@ -21,6 +21,7 @@ from edgeling.models.ahead import batches_of
 from edgeling.network.arrays import is_batch
 from edgeling.training.engine import TrainingData
 
+_END = object()
 _SEGMENT_BYTES = 1 << 25  # of what is handed over batch by batch: so much is gathered before it is trained on
 
 
@@ -159,10 +160,12 @@ class BatchFeed:
             return self._held.pop()
         if self._iterator is None:
             self._iterator = iter(self._each())
-        batch = next(self._iterator, None)
-        if batch is None and not self._once:
+        batch = next(self._iterator, _END)
+        if batch is _END and not self._once:
             self._iterator = None
-        return batch
+        if batch is None:
+            raise DataError("a batch is (x, y) or (x, y, sample_weight)", received="None", remedy="yield x, y")
+        return None if batch is _END else batch
 
     def _each(self) -> Iterable[Any]:
         """What the source holds; one that is only indexed has ``num_batches`` or a length, or goes on for ever."""

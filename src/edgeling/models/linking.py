@@ -242,4 +242,9 @@ def in_order(given: Any, structure: Structure, names: Sequence[str], what: str) 
             received=f"{len(given)} of them" if isinstance(given, (list, tuple)) else type(given).__name__,
             remedy=f"a list of {len(names)}",
         )
-    return list(leaves_of(given))
+    return list(given) if is_flat(structure.form) else list(leaves_of(given))
+
+
+def is_flat(form: Any) -> bool:
+    """Whether values stand in a list, none of them in one within."""
+    return isinstance(form, (list, tuple)) and not any(isinstance(part, (list, tuple, Mapping)) for part in form)

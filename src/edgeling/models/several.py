@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from edgeling import losses
+from edgeling.checking import number
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.models.arguments import leaves
@@ -87,7 +88,8 @@ def compiled_parts(model: Any, target_rows: Sequence[tuple[int, ...]] = ()) -> l
         found = None if loss is None else losses.get(loss, row[-1])
         if isinstance(found, WrittenLoss) and target is not None:
             found = found.for_rows(target, row)
-        share, masked = 1.0 if weight is None else float(weight), bool(has_mask) and found is not None
+        share = 1.0 if weight is None else number("loss_weights", weight)
+        masked = bool(has_mask) and found is not None
         if masked:
             require_steps(label, row, has_mask)
         parts.append(OutputPart(label, row, found, share, tuple(leaves(some)), tuple(leaves(others)), masked, target))
@@ -135,7 +137,7 @@ def packed(model: Any, x: Rows, y: Any, sample_weight: Any, parts: Sequence[Outp
     targets = _targets_in_order(model, y, parts) if wanted else [None] * len(parts)
     columns, given = [], tuple(() if target is None else tuple(np.shape(target)[1:]) for target in targets)
     for part, target in zip(parts, targets, strict=True):
-        columns.append(_target(part, target, len(floats)))
+        columns.append(_target(part, target, len(floats), part.label if len(parts) > 1 else ""))
         arrays.gathered(floats, columns[-1], None)
     names = [*zip((part.label for part in parts), model.output_names, strict=True)]
     weights = weights_of_outputs(sample_weight, len(floats), names, [part.row for part in parts])
@@ -165,15 +167,15 @@ def _targets_in_order(model: Any, y: Any, parts: Sequence[OutputPart]) -> list[A
     return in_order(y, Structure(list(range(len(parts)))), [part.label for part in parts], "targets")
 
 
-def _target(part: OutputPart, target: Any, rows: int) -> Array:
-    """One output's targets, float32 [rows, numbers]."""
+def _target(part: OutputPart, target: Any, rows: int, name: str) -> Array:
+    """One output's targets, float32 [rows, numbers]; ``name`` is the output's, where there are several."""
     if part.loss is None:
         return np.zeros((rows, part.target_width), np.float32)
     if part.loss.is_written:
         floats = numbers(target, "y")
         return floats.reshape(len(floats), -1)
     if len(part.row) == 1:
-        return arrays.targets(target, part.row[0], part.loss)
+        return arrays.targets(target, part.row[0], part.loss, name)
     floats = numbers(target, "y")
     shapes = {(len(floats), *part.target_row), (len(floats), *part.target_row[:-1])}
     if floats.shape not in shapes or floats.size != len(floats) * part.target_width:
@@ -182,7 +184,7 @@ def _target(part: OutputPart, target: Any, rows: int) -> Array:
             remedy=f"y.reshape({(-1, *part.target_row)})",
         )  # fmt: skip
     if part.loss.sparse:
-        arrays.targets(floats.reshape(-1), part.row[-1], part.loss)
+        arrays.targets(floats.reshape(-1), part.row[-1], part.loss, name)
     return floats.reshape(len(floats), -1)
 
 

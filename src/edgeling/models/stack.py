@@ -10,9 +10,10 @@ from edgeling import layers as layer_table
 from edgeling.configurable import NeverCalled, automatic_name, custom_object_scope
 from edgeling.errors import UnsupportedError
 from edgeling.graph.naming import unused
-from edgeling.layers.base import Layer, Shape
+from edgeling.layers.base import Layer, Shape, require_apart
 from edgeling.layers.input import InputLayer
 from edgeling.layers.lengths import Rows, fits
+from edgeling.layers.shapes import batches_of
 from edgeling.layers.symbolic import ArgumentPlace, SymbolicCall, leaves_of
 from edgeling.layers.written import required_arguments
 from edgeling.models.describing import build_config, in_model_files
@@ -20,6 +21,7 @@ from edgeling.models.display import print_summary, shown_layers
 from edgeling.models.identifiers import identifier, names_of_ports, names_of_weights
 from edgeling.models.linking import Structure, in_order
 from edgeling.models.views import outputs_for
+from edgeling.models.within import listed
 from edgeling.network.arrays import by_itself
 from edgeling.network.network import LayerCall, Network
 from edgeling.network.tracing import Tracer
@@ -44,7 +46,7 @@ class Stack(Layer):
         self._called: list[SymbolicCall] = []
         self._weights = []
         self._forget()
-        for layer in layers or ():
+        for layer in listed(layers):
             self.add(layer)
         self._trainable = bool(trainable)
 
@@ -56,8 +58,10 @@ class Stack(Layer):
         """
         if not isinstance(layer, Layer):
             raise UnsupportedError(
-                "a model is made of edgeling.layers", received=type(layer).__name__, remedy="import it from edgeling"
-            )
+                "a model is made of edgeling.layers", received=getattr(layer, "__name__", type(layer).__name__),
+                remedy="an object, such as Dense(8)" if isinstance(layer, type) else "import it from edgeling",
+            )  # fmt: skip
+        require_apart(self, [layer])
         if layer.takes_several or required_arguments(layer) > 1:
             raise UnsupportedError(
                 "layers in a chain take one input", received=f"{type(layer).__name__} {layer.name!r}",
@@ -327,19 +331,19 @@ class Stack(Layer):
 
     @property
     def input_shape(self) -> Any:
-        """``(None, ...)``: the shape of a batch of rows; of several inputs as these are handed over.
+        """``(None, ...)``: the shape of a batch of rows; of several inputs a list of them.
 
         Raises:
             UnsupportedError: the model is not built.
         """
         self._rows()
-        return self.forms[0].filled([(None, *row) for row in self.input_rows])
+        return batches_of(self.input_rows)
 
     @property
     def output_shape(self) -> Any:
-        """``(None, ...)``: the shape of a batch of predictions; of several outputs as these are received."""
+        """``(None, ...)``: the shape of a batch of predictions; of several outputs a list of them."""
         self._rows()
-        return self.forms[1].filled([(None, *row) for row in self.output_rows])
+        return batches_of(self.output_rows)
 
     @property
     def input_rows(self) -> list[Shape]:

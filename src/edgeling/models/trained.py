@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
-from numbers import Integral
 from threading import get_ident
 from typing import Any, Self, TypeVar
 
@@ -32,6 +31,7 @@ from edgeling.models.compiled import Compiled
 from edgeling.models.display import Display, numbers
 from edgeling.models.feeding import BatchFeed, RowFeed, feed_of
 from edgeling.models.fitting import Fit, FitPlan
+from edgeling.models.indexing import require_indices
 from edgeling.models.judging import Judge, Validation
 from edgeling.models.linking import in_order
 from edgeling.models.misfits import tell_of_targets
@@ -144,6 +144,7 @@ class Trainable(Compiled):
     def _rows_of(self, x: Any, y: Any, sample_weight: Any, loss: Any = None) -> tuple[TrainingData, Any]:
         """What is trained on or judged, and the loss: the one that is known, or as targets like these ask for it."""
         floats = self._inputs_of(x)
+        require_indices(self, floats)
         known = self.made_for(floats)
         found = known._resolved_loss(y) if loss is None else loss
         data = known._data(floats, y, sample_weight, found)
@@ -251,7 +252,8 @@ class Trainable(Compiled):
             data = first = data if steps is None else data[: whole("validation_steps", steps) * batch_size]
         if isinstance(data, TrainingData):
             require_whole_batches(self, min(batch_size, len(data.x)), len(data.x))
-        freq = whole("validation_freq", every) if isinstance(every, Integral) else frozenset(every)
+        several = isinstance(every, Collection)
+        freq = frozenset(whole("validation_freq", n) for n in every) if several else whole("validation_freq", every)
         return Validation(self._judge(report, first, hooks, batch_size), data, freq)
 
     def _judge(self, report: AnyReport, example: TrainingData, hooks: CallbackList, batch_size: int) -> Judge:
@@ -471,7 +473,9 @@ class Trainable(Compiled):
         if self._from_data:
             widen(self, arrays.features(x, None, finite).shape[1:])
         given = self.in_order(x, "inputs")
-        found = [arrays.features(one, row, finite) for one, row in zip(given, self.input_rows, strict=True)]
+        names = self.input_names if len(given) > 1 else [""]
+        each = zip(given, self.input_rows, names, strict=True)
+        found = [arrays.features(one, row, finite, name) for one, row, name in each]
         if len({len(part) for part in found}) != 1:
             raise DataError(
                 "all inputs have as many rows", received=str([len(part) for part in found]),

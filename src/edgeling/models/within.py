@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
+from edgeling.errors import UnsupportedError
 from edgeling.layers.base import Layer
 
 
@@ -13,3 +15,17 @@ def all_within(layers: Iterable[Layer]) -> Iterator[Layer]:
     for layer in layers:
         yield layer
         yield from all_within(layer.layers_within())
+
+
+def listed(layers: Any) -> Iterable[Layer]:
+    """The layers that a chain is made of.
+
+    Raises:
+        UnsupportedError: they stand in no list.
+    """
+    if layers is not None and (isinstance(layers, (Layer, str)) or not isinstance(layers, Iterable)):
+        raise UnsupportedError(
+            "the layers of a chain stand in a list", received=type(layers).__name__,
+            remedy="Sequential([Input((4,)), Dense(8)])",
+        )  # fmt: skip
+    return layers or ()

@@ -129,10 +129,10 @@ def _numeric(values: Any, what: str) -> NDArray[Any]:
         array = np.asarray(values)
         if array.dtype.kind == "O":
             array = np.asarray([list(r) if np.ndim(r) else r for r in array], dtype=np.float64)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError):
         received, remedy = _unclear(values, what)
         raise DataError(
-            f"{what} holds numbers in rows of one length", received=received or str(error), remedy=remedy
+            f"{what} holds numbers in rows of one length", received=received or _form_of(values), remedy=remedy
         ) from None
     if array.dtype.kind not in "fiub":
         raise DataError(
@@ -147,7 +147,7 @@ def _unclear(values: Any, what: str) -> tuple[str, str]:
         name = getattr(values, "__name__", type(values).__name__)
         return f"{name}, which is to be called", f"{name}(): what gives batches, not what makes it"
     if isinstance(values, list) and values and all(isinstance(x, list) and x and is_batch(x[0]) for x in values):
-        return f"{len(values)} lists of arrays", "batches as tuples, [(x, y), ...]; several inputs as a list of arrays"
+        return f"{len(values)} lists of arrays, {_form_of(values)}", "batches as tuples, [(x, y), ...]; several inputs as a list of arrays"
     for one in np.asarray(values, object).ravel() if hasattr(values, "shape") else ():
         if isinstance(one, str):
             return f"the text {one[:40]!r}", _TEXT_REMEDY.get(what, _TEXT_REMEDY["x"])
@@ -158,7 +158,16 @@ def _unclear(values: Any, what: str) -> tuple[str, str]:
                 f"the date {one}",
                 "numbers of dates, such as days since the first, or `edgeling train` from the table",
             )
-    return "", "numbers in rows of one length: pad or cut them"
+    return "", "an array" if values is None else "numbers in rows of one length: pad or cut them"
+
+
+def _form_of(values: Any) -> str:
+    """What was given in the place of numbers, for people."""
+    if not isinstance(values, (list, tuple)) or not values:
+        shape = getattr(values, "shape", None)
+        return "None" if values is None else f"shape {shape}" if shape else type(values).__name__
+    parts = list(dict.fromkeys(map(_form_of, values)))
+    return f"a {type(values).__name__} of {len(values)}: {' and '.join(parts[:3])}" + ", ..." * (len(parts) > 3)
 
 
 _TEXT_REMEDY = {

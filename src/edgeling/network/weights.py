@@ -111,7 +111,13 @@ def assign(weights: Sequence[Weight], values: Sequence[Any], owner: str) -> None
     Raises:
         DataError: a wrong number or shape.
     """
-    arrays = [np.array(v, dtype=np.float32) for v in values]
+    try:
+        arrays = [np.array(v, dtype=np.float32) for v in values]
+    except (TypeError, ValueError):
+        raise DataError(
+            f"the weights of {owner} are a list of arrays of numbers", received=repr(values)[:80],
+            remedy="arrays of the shapes that get_weights() gives",
+        ) from None  # fmt: skip
     expected, received = [w.shape for w in weights], [a.shape for a in arrays]
     if expected != received:
         raise DataError(

@@ -78,7 +78,8 @@ def _letters(subscripts: Any, operands: Sequence[TracedValue]) -> tuple[list[str
     ):
         raise UnsupportedError(
             "einsum names each axis of each value by a letter, once, and axes of one length by the same letter",
-            received=f"{subscripts!r} of {' and '.join(str(x.shape) for x in operands)}", remedy="'bij,bjk->bik'",
+            received=f"{subscripts!r} of {' and '.join(str(x.shape) for x in operands)}",
+            remedy="'bij,bjk->bik', of (None, i, j) and (None, j, k)",
         )  # fmt: skip
     return parts, right
 

@@ -18,16 +18,18 @@ from edgeling.network.arrays import Floats, numbers
 from edgeling.training.engine import TrainingData
 
 
-def features(x: Any, row: tuple[int, ...] | None, finite: bool = True) -> Floats:
+def features(x: Any, row: tuple[int, ...] | None, finite: bool = True, name: str = "") -> Floats:
     """Rows of the network's input: float32 [rows, *row]; a flat list is rows of one feature.
 
     Args:
         row: the shape of one row; None where the network takes it from the data.
+        name: the input's, where there are several.
 
     Raises:
         DataError: rows of another shape, or what :func:`numbers` refuses.
     """
-    floats = numbers(_one_source(x), "x", finite)
+    what = f"x of input {name!r}" if name else "x"
+    floats = numbers(_one_source(x), what, finite)
     if row is None or _is_of(floats.shape[1:], row):
         return floats if floats.ndim > 1 else floats[:, None]
     if floats.ndim == 1 and row == (1,):
@@ -41,7 +43,8 @@ def features(x: Any, row: tuple[int, ...] | None, finite: bool = True) -> Floats
         remedy = f"x[{before}, :{row[at[0]]}], or a model with Input({unknown}), for rows of any length"
     else:
         remedy = "the columns the network was made for, in that order"
-    raise DataError(f"x has rows of shape {_shape(row)}", received=f"an array of shape {floats.shape}", remedy=remedy)
+    received = f"an array of shape {floats.shape}"
+    raise DataError(f"{what} has rows of shape {_shape(row)}", received=received, remedy=remedy)
 
 
 def _is_of(shape: tuple[int, ...], row: tuple[int | None, ...]) -> bool:
@@ -61,7 +64,7 @@ def _one_source(x: Any) -> Any:
     return x
 
 
-def raw_targets(y: Any) -> Floats:
+def raw_targets(y: Any, what: str = "y") -> Floats:
     """Targets as float32 [rows, columns], whatever they mean.
 
     Raises:
@@ -69,34 +72,37 @@ def raw_targets(y: Any) -> Floats:
     """
     if y is None:
         raise DataError("training needs targets", received="y=None", remedy="fit(x, y)")
-    floats = numbers(_one_source(y), "y")
+    floats = numbers(_one_source(y), what)
     if floats.ndim == 1:
         return floats[:, None]
     if floats.ndim != 2:
-        raise DataError("y has one or two dimensions", received=f"shape {floats.shape}", remedy="y.reshape(len(y), -1)")
+        remedy = "y.reshape(len(y), -1)"
+        raise DataError(f"{what} has one or two dimensions", received=f"shape {floats.shape}", remedy=remedy)
     return floats
 
 
-def targets(y: Any, width: int, loss: Any) -> Floats:
+def targets(y: Any, width: int, loss: Any, name: str = "") -> Floats:
     """Targets that fit the network and its loss: float32 [rows, width], sparse [rows, 1].
 
     Args:
         width: columns of the network's output.
         loss: the loss; ``sparse`` and ``function`` are read.
+        name: the output's, where there are several.
 
     Raises:
         DataError: another width, class numbers outside the classes, or probabilities outside [0, 1].
     """
-    floats = raw_targets(y)
+    what, output = (f"y of output {name!r}", f"output {name!r}") if name else ("y", "the last layer")
+    floats = raw_targets(y, what)
     if loss.is_written:
         return floats
     if loss.sparse:
-        return _class_numbers(floats, width)
+        return _class_numbers(floats, width, output)
     if floats.shape[1] != width:
-        remedy = "one column for every output of the last layer"
+        remedy = f"one column for each of the {width} units of {output}"
         if floats.shape[1] == 1:
             remedy = "loss='sparse_categorical_crossentropy', or edgeling.utils.to_categorical(y)"
-        raise DataError(f"y has {width} columns", received=f"shape {floats.shape}", remedy=remedy)
+        raise DataError(f"{what} has {width} columns", received=f"shape {floats.shape}", remedy=remedy)
     if loss.function in ("binary_crossentropy", "categorical_crossentropy") and not _within_unit(floats):
         raise DataError(
             f"{loss.function} takes targets from 0 to 1", received=f"values from {floats.min():g} to {floats.max():g}",
@@ -109,7 +115,7 @@ def _within_unit(floats: Floats) -> bool:
     return bool(floats.min() >= 0 and floats.max() <= 1)
 
 
-def _class_numbers(labels: Floats, classes: int) -> Floats:
+def _class_numbers(labels: Floats, classes: int, output: str) -> Floats:
     if labels.shape[1] != 1:
         raise DataError(
             "sparse_categorical_crossentropy takes one class number a row", received=f"shape {labels.shape}",
@@ -117,9 +123,9 @@ def _class_numbers(labels: Floats, classes: int) -> Floats:
         )  # fmt: skip
     if labels.min() < 0 or labels.max() >= classes or (labels != np.floor(labels)).any():
         raise DataError(
-            f"class numbers are whole and lie between 0 and {classes - 1}, for the last layer has {classes} outputs",
+            f"class numbers are whole and lie between 0 and {classes - 1}, for {output} has {classes} outputs",
             received=f"labels from {labels.min():g} to {labels.max():g}",
-            remedy="number the classes from 0, and give the last layer as many units as there are classes",
+            remedy=f"number the classes from 0, and give {output} as many units as there are classes",
         )
     return labels
 
