@@ -297,7 +297,7 @@ class Reshape(Layer):
         if prod(shape) != size(row):
             raise UnsupportedError(
                 f"rows of layer {self.name!r} become {self.target_shape}, of as many values",
-                received=f"rows {row}, which have {size(row)}", remedy="target_shape=(-1,)",
+                received=f"rows {row}, {size(row)} values", remedy="target_shape=(-1,)",
             )  # fmt: skip
         return shape
 
