@@ -127,12 +127,14 @@ def pad_sequences(
         value: what is filled in.
 
     Raises:
-        DataError: steps of different shapes.
+        DataError: no list of lists; steps of different shapes.
         UnsupportedError: another ``padding`` or ``truncating``.
     """
     for name, given in (("padding", padding), ("truncating", truncating)):
         if given not in ("pre", "post"):
             raise UnsupportedError(f"{name} is 'pre' or 'post'", received=repr(given), remedy=f"{name}='post'")
+    if not hasattr(sequences, "__iter__"):
+        raise DataError("sequences are a list of lists", received=repr(sequences)[:80], remedy="[[1, 2, 3], [4]]")
     arrays = [np.asarray(one) for one in sequences]
     shapes = {array.shape[1:] for array in arrays if len(array)} or {()}
     if len(shapes) > 1:

@@ -133,8 +133,7 @@ def _arguments(layer: Layer, call: LayerCall) -> Any:
     if call.arguments is None or layer.is_operation:
         return call.arguments
     places, told = call.arguments
-    anyway = {**layer.told_anyway, "training": told.get("training")}  # fit, evaluate and predict say it, as in Keras
-    named = {key: value for key, value in told.items() if (key, value) not in anyway.items()}
+    named = {key: value for key, value in told.items() if (key, value) not in layer.told_anyway.items()}
     if len(places) == 1 and not named and all(isinstance(x, ArgumentPlace) for x in leaves_of(places)):
         return None
     if not set(named) <= set(layer.takes_arguments) or not layer.takes_arguments:

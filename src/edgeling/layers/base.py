@@ -29,12 +29,12 @@ from edgeling.layers.symbolic import (
 )
 from edgeling.layers.told_masks import require_rows
 from edgeling.layers.traced import present
-from edgeling.layers.weighted import Weighted
+from edgeling.layers.weighted import Weighted, require_apart
 from edgeling.network.tracing import Tracer
 from edgeling.network.weights import Weight
 from edgeling.regularizers import Regularizer
 
-__all__ = ["OF_ALL", "Layer", "Shape", "row_of", "size"]
+__all__ = ["OF_ALL", "Layer", "Shape", "require_apart", "row_of", "size"]
 OF_ALL = (  # arguments of every layer
     "name", "trainable", "dtype", "activity_regularizer", "input_shape", "input_dim", "batch_input_shape",
 )  # fmt: skip
@@ -492,18 +492,3 @@ class Layer(Weighted):
         """Build for a call on values of these shapes, each with the batch."""
         if not self.traces_calls:  # that one is built, for what it gives is seen only then
             self.build(shapes if self.takes_several else shapes[0])
-
-
-def require_apart(owner: Layer, layers: Sequence[Layer]) -> None:
-    """Raise if a layer would be made of itself, be it by way of others.
-
-    Raises:
-        UnsupportedError: it would.
-    """
-    for layer in layers:
-        if layer is owner:
-            raise UnsupportedError(
-                "no layer is made of itself", received=f"layer {owner.name!r} within itself",
-                remedy=f"a new {type(owner).__name__} in its place",
-            )  # fmt: skip
-        require_apart(owner, layer.layers_within())

@@ -156,3 +156,19 @@ class Weighted(Configurable, NeverCalled):
         weight.constraint = written_rules.constraint_of(given)
         self._weights.append(weight)
         return weight
+
+
+
+def require_apart(owner: Any, layers: Sequence[Any]) -> None:
+    """Raise if a layer would be made of itself, be it by way of others.
+
+    Raises:
+        UnsupportedError: it would.
+    """
+    for layer in layers:
+        if layer is owner:
+            raise UnsupportedError(
+                "no layer is made of itself", received=f"layer {owner.name!r} within itself",
+                remedy=f"a new {type(owner).__name__} in its place",
+            )  # fmt: skip
+        require_apart(owner, layer.layers_within())

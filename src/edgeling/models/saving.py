@@ -155,10 +155,12 @@ def clone_model(
         Sequential: the copy.
 
     Raises:
-        UnsupportedError: ``input_tensors`` or ``call_function``.
+        UnsupportedError: ``input_tensors`` or ``call_function``; no model.
     """
     for name, value in {"input_tensors": input_tensors, "call_function": call_function}.items():
         refuse("clone_model", name, value)
+    if not hasattr(model, "of_layers"):
+        raise UnsupportedError("a model is cloned", received=type(model).__name__, remedy="layer.from_config(config)")
     if clone_function is None:
         copies = [type(layer).from_config(layer.get_config()) for layer in model.chain]
     else:

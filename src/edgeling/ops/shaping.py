@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -235,7 +236,8 @@ def tile(x: Any, repeats: Any) -> TracedValue:
     given = value(x)
     told = list(repeats) if isinstance(repeats, (list, tuple)) else [repeats]
     rank = len(given.lengths)
-    if len(told) > rank or (given.per_row and len(told) == rank and told[0] != 1):
+    whole = all(isinstance(times, Integral) for times in told)
+    if not whole or len(told) > rank or (given.per_row and len(told) == rank and told[0] != 1):
         raise UnsupportedError(
             f"repeats has a number for each axis of {given.shape}, 1 for the batch", received=str(told),
             remedy=f"repeats={(1,) * len(given.shape)}",
@@ -255,7 +257,13 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float |
     """
     given = value(x)
     rank = len(given.lengths)
-    widths = np.broadcast_to(np.asarray(pad_width, int), (rank, 2)).tolist()
+    try:
+        widths = np.broadcast_to(np.asarray(pad_width, int), (rank, 2)).tolist()
+    except (TypeError, ValueError):
+        raise UnsupportedError(
+            f"pad_width has two numbers for each axis of {given.shape}", received=repr(pad_width),
+            remedy=f"pad_width={((0, 0), *((1, 1),) * (rank - 1))}",
+        ) from None  # fmt: skip
     if mode != "constant" or (given.per_row and widths[0] != [0, 0]) or any(n < 0 for pair in widths for n in pair):
         raise UnsupportedError(
             "an axis is padded with one number, the batch's is not", received=f"pad_width={pad_width}, mode={mode!r}",
