@@ -158,7 +158,6 @@ class Weighted(Configurable, NeverCalled):
         return weight
 
 
-
 def require_apart(owner: Any, layers: Sequence[Any]) -> None:
     """Raise if a layer would be made of itself, be it by way of others.
 

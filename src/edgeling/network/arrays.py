@@ -147,7 +147,10 @@ def _unclear(values: Any, what: str) -> tuple[str, str]:
         name = getattr(values, "__name__", type(values).__name__)
         return f"{name}, which is to be called", f"{name}(): what gives batches, not what makes it"
     if isinstance(values, list) and values and all(isinstance(x, list) and x and is_batch(x[0]) for x in values):
-        return f"{len(values)} lists of arrays, {_form_of(values)}", "batches as tuples, [(x, y), ...]; several inputs as a list of arrays"
+        return (
+            f"{len(values)} lists of arrays, {_form_of(values)}",
+            "batches as tuples, [(x, y), ...]; several inputs as a list of arrays",
+        )
     for one in np.asarray(values, object).ravel() if hasattr(values, "shape") else ():
         if isinstance(one, str):
             return f"the text {one[:40]!r}", _TEXT_REMEDY.get(what, _TEXT_REMEDY["x"])
