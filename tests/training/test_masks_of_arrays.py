@@ -115,3 +115,9 @@ def test_axes_of_attention_are_counted_from_the_end_as_in_keras() -> None:
         assert ours(x, x, return_attention_scores=True)[1].shape == theirs(x, x, return_attention_scores=True)[1].shape
     with pytest.raises(UnsupportedError, match="the features' among them"):
         layers.MultiHeadAttention(2, 3, attention_axes=-1)(x, x)
+
+
+def test_a_model_of_any_length_is_called_though_layers_of_ones_own_may_add_to_its_loss() -> None:
+    inputs = layers.Input((None, 2))
+    model = models.Model(inputs, OfWhatCounts()(layers.Masking()(inputs)))
+    np.testing.assert_array_equal(model(ROWS), model.predict(ROWS))

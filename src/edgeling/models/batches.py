@@ -16,6 +16,7 @@ from edgeling.graph.types import Array
 from edgeling.layers.written_rules import is_written
 from edgeling.models.session import NAME, lend
 from edgeling.models.stateful import state_shapes, states_for, take_states
+from edgeling.models.views import example
 from edgeling.models.within import all_within
 from edgeling.network.arrays import Rows, parts_of, side_by_side
 from edgeling.network.network import inference_graph
@@ -145,8 +146,8 @@ def adds_rows_to_loss(model: Any) -> bool:
 
 
 def _answered(model: Any) -> Tracer:
-    """A tracer that went through the model with one row."""
-    network = model.network()
+    """A tracer that went through the model with one row, of some length where it is not known."""
+    network = example(model).network()
     tracer = Tracer(GraphBuilder("added"), network.names)
     network.answer(tracer, [tracer.builder.input(name, (1, *row)) for name, row in network.inputs.items()])
     return tracer
