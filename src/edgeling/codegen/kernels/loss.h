@@ -188,7 +188,7 @@ EDGELING_KERNEL float edgeling_inverse_length(int columns, const float *x) {
     return 1.0f / edgeling_maximum(edgeling_sqrt(squares), EDGELING_EPSILON);
 }
 
-EDGELING_KERNEL float edgeling_cosine(int columns, const float *truth, const float *p) {
+EDGELING_KERNEL float edgeling_cosine_between(int columns, const float *truth, const float *p) {
     const float a = edgeling_inverse_length(columns, truth), b = edgeling_inverse_length(columns, p);
     float cosine = 0.0f;
     for (int c = 0; c < columns; c++) {
@@ -235,7 +235,7 @@ EDGELING_KERNEL float edgeling_loss_of_row(
         return edgeling_kl_value(columns, truth, p);
     }
     if (function == EDGELING_COSINE_SIMILARITY) {
-        return -edgeling_cosine(columns, truth, p);
+        return -edgeling_cosine_between(columns, truth, p);
     }
     return edgeling_mean_value(columns, function, from_logits, smoothing, delta, truth, p);
 }
@@ -310,7 +310,7 @@ EDGELING_KERNEL void edgeling_kl_gradient(
 EDGELING_KERNEL void edgeling_cosine_gradient(
     int columns, float d, const float *truth, const float *p, float *gradient) {
     const float a = edgeling_inverse_length(columns, truth), b = edgeling_inverse_length(columns, p);
-    const float along = b < 1.0f / EDGELING_EPSILON ? edgeling_cosine(columns, truth, p) : 0.0f;
+    const float along = b < 1.0f / EDGELING_EPSILON ? edgeling_cosine_between(columns, truth, p) : 0.0f;
     for (int c = 0; c < columns; c++) {
         gradient[c] = d * ((along * (p[c] * b) - truth[c] * a) * b);
     }
