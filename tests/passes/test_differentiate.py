@@ -186,11 +186,15 @@ def test_slices_in_reverse_order() -> None:
     check_gradients(lambda b, x: b.add("reverse", x, axis=1), [(2, 3, 4)])
 
 
-def test_comparisons_are_no_way_for_a_gradient() -> None:
-    def build(b, x, y):
+def test_comparisons_and_whole_numbers_are_no_way_for_a_gradient() -> None:
+    def compared(b, x, y):
         return b.add("multiply", y, b.add("compare", x, b.constant(0.3), function="less"))
 
-    check_gradients(build, [(3, 2), (3, 2)])
+    def whole(b, x, y):
+        return b.add("multiply", y, b.add("whole", x, function="floor"))
+
+    for build in (compared, whole):
+        check_gradients(build, [(3, 2), (3, 2)])
 
 
 def test_equals_share_the_gradient_of_the_larger() -> None:
