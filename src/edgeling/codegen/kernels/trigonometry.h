@@ -28,6 +28,23 @@ typedef struct {
     uint32_t quarter;
 } edgeling_angle;
 
+/* The angle of |x| = size, of the bits of its mantissa and of those of 2 / pi that count for its exponent. */
+EDGELING_KERNEL edgeling_angle edgeling_angle_of_words(float x, float size, uint32_t mantissa, const uint32_t *word) {
+    const uint64_t low = (uint64_t)mantissa * word[2];
+    const uint64_t middle = (uint64_t)mantissa * word[1] + (low >> 32);
+    const uint64_t quarters = ((uint64_t)(mantissa * word[0]) << 32) + middle; /* the point after two bits */
+    const uint32_t is_past = (uint32_t)(quarters >> 61) & 1u;                  /* half a quarter: count from the next */
+    const uint64_t fraction = is_past ? 0u - (quarters << 2) : quarters << 2;
+    const float high = (float)(int32_t)(fraction >> 32), rest_of_it = (float)(int32_t)((uint32_t)fraction >> 8);
+    const float magnitude = (high + rest_of_it * 5.9604644775390625e-8f) * 3.6572952e-10f; /* pi / 2 * 2^-32 */
+    const uint32_t is_negative = edgeling_bits_of(x) >> 31;
+    const uint32_t quarter = (uint32_t)(quarters >> 62) + is_past;
+    edgeling_angle angle;
+    angle.rest = size < 0.78539816f ? x : (is_past != is_negative ? -magnitude : magnitude);
+    angle.quarter = size < 0.78539816f ? 0u : (is_negative ? 0u - quarter : quarter) & 3u;
+    return angle;
+}
+
 EDGELING_SHARED edgeling_angle edgeling_angle_of(float x) {
     static const int32_t two_over_pi[8] EDGELING_FLASH = {
         0, 0x28BE60DB, -0x6C6EFAB6, 0x7F09D5F4, 0x7D4D3770, 0x36D8A566, 0x4F10E410, 0x7F9458EA};
@@ -42,19 +59,7 @@ EDGELING_SHARED edgeling_angle edgeling_angle_of(float x) {
         const uint32_t right = (uint32_t)EDGELING_READ_INT32(two_over_pi + at + 1);
         word[k] = (left << shift) | ((right >> 1) >> (31u - shift));
     }
-    const uint64_t low = (uint64_t)mantissa * word[2];
-    const uint64_t middle = (uint64_t)mantissa * word[1] + (low >> 32);
-    const uint64_t quarters = ((uint64_t)(mantissa * word[0]) << 32) + middle; /* the point after two bits */
-    const uint32_t is_past = (uint32_t)(quarters >> 61) & 1u;                  /* half a quarter: count from the next */
-    const uint64_t fraction = is_past ? 0u - (quarters << 2) : quarters << 2;
-    const float high = (float)(int32_t)(fraction >> 32), rest_of_it = (float)(int32_t)((uint32_t)fraction >> 8);
-    const float magnitude = (high + rest_of_it * 5.9604644775390625e-8f) * 3.6572952e-10f; /* pi / 2 * 2^-32 */
-    const uint32_t is_negative = edgeling_bits_of(x) >> 31;
-    const uint32_t quarter = (uint32_t)(quarters >> 62) + is_past;
-    edgeling_angle angle;
-    angle.rest = size < 0.78539816f ? x : (is_past != is_negative ? -magnitude : magnitude);
-    angle.quarter = size < 0.78539816f ? 0u : (is_negative ? 0u - quarter : quarter) & 3u;
-    return angle;
+    return edgeling_angle_of_words(x, size, mantissa, word);
 }
 
 /* The sine; of an angle that is a quarter further, the cosine. */
@@ -75,7 +80,7 @@ EDGELING_KERNEL float edgeling_arctan(float x) {
     const float size = edgeling_absolute(x);
     const float t = size > 1.0f ? 1.0f / size : size;
     const float s = t * t;
-    float q = -1.793622853e-3f;
+    float q = -1.793622853e-3f, near, far;
     q = q * s + 1.091461095e-2f;
     q = q * s - 3.117785569e-2f;
     q = q * s + 5.795760361e-2f;
@@ -84,8 +89,8 @@ EDGELING_KERNEL float edgeling_arctan(float x) {
     q = q * s - 1.426424172e-1f;
     q = q * s + 1.999854829e-1f;
     q = q * s - 3.333329909e-1f;
-    const float near = q * s * t + t;
-    const float far = 1.57079637f - (near + 4.37113883e-8f);
+    near = q * s * t + t;
+    far = 1.57079637f - (near + 4.37113883e-8f);
     return edgeling_with_sign_of(size > 1.0f ? far : near, x);
 }
 
