@@ -88,8 +88,8 @@ def checked(constructor: _Function) -> _Function:
 
     @wraps(constructor)
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        names = list(signature.parameters)[1:]
-        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        places = [name for name, one in signature.parameters.items() if one.kind is one.POSITIONAL_OR_KEYWORD][1:]
+        given = {**dict(zip(places, args, strict=False)), **kwargs}
         check(type(self).__name__, signature, given, getattr(self, "limits", {}))
         constructor(self, *args, **kwargs)
 

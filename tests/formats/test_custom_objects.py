@@ -93,15 +93,19 @@ def test_without_them_code_is_never_run(tmp_path: Path) -> None:
         load_model(tmp_path / "ours.keras", custom_objects={"Other": OURS["Scale"]})
 
 
-def test_a_class_that_does_not_tell_its_arguments_is_not_written(tmp_path: Path) -> None:
+def test_a_class_tells_its_arguments_or_they_are_plain_or_it_is_not_written(tmp_path: Path) -> None:
     class Silent(edgeling.layers.Layer):
-        def __init__(self, factor: float, **how: Any) -> None:
+        def __init__(self, factor: Any, **how: Any) -> None:
             super().__init__(**how)
             self.factor = factor
 
         def call(self, x: Any) -> Any:
             return x * self.factor
 
-    made = edgeling.Sequential([edgeling.Input((2,)), Silent(2.0)])
+    plain = edgeling.Sequential([edgeling.Input((2,)), Silent(2.0)])
+    plain.save(tmp_path / "silent.keras")
+    read = load_model(tmp_path / "silent.keras", custom_objects={"Silent": Silent})
+    np.testing.assert_array_equal(read.predict(np.ones((1, 2))), [[2.0, 2.0]])
+    made = edgeling.Sequential([edgeling.Input((2,)), Silent(np.float32([2.0]))])
     with pytest.raises(UnsupportedError, match="get_config"):
         made.save(tmp_path / "silent.keras")

@@ -42,7 +42,7 @@ NEEDED: dict[str, tuple[Any, ...]] = {
 # Those whose arguments are somebody else's: a function's, hooks and attributes, what a subclass of one's own asks for.
 ANYTHING = {"Lambda", "MeanMetricWrapper", "LambdaCallback", "Metric.update_state", "Metric.__call__"}
 # A layer's call, which refuses by name what its layer does not take (below).
-ANYTHING |= {"Layer.__call__", "Layer.trace", "Layer.call", "Merging.__call__"}
+ANYTHING |= {"Layer.__call__", "Model.__call__", "Layer.trace", "Layer.call", "Merging.__call__"}
 
 
 def taking_anything() -> Iterator[tuple[str, Callable[..., Any]]]:

@@ -233,7 +233,7 @@ class _Examined:
         return {name: _size(g) for name, g in zip(matrices, outputs, strict=True)}
 
     def _is_scaled_inside(self) -> bool:
-        first = next(iter(self._model.layers_of_files), None)
+        first = next((x for x in self._model.layers if x.weights), None)
         return any(kind in type(first).__name__.lower() for kind in ("normalization", "embedding"))
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -19,6 +18,7 @@ from edgeling.formats.wiring import special
 from edgeling.graph.types import Array
 from edgeling.layers import InputLayer, Layer
 from edgeling.layers.lengths import EXAMPLES, filled
+from edgeling.layers.parts import numbered
 from edgeling.layers.symbolic import ArgumentPlace, leaves_of
 from edgeling.models import Functional, Model, Sequential
 from edgeling.models.describing import OPERATIONS
@@ -101,6 +101,8 @@ class Plan:
         for place, layer in enumerate(self.layers):
             if isinstance(layer, Plan):
                 yield from layer.innermost()
+            elif hasattr(layer, "layers_of_files"):  # a functional model of a class of one's own
+                yield from ((part, [weight.shape for weight in part.weights]) for _, _, part in keyed(layer))
             elif not layer.is_operation:
                 yield layer, self.shapes[place]
 
@@ -134,6 +136,8 @@ def _arguments(layer: Layer, call: LayerCall) -> Any:
         return call.arguments
     places, told = call.arguments
     named = {key: value for key, value in told.items() if (key, value) not in layer.told_anyway.items()}
+    if layer.traces_calls:  # a function of one's own takes what it takes
+        return None if len(places) == 1 and not named and isinstance(places[0], ArgumentPlace) else call.arguments
     if len(places) == 1 and not named and all(isinstance(x, ArgumentPlace) for x in leaves_of(places)):
         return None
     if not set(named) <= set(layer.takes_arguments) or not layer.takes_arguments:
@@ -172,11 +176,13 @@ def planned(description: Description) -> Plan:
 
 def keyed(model: Any, prefix: str = "", names: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...], Layer]]:
     """Each layer of a model with its place in a ``.keras`` file, and the names that lead to it."""
-    seen: Counter[str] = Counter()
-    for layer in model.layers_of_files:
-        kind = layer.kind if isinstance(layer, Plan) else snake_case(type(layer).__name__)
-        key = f"{prefix}layers/{kind}_{seen[kind]}" if seen[kind] else f"{prefix}layers/{kind}"
-        seen[kind] += 1
+    if not hasattr(model, "layers_of_files"):  # a model that is one layer of one's own
+        yield "", (*names, model.name), model
+        return
+    held = model.layers_of_files
+    kinds = (layer.kind if isinstance(layer, Plan) else snake_case(type(layer).__name__) for layer in held)
+    for layer, place in zip(held, numbered(kinds), strict=True):
+        key = f"{prefix}layers/{place}"
         if hasattr(layer, "layers_of_files"):
             yield from keyed(layer, f"{key}/", (*names, layer.name))
         else:

@@ -21,7 +21,7 @@ from edgeling.models.describing import OPERATIONS
 MAX_LAYERS = 500
 _MODELS = ("Sequential", "Functional", "Model")
 _DEEPEST = 16
-_REMEDY = "Sequential([...]) or Model(inputs, outputs)"
+_REMEDY = "Sequential([...]), Model(inputs, outputs), or custom_objects={name: class} of one of one's own"
 _REMEDIES = {
     "Lambda": "a Lambda layer holds Python code, which is never run: put a supported layer such as Activation or"
     " Rescaling in its place",

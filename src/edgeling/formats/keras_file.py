@@ -9,23 +9,23 @@ A ``.keras`` file is a zip archive of ``metadata.json``, ``config.json`` (layers
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from edgeling import __version__
-from edgeling.configurable import Configurable, custom_object_scope, is_ours, registered_name
+from edgeling.configurable import Configurable, custom_object, custom_object_scope, is_ours, registered_name
 from edgeling.errors import UnsupportedError
 from edgeling.files.whole import write_file
 from edgeling.formats import hdf5
 from edgeling.formats.archive import MAX_FILE_BYTES, distrust, malformed, read_file, read_members, zip_of
-from edgeling.formats.assemble import Parts, Plan, Shape, assemble, keyed, layer_of, planned
+from edgeling.formats.assemble import Parts, Plan, Shape, assemble, finite, keyed, layer_of, planned
 from edgeling.formats.compiling import compile_model, from_keras_2, require_supported
 from edgeling.formats.description import Description, describe, parse_json
 from edgeling.formats.optimizer_state import state_arrays, take_over
 from edgeling.graph.types import Array
-from edgeling.layers import Layer
+from edgeling.layers import Layer, Normalization
 from edgeling.layers.symbolic import leaves_of
 from edgeling.metrics import MeanMetricWrapper
 from edgeling.models import Model, Sequential
@@ -72,9 +72,7 @@ def save_keras(model: Model, path: str | Path) -> None:
             received="a model that is not built",
             remedy="begin with Input((features,)), or fit it",
         )
-    with custom_object_scope(own_objects(model)):
-        config = _config(model)
-        _require_readable(config)
+    config = _config(model)
     members = {
         METADATA: _json({"keras_version": _KERAS_VERSION, "date_saved": _now(), "written_by": _writer()}),
         CONFIG: _json(config),
@@ -85,12 +83,13 @@ def save_keras(model: Model, path: str | Path) -> None:
 
 def _require_readable(config: dict[str, Any]) -> None:
     """What nobody could read again is not written; classes and functions of one's own are read with custom_objects."""
-    for layer in describe(config).plain:
+    own = model_class(config)
+    for part in [config] if own else describe(config).plain:
         try:
-            layer_of(layer)
+            own.from_config(config["config"]) if own else layer_of(part)
         except TypeError as error:
             raise UnsupportedError(
-                "a class of one's own gives its constructor's arguments", received=f"{layer['class_name']}: {error}",
+                "a class of one's own gives its constructor's arguments", received=f"{part['class_name']}: {error}",
                 remedy="get_config(self), with super().get_config() and the arguments by name",
             ) from None  # fmt: skip
     require_supported(config["compile_config"])
@@ -112,7 +111,7 @@ def _is_rule(argument: str) -> bool:
 def own_objects(model: Model) -> dict[str, Any]:
     """Classes and functions of one's own that a model is made of, by the names that files have for them."""
     told = [model.loss, *model.metrics_told]
-    held = [*model.chain, *(part for part in told if part is not None)]
+    held = [model, *model.chain, *(part for part in told if part is not None)]
     found = [one for one in leaves_of(held) if not isinstance(one, str)]
     found += [layer for one in found if isinstance(one, Layer) for layer in all_within([one]) if layer is not one]
     found += [one.activity_regularizer for one in found if isinstance(one, Layer) and one.activity_regularizer]
@@ -132,10 +131,17 @@ def _writer() -> str:
 
 
 def _config(model: Model) -> dict[str, Any]:
-    config = {**in_model_files(model), "compile_config": model.get_compile_config() or {}}
-    if not model.built or model.takes_several or not model.forms[0].is_alone:
-        return config
-    return {**config, "build_config": {"input_shape": list(model.input_shape)}}
+    """What ``config.json`` holds.
+
+    Raises:
+        UnsupportedError: what nobody could read again.
+    """
+    with custom_object_scope(own_objects(model)):
+        config = {**in_model_files(model), "compile_config": model.get_compile_config() or {}}
+        if model.built and (model.traces_calls or (not model.takes_several and model.forms[0].is_alone)):
+            config["build_config"] = {"input_shape": model.input_shape}
+        _require_readable(config)
+    return config
 
 
 def to_json(model: Model, **how: Any) -> str:
@@ -147,10 +153,7 @@ def to_json(model: Model, **how: Any) -> str:
     Raises:
         UnsupportedError: it holds classes of one's own.
     """
-    with custom_object_scope(own_objects(model)):
-        config = _config(model)
-        _require_readable(config)
-    return _json(config, **how).decode()
+    return _json(_config(model), **how).decode()
 
 
 def from_json(text: str | bytes) -> Model:
@@ -174,6 +177,8 @@ def from_config(config: dict[str, Any]) -> Model:
     Raises:
         UnsupportedError: a layer, or a setting of one, that is not supported; custom objects.
     """
+    if model_class(config):
+        return written_model(config)
     description = describe(config)
     if description.wiring is None and description.inputs[0][1] is None:
         layers = [layer.model() if isinstance(layer, Plan) else layer for layer in Plan.of(description).layers]
@@ -197,13 +202,66 @@ def _load_zip(content: bytes, compile: bool) -> Model:
     parse_json(members[METADATA], METADATA)
     config = parse_json(members[CONFIG], CONFIG)
     compile_config = config.pop("compile_config", None)
-    description = describe(config)
-    held = hdf5.read(members[WEIGHTS])
-    model = assemble(description, lambda key, names, shapes, parts: arrays_of(held, key, parts, shapes, names[-1]))
+    if model_class(config):
+        model = written_model(config)
+        held = hdf5.read(members[WEIGHTS])
+        for layer, arrays in arrays_by_key(model, held):
+            layer.restore(arrays)
+    else:
+        description = describe(config)
+        held = hdf5.read(members[WEIGHTS])
+        model = assemble(description, lambda key, names, shapes, parts: arrays_of(held, key, parts, shapes, names[-1]))
     if compile:
         compile_model(model, compile_config)
         restore_optimizer(model, held)
     return model
+
+
+def model_class(config: Mapping[str, Any]) -> type[Model] | None:
+    """The class of one's own whose model is described, if it is one that we were told."""
+    own = custom_object(config)
+    return own if isinstance(own, type) and issubclass(own, Model) else None
+
+
+def written_model(config: Mapping[str, Any]) -> Model:
+    """A model of a class of one's own, with new weights, for the rows that it was built for.
+
+    Raises:
+        UnsupportedError: it was not.
+    """
+    kind = model_class(config)
+    assert kind
+    made: Model = kind.from_config(config.get("config", {}))
+    shape = (config.get("build_config") or {}).get("input_shape")
+    if not made.built and shape is None:
+        raise UnsupportedError(
+            "a model file states the shape of the input", received=f"a {kind.__name__} that was never built",
+            remedy="build((None, features)), or fit it, before it is saved",
+        )  # fmt: skip
+    if not made.built:
+        made.build(shape)
+    return made
+
+
+def arrays_by_key(model: Model, held: hdf5.Contents) -> list[tuple[Layer, list[Array]]]:
+    """Of Keras 3's layout: each layer's arrays.
+
+    Raises:
+        ArtifactError: weights of another model, or not finite.
+    """
+    found = []
+    for key, _, layer in keyed(model):
+        shapes = _stored_shapes(layer, held.count(f"{key}/vars".lstrip("/")))
+        arrays = arrays_of(held, key, layer.parts_in_files, shapes, layer.name)
+        found.append((layer, [finite(a, layer.name) for a in arrays]))
+    return found
+
+
+def _stored_shapes(layer: Layer, stored: int) -> list[Shape]:
+    """What is read for a layer; a normalisation without stored moments keeps its own."""
+    if isinstance(layer, Normalization):
+        return layer.kept_shapes(layer.input_row or ()) if stored else []
+    return [w.shape for w in layer.weights]
 
 
 def restore_optimizer(model: Model, held: hdf5.Contents) -> None:
@@ -223,7 +281,7 @@ def divided(key: str, parts: Parts, weights: Sequence[_Stored]) -> list[tuple[st
     if not parts:
         return [(key, weights)]
     ends = [sum(count for _, count in parts[: at + 1]) for at in range(len(parts))]
-    paths = [f"{key}/{part}".rstrip("/") for part, _ in parts]
+    paths = [f"{key}/{part}".strip("/") for part, _ in parts]
     held = [(path, weights[end - n : end]) for path, (_, n), end in zip(paths, parts, ends, strict=True)]
     return held if parts[0][0] == "" else [(key, ()), *held]
 
@@ -235,7 +293,7 @@ def arrays_of(held: hdf5.Contents, key: str, parts: Parts, shapes: Sequence[Shap
         ArtifactError: another number of them, or other shapes.
     """
     groups = divided(key, parts, shapes)
-    return [array for path, some in groups for array in numbered(held, f"{path}/vars", some, name)]
+    return [array for path, some in groups for array in numbered(held, f"{path}/vars".lstrip("/"), some, name)]
 
 
 def numbered(held: hdf5.Contents, path: str, shapes: Sequence[Shape], name: str) -> list[Array]:

@@ -201,7 +201,7 @@ def _kind(keras_model: Any) -> str:
     raise UnsupportedError(
         "a Keras model is Sequential, or functional and a chain",
         received=f"{found.__module__}.{found.__name__}",
-        remedy="a model without a call() of its own",
+        remedy="Model(inputs, outputs); or its class with `import edgeling as keras`, and load_model of its file",
     )
 
 

@@ -15,9 +15,9 @@ from edgeling.files.whole import write_file
 from edgeling.formats import hdf5
 from edgeling.formats.archive import MAX_FILE_BYTES, distrust, malformed, read_file, read_members
 from edgeling.formats.assemble import finite, keyed
-from edgeling.formats.keras_file import WEIGHTS, arrays_of, restore_optimizer, weights_content
+from edgeling.formats.keras_file import WEIGHTS, arrays_by_key, restore_optimizer, weights_content
 from edgeling.graph.types import Array
-from edgeling.layers import Layer, Normalization
+from edgeling.layers import Layer
 from edgeling.models import Model
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -49,7 +49,7 @@ def load_weights(model: Model, path: Path) -> None:
         if not content.startswith(_HDF5):
             raise malformed(f"neither HDF5 nor a .keras file in {path.name!r}")
         held = hdf5.read(content)
-        found = _by_order(model, held) if "@layer_names" in held.values else _by_key(model, held)
+        found = _by_order(model, held) if "@layer_names" in held.values else arrays_by_key(model, held)
         for layer, arrays in found:
             layer.restore(arrays)
         restore_optimizer(model, held)
@@ -62,23 +62,6 @@ def _require_built(model: Model) -> None:
             received="a model that is not built",
             remedy="begin with Input((features,)), or call build((None, features))",
         )
-
-
-def _by_key(model: Model, held: hdf5.Contents) -> list[tuple[Layer, list[Array]]]:
-    """Of Keras 3's layout: each layer's arrays."""
-    found = []
-    for key, _, layer in keyed(model):
-        shapes = _shapes(layer, held.count(f"{key}/vars"))
-        arrays = arrays_of(held, key, layer.parts_in_files, shapes, layer.name)
-        found.append((layer, [finite(a, layer.name) for a in arrays]))
-    return found
-
-
-def _shapes(layer: Layer, stored: int) -> list[tuple[int, ...]]:
-    """What is read for a layer; a normalisation without stored moments keeps its own."""
-    if isinstance(layer, Normalization):
-        return layer.kept_shapes(layer.input_row or ()) if stored else []
-    return [w.shape for w in layer.weights]
 
 
 def _by_order(model: Model, held: hdf5.Contents) -> list[tuple[Layer, list[Array]]]:

@@ -168,6 +168,9 @@ def _call(call: Any, name: Any) -> _Call:
             return ArgumentPlace(len(reads) - 1)
         if isinstance(value, (list, tuple)):
             return [placed(part) for part in value]
+        if isinstance(value, Mapping) and "class_name" not in value:
+            made = {str(key): placed(value[key]) for key in sorted(value, key=str)}
+            return {str(key): made[str(key)] for key in value}
         return from_files(value)
 
     named = {

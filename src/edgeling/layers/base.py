@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -13,9 +13,10 @@ from edgeling.checking import require_float32
 from edgeling.configurable import automatic_name, is_ours, refuse
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.graph.types import Array
-from edgeling.layers import lengths, written, written_rules
+from edgeling.layers import lengths, told, written, written_rules
 from edgeling.layers.eager import axes_of_masks, batch_of, call, mask_made, refuse_symbols
 from edgeling.layers.masked_symbols import masked_axes
+from edgeling.layers.parts import held_by, parts_in_files
 from edgeling.layers.shapes import Shape, declared_row, row_of, size
 from edgeling.layers.symbolic import (
     ArgumentPlace,
@@ -32,7 +33,6 @@ from edgeling.layers.traced import present
 from edgeling.layers.weighted import Weighted, require_apart
 from edgeling.network.tracing import Tracer
 from edgeling.network.weights import Weight
-from edgeling.regularizers import Regularizer
 
 __all__ = ["OF_ALL", "Layer", "Shape", "require_apart", "row_of", "size"]
 OF_ALL = (  # arguments of every layer
@@ -64,9 +64,7 @@ class Layer(Weighted):
     ends_masks: ClassVar[bool] = False  # it does not, but for what the layer says itself
     takes_arguments: ClassVar[tuple[str, ...]] = ()  # names of what a call may be told beside its inputs
     told_anyway: ClassVar[Mapping[str, Any]] = {}  # what Keras's files tell a call though nobody did
-    masked: tuple[int, ...] = ()  # of one of one's own: of each value of a call how many axes its mask has
-    activity_regularizer: Regularizer | None = None
-    added: Sequence[float] = ()  # to the loss by the last call on arrays
+    mask_axes: tuple[int, ...] = ()  # of one of one's own: of each value of a call how many axes its mask has
     is_operation: ClassVar[bool] = False  # a function of edgeling.ops, which is no layer for its user
     refused: ClassVar[tuple[str, ...]] = ("input_tensor", "weights")
 
@@ -99,6 +97,26 @@ class Layer(Weighted):
         self._calls = 0
         self._called: list[SymbolicCall] = []
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """A layer; of a class of one's own one that remembers its constructor's arguments."""
+        made = super().__new__(cls)
+        if not is_ours(cls):
+            told.remember(made, args, kwargs)
+        return made
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Have a ``build`` of one's own run once."""
+        super().__init_subclass__(**kwargs)
+        if "build" in vars(cls) and not is_ours(cls):
+            cls.build = written.built_once(vars(cls)["build"])  # type: ignore[method-assign]
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """What is not there: of an object that was never begun, say so."""
+            told.require_begun(self, name)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+
     def __getstate__(self) -> dict[str, Any]:
         """To copy or pickle: without the calls, which are the model's that it is in."""
         return {**self.__dict__, "_called": []}
@@ -107,6 +125,7 @@ class Layer(Weighted):
         """Whatever is set may change what is computed: what was compiled looks again."""
         if name == "call":
             self._refuse_methods([name], "call set on an object")
+        told.require_free(self, name)
         if name == "built":  # as methods written for Keras say; it is known anyway
             return
         if name != "_called" and isinstance(value, (Layer, list, tuple)):
@@ -146,6 +165,10 @@ class Layer(Weighted):
         (made,) = lengths.asked(lambda rows: [self.output_shape_of(rows[0])], [row])
         self.input_row, self.output_row = row, made
 
+    def after_build(self, input_shape: Any) -> None:
+        """What follows on a ``build`` of one's own."""
+        written.note_built(self)
+
     def _require_same_weights(self, row: Shape, known: Shape) -> None:
         """Raise if rows of another shape than those it is built for want other weights.
 
@@ -183,7 +206,7 @@ class Layer(Weighted):
     @property
     def parts_in_files(self) -> tuple[tuple[str, int], ...]:
         """Where Keras 3's files keep the weights: groups within the layer's own, and how many each holds."""
-        return written.parts_in_files(self) if self.traces_calls else ()
+        return parts_in_files(self) if self.traces_calls else ()
 
     def restore(self, arrays: Sequence[Array]) -> None:
         """Take what a file kept, of the shapes of :meth:`weight_shapes`."""
@@ -225,8 +248,10 @@ class Layer(Weighted):
             return written.rows_of(self, rows, arguments, masked)
         return self.output_rows_of(rows, arguments)
 
-    def answer(self, outputs: Sequence[Any]) -> Any:
-        """What a call gives: its output, or several."""
+    def output_of_call(self, outputs: Sequence[Any]) -> Any:
+        """What a call gives: of a layer of one's own as its function does, else its output, or several."""
+        if self.traces_calls:
+            return written.as_given(self, outputs)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def output_rows_of_all(self, rows: Sequence[Shape], arguments: Arguments | None = None) -> tuple[Shape, ...]:
@@ -300,22 +325,6 @@ class Layer(Weighted):
         """Whether it is a layer of one's own that says in Python which steps count."""
         return not is_ours(next(kind for kind in type(self).__mro__ if "compute_mask" in vars(kind)))
 
-    def penalize(self, tracer: Tracer) -> None:
-        """Add the penalties on the weights that training moves to the loss."""
-        for weight, regularizer in self._regularized():
-            written_rules.penalize(tracer, weight, regularizer)
-
-    def _regularized(self) -> list[tuple[Weight, Regularizer]]:
-        own = [w for w in self._weights if w.trainable and self.trainable]
-        found = [(w, w.regularizer or getattr(self, f"{w.name}_regularizer", None)) for w in own]
-        return [(weight, regularizer) for weight, regularizer in found if regularizer]
-
-    def penalize_outputs(self, tracer: Tracer, outputs: Sequence[str]) -> None:
-        """Add the penalty on what a call gave, of each row in the mean, to the loss."""
-        if self.activity_regularizer:
-            for value in outputs:
-                written_rules.penalize_output(tracer, value, self.activity_regularizer, self)
-
     def add_loss(self, loss: Any) -> None:
         """Add a number, or the sum of several, to what training makes small: in ``call`` of a layer of one's own.
 
@@ -324,39 +333,32 @@ class Layer(Weighted):
         """
         written.add_loss(self, loss)
 
-    @property
-    def losses(self) -> list[float]:
-        """What the last call on arrays added to the loss, and the penalties on the weights as they are now."""
-        own = [float(regularizer(weight.value)) for weight, regularizer in self._regularized()]
-        return [*self.added, *own, *(loss for layer in self.layers_within() for loss in layer.losses)]
-
     def compute_output_shape(self, input_shape: Sequence[Any]) -> Any:
         """``(None, features)`` -> ``(None, ...)``: the shape of a batch of output rows; of several inputs a list of
         shapes, of several outputs a tuple of them."""
         several = bool(input_shape) and isinstance(input_shape[0], (list, tuple))
         shapes = list(input_shape) if several else [input_shape]
         made = self.output_rows_of_all([row_of(shape) for shape in shapes])
-        return self.answer([(shapes[0][0], *row) for row in made])
+        return self.output_of_call([(shapes[0][0], *row) for row in made])
 
     def layers_within(self) -> list[Layer]:
         """Layers that are its attributes, or stand in lists or mappings that are."""
-        held = (value for name, value in vars(self).items() if name != "_called")
-        found = (x for value in held if isinstance(value, (Layer, list, tuple, dict)) for x in leaves_of(value))
-        return list(dict.fromkeys(x for x in found if isinstance(x, Layer)))
+        return list(dict.fromkeys(held_by(self)))
 
     def get_config(self) -> dict[str, Any]:
         """Keras's configuration."""
         own = {key: written_rules.serialized(getattr(self, key)) for key in self.arguments}
         if self.activity_regularizer:
             own["activity_regularizer"] = written_rules.described(self.activity_regularizer)
-        return {"name": self.name, "trainable": self.trainable, "dtype": "float32", **own}
+        base = {"name": self.name, "trainable": self.trainable, "dtype": "float32", **own}
+        return base if is_ours(type(self)) else told.with_arguments(self, base)
 
     @classmethod
     def from_config(cls, config: Any) -> Any:
         """The inverse of :meth:`get_config`; what is not supported must be switched off."""
         if not is_ours(cls):
             try:
-                return cls(**config)
+                return cls(**told.taken(cls, config))
             except TypeError as error:
                 raise UnsupportedError(
                     f"what {cls.__name__} is made of stands in its configuration", received=str(error),
@@ -385,7 +387,7 @@ class Layer(Weighted):
     @property
     def output(self) -> Any:
         """What stands for the output of that call, or for several."""
-        return self.answer(self._first_call().outputs)
+        return self.output_of_call(self._first_call().outputs)
 
     def _first_call(self) -> SymbolicCall:
         if not self._called:
@@ -456,12 +458,12 @@ class Layer(Weighted):
         self._calls += 1
         names = {w: f"weight_{i}" for i, w in enumerate(self.weights)}
         made = call(lambda tracer, *x: tracer.through(self, x, arguments), names, batches, training, self._calls)
-        return self.answer(made if isinstance(made, list) else [made])
+        return self.output_of_call(made if isinstance(made, list) else [made])
 
     def _symbolic(self, places: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """What stands for the output, or for several; the layer is built."""
         symbols, arguments = written.arguments_of(self, Symbolic, places, named)
-        return self.answer(self.called_on(symbols, arguments))
+        return self.output_of_call(self.called_on(symbols, arguments))
 
     def called_on(self, symbols: Sequence[Any], arguments: Arguments | None = None) -> tuple[SymbolicOutput, ...]:
         """What stands for the outputs of a call on symbolic values; the layer is built.
@@ -478,11 +480,15 @@ class Layer(Weighted):
         masked = [masked_axes(symbol) for symbol in symbols] if written.takes_masks(self) else []
         rows = lengths.asked(lambda some: self.rows_made(some, arguments, masked), given)
         self.prepare([symbol.shape for symbol in symbols])
-        if self.traces_calls:
-            self.output_row = rows[0]
+        self.note_output(rows[0])
         call = SymbolicCall(self, tuple(symbols), rows, arguments)
         self._called.append(call)
         return call.outputs
+
+    def note_output(self, row: Shape) -> None:
+        """Know what a call of a layer of one's own has made, for whoever looks at the layer."""
+        if self.traces_calls and not self.output_row:
+            self.output_row = row
 
     def call_arguments(self, arguments: Arguments) -> Arguments:
         """Of a call's arguments those that files keep with the call; the others are in the configuration."""

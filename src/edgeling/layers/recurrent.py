@@ -146,11 +146,11 @@ class RNN(Layer):
         states = [(size,) for size in self.cell.state_sizes] if self.return_state else []
         return (self.output_shape_of(rows[0]), *states)
 
-    def answer(self, outputs: Sequence[Any]) -> Any:
+    def output_of_call(self, outputs: Sequence[Any]) -> Any:
         """The output, or it and the states: of cells one on another those of each cell together, as in Keras."""
         sizes = [cell.state_sizes for cell in self.cells]
         if len(outputs) == 1 or len(sizes) == 1:
-            return super().answer(outputs)
+            return super().output_of_call(outputs)
         output, *states = outputs
         left = iter(states)
         each = [[next(left) for _ in of_cell] for of_cell in sizes]

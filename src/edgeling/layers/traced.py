@@ -104,6 +104,6 @@ def named(value: Any) -> Any:
     return mapped(value, lambda one: one.name)
 
 
-def scratch() -> Tracer:
+def scratch(training: bool = False) -> Tracer:
     """A graph to see shapes by, which nobody runs."""
-    return Tracer(GraphBuilder("shapes"), {}, lazily=True)
+    return Tracer(GraphBuilder("shapes"), {}, lazily=True, training=training)

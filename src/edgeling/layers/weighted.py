@@ -15,7 +15,9 @@ from edgeling.errors import UnsupportedError
 from edgeling.graph.types import Array
 from edgeling.layers import written_rules
 from edgeling.layers.shapes import Shape
+from edgeling.network.tracing import Tracer
 from edgeling.network.weights import Weight, assign
+from edgeling.regularizers import Regularizer
 
 
 class Weighted(Configurable, NeverCalled):
@@ -25,15 +27,22 @@ class Weighted(Configurable, NeverCalled):
     output_row: Shape | None
     _weights: list[Weight]
     _trainable: bool = True
+    activity_regularizer: Regularizer | None = None
+    added: Sequence[float] = ()  # to the loss by the last call on arrays
 
     def layers_within(self) -> list[Any]:
         """Layers that it is made of."""
         return []
 
     @property
+    def own_weights(self) -> list[Weight]:
+        """Those that are not layers' within, trainable ones first."""
+        return sorted(self._weights, key=lambda w: not w.trainable)
+
+    @property
     def weights(self) -> list[Weight]:
         """Trainable weights first, then those of layers within, as in Keras."""
-        own = sorted(self._weights, key=lambda w: not w.trainable)
+        own = self.own_weights
         within = self.layers_within()
         return own if not within else list(dict.fromkeys([*own, *(w for layer in within for w in layer.weights)]))
 
@@ -156,6 +165,28 @@ class Weighted(Configurable, NeverCalled):
         weight.constraint = written_rules.constraint_of(given)
         self._weights.append(weight)
         return weight
+
+    def penalize(self, tracer: Tracer) -> None:
+        """Add the penalties on the weights that training moves to the loss."""
+        for weight, regularizer in self._regularized():
+            written_rules.penalize(tracer, weight, regularizer)
+
+    def _regularized(self) -> list[tuple[Weight, Regularizer]]:
+        own = [w for w in self._weights if w.trainable and self.trainable]
+        found = [(w, w.regularizer or getattr(self, f"{w.name}_regularizer", None)) for w in own]
+        return [(weight, regularizer) for weight, regularizer in found if regularizer]
+
+    def penalize_outputs(self, tracer: Tracer, outputs: Sequence[str]) -> None:
+        """Add the penalty on what a call gave, of each row in the mean, to the loss."""
+        if self.activity_regularizer:
+            for value in outputs:
+                written_rules.penalize_output(tracer, value, self.activity_regularizer, self)
+
+    @property
+    def losses(self) -> list[float]:
+        """What the last call on arrays added to the loss, and the penalties on the weights as they are now."""
+        own = [float(regularizer(weight.value)) for weight, regularizer in self._regularized()]
+        return [*self.added, *own, *(loss for layer in self.layers_within() for loss in layer.losses)]
 
 
 def require_apart(owner: Any, layers: Sequence[Any]) -> None:

@@ -4,7 +4,8 @@ these becomes the graph."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from inspect import signature
 from math import prod
 from threading import local
@@ -79,24 +80,72 @@ def rows_of(
     Raises:
         UnsupportedError: what the function does cannot be traced; it gives something that is no batch of rows.
     """
-    build(layer, rows, arguments)
-    tracer = scratch()
-    given = [tracer.builder.input(f"x_{i}", (_ROWS, *row)) for i, row in enumerate(rows)]
-    layer.masked = tuple(masked) if any(masked) else layer.masked
-    for name, row, axes in zip(given, rows, layer.masked, strict=False):
-        tracer.masked(name, tracer.builder.input(f"mask_{name}", (_ROWS, *row[:axes])) if axes else "")
-    made = traced(layer, tracer, given, arguments)
+    first = build(layer, rows, arguments)
+    layer.mask_axes = tuple(masked) if any(masked) else layer.mask_axes
+    return rows_traced(layer, rows, arguments, first)
+
+
+def rows_traced(
+    layer: Any, rows: Sequence[Shape], arguments: Arguments | None, first: bool = True
+) -> tuple[Shape, ...]:
+    """As :func:`rows_of`, of a layer that is built.
+
+    Args:
+        first: of the first call, which is traced as it trains too: layers that only training calls are built then.
+    """
+    known = (False,) if not first or "training" not in signature(layer.call).parameters else (True, False)
+    for training in known:
+        tracer = scratch(training)
+        given = [tracer.builder.input(f"x_{i}", (_ROWS, *row)) for i, row in enumerate(rows)]
+        for name, row, axes in zip(given, rows, layer.mask_axes, strict=False):
+            tracer.masked(name, tracer.builder.input(f"mask_{name}", (_ROWS, *row[:axes])) if axes else "")
+        made = traced(layer, tracer, given, arguments)
     return tuple(tracer.builder.type_of(name).shape[1:] for name in made)
 
 
-def build(layer: Any, rows: Sequence[Shape], arguments: Arguments | None) -> None:
-    """SymbolicCall the layer's ``build`` once, with shapes as its call's first argument stands."""
+def build(layer: Any, rows: Sequence[Shape], arguments: Arguments | None) -> bool:
+    """Call the layer's ``build`` once, with shapes as its call's first argument stands; whether it was not built."""
     if layer.built:
-        return
+        return False
     first = ArgumentPlace(0) if arguments is None else arguments[0][0]
     shapes = mapped(first, lambda place: (None, *rows[place.index]))
-    layer.build(shapes)
-    layer.input_row, layer.output_row = rows[0], ()
+    if not layer.__dict__.get(_WAS_BUILT):
+        layer.build(shapes)
+    if not layer.built:
+        layer.input_row, layer.output_row = rows[0], ()
+    return True
+
+
+_BUILDING, _WAS_BUILT = "_is_building", "_was_built"
+
+
+def is_building(layer: Any) -> bool:
+    """Whether a ``build`` of one's own is under way."""
+    return bool(layer.__dict__.get(_BUILDING))
+
+
+def note_built(layer: Any) -> None:
+    """Remember that the layer's ``build`` was called."""
+    layer.__dict__[_WAS_BUILT] = True
+
+
+def built_once(build: Callable[..., None]) -> Callable[..., None]:
+    """A ``build`` of one's own, that runs once, and after which the layer has its own say (``after_build``)."""
+
+    @wraps(build)
+    def whole(layer: Any, *shapes: Any, **named: Any) -> None:
+        outermost = not is_building(layer)
+        if outermost and layer.__dict__.get(_WAS_BUILT):
+            return
+        layer.__dict__[_BUILDING] = True
+        try:
+            build(layer, *shapes, **named)
+        finally:
+            layer.__dict__[_BUILDING] = not outermost
+        if outermost:
+            layer.after_build(*shapes, *named.values())
+
+    return whole
 
 
 def traced(layer: Any, tracer: Tracer, values: Sequence[str], arguments: Arguments | None) -> tuple[str, ...]:
@@ -114,6 +163,8 @@ def traced(layer: Any, tracer: Tracer, values: Sequence[str], arguments: Argumen
         if "mask" in known and len(places) <= list(known).index("mask"):
             named = {**named, "mask": masks if any(one is not None for one in leaves_of(masks)) else None}
     result = _of_rows(layer, tracer, places, named)
+    numbered = iter(range(len(tuple(leaves_of(result)))))
+    layer.__dict__[_FORM] = mapped(result, lambda _: ArgumentPlace(next(numbered)))
     with tracing(tracer):
         told = layer.compute_mask(places[0] if places else None, masks) if layer.says_masks else None
     made = tuple(leaves_of(result))
@@ -127,7 +178,8 @@ def traced(layer: Any, tracer: Tracer, values: Sequence[str], arguments: Argumen
                 else repr(one)
             )
             raise UnsupportedError(
-                f"call of layer {layer.name!r} gives what it makes of its batch of rows", received=what[:80],
+                f"call of {type(layer).__name__} {layer.name!r} gives what it makes of its batch of rows",
+                received=what[:80],
                 remedy="return what edgeling.ops made of x, its first axis the batch's",
             )  # fmt: skip
     layer.penalize(tracer)
@@ -137,6 +189,19 @@ def traced(layer: Any, tracer: Tracer, values: Sequence[str], arguments: Argumen
             counts = tracer.builder.add("compare", traced_value(mask, tracer).name, tracer.number(0.0))
             names[at] = tracer.masked(_apart(tracer, names[at], values), counts)
     return tuple(names)
+
+
+_FORM = "_form"
+
+
+def form_of(layer: Any) -> Any:
+    """How what the last call gave stood: an :class:`ArgumentPlace` for each value, in lists and mappings."""
+    return layer.__dict__[_FORM]
+
+
+def as_given(layer: Any, values: Sequence[Any]) -> Any:
+    """What a call of a layer of one's own gives, as its function does."""
+    return mapped(form_of(layer), lambda place: values[place.index])
 
 
 def _mask_of(tracer: Tracer, value: Any) -> TracedValue | None:
@@ -219,16 +284,13 @@ def inside(
     layer.rows_made(rows, arguments, [len(tracer.builder.type_of(mask).shape) - 1 if mask else 0 for mask in masks])
     if not is_written(layer):
         layer.prepare([(None, *row) for row in rows])
-    before = tracer.training
-    tracer.training = before if training is None else bool(training)
-    try:
+    with tracer.told(training):
         names = tracer.through(layer, [value.name for value in values], arguments)
-    finally:
-        tracer.training = before
+    layer.note_output(tracer.builder.type_of(names[0]).shape[1:])
     made = [TracedValue(tracer, name, not shared) for name in names]
     if shared and len(values[0].lengths) == 2 and with_values[0][0].lengths != values[0].lengths:
         made = [_one_less(value) for value in made]
-    return layer.answer(made)
+    return layer.output_of_call(made)
 
 
 def _as_rows(value: TracedValue) -> TracedValue:
@@ -258,19 +320,6 @@ def of_ours(layer: Any, x: Any, *others: Any, **named: Any) -> Any:
 
 def _is_value(x: Any) -> bool:
     return isinstance(x, TracedValue) or hasattr(x, "__array__")
-
-
-def parts_in_files(layer: Any) -> tuple[tuple[str, int], ...]:
-    """Where Keras's files keep the weights of layers that are attributes, by their names; none without such."""
-    within = {name: held for name, held in vars(layer).items() if hasattr(held, "parts_in_files") and name != "_called"}
-    if not within:
-        return ()
-    own = len(layer.weights) - sum(len(held.weights) for held in within.values())
-    parts = [("", own)] if own else []
-    for name, held in within.items():
-        inner = held.parts_in_files or (("", len(held.weights)),)
-        parts += [(f"{name}/{part}".rstrip("/"), count) for part, count in inner]
-    return tuple(parts)
 
 
 def required_arguments(layer: Any) -> int:

@@ -121,7 +121,7 @@ def goes_by_batches(model: Any) -> bool:
 
 
 def _may_add(model: Any) -> bool:
-    return any(layer.traces_calls or is_written(layer.activity_regularizer) for layer in all_within(model.layers))
+    return any(layer.traces_calls or is_written(layer.activity_regularizer) for layer in all_within(model.chain))
 
 
 def _adds_of_batches(model: Any) -> bool:
@@ -141,7 +141,7 @@ def adds_to_loss(model: Any) -> bool:
 
 def adds_rows_to_loss(model: Any) -> bool:
     """Whether a model that is built adds to the loss what its layers make of rows: losses or penalties on answers."""
-    may = any(layer.activity_regularizer is not None or is_written(layer) for layer in all_within(model.layers))
+    may = any(layer.activity_regularizer is not None or is_written(layer) for layer in all_within(model.chain))
     return may and bool(model.built) and bool(_answered(model).added_by_layers())
 
 

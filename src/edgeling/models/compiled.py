@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from edgeling import losses, optimizers
@@ -12,21 +12,20 @@ from edgeling.checking import whole
 from edgeling.configurable import refuse
 from edgeling.errors import EdgelingError, UnsupportedError
 from edgeling.graph.types import Array
-from edgeling.layers.base import Layer
 from edgeling.models import saving
 from edgeling.models.arguments import leaves
 from edgeling.models.misfits import Told, tell_of_output
 from edgeling.models.reporting import metric_directions
 from edgeling.models.session import Lent
 from edgeling.models.several import compiled_parts
-from edgeling.models.stack import Stack
 from edgeling.models.views import example
+from edgeling.models.written import Written
 
 
-class Compiled(Stack):
-    """A chain of layers with a loss, an optimizer and metrics; see :class:`edgeling.models.Sequential`."""
+class Compiled(Written):
+    """A model with a loss, an optimizer and metrics; see :class:`edgeling.models.Model`."""
 
-    def __init__(self, layers: Iterable[Layer] | None = None, trainable: bool = True, name: str | None = None) -> None:
+    def __init__(self, name: str | None = None, trainable: bool = True) -> None:
         self.stop_training = False
         self.history: History | None = None
         self.optimizer: optimizers.Optimizer | None = None
@@ -42,7 +41,7 @@ class Compiled(Stack):
         self.lends_states = False  # a fit goes on with the states of layers that keep them
         self.resumed: tuple[int, int] | None = None  # what a backup brought back: see `resume`
         self.calibration_rows: Array | None = None  # some of the rows last fitted, for int8; never saved
-        super().__init__(layers, trainable, name)
+        super().__init__(name, trainable)
 
     def _forget(self) -> None:
         super()._forget()
@@ -104,6 +103,9 @@ class Compiled(Stack):
         if self.built and not (len(self.output_rows) == len(self.input_rows) == 1 and len(self.output_rows[0]) == 1):
             self._judge_several(loss, metrics, weighted_metrics, loss_weights)
             return
+        if not self.built and self.traces_calls:  # its outputs are not known: see `_judge_again`
+            self.loss, self.loss_weights, self.metrics_told = loss, loss_weights, (metrics, weighted_metrics)
+            return
         self.loss_weights = None
         refuse("compile of one output", "loss_weights", _but_one(loss_weights), "weight rows with sample_weight")
         for given in (loss, metrics, weighted_metrics):
@@ -118,6 +120,11 @@ class Compiled(Stack):
         self._forget_compiled()
         self.loss, self._metrics, self._weighted_metrics = loss, plain, weighted
         self.metrics_told = plain, weighted
+
+    def _judge_again(self) -> None:
+        if self.loss is not None or any(self.metrics_told):
+            self.judge_by(self.loss, *self.metrics_told, self.loss_weights)
+            self._told_misfits = tell_of_output(example(self), self.loss)
 
     def _judge_several(self, loss: Any, metrics: Any, weighted_metrics: Any, loss_weights: Any) -> None:
         """The same of several outputs: one thing for all, lists, or mappings by their names."""

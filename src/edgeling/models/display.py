@@ -122,9 +122,11 @@ def print_summary(
 
 def connections(model: Any) -> dict[Any, list[str]]:
     """By layer the names of what it is called on; none of a chain."""
+    if model.traces_calls:  # its own function calls them
+        return {}
     makers: list[Any] = list(model.input_layers)
     found: dict[Any, list[str]] = {}
-    layers = model.layers_within()
+    layers = model.called_layers
     for call in model.calls:
         found.setdefault(layers[call.layer], []).extend(makers[place].name for place in call.inputs)
         makers += [layers[call.layer]] * call.outputs

@@ -7,22 +7,25 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
+from inspect import Parameter, signature
 from typing import Any, Self
 
-from edgeling.configurable import automatic_name, custom_object_scope
+from edgeling.checking import require_float32
+from edgeling.configurable import automatic_name, custom_object_scope, is_ours
 from edgeling.errors import UnsupportedError
 from edgeling.layers.base import Layer
 from edgeling.layers.input import InputLayer
 from edgeling.layers.lengths import fits
 from edgeling.layers.symbolic import mapped
+from edgeling.layers.told import taken
 from edgeling.models.describing import FUNCTIONAL, arguments_in_files, in_model_files
 from edgeling.models.linking import Structure, began_with, linked
-from edgeling.models.model import Model
+from edgeling.models.stack import Stack
 from edgeling.models.views import outputs_for
 from edgeling.network.network import LayerCall
 
 
-class Functional(Model):
+class Functional(Stack):
     """What leads from inputs to outputs; ``Model(inputs, outputs)`` makes one.
 
     Args:
@@ -41,10 +44,13 @@ class Functional(Model):
 
     module = FUNCTIONAL
 
-    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True) -> None:
+    def __init__(
+        self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, dtype: Any = None
+    ) -> None:
+        require_float32("Functional", dtype)
+        super().__init__(name=name or automatic_name("Functional"))
         self._given, first = Structure.of("inputs", inputs)
         self._made, last = Structure.of("outputs", outputs)
-        super().__init__(name=name or automatic_name("Functional"))
         found = linked(first, last)
         self._inputs = [began_with(symbol) for symbol in first]
         swapped = dict(zip(first, self._inputs, strict=True))
@@ -125,7 +131,7 @@ class Functional(Model):
     @property
     def layers_of_files(self) -> list[Layer]:
         """Those that have a place of their own in files of weights."""
-        return Model.layers.fget(self)  # type: ignore[attr-defined]
+        return Stack.layers.fget(self)  # type: ignore[attr-defined]
 
     @property
     def input(self) -> Any:
@@ -181,7 +187,10 @@ class Functional(Model):
         return self._made.filled([(given[0][0], *row) for row in outputs_for(self, rows)])
 
     def get_config(self) -> dict[str, Any]:
-        """Keras's configuration, as its model files hold it."""
+        """Keras's configuration, as its model files hold it; of a class with a constructor of its own, what that was
+        told."""
+        if not has_inputs_and_outputs(type(self)):
+            return Layer.get_config(self)
         seen: dict[str, int] = defaultdict(int)
         places = [(one.name, 0, 0) for one in self._inputs]
         called: dict[int, list[Any]] = defaultdict(list)
@@ -222,8 +231,20 @@ class Functional(Model):
             UnsupportedError: a layer, or a setting of one, that is not supported.
         """
         with custom_object_scope(custom_objects):
+            if not has_inputs_and_outputs(cls) or "layers" not in config:
+                return cls(**taken(cls, config))
             described = {"class_name": "Functional", "config": config}
-            return import_module("edgeling.formats.keras_file").from_config(described)
+            made = import_module("edgeling.formats.keras_file").from_config(described)
+            return made if is_ours(cls) else cls(made.input, made.output, name=made.name, trainable=made.trainable)
+
+
+def has_inputs_and_outputs(kind: type) -> bool:
+    """Whether a class of functional models is made of these, not of what a constructor of one's own takes."""
+    if not any("__init__" in vars(part) for part in kind.__mro__[:-1] if not is_ours(part)):
+        return True
+    known = list(signature(kind.__init__).parameters.values())[1:]  # type: ignore[misc]
+    anything = [one.kind for one in known] == [Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD]
+    return anything or [one.name for one in known[:2]] == ["inputs", "outputs"]
 
 
 def _listed(structure: Structure, ends: Sequence[Any]) -> Any:

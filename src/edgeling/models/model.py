@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from edgeling.callbacks import CallbackList
-from edgeling.checking import whole
-from edgeling.configurable import refuse
+from edgeling.checking import require_float32, whole
+from edgeling.configurable import custom_object_scope, is_ours, refuse
 from edgeling.errors import DataError, UnsupportedError
 from edgeling.layers.base import Layer
 from edgeling.layers.eager import call, refuse_symbols
@@ -31,19 +31,56 @@ from edgeling.toolchain.direct import Answer
 
 
 class Model(Trainable):
-    """What :class:`Sequential` and :class:`Functional` share; ``Model(inputs, outputs)`` makes the latter."""
+    """What computes outputs of inputs; ``Model(inputs, outputs)`` makes a :class:`Functional`.
 
-    never_called = (
-        "call", "__call__", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics",
+    A class of one's own says in ``__init__`` what it is made of, and in ``call(self, x, training=None, mask=None)``
+    what it computes with that, as a layer of one's own does; or it calls ``super().__init__(inputs, outputs)``.
+
+    Args:
+        name: what summaries call it; the class's name, numbered, if not given.
+        trainable: whether training moves its weights.
+
+    Raises:
+        UnsupportedError: a method that Keras would call and compiled code does not.
+
+    Example:
+        >>> class Classifier(Model):
+        ...     def __init__(self, classes, **kwargs):
+        ...         super().__init__(**kwargs)
+        ...         self.hidden = Dense(8, activation="relu")
+        ...         self.answer = Dense(classes, activation="softmax")
+        ...
+        ...     def call(self, x):
+        ...         return self.answer(self.hidden(x))
+        >>> model = Classifier(3)
+    """
+
+    never_called: ClassVar[tuple[str, ...]] = (
+        "__call__", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics",
         "make_train_function", "make_test_function", "make_predict_function", "compute_output_spec", "stateless_call",
         "stateless_compute_loss", "metrics",
     )  # fmt: skip
-    instead = "layers, compile() with a loss and metrics, and callbacks"
+    instead = (
+        "compile() with a loss and metrics, which may be functions of one's own, add_loss() in call(), and callbacks"
+    )
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """A model of inputs and outputs is ``Functional``."""
         made = import_module("edgeling.models.functional").Functional if cls is Model else cls
-        return super().__new__(made)
+        return super().__new__(made, *args, **kwargs)
+
+    def __init__(
+        self, *args: Any, name: str | None = None, trainable: bool = True, dtype: Any = None, **kwargs: Any
+    ) -> None:  # fmt: skip
+        for unknown in [] if args else kwargs.keys() - {"inputs", "outputs"}:
+            raise TypeError(f"{type(self).__name__} has no argument {unknown!r}")
+        if args or kwargs:
+            become_functional(type(self)).__init__(self, *args, name=name, trainable=trainable, **kwargs)
+            return
+        require_float32(type(self).__name__, dtype)
+        before = set(self.__dict__)
+        super().__init__(name, trainable)
+        self.__dict__["_own"] = frozenset(self.__dict__) - before
 
     @classmethod
     def from_config(cls, config: Any, custom_objects: Any = None) -> Any:
@@ -52,9 +89,11 @@ class Model(Trainable):
         Args:
             custom_objects: classes and functions of one's own by the names that the configuration has for them.
         """
-        if cls is Model:
-            return import_module("edgeling.models.functional").Functional.from_config(config, custom_objects)
-        return super().from_config(config, custom_objects)
+        if cls is Model or "input_layers" in config:
+            functional: Any = import_module("edgeling.models.functional").Functional
+            return functional.from_config.__func__(cls, config, custom_objects)
+        with custom_object_scope(custom_objects):
+            return super().from_config(config)
 
     def _forget_compiled(self) -> None:
         super()._forget_compiled()
@@ -117,26 +156,23 @@ class Model(Trainable):
         for layer in stateful_layers(self):
             layer.reset_states()
 
-    def __call__(self, x: Any, training: bool | None = None) -> Any:  # type: ignore[override]
+    def __call__(self, x: Any = None, *others: Any, training: bool | None = None, **named: Any) -> Any:
         """As :meth:`predict`; while ``training`` dropout drops, and statistics are the batch's own and move.
 
         The latter is interpreted with NumPy, not compiled; so is a model whose layers add to the loss what they make of
         the batch, which :attr:`losses` has afterwards.
         """
-        if present() or symbols_among(x):
-            return self._within(x, training)
-        x = self.in_order(x, "inputs") if isinstance(x, Mapping) else x
-        refuse_symbols(x)
-        if not self.built and isinstance(x, (list, tuple)) and len(x) > 1 and hasattr(x[0], "shape"):
-            raise DataError(
-                "a model whose inputs are not known yet is called on one array", received=f"{len(x)} arrays",
-                remedy="Model(inputs, outputs), which tells them",
-            )  # fmt: skip
-        if not self.built:
-            self._inputs_of(x, finite=False)
+        if present() or symbols_among((x, others, named)):
+            return self._within(x, others, training, named)
+        if others and not self.traces_calls:  # Keras's second argument
+            (training,), others = others, ()
+        refuse_symbols(None if isinstance(x, Mapping) else x)
+        if others or named:
+            return Layer.__call__(self, x, *others, training=training, **named)
+        floats = self._inputs_of(x, finite=False)
         if not training and not adds_rows_to_loss(self):
-            return self.predict(x, batch_size=len(self._inputs_of(x, finite=False)) if self._keeps_states() else None)
-        batches = [part for part in parts_of(self._inputs_of(x, finite=False)) if part is not None]
+            return self.predict(x, batch_size=len(floats) if self._keeps_states() else None)
+        batches = [part for part in parts_of(floats) if part is not None]
         self._calls += 1
         network = view(self, tuple(batch.shape[1:] for batch in batches)).network()
         made = call(
@@ -144,10 +180,14 @@ class Model(Trainable):
         )
         return self.forms[1].answered(Several(made) if len(self.output_rows) > 1 else made)
 
-    def _within(self, x: Any, training: bool | None) -> Any:
+    def _within(self, x: Any, others: tuple[Any, ...], training: bool | None, named: dict[str, Any]) -> Any:
         """What stands for the outputs where the model is a layer of another."""
+        if self.traces_calls:
+            return Layer.__call__(self, x, *others, training=training, **named)
+        if others:
+            (training,), others = others, ()
         given = self.in_order(x, "inputs") if len(self.input_layers) > 1 else x
-        made = Layer.__call__(self, given, training=training)
+        made = Layer.__call__(self, given, training=training, **named)
         return self.forms[1].filled(made) if len(self.output_rows) > 1 else self.forms[1].answered(made)
 
     def _keeps_states(self) -> bool:
@@ -245,3 +285,24 @@ class Model(Trainable):
         """
         how = {"indent": indent, "separators": separators, "sort_keys": sort_keys, "ensure_ascii": ensure_ascii}
         return saving.to_json(self, **how)
+
+
+def become_functional(kind: type) -> Any:
+    """Have a class of one's own that calls ``super().__init__(inputs, outputs)`` be one of functional models, which are
+    given: as in Keras that is seen only then.
+
+    Raises:
+        UnsupportedError: it says in ``call`` what it computes too.
+    """
+    functional: Any = import_module("edgeling.models.functional").Functional
+    if issubclass(kind, functional):
+        return functional
+    if kind.call is not Model.call:  # type: ignore[attr-defined]
+        raise UnsupportedError(
+            "a model has inputs and outputs, or call()", received=f"{kind.__name__} with both",
+            remedy="super().__init__() without them",
+        )  # fmt: skip
+    for part in kind.__mro__:
+        if Model in part.__bases__ and not is_ours(part):
+            part.__bases__ = tuple(functional if base is Model else base for base in part.__bases__)
+    return functional

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from edgeling.models.model import Model
+from edgeling.models.stack import Stack
 
 
-class Sequential(Model):
+class Sequential(Stack):
     """Layers one after another.
 
     Args:

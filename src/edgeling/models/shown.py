@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from edgeling.notebook.cards import card, figures
 
 if TYPE_CHECKING:
-    from edgeling.models.stack import Stack
+    from edgeling.models.outline import Outline
 
 
-def model_card(model: Stack) -> str:
+def model_card(model: Outline) -> str:
     """Name and kind of each layer, the shape it gives, how many numbers it learns."""
     rows = [
         (layer.name, type(layer).__name__, str(layer.output_shape) if layer.built else "not built",

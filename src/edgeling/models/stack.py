@@ -3,49 +3,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 from edgeling import layers as layer_table
-from edgeling.configurable import NeverCalled, automatic_name, custom_object_scope
+from edgeling.configurable import automatic_name, custom_object_scope
 from edgeling.errors import UnsupportedError
-from edgeling.graph.naming import unused
 from edgeling.layers.base import Layer, Shape, require_apart
 from edgeling.layers.input import InputLayer
-from edgeling.layers.lengths import Rows, fits
+from edgeling.layers.lengths import fits
 from edgeling.layers.shapes import batches_of
-from edgeling.layers.symbolic import ArgumentPlace, SymbolicCall, leaves_of
+from edgeling.layers.symbolic import ArgumentPlace, leaves_of
 from edgeling.layers.written import required_arguments
 from edgeling.models.describing import build_config, in_model_files
-from edgeling.models.display import print_summary, shown_layers
-from edgeling.models.identifiers import identifier, names_of_ports, names_of_weights
-from edgeling.models.linking import Structure, in_order
-from edgeling.models.views import outputs_for
+from edgeling.models.linking import Structure
+from edgeling.models.model import Model
+from edgeling.models.views import outputs_for, widen
 from edgeling.models.within import listed
-from edgeling.network.arrays import by_itself
 from edgeling.network.network import LayerCall, Network
 from edgeling.network.tracing import Tracer
-from edgeling.network.weights import Weight, assign
+from edgeling.network.weights import Weight
+from edgeling.training import arrays
 
 
-class Stack(Layer):
-    """A chain of layers, itself a layer of another model; see :class:`edgeling.models.Sequential`."""
+class Stack(Model):
+    """Layers that are called on what others give, in a chain unless told otherwise; see
+    :class:`edgeling.models.Sequential` and :class:`edgeling.models.Functional`."""
 
-    module = "keras"
-    ignored = frozenset()
-    met: Rows | None = None  # of a view the shapes of its inputs' rows: see edgeling.models.views
-    _made_rows: Rows = ()
-    _from_data = False  # the input was taken from the first rows
+    never_called: ClassVar[tuple[str, ...]] = (*Model.never_called, "call")
 
     def __init__(self, layers: Iterable[Layer] | None = None, trainable: bool = True, name: str | None = None) -> None:
-        self.name = name or automatic_name("Sequential")
-        self.declared = None
         self._input: InputLayer | None = None
         self._layers: list[Layer] = []
         self._chain: list[Any] = []  # what stands for the outputs of the layers that were called
-        self._called: list[SymbolicCall] = []
-        self._weights = []
-        self._forget()
+        super().__init__(name=name or automatic_name("Sequential"))
         for layer in listed(layers):
             self.add(layer)
         self._trainable = bool(trainable)
@@ -84,10 +75,6 @@ class Stack(Layer):
         if self._input is not None:
             self._build()
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        """What is set on a model changes nothing of what it computes: that is in its layers."""
-        NeverCalled.__setattr__(self, name, value)
-
     def of_layers(self, layers: Sequence[Layer]) -> Any:
         """A model of other layers in the place of these, with the input or without."""
         return type(self)(layers, self.trainable, self.name)
@@ -110,11 +97,6 @@ class Stack(Layer):
             )  # fmt: skip
         self._input = layer
 
-    def _forget(self) -> None:
-        """Drop what was derived from the layers."""
-        self._network: Network | None = None
-        self._views: dict[Rows, Any] = {}
-
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Make the weights for rows of that shape, given with the batch: ``(None, features)``.
 
@@ -130,8 +112,16 @@ class Stack(Layer):
         self._input = given if self._input is None else self._input
         self._build()
 
+    def _meet_rows(self, x: Any, finite: bool) -> None:
+        if not self.built and self._layers:
+            known = self._input.declared if self._input is not None else None
+            self.build((None, *arrays.features(x, known, finite=finite).shape[1:]))
+            self._from_data = known is None
+        if self._from_data:
+            widen(self, arrays.features(x, None, finite).shape[1:])
+
     def _build(self) -> None:
-        """SymbolicCall the layers that were not called yet, each on what the one before it gives."""
+        """Call the layers that were not called yet, each on what the one before it gives."""
         assert self._input is not None
         for layer in self._layers[len(self._chain) :]:
             before = self._chain[-1] if self._chain else self._input
@@ -144,13 +134,13 @@ class Stack(Layer):
             self._chain += made
         self._tell_paths()
 
+    def tell_paths(self, before: str) -> None:
+        """Nothing: where weights of models within are, these have told."""
+
     def _tell_paths(self) -> None:
         """Have each weight know where in the model it is."""
         for layer in self._layers:
             layer.tell_paths(self.path_of_layers)
-
-    def tell_paths(self, before: str) -> None:
-        """Nothing: where weights of models within are, these have told."""
 
     @property
     def path_of_layers(self) -> str:
@@ -182,6 +172,11 @@ class Stack(Layer):
         return self.layers
 
     @property
+    def called_layers(self) -> list[Any]:
+        """As :attr:`layers`, with operations."""
+        return list(self._layers)
+
+    @property
     def calls(self) -> tuple[LayerCall, ...]:
         """What is computed of what, in order; none of a chain."""
         return ()
@@ -202,22 +197,9 @@ class Stack(Layer):
         return [] if self._input is None else [self._input]
 
     @property
-    def input_names(self) -> list[str]:
-        """Of each input."""
-        return [one.name for one in self.input_layers]
-
-    @property
     def output_names(self) -> list[str]:
         """Of each output the name of the layer whose it is."""
         return [layer.name for layer in self._layers[-1:]]
-
-    @property
-    def output_labels(self) -> list[str]:
-        """What losses and metrics of each output go by: its name in a mapping, or its layer's; no two alike."""
-        found: list[str] = []
-        for name in self.forms[1].keys or self.output_names:
-            found.append(unused(name, found))
-        return found
 
     @property
     def input(self) -> Any:
@@ -245,21 +227,6 @@ class Stack(Layer):
     def outputs(self) -> list[Any]:
         """What stands for the outputs, in order."""
         return list(leaves_of(self.output))
-
-    def in_order(self, given: Any, what: str) -> list[Any]:
-        """What is given for the inputs, one for each, in order.
-
-        Raises:
-            DataError: for others, or for some only.
-        """
-        if what == "inputs" and len(self.input_rows) == 1:
-            given = by_itself(given, len(self.input_rows[0]) + 1)
-        return in_order(given, self.forms[0], self.input_names, what)
-
-    @property
-    def takes_several(self) -> bool:  # type: ignore[override]
-        """Whether it is called on a list of values."""
-        return len(self.input_layers) > 1
 
     def output_rows_of(self, rows: Sequence[Shape], arguments: Any = None) -> tuple[Shape, ...]:
         if not self.built:
@@ -294,40 +261,10 @@ class Stack(Layer):
         """A model's calls are those of its layers."""
         return False
 
-    def signature(self) -> list[Any]:
-        """What the compiled code depends on."""
-        return [self.trainable, self.input_rows, self._layers, self.calls, self.ends]
-
-    @property
-    def input_row(self) -> Shape | None:  # type: ignore[override]
-        """The shape of one row of the first input, once built."""
-        return self.input_rows[0] if self.built else None
-
-    @property
-    def output_row(self) -> Shape | None:  # type: ignore[override]
-        """The shape of one row of the first output, once built."""
-        return self.output_rows[0] if self.built else None
-
     @property
     def chain(self) -> list[Layer]:
         """The layers, with the input if there is one."""
         return [*self.input_layers, *self._layers]
-
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """A layer by name or position.
-
-        Raises:
-            UnsupportedError: there is none.
-        """
-        if index is not None and -len(self.layers) <= index < len(self.layers):
-            return self.layers[index]
-        for layer in self.chain:
-            if layer.name == name:
-                return layer
-        raise UnsupportedError(
-            f"a layer is one of {[x.name for x in self.layers]}", received=str(index if name is None else name),
-            remedy="summary() lists them",
-        )  # fmt: skip
 
     @property
     def input_shape(self) -> Any:
@@ -396,68 +333,6 @@ class Stack(Layer):
         self._rows()
         return super().count_params()
 
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Replace the weights, in the order of :meth:`get_weights`.
-
-        Raises:
-            DataError: a wrong number or shape; nothing is changed.
-        """
-        assign(self.weights, weights, f"model {self.name!r}")
-
-    def network(self, readable: bool = False) -> Network:
-        """What becomes a graph.
-
-        Args:
-            readable: name the weights by their layers' names, for code that people read; else by their layers' kinds,
-                so that all models of one structure share one compiled program.
-
-        Raises:
-            UnsupportedError: the model is not built.
-        """
-        self._rows()
-        if readable:
-            return self._network_of(identifier(self.name), readable)
-        if self._network is None or self._network.learns != self.trainable:
-            self._network = self._network_of("network", readable)
-        return self._network
-
-    def _network_of(self, name: str, readable: bool) -> Network:
-        names = names_of_weights(_innermost(self._layers), readable)
-        inputs = names_of_ports("x", self.input_names, readable)
-        outputs = names_of_ports("y", self.output_labels, readable)
-        rows = dict(zip(inputs, self.input_rows, strict=True))
-        ends = dict(zip(outputs, self.ends, strict=True)) if self.ends else {}
-        return Network(name, rows, tuple(self._layers), names, self.calls, ends, self.trainable)
-
-    def summary(
-        self,
-        line_length: int | None = None,
-        positions: Sequence[float] | None = None,
-        print_fn: Callable[[str], object] | None = None,
-        expand_nested: bool = False,
-        show_trainable: bool = False,
-        layer_range: Sequence[str] | None = None,
-    ) -> None:
-        """Print the table of layers; every argument is Keras's.
-
-        Args:
-            line_length: characters of a line, at least as many as the table needs.
-            positions: where columns end: shares of the line, or characters.
-            expand_nested: show the layers of models within too.
-            show_trainable: say of each layer whether training moves its weights.
-            layer_range: names, or regular expressions of names, of the first and the last layer shown.
-
-        Raises:
-            UnsupportedError: an argument that is none of these; no such layers.
-        """
-        layers = shown_layers(self.layers_in_summary, layer_range)
-        print_summary(self, layers, print_fn, line_length, positions, show_trainable, expand_nested)
-
-    def _repr_html_(self) -> str:
-        from edgeling.models.shown import model_card
-
-        return model_card(self)
-
     def get_config(self) -> dict[str, Any]:
         """Keras's configuration, as its model files hold it."""
         described = [{**in_model_files(x), **build_config(x)} for x in self.chain]
@@ -489,9 +364,3 @@ class Stack(Layer):
         if shape and not model.built:
             model.build(shape)
         return model
-
-
-def _innermost(layers: Iterable[Layer]) -> Iterator[Layer]:
-    """The layers, those of models within in their place."""
-    for layer in layers:
-        yield from _innermost(layer.layers_within()) if isinstance(layer, Stack) else (layer,)

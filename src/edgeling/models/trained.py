@@ -40,7 +40,7 @@ from edgeling.models.session import Lent, Session, Traced, described, for_evalua
 from edgeling.models.several import AnyReport, SeveralReport, compiled_parts, is_plain, packed
 from edgeling.models.stateful import lend_states, require_whole_batches, return_states
 from edgeling.models.views import example as for_example
-from edgeling.models.views import rows_in, view, widen
+from edgeling.models.views import rows_in, view
 from edgeling.network.arrays import Rows, Several, by_itself, side_by_side
 from edgeling.network.network import inference_graph
 from edgeling.network.weights import Weight
@@ -57,7 +57,7 @@ _Made = TypeVar("_Made")
 
 
 class Trainable(Compiled):
-    """A chain of layers with a loss, an optimizer and metrics; see :class:`edgeling.models.Sequential`."""
+    """A model that trains and is judged; see :class:`edgeling.models.Model`."""
 
     def fit(
         self,
@@ -215,7 +215,7 @@ class Trainable(Compiled):
             def steps() -> Iterable[Graph]:
                 return [training_graph(network, objective, rule, batch_size, weighted)]
 
-            parts = [rule, self._layers, network.calls, objective] if isinstance(signature, Traced) else rule
+            parts = [rule, self.called_layers, network.calls, objective] if isinstance(signature, Traced) else rule
             step = described(parts, steps, network.names.values())
             key = ("fit", signature, step, batch_size, weighted)
             lent = lend(key, lambda: for_training(network, objective, rule, batch_size, weighted))
@@ -466,12 +466,7 @@ class Trainable(Compiled):
         Raises:
             DataError: of others, of other shapes, or not numbers.
         """
-        if not self.built and self._layers:
-            known = self._input.declared if self._input is not None else None
-            self.build((None, *arrays.features(x, known, finite=finite).shape[1:]))
-            self._from_data = known is None
-        if self._from_data:
-            widen(self, arrays.features(x, None, finite).shape[1:])
+        self._meet_rows(x, finite)
         given = self.in_order(x, "inputs")
         names = self.input_names if len(given) > 1 else [""]
         each = zip(given, self.input_rows, names, strict=True)

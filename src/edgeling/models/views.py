@@ -87,7 +87,7 @@ def for_lengths(model: AnyModel, lengths: int | Sequence[int] | None) -> AnyMode
 
 def outputs_for(model: Any, rows: Sequence[Shape]) -> list[Shape]:
     """Of each output the shape of one row, of inputs of these rows."""
-    values, layers = list(rows), model.layers_within()
+    values, layers = list(rows), model.called_layers
     for call in model.calls or chain(len(layers)):
         given = [values[place] for place in call.inputs]
         values += layers[call.layer].output_rows_of_all(given, call.arguments)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from edgeling.errors import UnsupportedError
 from edgeling.graph import DType, GraphBuilder
 from edgeling.network.weights import Weight
 
@@ -130,7 +131,31 @@ class Tracer:
         """The value that holds a weight."""
         if self.lazily and weight not in self.names:
             self.names[weight] = self.builder.constant(weight.value, weight.name)
+        if weight not in self.names:
+            raise UnsupportedError(
+                "weights belong to layers that are attributes, or stand in lists or mappings that are, made once",
+                received=f"the weight {weight.path!r} of none of them",
+                remedy="make the layer in __init__ or build: self.hidden = Dense(8), and call it in call()",
+            )  # fmt: skip
         return self.names[weight]
+
+    @contextmanager
+    def told(self, training: bool | None) -> Iterator[None]:
+        """While it lasts, layers are called as a call in a function of one's own says; None: as before.
+
+        Raises:
+            UnsupportedError: that they train where the network answers.
+        """
+        if training and not self.training:
+            raise UnsupportedError(
+                "layers train while the network does", received="training=True in a call that answers",
+                remedy="call(self, x, training=None), and training=training",
+            )  # fmt: skip
+        before, self.training = self.training, self.training if training is None else bool(training)
+        try:
+            yield
+        finally:
+            self.training = before
 
     def share(self, rows: str, of_each: int = 1) -> str:
         """One over the number of rows of a value [rows, ...], of which each of the input's rows became ``of_each``."""
