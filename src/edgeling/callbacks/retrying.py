@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from math import isfinite
 from typing import Any
@@ -85,16 +86,24 @@ class Retries:
 
     def _made(self, change: Alteration) -> Any:
         """A model like the other, compiled; None where the change cannot be made."""
-        config = self._model.get_config()
-        layers = [{key: value for key, value in layer.items() if key != "build_config"} for layer in config["layers"]]
-        made = self._like(config, _changed(layers, change))
+        other = change.fresh or change.rectified or change.wider > 1
+        if self._model.traces_calls:  # a class, which Python alone says what it is made of
+            made = None if other else deepcopy(self._model)
+        else:
+            made = self._described(change)
         if made is None:
             return None
-        if not (change.fresh or change.rectified or change.wider > 1):
+        if not other:
             made.set_weights(self._first)
         told = (self._model.loss, self._model.loss_weights) if self._given.objective.outputs else (self._given.loss,)
         made.compile(self._model.optimizer.like(self._rate(change)), *told)
         return made
+
+    def _described(self, change: Alteration) -> Any:
+        """A model of the same layers, but for the change."""
+        config = self._model.get_config()
+        layers = [{key: value for key, value in layer.items() if key != "build_config"} for layer in config["layers"]]
+        return self._like(config, _changed(layers, change))
 
     def _rate(self, change: Alteration) -> Any:
         """Rates that changed go their whole way in the steps of the retry; another rate is a steady one."""
