@@ -263,7 +263,10 @@ def test_a_learning_program_on_an_avr(tmp_path: Path) -> None:
     avr.write(program, tmp_path, avr.driver(program, calls, load(program).weights.tobytes()))
     got = np.frombuffer(avr.run(avr.build(tmp_path, "net", "atmega2560"), "atmega2560"), np.float32)
     objective = Objective(losses.MeanSquaredError(), (), 3)
-    graphs = [step_in_parts(model().network(), objective, optimizers.Adam(), ROWS).gradients, inference_graph(model())]
+    graphs = [
+        step_in_parts(model()._as_network(), objective, optimizers.Adam(), ROWS).gradients,
+        inference_graph(model()),
+    ]
     expected = [e for graph, given in zip(graphs, rows.values(), strict=False)
                 for e in expected_of(Case(graph, tuple(given)))[0]]  # fmt: skip
     at = 0

@@ -386,8 +386,8 @@ def prediction_bound(model: Any, x: Array) -> Bound:
 
 def require_same_answers(ours: Any, theirs: Any, x: Any) -> None:
     """Two models predict the same for rows, up to rounding; of several inputs and outputs too."""
-    allowed = row_bounds(inference_graph(ours), *ours.in_order(x, "inputs"))
-    structure, outputs = ours.forms[1], range(len(ours.output_rows))
+    allowed = row_bounds(inference_graph(ours), *ours._in_order(x, "inputs"))
+    structure, outputs = ours._structures[1], range(len(ours.output_rows))
     for name, model in (("theirs", theirs), ("ours", ours)):
         answers = model.predict(x, verbose=0)
         given = (

@@ -28,7 +28,7 @@ def _model(*layers: Any) -> Sequential:
 
 def _step(model: Sequential, loss: Any = None, optimizer: Any = None, weighted: bool = False) -> Graph:
     objective = Objective(loss or losses.MeanSquaredError(), (metrics.MeanAbsoluteError(),), model.output_shape[1] or 1)
-    return training_graph(model.network(), objective, optimizer or optimizers.Adam(), ROWS, weighted)
+    return training_graph(model._as_network(), objective, optimizer or optimizers.Adam(), ROWS, weighted)
 
 
 def test_inputs_outputs_and_variables_come_in_the_promised_order() -> None:
@@ -50,9 +50,9 @@ def test_a_layer_that_is_not_trainable_keeps_its_weights_and_has_no_slots() -> N
 
 def test_evaluation_has_the_weights_alone_and_always_weights_rows() -> None:
     model = _model(Dense(4), BatchNormalization(), Dropout(0.5), Dense(2))
-    graph = evaluation_graph(model.network(), Objective(losses.MeanSquaredError(), (), 2))
+    graph = evaluation_graph(model._as_network(), Objective(losses.MeanSquaredError(), (), 2))
     assert graph.inputs == ("x", "y", "sample_weight")
-    assert list(graph.variables) == list(model.network().names.values())
+    assert list(graph.variables) == list(model._as_network().names.values())
     assert graph.updates == ()
 
 
@@ -86,7 +86,7 @@ def test_a_step_of_plain_descent_is_the_gradient_by_finite_differences(name: str
     held |= {k: v + 0.05 for k, v in held.items() if k.endswith("bias")}  # away from |w|'s corner at zero
 
     after = run(graph, inputs, held, float64=True).variables
-    for weight in model.network().trainable():
+    for weight in model._as_network().trainable():
         require_gradient(replace(graph, variables=held), inputs, weight, held[weight] - after[weight])
 
 
@@ -95,8 +95,8 @@ def test_signed_losses_see_minus_one_where_labels_are_zero() -> None:
     plain = Objective(losses.Hinge(), (metrics.BinaryAccuracy(),), 1)
     binary = Objective(losses.Hinge(), (metrics.BinaryAccuracy(),), 1, binary_labels=True)
     x, zeros, ones = np.ones((1, 3), np.float32), np.zeros((1, 1), np.float32), np.ones(1, np.float32)
-    signed = run(evaluation_graph(model.network(), plain), [x, zeros - 1, ones]).outputs
-    converted = run(evaluation_graph(model.network(), binary), [x, zeros, ones]).outputs
-    assert converted[0] == signed[0] != run(evaluation_graph(model.network(), plain), [x, zeros, ones]).outputs[0]
+    signed = run(evaluation_graph(model._as_network(), plain), [x, zeros - 1, ones]).outputs
+    converted = run(evaluation_graph(model._as_network(), binary), [x, zeros, ones]).outputs
+    assert converted[0] == signed[0] != run(evaluation_graph(model._as_network(), plain), [x, zeros, ones]).outputs[0]
     prediction = float(model.predict(x)[0, 0])
     assert float(converted[1]) == float(prediction <= 0.5)  # accuracy sees the labels as they were given

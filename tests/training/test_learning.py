@@ -55,7 +55,7 @@ def objective() -> Objective:
 
 
 def parts_of(name: str, rule: str = "sgd", rows: int = ROWS) -> Parts:
-    return step_in_parts(model_of(name).network(), objective(), RULES[rule](), rows)
+    return step_in_parts(model_of(name)._as_network(), objective(), RULES[rule](), rows)
 
 
 def batch(graph: Graph, rows: int = ROWS, seed: int = 1) -> dict[str, Array]:
@@ -78,7 +78,7 @@ def held_by(graph: Graph) -> dict[str, Array]:
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_two_parts_mean_the_whole_step(name: str, rule: str) -> None:
-    whole = training_graph(model_of(name).network(), objective(), RULES[rule](), ROWS)
+    whole = training_graph(model_of(name)._as_network(), objective(), RULES[rule](), ROWS)
     parts = parts_of(name, rule)
     assert parts.gradients.updates == ()
     assert parts.update.inputs == (*parts.handed, "learning_rate")
@@ -196,7 +196,7 @@ def test_a_chip_learns() -> None:
     """Forty steps on an emulated Cortex-M4 tell the losses that the graph means."""
     model = model_of("dense", optimizers.Adam(0.02))
     program = model.learning_program(np.zeros((1, 2)), ROWS, "net")
-    graph = training_graph(model.network(), Objective(losses.MeanSquaredError(), (), 2), optimizers.Adam(), ROWS)
+    graph = training_graph(model._as_network(), Objective(losses.MeanSquaredError(), (), 2), optimizers.Adam(), ROWS)
     given = batch(graph)
     chip = CortexM(firmware.build(program, get("cortex-m4"), "net_train"))
     told = chip.run([np.repeat(given[name][None], 40, axis=0) for name in graph.inputs]).outputs[0]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import edgeling
-from edgeling import layers, ops
+from edgeling import callbacks, layers, ops, optimizers
 from edgeling.errors import DataError, EdgelingError, UnsupportedError
 from edgeling.models import Functional, Model, Sequential, clone_model, load_model, model_from_json
 from tests.support.rounding import require_same_answers
@@ -178,6 +178,21 @@ def test_all_that_a_model_can() -> None:
     assert model.trainable_weights == []
 
 
+def test_a_fit_is_diagnosed_and_tried_again() -> None:
+    class Line(Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.answer = layers.Dense(1)
+
+        def call(self, x: Any) -> Any:
+            return self.answer(x)
+
+    model, x, diagnosis = Line(), rows(count=400), callbacks.Diagnose()
+    model.compile(optimizers.SGD(1e-6), "mse")
+    model.fit(x, x @ np.arange(5), epochs=6, verbose=0, callbacks=[diagnosis])
+    assert [finding.name for finding in diagnosis.findings] == ["learning_rate_too_small"]
+
+
 def test_it_is_proven_on_a_chip_as_what_it_computes() -> None:
     model = Classifier()
     model.build((None, 5))
@@ -265,6 +280,40 @@ def test_training_may_be_told() -> None:
     np.testing.assert_array_equal(model.norm.moving_mean.numpy(), np.zeros(5))
 
 
+FREE = [
+    "network", "chain", "calls", "ends", "forms", "met", "called_layers", "in_order", "added", "prepare", "restore",
+    "resume", "judge_by", "made_for", "steps_on", "keep", "make", "encoder", "loss_fn", "body", "head",
+]  # fmt: skip
+
+
+def test_names_that_keras_leaves_are_free() -> None:
+    """Of attributes and of methods, in a model and in a layer."""
+
+    def told(self: Any) -> float:
+        return 2.0
+
+    def begun(self: Any) -> None:
+        super(type(self), self).__init__()
+        for name in FREE:
+            setattr(self, name, Sequential([layers.Dense(2)]))
+
+    def call(self: Any, x: Any) -> Any:
+        return sum(getattr(self, name)(x) for name in FREE)
+
+    def doubled(self: Any, x: Any) -> Any:
+        return self.told() * self.inner(x)
+
+    for kind in (Model, layers.Layer):
+        inner: Any = type("Inner", (kind,), {"__init__": begun, "call": call})
+        methods = dict.fromkeys([*FREE, "told"], told)
+        outer: Any = type("Outer", (Model,), {**methods, "call": doubled})()
+        outer.inner = inner()
+        outer.compile("sgd", "mse")
+        outer.fit(rows(), rows(features=2), verbose=0)
+        assert (len(outer.weights), outer.predict(rows()).shape) == (2 * len(FREE), (ROWS, 2))
+        assert all(getattr(outer, name)() == outer.told() for name in FREE)
+
+
 def without_call() -> Any:
     return type("Silent", (Model,), {})()
 
@@ -299,7 +348,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "an array": (calling(lambda self, x: np.zeros((3, 2))), "Mine"),
     "python's if": (calling(lambda self, x: x if ops.sum(x) > 0 else -x), "ops.where"),
     "numpy": (calling(lambda self, x: np.tanh(x)), "edgeling.ops.tanh"),
-    "a name that is taken": (calling(lambda self, x: setattr(self, "network", x)), "self.my_network"),
+    "a name that is taken": (calling(lambda self, x: setattr(self, "layers", x)), "self.my_layers"),
     "all rows": (calling(lambda self, x: x - ops.mean(x, axis=0)), "for itself"),
     "training where it answers": (calling(lambda self, x: layers.Dropout(0.5)(x, training=True)), "training=training"),
 }

@@ -45,14 +45,14 @@ def test_a_layer_makes_the_weights_it_said_it_would(kind: str) -> None:
 def test_normalization_is_kept_with_its_moments_and_restored() -> None:
     layer = Normalization()
     assert layer.weight_shapes((2,)) == [(2,), (2,), ()]
-    layer.restore([np.float32([1, 2]), np.float32([4, 9]), np.float32(5)])
+    layer._restore([np.float32([1, 2]), np.float32([4, 9]), np.float32(5)])
     np.testing.assert_array_equal(layer([[3.0, 5.0]]), [[1.0, 1.0]])
 
 
 def test_a_layer_of_ones_own_that_makes_weights_says_which() -> None:
     class Own(Layer):
-        def make(self, row: tuple[int, ...]) -> None:
-            self.keep("scale", np.ones(row, np.float32))
+        def _make(self, row: tuple[int, ...]) -> None:
+            self._keep("scale", np.ones(row, np.float32))
 
     with pytest.raises(UnsupportedError, match="without weight_shapes"):
         Own().weight_shapes((4,))

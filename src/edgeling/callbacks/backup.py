@@ -103,7 +103,7 @@ class BackupAndRestore(Callback):
         except DataError as error:
             raise self._unfit(error.received) from None
         self._restore_optimizer(held, iterations, rate)
-        self.model.resume(epoch, seed)
+        self.model._resume(epoch, seed)
 
     def _restore_optimizer(self, held: dict[str, Array], iterations: int, rate: float) -> None:
         optimizer: Any = self.model.optimizer

@@ -134,8 +134,8 @@ class _Examined:
 
     def __init__(self, asked: Diagnose, given: FitRows, finite: bool, output: FitOutput) -> None:
         self._asked, self._given, self._finite = asked, given, finite
-        self._model = asked.model.made_for(given.rows)
-        self._network, self._of = self._model.network(), output
+        self._model = asked.model._made_for(given.rows)
+        self._network, self._of = self._model._as_network(), output
         self._graph = output.graph(self._model)
         self._first = dict(zip(self._network.names.values(), asked._first, strict=True))
         self._rows = output.rows(some_of(given.rows, MOST_ROWS))

@@ -42,7 +42,7 @@ class FitOutput:
 
     def graph(self, model: Any) -> Graph:
         """From the model's inputs to this output."""
-        whole = inference_graph(model.network(), frozen=False)
+        whole = inference_graph(model._as_network(), frozen=False)
         return remove_dead(replace(whole, outputs=(whole.outputs[self.place],)))
 
 

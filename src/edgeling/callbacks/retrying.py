@@ -87,10 +87,7 @@ class Retries:
     def _made(self, change: Alteration) -> Any:
         """A model like the other, compiled; None where the change cannot be made."""
         other = change.fresh or change.rectified or change.wider > 1
-        if self._model.traces_calls:  # a class, which Python alone says what it is made of
-            made = None if other else deepcopy(self._model)
-        else:
-            made = self._described(change)
+        made = self._copied(other) if self._model.traces_calls else self._described(change)
         if made is None:
             return None
         if not other:
@@ -98,6 +95,10 @@ class Retries:
         told = (self._model.loss, self._model.loss_weights) if self._given.objective.outputs else (self._given.loss,)
         made.compile(self._model.optimizer.like(self._rate(change)), *told)
         return made
+
+    def _copied(self, other: bool) -> Any:
+        """A model that is a class: Python says what it is made of, so that there is none of other layers."""
+        return None if other else deepcopy(self._model)
 
     def _described(self, change: Alteration) -> Any:
         """A model of the same layers, but for the change."""

@@ -63,7 +63,7 @@ class SwapEMAWeights(Callback):
 
     def _averaged(self) -> list[tuple[Any, str]]:
         """Each weight that has an average, and the average's name."""
-        names = ((weight, average(name)) for weight, name in self.model.network().names.items())
+        names = ((weight, average(name)) for weight, name in self.model._as_network().names.items())
         return [(weight, name) for weight, name in names if name in self.model.optimizer_state]
 
     def _require_averages(self) -> None:

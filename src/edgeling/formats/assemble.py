@@ -159,7 +159,7 @@ def assemble(description: Description, weights: WeightSource) -> Model:
         require_shapes([x.shape for x in found[-1]], expected, layer.name)
     model = plan.model()
     for (layer, _), arrays in zip(plan.innermost(), found, strict=True):
-        layer.restore(arrays)
+        layer._restore(arrays)
     return model
 
 

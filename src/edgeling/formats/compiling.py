@@ -34,7 +34,7 @@ def compile_model(model: Model, config: Any) -> None:
     left_out += _of_one_output(model, settings)
     optimizer = settings.pop("optimizer")
     if optimizer is None:
-        model.judge_by(settings["loss"], settings["metrics"], settings["weighted_metrics"], settings["loss_weights"])
+        model._judge_by(settings["loss"], settings["metrics"], settings["weighted_metrics"], settings["loss_weights"])
     else:
         model.compile(optimizer, **settings)
     for what, error in left_out:

@@ -111,7 +111,7 @@ def _is_rule(argument: str) -> bool:
 def own_objects(model: Model) -> dict[str, Any]:
     """Classes and functions of one's own that a model is made of, by the names that files have for them."""
     told = [model.loss, *model.metrics_told]
-    held = [model, *model.chain, *(part for part in told if part is not None)]
+    held = [model, *model._whole_chain, *(part for part in told if part is not None)]
     found = [one for one in leaves_of(held) if not isinstance(one, str)]
     found += [layer for one in found if isinstance(one, Layer) for layer in all_within([one]) if layer is not one]
     found += [one.activity_regularizer for one in found if isinstance(one, Layer) and one.activity_regularizer]
@@ -138,7 +138,7 @@ def _config(model: Model) -> dict[str, Any]:
     """
     with custom_object_scope(own_objects(model)):
         config = {**in_model_files(model), "compile_config": model.get_compile_config() or {}}
-        if model.built and (model.traces_calls or (not model.takes_several and model.forms[0].is_alone)):
+        if model.built and (model.traces_calls or (not model.takes_several and model._structures[0].is_alone)):
             config["build_config"] = {"input_shape": model.input_shape}
         _require_readable(config)
     return config
@@ -206,7 +206,7 @@ def _load_zip(content: bytes, compile: bool) -> Model:
         model = written_model(config)
         held = hdf5.read(members[WEIGHTS])
         for layer, arrays in arrays_by_key(model, held):
-            layer.restore(arrays)
+            layer._restore(arrays)
     else:
         description = describe(config)
         held = hdf5.read(members[WEIGHTS])

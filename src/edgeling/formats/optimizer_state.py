@@ -47,7 +47,7 @@ Shape = tuple[int, ...]
 
 def layout(model: Model, optimizer: Optimizer) -> list[tuple[str, Shape, float]]:
     """Edgeling's variables in Keras's order, after iteration and learning rate: name, shape, value before step 1."""
-    network = model.network()
+    network = model._as_network()
     shapes = {name: weight.shape for weight, name in network.names.items()}
     slots = [
         entry

@@ -51,7 +51,7 @@ def load_weights(model: Model, path: Path) -> None:
         held = hdf5.read(content)
         found = _by_order(model, held) if "@layer_names" in held.values else arrays_by_key(model, held)
         for layer, arrays in found:
-            layer.restore(arrays)
+            layer._restore(arrays)
         restore_optimizer(model, held)
 
 

@@ -89,8 +89,8 @@ class Attention(Merging):
         asked = arguments and arguments[1].get("return_attention_scores")
         return (output, (*given[0][:-1], given[1][-2])) if asked else (output,)
 
-    def prepare(self, shapes: Sequence[tuple[int | None, ...]]) -> None:
-        super().prepare(shapes[: self._inputs])
+    def _prepare(self, shapes: Sequence[tuple[int | None, ...]]) -> None:
+        super()._prepare(shapes[: self._inputs])
 
     def merged(self, rows: tuple[Shape, ...]) -> Shape:
         query, value, key = (*rows, rows[1])[:3]
@@ -110,9 +110,9 @@ class Attention(Merging):
     def make_for(self, rows: Sequence[Shape]) -> None:
         """Add the weights, for inputs of these rows."""
         if self.use_scale:
-            self.scale = self.keep("scale", initializers.Ones()(()))
+            self.scale = self._keep("scale", initializers.Ones()(()))
         if self.score_mode == "concat":
-            self.concat_score_weight = self.keep("concat_score_weight", initializers.Ones()(()))
+            self.concat_score_weight = self._keep("concat_score_weight", initializers.Ones()(()))
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None, mask: Any = None) -> Any:
         """The query's mask as it is told, of the masks of the query and the value; None where there is none."""
@@ -170,7 +170,7 @@ class AdditiveAttention(Attention):
 
     def make_for(self, rows: Sequence[Shape]) -> None:
         if self.use_scale:
-            self.scale = self.keep("scale", initializers.get("glorot_uniform")(rows[0][-1:]))
+            self.scale = self._keep("scale", initializers.get("glorot_uniform")(rows[0][-1:]))
 
     def scores(self, tracer: Tracer, query: str, key: str) -> str:
         b = tracer.builder

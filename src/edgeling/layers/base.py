@@ -152,7 +152,7 @@ class Layer(Weighted):
         Raises:
             UnsupportedError: the layer does not take rows of that shape.
         """
-        if self.traces_calls and type(self).make is Layer.make:
+        if self.traces_calls and type(self)._make is Layer._make:
             return  # nothing to make, be it called on several
         row = row_of(input_shape)
         known = lengths.filled(row, lengths.EXAMPLES[0][0])
@@ -161,7 +161,7 @@ class Layer(Weighted):
             return
         if known != row:
             lengths.require_lasting(self, row)
-        self.make(known)
+        self._make(known)
         (made,) = lengths.asked(lambda rows: [self.output_shape_of(rows[0])], [row])
         self.input_row, self.output_row = row, made
 
@@ -183,7 +183,7 @@ class Layer(Weighted):
                 remedy="make a new layer",
             )  # fmt: skip
 
-    def make(self, row: Shape) -> None:
+    def _make(self, row: Shape) -> None:
         """Add the weights, for layers that have any."""
 
     def weight_shapes(self, row: Shape) -> list[Shape]:
@@ -196,7 +196,7 @@ class Layer(Weighted):
         """
         if self.traces_calls:  # one of one's own, which is built when its calls are traced
             return [weight.shape for weight in self.weights]
-        if type(self).make is not Layer.make:
+        if type(self)._make is not Layer._make:
             raise UnsupportedError(
                 "a layer with weights says their shapes", received=f"{type(self).__name__} without weight_shapes()",
                 remedy="weight_shapes(row), beside make(row)",
@@ -208,7 +208,7 @@ class Layer(Weighted):
         """Where Keras 3's files keep the weights: groups within the layer's own, and how many each holds."""
         return parts_in_files(self) if self.traces_calls else ()
 
-    def restore(self, arrays: Sequence[Array]) -> None:
+    def _restore(self, arrays: Sequence[Array]) -> None:
         """Take what a file kept, of the shapes of :meth:`weight_shapes`."""
         self.set_weights(arrays)
 
@@ -451,7 +451,7 @@ class Layer(Weighted):
         if not self.traces_calls:
             require_rows(self.name, batches, arguments)
         self.rows_made([batch.shape[1:] for batch in batches], arguments, axes_of_masks(batches))
-        self.prepare([batch.shape for batch in batches])
+        self._prepare([batch.shape for batch in batches])
         return self._computed(batches, arguments, training)
 
     def _computed(self, batches: Sequence[Array], arguments: Arguments | None, training: bool) -> Any:
@@ -479,7 +479,7 @@ class Layer(Weighted):
             written.build(self, given, arguments)  # which sees that a length is not known
         masked = [masked_axes(symbol) for symbol in symbols] if written.takes_masks(self) else []
         rows = lengths.asked(lambda some: self.rows_made(some, arguments, masked), given)
-        self.prepare([symbol.shape for symbol in symbols])
+        self._prepare([symbol.shape for symbol in symbols])
         self.note_output(rows[0])
         call = SymbolicCall(self, tuple(symbols), rows, arguments)
         self._called.append(call)
@@ -494,7 +494,7 @@ class Layer(Weighted):
         """Of a call's arguments those that files keep with the call; the others are in the configuration."""
         return arguments
 
-    def prepare(self, shapes: Sequence[tuple[int | None, ...]]) -> None:
+    def _prepare(self, shapes: Sequence[tuple[int | None, ...]]) -> None:
         """Build for a call on values of these shapes, each with the batch."""
         if not self.traces_calls:  # that one is built, for what it gives is seen only then
             self.build(shapes if self.takes_several else shapes[0])

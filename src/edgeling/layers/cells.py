@@ -170,12 +170,12 @@ class Cell(Layer):
         columns = self.gates * self.units
         return [(row[-1], columns), (self.units, columns), *([self.bias_shape()] if self.use_bias else [])]
 
-    def make(self, row: Shape) -> None:
+    def _make(self, row: Shape) -> None:
         shapes = self.weight_shapes(row)
-        self.kernel = self.keep("kernel", self.kernel_initializer(shapes[0]))
-        self.recurrent_kernel = self.keep("recurrent_kernel", self.recurrent_initializer(shapes[1]))
+        self.kernel = self._keep("kernel", self.kernel_initializer(shapes[0]))
+        self.recurrent_kernel = self._keep("recurrent_kernel", self.recurrent_initializer(shapes[1]))
         if self.use_bias:
-            self.bias = self.keep("bias", self.first_bias())
+            self.bias = self._keep("bias", self.first_bias())
 
     def first_bias(self) -> Array:
         """What the bias begins with."""
@@ -471,7 +471,7 @@ class StackedRNNCells(Layer):
         pairs = zip(self.cells, self._rows(row), strict=True)
         return [shape for cell, own in pairs for shape in cell.weight_shapes(own)]
 
-    def make(self, row: Shape) -> None:
+    def _make(self, row: Shape) -> None:
         for cell, own in zip(self.cells, self._rows(row), strict=True):
             cell.build((None, *own))
 

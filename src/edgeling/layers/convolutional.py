@@ -66,12 +66,12 @@ class Convolution(Windowed):
         self.require_rank(row)
         return [*self.kernel_shapes(row).values(), *([(self.outputs_of(row),)] if self.use_bias else [])]
 
-    def make(self, row: Shape) -> None:
+    def _make(self, row: Shape) -> None:
         self.output_shape_of(row)  # a window that does not fit makes no weights
         for name, shape in self.kernel_shapes(row).items():
-            setattr(self, name, self.keep(name, getattr(self, f"{name}_initializer")(shape)))
+            setattr(self, name, self._keep(name, getattr(self, f"{name}_initializer")(shape)))
         if self.use_bias:
-            self.bias = self.keep("bias", self.bias_initializer((self.outputs_of(row),)))
+            self.bias = self._keep("bias", self.bias_initializer((self.outputs_of(row),)))
 
     def window_on(self, row: Shape) -> Window:
         """The window on rows of that shape."""

@@ -59,10 +59,10 @@ class Dense(Layer):
     def weight_shapes(self, row: Shape) -> list[Shape]:
         return [(row[-1], self.units), *([(self.units,)] if self.use_bias else [])]
 
-    def make(self, row: Shape) -> None:
-        self.kernel = self.keep("kernel", self.kernel_initializer((row[-1], self.units)))
+    def _make(self, row: Shape) -> None:
+        self.kernel = self._keep("kernel", self.kernel_initializer((row[-1], self.units)))
         if self.use_bias:
-            self.bias = self.keep("bias", self.bias_initializer((self.units,)))
+            self.bias = self._keep("bias", self.bias_initializer((self.units,)))
 
     def output_shape_of(self, row: Shape) -> Shape:
         return (*row[:-1], self.units)

@@ -87,7 +87,7 @@ def mask_made(layer: Any, inputs: Any, masks: Any) -> Any:
         told += [None] * (len(given) - len(told))
     given = [_noted(np.asarray(x), mask) for x, mask in zip(given, told, strict=False)]
     layer.output_rows_of([x.shape[1:] for x in given])
-    layer.prepare([x.shape for x in given])
+    layer._prepare([x.shape for x in given])
     builder = GraphBuilder("mask")
     tracer = Tracer(builder, {w: f"weight_{i}" for i, w in enumerate(layer.weights)})
     values, arrays = _inputs(tracer, given)
@@ -141,4 +141,4 @@ def _tell(added: Sequence[tuple[Any, str]], values: Sequence[Array]) -> None:
     for (owner, _), value in zip(added, values, strict=True):
         found.setdefault(owner, []).append(float(value))
     for owner, each in found.items():
-        owner.added = each
+        owner._added = each

@@ -70,10 +70,10 @@ class Embedding(Layer):
     def weight_shapes(self, row: Shape) -> list[Shape]:
         return [(self.input_dim, self.output_dim)]
 
-    def make(self, row: Shape) -> None:
+    def _make(self, row: Shape) -> None:
         shape = (self.input_dim, self.output_dim)
         table = self.embeddings_initializer(shape) if self._table is None else self._table
-        self.embeddings = self.keep("embeddings", table)
+        self.embeddings = self._keep("embeddings", table)
 
     def output_shape_of(self, row: Shape) -> Shape:
         if self.mask_zero and len(row) != 1:

@@ -144,7 +144,7 @@ class ManyHeads(Layer):
         rows = [row_of(shape) for shape in (query_shape, value_shape, key_shape or value_shape)]
         return (query_shape[0], *asked(lambda some: [self.merged(*some)], rows)[0])
 
-    def prepare(self, shapes: Sequence[tuple[int | None, ...]]) -> None:
+    def _prepare(self, shapes: Sequence[tuple[int | None, ...]]) -> None:
         if not self.built:
             self.make_for(self._rows)
         row: Any = tuple(shapes[0][1:])
@@ -207,14 +207,14 @@ class ManyHeads(Layer):
         asked(lambda some: [self.merged(*some)], rows)
         query, value, key = rows
         self._rows = query, value, key
-        self.prepare([tuple(query_shape)])
+        self._prepare([tuple(query_shape)])
 
     def make_for(self, rows: Sequence[Shape]) -> None:
         """Add the weights, for a query, a value and a key of these rows."""
         for part, (kernel, bias) in self._shapes(rows).items():
-            held = self.keep(f"{part}_kernel", self.kernel_initializer(kernel), constraint=self.kernel_constraint)
+            held = self._keep(f"{part}_kernel", self.kernel_initializer(kernel), constraint=self.kernel_constraint)
             offset = (
-                self.keep(f"{part}_bias", self.bias_initializer(bias), constraint=self.bias_constraint)
+                self._keep(f"{part}_bias", self.bias_initializer(bias), constraint=self.bias_constraint)
                 if self.use_bias
                 else None
             )

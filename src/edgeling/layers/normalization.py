@@ -85,14 +85,14 @@ class BatchNormalization(Layer):
     def weight_shapes(self, row: Shape) -> list[Shape]:
         return [self.columns(row)] * (2 + self.scale + self.center)
 
-    def make(self, row: Shape) -> None:
+    def _make(self, row: Shape) -> None:
         columns = self.columns(row)
         if self.scale:
-            self.gamma = self.keep("gamma", self.gamma_initializer(columns))
+            self.gamma = self._keep("gamma", self.gamma_initializer(columns))
         if self.center:
-            self.beta = self.keep("beta", self.beta_initializer(columns))
-        self.moving_mean = self.keep("moving_mean", self.moving_mean_initializer(columns), trainable=False)
-        self.moving_variance = self.keep("moving_variance", self.moving_variance_initializer(columns), trainable=False)
+            self.beta = self._keep("beta", self.beta_initializer(columns))
+        self.moving_mean = self._keep("moving_mean", self.moving_mean_initializer(columns), trainable=False)
+        self.moving_variance = self._keep("moving_variance", self.moving_variance_initializer(columns), trainable=False)
 
     def output_rows_of(self, rows: Sequence[Shape], arguments: Any = None) -> tuple[Shape, ...]:
         if arguments is None:
@@ -295,7 +295,7 @@ class Normalization(Layer):
         shape = tuple(row[axis - 1] for axis in self._kept(row))
         return [shape, shape, ()]
 
-    def restore(self, arrays: Sequence[Array]) -> None:
+    def _restore(self, arrays: Sequence[Array]) -> None:
         if arrays:
             self.set_moments(*arrays[:2])
 

@@ -39,9 +39,9 @@ class PReLU(Layer):
         shared = axes_of(self.name, self.shared_axes, len(row) + 1) if self.shared_axes else ()
         return [tuple(1 if axis in shared else n for axis, n in enumerate(row, 1))]
 
-    def make(self, row: Shape) -> None:
+    def _make(self, row: Shape) -> None:
         (shape,) = self.weight_shapes(row)
-        self.alpha = self.keep("alpha", self.alpha_initializer(shape))
+        self.alpha = self._keep("alpha", self.alpha_initializer(shape))
 
     def trace(self, tracer: Tracer, x: str) -> str:
         self.penalize(tracer)

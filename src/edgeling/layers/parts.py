@@ -72,7 +72,7 @@ def _visit(layer: Any, path: str, places: dict[Any, str], visited: set[int]) -> 
     for weight in layer.own_weights:
         places.setdefault(weight, path)
     found = dict(_attributes(layer))
-    if hasattr(layer, "called_layers"):  # a model
+    if hasattr(layer, "_called_layers"):  # a model
         found["layers"] = layer.layers
     for name in sorted(found, key=lambda name: f"~{name}" if name.startswith("_") else name):
         _visit_among(found[name], f"{path}/{name}".strip("/"), places, visited)

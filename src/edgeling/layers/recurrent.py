@@ -123,7 +123,7 @@ class RNN(Layer):
         self._require_sequence(row)
         return self.cell.weight_shapes(row[1:])
 
-    def make(self, row: Shape) -> None:
+    def _make(self, row: Shape) -> None:
         self._require_sequence(row)
         self.cell.build((None, *row[1:]))
 

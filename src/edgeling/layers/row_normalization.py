@@ -47,12 +47,12 @@ class NormalizedRows(Layer):
         self.parameters(row)
         return row
 
-    def make(self, row: Shape) -> None:
+    def _make(self, row: Shape) -> None:
         shape = self.parameters(row)
         if self.scale:
-            self.gamma = self.keep("gamma", self.gamma_initializer(shape))
+            self.gamma = self._keep("gamma", self.gamma_initializer(shape))
         if self.center:
-            self.beta = self.keep("beta", self.beta_initializer(shape))
+            self.beta = self._keep("beta", self.beta_initializer(shape))
 
     def _affine(self, tracer: Tracer, y: str) -> str:
         """Of a value with the axes of the parameters last, as one."""
@@ -205,8 +205,8 @@ class RMSNormalization(Layer):
     def weight_shapes(self, row: Shape) -> list[Shape]:
         return [self.parameters(row)]
 
-    def make(self, row: Shape) -> None:
-        self.scale = self.keep("scale", initializers.Ones()(self.parameters(row)))
+    def _make(self, row: Shape) -> None:
+        self.scale = self._keep("scale", initializers.Ones()(self.parameters(row)))
 
     def trace(self, tracer: Tracer, x: str) -> str:
         b = tracer.builder

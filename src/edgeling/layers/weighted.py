@@ -28,7 +28,7 @@ class Weighted(Configurable, NeverCalled):
     _weights: list[Weight]
     _trainable: bool = True
     activity_regularizer: Regularizer | None = None
-    added: Sequence[float] = ()  # to the loss by the last call on arrays
+    _added: Sequence[float] = ()  # to the loss by the last call on arrays
 
     def layers_within(self) -> list[Any]:
         """Layers that it is made of."""
@@ -153,9 +153,9 @@ class Weighted(Configurable, NeverCalled):
         lengths = tuple(shape) if isinstance(shape, (tuple, list)) else () if shape is None else (shape,)
         begin = initializers.get("glorot_uniform" if initializer is None and lengths else initializer or "zeros")
         value = np.asarray(begin(tuple(whole("a length of shape", n) for n in lengths)), np.float32)
-        return self.keep(name or f"variable_{len(self._weights)}", value, trainable, regularizer, constraint)
+        return self._keep(name or f"variable_{len(self._weights)}", value, trainable, regularizer, constraint)
 
-    def keep(
+    def _keep(
         self, name: str, value: Array, trainable: bool = True, regularizer: Any = None, constraint: Any = None
     ) -> Weight:
         """A new weight of this layer that begins with these values."""
@@ -186,7 +186,7 @@ class Weighted(Configurable, NeverCalled):
     def losses(self) -> list[float]:
         """What the last call on arrays added to the loss, and the penalties on the weights as they are now."""
         own = [float(regularizer(weight.value)) for weight, regularizer in self._regularized()]
-        return [*self.added, *own, *(loss for layer in self.layers_within() for loss in layer.losses)]
+        return [*self._added, *own, *(loss for layer in self.layers_within() for loss in layer.losses)]
 
 
 def require_apart(owner: Any, layers: Sequence[Any]) -> None:

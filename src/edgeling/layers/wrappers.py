@@ -105,7 +105,7 @@ class Bidirectional(Layer):
     def weight_shapes(self, row: Shape) -> list[Shape]:
         return [*self.forward_layer.weight_shapes(row), *self.backward_layer.weight_shapes(row)]
 
-    def make(self, row: Shape) -> None:
+    def _make(self, row: Shape) -> None:
         self._outputs(row)
         self.forward_layer.build((None, *row))
         self.backward_layer.build((None, *row))
@@ -211,7 +211,7 @@ class TimeDistributed(Layer):
     def weight_shapes(self, row: Shape) -> list[Shape]:
         return self.layer.weight_shapes(self._step(row))
 
-    def make(self, row: Shape) -> None:
+    def _make(self, row: Shape) -> None:
         self.layer.build((None, *self._step(row)))
 
     @property

@@ -283,7 +283,7 @@ def inside(
     masks = [tracer.mask_of(value.name) for value in values]
     layer.rows_made(rows, arguments, [len(tracer.builder.type_of(mask).shape) - 1 if mask else 0 for mask in masks])
     if not is_written(layer):
-        layer.prepare([(None, *row) for row in rows])
+        layer._prepare([(None, *row) for row in rows])
     with tracer.told(training):
         names = tracer.through(layer, [value.name for value in values], arguments)
     layer.note_output(tracer.builder.type_of(names[0]).shape[1:])

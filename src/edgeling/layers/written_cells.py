@@ -105,7 +105,7 @@ class WrittenCell(Layer):
     def parts_in_files(self) -> tuple[tuple[str, int], ...]:
         return self.cell.parts_in_files
 
-    def make(self, row: Shape) -> None:
+    def _make(self, row: Shape) -> None:
         self.cell.build((None, *row))
         tracer = scratch()  # layers within it are built when they are called
         lengths = (row, *((size,) for size in self.state_sizes))

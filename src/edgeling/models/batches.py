@@ -59,7 +59,7 @@ def _lent(what: str, signature: Any, rows: int, graph: Callable[[], Graph]) -> B
 
 
 def _held(model: Any) -> dict[str, Array]:
-    return {name: weight.value for weight, name in model.network().names.items()}
+    return {name: weight.value for weight, name in model._as_network().names.items()}
 
 
 def predicted_batch(model: Any, x: Rows, signature: Any) -> Rows:
@@ -79,7 +79,7 @@ def predicted_batch(model: Any, x: Rows, signature: Any) -> Rows:
 
 
 def _inference(model: Any, rows: int) -> Graph:
-    return inference_graph(model.network(), frozen=False, rows=rows)
+    return inference_graph(model._as_network(), frozen=False, rows=rows)
 
 
 class BatchSession:
@@ -112,7 +112,7 @@ class BatchSession:
         return logs, Kept(data.y, made, data.sample_weight, data.target_row)
 
     def _graph(self, rows: int) -> Graph:
-        return evaluation_graph(self._model.network(), self._objective, rows, keeping=True)
+        return evaluation_graph(self._model._as_network(), self._objective, rows, keeping=True)
 
 
 def goes_by_batches(model: Any) -> bool:
@@ -121,7 +121,7 @@ def goes_by_batches(model: Any) -> bool:
 
 
 def _may_add(model: Any) -> bool:
-    return any(layer.traces_calls or is_written(layer.activity_regularizer) for layer in all_within(model.chain))
+    return any(layer.traces_calls or is_written(layer.activity_regularizer) for layer in all_within(model._whole_chain))
 
 
 def _adds_of_batches(model: Any) -> bool:
@@ -141,13 +141,13 @@ def adds_to_loss(model: Any) -> bool:
 
 def adds_rows_to_loss(model: Any) -> bool:
     """Whether a model that is built adds to the loss what its layers make of rows: losses or penalties on answers."""
-    may = any(layer.activity_regularizer is not None or is_written(layer) for layer in all_within(model.chain))
+    may = any(layer.activity_regularizer is not None or is_written(layer) for layer in all_within(model._whole_chain))
     return may and bool(model.built) and bool(_answered(model).added_by_layers())
 
 
 def _answered(model: Any) -> Tracer:
     """A tracer that went through the model with one row, of some length where it is not known."""
-    network = example(model).network()
+    network = example(model)._as_network()
     tracer = Tracer(GraphBuilder("added"), network.names)
     network.answer(tracer, [tracer.builder.input(name, (1, *row)) for name, row in network.inputs.items()])
     return tracer

@@ -85,14 +85,14 @@ class Compiled(Written):
                 received=f"{type(rule).__name__} after {rule.iterations} steps with another model",
                 remedy=f"optimizer={type(rule).__name__}.from_config(optimizer.get_config())",
             )
-        self.judge_by(loss, metrics, weighted_metrics, loss_weights)
+        self._judge_by(loss, metrics, weighted_metrics, loss_weights)
         if rule is not self.optimizer:
             self._optimizer_state = {}
         self.optimizer = rule
         self.run_eagerly, self.jit_compile, self.steps_per_execution = run_eagerly, jit_compile, steps_per_execution
         self._told_misfits = tell_of_output(example(self), self.loss)
 
-    def judge_by(
+    def _judge_by(
         self, loss: Any = None, metrics: Any = None, weighted_metrics: Any = None, loss_weights: Any = None
     ) -> None:
         """The part of :meth:`compile` that ``evaluate`` needs.
@@ -123,7 +123,7 @@ class Compiled(Written):
 
     def _judge_again(self) -> None:
         if self.loss is not None or any(self.metrics_told):
-            self.judge_by(self.loss, *self.metrics_told, self.loss_weights)
+            self._judge_by(self.loss, *self.metrics_told, self.loss_weights)
             self._told_misfits = tell_of_output(example(self), self.loss)
 
     def _judge_several(self, loss: Any, metrics: Any, weighted_metrics: Any, loss_weights: Any) -> None:

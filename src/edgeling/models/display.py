@@ -126,8 +126,8 @@ def connections(model: Any) -> dict[Any, list[str]]:
         return {}
     makers: list[Any] = list(model.input_layers)
     found: dict[Any, list[str]] = {}
-    layers = model.called_layers
-    for call in model.calls:
+    layers = model._called_layers
+    for call in model._layer_calls:
         found.setdefault(layers[call.layer], []).extend(makers[place].name for place in call.inputs)
         makers += [layers[call.layer]] * call.outputs
     return found

@@ -94,7 +94,7 @@ class Fit:
     def _finalize(self) -> None:
         """Have the weights become their moving averages, if the optimizer asks for it and has made a step."""
         if self._optimizer.averaging and self._plan.finalizes:
-            network, state = self._model.network(), self._model.optimizer_state
+            network, state = self._model._as_network(), self._model.optimizer_state
             for weight, name in network.names.items():
                 weight.value = state.get(average(name), weight.value)
 

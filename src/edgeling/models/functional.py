@@ -89,12 +89,12 @@ class Functional(Stack):
         self._symbols = (self._inputs, again._symbols[1])
 
     @property
-    def calls(self) -> tuple[LayerCall, ...]:
+    def _layer_calls(self) -> tuple[LayerCall, ...]:
         """What is computed of what, in order."""
         return self._wiring
 
     @property
-    def ends(self) -> tuple[int, ...]:
+    def _end_values(self) -> tuple[int, ...]:
         """The values that are outputs."""
         return self._ends
 
@@ -104,12 +104,12 @@ class Functional(Stack):
         return list(self._inputs)
 
     @property
-    def forms(self) -> tuple[Structure, Structure]:
+    def _structures(self) -> tuple[Structure, Structure]:
         """How inputs are handed over, and outputs received."""
         return self._given, self._made
 
     @property
-    def chain(self) -> list[Layer]:
+    def _whole_chain(self) -> list[Layer]:
         """The inputs, and the layers that are called."""
         return [*self._inputs, *self._layers]
 
@@ -154,12 +154,12 @@ class Functional(Stack):
     @property
     def input_rows(self) -> list[tuple[int, ...]]:
         """Of each input the shape of one row."""
-        return [one.row for one in self._inputs] if self.met is None else list(self.met)
+        return [one.row for one in self._inputs] if self._met is None else list(self._met)
 
     @property
     def output_rows(self) -> list[tuple[int, ...]]:
         """Of each output the shape of one row."""
-        return [symbol.row for symbol in self._symbols[1]] if self.met is None else list(self._made_rows)
+        return [symbol.row for symbol in self._symbols[1]] if self._met is None else list(self._made_rows)
 
     @property
     def path_of_layers(self) -> str:
@@ -177,7 +177,7 @@ class Functional(Stack):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """``(None, ...)``: the shape of a batch of predictions; of several outputs as they were given."""
         alone = len(self.input_rows) == 1 and not isinstance(next(iter(input_shape)), (list, tuple))
-        given = [tuple(input_shape)] if alone else [tuple(shape) for shape in self.in_order(input_shape, "shapes")]
+        given = [tuple(input_shape)] if alone else [tuple(shape) for shape in self._in_order(input_shape, "shapes")]
         rows = [shape[1:] for shape in given]
         if not all(fits(row, known) for row, known in zip(rows, self.input_rows, strict=True)):
             raise UnsupportedError(

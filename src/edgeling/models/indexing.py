@@ -39,7 +39,7 @@ def _tables(model: Any, inputs: Sequence[int | None]) -> Iterator[tuple[int, Emb
         inputs: of each input of the model which one of the outermost it is; None: it is made of something.
     """
     layers, values = model.layers_within(), list(inputs)
-    for call in model.calls or chain(len(layers)):
+    for call in model._layer_calls or chain(len(layers)):
         layer, read = layers[call.layer], [values[place] for place in call.inputs]
         if isinstance(layer, Embedding) and read[0] is not None:
             yield read[0], layer

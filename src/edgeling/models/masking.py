@@ -13,9 +13,9 @@ from edgeling.network.tracing import Tracer
 
 def masked_outputs(model: Any) -> list[int]:
     """Of each output how many axes its mask has, with the rows'; 0 where it carries none."""
-    if not (any(map(_begins_masks, all_within(model.layers))) or any(_tells_mask(call) for call in model.calls)):
+    if not (any(map(_begins_masks, all_within(model.layers))) or any(_tells_mask(call) for call in model._layer_calls)):
         return [0] * len(model.output_rows)
-    network, tracer = model.network(), Tracer(GraphBuilder("masks"), {}, lazily=True)
+    network, tracer = model._as_network(), Tracer(GraphBuilder("masks"), {}, lazily=True)
     given = [tracer.builder.input(name, (1, *row)) for name, row in network.inputs.items()]
     masks = (tracer.mask_of(value) for value in network.answer(tracer, given))
     return [len(tracer.builder.type_of(mask).shape) if mask else 0 for mask in masks]

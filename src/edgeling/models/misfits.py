@@ -33,7 +33,7 @@ def tell_of_output(model: Any, loss: Any) -> Told:
     if not model.built or not is_plain(model) or loss in (None, "crossentropy", "ce"):
         return ""
     try:
-        graph = inference_graph(model.network(), frozen=False)
+        graph = inference_graph(model._as_network(), frozen=False)
     except DataError:  # a layer that has not been adapted yet
         return ""
     _warn(of_output(Output.of(graph, losses.get(loss))))
@@ -47,7 +47,7 @@ def tell_of_targets(model: Any, loss: losses.Loss, y: Array, told: Told) -> Told
         UserWarning: what was seen, and what to do.
     """
     if told != "targets":
-        output = Output.of(inference_graph(model.network(), frozen=False), loss)
+        output = Output.of(inference_graph(model._as_network(), frozen=False), loss)
         _warn([*(of_output(output) if not told else []), *of_targets(output, y)])
     return "targets"
 

@@ -147,7 +147,7 @@ class Model(Trainable):
             parts = (floats[i : i + size] for i in range(0, len(floats), size))
         with told_if_long("predicting") if shown else untold():
             made = self._predict(parts, CallbackList(callbacks, self), together)
-        return self.forms[1].answered(made)
+        return self._structures[1].answered(made)
 
     predict_on_batch = predict
 
@@ -174,11 +174,11 @@ class Model(Trainable):
             return self.predict(x, batch_size=len(floats) if self._keeps_states() else None)
         batches = [part for part in parts_of(floats) if part is not None]
         self._calls += 1
-        network = view(self, tuple(batch.shape[1:] for batch in batches)).network()
+        network = view(self, tuple(batch.shape[1:] for batch in batches))._as_network()
         made = call(
             lambda tracer, *given: network.answer(tracer, given), network.names, batches, bool(training), self._calls
         )
-        return self.forms[1].answered(Several(made) if len(self.output_rows) > 1 else made)
+        return self._structures[1].answered(Several(made) if len(self.output_rows) > 1 else made)
 
     def _within(self, x: Any, others: tuple[Any, ...], training: bool | None, named: dict[str, Any]) -> Any:
         """What stands for the outputs where the model is a layer of another."""
@@ -186,9 +186,9 @@ class Model(Trainable):
             return Layer.__call__(self, x, *others, training=training, **named)
         if others:
             (training,), others = others, ()
-        given = self.in_order(x, "inputs") if len(self.input_layers) > 1 else x
+        given = self._in_order(x, "inputs") if len(self.input_layers) > 1 else x
         made = Layer.__call__(self, given, training=training, **named)
-        return self.forms[1].filled(made) if len(self.output_rows) > 1 else self.forms[1].answered(made)
+        return self._structures[1].filled(made) if len(self.output_rows) > 1 else self._structures[1].answered(made)
 
     def _keeps_states(self) -> bool:
         return any(stateful_layers(self))
@@ -206,7 +206,7 @@ class Model(Trainable):
         for part in parts:
             hooks.call("on_predict_batch_begin", len(outputs) * each)
             outputs.append(self._outputs_together(part) if together else self._outputs(part))
-            given = self.forms[1].answered(outputs[-1])
+            given = self._structures[1].answered(outputs[-1])
             hooks.call("on_predict_batch_end", len(outputs) * each - 1, logs={"outputs": given})
             if self.stop_predicting:
                 break
@@ -230,14 +230,14 @@ class Model(Trainable):
             self._follow()
         assert self._predictor
         answers = self._predictor.rows(floats)
-        self._direct = not_ready if self.forms[1].is_mapping else self._predictor.direct
+        self._direct = not_ready if self._structures[1].is_mapping else self._predictor.direct
         return answers
 
     def _follow(self) -> None:
         """Have a predictor of the layers and weights as they are now."""
         signature = self._signature(None)
         if self._predictor is None or self._predictor.signature != signature:
-            self._predictor = Followed(self.network(), signature)
+            self._predictor = Followed(self._as_network(), signature)
         self._predictor.follow()
 
     def save(

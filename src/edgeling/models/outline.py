@@ -26,7 +26,7 @@ class Outline(Layer):
 
     module = "keras"
     ignored = frozenset()
-    met: Rows | None = None  # of a view the shapes of its inputs' rows: see edgeling.models.views
+    _met: Rows | None = None  # of a view the shapes of its inputs' rows: see edgeling.models.views
     _made_rows: Rows = ()
     _from_data = False  # the input was taken from the first rows
     _own: frozenset[str] = frozenset()  # what we keep on the object, beside what its class of one's own does
@@ -70,22 +70,22 @@ class Outline(Layer):
         return self.layers
 
     @property
-    def called_layers(self) -> list[Any]:
-        """What :attr:`calls` call."""
+    def _called_layers(self) -> list[Any]:
+        """What :attr:`_layer_calls` call."""
         raise NotImplementedError
 
     @property
-    def calls(self) -> tuple[LayerCall, ...]:
+    def _layer_calls(self) -> tuple[LayerCall, ...]:
         """What is computed of what, in order; none of a chain."""
         raise NotImplementedError
 
     @property
-    def ends(self) -> tuple[int, ...]:
+    def _end_values(self) -> tuple[int, ...]:
         """The values that are outputs, as :class:`LayerCall` numbers them; none: the last."""
         raise NotImplementedError
 
     @property
-    def forms(self) -> tuple[Structure, Structure]:
+    def _structures(self) -> tuple[Structure, Structure]:
         """How inputs are handed over, and outputs received."""
         raise NotImplementedError
 
@@ -110,13 +110,13 @@ class Outline(Layer):
         raise NotImplementedError
 
     @property
-    def chain(self) -> list[Layer]:
+    def _whole_chain(self) -> list[Layer]:
         """What the model is made of, with its inputs."""
         raise NotImplementedError
 
     def signature(self) -> list[Any]:
         """What the compiled code depends on."""
-        return [self.trainable, self.input_rows, self.called_layers, self.calls, self.ends]
+        return [self.trainable, self.input_rows, self._called_layers, self._layer_calls, self._end_values]
 
     @property
     def input_names(self) -> list[str]:
@@ -127,11 +127,11 @@ class Outline(Layer):
     def output_labels(self) -> list[str]:
         """What losses and metrics of each output go by: its name in a mapping, or its layer's; no two alike."""
         found: list[str] = []
-        for name in self.forms[1].keys or self.output_names:
+        for name in self._structures[1].keys or self.output_names:
             found.append(unused(name, found))
         return found
 
-    def in_order(self, given: Any, what: str) -> list[Any]:
+    def _in_order(self, given: Any, what: str) -> list[Any]:
         """What is given for the inputs, one for each, in order.
 
         Raises:
@@ -139,7 +139,7 @@ class Outline(Layer):
         """
         if what == "inputs" and len(self.input_rows) == 1:
             given = by_itself(given, len(self.input_rows[0]) + 1)
-        return in_order(given, self.forms[0], self.input_names, what)
+        return in_order(given, self._structures[0], self.input_names, what)
 
     @property
     def takes_several(self) -> bool:  # type: ignore[override]
@@ -164,7 +164,7 @@ class Outline(Layer):
         """
         if index is not None and -len(self.layers) <= index < len(self.layers):
             return self.layers[index]
-        for layer in (*self.layers, *self.chain):
+        for layer in (*self.layers, *self._whole_chain):
             if layer.name == name:
                 return layer
         raise UnsupportedError(
@@ -180,13 +180,13 @@ class Outline(Layer):
             UnsupportedError: the model is not built.
         """
         self._rows()
-        return self.forms[0].filled([(None, *row) for row in self.input_rows])
+        return self._structures[0].filled([(None, *row) for row in self.input_rows])
 
     @property
     def output_shape(self) -> Any:
         """``(None, ...)``: the shape of a batch of predictions; of several outputs as these are received."""
         self._rows()
-        return self.forms[1].filled([(None, *row) for row in self.output_rows])
+        return self._structures[1].filled([(None, *row) for row in self.output_rows])
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Replace the weights, in the order of :meth:`get_weights`.
@@ -196,7 +196,7 @@ class Outline(Layer):
         """
         assign(self.weights, weights, f"model {self.name!r}")
 
-    def network(self, readable: bool = False) -> Network:
+    def _as_network(self, readable: bool = False) -> Network:
         """What becomes a graph.
 
         Args:
@@ -214,13 +214,13 @@ class Outline(Layer):
         return self._network
 
     def _network_of(self, name: str, readable: bool) -> Network:
-        found = names_of_weights(_innermost(self.called_layers), readable)
+        found = names_of_weights(_innermost(self._called_layers), readable)
         names = {weight: found[weight] for weight in self.weights}
         inputs = names_of_ports("x", self.input_names, readable)
         outputs = names_of_ports("y", self.output_labels, readable)
         rows = dict(zip(inputs, self.input_rows, strict=True))
-        ends = dict(zip(outputs, self.ends, strict=True)) if self.ends else {}
-        return Network(name, rows, tuple(self.called_layers), names, self.calls, ends, self.trainable)
+        ends = dict(zip(outputs, self._end_values, strict=True)) if self._end_values else {}
+        return Network(name, rows, tuple(self._called_layers), names, self._layer_calls, ends, self.trainable)
 
     def summary(
         self,

@@ -29,7 +29,7 @@ def losses_at(
     Raises:
         DataError, TrainingError, CompilerNotFoundError, KeyboardInterrupt: as ``fit``.
     """
-    session, data, size = model.steps_on(x, y, batch_size, sample_weight)
+    session, data, size = model._steps_on(x, y, batch_size, sample_weight)
     starts = range(0, len(data.x) - size + 1, size)
     orders = (permutation(len(data.x), seed=seed, step=epoch) for epoch in count())
     batches = (order[start : start + size] for order in orders for start in starts)

@@ -159,7 +159,7 @@ def clone_model(
     """
     for name, value in {"input_tensors": input_tensors, "call_function": call_function}.items():
         refuse("clone_model", name, value)
-    if not hasattr(model, "called_layers"):
+    if not hasattr(model, "_called_layers"):
         raise UnsupportedError("a model is cloned", received=type(model).__name__, remedy="layer.from_config(config)")
     if model.traces_calls:
         refuse("clone_model of a class with call()", "clone_function", clone_function)
@@ -168,7 +168,7 @@ def clone_model(
             copy.build(model.input_shape)
         return copy
     if clone_function is None:
-        copies = [type(layer).from_config(layer.get_config()) for layer in model.chain]
+        copies = [type(layer).from_config(layer.get_config()) for layer in model._whole_chain]
     else:
         copies = [clone_function(layer) for layer in model.layers_of_files]
     copy = model.of_layers(copies)

@@ -172,22 +172,22 @@ class Stack(Model):
         return self.layers
 
     @property
-    def called_layers(self) -> list[Any]:
+    def _called_layers(self) -> list[Any]:
         """As :attr:`layers`, with operations."""
         return list(self._layers)
 
     @property
-    def calls(self) -> tuple[LayerCall, ...]:
+    def _layer_calls(self) -> tuple[LayerCall, ...]:
         """What is computed of what, in order; none of a chain."""
         return ()
 
     @property
-    def ends(self) -> tuple[int, ...]:
+    def _end_values(self) -> tuple[int, ...]:
         """The values that are outputs, as :class:`LayerCall` numbers them; none: the last."""
         return ()
 
     @property
-    def forms(self) -> tuple[Structure, Structure]:
+    def _structures(self) -> tuple[Structure, Structure]:
         """How inputs are handed over, and outputs received."""
         return Structure(ArgumentPlace(0)), Structure(ArgumentPlace(0))
 
@@ -238,12 +238,17 @@ class Stack(Model):
             )  # fmt: skip
         return tuple(self.output_rows if list(rows) == self.input_rows else outputs_for(self, rows))
 
-    def prepare(self, shapes: Any) -> None:
+    def _prepare(self, shapes: Any) -> None:
         """Nothing is left to do: see :meth:`output_rows_of`."""
 
     def traced(self, tracer: Tracer, values: Sequence[str], arguments: Any = None) -> tuple[str, ...]:
         inner = Network(
-            self.name, {}, self._layers, {}, self.calls, dict(zip(map(str, self.ends), self.ends, strict=True))
+            self.name,
+            {},
+            self._layers,
+            {},
+            self._layer_calls,
+            dict(zip(map(str, self._end_values), self._end_values, strict=True)),
         )
         return tuple(inner.answer(tracer, values))
 
@@ -262,7 +267,7 @@ class Stack(Model):
         return False
 
     @property
-    def chain(self) -> list[Layer]:
+    def _whole_chain(self) -> list[Layer]:
         """The layers, with the input if there is one."""
         return [*self.input_layers, *self._layers]
 
@@ -285,12 +290,12 @@ class Stack(Model):
     @property
     def input_rows(self) -> list[Shape]:
         """Of each input the shape of one row."""
-        return [self._rows()[0]] if self.met is None else list(self.met)
+        return [self._rows()[0]] if self._met is None else list(self._met)
 
     @property
     def output_rows(self) -> list[Shape]:
         """Of each output the shape of one row."""
-        return [self._rows()[1]] if self.met is None else list(self._made_rows)
+        return [self._rows()[1]] if self._met is None else list(self._made_rows)
 
     def _rows(self) -> tuple[Shape, Shape]:
         """The shapes of one row of the first input and of the first output.
@@ -335,7 +340,7 @@ class Stack(Model):
 
     def get_config(self) -> dict[str, Any]:
         """Keras's configuration, as its model files hold it."""
-        described = [{**in_model_files(x), **build_config(x)} for x in self.chain]
+        described = [{**in_model_files(x), **build_config(x)} for x in self._whole_chain]
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": "float32"}
         config["layers"] = described
         if self._input is not None and self._input.declared:

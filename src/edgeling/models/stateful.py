@@ -85,4 +85,4 @@ def state_shapes(model: Any) -> list[int]:
 
 
 def _states(model: Any) -> dict[str, tuple[RNN, int]]:
-    return kept_states(example(model).network()) if any(stateful_layers(model)) else {}
+    return kept_states(example(model)._as_network()) if any(stateful_layers(model)) else {}

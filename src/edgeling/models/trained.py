@@ -134,9 +134,9 @@ class Trainable(Compiled):
         return batches, loss, prepare((x, y, *weights))
 
     def _loss_of(self, x: Any, y: Any) -> Any:
-        return self.made_for(self._inputs_of(x))._resolved_loss(y)
+        return self._made_for(self._inputs_of(x))._resolved_loss(y)
 
-    def made_for(self, rows: Rows | TrainingData) -> Self:
+    def _made_for(self, rows: Rows | TrainingData) -> Self:
         """The model as made for rows of the length of these: see :mod:`edgeling.models.views`."""
         known: Self = view(self, rows.rows if isinstance(rows, TrainingData) else rows_in(rows))
         return known
@@ -145,7 +145,7 @@ class Trainable(Compiled):
         """What is trained on or judged, and the loss: the one that is known, or as targets like these ask for it."""
         floats = self._inputs_of(x)
         require_indices(self, floats)
-        known = self.made_for(floats)
+        known = self._made_for(floats)
         found = known._resolved_loss(y) if loss is None else loss
         data = known._data(floats, y, sample_weight, found)
         fixed = known is self and not self._from_data  # rows of another length may widen what came from data
@@ -158,7 +158,7 @@ class Trainable(Compiled):
         optimizer, history = self._compiled(), History()
         params = {"verbose": verbose, "epochs": plan.last_epoch, "steps": feed.steps}
         hooks = CallbackList(callbacks, self, params)
-        known = self.made_for(example)
+        known = self._made_for(example)
         report = known._report(loss, example, *(part for part in judged[:1] if isinstance(part, TrainingData)))
         weighted = example.sample_weight is not None
         sessions = self._for_each_length(report, example, lambda at, told: at._sessions(told, optimizer, weighted))
@@ -191,7 +191,7 @@ class Trainable(Compiled):
         made: dict[Any, tuple[_Made, AnyReport]] = {}
 
         def of(data: TrainingData) -> _Made:
-            known = self.made_for(data)
+            known = self._made_for(data)
             if data.rows not in made:
                 own, y = (report, example.y) if known is self else (known._report(report.loss, data), data.y)
                 made[data.rows] = make(known, own.objective(y)), own
@@ -209,13 +209,13 @@ class Trainable(Compiled):
 
         @cache
         def session(batch_size: int) -> tuple[tuple[int, Hashable], Lent]:
-            signature, network = self._signature(objective), self.network()
+            signature, network = self._signature(objective), self._as_network()
             rule = optimizer.bound(network.names.items())
 
             def steps() -> Iterable[Graph]:
                 return [training_graph(network, objective, rule, batch_size, weighted)]
 
-            parts = [rule, self.called_layers, network.calls, objective] if isinstance(signature, Traced) else rule
+            parts = [rule, self._called_layers, network.calls, objective] if isinstance(signature, Traced) else rule
             step = described(parts, steps, network.names.values())
             key = ("fit", signature, step, batch_size, weighted)
             lent = lend(key, lambda: for_training(network, objective, rule, batch_size, weighted))
@@ -227,11 +227,13 @@ class Trainable(Compiled):
 
         return made
 
-    def steps_on(self, x: Any, y: Any, batch_size: int, sample_weight: Any = None) -> tuple[Session, TrainingData, int]:
+    def _steps_on(
+        self, x: Any, y: Any, batch_size: int, sample_weight: Any = None
+    ) -> tuple[Session, TrainingData, int]:
         """Compiled training at the state of this moment, apart from the model; the rows, and how many a step takes."""
         optimizer = self._compiled()
         data, loss = self._rows_of(x, y, sample_weight)
-        known, size = self.made_for(data), batch_size_of(batch_size, len(data.x))
+        known, size = self._made_for(data), batch_size_of(batch_size, len(data.x))
         with seeds_apart():
             objective = known._report(loss, data).objective(data.y)
         session = known._sessions(objective, optimizer, False)(size)
@@ -258,7 +260,7 @@ class Trainable(Compiled):
 
     def _judge(self, report: AnyReport, example: TrainingData, hooks: CallbackList, batch_size: int) -> Judge:
         sessions = self._for_each_length(report, example, lambda known, told: known._evaluation(told))
-        of_batches = goes_by_batches(self.made_for(example))
+        of_batches = goes_by_batches(self._made_for(example))
         return Judge(self, sessions, report, hooks, batch_size, self._per_call(), of_batches)
 
     def evaluate(
@@ -290,7 +292,7 @@ class Trainable(Compiled):
             size = batch_size_of(batch_size)
             example, loss = self._rows_of(x, y, sample_weight)
             data = example = example if steps is None else example[: steps * size]
-        report = self.made_for(example)._report(loss, example)
+        report = self._made_for(example)._report(loss, example)
         if not batches:
             require_whole_batches(self, min(size, len(example.x)), len(example.x))
         judge = self._judge(report, example, CallbackList(callbacks, self), size)
@@ -341,7 +343,7 @@ class Trainable(Compiled):
             return packed(self, floats, y, sample_weight, compiled_parts(self))
         assert not isinstance(floats, Several)
         if isinstance(y, Mapping):
-            (y,) = in_order(y, self.forms[1], self.output_labels, "targets")
+            (y,) = in_order(y, self._structures[1], self.output_labels, "targets")
         y = by_itself(y, 2, *([1] if len(floats) > 1 else []))
         truth, dimensions = arrays.targets(y, self._width(), loss), len(np.shape(y))
         loss.require_form(dimensions)
@@ -378,11 +380,11 @@ class Trainable(Compiled):
         optimizer, loss = self._compiled(), self._resolved_loss(y)
         truth = arrays.targets(y, self._width(), loss)
         objective = replace(self._report(loss).objective(truth), keeps_predictions=False)
-        network = self.network(readable=True)
+        network = self._as_network(readable=True)
         rule = optimizer.bound(network.names.items())
         return learning_program(network, objective, rule, whole("batch_size", batch_size), name)
 
-    def resume(self, epoch: int, seed: int) -> None:
+    def _resume(self, epoch: int, seed: int) -> None:
         """For callbacks, in ``on_train_begin``: the fit goes on at this epoch, its rows shuffled by this seed."""
         self.resumed = epoch, seed
 
@@ -400,7 +402,7 @@ class Trainable(Compiled):
         signature = self._signature(objective)
         if self._fitted and self._fitted[0] == (get_ident(), signature):  # another thread may be at its own
             return self._fitted[1]
-        return lend(("evaluate", signature), lambda: for_evaluation(self.network(), objective))
+        return lend(("evaluate", signature), lambda: for_evaluation(self._as_network(), objective))
 
     def _compiled(self) -> optimizers.Optimizer:
         if not isinstance(self.optimizer, optimizers.Optimizer):
@@ -449,11 +451,11 @@ class Trainable(Compiled):
         return Report(loss, self._metrics, self._weighted_metrics, width, has_weights, rows)
 
     def _named_weights(self) -> dict[str, Weight]:
-        return {name: weight for weight, name in self.network().names.items()}
+        return {name: weight for weight, name in self._as_network().names.items()}
 
     def _signature(self, objective: Objective | None) -> Hashable:
         """Everything that evaluation's code depends on, or without an objective prediction's."""
-        network = self.network()
+        network = self._as_network()
 
         def graphs() -> Iterable[Graph]:
             return [evaluation_graph(network, objective) if objective else inference_graph(network, frozen=False)]
@@ -467,7 +469,7 @@ class Trainable(Compiled):
             DataError: of others, of other shapes, or not numbers.
         """
         self._meet_rows(x, finite)
-        given = self.in_order(x, "inputs")
+        given = self._in_order(x, "inputs")
         names = self.input_names if len(given) > 1 else [""]
         each = zip(given, self.input_rows, names, strict=True)
         found = [arrays.features(one, row, finite, name) for one, row, name in each]

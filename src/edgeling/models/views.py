@@ -20,7 +20,7 @@ from edgeling.network.arrays import parts_of
 from edgeling.network.network import chain
 
 _LIMIT = 64  # of views that are kept
-_OWN = frozenset({"met", "_made_rows", "_network", "_fitted", "_predictor", "_direct", "_views"})
+_OWN = frozenset({"_met", "_made_rows", "_network", "_fitted", "_predictor", "_direct", "_views"})
 AnyModel = TypeVar("AnyModel")
 
 
@@ -87,19 +87,19 @@ def for_lengths(model: AnyModel, lengths: int | Sequence[int] | None) -> AnyMode
 
 def outputs_for(model: Any, rows: Sequence[Shape]) -> list[Shape]:
     """Of each output the shape of one row, of inputs of these rows."""
-    values, layers = list(rows), model.called_layers
-    for call in model.calls or chain(len(layers)):
+    values, layers = list(rows), model._called_layers
+    for call in model._layer_calls or chain(len(layers)):
         given = [values[place] for place in call.inputs]
         values += layers[call.layer].output_rows_of_all(given, call.arguments)
-    return [values[end] for end in model.ends] or values[-1:]
+    return [values[end] for end in model._end_values] or values[-1:]
 
 
 def _made(model: Any, rows: Rows) -> Any:
     made = object.__new__(type(model))
     made.__dict__.update(model.__dict__)
-    made.met = None
+    made._met = None
     made._made_rows = tuple(outputs_for(model, rows))
-    made.met, made._views, made._network = rows, {}, None
+    made._met, made._views, made._network = rows, {}, None
     made._forget_compiled()
     return made
 

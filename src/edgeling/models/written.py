@@ -131,7 +131,7 @@ class Written(Outline):
                 self._from_data = True
                 self.build(form.filled(shapes))
         elif self._from_data:
-            self._widen([arrays.features(one, None, finite).shape[1:] for one in self.in_order(x, "inputs")])
+            self._widen([arrays.features(one, None, finite).shape[1:] for one in self._in_order(x, "inputs")])
 
     def _widen(self, rows: Sequence[Shape]) -> None:
         """Take rows of other lengths than the first ones had, if the call does."""
@@ -143,7 +143,7 @@ class Written(Outline):
             [tuple(a if a == b else None for a, b in zip(known, row, strict=True)) for known, row in pairs],
         )
         try:
-            self._meet(self.forms[0], wider)  # type: ignore[arg-type]
+            self._meet(self._structures[0], wider)  # type: ignore[arg-type]
         except EdgelingError:  # which is told of the rows
             self._ports = before
 
@@ -153,29 +153,29 @@ class Written(Outline):
         return self.layers_within()
 
     @property
-    def chain(self) -> list[Layer]:
+    def _whole_chain(self) -> list[Layer]:
         """The model, which is one layer of one's own."""
         return [self]
 
     @property
-    def called_layers(self) -> list[Any]:
+    def _called_layers(self) -> list[Any]:
         """The model itself."""
         return [self]
 
     @property
-    def calls(self) -> tuple[LayerCall, ...]:
+    def _layer_calls(self) -> tuple[LayerCall, ...]:
         """The one call."""
         ports = self._known()
         return (LayerCall(0, tuple(range(len(ports.inputs))), len(ports.rows), _arguments(ports.given)),)
 
     @property
-    def ends(self) -> tuple[int, ...]:
+    def _end_values(self) -> tuple[int, ...]:
         """All that it makes."""
         ports = self._known()
         return tuple(len(ports.inputs) + place for place in range(len(ports.rows)))
 
     @property
-    def forms(self) -> tuple[Structure, Structure]:
+    def _structures(self) -> tuple[Structure, Structure]:
         """How inputs are handed over, and outputs received."""
         alone = Structure(ArgumentPlace(0))
         return (self._ports.given, self._ports.made) if self._ports else (alone, alone)
@@ -188,19 +188,19 @@ class Written(Outline):
     @property
     def output_names(self) -> list[str]:
         """Of each output the name in a mapping, or ``output_1``... as Keras 2 has it."""
-        return self.forms[1].keys or [
+        return self._structures[1].keys or [
             f"output_{place + 1}" for place in range(len(self._ports.rows if self._ports else ()))
         ]
 
     @property
     def input_rows(self) -> list[Shape]:
         """Of each input the shape of one row."""
-        return [one.row for one in self._known().inputs] if self.met is None else list(self.met)
+        return [one.row for one in self._known().inputs] if self._met is None else list(self._met)
 
     @property
     def output_rows(self) -> list[Shape]:
         """Of each output the shape of one row."""
-        return list(self._known().rows if self.met is None else self._made_rows)
+        return list(self._known().rows if self._met is None else self._made_rows)
 
     def _rows(self) -> tuple[Shape, Shape]:
         return self._known().inputs[0].row, self._known().rows[0]
@@ -218,7 +218,7 @@ class Written(Outline):
         """``(None, features)`` -> ``(None, ...)``, of several as they are given and received."""
         form, shapes = _shapes_of(input_shape)
         made = self.output_rows_of_all([shape[1:] for shape in shapes], _arguments(form))  # type: ignore[misc]
-        return self.forms[1].filled([(shapes[0][0], *row) for row in made])
+        return self._structures[1].filled([(shapes[0][0], *row) for row in made])
 
 
 def _arguments(form: Structure) -> Arguments | None:

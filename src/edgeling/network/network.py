@@ -102,7 +102,7 @@ class Network:
 class HasNetwork(Protocol):
     """A model, as far as its graph needs it."""
 
-    def network(self, readable: bool = False) -> Network:
+    def _as_network(self, readable: bool = False) -> Network:
         """Its layers; names of weights for people, or the same for every network of one structure."""
 
 
@@ -120,7 +120,7 @@ def inference_graph(
         shorter: inputs of sequences that may be shorter than the rows are: of each a further input says how many of its
             steps are there.
     """
-    network = model if isinstance(model, Network) else model.network(readable=True)
+    network = model if isinstance(model, Network) else model._as_network(readable=True)
     _require_lengths(network)
     builder = GraphBuilder(network.name)
     given = [builder.input(name, (rows, *row)) for name, row in network.inputs.items()]

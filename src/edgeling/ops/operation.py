@@ -182,7 +182,7 @@ class TensorOperation(Layer):
         made = self.traced(tracer, given, arguments)
         return tuple(tracer.builder.type_of(name).shape[1:] for name in made)
 
-    def prepare(self, shapes: Sequence[tuple[int | None, ...]]) -> None:
+    def _prepare(self, shapes: Sequence[tuple[int | None, ...]]) -> None:
         row: Any = tuple(shapes[0][1:])
         self.input_row, self.output_row = row, ()
 

@@ -37,9 +37,9 @@ class CategoryEmbedding(Layer):
     def weight_shapes(self, row: Shape) -> list[Shape]:
         return [(sum(self.sizes), self.width)]
 
-    def make(self, row: Shape) -> None:
+    def _make(self, row: Shape) -> None:
         (shape,) = self.weight_shapes(row)
-        self.embeddings = self.keep("embeddings", RandomUniform()(shape))  # as Keras's Embedding begins
+        self.embeddings = self._keep("embeddings", RandomUniform()(shape))  # as Keras's Embedding begins
 
     def output_shape_of(self, row: Shape) -> Shape:
         return (row[0] + len(self.sizes) * (self.width - 1),)

@@ -39,12 +39,12 @@ class EachColumn(Layer):
     def weight_shapes(self, row: Shape) -> list[Shape]:
         return [(len(self.bent) * self.units,)] * 2
 
-    def make(self, row: Shape) -> None:
+    def _make(self, row: Shape) -> None:
         """Units look either way by turns, their kinks evenly far apart over what is usual."""
         places = np.linspace(-_REACH, _REACH, self.units, dtype=np.float32)
         slopes = np.where(np.arange(self.units) % 2 == 0, 1, -1).astype(np.float32)
-        self.slope = self.keep("slope", np.tile(slopes, len(self.bent)))
-        self.offset = self.keep("offset", np.tile(-slopes * places, len(self.bent)))
+        self.slope = self._keep("slope", np.tile(slopes, len(self.bent)))
+        self.offset = self._keep("offset", np.tile(-slopes * places, len(self.bent)))
 
     def output_shape_of(self, row: Shape) -> Shape:
         return (len(self.bent) * self.units + row[0],)

@@ -36,7 +36,7 @@ def shorter_graph(model: Model, steps: int | Sequence[int]) -> Graph:
             received=f"rows of shape {', '.join(map(str, model.input_rows))}", remedy="Input((None, features))",
         )  # fmt: skip
     known = for_lengths(model, steps)
-    inputs = known.network(readable=True).inputs
+    inputs = known._as_network(readable=True).inputs
     names = [name for name, row in zip(inputs, model.input_rows, strict=True) if None in row]
     ports = {"steps" if len(names) == 1 else f"{name}_steps": inputs[name][0] for name in names}
     told = f"Answers sequences of up to {', '.join(map(str, ports.values()))} steps; {', '.join(ports)}: how many."

@@ -23,9 +23,9 @@ class SmoothClip(Layer):
     def weight_shapes(self, row: Shape) -> list[Shape]:
         return [row, row]
 
-    def make(self, row: Shape) -> None:
-        self.centre = self.keep("centre", np.zeros(row, np.float32), trainable=False)
-        self.scale = self.keep("scale", np.ones(row, np.float32), trainable=False)
+    def _make(self, row: Shape) -> None:
+        self.centre = self._keep("centre", np.zeros(row, np.float32), trainable=False)
+        self.scale = self._keep("scale", np.ones(row, np.float32), trainable=False)
 
     def trace(self, tracer: Tracer, x: str) -> str:
         b = tracer.builder

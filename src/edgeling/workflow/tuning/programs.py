@@ -78,7 +78,11 @@ class Programs:
             TrainingData(np.ascontiguousarray(b.x), arrays.targets(b.y, width, loss), b.weights) for b in folds.lessons
         )
         self.parts = [(lesson, judged[judge]) for lesson, (_, judge) in zip(lessons, folds.parts, strict=True)]
-        network, rule, weighted = self._model.network(), _DecayingAdam(beta_2=recipe.beta_2), folds.weights is not None
+        network, rule, weighted = (
+            self._model._as_network(),
+            _DecayingAdam(beta_2=recipe.beta_2),
+            folds.weights is not None,
+        )
 
         @cache
         def step(rows: int) -> Graph:
