@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from hypothesis import given, seed
+from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
 from edgeling.codegen import Program, generate
@@ -47,7 +47,7 @@ def network_of(name: str, number: int) -> tuple[Graph, list[Array]]:
     found: list[tuple[Graph, list[Array]]] = []
 
     @seed(number)
-    @some
+    @settings(some, max_examples=1)  # a second would draw nothing more
     @given(drawing=st.data())
     def draw(drawing: Any) -> None:
         while not found:

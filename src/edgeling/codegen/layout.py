@@ -49,8 +49,9 @@ def weight_members(graphs: Iterable[Graph]) -> dict[str, Member]:
 
 @dataclass
 class Tables:
-    """The ``static const`` arrays of a file, and its parts of calls; equal ones under one name are kept once.
+    """The ``static const`` arrays of a file, and its parts of calls.
 
+    Equal weights are kept once, and so are equal tables under one name.
     Their names begin with the program's, so that the sources of two programs may be compiled as one.
     ``parameters_in_flash``: every parameter of every kernel is such an array, so all of those may stay in flash.
     ``layers_shared``: the file's functions run the same layers, as learning does what answers do.
@@ -67,16 +68,18 @@ class Tables:
     def constant(self, name: str, array: Array, parameter: bool) -> str:
         """The C name of a constant's array, added on first use; ``parameter``: a kernel reads it as one."""
         kind = TensorType(array.shape, DType.of(array))
-        return self._once(name, kind.dtype.c_name, array, shape_text(kind), parameter)
+        # Zeros of two layers are equal by chance: trained they are not, and ``tune`` asks before that what they take.
+        by_chance = array.size == 0 or bool(np.all(array == array.flat[0]))
+        return self._once(name, kind.dtype.c_name, array, shape_text(kind), parameter, named=by_chance)
 
     def table(self, name: str, c_type: str, numbers: Sequence[int]) -> str:
         """The C name of an array of integers that a kernel needs beside its tensors."""
         stored = np.asarray(numbers, np.int8 if c_type == "int8_t" else np.int32)
-        return self._once(name, c_type, stored, f"[{len(numbers)}]", True)
+        return self._once(name, c_type, stored, f"[{len(numbers)}]", True, named=True)
 
-    def _once(self, name: str, c_type: str, array: Array, shape: str, parameter: bool) -> str:
+    def _once(self, name: str, c_type: str, array: Array, shape: str, parameter: bool, *, named: bool) -> str:
         place = "EDGELING_FLASH" if parameter and self.parameters_in_flash else "EDGELING_CONSTANT"
-        key = (name, f"{c_type} {place} {shape}", array.tobytes())
+        key = (name if named else "", f"{c_type} {place} {shape}", array.tobytes())
         if key not in self._known:
             self._known[key] = self._add(name, c_type, place, array, shape)
         return self._known[key]

@@ -35,7 +35,7 @@ def fuse(graph: Graph) -> Graph:
     nodes, and columns taken from where they are before they were put side by side."""
     rules = (
         _all_columns, _columns_of_a_part, _before_reshape, _columns_into_layer_before, _activation_into_layer,
-        _columns_into_dense_after, _zeros_into_conv,
+        _columns_into_transposed, _columns_into_dense_after, _zeros_into_conv,
     )  # fmt: skip
     graph = in_bodies(graph, fuse)
     while (fused := _apply_first(graph, rules)) is not None:
@@ -84,23 +84,46 @@ def _linear_layer(uses: Uses, value: str) -> Node | None:
 
 
 def _before_reshape(graph: Graph, uses: Uses, node: Node) -> Graph | None:
-    """dense or conv, a new shape of the same channels, then an activation or affine channels: the last two change
+    """A layer, a new shape of the same channels (or pools), then an activation or affine channels: the last two change
     places, so that the layer can take up the one that is computed."""
     shaped = uses.maker.get(node.inputs[0])
-    if shaped is None or shaped.operation != "reshape" or not uses.read_once(shaped.output):
+    if shaped is None or not _may_change_places(graph, uses, node, shaped):
         return None
     (source,) = shaped.inputs
-    layer = _linear_layer(uses, source)
-    kind = graph.types[source]
-    if layer is None or kind.shape[-1:] != graph.types[node.output].shape[-1:]:
-        return None
-    if node.operation != "activation" and affine_columns(graph, node, channels=True) is None:
-        return None
-    name = unused(f"{node.output}_before", graph.types)
+    kind, name = graph.types[source], unused(f"{node.output}_before", graph.types)
     first = replace(node, inputs=(source, *node.inputs[1:]), outputs=(name,))
-    then = replace(shaped, inputs=(name,), outputs=node.outputs, attributes={"shape": graph.types[node.output].shape})
+    then = replace(shaped, inputs=(name,), outputs=node.outputs)
     nodes = [new for old in graph.nodes for new in ((first, then) if old is node else (old,)) if old is not shaped]
     return remove_dead(replace(graph, nodes=tuple(nodes), types={**graph.types, name: kind}))
+
+
+def _may_change_places(graph: Graph, uses: Uses, node: Node, shaped: Node) -> bool:
+    """Whether a node means the same before ``shaped``, and a layer made what that is given."""
+    columns = affine_columns(graph, node, channels=True)
+    if node.operation != "activation" and columns is None:
+        return False
+    while _keeps_channels(graph, uses, shaped, columns):
+        (source,) = shaped.inputs
+        if _linear_layer(uses, source):
+            return True
+        if node.operation == "batch_normalization" and _transposed_layer(uses, source):
+            return True
+        if source not in uses.maker:
+            return False
+        shaped = uses.maker[source]
+    return False
+
+
+def _keeps_channels(graph: Graph, uses: Uses, shaped: Node, columns: Columns | None) -> bool:
+    """Whether ``columns`` (None: an activation) of its result are those of what it is given, one reader being there.
+
+    Of windows the largest is still the largest where nothing changes its sign, the mean always the mean.
+    """
+    if shaped.operation not in ("reshape", "max_pool", "average_pool") or not uses.read_once(shaped.output):
+        return False
+    if shaped.operation == "reshape":
+        return graph.types[shaped.inputs[0]].shape[-1:] == graph.types[shaped.output].shape[-1:]
+    return columns is not None and (shaped.operation == "average_pool" or bool(np.all(columns[0] > 0)))
 
 
 def _activation_into_layer(graph: Graph, uses: Uses, node: Node) -> Graph | None:
@@ -121,6 +144,36 @@ def _columns_into_layer_before(graph: Graph, uses: Uses, node: Node) -> Graph | 
     slope, offset = columns
     fused, constants = _layer_with(graph, layer, kernel * slope, bias * slope + offset, node.output)
     return substitute(graph, [(layer, None), (node, fused)], constants)
+
+
+def _columns_into_transposed(graph: Graph, uses: Uses, node: Node) -> Graph | None:
+    """A transposed convolution, its biases, then a batch normalisation: scale its kernel, and add what is left."""
+    columns = affine_columns(graph, node, channels=True) if node.operation == "batch_normalization" else None
+    layer = _transposed_layer(uses, node.inputs[0]) if columns else None
+    if columns is None or layer is None or not _is_constant(graph, layer.inputs[1]):
+        return None
+    (slope, offset), biased = columns, uses.maker[node.inputs[0]]
+    biases = affine_columns(graph, biased, channels=True) if biased is not layer else None
+    if biased is not layer and biases is None:
+        return None
+    kernel = graph.constants[layer.inputs[1]].astype(np.float64) * slope[:, None]
+    left = biases[1] * slope + offset if biases else offset
+    scaled, constants = _layer_with(graph, layer, kernel, left, node.output)
+    names = scaled.inputs[1:]
+    scaled = replace(scaled, inputs=(layer.inputs[0], names[0]), outputs=layer.outputs)
+    added = Node("add", (layer.output, names[1]), node.outputs, {})
+    gone = [(biased, None)] if biases else []
+    return substitute(graph, [(layer, scaled), *gone, (node, added)], constants)
+
+
+def _transposed_layer(uses: Uses, value: str) -> Node | None:
+    """The transposed convolution that makes ``value``, biases added perhaps, if nobody else reads its result."""
+    node = uses.maker.get(value)
+    if node and node.operation == "add" and uses.read_once(value):
+        value, node = node.inputs[0], uses.maker.get(node.inputs[0])
+    if node and node.operation == "conv_input_gradient" and node.attributes["groups"] == 1 and uses.read_once(value):
+        return node
+    return None
 
 
 def _zeros_into_conv(graph: Graph, uses: Uses, node: Node) -> Graph | None:
