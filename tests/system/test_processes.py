@@ -14,6 +14,7 @@ import pytest
 
 from edgeling.errors import ToolchainError
 from edgeling.system import processes
+from edgeling.system.side_by_side import side_by_side
 from edgeling.toolchain import compilers, library
 from tests.support.tiny_programs import dense
 
@@ -106,6 +107,17 @@ def test_one_that_cannot_be_started_takes_the_others_along(hanging: Path) -> Non
     assert not processes._running
     if (hanging.parent / "pids").exists():  # it may have been too early for that
         wait_until(lambda: not any(map(is_running, started(hanging))))
+
+
+def test_where_one_task_fails_what_the_others_wait_for_is_killed(hanging: Path) -> None:
+    def fails() -> None:
+        wait_until(lambda: (hanging.parent / "pids").exists() and len(started(hanging)) == 2)
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        side_by_side(2, fails, lambda: processes.run([[str(hanging)]], timeout_seconds=300))
+    require_gone(hanging, 2)
+    assert side_by_side(2, lambda: 1, lambda: 2, lambda: 3) == [1, 2, 3]
 
 
 def test_a_compiler_that_hangs(hanging: Path, monkeypatch: pytest.MonkeyPatch) -> None:

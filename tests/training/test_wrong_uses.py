@@ -368,6 +368,13 @@ row("an output lacks", fit([X, B], [P], two), DataError, "p, q", "1 of them")
 row("another output", fit([X, B], {"p": P, "z": Q}, two), DataError, "p, q", "p, z")
 row("an output of another width", fit([X, B], [P, X], two), DataError, "output 'q'", "2 columns", "(4, 3)")
 row("weights of no such output", fit([X, B], [P, Q], two, sample_weight={"z": np.ones(4)}), DataError, "p, q", "z")
+row(
+    "two arrays before the inputs are known",
+    lambda: Sequential([la.Dense(1)])([X, X]),
+    DataError,
+    "2 arrays",
+    "Model(inputs, outputs)",
+)
 row("a list of batches in lists", fit([[[X, B], [P, Q]]] * 2, None, two), DataError, "'a'", "(4, 3)", "[(x, y), ...]",
     tried=lambda: two().fit([((X, B), (P, Q))] * 2, verbose=0))  # fmt: skip
 row("one input for two", lambda: two().predict(X), DataError, "a, b", "ndarray")

@@ -189,7 +189,7 @@ def _penalty(a: Attributes, w: Array) -> Array:
 
 def _penalty_gradient(a: Attributes, dy: Array, w: Array) -> Array:
     """That of |w| is 1 where w is 0, as Keras has it of JAX: many a bias begins there."""
-    return dy * (np.where(w >= 0, a["l1"], -a["l1"]).astype(w.dtype) + 2 * a["l2"] * w)
+    return dy * (float(a["l1"]) * np.where(w >= 0, 1, -1).astype(w.dtype) + 2 * a["l2"] * w)
 
 
 def _dropout_mask(a: Attributes, seed: Array, step: Array) -> Array:

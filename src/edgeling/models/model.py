@@ -167,6 +167,8 @@ class Model(Trainable):
         if others and not self.traces_calls:  # Keras's second argument
             (training,), others = others, ()
         refuse_symbols(None if isinstance(x, Mapping) else x)
+        if not self.built and not self.traces_calls:
+            _require_one(x)
         if others or named:
             return Layer.__call__(self, x, *others, training=training, **named)
         floats = self._inputs_of(x, finite=False)
@@ -306,3 +308,11 @@ def become_functional(kind: type) -> Any:
         if Model in part.__bases__ and not is_ours(part):
             part.__bases__ = tuple(functional if base is Model else base for base in part.__bases__)
     return functional
+
+
+def _require_one(x: Any) -> None:
+    if isinstance(x, (list, tuple)) and len(x) > 1 and hasattr(x[0], "shape"):
+        raise DataError(
+            "a model whose inputs are not known yet is called on one array", received=f"{len(x)} arrays",
+            remedy="Model(inputs, outputs), which tells them",
+        )  # fmt: skip

@@ -14,14 +14,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from threading import Lock, get_ident
 from time import monotonic
 
 from edgeling.system.interrupts import interrupts_held
 from edgeling.system.watcher import watcher
 
 Process = subprocess.Popen[bytes]
-_running: set[Process] = set()
+_running: dict[Process, int] = {}  # by which thread
 _starting = Lock()  # while one is running and not yet among those
 _STARTING_SECONDS = 5
 
@@ -65,10 +65,17 @@ def run(
             raise TimeoutError(f"no end within {timeout_seconds:g} s") from error
         raise
     finally:
-        _running.difference_update(started)
         with _starting:
             for process in started:
+                _running.pop(process, None)
                 watcher.ended(process.pid)
+
+
+def kill_those_of(thread: int | None) -> None:
+    """Kills what the thread of that number waits for; the wait tells how it ended."""
+    for process, waiting in list(_running.items()):
+        if waiting == thread and process.returncode is None:
+            _end(process)
 
 
 def with_own_path() -> dict[str, str]:
@@ -82,7 +89,7 @@ def _start(command: Sequence[str], folder: Path | None, environment: Mapping[str
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
         )
-        _running.add(process)
+        _running[process] = get_ident()
         watcher.began(process.pid)
     return process
 
@@ -94,16 +101,20 @@ def _finish(process: Process, given: bytes, timeout_seconds: float) -> Ended:
 
 def _kill(process: Process) -> None:
     """Kills it and its whole group."""
-    with suppress(OSError):  # gone already
-        if sys.platform == "win32":
-            process.kill()
-        else:
-            os.killpg(process.pid, signal.SIGKILL)
+    _end(process)
     process.wait()
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream:
             with suppress(OSError):  # what is left to write has no reader
                 stream.close()
+
+
+def _end(process: Process) -> None:
+    with suppress(OSError):  # gone already
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 @atexit.register

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache as memoize
 from functools import partial
@@ -21,6 +20,7 @@ from pathlib import Path
 from edgeling.codegen.generate import kernel_files
 from edgeling.codegen.program import EntryPoint, Port, Program
 from edgeling.notebook.waiting import told_if_long
+from edgeling.system.side_by_side import side_by_side
 from edgeling.toolchain import cache
 from edgeling.toolchain.compilers import (
     HOST,
@@ -247,16 +247,6 @@ def _flags() -> tuple[str, ...]:
     return (*HOST, architecture_flag(host_compiler().is_zig), "-fno-semantic-interposition", "-I.")
 
 
-def _side_by_side(*tasks: Callable[[], Path | None]) -> list[Path | None]:
-    """What they give; as many run as there are processors. Where one fails, or on Ctrl-C, the others never begin."""
-    with ThreadPoolExecutor(processors()) as pool:
-        try:
-            return [made.result() for made in [pool.submit(task) for task in tasks]]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
 Sources = tuple[Mapping[str, str], Sequence[Unit]]
 
 
@@ -280,7 +270,7 @@ def _compile(
             run(workspace, purpose, [*compiler.command, *flags, "-c", _UNIT, "-o", f"{_UNIT}.o"])
 
         with told_if_long(purpose):
-            objects = _side_by_side(compile_it, *(partial(_object, unit) for unit in needed))[1:]
+            objects = side_by_side(processors(), compile_it, *(partial(_object, unit) for unit in needed))[1:]
             run(workspace, purpose, [*link, "-shared", f"{_UNIT}.o", *map(str, objects), "-o", str(result)])
 
     return cache.get_or_make(cache.key_of(made_from, {**files, **beside}), _LIBRARY, make)
