@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TypeVar
@@ -12,7 +12,7 @@ from typing import TypeVar
 from edgeling.system import processes
 
 T = TypeVar("T")
-_BETWEEN_SECONDS = 0.02
+_LOOK_SECONDS, _BETWEEN_SECONDS = 0.1, 0.02
 
 
 def side_by_side(most: int, *tasks: Callable[[], T]) -> list[T]:
@@ -30,6 +30,11 @@ def side_by_side(most: int, *tasks: Callable[[], T]) -> list[T]:
     try:
         for thread in threads:
             thread.start()
+        left = set(results)
+        while left:  # Ctrl-C that comes just before a wait without an end would be seen behind it
+            done, left = wait(left, _LOOK_SECONDS, FIRST_EXCEPTION)
+            for made in done:
+                made.result()
         return [made.result() for made in results]
     except BaseException:
         for made in results:
