@@ -75,13 +75,7 @@ EDGELING_KERNEL edgeling_x86_steps edgeling_conv_x86_steps(const edgeling_conv_s
         const edgeling_vector_##lanes low = EDGELING_VECTOR_OF_##lanes(s.low);                                        \
         const edgeling_vector_##lanes high = EDGELING_VECTOR_OF_##lanes(s.high);                                      \
         edgeling_vector_##lanes sum[positions][vectors];                                                              \
-        EDGELING_VECTOR_UNROLL                                                                                        \
-        for (int r = 0; r < (positions); r++) {                                                                       \
-            EDGELING_VECTOR_UNROLL                                                                                    \
-            for (int v = 0; v < (vectors); v++) {                                                                     \
-                sum[r][v] = EDGELING_CONST_AT(lanes, start + v * (lanes));                                            \
-            }                                                                                                         \
-        }                                                                                                             \
+        EDGELING_TILE_BEGIN(lanes, vectors, positions, sum, start)                                                    \
         for (int row = 0; row < s.rows; row++) {                                                                      \
             for (int column = 0; column < s.columns; column++) {                                                      \
                 const float *term = x + row * s.x_row + column * s.x_column;                                          \
@@ -106,14 +100,7 @@ EDGELING_KERNEL edgeling_x86_steps edgeling_conv_x86_steps(const edgeling_conv_s
                 } while (--left);                                                                                     \
             }                                                                                                         \
         }                                                                                                             \
-        EDGELING_VECTOR_UNROLL                                                                                        \
-        for (int r = 0; r < (positions); r++) {                                                                       \
-            EDGELING_VECTOR_UNROLL                                                                                    \
-            for (int v = 0; v < (vectors); v++) {                                                                     \
-                EDGELING_LIMIT_##lanes(sum[r][v], low, high);                                                         \
-                EDGELING_AT(lanes, y + r * s.y_position + v * (lanes)) = sum[r][v];                                   \
-            }                                                                                                         \
-        }                                                                                                             \
+        EDGELING_TILE_END(lanes, vectors, positions, sum, low, high, y, s.y_position)                                 \
     }
 
 #define EDGELING_CONV_TILE_CASE(lanes, vectors, positions)                                                            \

@@ -20,13 +20,7 @@
         const edgeling_vector_##lanes low = EDGELING_VECTOR_OF_##lanes(s.low);                                        \
         const edgeling_vector_##lanes high = EDGELING_VECTOR_OF_##lanes(s.high);                                      \
         edgeling_vector_##lanes sum[positions][vectors];                                                              \
-        EDGELING_VECTOR_UNROLL                                                                                        \
-        for (int r = 0; r < (positions); r++) {                                                                       \
-            EDGELING_VECTOR_UNROLL                                                                                    \
-            for (int v = 0; v < (vectors); v++) {                                                                     \
-                sum[r][v] = EDGELING_CONST_AT(lanes, start + v * (lanes));                                            \
-            }                                                                                                         \
-        }                                                                                                             \
+        EDGELING_TILE_BEGIN(lanes, vectors, positions, sum, start)                                                    \
         for (int row = 0; row < s.rows; row++) {                                                                      \
             const float *seen = x + row * s.x_row, *weight = weights + row * s.weights_row;                           \
             for (int column = 0; column < s.columns; column++) {                                                      \
@@ -56,14 +50,7 @@
                 weight += s.channels;                                                                                 \
             }                                                                                                         \
         }                                                                                                             \
-        EDGELING_VECTOR_UNROLL                                                                                        \
-        for (int r = 0; r < (positions); r++) {                                                                       \
-            EDGELING_VECTOR_UNROLL                                                                                    \
-            for (int v = 0; v < (vectors); v++) {                                                                     \
-                EDGELING_LIMIT_##lanes(sum[r][v], low, high);                                                         \
-                EDGELING_AT(lanes, y + r * s.y_position + v * (lanes)) = sum[r][v];                                   \
-            }                                                                                                         \
-        }                                                                                                             \
+        EDGELING_TILE_END(lanes, vectors, positions, sum, low, high, y, s.y_position)                                 \
     }
 
 #define EDGELING_DEPTHWISE_NAME(lanes, vectors, positions) edgeling_depthwise_tile_##lanes##_##vectors##_##positions,

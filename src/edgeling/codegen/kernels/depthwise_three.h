@@ -42,13 +42,7 @@ typedef struct {
         const edgeling_depthwise_steps *steps, const float *x, const float *weights, const float *start, float *y) {  \
         const edgeling_depthwise_steps s = *steps;                                                                    \
         edgeling_vector_##lanes sum[positions][vectors];                                                              \
-        EDGELING_VECTOR_UNROLL                                                                                        \
-        for (int r = 0; r < (positions); r++) {                                                                       \
-            EDGELING_VECTOR_UNROLL                                                                                    \
-            for (int v = 0; v < (vectors); v++) {                                                                     \
-                sum[r][v] = EDGELING_CONST_AT(lanes, start + v * (lanes));                                            \
-            }                                                                                                         \
-        }                                                                                                             \
+        EDGELING_TILE_BEGIN(lanes, vectors, positions, sum, start)                                                    \
         for (int row = 0; row < s.rows; row++) {                                                                      \
             const float *at = x + row * s.x_row, *weight = weights + row * s.weights_row;                             \
             edgeling_vector_##lanes factor[3][vectors];                                                               \
@@ -84,14 +78,7 @@ typedef struct {
         }                                                                                                             \
         const edgeling_vector_##lanes low = EDGELING_VECTOR_OF_##lanes(s.low);                                        \
         const edgeling_vector_##lanes high = EDGELING_VECTOR_OF_##lanes(s.high);                                      \
-        EDGELING_VECTOR_UNROLL                                                                                        \
-        for (int r = 0; r < (positions); r++) {                                                                       \
-            EDGELING_VECTOR_UNROLL                                                                                    \
-            for (int v = 0; v < (vectors); v++) {                                                                     \
-                EDGELING_LIMIT_##lanes(sum[r][v], low, high);                                                         \
-                EDGELING_AT(lanes, y + r * s.y_position + v * (lanes)) = sum[r][v];                                   \
-            }                                                                                                         \
-        }                                                                                                             \
+        EDGELING_TILE_END(lanes, vectors, positions, sum, low, high, y, s.y_position)                                 \
     }
 
 #define EDGELING_DEPTHWISE_THREE_BY_1(lanes, vectors, positions) EDGELING_DEPTHWISE_THREE(lanes, vectors, positions, 1)

@@ -97,6 +97,25 @@ EDGELING_VECTOR_ZEROS(16)
 #define EDGELING_AT(lanes, p) (*(edgeling_vector_##lanes *)(p))
 #define EDGELING_CONST_AT(lanes, p) (*(const edgeling_vector_##lanes *)(p))
 
+/* The sums of a tile, sum [rows][vectors], begin as start [vectors * lanes], and come to the rows of y, limited. */
+#define EDGELING_TILE_BEGIN(lanes, vectors, rows, sum, start)                                                         \
+    EDGELING_VECTOR_UNROLL                                                                                            \
+    for (int r = 0; r < (rows); r++) {                                                                                \
+        EDGELING_VECTOR_UNROLL                                                                                        \
+        for (int v = 0; v < (vectors); v++) {                                                                         \
+            sum[r][v] = EDGELING_CONST_AT(lanes, start + v * (lanes));                                                \
+        }                                                                                                             \
+    }
+#define EDGELING_TILE_END(lanes, vectors, rows, sum, low, high, y, y_row)                                             \
+    EDGELING_VECTOR_UNROLL                                                                                            \
+    for (int r = 0; r < (rows); r++) {                                                                                \
+        EDGELING_VECTOR_UNROLL                                                                                        \
+        for (int v = 0; v < (vectors); v++) {                                                                         \
+            EDGELING_LIMIT_##lanes(sum[r][v], low, high);                                                             \
+            EDGELING_AT(lanes, y + r * y_row + v * (lanes)) = sum[r][v];                                              \
+        }                                                                                                             \
+    }
+
 /* to [size] = from [size]; vectors, for compilers that make none of a loop where they optimise for little code */
 EDGELING_KERNEL void edgeling_vector_copy_floats(int size, const float *EDGELING_RESTRICT from, float *EDGELING_RESTRICT to) {
     int i = 0;
