@@ -77,8 +77,7 @@ def __getattr__(name: str) -> Any:
     elif name in _MODULES:
         value = import_module(f"edgeling.{name}")
     else:
-        told = f"; use {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
-        raise AttributeError(f"module 'edgeling' has no attribute {name!r}{told}")
+        raise import_module("edgeling.errors").absent(__name__, name, _ELSEWHERE)
     globals()[name] = value
     return value
 

@@ -20,6 +20,7 @@ Every message says the rule, then what was received, then the remedy, then where
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
 PAGE = "docs/errors.md"
 
@@ -53,6 +54,17 @@ class EdgelingError(ValueError):
 
     def __str__(self) -> str:
         return f"{self.message} ({PAGE}#{self.anchor})"
+
+
+def absent(module: str, name: str, elsewhere: Mapping[str, str]) -> AttributeError:
+    """What a module raises that lacks a name.
+
+    Args:
+        module, name: which, and what it lacks.
+        elsewhere: by names that Keras has there, what to write in their place.
+    """
+    told = f"; use {elsewhere[name]}" if name in elsewhere else ""
+    return AttributeError(f"module {module!r} has no attribute {name!r}{told}")
 
 
 def _raising_part() -> list[str]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from edgeling.configurable import forget_names
-from edgeling.errors import DataError, UnsupportedError
+from edgeling.errors import DataError, UnsupportedError, absent
 from edgeling.graph.random import random_bits
 from edgeling.graph.types import Array
 
@@ -272,5 +272,4 @@ _ELSEWHERE = {
 def __getattr__(name: str) -> Any:
     if name in _SAVING:  # Keras has them here too; they know models, which know this
         return getattr(import_module("edgeling.saving"), name)
-    told = f"; use {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
-    raise AttributeError(f"module 'edgeling.utils' has no attribute {name!r}{told}")
+    raise absent(__name__, name, _ELSEWHERE)

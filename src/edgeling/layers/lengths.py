@@ -55,7 +55,7 @@ def asked(question: Callable[[Rows], Sequence[Shape]], rows: Sequence[Sequence[A
         except EdgelingError as error:
             first = first or error
             continue
-        return tuple(map(_common, one, other))
+        return tuple(map(common, one, other))
     assert first is not None
     raise first
 
@@ -76,7 +76,8 @@ def require_lasting(layer: Any, row: Sequence[Any]) -> None:
         )
 
 
-def _common(one: Shape, other: Shape) -> Any:
+def common(one: Sequence[Any], other: Sequence[Any]) -> Any:
+    """The row with no length where these two differ."""
     return tuple(a if a == b else None for a, b in zip(one, other, strict=True))
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from edgeling.errors import UnsupportedError
 from edgeling.layers.input import InputLayer
-from edgeling.layers.lengths import EXAMPLES, Rows, filled, fits, is_known
+from edgeling.layers.lengths import EXAMPLES, Rows, common, filled, fits, is_known
 from edgeling.layers.shapes import Shape
 from edgeling.network.arrays import Rows as Arrays
 from edgeling.network.arrays import parts_of
@@ -109,7 +109,7 @@ def widen(model: Any, row: Sequence[int]) -> None:
     before, chain_before = model._input, model._chain
     if not model._from_data or before is None or len(before.declared) != len(row) or fits(row, before.declared):
         return
-    wider = tuple(a if a == b else None for a, b in zip(before.declared, row, strict=True))
+    wider = common(before.declared, row)
     model._input, model._chain = InputLayer(shape=wider, name=before.name), []
     try:
         model._build()

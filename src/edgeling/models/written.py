@@ -138,12 +138,10 @@ class Written(Outline):
         pairs = [*zip(self.input_rows, rows, strict=True)]
         if any(len(known) != len(row) for known, row in pairs) or all(lengths.fits(row, known) for known, row in pairs):
             return
-        before, wider = (
-            self._ports,
-            [tuple(a if a == b else None for a, b in zip(known, row, strict=True)) for known, row in pairs],
-        )
+        before = self._ports
+        wider = [lengths.common(known, row) for known, row in pairs]
         try:
-            self._meet(self._structures[0], wider)  # type: ignore[arg-type]
+            self._meet(self._structures[0], wider)
         except EdgelingError:  # which is told of the rows
             self._ports = before
 

@@ -4,6 +4,7 @@ and metrics of one's own. Everything is float32; comparisons give 1 and 0."""
 
 from typing import Any
 
+from edgeling.errors import absent as _absent
 from edgeling.ops import image
 from edgeling.ops.constants import (
     array,
@@ -404,5 +405,4 @@ _ELSEWHERE = {
 
 
 def __getattr__(name: str) -> Any:
-    told = f"; use {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
-    raise AttributeError(f"module 'edgeling.ops' has no attribute {name!r}{told}")
+    raise _absent(__name__, name, _ELSEWHERE)
